@@ -1,0 +1,89 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// The architecture, readable top to bottom: a target may import only what stands above it.
+// SwiftPM does not enforce that; `ArchitectureTests` does.
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+func layer(_ name: String, on dependencies: Target.Dependency...) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, on dependencies: Target.Dependency..., resources: [Resource]? = nil) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: dependencies + ["TestKit"],
+        resources: resources,
+        swiftSettings: strict
+    )
+}
+
+func nio(_ product: String) -> Target.Dependency { .product(name: product, package: "swift-nio") }
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+
+let package = Package(
+    name: "millrace",
+    products: [.executable(name: "millrace", targets: ["Millrace"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CMachine"),
+        .target(name: "CEmbedded"),
+        layer("Basics", on: "CMachine"),
+        layer("OTLP", on: "Basics"),
+        layer("Journal", on: "Basics", logging),
+        layer("MLflow", on: "Basics", "OTLP", "CEmbedded"),
+        layer("Pipeline", on: "Basics", "OTLP", "Journal", "MLflow", logging),
+        layer("Receivers", on: "Basics", "OTLP", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
+        layer("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline"),
+        layer("Exporters", on: "Basics", "OTLP", "Journal", "MLflow", "Pipeline", "CCurl", "CZlib", logging),
+        layer("Console", on: "Basics", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
+        layer(
+            "Configuration",
+            on: "Basics",
+            "OTLP",
+            "Journal",
+            "MLflow",
+            "Pipeline",
+            "Receivers",
+            "Processors",
+            "Exporters",
+            "Console",
+            "CEmbedded",
+            logging
+        ),
+        .executableTarget(
+            name: "Millrace",
+            dependencies: ["Basics", "Configuration", "Pipeline", arguments, lifecycle, unixSignals, logging],
+            swiftSettings: strict
+        ),
+
+        .target(
+            name: "TestKit",
+            dependencies: ["Basics", "OTLP", "Journal", "Pipeline"],
+            path: "Tests/TestKit",
+            swiftSettings: strict
+        ),
+        tests("Basics", on: "Basics"),
+        tests("Architecture"),
+    ],
+    swiftLanguageModes: [.v6]
+)

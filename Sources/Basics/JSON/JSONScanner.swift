@@ -1,0 +1,289 @@
+/// One step through a JSON text (RFC 8259).
+///
+/// Ranges are byte offsets into the text.
+package enum JSONToken: Equatable, Sendable {
+    case objectStart
+    case objectEnd
+    case arrayStart
+    case arrayEnd
+    /// A member's name; its colon is consumed.
+    case key(JSONString)
+    case string(JSONString)
+    /// The digits as written; valid by RFC 8259.
+    case number(Range<Int>)
+    case bool(Bool)
+    case null
+    /// The text is over.
+    case end
+}
+
+/// A string as it stands in the text, without its quotes.
+package struct JSONString: Equatable, Sendable {
+    /// The bytes between the quotes.
+    ///
+    /// Valid UTF-8.
+    package let range: Range<Int>
+    /// Whether there is no escape, so that the bytes are the value.
+    package let isPlain: Bool
+}
+
+/// What is wrong with a JSON text, and where.
+package struct JSONSyntaxError: Error, Equatable, Sendable {
+    /// Byte offset of the first wrong byte.
+    package let offset: Int
+    /// What was found and what is allowed.
+    package let reason: String
+}
+
+/// Walks a JSON text token by token without building anything.
+///
+/// The text is passed to every call, so that the scanner can be stored beside it. Strict: no comments, no trailing commas,
+/// no bare control characters; UTF-8 is validated; nesting is limited.
+package struct JSONScanner: Sendable {
+    /// Containers inside containers, at most.
+    package static let depthMax = 63
+
+    /// The first byte not yet consumed.
+    package private(set) var offset = 0
+    /// The first byte of the token last returned.
+    package private(set) var tokenStart = 0
+    /// How many containers are open.
+    package private(set) var depth = 0
+    /// One bit for each open container, innermost lowest: 1 for an object.
+    private var containers: UInt64 = 0
+    private var expected = Expectation.value
+
+    private enum Expectation: UInt8 {
+        case value, valueOrArrayEnd, key, keyOrObjectEnd, commaOrEnd, nothing
+    }
+
+    package init() {}
+
+    /// The next token.
+    ///
+    /// After `.end`, again `.end`.
+    package mutating func next(in text: RawSpan) throws(JSONSyntaxError) -> JSONToken {
+        skipWhitespace(in: text)
+        if expected == .commaOrEnd, offset < text.byteCount, text.byte(at: offset) == UInt8(ascii: ",") {
+            offset += 1
+            expected = inObject ? .key : .value
+            skipWhitespace(in: text)
+        }
+        tokenStart = offset
+        guard offset < text.byteCount else {
+            guard expected == .nothing else { throw fail("the text ends too early") }
+            return .end
+        }
+        let byte = text.byte(at: offset)
+        switch (expected, byte) {
+        case (.nothing, _):
+            throw fail("nothing may follow the value")
+        case (.key, UInt8(ascii: "\"")), (.keyOrObjectEnd, UInt8(ascii: "\"")):
+            return try key(in: text)
+        case (.keyOrObjectEnd, UInt8(ascii: "}")):
+            return close(.objectEnd)
+        case (.valueOrArrayEnd, UInt8(ascii: "]")):
+            return close(.arrayEnd)
+        case (.commaOrEnd, closingBracket):
+            return close(inObject ? .objectEnd : .arrayEnd)
+        case (.value, _), (.valueOrArrayEnd, _):
+            return try value(byte, in: text)
+        case (.key, _), (.keyOrObjectEnd, _):
+            throw fail("a member's name in quotes is expected")
+        case (.commaOrEnd, _):
+            throw fail("a comma or the end of the \(inObject ? "object" : "array") is expected")
+        }
+    }
+
+    /// Consumes the value that comes next, whatever it is, and returns where it stands.
+    package mutating func skipValue(in text: RawSpan) throws(JSONSyntaxError) -> Range<Int> {
+        let level = depth
+        _ = try next(in: text)
+        let start = tokenStart
+        while depth > level { _ = try next(in: text) }
+        return start..<offset
+    }
+
+    private var inObject: Bool { containers & 1 == 1 }
+    private var closingBracket: UInt8 { UInt8(ascii: inObject ? "}" : "]") }
+
+    private func fail(_ reason: String) -> JSONSyntaxError { JSONSyntaxError(offset: offset, reason: reason) }
+
+    private mutating func value(_ byte: UInt8, in text: RawSpan) throws(JSONSyntaxError) -> JSONToken {
+        switch byte {
+        case UInt8(ascii: "{"): return try open(.objectStart)
+        case UInt8(ascii: "["): return try open(.arrayStart)
+        case UInt8(ascii: "\""):
+            let string = try string(in: text)
+            expectAfterValue()
+            return .string(string)
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            return .number(try number(in: text))
+        case UInt8(ascii: "t"): return try literal("true", .bool(true), in: text)
+        case UInt8(ascii: "f"): return try literal("false", .bool(false), in: text)
+        case UInt8(ascii: "n"): return try literal("null", .null, in: text)
+        default: throw fail("a value is expected: an object, an array, a string, a number, true, false or null")
+        }
+    }
+
+    private mutating func open(_ token: JSONToken) throws(JSONSyntaxError) -> JSONToken {
+        guard depth < Self.depthMax else { throw fail("nested deeper than \(Self.depthMax) levels") }
+        let isObject = token == .objectStart
+        depth += 1
+        containers = containers << 1 | (isObject ? 1 : 0)
+        expected = isObject ? .keyOrObjectEnd : .valueOrArrayEnd
+        offset += 1
+        return token
+    }
+
+    private mutating func close(_ token: JSONToken) -> JSONToken {
+        depth -= 1
+        containers >>= 1
+        offset += 1
+        expectAfterValue()
+        return token
+    }
+
+    private mutating func expectAfterValue() {
+        expected = depth == 0 ? .nothing : .commaOrEnd
+    }
+
+    private mutating func key(in text: RawSpan) throws(JSONSyntaxError) -> JSONToken {
+        let name = try string(in: text)
+        skipWhitespace(in: text)
+        guard offset < text.byteCount, text.byte(at: offset) == UInt8(ascii: ":") else {
+            throw fail("a colon is expected after a member's name")
+        }
+        offset += 1
+        expected = .value
+        return .key(name)
+    }
+
+    private mutating func literal(
+        _ word: StaticString,
+        _ token: JSONToken,
+        in text: RawSpan
+    ) throws(JSONSyntaxError) -> JSONToken {
+        let matches = word.withUTF8Buffer { letters in
+            guard offset + letters.count <= text.byteCount else { return false }
+            return letters.indices.allSatisfy { unsafe text.byte(at: offset + $0) == letters[$0] }
+        }
+        guard matches else { throw fail("a value is expected: true, false and null are written in full") }
+        offset += word.utf8CodeUnitCount
+        expectAfterValue()
+        return token
+    }
+
+    private mutating func skipWhitespace(in text: RawSpan) {
+        while offset < text.byteCount {
+            switch text.byte(at: offset) {
+            case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"): offset += 1
+            default: return
+            }
+        }
+    }
+}
+
+extension JSONScanner {
+    private mutating func string(in text: RawSpan) throws(JSONSyntaxError) -> JSONString {
+        offset += 1
+        let start = offset
+        var isPlain = true
+        var isASCII = true
+        while true {
+            offset = endOfPlainRun(from: offset, in: text)
+            guard offset < text.byteCount else { throw fail("a string has no closing quote") }
+            switch text.byte(at: offset) {
+            case UInt8(ascii: "\""):
+                let range = start..<offset
+                if !isASCII { try validateUTF8(range, in: text) }
+                offset += 1
+                return JSONString(range: range, isPlain: isPlain)
+            case UInt8(ascii: "\\"):
+                isPlain = false
+                try escape(in: text)
+            case 0x80...:
+                isASCII = false
+                offset += 1
+            default:
+                throw fail("a control character inside a string must be escaped")
+            }
+        }
+    }
+
+    /// Eight bytes at a time: stops at a quote, a backslash, a control character or a byte over 0x7F.
+    private func endOfPlainRun(from start: Int, in text: RawSpan) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        var position = start
+        while position + 8 <= text.byteCount {
+            let word = text.word(at: position)
+            let quotes = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
+            let backslashes = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
+            let stops =
+                (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes
+                | (word &- ones &* 0x20) & ~word | word
+            let found = stops & highs
+            guard found == 0 else { return position + found.trailingZeroBitCount >> 3 }
+            position += 8
+        }
+        while position < text.byteCount {
+            switch text.byte(at: position) {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"), 0..<0x20, 0x80...: return position
+            default: position += 1
+            }
+        }
+        return position
+    }
+
+    private mutating func escape(in text: RawSpan) throws(JSONSyntaxError) {
+        guard offset + 1 < text.byteCount else { throw fail("a string has no closing quote") }
+        switch text.byte(at: offset + 1) {
+        case UInt8(ascii: "u"):
+            guard offset + 6 <= text.byteCount,
+                (2..<6).allSatisfy({ text.byte(at: offset + $0).hexDigit != nil })
+            else { throw fail(#"\u is followed by four hexadecimal digits"#) }
+            offset += 6
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            offset += 2
+        default:
+            throw fail(#"an escape is one of \" \\ \/ \b \f \n \r \t \u"#)
+        }
+    }
+
+    private func validateUTF8(_ range: Range<Int>, in text: RawSpan) throws(JSONSyntaxError) {
+        guard text.extracting(range).isValidUTF8 else {
+            throw JSONSyntaxError(offset: range.lowerBound, reason: "a string is not valid UTF-8")
+        }
+    }
+
+    private mutating func number(in text: RawSpan) throws(JSONSyntaxError) -> Range<Int> {
+        func digits(from position: Int) -> Int {
+            var position = position
+            while position < text.byteCount, text.byte(at: position).isDigit { position += 1 }
+            return position
+        }
+        func found(_ letters: UInt8...) -> Bool { offset < text.byteCount && letters.contains(text.byte(at: offset)) }
+        let start = offset
+        if found(UInt8(ascii: "-")) { offset += 1 }
+        let whole = digits(from: offset)
+        guard whole > offset else { throw fail("a number needs digits") }
+        guard whole == offset + 1 || !found(UInt8(ascii: "0")) else { throw fail("a number starts with no extra zero") }
+        offset = whole
+        if found(UInt8(ascii: ".")) {
+            let fraction = digits(from: offset + 1)
+            guard fraction > offset + 1 else { throw fail("a fraction needs digits") }
+            offset = fraction
+        }
+        if found(UInt8(ascii: "e"), UInt8(ascii: "E")) {
+            offset += 1
+            if found(UInt8(ascii: "+"), UInt8(ascii: "-")) { offset += 1 }
+            let exponent = digits(from: offset)
+            guard exponent > offset else { throw fail("an exponent needs digits") }
+            offset = exponent
+        }
+        expectAfterValue()
+        return start..<offset
+    }
+}

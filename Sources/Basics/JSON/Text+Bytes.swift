@@ -1,0 +1,90 @@
+extension UInt8 {
+    /// Whether it is an ASCII digit.
+    package var isDigit: Bool { self &- UInt8(ascii: "0") < 10 }
+
+    /// The value of an ASCII hexadecimal digit of either case; nil for any other byte.
+    package var hexDigit: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}
+
+extension RawSpan {
+    /// Whether the bytes are well-formed UTF-8; nearly free on ASCII.
+    package var isValidUTF8: Bool {
+        let bytes = Span<UInt8>(_bytes: self)
+        return (try? UTF8Span(validating: bytes)) != nil
+    }
+
+    /// The bytes of `range` as text; ill-formed UTF-8 is replaced by U+FFFD.
+    package func text(_ range: Range<Int>) -> String {
+        String(unsafeUninitializedCapacity: range.count) { buffer in
+            for (index, offset) in range.enumerated() { unsafe buffer[index] = byte(at: offset) }
+            return range.count
+        }
+    }
+
+    /// Whether the bytes of `range` are exactly `word`.
+    package func equals(_ word: StaticString, _ range: Range<Int>) -> Bool {
+        guard word.utf8CodeUnitCount == range.count else { return false }
+        return word.withUTF8Buffer { letters in
+            letters.indices.allSatisfy { unsafe letters[$0] == byte(at: range.lowerBound + $0) }
+        }
+    }
+}
+
+extension JSONString {
+    /// The value, with escapes resolved; a lone surrogate becomes U+FFFD.
+    package func value(in text: RawSpan) -> String {
+        isPlain ? text.text(range) : String(decoding: unescaped(in: text), as: UTF8.self)
+    }
+
+    /// The value's UTF-8, with escapes resolved; a lone surrogate becomes U+FFFD.
+    package func unescaped(in text: RawSpan) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(range.count)
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let byte = text.byte(at: offset)
+            guard byte == UInt8(ascii: "\\") else {
+                bytes.append(byte)
+                offset += 1
+                continue
+            }
+            let letter = text.byte(at: offset + 1)
+            offset += 2
+            switch letter {
+            case UInt8(ascii: "b"): bytes.append(0x08)
+            case UInt8(ascii: "f"): bytes.append(0x0C)
+            case UInt8(ascii: "n"): bytes.append(0x0A)
+            case UInt8(ascii: "r"): bytes.append(0x0D)
+            case UInt8(ascii: "t"): bytes.append(0x09)
+            case UInt8(ascii: "u"): bytes.append(contentsOf: scalar(at: &offset, in: text).utf8)
+            default: bytes.append(letter)
+            }
+        }
+        return bytes
+    }
+
+    /// Reads four hexadecimal digits at `offset`, and a second escape where they are half of a surrogate pair.
+    private func scalar(at offset: inout Int, in text: RawSpan) -> Character {
+        func unit(at start: Int) -> UInt32 {
+            (0..<4).reduce(0) { $0 << 4 | UInt32(text.byte(at: start + $1).hexDigit ?? 0) }
+        }
+        let first = unit(at: offset)
+        offset += 4
+        if let scalar = Unicode.Scalar(first) { return Character(scalar) }
+        let pairFollows =
+            first < 0xDC00 && offset + 6 <= range.upperBound && text.byte(at: offset) == UInt8(ascii: "\\")
+            && text.byte(at: offset + 1) == UInt8(ascii: "u")
+        guard pairFollows else { return "\u{FFFD}" }
+        let second = unit(at: offset + 2)
+        guard (0xDC00...0xDFFF).contains(second) else { return "\u{FFFD}" }
+        offset += 6
+        return Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00)).map(Character.init) ?? "\u{FFFD}"
+    }
+}

@@ -1,0 +1,28 @@
+// The only file that reads memory without the compiler's bounds checks. Each load checks its own range first, so that a
+// wrong offset traps instead of reading what is not ours. `RawSpan` has no safe loads before Swift 6.4 (SE-0525).
+
+extension RawSpan {
+    /// The byte at `offset`.
+    ///
+    /// Traps outside the span.
+    package func byte(at offset: Int) -> UInt8 {
+        precondition(offset >= 0 && offset < byteCount)
+        return unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
+    }
+
+    /// Eight bytes from `offset`, the first in the lowest bits.
+    ///
+    /// Traps unless all eight lie in the span.
+    package func word(at offset: Int) -> UInt64 {
+        precondition(offset >= 0 && offset <= byteCount - 8)
+        return UInt64(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
+    }
+
+    /// Four bytes from `offset`, the first in the lowest bits.
+    ///
+    /// Traps unless all four lie in the span.
+    package func halfWord(at offset: Int) -> UInt32 {
+        precondition(offset >= 0 && offset <= byteCount - 4)
+        return UInt32(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
+    }
+}

@@ -1,0 +1,29 @@
+#pragma once
+#include <errno.h>
+#include <malloc.h>
+#include <semaphore.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+// prctl is variadic, which Swift cannot call.
+static inline void millrace_name_thread(const char *name) {
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+// Nanoseconds of CLOCK_REALTIME. (Swift's overlays hide the fields of `struct timespec` from strict imports.)
+static inline uint64_t millrace_wall_nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+// Waits for the semaphore until a moment of CLOCK_REALTIME; 0 when it was signalled, otherwise an errno.
+static inline int millrace_wait_until(sem_t *semaphore, uint64_t nanoseconds) {
+    struct timespec time = {(time_t)(nanoseconds / 1000000000u), (long)(nanoseconds % 1000000000u)};
+    return sem_timedwait(semaphore, &time) == 0 ? 0 : errno;
+}
+
+// CRC-32C (Castagnoli), by the processor's instructions where it has them. Continues from `crc`; start with 0.
+uint32_t millrace_crc32c(uint32_t crc, const void *bytes, size_t count);

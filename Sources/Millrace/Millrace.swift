@@ -1,0 +1,2 @@
+@main
+struct Millrace { static func main() {} }

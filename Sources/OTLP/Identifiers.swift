@@ -1,0 +1,39 @@
+/// The 16 bytes that name a trace.
+package struct TraceID: Hashable, Sendable {
+    /// The first eight bytes, the first one highest.
+    package let high: UInt64
+    /// The last eight bytes.
+    package let low: UInt64
+
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+}
+
+/// The 8 bytes that name a span within its trace.
+package struct SpanID: Hashable, Sendable {
+    /// The bytes, the first one highest.
+    package let value: UInt64
+
+    package init(_ value: UInt64) {
+        self.value = value
+    }
+}
+
+extension TraceID: CustomStringConvertible {
+    /// 32 lower-case hexadecimal digits.
+    package var description: String { high.hexadecimal + low.hexadecimal }
+}
+
+extension SpanID: CustomStringConvertible {
+    /// 16 lower-case hexadecimal digits.
+    package var description: String { value.hexadecimal }
+}
+
+extension UInt64 {
+    fileprivate var hexadecimal: String {
+        let digits = String(self, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

@@ -1,0 +1,85 @@
+package import Basics
+package import OTLP
+
+/// How a request body is written.
+package enum BodyEncoding: Sendable, Hashable {
+    /// `application/x-protobuf`.
+    case protobuf
+    /// `application/json`: OTLP's own JSON mapping (protocol section "JSON Protobuf Encoding").
+    case json
+}
+
+/// Where a request came from, as far as processors may ask.
+package struct RequestSource: Sendable {
+    /// The receiver's key in the pipeline file.
+    package var receiver: String
+    /// The request's headers that a processor or `forward_headers` wants, names in lower case.
+    package var headers: [HTTPHeader]
+    /// The name that authentication gave; nil without authentication.
+    package var identity: String?
+    /// The client's `User-Agent`, for naming who deviates from the specification.
+    package var client: String?
+
+    package init(receiver: String, headers: [HTTPHeader] = [], identity: String? = nil, client: String? = nil) {
+        self.receiver = receiver
+        self.headers = headers
+        self.identity = identity
+        self.client = client
+    }
+
+    /// The value of the first header of that lower-case name.
+    package func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+}
+
+/// One export request, decompressed.
+package struct IncomingRequest: Sendable {
+    package var signal: Signal
+    package var encoding: BodyEncoding
+    package var body: [UInt8]
+    package var source: RequestSource
+
+    package init(signal: Signal, encoding: BodyEncoding, body: [UInt8], source: RequestSource) {
+        self.signal = signal
+        self.encoding = encoding
+        self.body = body
+        self.source = source
+    }
+}
+
+/// What a client is told (protocol sections "Full Success", "Partial Success" and "Failures").
+package enum IntakeAnswer: Sendable, Equatable {
+    /// Everything was taken.
+    case accepted
+    /// The valid items were taken; `rejected` were not, for the reasons in `message`.
+    case partial(rejected: Int, message: String)
+    /// The body cannot be read or holds nothing valid: 400.
+    case invalid(String)
+    /// The body is over a limit: 413.
+    case tooLarge(String)
+    /// One client or route takes more than its share: 429.
+    case throttled(String, retryAfter: Duration)
+    /// No room now: 503.
+    case unavailable(String, retryAfter: Duration)
+}
+
+/// Gets the answers of requests that had to wait for the disk.
+///
+/// One object for each event loop, so that all requests settled by one sync come back in one hop.
+package protocol IntakeObserver: AnyObject, Sendable {
+    /// Called on the journal's thread with every answer that one sync settled for this observer; must not block.
+    func settled(_ answers: [(ticket: UInt64, answer: IntakeAnswer)])
+}
+
+/// The front half of the pipelines: takes decoded requests from receivers.
+package protocol Intake: Sendable {
+    /// Reads, processes and journals one request.
+    ///
+    /// Runs on the caller's thread, without blocking.
+    ///
+    /// - Parameters:
+    ///   - request: The request; its body's bytes are counted against the memory limit by the receiver until the answer.
+    ///   - ticket: Names the request in `observer.settled`.
+    ///   - observer: Gets the answer where it is not known at once.
+    /// - Returns: The answer, where nothing has to wait; nil when `observer` will get exactly one for this ticket.
+    func accept(_ request: IncomingRequest, ticket: UInt64, observer: any IntakeObserver) -> IntakeAnswer?
+}
