@@ -46,7 +46,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CMachine"),
-        .target(name: "CEmbedded"),
+        .target(name: "CEmbedded", exclude: ["rules"]),
         layer("Basics", on: "CMachine"),
         layer("OTLP", on: "Basics"),
         layer("Journal", on: "Basics", logging),
