@@ -83,6 +83,7 @@ let package = Package(
             swiftSettings: strict
         ),
         tests("Basics", on: "Basics"),
+        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline"),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]

@@ -1,0 +1,53 @@
+import Synchronization
+
+/// Counts what one pipeline accepted, refused and removed, for the ledger and `/metrics`.
+package final class IntakeTally: Sendable {
+    /// Why spans were refused; the `reason` label.
+    package enum Refusal: String, CaseIterable, Sendable {
+        case invalid
+        case journalFull = "journal_full"
+        case journalFailed = "journal_failed"
+    }
+
+    private let accepted: Counter
+    private let refused: [Refusal: Counter]
+    private let filtered: Counter
+    private let sampledOut: Counter
+    private let refusedTotal = Atomic<Int>(0)
+
+    /// Registers the pipeline's counters.
+    package init(_ meters: Meters, pipeline: String, receiver: String, signal: String) {
+        let labels = ["pipeline": pipeline, "receiver": receiver, "signal": signal]
+        accepted = meters.counter("millrace_receiver_accepted_spans_total", labels)
+        refused = Dictionary(
+            uniqueKeysWithValues: Refusal.allCases.map { reason in
+                let labels = labels.merging(["reason": reason.rawValue]) { $1 }
+                return (reason, meters.counter("millrace_receiver_refused_spans_total", labels))
+            }
+        )
+        let processed = ["pipeline": pipeline, "signal": signal]
+        filtered = meters.counter("millrace_processor_filtered_spans_total", processed)
+        sampledOut = meters.counter("millrace_processor_sampled_out_spans_total", processed)
+    }
+
+    /// Spans refused since the process started.
+    package var refusedSpans: Int { refusedTotal.load(ordering: .relaxed) }
+
+    /// Counts spans that are in the journal now.
+    func accept(_ spans: Int) {
+        accepted.add(spans)
+    }
+
+    /// Counts spans that were turned away.
+    func refuse(_ spans: Int, _ reason: Refusal) {
+        guard spans > 0 else { return }
+        refused[reason]?.add(spans)
+        refusedTotal.add(spans, ordering: .relaxed)
+    }
+
+    /// Counts spans that processors removed.
+    func removed(_ metadata: RecordMetadata) {
+        filtered.add(metadata.filtered)
+        sampledOut.add(metadata.sampledOut)
+    }
+}
