@@ -11,8 +11,9 @@ package final class IntakeTally: Sendable {
 
     private let accepted: Counter
     private let refused: [Refusal: Counter]
-    private let filtered: Counter
-    private let sampledOut: Counter
+    private let meters: Meters
+    private let labels: [String: String]
+    private let processed = Mutex<[String: [ProcessorTally.Kind: Counter]]>([:])
     private let refusedTotal = Atomic<Int>(0)
 
     /// Registers the pipeline's counters.
@@ -25,9 +26,8 @@ package final class IntakeTally: Sendable {
                 return (reason, meters.counter("millrace_receiver_refused_spans_total", labels))
             }
         )
-        let processed = ["pipeline": pipeline, "signal": signal]
-        filtered = meters.counter("millrace_processor_filtered_spans_total", processed)
-        sampledOut = meters.counter("millrace_processor_sampled_out_spans_total", processed)
+        self.meters = meters
+        self.labels = ["pipeline": pipeline, "signal": signal]
     }
 
     /// Spans refused since the process started.
@@ -45,9 +45,20 @@ package final class IntakeTally: Sendable {
         refusedTotal.add(spans, ordering: .relaxed)
     }
 
-    /// Counts spans that processors removed.
-    func removed(_ metadata: RecordMetadata) {
-        filtered.add(metadata.filtered)
-        sampledOut.add(metadata.sampledOut)
+    /// Counts what processors did to one request's spans.
+    func process(_ tally: ProcessorTally) {
+        guard !tally.entries.isEmpty else { return }
+        processed.withLock { counters in
+            for entry in tally.entries {
+                let counter = counters[entry.processor]?[entry.kind] ?? counter(entry.kind, of: entry.processor)
+                counters[entry.processor, default: [:]][entry.kind] = counter
+                counter.add(entry.spans)
+            }
+        }
+    }
+
+    private func counter(_ kind: ProcessorTally.Kind, of processor: String) -> Counter {
+        let labels = labels.merging(["processor": processor]) { $1 }
+        return meters.counter("millrace_processor_\(kind.rawValue)_spans_total", labels)
     }
 }

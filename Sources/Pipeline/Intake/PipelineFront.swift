@@ -39,6 +39,7 @@ package struct PipelineFront: Sendable {
     func records(for spans: SpanBatch, from source: RequestSource, at time: UnixTime) -> [NewRecord] {
         var work = SpanWork(batch: spans, source: source, receivedAt: time)
         for processor in processors { processor.process(&work) }
+        tally.process(work.tally)
         var metadata = RecordMetadata(
             signal: .traces,
             identity: source.identity,
@@ -46,7 +47,6 @@ package struct PipelineFront: Sendable {
             filtered: work.batch.removedCount(.filtered),
             sampledOut: work.batch.removedCount(.sampledOut)
         )
-        tally.removed(metadata)
         var records: [NewRecord] = []
         for (group, route) in work.routes.enumerated() {
             guard let encoded = work.batch.encoded(group: UInt16(group)) else { continue }
