@@ -1,5 +1,8 @@
 #include "embedded.h"
 
+// Part of C23, which no released compiler has as its default.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
 static const unsigned char common[] = {
 #embed "rules/common.json"
 };

@@ -122,17 +122,15 @@ extension ContentTape {
     mutating func append(json range: Range<Int>, of bytes: RawSpan) -> Int? {
         let start = nodes.count
         open.removeAll(keepingCapacity: true)
-        do {
-            try appendTokens(bytes.extracting(range), base: range.lowerBound)
-        } catch {
+        guard (try? appendTokens(bytes.extracting(range), base: range.lowerBound)) == true else {
             truncate(to: start)
             return nil
         }
-        guard nodes.count > start else { return nil }
         return start
     }
 
-    private mutating func appendTokens(_ text: RawSpan, base: Int) throws(JSONSyntaxError) {
+    /// Whether the text was not too deep.
+    private mutating func appendTokens(_ text: RawSpan, base: Int) throws(JSONSyntaxError) -> Bool {
         var scanner = JSONScanner()
         while true {
             let token = try scanner.next(in: text)
@@ -148,11 +146,9 @@ extension ContentTape {
             case .number(let range): _ = append(.number, .json, base + range.lowerBound..<base + range.upperBound)
             case .bool(let bool): _ = append(bool ? .yes : .no, .json, start..<base + scanner.offset)
             case .null: _ = append(.null, .json, start..<base + scanner.offset)
-            case .end: return
+            case .end: return true
             }
-            guard open.count <= Self.depthMax else {
-                throw JSONSyntaxError(offset: scanner.offset, reason: "nested too deep")
-            }
+            guard open.count <= Self.depthMax else { return false }
         }
     }
 

@@ -7,9 +7,9 @@ extension SpanMapper {
         var inputs: ContentAssembler.Prepared?
         var outputs: ContentAssembler.Prepared?
         var hasTools = false
-        var inputsRule = ""
-        var outputsRule = ""
-        var toolsRule = ""
+        var inputsRank = 0
+        var outputsRank = 0
+        var toolsRank = 0
     }
 
     /// Gives inputs, outputs and tools from the first convention that has any of them.
@@ -28,14 +28,15 @@ extension SpanMapper {
         while let rank = candidates.popLowest() {
             let rule = contents[rank]
             guard convention == nil || convention == rule.convention else { continue }
-            find(rule, of: index, &found, batch, bytes)
+            find(rule, rank, of: index, &found, batch, bytes)
             if found.inputs != nil || found.outputs != nil { convention = rule.convention }
         }
-        write(found, index, &batch, bytes)
+        write(found, index, group, &batch, bytes)
     }
 
     private mutating func find(
         _ rule: MappingRules.Content,
+        _ rank: Int,
         of index: Int,
         _ found: inout Found,
         _ batch: SpanBatch,
@@ -43,22 +44,28 @@ extension SpanMapper {
     ) {
         if found.inputs == nil, let source = rule.inputs {
             found.inputs = prepare(source, .inputs, of: index, batch, bytes)
-            if found.inputs != nil { found.inputsRule = rule.name }
+            if found.inputs != nil { found.inputsRank = rank }
         }
         if found.outputs == nil, let source = rule.outputs {
             found.outputs = prepare(source, .outputs, of: index, batch, bytes)
             if case .messages = found.outputs { readFinishReasons(source, batch, bytes) }
-            if found.outputs != nil { found.outputsRule = rule.name }
+            if found.outputs != nil { found.outputsRank = rank }
         }
         if !found.hasTools, let source = rule.tools, scan[.tools] == nil,
             let node = node(source, batch, bytes)
         {
             found.hasTools = content.readTools(node, bytes)
-            if found.hasTools { found.toolsRule = rule.name }
+            if found.hasTools { found.toolsRank = rank }
         }
     }
 
-    private mutating func write(_ found: Found, _ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+    private mutating func write(
+        _ found: Found,
+        _ index: Int,
+        _ group: RuleGroup,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
         var inputs = found.inputs
         var outputs = found.outputs
         let isChat = inputs?.isChat ?? false || outputs?.isChat ?? false
@@ -70,21 +77,25 @@ extension SpanMapper {
             batch.addAttribute("mlflow.spanInputs", to: .span(index)) {
                 content.write(inputs, .inputs, to: &$0, bytes)
             }
-            didSet("mlflow.spanInputs", index, by: found.inputsRule)
+            didSet("mlflow.spanInputs", index, by: .rule(group, found.inputsRank))
         }
         if let outputs {
             batch.addAttribute("mlflow.spanOutputs", to: .span(index)) {
                 content.write(outputs, .outputs, to: &$0, bytes)
             }
-            didSet("mlflow.spanOutputs", index, by: found.outputsRule)
+            didSet("mlflow.spanOutputs", index, by: .rule(group, found.outputsRank))
         }
         if isChat, scan[.messageFormat] == nil {
             batch.addAttribute("mlflow.message.format", to: .span(index)) { $0.string("openai") }
-            didSet("mlflow.message.format", index, by: found.inputs == nil ? found.outputsRule : found.inputsRule)
+            didSet(
+                "mlflow.message.format",
+                index,
+                by: .rule(group, found.inputs == nil ? found.outputsRank : found.inputsRank)
+            )
         }
         if found.hasTools {
             batch.addAttribute("mlflow.chat.tools", to: .span(index)) { content.writeTools(to: &$0, bytes) }
-            didSet("mlflow.chat.tools", index, by: found.toolsRule)
+            didSet("mlflow.chat.tools", index, by: .rule(group, found.toolsRank))
         }
     }
 

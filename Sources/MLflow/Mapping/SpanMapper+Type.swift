@@ -9,7 +9,7 @@ extension SpanMapper {
         guard let (type, rule) = ruledType(batch, bytes) else { return own }
         if let attribute = scan[.spanType] { batch.removeAttribute(attribute) }
         batch.addAttribute("mlflow.spanType", to: .span(index)) { $0.string(type) }
-        didSet("mlflow.spanType", index, by: rules.types[rule].name)
+        didSet("mlflow.spanType", index, by: .rule(.type, rule))
         return type
     }
 
@@ -62,11 +62,11 @@ extension SpanMapper {
             guard model != nil || provider != nil else { continue }
             if let model {
                 batch.addAttribute("mlflow.llm.model", to: .span(index)) { $0.string(bytes, model) }
-                didSet("mlflow.llm.model", index, by: rule.name)
+                didSet("mlflow.llm.model", index, by: .rule(.model, rank))
             }
             if let provider {
                 batch.addAttribute("mlflow.llm.provider", to: .span(index)) { $0.string(bytes, provider) }
-                didSet("mlflow.llm.provider", index, by: rule.name)
+                didSet("mlflow.llm.provider", index, by: .rule(.model, rank))
             }
             return
         }

@@ -90,18 +90,36 @@ package struct SpanMapper: Sendable {
         }
     }
 
-    mutating func didSet(_ target: StaticString, _ span: Int, by rule: @autoclosure () -> String) {
-        didMap = true
-        outcome.decisions?.append(MappingDecision(span: span, action: .set, target: "\(target)", rule: rule()))
+    /// Who decided, without its name being looked up.
+    enum Decider {
+        case rule(RuleGroup, Int)
+        case engine(StaticString)
     }
 
-    mutating func didRepair(
-        _ target: @autoclosure () -> String,
-        _ span: Int,
-        _ action: MappingDecision.Action = .repaired
-    ) {
+    mutating func didSet(_ target: StaticString, _ span: Int, by decider: Decider) {
+        didMap = true
+        guard outcome.decisions != nil else { return }
+        let rule = name(of: decider)
+        outcome.decisions?.append(MappingDecision(span: span, action: .set, target: "\(target)", rule: rule))
+    }
+
+    mutating func didRepair(_ target: String, _ span: Int, _ action: MappingDecision.Action = .repaired) {
         didRepair = true
-        outcome.decisions?.append(MappingDecision(span: span, action: action, target: target(), rule: "app"))
+        outcome.decisions?.append(MappingDecision(span: span, action: action, target: target, rule: "app"))
+    }
+
+    private func name(of decider: Decider) -> String {
+        switch decider {
+        case .engine(let word): "\(word)"
+        case .rule(.type, let rank): rules.types[rank].name
+        case .rule(.content, let rank): rules.contents[rank].name
+        case .rule(.contentElsewhere, let rank): rules.contentsElsewhere[rank].name
+        case .rule(.usage, let rank): rules.usages[rank].name
+        case .rule(.model, let rank): rules.models[rank].name
+        case .rule(.session, let rank): rules.sessions[rank].name
+        case .rule(.user, let rank): rules.users[rank].name
+        case .rule(.name, let rank): rules.names[rank].name
+        }
     }
 
     /// A failed span is marked on MLflow's page only where it has such an event.
@@ -112,12 +130,13 @@ package struct SpanMapper: Sendable {
             event.add("exception.message") { $0.string(bytes, span.statusMessage) }
             event.add("millrace.added") { $0.bool(true) }
         }
-        didSet("exception", index, by: "status")
+        didSet("exception", index, by: .engine("status"))
     }
 
     /// The text of an attribute that is a string and not empty.
     func text(of attribute: Int, _ batch: SpanBatch, _ bytes: RawSpan) -> Range<Int>? {
-        guard case .string(let range) = AttributeValue(batch.attributes[attribute].value, in: bytes), !range.isEmpty else {
+        guard case .string(let range) = AttributeValue(batch.attributes[attribute].value, in: bytes), !range.isEmpty
+        else {
             return nil
         }
         return range

@@ -1,5 +1,5 @@
-package import Basics
-package import OTLP
+import Basics
+import OTLP
 
 /// Groups of MLflow's fields; in each the first rule with a usable value wins.
 enum RuleGroup: Int, CaseIterable {

@@ -1,4 +1,3 @@
-package import Basics
 import CEmbedded
 
 /// The rule documents inside the binary.

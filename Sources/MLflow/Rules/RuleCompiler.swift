@@ -128,7 +128,11 @@ struct RuleCompiler {
     mutating func models(_ documents: [RuleDocument]) throws(DocumentProblems) -> [MappingRules.Model] {
         try ranked(documents, \.model, \.name, .model).enumerated().map { rank, entry in
             for key in entry.rule.model + entry.rule.provider { keys.trigger(key, .model, rank: rank) }
-            return MappingRules.Model(name: entry.name, model: ids(entry.rule.model), provider: ids(entry.rule.provider))
+            return MappingRules.Model(
+                name: entry.name,
+                model: ids(entry.rule.model),
+                provider: ids(entry.rule.provider)
+            )
         }
     }
 
@@ -167,7 +171,8 @@ struct RuleCompiler {
             return (ranks[0], first.offset) < (ranks[1], second.offset)
         }
         guard ordered.count <= MappingRules.rulesPerGroupMax else {
-            let message = "\(ordered.count) rules of \(group.name): at most \(MappingRules.rulesPerGroupMax) are possible"
+            let message =
+                "\(ordered.count) rules of \(group.name): at most \(MappingRules.rulesPerGroupMax) are possible"
             throw DocumentProblems(list: [DocumentProblem(offset: 0, pointer: "/\(group.name)", message: message)])
         }
         return ordered.map { (name: $0.element.0, convention: $0.element.1, rule: $0.element.2) }

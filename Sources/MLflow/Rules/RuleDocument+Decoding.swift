@@ -79,7 +79,9 @@ extension NodeReader {
     }
 
     private mutating func contentSource(_ place: NodePlace, shapes: [ContentSource.Shape]) -> ContentSource? {
-        let members = ["attribute", "flattened", "unwrap", "events", "as", "media_type", "instructions", "finish_reasons"]
+        let members = [
+            "attribute", "flattened", "unwrap", "events", "as", "media_type", "instructions", "finish_reasons",
+        ]
         guard expectObject(place, of: members), let origin = contentOrigin(place) else { return nil }
         var shape = shapes[0]
         if let name = optionalString("as", of: place) {
