@@ -83,6 +83,8 @@ let package = Package(
             swiftSettings: strict
         ),
         tests("Basics", on: "Basics"),
+        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
+        tests("Console", on: "Basics", "Console", logging),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]
