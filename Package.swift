@@ -91,6 +91,8 @@ let package = Package(
         tests("Basics", on: "Basics"),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline"),
         tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
+        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
+        tests("Console", on: "Basics", "Console", logging),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]
