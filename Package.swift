@@ -83,6 +83,7 @@ let package = Package(
             swiftSettings: strict
         ),
         tests("Basics", on: "Basics"),
+        tests("Exporters", on: "Exporters", "Basics", "OTLP", "MLflow", "Pipeline", "CZlib"),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]
