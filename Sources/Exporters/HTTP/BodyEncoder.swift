@@ -1,4 +1,5 @@
 import Basics
+import OTLP
 
 /// The thread that compresses and re-encodes bodies for all exporters.
 ///
@@ -19,8 +20,8 @@ package final class BodyEncoder: Sendable {
         await thread.run { Gzip.compress(body) }
     }
 
-    /// Runs other work on a body.
-    func run<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
-        await thread.run { work() }
+    /// The request in OTLP/JSON; nil where its protobuf cannot be read.
+    func json(_ wire: [UInt8], _ signal: Signal) async -> [UInt8]? {
+        await thread.run { try? OTLPJSON.encode(wire, signal: signal) }
     }
 }
