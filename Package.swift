@@ -93,6 +93,7 @@ let package = Package(
         tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
+        tests("Exporters", on: "Exporters", "Basics", "OTLP", "MLflow", "Pipeline", "CZlib"),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]
