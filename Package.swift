@@ -52,7 +52,7 @@ let package = Package(
         layer("Journal", on: "Basics", logging),
         layer("MLflow", on: "Basics", "OTLP", "CEmbedded"),
         layer("Pipeline", on: "Basics", "OTLP", "Journal", "MLflow", logging),
-        layer("Receivers", on: "Basics", "OTLP", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
+        layer("Receivers", on: "Basics", "OTLP", "Pipeline", "CZlib", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
         layer("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline"),
         layer("Exporters", on: "Basics", "OTLP", "Journal", "MLflow", "Pipeline", "CCurl", "CZlib", logging),
         layer("Console", on: "Basics", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
@@ -83,6 +83,7 @@ let package = Package(
             swiftSettings: strict
         ),
         tests("Basics", on: "Basics"),
+        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline"),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]
