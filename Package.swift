@@ -72,7 +72,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "Millrace",
-            dependencies: ["Basics", "Configuration", "Pipeline", arguments, lifecycle, unixSignals, logging],
+            dependencies: ["Basics", "CMachine", "Configuration", "Pipeline", arguments, lifecycle, unixSignals, logging],
             swiftSettings: strict
         ),
 
@@ -84,6 +84,8 @@ let package = Package(
         ),
         tests("Basics", on: "Basics"),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline"),
+        tests("Configuration", on: "Basics", "Configuration"),
+        tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]

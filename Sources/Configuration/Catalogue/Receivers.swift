@@ -59,7 +59,7 @@ extension Kind<ListenAddress> {
         brief: "address",
         schema: ["type": "string", "pattern": #"^(\[[0-9a-fA-F:.%]+\]|[^:\[\]]+):[0-9]{1,5}$|^unix:/.|\$\{"#],
         parse: { ListenAddress(text: $0) },
-        format: \.text
+        format: \.description
     )
 }
 

@@ -100,23 +100,24 @@ extension Kind {
         _ types: [String],
         _ reading: inout Reading
     ) -> Component<Settings>? {
+        let words = types.map(quoted).joined(separator: ", ")
         guard node.members != nil else {
             reading.refuse(node, allowed: "an object with a \"type\"")
             return nil
         }
         guard let type = node["type"] else {
-            reading.report("\"type\" is missing; allowed: \(types.joined(separator: ", "))", at: node.offset)
+            reading.report("\"type\" is missing; allowed: \(words)", at: node.offset)
             return nil
         }
         return reading.within("type") { reading in
             guard let found = table.first(where: { $0.type == type.string }) else {
                 let hint = nearest(to: type.string ?? "", among: types)
-                reading.refuse(type, allowed: types.map(quoted).joined(separator: ", "), instead: hint)
+                reading.refuse(type, allowed: words, instead: hint)
                 return nil
             }
             guard found.isAvailable else {
                 let what = "\(quoted(found.type)) is not available in this version"
-                reading.report("\(what); allowed: \(types.map(quoted).joined(separator: ", "))", at: type.offset)
+                reading.report("\(what); allowed: \(words)", at: type.offset)
                 return nil
             }
             return found

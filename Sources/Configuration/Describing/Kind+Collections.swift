@@ -2,16 +2,16 @@ import Basics
 
 extension Kind {
     /// An array without repeats.
-    static func list<Element>(of element: Kind<Element>, allowed: String? = nil, isSecret: Bool = false) -> Kind
+    static func list<Element>(of element: Kind<Element>) -> Kind
     where Value == [Element], Element: Hashable {
-        let allowed = allowed ?? "an array, each element \(element.allowed)"
+        let allowed = "an array, each element \(element.allowed)"
         return Kind(
             allowed: allowed,
             brief: "array of \(element.brief)",
             schema: ["type": "array", "items": element.schema, "uniqueItems": true],
             read: { node, reading in
                 guard let nodes = node.elements else {
-                    reading.refuse(node, allowed: allowed)
+                    reading.refuse(node, allowed: allowed, isSecret: element.isSecret)
                     return nil
                 }
                 var values: [Element] = []
@@ -42,7 +42,9 @@ extension Kind {
             brief: "object of \(element.brief)",
             schema: ["type": "object", "additionalProperties": element.schema, "propertyNames": name.schema],
             read: { node, reading in
-                guard let members = node.uniqueMembers(&reading, allowed: allowed) else { return nil }
+                guard let members = node.uniqueMembers(&reading, allowed: allowed, isSecret: element.isSecret) else {
+                    return nil
+                }
                 return members.compactMap { member in
                     reading.within(member.name) { reading in
                         let key = name.read(JSONNode(.string(member.name), offset: member.nameOffset), &reading)
@@ -85,9 +87,9 @@ extension Named: Equatable where Value: Equatable {}
 
 extension JSONNode {
     /// The members of an object, the first of each name; repeated names and other values are reported.
-    func uniqueMembers(_ reading: inout Reading, allowed: String) -> [Member]? {
+    func uniqueMembers(_ reading: inout Reading, allowed: String, isSecret: Bool = false) -> [Member]? {
         guard let members else {
-            reading.refuse(self, allowed: allowed)
+            reading.refuse(self, allowed: allowed, isSecret: isSecret)
             return nil
         }
         var unique: [Member] = []

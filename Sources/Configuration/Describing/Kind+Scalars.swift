@@ -118,7 +118,8 @@ extension Kind<ByteCount> {
 extension Kind<Duration> {
     /// A duration with a unit, within limits.
     static func duration(_ range: ClosedRange<Duration>) -> Kind {
-        let allowed = Duration.form + ", from \"\(range.lowerBound.text)\" to \"\(range.upperBound.text)\""
+        let least = range.lowerBound > .zero ? ", at least \"\(range.lowerBound.text)\"" : ""
+        let allowed = Duration.form + least + ", at most \"\(range.upperBound.text)\""
         return .parsed(
             allowed,
             brief: "duration",

@@ -8,6 +8,8 @@ struct Kind<Value: Sendable>: Sendable {
     let brief: String
     /// JSON Schema of the value.
     let schema: JSON
+    /// Whether values are never shown.
+    var isSecret = false
     /// Reports what is wrong and returns nil, or returns the value.
     let read: @Sendable (JSONNode, inout Reading) -> Value?
     /// The value as the file would have it, secrets masked.
@@ -28,6 +30,7 @@ extension Kind {
             allowed: allowed,
             brief: brief,
             schema: schema,
+            isSecret: isSecret,
             read: { node, reading in
                 if let text = node.string, let value = parse(text) { return value }
                 reading.refuse(node, allowed: allowed, isSecret: isSecret)
@@ -47,6 +50,7 @@ extension Kind {
             allowed: allowed,
             brief: brief,
             schema: schema,
+            isSecret: isSecret,
             read: { node, reading in read(node, &reading).map(wrap) },
             write: { value in write(unwrap(value)) }
         )
@@ -58,6 +62,7 @@ extension Kind {
             allowed: allowed,
             brief: brief,
             schema: schema,
+            isSecret: isSecret,
             read: { node, reading in read(node, &reading).map(Optional.some) },
             write: { value in value.map(write) ?? .null }
         )

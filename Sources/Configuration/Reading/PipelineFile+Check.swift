@@ -72,7 +72,7 @@ extension PipelineFile {
             if let other = taken.first(where: { $0.address.overlaps(settings.listen) }) {
                 let node = root["receivers"]?[receiver.name]
                 reading.within("receivers", receiver.name, "listen") { reading in
-                    let what = "\(quoted(settings.listen.text)) is taken by /\(other.place)"
+                    let what = "\(quoted(settings.listen.description)) is taken by /\(other.place)"
                     reading.report(
                         "\(what); each server needs an address of its own",
                         at: (node?["listen"] ?? node ?? root).offset
@@ -122,18 +122,6 @@ extension PipelineFile {
                 }
             }
         }
-    }
-}
-
-extension Reading {
-    /// Does something several levels deeper.
-    mutating func within(_ names: String..., body: (inout Reading) -> Void) {
-        within(names[...], body)
-    }
-
-    private mutating func within(_ names: ArraySlice<String>, _ body: (inout Reading) -> Void) {
-        guard let name = names.first else { return body(&self) }
-        within(name) { $0.within(names.dropFirst(), body) }
     }
 }
 

@@ -7,10 +7,10 @@ struct Reading {
     private(set) var problems: [Problem] = []
     private var path: [String] = []
 
-    /// Does something one level deeper.
-    mutating func within<Result>(_ name: String, _ body: (inout Reading) -> Result) -> Result {
-        path.append(name)
-        defer { path.removeLast() }
+    /// Does something one or more levels deeper.
+    mutating func within<Result>(_ names: String..., body: (inout Reading) -> Result) -> Result {
+        path += names
+        defer { path.removeLast(names.count) }
         return body(&self)
     }
 
