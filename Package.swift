@@ -83,6 +83,7 @@ let package = Package(
             swiftSettings: strict
         ),
         tests("Basics", on: "Basics"),
+        tests("Journal", on: "Journal", "Basics", logging),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]
