@@ -78,7 +78,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "Millrace",
-            dependencies: ["Basics", "Configuration", "Pipeline", arguments, lifecycle, unixSignals, logging],
+            dependencies: ["Basics", "CMachine", "Configuration", "Pipeline", arguments, lifecycle, unixSignals, logging],
             swiftSettings: strict
         ),
 
@@ -92,6 +92,12 @@ let package = Package(
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline"),
         tests("MLflow", on: "Basics", "OTLP", "MLflow"),
         tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
+        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
+        tests("Console", on: "Basics", "Console", logging),
+        tests("Exporters", on: "Exporters", "Basics", "OTLP", "MLflow", "Pipeline", "CZlib"),
+        tests("Configuration", on: "Basics", "Configuration"),
+        tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
+        tests("Journal", on: "Journal", "Basics", logging),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]
