@@ -91,6 +91,7 @@ let package = Package(
         tests("Basics", on: "Basics"),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline"),
         tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
+        tests("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline", "Processors"),
         tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),

@@ -77,7 +77,7 @@ struct ContentAssembler {
         switch AttributeValue(value, in: bytes) {
         case .empty: return nil
         case .string(let range):
-            guard let first = bytes.firstLetter(range) else { return nil }
+            guard let first = bytes.firstLetter(range), !bytes.equals("null", range) else { return nil }
             if range.count <= contentMax, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
                 if let node = tape.append(json: range, of: bytes) { return node }
             }
