@@ -89,7 +89,7 @@ let package = Package(
             swiftSettings: strict
         ),
         tests("Basics", on: "Basics"),
-        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline"),
+        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
         tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
