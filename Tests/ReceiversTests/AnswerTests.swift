@@ -179,7 +179,7 @@ struct AnswerCase: Sendable, CustomTestStringConvertible {
             harness in
             let headers = ["X-MLflow-Experiment-Id: 7", "User-Agent: test/1", "x-other: 1"]
             let bytes = request(type: "application/json", headers: headers, body: Array("{ }".utf8))
-            #expect(try await harness.exchange(bytes).status == 200)
+            try await harness.expect(200, bytes)
             let got = try #require(harness.intake.received.first)
             #expect(got.signal == .traces && got.encoding == .json && got.body == Array("{ }".utf8))
             #expect(got.source.receiver == "otlp" && got.source.client == "test/1")

@@ -29,7 +29,7 @@ extension HTTPConnection {
         let headers = RequestHeaders(head, keeping: settings.keptHeaders)
         var form = AnswerForm()
         form.encoding = headers.answerEncoding
-        form.keepsAlive = head.isKeepAlive
+        form.keepsAlive = head.isKeepAlive && head.method != .CONNECT
         form.saysKeepAlive = head.version == .http1_0
         form.omitsBody = head.method == .HEAD
         let length = headers.transferEncoding == nil ? headers.contentLength ?? 0 : .max
