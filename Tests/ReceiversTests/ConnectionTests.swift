@@ -126,7 +126,8 @@ struct Oddity: Sendable, CustomTestStringConvertible {
         Oddity("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
         Oddity(
             "both lengths",
-            "POST /v1/traces HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400
+            "POST /v1/traces HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400
         ),
         Oddity("two lengths", "POST /v1/traces HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400),
         Oddity("a negative length", "POST /v1/traces HTTP/1.1\r\nContent-Length: -3\r\n\r\nabc", 400),

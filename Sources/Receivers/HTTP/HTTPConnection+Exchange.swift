@@ -26,7 +26,7 @@ extension HTTPConnection {
     /// Decides by the head, and answers or makes ready for the body.
     func begin(_ head: HTTPRequestHead) {
         let settings = loop.context.settings
-        let headers = RequestHeaders(head, keeping: settings.keptHeaders)
+        let headers = RequestHeaders(head, keeping: loop.context.keptHeaders)
         var form = AnswerForm()
         form.encoding = headers.answerEncoding
         form.keepsAlive = head.isKeepAlive && head.method != .CONNECT
