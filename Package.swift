@@ -16,10 +16,16 @@ func layer(_ name: String, on dependencies: Target.Dependency...) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, on dependencies: Target.Dependency..., resources: [Resource]? = nil) -> Target {
+func tests(
+    _ name: String,
+    on dependencies: Target.Dependency...,
+    exclude: [String] = [],
+    resources: [Resource]? = nil
+) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: dependencies + ["TestKit"],
+        exclude: exclude,
         resources: resources,
         swiftSettings: strict
     )
@@ -84,6 +90,7 @@ let package = Package(
         ),
         tests("Basics", on: "Basics"),
         tests("Exporters", on: "Exporters", "Basics", "OTLP", "MLflow", "Pipeline", "CZlib"),
+        tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]
