@@ -97,6 +97,8 @@ let package = Package(
         tests("Configuration", on: "Basics", "Configuration"),
         tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
         tests("Journal", on: "Journal", "Basics", logging),
+        tests("Exporters", on: "Exporters", "Basics", "OTLP", "MLflow", "Pipeline", "CZlib"),
+        tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]
