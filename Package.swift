@@ -96,6 +96,7 @@ let package = Package(
         tests("Exporters", on: "Exporters", "Basics", "OTLP", "MLflow", "Pipeline", "CZlib"),
         tests("Configuration", on: "Basics", "Configuration"),
         tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
+        tests("Journal", on: "Journal", "Basics", logging),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]
