@@ -52,7 +52,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CMachine"),
-        .target(name: "CEmbedded"),
+        .target(name: "CEmbedded", exclude: ["rules"]),
         layer("Basics", on: "CMachine"),
         layer("OTLP", on: "Basics"),
         layer("Journal", on: "Basics", logging),
@@ -89,7 +89,9 @@ let package = Package(
             swiftSettings: strict
         ),
         tests("Basics", on: "Basics"),
+        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline"),
+        tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
         tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
@@ -97,6 +99,8 @@ let package = Package(
         tests("Configuration", on: "Basics", "Configuration"),
         tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
         tests("Journal", on: "Journal", "Basics", logging),
+        tests("Exporters", on: "Exporters", "Basics", "OTLP", "MLflow", "Pipeline", "CZlib"),
+        tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]

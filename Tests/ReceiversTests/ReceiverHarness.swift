@@ -22,6 +22,12 @@ struct ReceiverHarness {
         await connection.send(request)
         return try #require(await connection.receive(hasBody: hasBody))
     }
+
+    /// Sends one request on a connection of its own and expects that status.
+    func expect(_ status: Int, _ request: [UInt8], at location: SourceLocation = #_sourceLocation) async throws {
+        let answer = try await exchange(request)
+        #expect(answer.status == status, sourceLocation: location)
+    }
 }
 
 /// Runs `body` against a receiver, closes it, and checks that nothing is left of it.

@@ -98,15 +98,14 @@ struct RequestPlan {
 
     private static func signal(_ uri: String, _ settings: OTLPHTTPReceiverSettings) throws(Refusal) -> Signal {
         let path = uri.requestPath
-        guard let signal = Signal.allCases.first(where: { settings.paths[$0].map { $0 == path } ?? false }) else {
-            let paths = Signal.allCases.filter(settings.served.contains).compactMap { signal in
-                settings.paths[signal].map { "\(signal.name) go to \($0)" }
-            }
-            throw Refusal(.notFound, "nothing is served at \"\(path)\"; \(paths.joined(separator: ", "))")
+        let served = OTLPHTTPReceiverSettings.served
+        guard let signal = Signal.allCases.first(where: { settings.path(of: $0) == path }) else {
+            let places = served.map { "\($0.name) go to \(settings.path(of: $0))" }.joined(separator: ", ")
+            throw Refusal(.notFound, "nothing is served at \"\(path)\"; \(places)")
         }
-        guard settings.served.contains(signal) else {
-            let served = Signal.allCases.filter(settings.served.contains).map(\.name).joined(separator: ", ")
-            throw Refusal(.notFound, "\(signal.name) are not served yet, only \(served)")
+        guard served.contains(signal) else {
+            let names = served.map(\.name).joined(separator: ", ")
+            throw Refusal(.notFound, "\(signal.name) are not served yet, only \(names)")
         }
         return signal
     }
