@@ -15,13 +15,13 @@ events {{ worker_connections 1024; }}
 """
 NGINX_HTTP = """
 client_max_body_size 0; {keep}
-client_body_buffer_size 16m; keepalive_requests 1000000000;
+keepalive_requests 1000000000;
 client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
 uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
 """
 SINK = """
 http {{ {http}
-access_log {directory}/sink.log combined buffer=16k flush=100ms;
+access_log {directory}/sink.log combined buffer=16k flush=100ms; client_body_buffer_size 16m;
 server {{ listen 127.0.0.1:{port}; location / {{
     default_type application/x-protobuf; echo_read_request_body; echo_status 200; echo -n "";
 }} }} }}
@@ -108,7 +108,7 @@ class Sink(Server):
 
 
 class Nginx(Server):
-    """The reference: the same bytes passed on, unparsed."""
+    """The reference: the same bytes passed on as they come, unparsed, with the buffers that nginx has by default."""
 
     name = "nginx"
     needs_bodies = False
