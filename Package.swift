@@ -16,10 +16,16 @@ func layer(_ name: String, on dependencies: Target.Dependency...) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, on dependencies: Target.Dependency..., resources: [Resource]? = nil) -> Target {
+func tests(
+    _ name: String,
+    on dependencies: Target.Dependency...,
+    exclude: [String] = [],
+    resources: [Resource]? = nil
+) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: dependencies + ["TestKit"],
+        exclude: exclude,
         resources: resources,
         swiftSettings: strict
     )
@@ -46,13 +52,13 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CMachine"),
-        .target(name: "CEmbedded"),
+        .target(name: "CEmbedded", exclude: ["rules"]),
         layer("Basics", on: "CMachine"),
         layer("OTLP", on: "Basics"),
         layer("Journal", on: "Basics", logging),
         layer("MLflow", on: "Basics", "OTLP", "CEmbedded"),
         layer("Pipeline", on: "Basics", "OTLP", "Journal", "MLflow", logging),
-        layer("Receivers", on: "Basics", "OTLP", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
+        layer("Receivers", on: "Basics", "OTLP", "Pipeline", "CZlib", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
         layer("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline"),
         layer("Exporters", on: "Basics", "OTLP", "Journal", "MLflow", "Pipeline", "CCurl", "CZlib", logging),
         layer("Console", on: "Basics", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
@@ -72,7 +78,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "Millrace",
-            dependencies: ["Basics", "Configuration", "Pipeline", arguments, lifecycle, unixSignals, logging],
+            dependencies: ["Basics", "CMachine", "Configuration", "Pipeline", arguments, lifecycle, unixSignals, logging],
             swiftSettings: strict
         ),
 
@@ -83,6 +89,18 @@ let package = Package(
             swiftSettings: strict
         ),
         tests("Basics", on: "Basics"),
+        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
+        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline"),
+        tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
+        tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
+        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
+        tests("Console", on: "Basics", "Console", logging),
+        tests("Exporters", on: "Exporters", "Basics", "OTLP", "MLflow", "Pipeline", "CZlib"),
+        tests("Configuration", on: "Basics", "Configuration"),
+        tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
+        tests("Journal", on: "Journal", "Basics", logging),
+        tests("Exporters", on: "Exporters", "Basics", "OTLP", "MLflow", "Pipeline", "CZlib"),
+        tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]

@@ -1,0 +1,76 @@
+import Basics
+import CMachine
+import Glibc
+
+/// Asks the admin endpoint of a running process; for commands, which may block.
+struct AdminClient {
+    /// For connecting and for each read and write.
+    private static let milliseconds: Int32 = 5000
+    /// Answers over it are refused.
+    private static let answerMax = ByteCount.mebibytes(64)
+
+    let address: ListenAddress
+
+    /// The body of the answer; nil where nothing listens at the address.
+    ///
+    /// - Throws: `AdminFailure` where something listens and does not answer 200.
+    func get(_ path: String) throws(AdminFailure) -> String? {
+        guard let stream = try connect() else { return nil }
+        defer { close(stream) }
+        // HTTP/1.0: the answer comes whole and ends with the connection.
+        try send(Array("GET \(path) HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8), to: stream)
+        return try body(of: try receive(from: stream))
+    }
+
+    private func connect() throws(AdminFailure) -> Int32? {
+        let stream: Int32
+        switch address {
+        case .tcp(let host, let port):
+            let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
+            stream = unsafe millrace_connect_tcp(reachable, "\(port)", Self.milliseconds)
+        case .unix(let path):
+            stream = unsafe millrace_connect_unix(path, Self.milliseconds)
+        }
+        if stream >= 0 { return stream }
+        if errno == ECONNREFUSED || errno == ENOENT { return nil }
+        throw failure("cannot be reached")
+    }
+
+    private func send(_ request: [UInt8], to stream: Int32) throws(AdminFailure) {
+        guard unsafe write(stream, request, request.count) == request.count else {
+            throw failure("does not read the request")
+        }
+    }
+
+    private func receive(from stream: Int32) throws(AdminFailure) -> [UInt8] {
+        var answer: [UInt8] = []
+        var block = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = unsafe read(stream, &block, block.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0, answer.count <= Self.answerMax.bytes else { throw failure("does not answer") }
+            guard count > 0 else { return answer }
+            answer += block.prefix(count)
+        }
+    }
+
+    private func body(of answer: [UInt8]) throws(AdminFailure) -> String {
+        let text = String(decoding: answer, as: UTF8.self)
+        let status = text.prefix { !$0.isNewline }.split(separator: " ").dropFirst().first
+        guard let status, let head = text.firstRange(of: "\r\n\r\n") else {
+            throw AdminFailure(reason: "\(address) does not speak HTTP")
+        }
+        guard status == "200" else { throw AdminFailure(reason: "\(address) answers with status \(status)") }
+        return String(text[head.upperBound...])
+    }
+
+    private func failure(_ what: String) -> AdminFailure {
+        AdminFailure(reason: "\(address) \(what): \(unsafe String(cString: strerror(errno)))")
+    }
+}
+
+/// Why the running process gave no answer, for the operator.
+struct AdminFailure: Error, CustomStringConvertible {
+    let reason: String
+    var description: String { reason }
+}
