@@ -97,6 +97,7 @@ let package = Package(
         tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
         tests("Configuration", on: "Basics", "Configuration"),
+        tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]
