@@ -16,10 +16,16 @@ func layer(_ name: String, on dependencies: Target.Dependency...) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, on dependencies: Target.Dependency..., resources: [Resource]? = nil) -> Target {
+func tests(
+    _ name: String,
+    on dependencies: Target.Dependency...,
+    exclude: [String] = [],
+    resources: [Resource]? = nil
+) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: dependencies + ["TestKit"],
+        exclude: exclude,
         resources: resources,
         swiftSettings: strict
     )
@@ -46,7 +52,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CMachine"),
-        .target(name: "CEmbedded"),
+        .target(name: "CEmbedded", exclude: ["rules"]),
         layer("Basics", on: "CMachine"),
         layer("OTLP", on: "Basics"),
         layer("Journal", on: "Basics", logging),
@@ -72,7 +78,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "Millrace",
-            dependencies: ["Basics", "Configuration", "Pipeline", arguments, lifecycle, unixSignals, logging],
+            dependencies: ["Basics", "CMachine", "Configuration", "Journal", "Pipeline", arguments, lifecycle, unixSignals, logging],
             swiftSettings: strict
         ),
 
@@ -83,8 +89,14 @@ let package = Package(
             swiftSettings: strict
         ),
         tests("Basics", on: "Basics"),
+        tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
+        tests("Journal", on: "Basics", "Journal", logging),
+        tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
+        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
+        tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
+        tests("Configuration", on: "Basics", "Configuration"),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]

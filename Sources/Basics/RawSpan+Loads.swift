@@ -1,5 +1,6 @@
 // The only file that reads memory without the compiler's bounds checks. Each load checks its own range first, so that a
-// wrong offset traps instead of reading what is not ours. `RawSpan` has no safe loads before Swift 6.4 (SE-0525).
+// wrong offset traps instead of reading what is not ours. `RawSpan` has no safe loads before Swift 6.4 (SE-0525), and
+// arrays take no bytes of a span in bulk.
 
 extension RawSpan {
     /// The byte at `offset`.
@@ -24,5 +25,22 @@ extension RawSpan {
     package func halfWord(at offset: Int) -> UInt32 {
         precondition(offset >= 0 && offset <= byteCount - 4)
         return UInt32(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
+    }
+}
+
+extension [UInt8] {
+    /// Appends the bytes of `range` of `source`.
+    ///
+    /// Traps outside the span.
+    package mutating func append(_ source: RawSpan, _ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= source.byteCount)
+        source.withUnsafeBytes { bytes in
+            unsafe append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[range]))
+        }
+    }
+
+    /// Appends the UTF-8 of a word of the program.
+    package mutating func append(_ word: StaticString) {
+        word.withUTF8Buffer { letters in unsafe append(contentsOf: letters) }
     }
 }
