@@ -1,6 +1,6 @@
 import Basics
 import Journal
-import Logging
+package import Logging
 import Pipeline
 
 /// Why a valid pipeline file cannot be run as things stand.
@@ -34,5 +34,16 @@ extension PipelineFile {
             )
         }
         return journal
+    }
+
+    /// The ledger in JSON as the journal on disk has it, for when no process runs.
+    ///
+    /// - Throws: `JournalError`, also where a process has the journal open.
+    package func storedLedger(logger: Logger) async throws -> String {
+        let clock = WallClock.system
+        let journal = try Journal.open(journal, logs: logs, clock: clock, logger: logger)
+        let ledger = Ledger(of: journal) { _ in 0 }.json(now: clock.now())
+        await journal.close()
+        return String(decoding: ledger, as: UTF8.self)
     }
 }
