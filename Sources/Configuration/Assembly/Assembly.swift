@@ -43,11 +43,17 @@ package struct Assembly: Sendable {
                 clock: clock,
                 deviations: DeviationLog(meters: meters, logger: logger)
             )
-            
+
         }
         readiness = Readiness()
         drainTimeout = file.drainTimeout
-        let observatory = Observatory(journal: journal, fronts: fronts.map(\.front), meters: meters, readiness: readiness, clock: clock)
+        let observatory = Observatory(
+            journal: journal,
+            fronts: fronts.map(\.front),
+            meters: meters,
+            readiness: readiness,
+            clock: clock
+        )
         observatory.registerReadings()
         admin = AdminEndpoint(listen: file.admin.listen, source: observatory, logger: logger)
     }
