@@ -103,7 +103,7 @@ let package = Package(
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
         tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
-        tests("Configuration", on: "Basics", "Configuration"),
+        tests("Configuration", on: "Basics", "Configuration", "Exporters"),
         tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
         .target(
             name: "Oracle",

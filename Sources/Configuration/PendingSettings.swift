@@ -1,9 +1,10 @@
 package import Basics
+package import MLflow
 
 package struct MLflowMapSettings: Sendable {
-    package var conventions: [String] = []
-    package var rules: [JSONNode] = []
-    package var keepSource = true
+    package var conventions: [String]?
+    package var userRules: RuleDocument?
+    package var keepsSource = true
 }
 
 package struct MLflowExperimentSettings: Sendable {
@@ -18,21 +19,4 @@ package struct MLflowExperimentSettings: Sendable {
 package struct SampleSettings: Sendable {
     package var ratio = 1.0
     package var keep: JSONNode?
-}
-
-package enum FileFormat: Sendable, Equatable {
-    case json, protobuf
-}
-
-package struct FileSettings: Sendable {
-    package var path = ""
-    package var format = FileFormat.json
-}
-
-package enum ConsoleStyle: Sendable, Equatable {
-    case tree, line
-}
-
-package struct ConsoleSettings: Sendable {
-    package var style = ConsoleStyle.tree
 }

@@ -1,31 +1,83 @@
 import Basics
+import MLflow
 import Pipeline
 
-extension Shape<MLflowMapSettings> {
+extension Shape<MLflowMapDraft> {
     static let mlflowMap = Shape(
         "Gives spans of every GenAI convention the attributes that MLflow shows: type, inputs, outputs, tokens, session, user.",
         Settings(),
         [
-            Field("conventions", \.conventions, .list(of: .text), "Conventions to read; without it, all of them."),
-            Field("rules", \.rules, .rules, "Rules of your own, which win over the built-in ones."),
-            Field("keep_source", \.keepSource, .flag, "Whether attributes that were mapped also stay as they came."),
-        ]
+            Field(
+                "conventions",
+                optional: \.conventions,
+                .list(of: .word(among: MappingRules.conventionNames)),
+                "Conventions to read; without it, all of them."
+            ),
+            Field("rules", optional: \.rules, .rules, "Rules of your own, which win over the built-in ones."),
+            Field("keep_source", \.keepsSource, .flag, "Whether attributes that were mapped also stay as they came."),
+        ],
+        check: { settings, group, reading in
+            guard let rules = settings.rules else { return }
+            let offset = (group["rules"] ?? JSONNode(.null, offset: group.offset)).offset
+            do throws(DocumentProblems) {
+                _ = try MappingRules(conventions: settings.conventions, user: rules.value)
+            } catch {
+                reading.within("rules") { reading in
+                    for problem in error.list { reading.report(problem.message, at: offset) }
+                }
+            }
+        }
     )
 }
 
-extension Kind<[JSONNode]> {
-    /// Mapping rules of the user.
+/// `mlflow_map` as the file sets it.
+struct MLflowMapDraft: Sendable {
+    var conventions: [String]?
+    var rules: Written<RuleDocument>?
+    var keepsSource = true
+
+    var settings: MLflowMapSettings {
+        MLflowMapSettings(conventions: conventions, userRules: rules?.value, keepsSource: keepsSource)
+    }
+}
+
+extension Kind<Written<RuleDocument>> {
+    /// Mapping rules of the user: documents of the same form as the built-in ones, read as one.
     static let rules = Kind(
-        allowed: "an array of rules",
+        allowed: "an array of objects with groups of rules",
         brief: "array of rules",
         schema: ["type": "array", "items": ["type": "object"]],
         read: { node, reading in
-            if let rules = node.elements { return rules }
-            reading.refuse(node, allowed: "an array of rules")
-            return nil
+            guard let elements = node.elements else {
+                reading.refuse(node, allowed: "an array of objects with groups of rules")
+                return nil
+            }
+            var all = RuleDocument(convention: "user")
+            for (index, element) in elements.enumerated() {
+                reading.within("\(index)") { reading in
+                    do throws(DocumentProblems) {
+                        all.append(try RuleDocument(userRules: element))
+                    } catch {
+                        for problem in error.list { reading.report(problem) }
+                    }
+                }
+            }
+            return Written(value: all, json: JSON(node))
         },
-        write: { .array($0.map(JSON.init)) }
+        write: { $0.json }
     )
+}
+
+extension RuleDocument {
+    fileprivate mutating func append(_ other: RuleDocument) {
+        type += other.type
+        content += other.content
+        usage += other.usage
+        model += other.model
+        session += other.session
+        user += other.user
+        name += other.name
+    }
 }
 
 extension Shape<MLflowExperimentSettings> {

@@ -1,4 +1,5 @@
 import Basics
+import MLflow
 
 /// What is known while one pipeline file is read: where the reader stands, and every problem so far.
 struct Reading {
@@ -19,6 +20,16 @@ struct Reading {
         let pointer = path.map { "/" + $0.replacing("~", with: "~0").replacing("/", with: "~1") }.joined()
         let problem = Problem(severity: severity, offset: offset, pointer: pointer, message: message)
         if !problems.contains(problem) { problems.append(problem) }
+    }
+
+    /// Notes a problem of a document that another module read, below the place the reader stands at.
+    mutating func report(_ problem: DocumentProblem) {
+        let deeper = problem.pointer.split(separator: "/").map { name in
+            String(name).replacing("~1", with: "/").replacing("~0", with: "~")
+        }
+        path += deeper
+        defer { path.removeLast(deeper.count) }
+        report(problem.message, at: problem.offset)
     }
 
     /// Notes that a value is none of what is allowed, unless something was found wrong with it before.
