@@ -78,7 +78,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "Millrace",
-            dependencies: ["Basics", "CMachine", "Configuration", "Pipeline", arguments, lifecycle, unixSignals, logging],
+            dependencies: ["Basics", "CMachine", "Configuration", "Journal", "Pipeline", arguments, lifecycle, unixSignals, logging],
             swiftSettings: strict
         ),
 
@@ -89,18 +89,15 @@ let package = Package(
             swiftSettings: strict
         ),
         tests("Basics", on: "Basics"),
-        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
-        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline"),
-        tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
         tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
+        tests("Journal", on: "Basics", "Journal", logging),
+        tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
+        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
+        tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
-        tests("Exporters", on: "Exporters", "Basics", "OTLP", "MLflow", "Pipeline", "CZlib"),
         tests("Configuration", on: "Basics", "Configuration"),
         tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
-        tests("Journal", on: "Journal", "Basics", logging),
-        tests("Exporters", on: "Exporters", "Basics", "OTLP", "MLflow", "Pipeline", "CZlib"),
-        tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
         tests("Architecture"),
     ],
     swiftLanguageModes: [.v6]

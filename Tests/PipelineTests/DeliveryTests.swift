@@ -57,7 +57,7 @@ import Testing
         #expect(await bench.send(small) == .accepted)
         await bench.deliverAll()
         #expect(exporter.batches.count == 4)
-        #expect(clock.now.offset >= .seconds(80), "it waited as long as the destination asked")
+        #expect(clock.pauses.reduce(.zero, +) >= .seconds(80), "it waited as long as the destination asked")
         #expect(bench.reader.account.outcomes.delivered == 10)
     }
 

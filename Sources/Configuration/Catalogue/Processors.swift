@@ -1,4 +1,5 @@
 import Basics
+import Pipeline
 
 extension Shape<MLflowMapSettings> {
     static let mlflowMap = Shape(
@@ -97,12 +98,12 @@ extension Kind<JSONNode> {
     )
 }
 
-extension Shape<BatchSettings> {
+extension Shape<BatchLimits> {
     static let batch = Shape(
         "How much an exporter takes from the journal for one request.",
-        Settings(),
+        .standard,
         [
-            Field("spans", \.spans, .integer(1...1_000_000), "Spans in one request at most."),
+            Field("spans", \.items, .integer(1...1_000_000), "Spans in one request at most."),
             Field("bytes", \.bytes, .size(.kibibytes(1)...), "Bytes in one request at most, before compression."),
             Field(
                 "linger",
