@@ -16,16 +16,10 @@ func layer(_ name: String, on dependencies: Target.Dependency...) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(
-    _ name: String,
-    on dependencies: Target.Dependency...,
-    exclude: [String] = [],
-    resources: [Resource]? = nil
-) -> Target {
+func tests(_ name: String, on dependencies: Target.Dependency..., resources: [Resource]? = nil) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: dependencies + ["TestKit"],
-        exclude: exclude,
         resources: resources,
         swiftSettings: strict
     )
@@ -37,6 +31,19 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+
+// `MILLRACE_BENCHMARKS=1 swift run -c release Benchmarks` prints what each step costs.
+let benchmarks: [Target] =
+    Context.environment["MILLRACE_BENCHMARKS"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: ["Basics", "OTLP", "Oracle", "TestKit", protobuf],
+            path: "Tests/Benchmarks",
+            swiftSettings: strict
+        )
+    ]
 
 let package = Package(
     name: "millrace",
@@ -89,7 +96,14 @@ let package = Package(
             swiftSettings: strict
         ),
         tests("Basics", on: "Basics"),
-        tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
+        .target(
+            name: "Oracle",
+            dependencies: [protobuf],
+            path: "Tests/Oracle",
+            exclude: ["Protos"],
+            swiftSettings: strict
+        ),
+        tests("OTLP", on: "Basics", "OTLP", "Oracle", protobuf),
         tests("Journal", on: "Basics", "Journal", logging),
         tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
@@ -99,6 +113,6 @@ let package = Package(
         tests("Configuration", on: "Basics", "Configuration", "Exporters"),
         tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
         tests("Architecture"),
-    ],
+    ] + benchmarks,
     swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,5 @@
 import Basics
+import Glibc
 import OTLP
 import Pipeline
 import Receivers
@@ -172,7 +173,7 @@ struct Oddity: Sendable, CustomTestStringConvertible {
         }
     }
 
-    @Test func `a unix socket works, replaces a dead one, and is not taken from the living`() async throws {
+    @Test func `a unix socket works, is not taken from the living, and goes with the receiver`() async throws {
         let path = "/tmp/millrace-\(UInt64.random(in: 0...(.max))).sock"
         try await withReceiver(ScriptedIntake(), { $0.listen = .unix(path: path) }) { harness in
             #expect(harness.address == .unix(path: path))
@@ -180,7 +181,15 @@ struct Oddity: Sendable, CustomTestStringConvertible {
             await #expect(throws: ListenError.self) {
                 try await withReceiver(ScriptedIntake(), { $0.listen = .unix(path: path) }) { _ in }
             }
+            try await harness.expect(200, request(body: [1]))
         }
+        #expect(access(path, F_OK) != 0)
+    }
+
+    @Test func `a socket file left by a process that was killed is replaced`() async throws {
+        let path = "/tmp/millrace-\(UInt64.random(in: 0...(.max))).sock"
+        RawConnection.abandonSocketFile(at: path)
+        #expect(access(path, F_OK) == 0)
         try await withReceiver(ScriptedIntake(), { $0.listen = .unix(path: path) }) { harness in
             try await harness.expect(200, request(body: [1]))
         }

@@ -22,8 +22,8 @@ package struct ConsoleSettings: Sendable, Hashable {
 
 /// Shows traces on the terminal.
 ///
-/// A convenience that never holds anything up: every batch counts as delivered at once, and what cannot be shown, because
-/// the output is closed or nobody reads it, is dropped.
+/// A convenience that never holds anything up: every batch counts as delivered at once, and what cannot be shown,
+/// because the output is closed or nobody reads it, is dropped.
 package final class ConsoleExporter: Exporter {
     /// Batches waiting to be shown, at most; further ones are dropped.
     package static let batchesMax = 64

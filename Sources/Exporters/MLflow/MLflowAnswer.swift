@@ -5,8 +5,8 @@ import Pipeline
 
 /// What MLflow's answers mean: its own table, because its status codes are not OTLP's.
 ///
-/// Transient database errors come as 400 and 422, poison comes as 422 and 500, and nothing ever says 429. Measured on 3.6.0
-/// and 3.17.2.
+/// Transient database errors come as 400 and 422, poison comes as 422 and 500, and nothing ever says 429. Measured on
+/// 3.6.0 and 3.17.2.
 enum MLflowAnswer: Equatable {
     case outcome(DeliveryOutcome)
     /// The id is unknown to the server: its experiment was removed for good, or the server has another database now.
@@ -64,14 +64,20 @@ enum MLflowAnswer: Equatable {
     /// Locks, deadlocks and lost connections, which pass.
     private static func isTransient(_ problem: MLflowProblem) -> Bool {
         problem.code == "TEMPORARILY_UNAVAILABLE"
-            || contains(problem, ["database is locked", "OperationalError", "deadlock", "lock wait timeout", "QueuePool limit"])
+            || contains(
+                problem,
+                ["database is locked", "OperationalError", "deadlock", "lock wait timeout", "QueuePool limit"]
+            )
     }
 
     /// Words of the database's driver: a race between two writers, or a value that a column cannot hold.
     private static func isFromDatabase(_ problem: MLflowProblem) -> Bool {
         contains(
             problem,
-            ["psycopg2.", "psycopg.", "sqlite3.", "pymysql", "MySQLdb", "pyodbc", "IntegrityError", "UniqueViolation", "autoflush"]
+            [
+                "psycopg2.", "psycopg.", "sqlite3.", "pymysql", "MySQLdb", "pyodbc", "IntegrityError",
+                "UniqueViolation", "autoflush",
+            ]
         )
     }
 

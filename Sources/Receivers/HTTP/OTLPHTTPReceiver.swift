@@ -82,6 +82,7 @@ package final class OTLPHTTPReceiver: Sendable {
         let (server, observers) = state.withLock { ($0.server.take(), $0.observers) }
         // It fails only where the channel is closed already.
         try? await server?.close()
+        if server != nil { context.settings.listen.removeSocketFile() }
         for observer in observers { await observer.run { $0.stop() } }
     }
 
