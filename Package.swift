@@ -103,11 +103,13 @@ let package = Package(
             exclude: ["Protos"],
             swiftSettings: strict
         ),
+        tests("Basics", on: "Basics"),
         tests("OTLP", on: "Basics", "OTLP", "Oracle", protobuf),
         tests("Journal", on: "Basics", "Journal", logging),
         tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
+        tests("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline", "Processors"),
         tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
         tests("Configuration", on: "Basics", "Configuration", "Exporters"),

@@ -50,9 +50,9 @@ extension Configured<ProcessorSettings> {
     /// The processor that works on single spans; nil for one that only sets how exporters read.
     fileprivate func spanProcessor() throws -> (any SpanProcessor)? {
         switch settings {
-        case .mlflowMap(let settings): try MLflowMap(name: name, settings)
-        case .mlflowExperiment(let settings): MLflowExperiment(name: name, settings)
-        case .sample(let settings): try Sample(name: name, settings)
+        case .mlflowMap(let settings): try MLflowMap(name: name, settings: settings)
+        case .mlflowExperiment(let settings): MLflowExperiment(name: name, settings: settings)
+        case .sample(let settings): try Sample(name: name, settings: settings)
         case .batch: nil
         }
     }
