@@ -16,11 +16,11 @@ func layer(_ name: String, on dependencies: Target.Dependency...) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, on dependencies: Target.Dependency..., resources: [Resource]? = nil) -> Target {
+func tests(_ name: String, on dependencies: Target.Dependency..., exclude: [String] = []) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: dependencies + ["TestKit"],
-        resources: resources,
+        exclude: exclude,
         swiftSettings: strict
     )
 }
@@ -95,7 +95,6 @@ let package = Package(
             path: "Tests/TestKit",
             swiftSettings: strict
         ),
-        tests("Basics", on: "Basics"),
         .target(
             name: "Oracle",
             dependencies: [protobuf],

@@ -88,10 +88,13 @@ extension Shape<MLflowExperimentSettings> {
 
 extension Kind<[(value: String, experiment: String)]> {
     /// Experiments by value or glob.
-    static let experiments = Kind<[Named<String>]>.map(.text, to: .text).matched(
-        { entries in entries.map { (value: $0.name, experiment: $0.value) } },
-        { entries in entries.map { Named(name: $0.value, value: $0.experiment) } }
-    )
+    static let experiments: Kind = {
+        let names: Kind<[Named<String>]> = .map(.text, to: .text)
+        return names.matched(
+            { entries in entries.map { (value: $0.name, experiment: $0.value) } },
+            { entries in entries.map { entry in Named(name: entry.value, value: entry.experiment) } }
+        )
+    }()
 }
 
 extension Kind<String> {
