@@ -108,7 +108,6 @@ let package = Package(
         tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
-        tests("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline", "Processors"),
         tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
         tests("Configuration", on: "Basics", "Configuration", "Exporters"),
