@@ -65,6 +65,7 @@ final class JournalThread: Sendable {
     }
 
     private func loop(_ committer: Committer, pause: Duration) {
+        committer.collect()
         var nextTick = ContinuousClock.now + pause
         while true {
             waitForWork(until: nextTick)

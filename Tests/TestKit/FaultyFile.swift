@@ -91,7 +91,9 @@ final class OpenFile: File {
 
     func write(_ pieces: [[UInt8]], skipping skipped: Int, at offset: Int) throws(FileSystemError) -> Int {
         try check(.write)
-        let all = Array(pieces.joined().dropFirst(skipped))
+        var all: [UInt8] = []
+        for piece in pieces { all += piece }
+        all.removeFirst(skipped)
         let count = fileSystem.state.withLock { state in
             state.shortWrites ? Int.random(in: 1...all.count, using: &state.generator) : all.count
         }

@@ -75,6 +75,7 @@ final class SteppedJournal {
             logger: logger,
             onSync: { _ in }
         )
+        committer.collect()
     }
 
     deinit {
@@ -82,7 +83,9 @@ final class SteppedJournal {
     }
 
     /// Commits groups in one round; their tickets are their positions.
-    func commit(_ groups: [NewRecord]...) -> [CommitResult] {
+    func commit(_ groups: [NewRecord]...) -> [CommitResult] { commit(groups) }
+
+    func commit(_ groups: [[NewRecord]]) -> [CommitResult] {
         let submissions = groups.enumerated().map { ticket, entries in
             Submission(
                 group: RecordGroup(entries: entries),
