@@ -25,5 +25,22 @@ static inline int millrace_wait_until(sem_t *semaphore, uint64_t nanoseconds) {
     return sem_timedwait(semaphore, &time) == 0 ? 0 : errno;
 }
 
+// Resident memory of the process in bytes; 0 where /proc is missing.
+uint64_t millrace_resident_bytes(void);
+
+// CPU time used by the process so far, user and system.
+static inline uint64_t millrace_cpu_nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+// glibc's own thresholds grow with use and keep large bodies on the heap; fixed ones give them back.
+static inline void millrace_tune_allocator(void) {
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+    mallopt(M_ARENA_MAX, 4);
+}
+
 // CRC-32C (Castagnoli), by the processor's instructions where it has them. Continues from `crc`; start with 0.
 uint32_t millrace_crc32c(uint32_t crc, const void *bytes, size_t count);

@@ -1,0 +1,82 @@
+package import Basics
+package import Console
+import Journal
+package import Logging
+package import Pipeline
+import Receivers
+
+/// Every part of the process, built from a pipeline file and connected, not yet running.
+package struct Assembly: Sendable {
+    package let journal: Journal
+    package let deliveries: [Delivery]
+    package let exporters: ExporterSet
+    package let receivers: [any Receiver]
+    package let eventLoops: EventLoops
+    package let admin: AdminEndpoint
+    package let readiness = Readiness()
+    package let drainTimeout: Duration
+
+    /// Opens the journal and builds the rest around it: exporters behind the logs, pipelines and receivers before them.
+    ///
+    /// - Throws: `JournalError` where the directory cannot be used, `AssemblyError` where the file does not fit what it
+    ///   holds.
+    package init(_ file: PipelineFile, logger: Logger) throws {
+        let meters = Meters()
+        let clock = WallClock.system
+        journal = try file.openJournal(meters: meters, clock: clock, logger: logger)
+        exporters = ExporterSet(file, logger: logger)
+        deliveries = try file.deliveries(from: journal, to: exporters, meters: meters, logger: logger)
+        let fronts = try file.fronts(meters: meters)
+        let deviations = DeviationLog(meters: meters, logger: logger)
+        let memory = MemoryBudget(limit: file.receiversMemory)
+        eventLoops = EventLoops()
+        var receivers: [any Receiver] = []
+        for receiver in file.receivers {
+            let gateway = Gateway(
+                fronts: fronts.filter { $0.receiver == receiver.name }.map(\.front),
+                journal: journal,
+                clock: clock,
+                deviations: deviations
+            )
+            switch receiver.settings {
+            case .otlpHTTP(let settings):
+                receivers.append(
+                    OTLPHTTPReceiver(
+                        name: receiver.name,
+                        settings: settings,
+                        processorHeaders: file.processorHeaders(after: receiver.name),
+                        intake: gateway,
+                        memory: memory,
+                        eventLoops: eventLoops,
+                        meters: meters,
+                        logger: logger
+                    )
+                )
+            }
+        }
+        self.receivers = receivers
+        let observatory = Observatory(
+            journal: journal,
+            fronts: fronts.map(\.front),
+            meters: meters,
+            readiness: readiness,
+            clock: clock
+        )
+        observatory.registerReadings()
+        admin = AdminEndpoint(listen: file.admin.listen, source: observatory, logger: logger)
+        drainTimeout = file.drainTimeout
+    }
+
+    /// What every destination has not got yet, by pipeline and exporter.
+    package var queuedByDestination: [(name: String, queued: UInt64)] {
+        journal.logs.flatMap { log in log.readers.map { ("\(log.name)/\($0.name)", $0.account.queued) } }
+    }
+}
+
+extension OTLPHTTPReceiver: Receiver {
+    package func stop(within limit: Duration) async {
+        await stopAccepting()
+        await finish(within: limit)
+        await close()
+    }
+}
