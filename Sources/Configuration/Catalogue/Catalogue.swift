@@ -10,7 +10,7 @@ package enum Catalogue {
     ]
 
     static let processors: [Component<ProcessorSettings>] = [
-        Component("mlflow_map", .mlflowMap, .perSpan) { .mlflowMap($0.settings) },
+        Component("mlflow_map", .mlflowMap, .perSpan) { .mlflowMap($0) },
         Component("mlflow_experiment", .mlflowExperiment, .perSpan) { .mlflowExperiment($0) },
         Component("sample", .sample, .perSpan) { .sample($0) },
         Component("batch", .batch, .reading) { .batch($0) },

@@ -1,48 +1,37 @@
 import Basics
 import MLflow
 import Pipeline
+import Processors
 
-extension Shape<MLflowMapDraft> {
+extension Shape<MLflowMapSettings> {
     static let mlflowMap = Shape(
         "Gives spans of every GenAI convention the attributes that MLflow shows: type, inputs, outputs, tokens, session, user.",
         Settings(),
         [
             Field(
                 "conventions",
-                optional: \.conventions,
+                \.conventions,
                 .list(of: .word(among: MappingRules.conventionNames)),
-                "Conventions to read; without it, all of them."
+                "Conventions to read; where none is named, all of them."
             ),
-            Field("rules", optional: \.rules, .rules, "Rules of your own, which win over the built-in ones."),
-            Field("keep_source", \.keepsSource, .flag, "Whether attributes that were mapped also stay as they came."),
+            Field("rules", \.rules, .rules, "Rules of your own, which win over the built-in ones."),
+            Field("keep_source", \.keepSource, .flag, "Whether attributes that were mapped also stay as they came."),
         ],
         check: { settings, group, reading in
-            guard let rules = settings.rules else { return }
-            let offset = (group["rules"] ?? JSONNode(.null, offset: group.offset)).offset
+            guard let rules = group["rules"], !reading.hasError(in: "rules") else { return }
             do throws(DocumentProblems) {
-                _ = try MappingRules(conventions: settings.conventions, user: rules.value)
+                _ = try MLflowMap(name: "", settings: settings)
             } catch {
                 reading.within("rules") { reading in
-                    for problem in error.list { reading.report(problem.message, at: offset) }
+                    for problem in error.list { reading.report(problem.message, at: rules.offset) }
                 }
             }
         }
     )
 }
 
-/// `mlflow_map` as the file sets it.
-struct MLflowMapDraft: Sendable {
-    var conventions: [String]?
-    var rules: Written<RuleDocument>?
-    var keepsSource = true
-
-    var settings: MLflowMapSettings {
-        MLflowMapSettings(conventions: conventions, userRules: rules?.value, keepsSource: keepsSource)
-    }
-}
-
-extension Kind<Written<RuleDocument>> {
-    /// Mapping rules of the user: documents of the same form as the built-in ones, read as one.
+extension Kind<[JSONNode]> {
+    /// Mapping rules of the user: documents of the same form as the built-in ones.
     static let rules = Kind(
         allowed: "an array of objects with groups of rules",
         brief: "array of rules",
@@ -52,32 +41,19 @@ extension Kind<Written<RuleDocument>> {
                 reading.refuse(node, allowed: "an array of objects with groups of rules")
                 return nil
             }
-            var all = RuleDocument(convention: "user")
             for (index, element) in elements.enumerated() {
                 reading.within("\(index)") { reading in
                     do throws(DocumentProblems) {
-                        all.append(try RuleDocument(userRules: element))
+                        _ = try RuleDocument(userRules: element)
                     } catch {
                         for problem in error.list { reading.report(problem) }
                     }
                 }
             }
-            return Written(value: all, json: JSON(node))
+            return elements
         },
-        write: { $0.json }
+        write: { .array($0.map(JSON.init)) }
     )
-}
-
-extension RuleDocument {
-    fileprivate mutating func append(_ other: RuleDocument) {
-        type += other.type
-        content += other.content
-        usage += other.usage
-        model += other.model
-        session += other.session
-        user += other.user
-        name += other.name
-    }
 }
 
 extension Shape<MLflowExperimentSettings> {
@@ -110,6 +86,17 @@ extension Shape<MLflowExperimentSettings> {
     )
 }
 
+extension Kind<[(value: String, experiment: String)]> {
+    /// Experiments by value or glob.
+    static let experiments: Kind = {
+        let names: Kind<[Named<String>]> = .map(.text, to: .text)
+        return names.matched(
+            { entries in entries.map { (value: $0.name, experiment: $0.value) } },
+            { entries in entries.map { entry in Named(name: entry.value, value: entry.experiment) } }
+        )
+    }()
+}
+
 extension Kind<String> {
     /// Where an experiment's name may come from.
     static let routeSource = Kind.parsed(
@@ -136,15 +123,18 @@ extension Shape<SampleSettings> {
 }
 
 extension Kind<JSONNode> {
-    /// A condition on a span.
+    /// A condition on single spans.
     static let condition = Kind(
-        allowed: "a condition",
+        allowed: "a condition, such as {\"status\": \"error\"}",
         brief: "condition",
-        schema: ["type": "object"],
+        schema: ["type": "object", "minProperties": .integer(1)],
         read: { node, reading in
-            if node.members != nil { return node }
-            reading.refuse(node, allowed: "a condition")
-            return nil
+            do throws(DocumentProblems) {
+                _ = try Condition(decoding: node)
+            } catch {
+                for problem in error.list { reading.report(problem) }
+            }
+            return node
         },
         write: { JSON($0) }
     )

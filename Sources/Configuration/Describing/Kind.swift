@@ -67,9 +67,3 @@ extension Kind {
         )
     }
 }
-
-/// A value that is shown as it was written.
-struct Written<Value: Sendable>: Sendable {
-    let value: Value
-    let json: JSON
-}
