@@ -70,7 +70,7 @@ extension Shape<MLflowExperimentSettings> {
             Field(
                 "map",
                 \.map,
-                .map(.text, to: .text),
+                .experiments,
                 "Experiments by the value found, or by a glob that it matches."
             ),
             Field("default", \.defaultExperiment, .text, "The experiment where nothing else gives one."),
