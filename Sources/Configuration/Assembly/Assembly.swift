@@ -1,9 +1,9 @@
-package import Basics
+import Basics
 package import Console
-import Journal
+package import Journal
 package import Logging
 package import Pipeline
-import Receivers
+package import Receivers
 
 /// Every part of the process, built from a pipeline file and connected, not yet running.
 package struct Assembly: Sendable {

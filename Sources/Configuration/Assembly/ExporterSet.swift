@@ -1,31 +1,23 @@
 import Basics
 import Exporters
 import Logging
-package import Pipeline
+import Pipeline
 
 /// The exporters of a pipeline file and the threads they share.
 package struct ExporterSet: Sendable {
     private let exporters: [String: any Exporter]
-    private let loop = CurlLoop()
-    private let encoder = BodyEncoder()
-    private let files = SerialThread(name: "files")
+    private let threads: ExporterThreads
 
     init(_ file: PipelineFile, logger: Logger) {
-        var exporters: [String: any Exporter] = [:]
-        for exporter in file.exporters {
-            exporters[exporter.name] =
-                switch exporter.settings.destination {
-                case .mlflow(var settings):
-                    {
-                        settings.createsExperiments = file.createsExperiments(for: exporter.name)
-                        return MLflowExporter(settings, loop: loop, encoder: encoder)
-                    }()
-                case .otlpHTTP(let settings): OTLPHTTPExporter(settings, loop: loop, encoder: encoder)
-                case .file(let settings): FileExporter(settings, thread: files, encoder: encoder, logger: logger)
-                case .console(let settings): ConsoleExporter(settings)
-                }
-        }
-        self.exporters = exporters
+        let threads = ExporterThreads()
+        self.threads = threads
+        exporters = Dictionary(
+            uniqueKeysWithValues: file.exporters.map { exporter in
+                let creates = file.createsExperiments(for: exporter.name)
+                let destination = exporter.settings.destination
+                return (exporter.name, destination.exporter(on: threads, creatingExperiments: creates, logger: logger))
+            }
+        )
     }
 
     subscript(name: String) -> (any Exporter)? { exporters[name] }
@@ -33,8 +25,35 @@ package struct ExporterSet: Sendable {
     /// Closes every exporter and ends the threads, after the last delivery has ended.
     package func close() async {
         for exporter in exporters.values { await exporter.close() }
-        await loop.close()
-        files.stop()
+        await threads.loop.close()
+        threads.files.stop()
+    }
+}
+
+/// Where exporters do what would block.
+private struct ExporterThreads {
+    let loop = CurlLoop()
+    let encoder = BodyEncoder()
+    let files = SerialThread(name: "files")
+}
+
+extension DestinationSettings {
+    fileprivate func exporter(
+        on threads: ExporterThreads,
+        creatingExperiments: Bool,
+        logger: Logger
+    ) -> any Exporter {
+        switch self {
+        case .mlflow(var settings):
+            settings.createsExperiments = creatingExperiments
+            return MLflowExporter(settings, loop: threads.loop, encoder: threads.encoder)
+        case .otlpHTTP(let settings):
+            return OTLPHTTPExporter(settings, loop: threads.loop, encoder: threads.encoder)
+        case .file(let settings):
+            return FileExporter(settings, thread: threads.files, encoder: threads.encoder, logger: logger)
+        case .console(let settings):
+            return ConsoleExporter(settings)
+        }
     }
 }
 

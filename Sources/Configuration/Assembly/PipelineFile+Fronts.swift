@@ -1,6 +1,7 @@
 import Basics
 import Pipeline
 import Processors
+import Receivers
 
 extension PipelineFile {
     /// What receivers may hold at once: `memory_limit` without the exporters' quarter.
