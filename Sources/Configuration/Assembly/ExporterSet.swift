@@ -2,6 +2,7 @@ import Basics
 import Exporters
 import Logging
 import Pipeline
+import Processors
 
 /// The exporters of a pipeline file and the threads they share.
 package struct ExporterSet: Sendable {
