@@ -11,7 +11,7 @@ package struct Assembly: Sendable {
     package let deliveries: [Delivery]
     package let exporters: ExporterSet
     package let receivers: [any Receiver]
-    package let eventLoops: EventLoops
+    private let eventLoops: EventLoops
     package let admin: AdminEndpoint
     package let readiness = Readiness()
     package let drainTimeout: Duration
@@ -66,6 +66,9 @@ package struct Assembly: Sendable {
         admin = AdminEndpoint(listen: file.admin.listen, source: observatory, logger: logger)
         drainTimeout = file.drainTimeout
     }
+
+    /// Ends the threads of the receivers, after they have stopped.
+    package func stopEventLoops() async { await eventLoops.shutdown() }
 
     /// What every destination has not got yet, by pipeline and exporter.
     package var queuedByDestination: [(name: String, queued: UInt64)] {

@@ -75,6 +75,6 @@ struct ReceiverService: Service {
         try? await gracefulShutdown()
         assembly.readiness.receiversStop()
         for receiver in assembly.receivers { await receiver.stop(within: assembly.drainTimeout) }
-        await assembly.eventLoops.shutdown()
+        await assembly.stopEventLoops()
     }
 }
