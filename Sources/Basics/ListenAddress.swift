@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where a server listens.
 package enum ListenAddress: Hashable, Sendable {
     /// A host name or an IP address without brackets, and a port; port 0 lets the system choose.
@@ -41,6 +43,13 @@ extension ListenAddress: CustomStringConvertible {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path): "unix:\(path)"
         }
+    }
+}
+
+extension ListenAddress {
+    /// Removes the socket's file, after its server has closed.
+    package func removeSocketFile() {
+        if case .unix(let path) = self { unlink(path) }
     }
 }
 

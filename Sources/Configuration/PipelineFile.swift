@@ -1,5 +1,10 @@
 package import Basics
+package import Exporters
+package import Journal
 package import Logging
+package import Pipeline
+package import Processors
+package import Receivers
 
 /// A pipeline file that was checked: every value is valid, every name is that of a component.
 package struct PipelineFile: Sendable {
@@ -60,13 +65,28 @@ package enum ProcessorSettings: Sendable {
     case mlflowMap(MLflowMapSettings)
     case mlflowExperiment(MLflowExperimentSettings)
     case sample(SampleSettings)
-    case batch(BatchSettings)
+    case batch(BatchLimits)
 }
 
 /// An exporter's settings.
-package enum ExporterSettings: Sendable {
-    case mlflow(MLflowExporterSettings)
-    case otlpHTTP(OTLPHTTPExporterSettings)
-    case file(FileExporterSettings)
-    case console(ConsoleExporterSettings)
+package struct ExporterSettings: Sendable {
+    package var destination: DestinationSettings
+    package var reading: ReadingSettings
+}
+
+/// Where an exporter sends, and how.
+package enum DestinationSettings: Sendable {
+    case mlflow(MLflowSettings)
+    case otlpHTTP(OTLPHTTPSettings)
+    case file(FileSettings)
+    case console(ConsoleSettings)
+}
+
+/// How an exporter reads the journal.
+package struct ReadingSettings: Sendable {
+    /// Wins over the pipeline's `batch` processor; nil for that, or for its defaults.
+    package var batch: BatchLimits?
+    package var retry = RetrySettings.standard
+    /// Where an exporter that is new to the journal begins.
+    package var start = ReaderDefinition.Start.newest
 }

@@ -63,6 +63,7 @@ package final class AdminEndpoint: Sendable {
         }
         // Both fail only where it is closed already.
         try? await state.channel?.close()
+        if state.channel != nil { listen.removeSocketFile() }
         try? await state.group?.shutdownGracefully()
     }
 

@@ -26,6 +26,7 @@ package final class LogReader: Sendable {
     /// - Parameters:
     ///   - bytesMax: Of metadata and payload together.
     ///   - recordsMax: How many.
+    /// - Returns: At least one record.
     /// - Throws: When the task is cancelled or the journal is closed.
     package func next(bytesMax: Int, recordsMax: Int) async throws(CancellationError) -> [StoredRecord] {
         while true {
@@ -38,6 +39,11 @@ package final class LogReader: Sendable {
             if !records.isEmpty { return records }
             if finding.openFailure != nil { try await pause() }
         }
+    }
+
+    /// Whether `next` would return something at once.
+    package var hasUnread: Bool {
+        core.state.withLock { !$0.isClosed && $0.plan(for: index, recordsMax: 1) != nil }
     }
 
     private func nextPlan(recordsMax: Int) async throws(CancellationError) -> ReadPlan {

@@ -89,15 +89,15 @@ import Testing
         ),
         (
             "exporters", #"{"out": {"type": "mlflow"}}"#,
-            #"f.json:3:22: /exporters/out: "endpoint" is missing; allowed: a URL such as "http://127.0.0.1:5000" or "https://example.org/base""#
+            #"f.json:3:22: /exporters/out: "endpoint" is missing; allowed: an address such as "http://127.0.0.1:5000", "https://host/base" or "unix:/run/name.sock", without user, query or fragment"#
         ),
         (
             "exporters", #"{"out": {"type": "console", "retry": {"initial": "2m", "max": "1m"}}}"#,
             #"f.json:3:51: /exporters/out/retry: "initial" is longer than "max""#
         ),
         (
-            "exporters", #"{"out": {"type": "console", "headers": {"content-type": "x"}}}"#,
-            #"f.json:3:54: /exporters/out/headers/content-type: found "content-type"; allowed: the name of an HTTP header that the exporter does not set itself"#
+            "exporters", #"{"out": {"type": "mlflow", "headers": {"content-type": "x"}, "endpoint": "http://m"}}"#,
+            #"f.json:3:53: /exporters/out/headers/content-type: found "content-type"; allowed: the name of an HTTP header that the exporter does not set itself"#
         ),
         (
             "processors", #"{"keep": {"type": "sample", "ratio": 2}}"#,

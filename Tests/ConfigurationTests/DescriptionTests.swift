@@ -33,7 +33,7 @@ import Testing
     {
         let properties = try #require(component(section, type)["properties"]?.members)
         let defaults = properties.compactMap { property in
-            property.node["default"].map { "\"\(property.name)\": \(JSON($0).compactText)" }
+            property.node["default"].map { "\"\(property.name)\": \(JSON($0).lineText)" }
         }
         let settings = (["\"type\": \"\(type)\""] + defaults + (required.isEmpty ? [] : [required])).joined(
             separator: ", "

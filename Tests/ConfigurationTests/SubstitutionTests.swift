@@ -1,5 +1,6 @@
 import Basics
 import Configuration
+import Exporters
 import Testing
 
 @Suite struct SubstitutionTests {
@@ -18,7 +19,7 @@ import Testing
     func `a string takes values from outside`(written: String, value: String) throws {
         let text = file(["exporters": #"{"out": {"type": "file", "path": "\#(written)"}}"#])
         let file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: Self.environment)
-        guard case .file(let settings) = file.exporters[0].settings else {
+        guard case .file(let settings) = file.exporters[0].settings.destination else {
             Issue.record("no file exporter")
             return
         }

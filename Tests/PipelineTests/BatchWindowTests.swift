@@ -23,6 +23,11 @@ import Testing
         )
     }
 
+    private func next(_ window: inout BatchWindow) throws -> PendingBatch {
+        let batch = window.next(now: .zero)
+        return try #require(batch)
+    }
+
     @Test func `a record waits for others as long as linger says`() {
         var window = window()
         window.add(record(1), key: key("a"), now: .zero)
@@ -64,7 +69,7 @@ import Testing
     @Test func `an exclusive lane has one request under way`() throws {
         var window = window(exclusive: true)
         for id in 0..<20 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }
-        let first = try #require(window.next(now: .zero))
+        let first = try next(&window)
         #expect(window.next(now: .zero) == nil)
         #expect(window.wake == nil)
         window.settle(first)
@@ -74,7 +79,7 @@ import Testing
     @Test func `what failed is sent again before newer records of its lane`() throws {
         var window = window(exclusive: true)
         for id in 0..<20 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }
-        var failed = try #require(window.next(now: .zero))
+        var failed = try next(&window)
         failed.notBefore = .seconds(5)
         window.putBack([failed])
         #expect(window.next(now: .seconds(4)) == nil)
@@ -85,7 +90,7 @@ import Testing
     @Test func `a lane that may overlap goes on while a batch waits to be sent again`() throws {
         var window = window()
         for id in 0..<20 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }
-        var failed = try #require(window.next(now: .zero))
+        var failed = try next(&window)
         failed.notBefore = .seconds(5)
         window.putBack([failed])
         #expect(window.next(now: .seconds(1))?.records.first?.id == 10)
@@ -95,7 +100,7 @@ import Testing
         var window = window(bytesMax: 1000)
         window.add(record(1, bytes: 2000), key: key("a"), now: .zero)
         #expect(window.room < 0)
-        let batch = try #require(window.next(now: .zero))
+        let batch = try next(&window)
         #expect(window.room < 0)
         window.settle(batch)
         #expect(window.room == 1000)

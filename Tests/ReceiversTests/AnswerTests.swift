@@ -175,11 +175,11 @@ struct AnswerCase: Sendable, CustomTestStringConvertible {
     }
 
     @Test func `the request reaches the pipelines with its body, headers and client`() async throws {
-        try await withReceiver(ScriptedIntake(), { $0.keptHeaders = ["x-mlflow-experiment-id", "x-tenant"] }) {
+        try await withReceiver(ScriptedIntake(), { $0.forwardHeaders = ["X-Mlflow-Experiment-Id", "x-tenant"] }) {
             harness in
             let headers = ["X-MLflow-Experiment-Id: 7", "User-Agent: test/1", "x-other: 1"]
             let bytes = request(type: "application/json", headers: headers, body: Array("{ }".utf8))
-            #expect(try await harness.exchange(bytes).status == 200)
+            try await harness.expect(200, bytes)
             let got = try #require(harness.intake.received.first)
             #expect(got.signal == .traces && got.encoding == .json && got.body == Array("{ }".utf8))
             #expect(got.source.receiver == "otlp" && got.source.client == "test/1")

@@ -5,55 +5,72 @@ import Receivers
 import TestKit
 import Testing
 
-@Suite struct `How a body is read` {
-    static let text = Array(String(repeating: "a span, ", count: 40_000).utf8)
+private let text = Array(String(repeating: "a span, ", count: 40_000).utf8)
 
+/// A body and the codings it is said to have.
+struct CodedBody: Sendable, CustomTestStringConvertible {
+    let codings: [String]
+    let bytes: [UInt8]
+    var reason = ""
+    var testDescription: String { "\(codings), \(bytes.count) bytes \(reason)" }
+
+    init(_ codings: [String], _ bytes: [UInt8], _ reason: String = "") {
+        self.codings = codings
+        self.bytes = bytes
+        self.reason = reason
+    }
+}
+
+@Suite struct `How a body is read` {
     @Test(arguments: [
-        (["gzip"], compressed(text)),
-        (["x-gzip"], compressed(text)),
-        (["GZip"], compressed(text)),
-        (["identity, gzip"], compressed(text)),
-        (["gzip,"], compressed(text)),
-        (["deflate"], compressed(text, windowBits: 15)),
-        (["deflate"], compressed(text, windowBits: -15)),
-        (["deflate, gzip"], compressed(compressed(text, windowBits: 15))),
-        (["deflate", "gzip"], compressed(compressed(text, windowBits: 15))),
-        (["gzip, gzip"], compressed(compressed(text))),
-        (["identity"], text),
-        (["gzip"], compressed(Array(text[..<1000])) + compressed(Array(text[1000...])) + compressed([])),
+        CodedBody(["gzip"], compressed(text)),
+        CodedBody(["x-gzip"], compressed(text)),
+        CodedBody(["GZip"], compressed(text)),
+        CodedBody(["identity, gzip"], compressed(text)),
+        CodedBody(["gzip,"], compressed(text)),
+        CodedBody(["deflate"], compressed(text, windowBits: 15)),
+        CodedBody(["deflate"], compressed(text, windowBits: -15)),
+        CodedBody(["deflate, gzip"], compressed(compressed(text, windowBits: 15))),
+        CodedBody(["deflate", "gzip"], compressed(compressed(text, windowBits: 15))),
+        CodedBody(["gzip, gzip"], compressed(compressed(text))),
+        CodedBody(["identity"], text),
+        CodedBody(["gzip"], compressed(Array(text[..<1000])) + compressed(Array(text[1000...])) + compressed([])),
     ])
-    func `every content encoding gives the bytes that were sent`(_ codings: [String], _ body: [UInt8]) async throws {
+    func `every content encoding gives the bytes that were sent`(_ coded: CodedBody) async throws {
+        let (codings, body) = (coded.codings, coded.bytes)
         try await withReceiver { harness in
             let headers = codings.map { "Content-Encoding: \($0)" }
-            #expect(try await harness.exchange(request(headers: headers, body: body)).status == 200)
-            #expect(harness.intake.received.first?.body == Self.text)
-            let chunks = stride(from: 0, to: body.count, by: 700).map { Array(body[$0..<min($0 + 700, body.count)]) }
-            let chunked = chunks.flatMap { Array("\(String($0.count, radix: 16))\r\n".utf8) + $0 + [13, 10] }
+            try await harness.expect(200, request(headers: headers, body: body))
+            #expect(harness.intake.received.first?.body == text)
+            var chunked: [UInt8] = []
+            for start in stride(from: 0, to: body.count, by: 700) {
+                let chunk = body[start..<min(start + 700, body.count)]
+                chunked += Array("\(String(chunk.count, radix: 16))\r\n".utf8) + chunk + [13, 10]
+            }
             let head = request(headers: headers + ["Transfer-Encoding: chunked"])
-            #expect(try await harness.exchange(head + chunked + Array("0\r\n\r\n".utf8)).status == 200)
-            #expect(harness.intake.received.last?.body == Self.text)
+            try await harness.expect(200, head + chunked + Array("0\r\n\r\n".utf8))
+            #expect(harness.intake.received.last?.body == text)
         }
     }
 
     @Test(
         arguments: [
-            ("gzip", Array(compressed(text).dropLast(4)), "it ends early"),
-            ("gzip", compressed(text) + [1, 2, 3], "incorrect header check"),
-            ("gzip", Array(compressed(text).dropLast(8)) + [0, 0, 0, 0, 0, 0, 0, 0], "incorrect data check"),
-            ("deflate", [0x78], "it ends early"),
-            ("deflate", compressed(text, windowBits: 15) + [1], "bytes follow its end"),
-            ("deflate", [0x78, 0x9C, 0xFF, 0xFF], "invalid block type"),
-        ] as [(String, [UInt8], String)]
+            CodedBody(["gzip"], Array(compressed(text).dropLast(4)), "it ends early"),
+            CodedBody(["gzip"], compressed(text) + [1, 2, 3], "incorrect header check"),
+            CodedBody(["gzip"], compressed(text).dropLast(8) + [UInt8](repeating: 0, count: 8), "incorrect data check"),
+            CodedBody(["deflate"], [0x78], "it ends early"),
+            CodedBody(["deflate"], compressed(text, windowBits: 15) + [1], "bytes follow its end"),
+            CodedBody(["deflate"], [0x78, 0x9C, 0xFF, 0xFF], "invalid block type"),
+        ]
     )
-    func `broken compression is a bad request that says what is wrong`(
-        _ coding: String,
-        _ body: [UInt8],
-        _ reason: String
-    ) async throws {
+    func `broken compression is a bad request that says what is wrong`(_ coded: CodedBody) async throws {
+        let coding = coded.codings[0]
         try await withReceiver { harness in
-            let answer = try await harness.exchange(request(headers: ["Content-Encoding: \(coding)"], body: body))
+            let answer = try await harness.exchange(
+                request(headers: ["Content-Encoding: \(coding)"], body: coded.bytes)
+            )
             #expect(answer.status == 400)
-            #expect(statusMessage(answer.body) == "the body is not valid \(coding): \(reason)")
+            #expect(statusMessage(answer.body) == "the body is not valid \(coding): \(coded.reason)")
             #expect(harness.intake.received.isEmpty)
         }
     }
@@ -67,7 +84,7 @@ import Testing
             let answer = try await harness.exchange(request(headers: ["Content-Encoding: \(codings)"], body: body))
             #expect(answer.status == 413)
             #expect(harness.intake.received.isEmpty)
-            #expect(try await harness.exchange(request(body: [1])).status == 200)
+            try await harness.expect(200, request(body: [1]))
         }
     }
 
@@ -91,16 +108,14 @@ import Testing
     @Test func `a body of the allowed length is taken, one more byte is not`() async throws {
         try await withReceiver(ScriptedIntake(), { $0.maxBody = .kibibytes(64) }) { harness in
             let exact = [UInt8](repeating: 1, count: 65_536)
-            #expect(try await harness.exchange(request(body: exact)).status == 200)
-            #expect(try await harness.exchange(request(body: exact + [1])).status == 413)
+            try await harness.expect(200, request(body: exact))
+            try await harness.expect(413, request(body: exact + [1]))
             #expect(
                 try await harness.exchange(request(headers: ["Content-Encoding: gzip"], body: compressed(exact))).status
                     == 200
             )
             let longer = compressed(exact + [1])
-            #expect(
-                try await harness.exchange(request(headers: ["Content-Encoding: gzip"], body: longer)).status == 413
-            )
+            try await harness.expect(413, request(headers: ["Content-Encoding: gzip"], body: longer))
         }
     }
 

@@ -1,9 +1,23 @@
 import Basics
+import Glibc
 import OTLP
 import Pipeline
 import Receivers
 import TestKit
 import Testing
+
+/// Bytes that are not a request we take.
+struct Oddity: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let bytes: String
+    let status: Int
+
+    init(_ name: String, _ bytes: String, _ status: Int) {
+        testDescription = name
+        self.bytes = bytes
+        self.status = status
+    }
+}
 
 @Suite struct `How a connection is used` {
     @Test func `it is kept, and pipelined requests are answered in order`() async throws {
@@ -107,40 +121,39 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("no HTTP", "hello there\r\n\r\n", 400),
-        ("a TLS hello", "\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}\u{00}\u{01}\u{FC}\u{03}\u{03}", 400),
-        ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
-        (
+    static let oddities = [
+        Oddity("no HTTP", "hello there\r\n\r\n", 400),
+        Oddity("a TLS hello", "\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}\u{00}\u{01}\u{FC}\u{03}\u{03}", 400),
+        Oddity("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        Oddity(
             "both lengths",
-            "POST /v1/traces HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400
+            "POST /v1/traces HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400
         ),
-        ("two lengths", "POST /v1/traces HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400),
-        ("a negative length", "POST /v1/traces HTTP/1.1\r\nContent-Length: -3\r\n\r\nabc", 400),
-        ("a huge length", "POST /v1/traces HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", 400),
-        (
+        Oddity("two lengths", "POST /v1/traces HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400),
+        Oddity("a negative length", "POST /v1/traces HTTP/1.1\r\nContent-Length: -3\r\n\r\nabc", 400),
+        Oddity("a huge length", "POST /v1/traces HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", 400),
+        Oddity(
             "a chunk without a length",
             "POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
             400
         ),
-        ("a long header", "GET / HTTP/1.1\r\nA: \(String(repeating: "a", count: 70_000))\r\n\r\n", 431),
-        ("many headers", "GET / HTTP/1.1\r\n\(String(repeating: "A: b\r\n", count: 200))\r\n", 431),
-        ("CONNECT", "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
-    ])
-    func `what is not a valid request is answered and closed`(
-        _ name: String,
-        _ bytes: String,
-        _ status: Int
-    ) async throws {
+        Oddity("a long header", "GET / HTTP/1.1\r\nA: \(String(repeating: "a", count: 70_000))\r\n\r\n", 431),
+        Oddity("many headers", "GET / HTTP/1.1\r\n\(String(repeating: "A: b\r\n", count: 200))\r\n", 431),
+        Oddity("CONNECT", "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    ]
+
+    @Test(arguments: oddities)
+    func `what is not a valid request is answered and closed`(_ oddity: Oddity) async throws {
         try await withReceiver { harness in
             let connection = try harness.connect()
-            await connection.send(bytes)
-            let answer = try #require(await connection.receive(), "\(name)")
-            #expect(answer.status == status)
+            await connection.send(oddity.bytes)
+            let answer = try #require(await connection.receive())
+            #expect(answer.status == oddity.status)
             #expect(statusMessage(answer.body) != nil || answer.headers["content-type"] == "application/json")
             #expect(await connection.receiveUntilClosed()?.isEmpty == true)
             #expect(harness.intake.received.isEmpty)
-            #expect(try await harness.exchange(request(body: [1])).status == 200)
+            try await harness.expect(200, request(body: [1]))
         }
     }
 
@@ -160,17 +173,25 @@ import Testing
         }
     }
 
-    @Test func `a unix socket works, replaces a dead one, and is not taken from the living`() async throws {
+    @Test func `a unix socket works, is not taken from the living, and goes with the receiver`() async throws {
         let path = "/tmp/millrace-\(UInt64.random(in: 0...(.max))).sock"
         try await withReceiver(ScriptedIntake(), { $0.listen = .unix(path: path) }) { harness in
             #expect(harness.address == .unix(path: path))
-            #expect(try await harness.exchange(request(body: [1])).status == 200)
+            try await harness.expect(200, request(body: [1]))
             await #expect(throws: ListenError.self) {
                 try await withReceiver(ScriptedIntake(), { $0.listen = .unix(path: path) }) { _ in }
             }
+            try await harness.expect(200, request(body: [1]))
         }
+        #expect(access(path, F_OK) != 0)
+    }
+
+    @Test func `a socket file left by a process that was killed is replaced`() async throws {
+        let path = "/tmp/millrace-\(UInt64.random(in: 0...(.max))).sock"
+        RawConnection.abandonSocketFile(at: path)
+        #expect(access(path, F_OK) == 0)
         try await withReceiver(ScriptedIntake(), { $0.listen = .unix(path: path) }) { harness in
-            #expect(try await harness.exchange(request(body: [1])).status == 200)
+            try await harness.expect(200, request(body: [1]))
         }
     }
 
@@ -185,7 +206,7 @@ import Testing
 
     @Test func `IPv6 works`() async throws {
         try await withReceiver(ScriptedIntake(), { $0.listen = .tcp(host: "::1", port: 0) }) { harness in
-            #expect(try await harness.exchange(request(body: [1])).status == 200)
+            try await harness.expect(200, request(body: [1]))
             #expect(harness.address.description.hasPrefix("[::1]:"))
         }
     }
@@ -199,7 +220,7 @@ import Testing
             await harness.intake.waitForRequests(1)
             await harness.receiver.stopAccepting()
             #expect(await idle.receiveUntilClosed()?.isEmpty == true)
-            #expect(throws: (any Error).self) { try harness.connect() }
+            #expect(throws: (any Error).self) { _ = try harness.connect() }
             harness.intake.settle(.accepted)
             let answer = try #require(await busy.receive())
             #expect(answer.status == 200 && answer.headers["connection"] == "close")

@@ -22,6 +22,12 @@ struct ReceiverHarness {
         await connection.send(request)
         return try #require(await connection.receive(hasBody: hasBody))
     }
+
+    /// Sends one request on a connection of its own and expects that status.
+    func expect(_ status: Int, _ request: [UInt8], at location: SourceLocation = #_sourceLocation) async throws {
+        let answer = try await exchange(request)
+        #expect(answer.status == status, sourceLocation: location)
+    }
 }
 
 /// Runs `body` against a receiver, closes it, and checks that nothing is left of it.
@@ -81,13 +87,5 @@ func request(
 
 /// The `message` of a `google.rpc.Status` in protobuf form; nil where it is none.
 func statusMessage(_ bytes: [UInt8]) -> String? {
-    guard bytes.count > 3, bytes[0] == 0x08, bytes[2] == 0x12 else { return nil }
-    var (length, shift, offset) = (0, 0, 3)
-    while offset < bytes.count {
-        length |= Int(bytes[offset] & 0x7F) << shift
-        shift += 7
-        offset += 1
-        if bytes[offset - 1] & 0x80 == 0 { break }
-    }
-    return bytes.count == offset + length ? String(decoding: bytes[offset...], as: UTF8.self) : nil
+    RPCStatus(decoding: bytes, .protobuf).flatMap { $0.code == 0 ? nil : $0.message }
 }

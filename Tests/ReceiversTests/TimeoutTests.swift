@@ -6,7 +6,8 @@ import Testing
 @Suite struct `What a slow client meets` {
     @Test func `a connection that sends nothing is closed`() async throws {
         try await withReceiver(ScriptedIntake(), { $0.headerTimeout = .milliseconds(50) }) { harness in
-            #expect(await (try harness.connect()).receiveUntilClosed()?.isEmpty == true)
+            let connection = try harness.connect()
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
         }
     }
 

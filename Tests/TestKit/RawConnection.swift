@@ -42,7 +42,7 @@ package final class RawConnection: Sendable {
             var sent = 0
             while sent < bytes.count {
                 let count = bytes[sent...].withUnsafeBytes {
-                    Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+                    Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
                 }
                 guard count > 0 else { return false }
                 sent += count
@@ -111,48 +111,53 @@ package final class RawConnection: Sendable {
         let code: Int32
     }
 
+    /// Leaves a socket file behind that nobody listens on, as a killed server does.
+    package static func abandonSocketFile(at path: String) {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        _ = withAddress(.unix(path: path)) { _, address, length in bind(descriptor, address, length) }
+        listen(descriptor, 1)
+        Glibc.close(descriptor)
+    }
+
     private static func connect(_ address: ListenAddress) throws -> Int32 {
-        let family: Int32
+        try withAddress(address) { family, pointer, length in
+            let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
+            guard Glibc.connect(descriptor, pointer, length) == 0 else {
+                let code = errno
+                Glibc.close(descriptor)
+                throw ConnectFailure(code: code)
+            }
+            return descriptor
+        }
+    }
+
+    private static func withAddress<Value>(
+        _ address: ListenAddress,
+        _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) throws -> Value
+    ) rethrows -> Value {
         var storage = sockaddr_storage()
-        let length: Int
-        switch address {
-        case .tcp(let host, let port) where host.contains(":"):
-            family = AF_INET6
-            length = MemoryLayout<sockaddr_in6>.size
-            withUnsafeMutableBytes(of: &storage) { bytes in
+        let (family, length) = withUnsafeMutableBytes(of: &storage) { bytes in
+            switch address {
+            case .tcp(let host, let port) where host.contains(":"):
                 let address = bytes.assumingMemoryBound(to: sockaddr_in6.self)
                 address[0].sin6_family = sa_family_t(AF_INET6)
                 address[0].sin6_port = in_port_t(port).bigEndian
                 inet_pton(AF_INET6, host, &address[0].sin6_addr)
-            }
-        case .tcp(let host, let port):
-            family = AF_INET
-            length = MemoryLayout<sockaddr_in>.size
-            withUnsafeMutableBytes(of: &storage) { bytes in
+                return (AF_INET6, MemoryLayout<sockaddr_in6>.size)
+            case .tcp(let host, let port):
                 let address = bytes.assumingMemoryBound(to: sockaddr_in.self)
                 address[0].sin_family = sa_family_t(AF_INET)
                 address[0].sin_port = in_port_t(port).bigEndian
                 inet_pton(AF_INET, host, &address[0].sin_addr)
-            }
-        case .unix(let path):
-            family = AF_UNIX
-            length = MemoryLayout<sockaddr_un>.size
-            withUnsafeMutableBytes(of: &storage) { bytes in
+                return (AF_INET, MemoryLayout<sockaddr_in>.size)
+            case .unix(let path):
                 bytes.assumingMemoryBound(to: sockaddr_un.self)[0].sun_family = sa_family_t(AF_UNIX)
                 for (index, byte) in path.utf8.enumerated() { bytes[2 + index] = byte }
+                return (AF_UNIX, MemoryLayout<sockaddr_un>.size)
             }
         }
-        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
-        let status = withUnsafePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(length))
-            }
+        return try withUnsafePointer(to: &storage) { pointer in
+            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { try body(family, $0, socklen_t(length)) }
         }
-        guard status == 0 else {
-            let code = errno
-            Glibc.close(descriptor)
-            throw ConnectFailure(code: code)
-        }
-        return descriptor
     }
 }

@@ -23,16 +23,16 @@ package enum Catalogue {
     ]
 
     static let exporters: [Component<ExporterSettings>] = [
-        Component("mlflow", .mlflowExporter) { .mlflow($0) },
-        Component("otlp_http", .otlpHTTPExporter) { .otlpHTTP($0) },
-        Component("file", .fileExporter) { .file($0) },
-        Component("console", .consoleExporter) { .console($0) },
+        Component("mlflow", .mlflowExporter) { $0.settings },
+        Component("otlp_http", .otlpHTTPExporter) { $0.settings },
+        Component("file", .fileExporter) { $0.settings },
+        Component("console", .consoleExporter) { $0.settings },
         Component(unavailable: "otlp_grpc"),
     ]
 
     /// The groups of settings that stand in more than one place or beside the components, for the reference.
     static let groups: [(name: String, summary: String, rows: [ReferenceRow])] = [
-        row("batch", .batch), row("retry", .retry), row("tls", .tls),
+        row("retry", .retry), row("tls", .tls), row("rotate", .rotation),
         row("journal", .journal), row("admin", .admin), row("log", .log),
     ]
 

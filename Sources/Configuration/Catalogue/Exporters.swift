@@ -1,17 +1,28 @@
 import Basics
+import Exporters
+import Journal
+import MLflow
+import Pipeline
 
-extension Shape<MLflowExporterSettings> {
+extension Shape<MLflowDraft> {
     static let mlflowExporter = Shape(
         "Delivers to an MLflow tracking server, each trace to the experiment that `mlflow_experiment` chose.",
         Settings(),
         [
-            Field("endpoint", \.endpoint, .url, "The tracking server's base URL.", required: true),
+            Field("endpoint", optional: \.endpoint, .endpoint, "The tracking server's base address.", required: true),
             Field("username", optional: \.username, .text, "User for HTTP Basic authentication, with `password`."),
             Field("password", optional: \.password, .secret, "Password of that user."),
             Field("token", optional: \.token, .secret, "Bearer token, in place of user and password."),
-            .unavailable("workspace"), .unavailable("run_id"), .unavailable("trace_names"),
+            Field("workspace", optional: \.workspace, .text, "The server's workspace; without it, its default one."),
+            Field("run_id", optional: \.runID, .text, "The run that traces are linked to."),
+            Field(
+                "trace_names",
+                \.traceNames,
+                .choice(["otlp": .otlp, "rest": .rest]),
+                "How traces get their names: by an attribute, or also by a REST call for servers before 3.7."
+            ),
         ],
-        common: Shape<DeliverySettings>.common(at: \.delivery),
+        common: Shape<HTTPDraft>.fields(at: \.http) + Shape<ReadingSettings>.fields(at: \.reading),
         check: { settings, group, reading in
             if settings.token != nil && (settings.username ?? settings.password) != nil {
                 reading.report("\"token\" and \"username\" exclude each other", at: group.offset)
@@ -23,84 +34,104 @@ extension Shape<MLflowExporterSettings> {
     )
 }
 
-extension Shape<OTLPHTTPExporterSettings> {
+extension Shape<OTLPHTTPDraft> {
     static let otlpHTTPExporter = Shape(
         "Delivers to any OTLP backend over HTTP.",
         Settings(),
         [
-            Field("endpoint", optional: \.endpoint, .url, "The backend's base URL; `/v1/traces` is appended."),
-            Field("traces_endpoint", optional: \.tracesEndpoint, .url, "The whole URL for spans, used as it stands."),
-            Field("encoding", \.encoding, .encoding, "How bodies are written."),
-            .unavailable("preset"), .unavailable("metrics_endpoint"), .unavailable("logs_endpoint"),
+            Field("endpoint", optional: \.endpoint, .endpoint, "The backend's base address; `/v1/traces` is appended."),
+            Field(
+                "traces_endpoint",
+                optional: \.tracesEndpoint,
+                .endpoint,
+                "The whole address for spans, as it stands."
+            ),
+            Field("encoding", \.encoding, .choice(["protobuf": .protobuf, "json": .json]), "How bodies are written."),
+            .unavailable("metrics_endpoint"), .unavailable("logs_endpoint"), .unavailable("preset"),
         ],
-        common: Shape<DeliverySettings>.common(at: \.delivery),
+        common: Shape<HTTPDraft>.fields(at: \.http) + Shape<ReadingSettings>.fields(at: \.reading),
         check: { settings, group, reading in
             guard settings.endpoint == nil && settings.tracesEndpoint == nil else { return }
-            reading.report(
-                "\"endpoint\" or \"traces_endpoint\" is missing; allowed: \(Kind.url.allowed)",
-                at: group.offset
-            )
+            guard group["endpoint"] == nil && group["traces_endpoint"] == nil else { return }
+            let allowed = Kind<HTTPEndpoint>.endpoint.allowed
+            reading.report("\"endpoint\" or \"traces_endpoint\" is missing; allowed: \(allowed)", at: group.offset)
         }
     )
 }
 
-extension Shape<FileExporterSettings> {
+extension Shape<FileDraft> {
     static let fileExporter = Shape(
         "Appends to a file, and syncs it before the spans count as delivered.",
         Settings(),
         [
-            Field("path", \.path, .text, "The file; it is created when missing.", required: true),
+            Field(
+                "path",
+                optional: \.path,
+                .text,
+                "The file; it and its folders are created when missing.",
+                required: true
+            ),
             Field(
                 "format",
                 \.format,
-                .encoding,
+                .choice(["json": .json, "protobuf": .protobuf]),
                 "One TracesData as JSON a line, or protobuf with a 4-byte big-endian length before each."
             ),
-            .unavailable("rotate"),
+            Field("rotate", optional: \.rotation, .group(.rotation), "When the next file is begun; without it, never."),
+            .unavailable("compression"),
         ],
-        common: Shape<DeliverySettings>.common(at: \.delivery)
+        common: Shape<ReadingSettings>.fields(at: \.reading)
     )
 }
 
-extension Shape<ConsoleExporterSettings> {
+extension Shape<FileSettings.Rotation> {
+    static let rotation = Shape(
+        "When a file is closed and the next one begun, and how many stay.",
+        Settings(),
+        [
+            Field("bytes", optional: \.bytes, .size(.kibibytes(1)...), "Size that a file does not exceed."),
+            Field(
+                "age",
+                optional: \.age,
+                .duration(.seconds(1) ... .seconds(3650 * 86400)),
+                "Age that a file does not exceed."
+            ),
+            Field("keep", \.keep, .integer(1...FileSettings.keepMax), "Closed files that stay; the oldest goes first."),
+        ],
+        check: { settings, group, reading in
+            if settings.bytes == nil && settings.age == nil && group["bytes"] == nil && group["age"] == nil {
+                reading.report("\"bytes\" or \"age\" is missing; without them no file is ever closed", at: group.offset)
+            }
+        }
+    )
+}
+
+extension Shape<ConsoleDraft> {
     static let consoleExporter = Shape(
         "Prints traces on standard output; never holds anything back.",
         Settings(),
         [
             Field(
                 "style",
-                \.style,
+                \.console.style,
                 .choice(["tree": .tree, "line": .line]),
                 "A trace as a tree with durations, tokens and status, or one line a span."
             )
         ],
-        common: Shape<DeliverySettings>.common(at: \.delivery)
+        common: Shape<ReadingSettings>.fields(at: \.reading)
     )
 }
 
-extension Kind<OTLPEncoding> {
-    static let encoding = choice(["protobuf": .protobuf, "json": .json])
-}
-
-extension Shape<DeliverySettings> {
-    /// The settings that all exporters have.
-    static func common<Whole>(at part: any WritableKeyPath<Whole, DeliverySettings> & Sendable) -> [Field<Whole>] {
+extension Shape<ReadingSettings> {
+    /// The settings of how an exporter reads the journal, which all exporters have.
+    static func fields<Whole>(at part: any WritableKeyPath<Whole, ReadingSettings> & Sendable) -> [Field<Whole>] {
         let fields: [Field<Settings>] = [
             Field(
-                "timeout",
-                \.timeout,
-                .pause,
-                "For one request; then it counts as failed and the next one is smaller."
+                "batch",
+                optional: \.batch,
+                .group(.batch),
+                "Like the processor `batch`, and in its place for this exporter."
             ),
-            Field("concurrency", \.concurrency, .integer(1...256), "Requests under way at once."),
-            Field(
-                "compression",
-                \.compression,
-                .choice(["gzip": .gzip, "none": .none, "auto": .auto]),
-                "`auto` compresses unless the destination cannot read it or is this machine."
-            ),
-            Field("headers", \.headers, .headers, "Sent with every request; values are treated as secrets."),
-            Field("batch", optional: \.batch, .group(.batch), "In place of the `batch` processor of the pipeline."),
             Field("retry", \.retry, .group(.retry), "Pauses between attempts."),
             Field(
                 "start",
@@ -108,43 +139,16 @@ extension Shape<DeliverySettings> {
                 .choice(["newest": .newest, "oldest": .oldest]),
                 "Where an exporter that is new to the journal begins."
             ),
-            Field("tls", \.tls, .group(.tls), "For `https`."),
-            Field("proxy", optional: \.proxy, .url, "A proxy's URL; without it, what the environment says."),
             .unavailable("backlog"), .unavailable("signals"),
         ]
         return fields.map { $0.at(part) }
     }
 }
 
-extension Kind<[HTTPHeader]> {
-    /// Headers of requests: the values are secrets, and what the exporter sets itself is refused.
-    static let headers = Kind<[Named<String>]>.map(.ownHeaderName, to: .secret).held(
-        as: [HTTPHeader].self,
-        { entries in entries.map { HTTPHeader($0.name, $0.value) } },
-        { headers in headers.map { Named(name: $0.name, value: $0.value) } }
-    )
-}
-
-extension Kind<String> {
-    /// The name of a header that the user may set.
-    static let ownHeaderName = Kind.parsed(
-        "the name of an HTTP header that the exporter does not set itself",
-        brief: "header name",
-        schema: ["type": "string", "minLength": .integer(1)],
-        parse: { name in
-            let own = [
-                "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "expect",
-            ]
-            return isHeaderName(name) && !own.contains(name.lowercased()) ? name : nil
-        },
-        format: { $0 }
-    )
-}
-
 extension Shape<RetrySettings> {
     static let retry = Shape(
         "Pauses between attempts, with full jitter; attempts go on until the spans are delivered or expire.",
-        Settings(),
+        .standard,
         [
             Field("initial", \.initial, .pause, "Longest first pause; it doubles with each attempt."),
             Field("max", \.max, .pause, "Longest pause."),
@@ -155,24 +159,5 @@ extension Shape<RetrySettings> {
                 reading.report("\"initial\" is longer than \"max\"", at: group.offset)
             }
         }
-    )
-}
-
-extension Shape<TLSSettings> {
-    static let tls = Shape(
-        "How an exporter trusts and identifies itself over TLS.",
-        Settings(),
-        [
-            Field("ca", optional: \.ca, .text, "PEM file with the authorities to trust; without it, the system's."),
-            Field("certificate", optional: \.certificate, .text, "PEM file with the certificate to present."),
-            Field("key", optional: \.key, .text, "PEM file with its private key."),
-            Field(
-                "server_name",
-                optional: \.serverName,
-                .text,
-                "Name to ask for and to verify; without it, the URL's host."
-            ),
-            Field("verify", \.verify, .flag, "Whether the server's certificate is verified."),
-        ]
     )
 }

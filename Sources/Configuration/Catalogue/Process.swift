@@ -1,4 +1,5 @@
 import Basics
+import Journal
 import Logging
 
 extension PipelineFile {
@@ -101,7 +102,7 @@ extension Shape<JournalSettings> {
                 "segment",
                 \.segment,
                 .size(.kibibytes(64)...),
-                "Size of one file of a log; a larger record gets its own."
+                "Size of one file of a log, at most an eighth of `max_bytes`; a larger record gets its own."
             ),
             Field(
                 "when_full",
@@ -114,15 +115,11 @@ extension Shape<JournalSettings> {
             if settings.storage == .memory && group["max_bytes"] == nil {
                 settings.maxBytes = .mebibytes(64)
             }
-            if settings.segment > settings.maxBytes {
-                let what = "\"segment\" (\(settings.segment)) is larger than \"max_bytes\" (\(settings.maxBytes))"
-                reading.report(what, at: group.offset)
-            }
         }
     )
 }
 
-extension Kind<SyncPolicy> {
+extension Kind<SyncMode> {
     /// When the journal goes to disk.
     static let sync = Kind.parsed(
         #""batch", "never", or a duration with a unit such as "100ms""#,

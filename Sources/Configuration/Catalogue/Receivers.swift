@@ -1,4 +1,5 @@
 import Basics
+import Receivers
 
 extension Shape<OTLPHTTPReceiverSettings> {
     static let otlpHTTPReceiver = Shape(
@@ -19,13 +20,13 @@ extension Shape<OTLPHTTPReceiverSettings> {
                 "max_connections",
                 \.maxConnections,
                 .integer(1...1_000_000),
-                "Connections open at once; a further one waits to be accepted until another closes."
+                "Connections open at once; a further one is answered 503 and closed."
             ),
             Field(
                 "header_timeout",
                 \.headerTimeout,
                 .pause,
-                "Time for a request's head to arrive; then the connection is closed."
+                "Time for a request's head to arrive; then it is answered 408."
             ),
             Field(
                 "body_timeout",

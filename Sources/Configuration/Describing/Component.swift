@@ -13,12 +13,12 @@ struct Component<Settings: Sendable>: Sendable {
     /// The settings, and the same as `--print` shows them.
     let read: @Sendable (JSONNode, inout Reading) -> (settings: Settings, printed: JSON)?
 
-    /// A component of this version; `wrap` is the case of `Settings` that stands for it.
+    /// A component of this version; `wrap` makes the settings of it, or nil where what it needs was not read.
     init<Own>(
         _ type: String,
         _ shape: Shape<Own>,
         _ stage: ProcessorStage? = nil,
-        _ wrap: @escaping @Sendable (Own) -> Settings
+        _ wrap: @escaping @Sendable (Own) -> Settings?
     ) {
         self.type = type
         self.stage = stage
@@ -27,7 +27,8 @@ struct Component<Settings: Sendable>: Sendable {
         rows = shape.referenceRows()
         schema = shape.schema(type: type)
         read = { node, reading in
-            shape.read(node, &reading, type: type).map { (wrap($0), shape.write($0, type: type)) }
+            guard let own = shape.read(node, &reading, type: type), let settings = wrap(own) else { return nil }
+            return (settings, shape.write(own, type: type))
         }
     }
 

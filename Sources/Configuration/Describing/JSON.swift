@@ -73,50 +73,42 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral {
 }
 
 extension JSON {
-    /// On one line.
-    var compactText: String {
-        var writer = JSONWriter()
-        write(to: &writer)
-        return writer.text
-    }
-
-    private func write(to writer: inout JSONWriter) {
+    /// On one line, with a space after each comma and colon.
+    var lineText: String {
         switch self {
         case .object(let members):
-            writer.beginObject()
-            for member in members {
-                writer.key(member.name)
-                member.value.write(to: &writer)
-            }
-            writer.endObject()
-        case .array(let elements):
-            writer.beginArray()
-            for element in elements { element.write(to: &writer) }
-            writer.endArray()
-        case .text(let text): writer.string(text)
-        case .number(let digits): writer.raw(digits)
-        case .bool(let value): writer.bool(value)
-        case .null: writer.null()
+            "{" + members.map { JSON.text($0.name).lineText + ": " + $0.value.lineText }.joined(separator: ", ") + "}"
+        case .array(let elements): "[" + elements.map(\.lineText).joined(separator: ", ") + "]"
+        case .text(let text): escaped(text)
+        case .number(let digits): digits
+        case .bool(let value): value ? "true" : "false"
+        case .null: "null"
         }
     }
 
     /// Indented by two spaces; what fits on a line of 110 columns stays on one.
     func indentedText(depth: Int = 0) -> String {
-        let compact = compactText
-        if compact.utf8.count + depth * 2 <= 110 { return compact }
+        let line = lineText
+        if line.utf8.count + depth * 2 <= 110 { return line }
         let inner = String(repeating: "  ", count: depth + 1)
         let outer = String(repeating: "  ", count: depth)
         switch self {
         case .object(let members):
             let lines = members.map { member in
-                inner + JSON.text(member.name).compactText + ": " + member.value.indentedText(depth: depth + 1)
+                inner + escaped(member.name) + ": " + member.value.indentedText(depth: depth + 1)
             }
             return "{\n" + lines.joined(separator: ",\n") + "\n\(outer)}"
         case .array(let elements):
             let lines = elements.map { inner + $0.indentedText(depth: depth + 1) }
             return "[\n" + lines.joined(separator: ",\n") + "\n\(outer)]"
         case .text, .number, .bool, .null:
-            return compact
+            return line
         }
+    }
+
+    private func escaped(_ text: String) -> String {
+        var writer = JSONWriter()
+        writer.string(text)
+        return writer.text
     }
 }

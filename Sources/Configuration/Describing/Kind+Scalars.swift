@@ -29,15 +29,6 @@ extension Kind<String> {
         format: { $0 }
     )
 
-    /// An absolute URL of an HTTP server.
-    static let url = Kind.parsed(
-        #"a URL such as "http://127.0.0.1:5000" or "https://example.org/base""#,
-        brief: "URL",
-        schema: ["type": "string", "pattern": #"^https?://.|\$\{"#],
-        parse: { isURL($0) ? $0 : nil },
-        format: { $0 }
-    )
-
     /// The name of an HTTP header (RFC 9110, section 5.1), in lower case.
     static let headerName = Kind.parsed(
         "the name of an HTTP header",
@@ -86,7 +77,7 @@ extension Kind<Double> {
     /// A number within limits.
     static func number(_ range: ClosedRange<Double>) -> Kind {
         let (lowest, highest) = (JSON.number(range.lowerBound), JSON.number(range.upperBound))
-        let allowed = "a number from \(lowest.compactText) to \(highest.compactText)"
+        let allowed = "a number from \(lowest.lineText) to \(highest.lineText)"
         return Kind(
             allowed: allowed,
             brief: "number",
@@ -133,21 +124,27 @@ extension Kind<Duration> {
 extension Kind where Value: Equatable {
     /// One of a few words.
     static func choice(_ choices: KeyValuePairs<String, Value>) -> Kind {
-        let words = choices.map(\.key)
+        Kind<String>.word(among: choices.map(\.key)).matched(
+            { word in choices.first { $0.key == word }?.value },
+            { value in choices.first { $0.value == value }?.key ?? "" }
+        )
+    }
+}
+
+extension Kind<String> {
+    /// One of a few words that stand for themselves.
+    static func word(among words: [String]) -> Kind {
         let allowed = words.map(quoted).joined(separator: ", ")
         return Kind(
             allowed: allowed,
             brief: words.map { "`\($0)`" }.joined(separator: " \\| "),
-            schema: [
-                "anyOf": [["enum": .words(words)], ["$ref": "#/$defs/substituted"]]
-            ],
+            schema: ["anyOf": [["enum": .words(words)], ["$ref": "#/$defs/substituted"]]],
             read: { node, reading in
-                let text = node.string ?? ""
-                if let choice = choices.first(where: { $0.key == text }) { return choice.value }
-                reading.refuse(node, allowed: allowed, instead: nearest(to: text, among: words))
+                if let text = node.string, words.contains(text) { return text }
+                reading.refuse(node, allowed: allowed, instead: nearest(to: node.string ?? "", among: words))
                 return nil
             },
-            write: { value in .text(choices.first { $0.value == value }?.key ?? "") }
+            write: { .text($0) }
         )
     }
 }
@@ -164,18 +161,4 @@ func isHeaderName(_ text: String) -> Bool {
         && text.utf8.allSatisfy { byte in
             marks.contains(byte) || byte.isDigit || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
         }
-}
-
-/// Whether the text is an absolute `http` or `https` URL with a host, without query and fragment.
-private func isURL(_ text: String) -> Bool {
-    guard let scheme = text.firstRange(of: "://"), ["http", "https"].contains(text[..<scheme.lowerBound]) else {
-        return false
-    }
-    let rest = text[scheme.upperBound...]
-    guard !rest.utf8.contains(where: { $0.isControl || " ?#\"<>\\^`{|}".utf8.contains($0) }) else { return false }
-    let authority = rest.prefix { $0 != "/" }
-    let host = authority[(authority.lastIndex(of: "@").map { authority.index(after: $0) } ?? authority.startIndex)...]
-    guard let colon = host.lastIndex(of: ":"), !host.hasSuffix("]") else { return !host.isEmpty }
-    let port = UInt16(host[host.index(after: colon)...])
-    return colon != host.startIndex && (port ?? 0) > 0
 }

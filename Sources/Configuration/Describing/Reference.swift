@@ -13,9 +13,16 @@ extension Shape {
     /// The settings as lines of the reference table.
     func referenceRows() -> [ReferenceRow] {
         fields.filter(\.isAvailable).map { field in
-            let value = field.initial(initial)
-            let text = field.isRequired ? "required" : value == .null ? "" : "`\(value.compactText)`"
+            let text = field.isRequired ? "required" : initialText(field)
             return ReferenceRow(name: field.name, brief: field.brief, initial: text, summary: field.summary)
+        }
+    }
+
+    /// Empty for what is absent, and for groups, which have a table of their own.
+    private func initialText(_ field: Field<Settings>) -> String {
+        switch field.initial(initial) {
+        case .null, .object: ""
+        case let value: "`\(value.lineText)`"
         }
     }
 }

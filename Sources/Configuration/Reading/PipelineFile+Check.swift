@@ -1,4 +1,6 @@
 import Basics
+import Exporters
+import Receivers
 
 // What no component can see alone: names that point nowhere, orders that make no sense, two servers on one address.
 
@@ -86,7 +88,8 @@ extension PipelineFile {
     private func checkFiles(_ root: JSONNode, _ reading: inout Reading) {
         var writers: [String: String] = [:]
         for exporter in exporters {
-            guard case .file(let settings) = exporter.settings, let node = root["exporters"]?[exporter.name]?["path"]
+            guard case .file(let settings) = exporter.settings.destination,
+                let node = root["exporters"]?[exporter.name]?["path"]
             else {
                 continue
             }

@@ -9,6 +9,8 @@ struct AdminClient {
     /// Answers over it are refused.
     private static let answerMax = ByteCount.mebibytes(64)
 
+    private static let headEnd = Array("\r\n\r\n".utf8)
+
     let address: ListenAddress
 
     /// The body of the answer; nil where nothing listens at the address.
@@ -17,7 +19,7 @@ struct AdminClient {
     func get(_ path: String) throws(AdminFailure) -> String? {
         guard let stream = try connect() else { return nil }
         defer { close(stream) }
-        // HTTP/1.0: the answer comes whole and ends with the connection.
+        // HTTP/1.0, so that the answer is not chunked.
         try send(Array("GET \(path) HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8), to: stream)
         return try body(of: try receive(from: stream))
     }
@@ -51,17 +53,27 @@ struct AdminClient {
             guard count >= 0, answer.count <= Self.answerMax.bytes else { throw failure("does not answer") }
             guard count > 0 else { return answer }
             answer += block.prefix(count)
+            if Self.isComplete(answer) { return answer }
         }
     }
 
+    /// Whether as many bytes are there as the head promises.
+    private static func isComplete(_ answer: [UInt8]) -> Bool {
+        guard let end = answer.firstRange(of: headEnd)?.upperBound else { return false }
+        let lines = String(decoding: answer[..<end], as: UTF8.self).lowercased().split(separator: "\r\n")
+        guard let length = lines.first(where: { $0.hasPrefix("content-length:") }) else { return false }
+        let digits = length.drop { $0 != ":" }.dropFirst().filter { $0 != " " }
+        return Int(digits).map { answer.count - end >= $0 } ?? false
+    }
+
     private func body(of answer: [UInt8]) throws(AdminFailure) -> String {
-        let text = String(decoding: answer, as: UTF8.self)
-        let status = text.prefix { !$0.isNewline }.split(separator: " ").dropFirst().first
-        guard let status, let head = text.firstRange(of: "\r\n\r\n") else {
+        let status = String(decoding: answer.prefix { $0 != 0x0D }, as: UTF8.self).split(separator: " ").dropFirst()
+            .first
+        guard let status, let head = answer.firstRange(of: Self.headEnd) else {
             throw AdminFailure(reason: "\(address) does not speak HTTP")
         }
         guard status == "200" else { throw AdminFailure(reason: "\(address) answers with status \(status)") }
-        return String(text[head.upperBound...])
+        return String(decoding: answer[head.upperBound...], as: UTF8.self)
     }
 
     private func failure(_ what: String) -> AdminFailure {

@@ -36,6 +36,8 @@ struct BatchMarks: Sendable {
         }
     }
 
+    /// Whether something without spans has a flaw and must go.
+    var isForced = false
     /// For each span the raw value of its `Removal`, 0 while it stays.
     var removals: [UInt8] = []
     /// By raw value of `Removal`.
@@ -52,7 +54,7 @@ struct BatchMarks: Sendable {
     var builder = ValueBuilder()
 
     var removedCount: Int { removedCounts.reduce(0, +) }
-    var isEmpty: Bool { removals.isEmpty && edits.isEmpty }
+    var isEmpty: Bool { removals.isEmpty && edits.isEmpty && !isForced }
 
     mutating func remove(_ span: Int, of count: Int, as removal: Removal) {
         if removals.isEmpty { removals = [UInt8](repeating: 0, count: count) }

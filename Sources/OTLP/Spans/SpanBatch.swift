@@ -24,7 +24,7 @@ package struct SpanBatch: Sendable {
 
     /// Indexes and validates a request.
     ///
-    /// Spans with a flaw are removed as `.invalid` at once, the others stay.
+    /// Spans with a flaw are removed as `.invalid` at once, the others stay; so nothing invalid ever leaves.
     package init(_ bytes: [UInt8], limits: WireLimits = .standard) throws(WireError) {
         let indexer = try SpanIndexer(bytes.span.bytes, limits: limits)
         self.bytes = bytes
@@ -35,7 +35,8 @@ package struct SpanBatch: Sendable {
         events = indexer.events
         isDense = indexer.isDense
         marks = BatchMarks()
-        guard indexer.flawCount > 0 else { return }
+        guard indexer.isFlawed else { return }
+        marks.isForced = true
         for index in spans.indices where spans[index].flaw != nil { remove(index, as: .invalid) }
     }
 

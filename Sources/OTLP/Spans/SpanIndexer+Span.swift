@@ -41,7 +41,6 @@ extension SpanIndexer {
         for index in firstEvent..<events.count { try eventBody(index, text) }
         noteIDs(entry, traceIDLength, spanIDLength)
         entry.flaw = flaw
-        if flaw != nil { flawCount += 1 }
         flaw = nil
         spans.append(entry)
     }

@@ -13,8 +13,8 @@ struct SpanIndexer {
     var attributes: [AttributeEntry] = []
     /// Whether no other field stands between two resources.
     var isDense = true
-    /// Spans with a flaw.
-    var flawCount = 0
+    /// Whether anything has a flaw, be it a resource or scope without spans.
+    private(set) var isFlawed = false
     /// Bytes that the tables may still take.
     private var room: Int
     /// The first flaw found since it was last taken.
@@ -42,6 +42,7 @@ struct SpanIndexer {
     }
 
     mutating func note(_ found: SpanFlaw) {
+        isFlawed = true
         if flaw == nil { flaw = found }
     }
 
@@ -184,7 +185,8 @@ struct SpanIndexer {
                 try scope(part.content, index, &entry, text)
                 scopeFlaw = takeFlaw() ?? scopeFlaw
             case 0x1A:
-                if !text.isText(try cursor.content(in: text)) { scopeFlaw = .text }
+                if !text.isText(try cursor.content(in: text)) { note(.text) }
+                scopeFlaw = takeFlaw() ?? scopeFlaw
             case let tag:
                 try envelopeField(tag, lastKnown: 3, &cursor, text)
             }
@@ -235,9 +237,6 @@ struct SpanIndexer {
     }
 
     private mutating func flag(_ range: Range<Int>, _ found: SpanFlaw) {
-        for index in range where spans[index].flaw == nil {
-            spans[index].flaw = found
-            flawCount += 1
-        }
+        for index in range where spans[index].flaw == nil { spans[index].flaw = found }
     }
 }

@@ -25,29 +25,30 @@ extension [UInt8] {
         for shift in stride(from: 0, to: 32, by: 8) { append(UInt8(truncatingIfNeeded: value >> UInt32(shift))) }
     }
 
-    /// Leaves one byte for a length that is not known yet.
+    /// Leaves room for a length that is not known yet.
     ///
     /// - Returns: What `closeLength` wants.
-    mutating func openLength() -> Int {
-        append(0)
+    mutating func openLength(reserving size: Int = 1) -> Int {
+        for _ in 0..<size { append(0) }
         return count
     }
 
-    /// Writes the length of what was appended since `openLength`, moving it up where one byte is too few.
-    mutating func closeLength(_ start: Int) {
+    /// Writes the length of what was appended since `openLength`, moving that where the room does not fit.
+    mutating func closeLength(_ start: Int, reserved size: Int = 1) {
         let length = count - start
-        guard length >= 0x80 else {
-            self[start - 1] = UInt8(length)
-            return
+        let needed = varintSize(length)
+        if needed > size {
+            insert(contentsOf: repeatElement(0, count: needed - size), at: start)
+        } else if needed < size {
+            removeSubrange(start - size + needed..<start)
         }
-        let extra = varintSize(length) - 1
-        insert(contentsOf: repeatElement(0, count: extra), at: start)
-        var rest = UInt64(length)
-        for index in start - 1..<start + extra {
+        let first = start - size
+        var rest = UInt64(truncatingIfNeeded: length)
+        for index in first..<first + needed - 1 {
             self[index] = UInt8(truncatingIfNeeded: rest) | 0x80
             rest >>= 7
         }
-        self[start + extra - 1] &= 0x7F
+        self[first + needed - 1] = UInt8(truncatingIfNeeded: rest)
     }
 }
 
@@ -60,32 +61,8 @@ func varintSize(_ value: Int) -> Int {
 
 extension RawSpan {
     /// Whether the bytes of `range` are well-formed UTF-8.
-    ///
-    /// Looks at eight bytes at a time while they are ASCII.
     @inline(__always)
-    func isText(_ range: Range<Int>) -> Bool {
-        let high: UInt64 = 0x8080_8080_8080_8080
-        var found: UInt64 = 0
-        var offset = range.lowerBound
-        let end = range.upperBound
-        while end &- offset >= 8 {
-            found |= word(at: offset)
-            offset &+= 8
-        }
-        if offset < end {
-            if range.count >= 8 {
-                found |= word(at: end &- 8)
-            } else if byteCount &- offset >= 8 {
-                found |= word(at: offset) & ((1 &<< UInt64(truncatingIfNeeded: (end &- offset) &* 8)) &- 1)
-            } else {
-                while offset < end {
-                    found |= UInt64(byte(at: offset))
-                    offset &+= 1
-                }
-            }
-        }
-        return found & high == 0 || isValidUTF8(range)
-    }
+    func isText(_ range: Range<Int>) -> Bool { isASCII(range) || isValidUTF8(range) }
 
     @inline(never)
     private func isValidUTF8(_ range: Range<Int>) -> Bool { extracting(range).isValidUTF8 }

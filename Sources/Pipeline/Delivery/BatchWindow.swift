@@ -1,4 +1,4 @@
-package import Basics
+import Basics
 
 /// Decides what an exporter sends next. Holds no clock and does no I/O.
 ///

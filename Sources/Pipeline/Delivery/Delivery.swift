@@ -15,6 +15,8 @@ package final class Delivery: Sendable {
     private let logger: Logger
     private let meters: DeliveryMeters
     private let window: Mutex<BatchWindow>
+    /// How many more requests may be under way.
+    private let slots: Mutex<Int>
     private let complaints: Mutex<Complaints>
     /// Rings when a batch may be due.
     private let due = Doorbell()
@@ -59,6 +61,7 @@ package final class Delivery: Sendable {
                 bytesMax: bytesMax
             )
         )
+        self.slots = Mutex(exporter.concurrency)
         self.complaints = Mutex(Complaints())
     }
 
@@ -68,7 +71,6 @@ package final class Delivery: Sendable {
             group.addTask { await self.read() }
             await self.dispatch(in: &group)
         }
-        await exporter.close()
     }
 
     /// Sends without lingering from now on, and returns once all that was readable is settled.
@@ -118,20 +120,12 @@ package final class Delivery: Sendable {
     }
 
     private func dispatch(in group: inout DiscardingTaskGroup) async {
-        let free = Mutex(exporter.concurrency)
         var alarm: Duration?
         while !Task.isCancelled {
             let now = clock.now()
             if let earlier = alarm, earlier <= now { alarm = nil }
-            while let batch = free.withLock({ $0 > 0 }) ? window.withLock({ $0.next(now: now) }) : nil {
-                free.withLock { $0 -= 1 }
-                group.addTask {
-                    await self.send(batch)
-                    free.withLock { $0 += 1 }
-                    self.due.ring()
-                    self.room.ring()
-                    self.settled.ring()
-                }
+            while let batch = nextBatch(now: now) {
+                group.addTask { await self.send(batch) }
             }
             if let wake = window.withLock({ $0.wake }), wake > now, alarm.map({ wake < $0 }) ?? true {
                 alarm = wake
@@ -144,7 +138,24 @@ package final class Delivery: Sendable {
         }
     }
 
+    /// A batch that is due, and a slot for it.
+    private func nextBatch(now: Duration) -> PendingBatch? {
+        slots.withLock { slots in
+            guard slots > 0, let batch = window.withLock({ $0.next(now: now) }) else { return nil }
+            slots -= 1
+            return batch
+        }
+    }
+
     private func send(_ batch: PendingBatch) async {
+        await attempt(batch)
+        slots.withLock { $0 += 1 }
+        due.ring()
+        room.ring()
+        settled.ring()
+    }
+
+    private func attempt(_ batch: PendingBatch) async {
         var batch = batch
         batch.prepare(limits: limits)
         while let request = batch.requests.first {

@@ -1,4 +1,4 @@
-package import Basics
+import Basics
 
 /// What one exporter does, counted for `/metrics`.
 package struct DeliveryMeters: Sendable {

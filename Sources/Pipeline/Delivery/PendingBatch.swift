@@ -6,6 +6,12 @@ package struct MergeKey: Hashable, Sendable {
     package let signal: Signal
     package let route: Route
     package let headers: [HTTPHeader]
+
+    package init(signal: Signal, route: Route, headers: [HTTPHeader]) {
+        self.signal = signal
+        self.route = route
+        self.headers = headers
+    }
 }
 
 /// A record read from the journal, waiting to be sent.

@@ -1,5 +1,5 @@
 package import Logging
-package import OTLP
+import OTLP
 import Synchronization
 
 /// Counts what clients write against the OTLP specification and is read all the same, and names each client once.

@@ -1,7 +1,7 @@
 package import Basics
 package import Journal
-package import Logging
-package import OTLP
+import Logging
+import OTLP
 import Synchronization
 
 /// The way of a request from the receiver into the journal, for all pipelines that read one receiver.

@@ -1,6 +1,6 @@
-package import Basics
-package import Journal
-package import OTLP
+import Basics
+import Journal
+import OTLP
 
 /// The front half of one pipeline: per-span processors, then records for its log.
 package struct PipelineFront: Sendable {

@@ -12,9 +12,6 @@ enum ExperimentSource: Equatable, Sendable {
     /// An attribute of the root or, where it is not there, of the trace's first span.
     case attribute([UInt8])
 
-    /// The header that MLflow's own clients send.
-    static let headerName = "x-mlflow-experiment-id"
-
     /// Nil for a text that names no source.
     init?(_ text: String) {
         switch text {
@@ -31,7 +28,7 @@ enum ExperimentSource: Equatable, Sendable {
     func value(for span: Int, _ work: SpanWork) -> String? {
         let value: String?
         switch self {
-        case .header: value = work.source.header(Self.headerName).map(trimmed)
+        case .header: value = work.source.header(MLflowExperiment.headerName).map(trimmed)
         case .identity: value = work.source.identity
         case .resource(let key):
             let scope = work.batch.scopes[work.batch.spans[span].scope]

@@ -27,6 +27,8 @@ package struct MLflowExperimentSettings: Sendable {
 /// follow, because MLflow files a trace under one experiment. Never shared between identities: one client's choice says
 /// nothing about another's trace of the same id.
 package final class MLflowExperiment: SpanProcessor {
+    /// The header by which MLflow's own clients name the experiment.
+    package static let headerName = "x-mlflow-experiment-id"
     /// Traces that are remembered at most.
     package static let tracesMax = 1_000_000
 

@@ -26,10 +26,10 @@ extension HTTPConnection {
     /// Decides by the head, and answers or makes ready for the body.
     func begin(_ head: HTTPRequestHead) {
         let settings = loop.context.settings
-        let headers = RequestHeaders(head, keeping: settings.keptHeaders)
+        let headers = RequestHeaders(head, keeping: loop.context.keptHeaders)
         var form = AnswerForm()
         form.encoding = headers.answerEncoding
-        form.keepsAlive = head.isKeepAlive
+        form.keepsAlive = head.isKeepAlive && head.method != .CONNECT
         form.saysKeepAlive = head.version == .http1_0
         form.omitsBody = head.method == .HEAD
         let length = headers.transferEncoding == nil ? headers.contentLength ?? 0 : .max

@@ -28,6 +28,7 @@ package final class OTLPHTTPReceiver: Sendable {
     /// - Parameters:
     ///   - name: The receiver's key in the pipeline file.
     ///   - settings: Checked settings.
+    ///   - processorHeaders: Names of the headers that processors ask for, kept with each request.
     ///   - intake: Takes the requests.
     ///   - memory: Bounds the bodies that are held.
     ///   - eventLoops: The threads to receive on; they must outlive the receiver.
@@ -37,6 +38,7 @@ package final class OTLPHTTPReceiver: Sendable {
     package init(
         name: String,
         settings: OTLPHTTPReceiverSettings,
+        processorHeaders: [String] = [],
         intake: any Intake,
         memory: MemoryBudget,
         eventLoops: EventLoops,
@@ -47,6 +49,7 @@ package final class OTLPHTTPReceiver: Sendable {
         context = ReceiverContext(
             name: name,
             settings: settings,
+            keptHeaders: (settings.forwardHeaders + processorHeaders).map { $0.lowercased() },
             intake: intake,
             memory: memory,
             meters: meters,
@@ -79,6 +82,7 @@ package final class OTLPHTTPReceiver: Sendable {
         let (server, observers) = state.withLock { ($0.server.take(), $0.observers) }
         // It fails only where the channel is closed already.
         try? await server?.close()
+        if server != nil { context.settings.listen.removeSocketFile() }
         for observer in observers { await observer.run { $0.stop() } }
     }
 

@@ -9,6 +9,8 @@ import Synchronization
 struct ReceiverContext: Sendable {
     let name: String
     let settings: OTLPHTTPReceiverSettings
+    /// Names of the headers kept with a request, in lower case.
+    let keptHeaders: [String]
     let intake: any Intake
     let memory: MemoryBudget
     let meters: Meters

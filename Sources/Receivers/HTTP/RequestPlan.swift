@@ -47,9 +47,9 @@ struct RequestHeaders {
 
     /// The encoding that the content type names, parameters aside.
     var encoding: BodyEncoding? {
-        guard let mediaType = contentType?.split(separator: ";", omittingEmptySubsequences: false).first?.trimmed else {
-            return nil
-        }
+        guard let contentType else { return nil }
+        let end = contentType.utf8.firstIndex(of: UInt8(ascii: ";")) ?? contentType.endIndex
+        let mediaType = contentType[..<end].trimmed
         if mediaType.isHeader("application/x-protobuf") { return .protobuf }
         return mediaType.isHeader("application/json") ? .json : nil
     }
@@ -98,15 +98,14 @@ struct RequestPlan {
 
     private static func signal(_ uri: String, _ settings: OTLPHTTPReceiverSettings) throws(Refusal) -> Signal {
         let path = uri.requestPath
-        guard let signal = Signal.allCases.first(where: { settings.paths[$0].map { $0 == path } ?? false }) else {
-            let paths = Signal.allCases.filter(settings.served.contains).compactMap { signal in
-                settings.paths[signal].map { "\(signal.name) go to \($0)" }
-            }
-            throw Refusal(.notFound, "nothing is served at \"\(path)\"; \(paths.joined(separator: ", "))")
+        let served = OTLPHTTPReceiverSettings.served
+        guard let signal = Signal.allCases.first(where: { settings.path(of: $0) == path }) else {
+            let places = served.map { "\($0.name) go to \(settings.path(of: $0))" }.joined(separator: ", ")
+            throw Refusal(.notFound, "nothing is served at \"\(path)\"; \(places)")
         }
-        guard settings.served.contains(signal) else {
-            let served = Signal.allCases.filter(settings.served.contains).map(\.name).joined(separator: ", ")
-            throw Refusal(.notFound, "\(signal.name) are not served yet, only \(served)")
+        guard served.contains(signal) else {
+            let names = served.map(\.name).joined(separator: ", ")
+            throw Refusal(.notFound, "\(signal.name) are not served yet, only \(names)")
         }
         return signal
     }
@@ -145,12 +144,21 @@ extension Refusal {
 extension StringProtocol {
     /// Whether it is this lower-case ASCII word, letter case aside.
     func isHeader(_ word: String) -> Bool {
-        let mine = utf8
-        let theirs = word.utf8
+        let (mine, theirs) = (utf8, word.utf8)
         guard mine.count == theirs.count else { return false }
-        return zip(mine, theirs).allSatisfy { letter, lower in
-            letter == lower || (letter ^ 0x20 == lower && lower &- UInt8(ascii: "a") < 26)
+        let isSame = mine.withContiguousStorageIfAvailable { mine in
+            theirs.withContiguousStorageIfAvailable { theirs in
+                mine.indices.allSatisfy { mine[$0].isLetter(theirs[$0]) }
+            }
         }
+        return (isSame ?? nil) ?? zip(mine, theirs).allSatisfy { $0.isLetter($1) }
+    }
+}
+
+extension UInt8 {
+    /// Whether it is this byte, or the capital of this lower-case letter.
+    fileprivate func isLetter(_ lower: UInt8) -> Bool {
+        self == lower || (self ^ 0x20 == lower && lower &- UInt8(ascii: "a") < 26)
     }
 }
 
@@ -168,12 +176,12 @@ extension String {
     /// The path of a request target in origin or absolute form (RFC 9112 section 3.2), without its query.
     fileprivate var requestPath: Substring {
         var target = self[...]
-        if !target.utf8.starts(with: "/".utf8), let scheme = target.firstIndex(of: ":"),
+        if utf8.first != UInt8(ascii: "/"), let scheme = target.utf8.firstIndex(of: UInt8(ascii: ":")),
             target[scheme...].hasPrefix("://")
         {
-            let authority = target[target.index(scheme, offsetBy: 3)...]
+            let authority = target[scheme...].dropFirst("://".count)
             target = authority.firstIndex(of: "/").map { authority[$0...] } ?? "/"
         }
-        return target.firstIndex(of: "?").map { target[..<$0] } ?? target
+        return target.utf8.firstIndex(of: UInt8(ascii: "?")).map { target[..<$0] } ?? target
     }
 }
