@@ -16,11 +16,11 @@ func layer(_ name: String, on dependencies: Target.Dependency...) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, on dependencies: Target.Dependency..., resources: [Resource]? = nil) -> Target {
+func tests(_ name: String, on dependencies: Target.Dependency..., exclude: [String] = []) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: dependencies + ["TestKit"],
-        resources: resources,
+        exclude: exclude,
         swiftSettings: strict
     )
 }
@@ -59,13 +59,13 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CMachine"),
-        .target(name: "CEmbedded"),
+        .target(name: "CEmbedded", exclude: ["rules"]),
         layer("Basics", on: "CMachine"),
         layer("OTLP", on: "Basics"),
         layer("Journal", on: "Basics", logging),
         layer("MLflow", on: "Basics", "OTLP", "CEmbedded"),
         layer("Pipeline", on: "Basics", "OTLP", "Journal", "MLflow", logging),
-        layer("Receivers", on: "Basics", "OTLP", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
+        layer("Receivers", on: "Basics", "OTLP", "Pipeline", "CZlib", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
         layer("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline"),
         layer("Exporters", on: "Basics", "OTLP", "Journal", "MLflow", "Pipeline", "CCurl", "CZlib", logging),
         layer("Console", on: "Basics", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
@@ -85,7 +85,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "Millrace",
-            dependencies: ["Basics", "Configuration", "Pipeline", arguments, lifecycle, unixSignals, logging],
+            dependencies: ["Basics", "CMachine", "Configuration", "Journal", "Pipeline", arguments, lifecycle, unixSignals, logging],
             swiftSettings: strict
         ),
 
@@ -95,7 +95,6 @@ let package = Package(
             path: "Tests/TestKit",
             swiftSettings: strict
         ),
-        tests("Basics", on: "Basics"),
         .target(
             name: "Oracle",
             dependencies: [protobuf],
@@ -103,7 +102,16 @@ let package = Package(
             exclude: ["Protos"],
             swiftSettings: strict
         ),
+        tests("Basics", on: "Basics"),
         tests("OTLP", on: "Basics", "OTLP", "Oracle", protobuf),
+        tests("Journal", on: "Basics", "Journal", logging),
+        tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
+        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
+        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
+        tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
+        tests("Console", on: "Basics", "Console", logging),
+        tests("Configuration", on: "Basics", "Configuration", "Exporters"),
+        tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
         tests("Architecture"),
     ] + benchmarks,
     swiftLanguageModes: [.v6]

@@ -25,6 +25,11 @@ package struct JSONString: Equatable, Sendable {
     package let range: Range<Int>
     /// Whether there is no escape, so that the bytes are the value.
     package let isPlain: Bool
+
+    package init(range: Range<Int>, isPlain: Bool) {
+        self.range = range
+        self.isPlain = isPlain
+    }
 }
 
 /// What is wrong with a JSON text, and where.

@@ -1,0 +1,64 @@
+package import Basics
+
+/// What a reader has done with what its log accepted.
+///
+/// `accepted == outcomes.sum + queued`, at every moment.
+package struct ReaderAccount: Sendable, Equatable {
+    /// When the account was opened.
+    package let since: UnixTime
+    /// Items that the log has accepted since then.
+    package let accepted: UInt64
+    package let outcomes: OutcomeCounts
+    /// Items not finished yet.
+    package let queued: UInt64
+    /// When the oldest of them was received, to about a second; nil when nothing is queued.
+    package let oldestQueued: UnixTime?
+}
+
+/// The state of one log.
+package struct LogStatistics: Sendable, Equatable {
+    /// Items accepted since the log was created.
+    package let acceptedItems: UInt64
+    /// Of all its segments, preallocated space included.
+    package let bytes: Int
+    package let segments: Int
+    /// Items found destroyed by disk damage since the process started.
+    package let lostItems: UInt64
+    /// The first id that is still stored.
+    package let firstID: UInt64
+    /// The id that follows the last readable one.
+    package let nextID: UInt64
+}
+
+/// A reader that has a cursor but is no longer defined.
+///
+/// It keeps its segments until `Journal.abandon(reader:)`; one that had finished everything is abandoned by itself.
+package struct VanishedReader: Sendable, Equatable {
+    package let log: String
+    package let name: String
+    package let account: ReaderAccount
+    /// Whether it was given up: its account stays as it is and holds nothing back.
+    package let abandoned: Bool
+}
+
+/// Why a journal cannot be opened; `message` is for the operator.
+package struct JournalError: Error, Sendable, CustomStringConvertible {
+    /// What the operator has to do about it.
+    package enum Code: Sendable, Equatable {
+        /// End the other process.
+        case inUse
+        /// Use the version of Millrace that wrote it.
+        case foreignFormat
+        /// Repair the directory or its permissions.
+        case unusable
+    }
+
+    package let code: Code
+    package let message: String
+
+    package var description: String { message }
+}
+
+extension JournalError: Equatable {
+    package static func == (lhs: JournalError, rhs: JournalError) -> Bool { lhs.code == rhs.code }
+}

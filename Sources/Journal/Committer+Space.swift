@@ -1,0 +1,154 @@
+import Basics
+import Logging
+import Synchronization
+
+/// Room on the disk: new segments within the budget, and old ones that go.
+extension Committer {
+    /// When a client may come back after the budget was used up: readers free segments every few seconds at most.
+    static let retryAfter = Duration.seconds(5)
+    /// Below this a segment is not worth its file.
+    private static let segmentBytesMin = 65536
+
+    /// The size of a segment without large records.
+    private var segmentBytes: Int {
+        max(min(settings.segment.bytes, settings.maxBytes.bytes / 8), SegmentHeader.areaBytes * 2)
+    }
+
+    /// Creates the next segment of a log with room for `bytes` of records, or says why not.
+    ///
+    /// Logs to be spared keep their open segments, because the group at hand is placed in them too.
+    func startSegment(
+        of log: Int,
+        for bytes: Int,
+        receivedAt: UnixTime,
+        sparing: [Int]
+    ) -> CommitResult? {
+        let needed = SegmentHeader.areaBytes + bytes
+        guard needed <= settings.maxBytes.bytes else {
+            return .failed("a group of \(bytes) bytes is larger than max_bytes, \(settings.maxBytes)")
+        }
+        guard let size = room(for: needed, sparing: sparing) else { return .full(retryAfter: Self.retryAfter) }
+        do throws(FileSystemError) {
+            try writers[log].start(bytes: size, firstReceivedAt: receivedAt, using: &generator)
+            return nil
+        } catch {
+            logger.error("A segment cannot be created.", metadata: ["cause": "\(error)"])
+            return error.isNoSpace ? .full(retryAfter: Self.retryAfter) : .failed("\(error)")
+        }
+    }
+
+    /// The size that a new segment may have, at least `needed`; makes room as far as the settings allow.
+    private func room(for needed: Int, sparing: [Int]) -> Int? {
+        let minimum = max(needed, min(segmentBytes, Self.segmentBytesMin))
+        var sealedIdle = false
+        while true {
+            let left = bytesLeft
+            if left >= minimum { return max(needed, min(segmentBytes, left)) }
+            if deleteAllPassed(sparingNewest: false) { continue }
+            if !sealedIdle {
+                sealedIdle = true
+                sealIdle(sparing: sparing)
+                continue
+            }
+            guard settings.whenFull == .dropOldest, dropOldest() else {
+                return left >= needed ? left : nil
+            }
+        }
+    }
+
+    private var bytesLeft: Int {
+        let used = writers.reduce(0) { $0 + $1.core.state.withLock { $0.bytes } }
+        let free = (try? fileSystem.freeBytes(at: settings.directory)) ?? .max
+        return min(settings.maxBytes.bytes - used, free == .max ? .max : free - settings.minFree.bytes)
+    }
+
+    /// Gives back what idle logs have preallocated.
+    private func sealIdle(sparing: [Int]) {
+        for (log, writer) in writers.enumerated()
+        where !sparing.contains(log) && writer.unproven.isEmpty && !writer.hasUnwritten && !writer.hasUnsynced {
+            writer.seal()
+        }
+    }
+
+    /// Expires and deletes the oldest sealed segment of all logs.
+    private func dropOldest() -> Bool {
+        let ages = writers.indices.compactMap { log -> (log: Int, receivedAt: UInt64)? in
+            let first = writers[log].core.state.withLock { $0.segments.first }
+            guard let first, first.sealed else { return nil }
+            return (log, first.header.firstReceivedAt)
+        }
+        guard let oldest = ages.min(by: { $0.receivedAt < $1.receivedAt }) else { return false }
+        writers[oldest.log].core.state.withLock { $0.expireFirst() }
+        return deletePassed(of: oldest.log, sparingNewest: false)
+    }
+
+    /// Expires segments whose newest record is too old.
+    func expireByAge() {
+        let age = UInt64(clamping: settings.maxAge.wholeNanoseconds)
+        let now = clock.now().nanoseconds
+        for writer in writers {
+            if let open = writer.open, open.placedOffset > SegmentHeader.areaBytes, !writer.hasUnwritten,
+                !writer.hasUnsynced, open.written.lastReceivedAt.addingClamped(age) < now
+            {
+                writer.seal()
+            }
+            writer.core.state.withLock { $0.expire(while: { $0.lastReceivedAt.addingClamped(age) < now }) }
+        }
+    }
+
+    /// Deletes segments that every reader has passed.
+    func collect() {
+        _ = deleteAllPassed(sparingNewest: true)
+    }
+
+    private func deleteAllPassed(sparingNewest: Bool) -> Bool {
+        writers.indices.reduce(false) { deletePassed(of: $1, sparingNewest: sparingNewest) || $0 }
+    }
+
+    private func deletePassed(of log: Int, sparingNewest: Bool) -> Bool {
+        let core = writers[log].core
+        var deleted = false
+        while core.state.withLock({ $0.firstIsPassed(sparingNewest: sparingNewest) }) {
+            if !core.state.withLock({ $0.firstIsRemovable(sparingNewest: sparingNewest) }) {
+                guard persistCursors(of: log),
+                    core.state.withLock({ $0.firstIsRemovable(sparingNewest: sparingNewest) })
+                else { break }
+            }
+            let segment = core.state.withLock { $0.removeFirst() }
+            deleted = true
+            do throws(FileSystemError) {
+                try fileSystem.remove(segment.path)
+            } catch {
+                logger.warning("A segment cannot be deleted.", metadata: ["cause": "\(error)"])
+            }
+        }
+        return deleted
+    }
+
+    /// Writes the cursors that changed; false when one could not be written.
+    func persistCursors(of log: Int) -> Bool {
+        let core = writers[log].core
+        var complete = true
+        for reader in cursors[log].indices {
+            guard let snapshot = core.state.withLock({ $0.snapshot(of: reader) }) else { continue }
+            do throws(FileSystemError) {
+                guard try cursors[log][reader].write(snapshot, sync: settings.sync != .never) else {
+                    complete = false
+                    continue
+                }
+                core.state.withLock { $0.persisted(snapshot, of: reader) }
+            } catch {
+                logger.warning("A cursor cannot be written.", metadata: ["cause": "\(error)"])
+                complete = false
+            }
+        }
+        return complete
+    }
+}
+
+extension UInt64 {
+    fileprivate func addingClamped(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}

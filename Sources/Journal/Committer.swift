@@ -1,0 +1,190 @@
+import Basics
+import Logging
+import Synchronization
+
+/// A group on its way to the disk.
+struct Submission: Sendable {
+    let group: RecordGroup
+    let ticket: UInt64
+    let observer: any CommitObserver
+    let receivedAt: UnixTime
+    /// Set where the group never gets to the disk.
+    var refusal: CommitResult?
+}
+
+/// Writes groups to all logs, syncs them together and keeps cursors and segments in order.
+///
+/// Lives on the journal's thread; one call of `commit` is one round. No lock is held while it writes or syncs.
+final class Committer {
+    let settings: JournalSettings
+    let fileSystem: any FileSystem
+    let clock: WallClock
+    let logger: Logger
+    let writers: [SegmentWriter]
+    var cursors: [[CursorFile]]
+    var generator = SystemRandomNumberGenerator()
+    private let onSync: @Sendable (Duration) -> Void
+    /// Of the round under way, by position; nil while a group is neither refused nor failed.
+    private var results: [CommitResult?] = []
+    private var lastSync = ContinuousClock.now
+
+    init(
+        _ settings: JournalSettings,
+        logs: [RecoveredLog],
+        fileSystem: any FileSystem,
+        clock: WallClock,
+        logger: Logger,
+        onSync: @escaping @Sendable (Duration) -> Void
+    ) {
+        self.settings = settings
+        self.fileSystem = fileSystem
+        self.clock = clock
+        self.logger = logger
+        self.onSync = onSync
+        self.cursors = logs.map(\.cursors)
+        self.writers = logs.map { log in
+            SegmentWriter(
+                core: log.core,
+                nextID: log.core.state.withLock { $0.endID },
+                nextNumber: log.nextNumber,
+                publishesUnsynced: settings.sync != .everyGroup
+            )
+        }
+    }
+
+    /// Writes, syncs and settles a round of groups.
+    func commit(_ submissions: [Submission]) {
+        results = submissions.map(\.refusal)
+        for (position, submission) in submissions.enumerated() where submission.refusal == nil {
+            if let refusal = place(submission, at: position) { results[position] = refusal }
+        }
+        for writer in writers { write(writer) }
+        if settings.sync == .everyGroup {
+            settle(submissions.indices.filter { submissions[$0].group.holdsOnlyCounts }, of: submissions)
+            for writer in writers where writer.isAwaited { sync(writer) }
+            settle(submissions.indices.filter { !submissions[$0].group.holdsOnlyCounts }, of: submissions)
+        } else {
+            settle(Array(submissions.indices), of: submissions)
+        }
+        // Counts that wait for the next sync are settled: what becomes of them later is nobody's result.
+        for writer in writers { prove(writer) }
+    }
+
+    /// What is due about once a second, besides commits.
+    func tick() {
+        if isSyncDue {
+            for writer in writers { sync(writer) }
+            lastSync = .now
+        }
+        expireByAge()
+        for log in writers.indices { _ = persistCursors(of: log) }
+        collect()
+    }
+
+    /// Ends everything in order; nothing may be committed afterwards.
+    func close() {
+        for (log, writer) in writers.enumerated() {
+            if settings.sync != .never { sync(writer) }
+            writer.seal()
+            _ = persistCursors(of: log)
+            for waiter in writer.core.state.withLock({ $0.close() }) { waiter.resume() }
+        }
+    }
+
+    private var isSyncDue: Bool {
+        switch settings.sync {
+        case .everyGroup: true
+        case .interval(let interval): ContinuousClock.now - lastSync >= interval
+        case .never: false
+        }
+    }
+}
+
+extension Committer {
+    /// Places a group in all its logs; a refusal leaves it in none.
+    private func place(_ submission: Submission, at position: Int) -> CommitResult? {
+        let entries = submission.group.entries
+        let partBytesMax = RecordHeader.partBytesMax
+        guard entries.allSatisfy({ writers.indices.contains($0.log) }) else { return .failed("no such log") }
+        guard entries.allSatisfy({ max($0.metadata.count, $0.payload.count) <= partBytesMax }) else {
+            return .failed("a record is larger than \(ByteCount(bytes: partBytesMax))")
+        }
+        let logs = Set(entries.map(\.log)).sorted()
+        for log in logs {
+            let bytes = entries.reduce(0) { sum, entry in
+                guard entry.log == log else { return sum }
+                return sum + RecordHeader.recordBytes(metadata: entry.metadata.count, payload: entry.payload.count)
+            }
+            if writers[log].fits(bytes) { continue }
+            finishSegment(of: writers[log])
+            if let refusal = startSegment(of: log, for: bytes, receivedAt: submission.receivedAt, sparing: logs) {
+                return refusal
+            }
+        }
+        for log in logs {
+            writers[log].place(entries.filter { $0.log == log }, receivedAt: submission.receivedAt)
+            writers[log].unproven.append(position)
+            if !submission.group.holdsOnlyCounts { writers[log].isAwaited = true }
+        }
+        return nil
+    }
+
+    /// Brings everything in the open segment to the disk, and ends it.
+    ///
+    /// Synced before the next one is created, so that only the newest segment of a log can have a torn tail.
+    func finishSegment(of writer: SegmentWriter) {
+        write(writer)
+        if settings.sync != .never { sync(writer) }
+        writer.seal()
+    }
+
+    private func write(_ writer: SegmentWriter) {
+        guard writer.hasUnwritten else { return }
+        do throws(FileSystemError) {
+            try writer.write()
+            if settings.sync != .everyGroup { prove(writer) }
+        } catch {
+            fail(writer, error)
+        }
+    }
+
+    private func sync(_ writer: SegmentWriter) {
+        guard writer.hasUnsynced else { return }
+        let start = ContinuousClock.now
+        do throws(FileSystemError) {
+            try writer.sync()
+            prove(writer)
+        } catch {
+            fail(writer, error)
+        }
+        onSync(.now - start)
+    }
+
+    private func prove(_ writer: SegmentWriter) {
+        writer.unproven = []
+        writer.isAwaited = false
+    }
+
+    private func fail(_ writer: SegmentWriter, _ error: FileSystemError) {
+        logger.error(
+            "The disk failed; the log goes on in a new segment.",
+            metadata: ["log": "\(writer.core.name)", "cause": "\(error)"]
+        )
+        for position in writer.unproven { results[position] = .failed("\(error)") }
+        prove(writer)
+        writer.giveUp()
+    }
+
+    /// Tells each observer once about all of its groups among `positions`.
+    private func settle(_ positions: [Int], of submissions: [Submission]) {
+        var order: [any CommitObserver] = []
+        var commits: [ObjectIdentifier: [(ticket: UInt64, result: CommitResult)]] = [:]
+        for position in positions {
+            let observer = submissions[position].observer
+            let key = ObjectIdentifier(observer)
+            if commits[key] == nil { order.append(observer) }
+            commits[key, default: []].append((submissions[position].ticket, results[position] ?? .durable))
+        }
+        for observer in order { observer.settled(commits[ObjectIdentifier(observer)] ?? []) }
+    }
+}

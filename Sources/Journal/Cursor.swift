@@ -1,0 +1,79 @@
+import Basics
+
+/// What a reader has finished and what became of it.
+///
+/// Balanced by construction: every finished id is counted in exactly one outcome.
+struct Cursor: Sendable, Equatable {
+    /// When the account was opened.
+    private(set) var since: UInt64
+    /// Where the account begins: `accepted` counts from here.
+    private(set) var startID: UInt64
+    /// Where an abandoned reader's account ends; nil while it is read.
+    private(set) var closedID: UInt64?
+    private(set) var finished: FinishedRanges
+    private(set) var totals = OutcomeCounts()
+
+    /// A new account.
+    init(since: UnixTime, startID: UInt64) {
+        self.since = since.nanoseconds
+        self.startID = startID
+        self.finished = FinishedRanges(low: startID)
+    }
+
+    /// Restores an account; nil when it does not balance.
+    init?(since: UInt64, startID: UInt64, closedID: UInt64?, finished: FinishedRanges, totals: OutcomeCounts) {
+        guard finished.low >= startID, totals.sum == finished.low - startID + finished.countAboveLow else { return nil }
+        self.since = since
+        self.startID = startID
+        self.closedID = closedID
+        self.finished = finished
+        self.totals = totals
+    }
+
+    /// Counts ids as `outcomes`, those that are finished already left out.
+    mutating func finish(_ ids: Range<UInt64>, as outcomes: OutcomeCounts) {
+        guard closedID == nil else { return }
+        let fresh = finished.insert(ids)
+        if fresh > 0 { totals = totals + outcomes.fitted(to: fresh) }
+    }
+
+    /// Counts what is unfinished of `ids` as lost.
+    mutating func lose(_ ids: Range<UInt64>) {
+        finish(ids, as: OutcomeCounts(lost: .max))
+    }
+
+    /// Counts everything below `id` that is unfinished as expired.
+    mutating func expire(below id: UInt64) {
+        guard id > finished.low else { return }
+        finish(finished.low..<id, as: OutcomeCounts(expired: .max))
+    }
+
+    /// Gives up everything below `endID` and closes the account there.
+    mutating func close(at endID: UInt64) {
+        expire(below: endID)
+        if closedID == nil { closedID = finished.low }
+    }
+
+    /// Opens a closed account again: what was accepted meanwhile is not part of it.
+    mutating func reopen(at endID: UInt64) {
+        guard let closedID else { return }
+        let accepted = closedID - startID
+        let low = max(endID, closedID)
+        startID = low - accepted
+        finished = FinishedRanges(low: low)
+        self.closedID = nil
+    }
+
+    /// The account of a log whose next id is `endID`.
+    func account(endID: UInt64, oldestQueued: (UInt64) -> UInt64?) -> ReaderAccount {
+        let end = max(closedID ?? endID, finished.high)
+        let queued = end - finished.low - finished.countAboveLow
+        return ReaderAccount(
+            since: UnixTime(nanoseconds: since),
+            accepted: end - startID,
+            outcomes: totals,
+            queued: queued,
+            oldestQueued: queued == 0 ? nil : oldestQueued(finished.low).map(UnixTime.init(nanoseconds:))
+        )
+    }
+}

@@ -1,0 +1,170 @@
+import Basics
+
+// The format of a cursor, `directory/LOG/NAME.cursor`: two slots that are overwritten in turn, so that a torn write
+// leaves the one before. All integers are little-endian.
+//
+//   offset  size
+//   0       65536 slot of even generations
+//   65536   65536 slot of odd generations
+//
+// Slot
+//   offset  size
+//   0       8     "MILLCURS"; this field and the next keep their place in every version
+//   8       4     version, 1
+//   12      4     number of ranges
+//   16      8     generation, from 1; the valid slot with the higher one counts
+//   24      8     since, nanoseconds since 1970
+//   32      8     start id
+//   40      8     closed id; all ones while the reader is not abandoned
+//   48      8     next id of the log when the slot was written
+//   56      8     low: everything below is finished
+//   64      56    totals: delivered, filtered, sampled out, rejected, dead-lettered, expired, lost; 8 each
+//   120     16    for each range its first id and the id after its last
+//   –       4     CRC-32C of everything before
+
+/// What a cursor file says.
+struct CursorSnapshot: Sendable, Equatable {
+    static let slotBytes = 65536
+    /// How many ranges fit; `LogReader.inFlightMax` keeps a reader below it.
+    static let rangesMax = 4000
+    private static let version: UInt32 = 1
+    private static let fixedBytes = 120
+    private static let magic = Array("MILLCURS".utf8)
+
+    var cursor: Cursor
+    /// The log's next id: what is missing below it at the next start was lost.
+    var endID: UInt64
+
+    /// The bytes of a slot; nil when there are too many ranges.
+    func encoded(generation: UInt64) -> [UInt8]? {
+        let ranges = cursor.finished.ranges
+        guard ranges.count <= Self.rangesMax else { return nil }
+        var bytes = Self.magic
+        bytes.append(littleEndian: Self.version)
+        bytes.append(littleEndian: UInt32(truncatingIfNeeded: ranges.count))
+        bytes.append(littleEndian: generation)
+        bytes.append(littleEndian: cursor.since)
+        bytes.append(littleEndian: cursor.startID)
+        bytes.append(littleEndian: cursor.closedID ?? .max)
+        bytes.append(littleEndian: endID)
+        bytes.append(littleEndian: cursor.finished.low)
+        for field in OutcomeCounts.fields { bytes.append(littleEndian: cursor.totals[keyPath: field]) }
+        for range in ranges {
+            bytes.append(littleEndian: range.lowerBound)
+            bytes.append(littleEndian: range.upperBound)
+        }
+        var checksum = CRC32C()
+        checksum.update(bytes.span.bytes)
+        bytes.append(littleEndian: checksum.value)
+        return bytes
+    }
+
+    /// What a slot says.
+    enum Reading {
+        case valid(CursorSnapshot, generation: UInt64)
+        case foreign(version: UInt32)
+        /// Never written, torn or damaged.
+        case invalid
+    }
+
+    static func reading(_ slot: [UInt8]) -> Reading {
+        guard slot.count >= fixedBytes + 4, slot[..<8].elementsEqual(magic) else { return .invalid }
+        let bytes = slot.span.bytes
+        guard bytes.halfWord(at: 8) == version else { return .foreign(version: bytes.halfWord(at: 8)) }
+        let count = Int(bytes.halfWord(at: 12))
+        let end = fixedBytes + 16 * count
+        guard count <= rangesMax, end + 4 <= slot.count else { return .invalid }
+        var checksum = CRC32C()
+        checksum.update(bytes.extracting(0..<end))
+        guard checksum.value == bytes.halfWord(at: end) else { return .invalid }
+        guard let snapshot = Self(validated: bytes, ranges: count) else { return .invalid }
+        return .valid(snapshot, generation: bytes.word(at: 16))
+    }
+
+    init(cursor: Cursor, endID: UInt64) {
+        self.cursor = cursor
+        self.endID = endID
+    }
+
+    private init?(validated bytes: RawSpan, ranges count: Int) {
+        var totals = OutcomeCounts()
+        for (index, field) in OutcomeCounts.fields.enumerated() {
+            totals[keyPath: field] = bytes.word(at: 64 + 8 * index)
+        }
+        var ranges: [Range<UInt64>] = []
+        for index in 0..<count {
+            let lower = bytes.word(at: Self.fixedBytes + 16 * index)
+            let upper = bytes.word(at: Self.fixedBytes + 16 * index + 8)
+            guard lower < upper else { return nil }
+            ranges.append(lower..<upper)
+        }
+        let closedID = bytes.word(at: 40)
+        guard let finished = FinishedRanges(low: bytes.word(at: 56), ranges: ranges),
+            let cursor = Cursor(
+                since: bytes.word(at: 24),
+                startID: bytes.word(at: 32),
+                closedID: closedID == .max ? nil : closedID,
+                finished: finished,
+                totals: totals
+            )
+        else { return nil }
+        self.init(cursor: cursor, endID: bytes.word(at: 48))
+    }
+}
+
+/// The open cursor file of one reader.
+struct CursorFile: Sendable {
+    private let file: any File
+    private let path: String
+    private var generation: UInt64
+
+    /// What opening a cursor gave.
+    enum Opened {
+        case read(CursorFile, CursorSnapshot)
+        /// It is new, or nothing in it is valid.
+        case empty(CursorFile, damaged: Bool)
+        case foreign(version: UInt32)
+    }
+
+    private init(_ file: any File, path: String, generation: UInt64) {
+        self.file = file
+        self.path = path
+        self.generation = generation
+    }
+
+    /// Opens the cursor at `path`, or creates it with its space reserved.
+    static func open(_ path: String, exists: Bool, in fileSystem: any FileSystem) throws(FileSystemError) -> Opened {
+        let file = try fileSystem.open(path, exists ? .existing : .create)
+        let size = CursorSnapshot.slotBytes * 2
+        if try file.size() < size { try file.preallocate(size) }
+        var best: (snapshot: CursorSnapshot, generation: UInt64)?
+        var blank = true
+        var foreignVersion: UInt32?
+        for slot in 0..<2 {
+            let bytes = file.readTolerantly(CursorSnapshot.slotBytes, at: slot * CursorSnapshot.slotBytes)
+            switch CursorSnapshot.reading(bytes) {
+            case .valid(let snapshot, let generation):
+                if generation > best?.generation ?? 0 { best = (snapshot, generation) }
+            case .foreign(let version): foreignVersion = version
+            case .invalid: blank = blank && bytes.allSatisfy { $0 == 0 }
+            }
+        }
+        if let foreignVersion, best == nil { return .foreign(version: foreignVersion) }
+        let opened = CursorFile(file, path: path, generation: best?.generation ?? 0)
+        guard let best else { return .empty(opened, damaged: !blank) }
+        return .read(opened, best.snapshot)
+    }
+
+    /// Overwrites the older slot.
+    ///
+    /// - Returns: False when there are too many ranges for a slot; the slot before stays, which repeats deliveries after
+    ///   a crash and loses nothing.
+    mutating func write(_ snapshot: CursorSnapshot, sync: Bool) throws(FileSystemError) -> Bool {
+        guard let bytes = snapshot.encoded(generation: generation + 1) else { return false }
+        let slot = Int((generation + 1) % 2)
+        try file.writeAll([bytes], at: slot * CursorSnapshot.slotBytes, path: path)
+        if sync { try file.sync() }
+        generation += 1
+        return true
+    }
+}

@@ -1,0 +1,68 @@
+/// The ids a reader is done with: everything below `low`, and ranges above it.
+struct FinishedRanges: Sendable, Equatable {
+    private(set) var low: UInt64
+    /// Ascending, with unfinished ids before and between them.
+    private(set) var ranges: [Range<UInt64>] = []
+
+    init(low: UInt64) {
+        self.low = low
+    }
+
+    /// Restores what a cursor says; nil when it breaks the order.
+    init?(low: UInt64, ranges: [Range<UInt64>]) {
+        var before = low
+        for range in ranges {
+            guard range.lowerBound > before, !range.isEmpty else { return nil }
+            before = range.upperBound
+        }
+        self.low = low
+        self.ranges = ranges
+    }
+
+    /// How many ids above `low` are finished.
+    var countAboveLow: UInt64 { ranges.reduce(0) { $0 &+ ($1.upperBound - $1.lowerBound) } }
+    /// The id after the highest finished one.
+    var high: UInt64 { ranges.last?.upperBound ?? low }
+
+    func contains(_ id: UInt64) -> Bool {
+        guard id >= low else { return true }
+        let index = firstRange(endingAfter: id)
+        return index < ranges.count && ranges[index].lowerBound <= id
+    }
+
+    /// Adds ids.
+    ///
+    /// - Returns: How many of them are new.
+    mutating func insert(_ added: Range<UInt64>) -> UInt64 {
+        guard added.upperBound > low, !added.isEmpty else { return 0 }
+        var merged = max(added.lowerBound, low)..<added.upperBound
+        var fresh = merged.upperBound - merged.lowerBound
+        // Every range that overlaps or touches the new one becomes part of it.
+        let first = firstRange(endingAfter: merged.lowerBound == 0 ? 0 : merged.lowerBound - 1)
+        var last = first
+        while last < ranges.count, ranges[last].lowerBound <= merged.upperBound {
+            let overlap = ranges[last].clamped(to: max(added.lowerBound, low)..<added.upperBound)
+            fresh -= overlap.upperBound - overlap.lowerBound
+            merged = min(merged.lowerBound, ranges[last].lowerBound)..<max(merged.upperBound, ranges[last].upperBound)
+            last += 1
+        }
+        if merged.lowerBound == low {
+            low = merged.upperBound
+            ranges.removeSubrange(first..<last)
+        } else {
+            ranges.replaceSubrange(first..<last, with: CollectionOfOne(merged))
+        }
+        return fresh
+    }
+
+    /// The position of the first range that ends after `id`.
+    private func firstRange(endingAfter id: UInt64) -> Int {
+        var below = 0
+        var above = ranges.count
+        while below < above {
+            let middle = (below + above) / 2
+            if ranges[middle].upperBound > id { above = middle } else { below = middle + 1 }
+        }
+        return below
+    }
+}

@@ -1,0 +1,106 @@
+package import Basics
+
+/// When written groups become durable.
+package enum SyncMode: Sendable, Equatable {
+    /// One fdatasync shared by all groups that wait; nothing is answered or read before it.
+    case everyGroup
+    /// At that interval; groups settle once written, and what came since the last sync can be lost with the power.
+    case interval(Duration)
+    /// Left to the operating system.
+    case never
+}
+
+/// Where the records are kept.
+package enum JournalStorage: Sendable, Equatable {
+    /// In the journal's directory.
+    case disk
+    /// In the process: the same behaviour, and nothing survives it.
+    case memory
+}
+
+/// What happens to new groups when the budget is used up.
+package enum FullPolicy: Sendable, Equatable {
+    /// They settle as `CommitResult.full`.
+    case reject
+    /// The oldest segments go; what their readers had not finished counts as expired.
+    case dropOldest
+}
+
+/// What the journal may use and how it behaves at its limits.
+package struct JournalSettings: Sendable {
+    /// Created where missing; each log has a folder in it.
+    package var directory: String
+    package var storage: JournalStorage
+    package var sync: SyncMode
+    /// Of all segments of all logs, preallocated space included.
+    ///
+    /// Checked when a segment is created. At the limit `whenFull` decides.
+    package var maxBytes: ByteCount
+    /// Left free on the file system.
+    ///
+    /// Checked when a segment is created. At the limit `whenFull` decides.
+    package var minFree: ByteCount
+    /// The size of a segment; an eighth of `maxBytes` where that is less.
+    ///
+    /// A group that does not fit gets a segment of its own.
+    package var segment: ByteCount
+    /// Segments whose newest record is older expire whole.
+    package var maxAge: Duration
+    package var whenFull: FullPolicy
+    /// Of groups that wait for the journal's thread; beyond it they settle as `CommitResult.full`.
+    package var queueBytesMax: ByteCount
+
+    /// The defaults of the pipeline file's `journal` section.
+    package init(
+        directory: String = "millrace-data",
+        storage: JournalStorage = .disk,
+        sync: SyncMode = .everyGroup,
+        maxBytes: ByteCount = .gibibytes(2),
+        minFree: ByteCount = .mebibytes(256),
+        segment: ByteCount = .mebibytes(64),
+        maxAge: Duration = .seconds(168 * 3600),
+        whenFull: FullPolicy = .reject,
+        queueBytesMax: ByteCount = .mebibytes(128)
+    ) {
+        self.directory = directory
+        self.storage = storage
+        self.sync = sync
+        self.maxBytes = maxBytes
+        self.minFree = minFree
+        self.segment = segment
+        self.maxAge = maxAge
+        self.whenFull = whenFull
+        self.queueBytesMax = queueBytesMax
+    }
+}
+
+/// One log of the journal and who reads it.
+package struct LogDefinition: Sendable {
+    /// The name of its folder, escaped where a file name needs it.
+    package var name: String
+    package var readers: [ReaderDefinition]
+
+    package init(name: String, readers: [ReaderDefinition]) {
+        self.name = name
+        self.readers = readers
+    }
+}
+
+/// One reader of a log.
+package struct ReaderDefinition: Sendable {
+    /// Where a reader without a cursor begins.
+    package enum Start: Sendable {
+        /// With what is appended from now on.
+        case newest
+        /// With the oldest record that is still there.
+        case oldest
+    }
+
+    package var name: String
+    package var start: Start
+
+    package init(name: String, start: Start = .newest) {
+        self.name = name
+        self.start = start
+    }
+}

@@ -1,0 +1,56 @@
+import Basics
+import Logging
+import Synchronization
+
+/// One log of the journal.
+package final class Log: Sendable {
+    package let name: String
+    /// In the order of their definitions.
+    package let readers: [LogReader]
+    let core: LogCore
+
+    /// The log of `core`, whose first readers are those of its definition.
+    init(_ core: LogCore, _ definition: LogDefinition) {
+        self.name = core.name
+        self.core = core
+        self.readers = definition.readers.enumerated().map { index, reader in
+            LogReader(name: reader.name, core: core, index: index)
+        }
+    }
+
+    /// The reader of that name.
+    package func reader(named name: String) -> LogReader? { readers.first { $0.name == name } }
+
+    package var statistics: LogStatistics { core.state.withLock { $0.statistics } }
+}
+
+/// What the threads of one log share.
+final class LogCore: Sendable {
+    let name: String
+    let directory: String
+    let fileSystem: any FileSystem
+    let state: Mutex<LogState>
+    /// Reads segments.
+    let readThread: SerialThread
+    /// Wakes the journal's thread.
+    let signal: ThreadSignal
+    let logger: Logger
+
+    init(
+        name: String,
+        directory: String,
+        fileSystem: any FileSystem,
+        state: LogState,
+        readThread: SerialThread,
+        signal: ThreadSignal,
+        logger: Logger
+    ) {
+        self.name = name
+        self.directory = directory
+        self.fileSystem = fileSystem
+        self.state = Mutex(state)
+        self.readThread = readThread
+        self.signal = signal
+        self.logger = logger
+    }
+}

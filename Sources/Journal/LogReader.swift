@@ -1,0 +1,119 @@
+import Basics
+import Logging
+import Synchronization
+
+/// One reader of a log: what it has read, and its account.
+package final class LogReader: Sendable {
+    /// How many records may be handed out and not settled; beyond it `next` waits.
+    ///
+    /// Bounds the finished ranges of the cursor: between two of them lies a record in flight.
+    package static let inFlightMax = CursorSnapshot.rangesMax - 1
+
+    package let name: String
+    private let core: LogCore
+    private let index: Int
+
+    init(name: String, core: LogCore, index: Int) {
+        self.name = name
+        self.core = core
+        self.index = index
+    }
+
+    /// The records behind the last ones it returned, in order.
+    ///
+    /// Suspends until there is at least one and returns as many as fit, at least one. One caller at a time.
+    ///
+    /// - Parameters:
+    ///   - bytesMax: Of metadata and payload together.
+    ///   - recordsMax: How many.
+    /// - Returns: At least one record.
+    /// - Throws: When the task is cancelled or the journal is closed.
+    package func next(bytesMax: Int, recordsMax: Int) async throws(CancellationError) -> [StoredRecord] {
+        while true {
+            let plan = try await nextPlan(recordsMax: max(1, recordsMax))
+            let finding = await core.readThread.run { [core] in
+                SegmentVisit(plan, bytesMax: bytesMax, in: core.fileSystem).find()
+            }
+            report(finding, in: plan.segment)
+            let records = core.state.withLock { $0.apply(finding, for: index) }
+            if !records.isEmpty { return records }
+            if finding.openFailure != nil { try await pause() }
+        }
+    }
+
+    /// Whether `next` would return something at once.
+    package var hasUnread: Bool {
+        core.state.withLock { !$0.isClosed && $0.plan(for: index, recordsMax: 1) != nil }
+    }
+
+    private func nextPlan(recordsMax: Int) async throws(CancellationError) -> ReadPlan {
+        while true {
+            if Task.isCancelled { throw CancellationError() }
+            let plan: ReadPlan? = try core.state.withLock { state throws(CancellationError) in
+                if state.isClosed { throw CancellationError() }
+                return state.plan(for: index, recordsMax: recordsMax)
+            }
+            if let plan { return plan }
+            await waitForMore()
+        }
+    }
+
+    private func waitForMore() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let ready = core.state.withLock { state in
+                    // Asked again under the lock, so that no wake-up falls between the question and the wait.
+                    if Task.isCancelled || state.isClosed || state.plan(for: index, recordsMax: 1) != nil {
+                        return true
+                    }
+                    precondition(state.readers[index].waiter == nil, "one caller of next at a time")
+                    state.readers[index].waiter = continuation
+                    return false
+                }
+                if ready { continuation.resume() }
+            }
+        } onCancel: {
+            core.state.withLock { $0.takeWaiter(of: index) }?.resume()
+        }
+    }
+
+    /// Between attempts to open a segment that is there but cannot be opened now.
+    private func pause() async throws(CancellationError) {
+        do {
+            try await Task.sleep(for: .seconds(1))
+        } catch {
+            throw CancellationError()
+        }
+    }
+
+    private func report(_ finding: ReadFinding, in segment: SegmentState) {
+        if let failure = finding.openFailure {
+            core.logger.warning("A segment cannot be opened.", metadata: ["cause": "\(failure)"])
+        }
+        for range in finding.damage {
+            core.logger.error(
+                "Damaged bytes were skipped.",
+                metadata: ["segment": "\(segment.path)", "from": "\(range.lowerBound)", "to": "\(range.upperBound)"]
+            )
+        }
+        for range in finding.missing where !range.isEmpty {
+            core.logger.error(
+                "Items are missing from a segment.",
+                metadata: ["segment": "\(segment.path)", "reader": "\(name)", "items": "\(range.count)"]
+            )
+        }
+    }
+
+    /// Settles records that it has returned.
+    ///
+    /// Any thread, never blocks. The journal's thread writes it to the cursor within a second.
+    package func finish(_ settled: [SettledRecord]) {
+        guard !settled.isEmpty else { return }
+        let (waiter, passedSegment) = core.state.withLock { $0.finish(settled, for: index) }
+        waiter?.resume()
+        if passedSegment { core.signal.signal() }
+    }
+
+    /// Balanced at every moment.
+    package var account: ReaderAccount { core.state.withLock { $0.account(of: index) } }
+}

@@ -1,0 +1,241 @@
+/// Everything that the readers and the writer of one log share.
+///
+/// Events in, decisions out; it does no I/O. `Log` holds it under a lock and acts on what it returns.
+///
+/// Our own mistakes that it answers: a record settled twice counts once; a record settled whose segment was given up
+/// meanwhile stays expired; outcomes that do not add up to the record's items are cut or counted as lost.
+struct LogState: Sendable {
+    /// Ascending by number; the last may be open.
+    private(set) var segments: [SegmentState]
+    /// The id after the last readable one.
+    private(set) var endID: UInt64
+    var readers: [ReaderState]
+    /// Ids found destroyed since the log was opened, whoever found them.
+    private var lost = FinishedRanges(low: 0)
+    private(set) var lostItems: UInt64 = 0
+    private(set) var isClosed = false
+
+    init(segments: [SegmentState], endID: UInt64, readers: [ReaderState]) {
+        self.segments = segments
+        self.endID = endID
+        self.readers = readers
+    }
+
+    var bytes: Int { segments.reduce(0) { $0 + $1.bytes } }
+
+    func account(of reader: Int) -> ReaderAccount {
+        readers[reader].cursor.account(endID: endID) { id in
+            let segment = segments.last { $0.firstID <= id } ?? segments.first
+            return segment?.time(of: id)
+        }
+    }
+
+    var statistics: LogStatistics {
+        LogStatistics(
+            acceptedItems: endID,
+            bytes: bytes,
+            segments: segments.count,
+            lostItems: lostItems,
+            firstID: segments.first?.firstID ?? endID,
+            nextID: endID
+        )
+    }
+}
+
+// Writing, on the journal's thread.
+extension LogState {
+    mutating func add(_ segment: SegmentState) {
+        segments.append(segment)
+    }
+
+    /// More of the newest segment became readable.
+    ///
+    /// - Returns: Who waited for it.
+    mutating func publish(_ extent: SegmentExtent, marks: [TimeMark]) -> [CheckedContinuation<Void, Never>] {
+        guard let last = segments.indices.last else { return [] }
+        segments[last].endOffset = extent.endOffset
+        segments[last].endID = extent.endID
+        segments[last].lastReceivedAt = extent.lastReceivedAt
+        for mark in marks { segments[last].marks.note(mark) }
+        endID = extent.endID
+        return readers.indices.compactMap { takeWaiter(of: $0) }
+    }
+
+    /// The newest segment gets nothing more; it takes `bytes` on the disk.
+    mutating func seal(bytes: Int) {
+        guard let last = segments.indices.last else { return }
+        segments[last].sealed = true
+        segments[last].bytes = bytes
+    }
+
+    /// The newest segment got no records and goes; readers that stood in it stand at the end of the one before.
+    mutating func removeEmptyNewest() -> SegmentState? {
+        guard let empty = segments.last, empty.endOffset == SegmentHeader.areaBytes else { return nil }
+        segments.removeLast()
+        for reader in readers.indices where readers[reader].position?.segment == empty.number {
+            readers[reader].position = segments.last.map {
+                .init(segment: $0.number, offset: $0.endOffset, expectedID: $0.endID)
+            }
+        }
+        return empty
+    }
+
+    /// The oldest segment is given up: what is unfinished in it expires.
+    mutating func expireFirst() {
+        if let first = segments.first { expire(first) }
+    }
+
+    /// Gives up the oldest segments for as long as they are sealed and `isOld`.
+    mutating func expire(while isOld: (SegmentState) -> Bool) {
+        for segment in segments {
+            guard segment.sealed, isOld(segment) else { return }
+            expire(segment)
+        }
+    }
+
+    private mutating func expire(_ segment: SegmentState) {
+        for reader in readers.indices where readers[reader].needsFrom < segment.endID {
+            readers[reader].cursor.expire(below: segment.endID)
+            readers[reader].dirty = true
+        }
+    }
+
+    /// Gives up a reader that is no longer defined.
+    mutating func abandon(_ reader: Int) {
+        guard !readers[reader].isDefined, readers[reader].cursor.closedID == nil else { return }
+        readers[reader].cursor.close(at: endID)
+        readers[reader].dirty = true
+    }
+
+    /// Whether every reader has passed the first segment, so that it may go once the cursors say so on the disk.
+    ///
+    /// With `sparingNewest` the newest segment stays, because its header keeps the next id.
+    func firstIsPassed(sparingNewest: Bool) -> Bool {
+        firstIsPassed(sparingNewest: sparingNewest) { $0.needsFrom }
+    }
+
+    /// Whether the first segment may go.
+    func firstIsRemovable(sparingNewest: Bool) -> Bool {
+        firstIsPassed(sparingNewest: sparingNewest) { $0.persistedNeedsFrom }
+    }
+
+    private func firstIsPassed(sparingNewest: Bool, _ needsFrom: (ReaderState) -> UInt64) -> Bool {
+        guard let first = segments.first, first.sealed, segments.count > 1 || !sparingNewest else { return false }
+        return readers.allSatisfy { needsFrom($0) >= first.endID }
+    }
+
+    /// Takes the first segment out; readers that stood in it go on with the next.
+    mutating func removeFirst() -> SegmentState {
+        let first = segments.removeFirst()
+        for reader in readers.indices where readers[reader].position?.segment == first.number {
+            readers[reader].position = nil
+        }
+        return first
+    }
+
+    /// The cursor of a reader as it has to be written; nil when it is written already.
+    func snapshot(of reader: Int) -> CursorSnapshot? {
+        guard readers[reader].dirty else { return nil }
+        return CursorSnapshot(cursor: readers[reader].cursor, endID: endID)
+    }
+
+    /// `snapshot` is on the disk.
+    mutating func persisted(_ snapshot: CursorSnapshot, of reader: Int) {
+        readers[reader].persistedLow = snapshot.cursor.finished.low
+        readers[reader].dirty = readers[reader].cursor != snapshot.cursor
+    }
+
+    /// Nothing more will be written or read.
+    mutating func close() -> [CheckedContinuation<Void, Never>] {
+        isClosed = true
+        return readers.indices.compactMap { takeWaiter(of: $0) }
+    }
+}
+
+// Reading, on any thread.
+extension LogState {
+    /// What `reader` is to read next; nil when there is nothing for it.
+    mutating func plan(for reader: Int, recordsMax: Int) -> ReadPlan? {
+        let room = LogReader.inFlightMax - readers[reader].inFlight
+        guard room > 0, var index = index(for: reader) else { return nil }
+        var position = readers[reader].position ?? start(of: segments[index])
+        if position.segment != segments[index].number { position = start(of: segments[index]) }
+        while position.offset >= segments[index].endOffset, segments[index].sealed, index + 1 < segments.count {
+            if position.expectedID < segments[index].endID {
+                lose(position.expectedID..<segments[index].endID, for: reader)
+            }
+            index += 1
+            position = start(of: segments[index])
+        }
+        readers[reader].position = position
+        guard position.offset < segments[index].endOffset else { return nil }
+        return ReadPlan(
+            segment: segments[index],
+            position: position,
+            resume: readers[reader].resume,
+            recordsMax: min(recordsMax, room)
+        )
+    }
+
+    private func index(for reader: Int) -> Int? {
+        if let position = readers[reader].position {
+            return segments.firstIndex { $0.number >= position.segment }
+        }
+        let low = readers[reader].cursor.finished.low
+        return segments.lastIndex { $0.firstID <= low } ?? segments.indices.first
+    }
+
+    private func start(of segment: SegmentState) -> ReaderState.Position {
+        .init(segment: segment.number, offset: SegmentHeader.areaBytes, expectedID: segment.firstID)
+    }
+
+    /// Takes in what a visit found.
+    ///
+    /// - Returns: The records to hand out: none when the segment was given up meanwhile.
+    mutating func apply(_ finding: ReadFinding, for reader: Int) -> [StoredRecord] {
+        guard readers[reader].position?.segment == finding.position.segment else { return [] }
+        readers[reader].position = finding.position
+        if let index = segments.firstIndex(where: { $0.number == finding.position.segment }) {
+            for mark in finding.marks { segments[index].marks.note(mark) }
+        }
+        for range in finding.missing { lose(range, for: reader) }
+        let records = finding.records.filter { record in
+            record.items == 0 || !readers[reader].cursor.finished.contains(record.id)
+        }
+        readers[reader].inFlight += records.count
+        return records
+    }
+
+    private mutating func lose(_ ids: Range<UInt64>, for reader: Int) {
+        lostItems &+= lost.insert(ids)
+        readers[reader].cursor.lose(ids)
+        readers[reader].dirty = true
+    }
+
+    /// Ids that were destroyed before the log was opened: lost for everybody who had not passed them.
+    mutating func lose(_ ids: Range<UInt64>) {
+        for reader in readers.indices { lose(ids, for: reader) }
+    }
+
+    /// Settles records of `reader`.
+    ///
+    /// - Returns: Who can read on, and whether a segment may have become deletable.
+    mutating func finish(
+        _ settled: [SettledRecord],
+        for reader: Int
+    ) -> (waiter: CheckedContinuation<Void, Never>?, passedSegment: Bool) {
+        let wasFull = readers[reader].inFlight >= LogReader.inFlightMax
+        for record in settled {
+            let (end, overflow) = record.id.addingReportingOverflow(UInt64(record.items))
+            if !overflow { readers[reader].cursor.finish(record.id..<end, as: record.outcomes) }
+        }
+        readers[reader].inFlight = max(0, readers[reader].inFlight - settled.count)
+        readers[reader].dirty = true
+        return (wasFull ? takeWaiter(of: reader) : nil, firstIsPassed(sparingNewest: true))
+    }
+
+    mutating func takeWaiter(of reader: Int) -> CheckedContinuation<Void, Never>? {
+        defer { readers[reader].waiter = nil }
+        return readers[reader].waiter
+    }
+}

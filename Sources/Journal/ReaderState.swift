@@ -1,0 +1,63 @@
+/// One reader of a log, as its log's state holds it.
+struct ReaderState: Sendable {
+    /// Where the next record is read.
+    struct Position: Sendable {
+        var segment: UInt64
+        var offset: Int
+        /// The id that the record there should have.
+        var expectedID: UInt64
+        /// The segment's file, once it is open.
+        var file: (any File)?
+    }
+
+    let name: String
+    /// Whether somebody reads it; false for a cursor whose reader is no longer defined.
+    let isDefined: Bool
+    var cursor: Cursor
+    /// What was finished when the log was opened: records that are not handed out again.
+    let resume: FinishedRanges
+    /// Nil before the first read, and after its segment went away.
+    var position: Position?
+    /// Records handed out and not settled.
+    var inFlight = 0
+    /// Somebody waits for something to read.
+    var waiter: CheckedContinuation<Void, Never>?
+    /// Whether the cursor changed since it was last written.
+    var dirty = false
+    /// Where the cursor on the disk stands: what is below it may be deleted.
+    var persistedLow: UInt64
+
+    init(name: String, isDefined: Bool, cursor: Cursor, persistedLow: UInt64) {
+        self.name = name
+        self.isDefined = isDefined
+        self.cursor = cursor
+        self.resume = cursor.finished
+        self.persistedLow = persistedLow
+    }
+
+    /// Segments below hold nothing for this reader.
+    var needsFrom: UInt64 { cursor.closedID == nil ? cursor.finished.low : .max }
+    var persistedNeedsFrom: UInt64 { cursor.closedID == nil ? persistedLow : .max }
+}
+
+/// What one visit to a segment is to read.
+struct ReadPlan: Sendable {
+    let segment: SegmentState
+    let position: ReaderState.Position
+    let resume: FinishedRanges
+    let recordsMax: Int
+}
+
+/// What one visit to a segment found.
+struct ReadFinding: Sendable {
+    var position: ReaderState.Position
+    var records: [StoredRecord] = []
+    /// Ids that no record has.
+    var missing: [Range<UInt64>] = []
+    /// Offsets that hold no valid record.
+    var damage: [Range<Int>] = []
+    /// Why the segment could not be opened; to be tried again.
+    var openFailure: FileSystemError?
+    /// Times of records, for the segment's marks.
+    var marks: [TimeMark] = []
+}

@@ -1,0 +1,107 @@
+package import Basics
+
+/// What a record is for.
+package enum RecordKind: UInt8, Sendable, CaseIterable {
+    /// A payload of items.
+    case items = 1
+    /// A windowed processor's decision.
+    case decision = 2
+    /// A dead letter.
+    case deadLetter = 3
+    /// Only counts of items that were removed before the journal; no payload.
+    ///
+    /// A group of nothing else settles once it is written; a crash before the next sync takes it back.
+    case counts = 4
+}
+
+/// A record to append.
+package struct NewRecord: Sendable {
+    /// Position of the log in `Journal.logs`.
+    package var log: Int
+    package var kind: RecordKind
+    /// How many ids it takes: its items, those that processors removed included.
+    package var items: UInt32
+    package var metadata: [UInt8]
+    package var payload: [UInt8]
+
+    package init(log: Int, kind: RecordKind, items: UInt32, metadata: [UInt8], payload: [UInt8]) {
+        self.log = log
+        self.kind = kind
+        self.items = items
+        self.metadata = metadata
+        self.payload = payload
+    }
+}
+
+/// All records of one request.
+///
+/// In each log they become readable together or not at all.
+package struct RecordGroup: Sendable {
+    package var entries: [NewRecord]
+
+    package init(entries: [NewRecord]) {
+        self.entries = entries
+    }
+
+    /// Whether nobody has to wait for the sync.
+    var holdsOnlyCounts: Bool { entries.allSatisfy { $0.kind == .counts } }
+    var byteCount: Int { entries.reduce(0) { $0 &+ $1.metadata.count &+ $1.payload.count } }
+}
+
+/// What became of a group.
+package enum CommitResult: Sendable, Equatable {
+    /// Written and, under `SyncMode.everyGroup`, synced.
+    case durable
+    /// No room; a later attempt may find some.
+    case full(retryAfter: Duration)
+    /// The disk refused it, or the journal is closed; none of it will be read, unless another log had already taken its part.
+    case failed(String)
+}
+
+/// Gets the results of groups.
+package protocol CommitObserver: AnyObject, Sendable {
+    /// Called on the journal's thread with all of this observer's groups that one sync settled; must not block.
+    func settled(_ commits: [(ticket: UInt64, result: CommitResult)])
+}
+
+/// A record as a reader gets it.
+package struct StoredRecord: Sendable, Equatable {
+    /// The running number of its first item in the log.
+    package let id: UInt64
+    package let items: UInt32
+    package let kind: RecordKind
+    /// When it was given to the journal.
+    package let receivedAt: UnixTime
+    package let metadata: [UInt8]
+    package let payload: [UInt8]
+
+    package init(
+        id: UInt64,
+        items: UInt32,
+        kind: RecordKind,
+        receivedAt: UnixTime,
+        metadata: [UInt8],
+        payload: [UInt8]
+    ) {
+        self.id = id
+        self.items = items
+        self.kind = kind
+        self.receivedAt = receivedAt
+        self.metadata = metadata
+        self.payload = payload
+    }
+}
+
+/// A record that a reader is done with.
+package struct SettledRecord: Sendable, Equatable {
+    package let id: UInt64
+    package let items: UInt32
+    /// What became of the items; the sum equals `items`.
+    package let outcomes: OutcomeCounts
+
+    package init(id: UInt64, items: UInt32, outcomes: OutcomeCounts) {
+        self.id = id
+        self.items = items
+        self.outcomes = outcomes
+    }
+}

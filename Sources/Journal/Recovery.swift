@@ -1,0 +1,135 @@
+import Basics
+import Logging
+
+/// A log as it was found on the disk, repaired.
+struct RecoveredLog: Sendable {
+    let core: LogCore
+    /// In the order of the core's readers.
+    let cursors: [CursorFile]
+    let nextNumber: UInt64
+}
+
+/// Opens a log's folder: reads the heads of its segments and all of the newest, repairs what a crash left, reads the
+/// cursors, and counts as lost what is missing.
+struct Recovery {
+    let fileSystem: any FileSystem
+    let settings: JournalSettings
+    let now: UnixTime
+    let logger: Logger
+
+    /// What was found in a folder.
+    struct Found {
+        var state: LogState
+        /// In the order of the state's readers.
+        var cursors: [CursorFile]
+        var nextNumber: UInt64
+    }
+
+    func recover(_ definition: LogDefinition, in directory: String) throws(JournalError) -> Found {
+        let names = try checked { () throws(FileSystemError) in
+            try fileSystem.createDirectory(directory)
+            return try fileSystem.entries(of: directory)
+        }
+        let numbers = names.compactMap(FileName.segmentNumber).sorted()
+        var segments = try SegmentRecovery(self).segments(numbers, in: directory)
+        let cursors = try CursorRecovery(self).cursors(definition, names: names, in: directory)
+        let storedEnd = segments.last?.endID ?? 0
+        let nextID = cursors.reduce(storedEnd) { max($0, $1.endID) }
+        if let last = segments.indices.last { segments[last].endID = nextID }
+        let firstID = segments.first?.firstID ?? nextID
+        let readers = cursors.map { $0.reader(firstID: firstID, nextID: nextID, now: now) }
+        var state = LogState(segments: segments, endID: nextID, readers: readers)
+        loseMissing(below: firstID, in: &state, definition.name)
+        if storedEnd < nextID { lose(storedEnd..<nextID, in: &state, definition.name) }
+        var files = cursors.map(\.file)
+        try checked { () throws(FileSystemError) in
+            try persist(&state, &files)
+            try fileSystem.syncDirectory(directory)
+        }
+        return Found(state: state, cursors: files, nextNumber: (numbers.last ?? 0) + 1)
+    }
+
+    /// Turns a failed operation into what the operator is told.
+    func checked<Value>(_ body: () throws(FileSystemError) -> Value) throws(JournalError) -> Value {
+        do throws(FileSystemError) {
+            return try body()
+        } catch {
+            throw JournalError(code: .unusable, message: "the journal cannot be used: \(error)")
+        }
+    }
+
+    /// Whole segments that are gone below the first one, for readers that still needed them.
+    private func loseMissing(below firstID: UInt64, in state: inout LogState, _ log: String) {
+        let needed = state.readers.map(\.needsFrom).min() ?? firstID
+        if needed < firstID { lose(needed..<firstID, in: &state, log) }
+    }
+
+    private func lose(_ ids: Range<UInt64>, in state: inout LogState, _ log: String) {
+        state.lose(ids)
+        logger.error("Records are missing.", metadata: ["log": "\(log)", "items": "\(ids.count)"])
+    }
+
+    /// Writes every cursor that is new or changed before anything is appended, so that each account keeps its beginning.
+    private func persist(_ state: inout LogState, _ files: inout [CursorFile]) throws(FileSystemError) {
+        for reader in state.readers.indices {
+            guard let snapshot = state.snapshot(of: reader) else { continue }
+            if try files[reader].write(snapshot, sync: settings.sync != .never) {
+                state.persisted(snapshot, of: reader)
+            }
+        }
+    }
+}
+
+extension Recovery {
+    /// Keeps other processes out of the directory, which is created where missing.
+    func takeLock() throws(JournalError) -> any AnyObject & Sendable {
+        let path = settings.directory + "/lock"
+        let lock = try checked { () throws(FileSystemError) in
+            try fileSystem.createDirectory(settings.directory)
+            return try fileSystem.lock(path)
+        }
+        guard let lock else {
+            throw JournalError(
+                code: .inUse,
+                message: "another process uses the journal in \(settings.directory) (it holds the lock on \(path))"
+            )
+        }
+        return lock
+    }
+
+    /// All logs, those that are no longer defined behind the others.
+    func logs(
+        _ definitions: [LogDefinition],
+        readThread: SerialThread,
+        signal: ThreadSignal
+    ) throws(JournalError) -> [RecoveredLog] {
+        var logs: [RecoveredLog] = []
+        for definition in definitions + (try vanishedLogs(besides: definitions)) {
+            let directory = settings.directory + "/" + FileName.escaped(definition.name)
+            let found = try recover(definition, in: directory)
+            let core = LogCore(
+                name: definition.name,
+                directory: directory,
+                fileSystem: fileSystem,
+                state: found.state,
+                readThread: readThread,
+                signal: signal,
+                logger: logger
+            )
+            logs.append(RecoveredLog(core: core, cursors: found.cursors, nextNumber: found.nextNumber))
+        }
+        try checked { () throws(FileSystemError) in try fileSystem.syncDirectory(settings.directory) }
+        return logs
+    }
+
+    /// Folders with cursors of logs that are no longer defined.
+    func vanishedLogs(besides definitions: [LogDefinition]) throws(JournalError) -> [LogDefinition] {
+        let defined = Set(definitions.map { FileName.escaped($0.name) })
+        let names = try checked { () throws(FileSystemError) in try fileSystem.entries(of: settings.directory) }
+        return names.sorted().filter { name in
+            guard !defined.contains(name) else { return false }
+            let entries = (try? fileSystem.entries(of: settings.directory + "/" + name)) ?? []
+            return entries.contains { FileName.reader($0) != nil }
+        }.map { LogDefinition(name: FileName.unescaped($0), readers: []) }
+    }
+}
