@@ -39,7 +39,7 @@ let benchmarks: [Target] =
     : [
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["Basics", "OTLP", "Oracle", "TestKit", protobuf],
+            dependencies: ["Basics", "OTLP", "MLflow", "Oracle", "TestKit", protobuf],
             path: "Tests/Benchmarks",
             swiftSettings: strict
         )
@@ -107,7 +107,6 @@ let package = Package(
         tests("Journal", on: "Basics", "Journal", logging),
         tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
         tests("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline", "Processors"),
-        tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
         tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
