@@ -22,11 +22,10 @@ extension SpanMapper {
         let group: RuleGroup = isModelCall ? .content : .contentElsewhere
         var candidates = scan.rules(of: group)
         guard candidates != 0, scan[.inputs] == nil, scan[.outputs] == nil else { return }
-        let contents = isModelCall ? rules.contents : rules.contentsElsewhere
         var found = Found()
-        var convention: String?
+        var convention: Int?
         while let rank = candidates.popLowest() {
-            let rule = contents[rank]
+            let rule = isModelCall ? rules.contents[rank] : rules.contentsElsewhere[rank]
             guard convention == nil || convention == rule.convention else { continue }
             find(rule, rank, of: index, &found, batch, bytes)
             if found.inputs != nil || found.outputs != nil { convention = rule.convention }
@@ -118,7 +117,7 @@ extension SpanMapper {
         }
         let start = content.sources.count
         if case .events(let events) = source.origin {
-            for event in batch.spans[index].events { addEvent(event, events, batch, bytes) }
+            for event in batch.spans[index].events { addEvent(event, events.range, batch, bytes) }
         } else {
             guard let node = node(source, batch, bytes) else { return nil }
             if source.shape == .documents {
@@ -143,7 +142,14 @@ extension SpanMapper {
             use(attribute)
             return node
         case .flattened(let family, let unwrap):
-            guard let node = content.flattened.build(family, unwrap: unwrap, on: &content.tape, of: bytes) else {
+            guard
+                let node = content.flattened.build(
+                    family,
+                    unwrap: unwrap.range.map { rules.words[Int(rules.numbers[$0])] },
+                    on: &content.tape,
+                    of: bytes
+                )
+            else {
                 return nil
             }
             if !settings.keepsSource {
@@ -169,15 +175,15 @@ extension SpanMapper {
 
     private mutating func addEvent(
         _ event: Int,
-        _ sources: [MappingRules.Event],
+        _ sources: Range<Int>,
         _ batch: SpanBatch,
         _ bytes: RawSpan
     ) {
         let entry = batch.events[event]
         guard let id = rules.eventNames.find(bytes, entry.name),
-            let source = sources.first(where: { $0.event == id })
+            let source = sources.first(where: { rules.events[$0].event == id }).map({ rules.events[$0] })
         else { return }
-        guard let name = source.attribute else {
+        guard let name = source.attribute.map({ rules.words[$0] }) else {
             if let node = content.append(event: entry, batch.attributes, bytes) {
                 content.sources.append(ChatSource(node: node, role: source.role))
             }
@@ -189,7 +195,9 @@ extension SpanMapper {
                 content.addMessages(node, role: source.role, bytes)
             }
         }
-        guard let instructions = source.instructions, content.sources.count > start else { return }
+        guard let instructions = source.instructions.map({ rules.words[$0] }), content.sources.count > start else {
+            return
+        }
         for attribute in entry.attributes where bytes.equals(instructions, batch.attributes[attribute].key) {
             addInstructions(batch.attributes[attribute].value, at: start, bytes)
         }

@@ -6,25 +6,27 @@ extension SpanMapper {
     mutating func decideType(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) -> String? {
         let own = scan[.spanType].flatMap { ownText($0, batch, bytes) }
         if let own, own != "UNKNOWN" { return own }
-        guard let (type, rule) = ruledType(batch, bytes) else { return own }
+        guard let (name, rule) = ruledType(batch, bytes) else { return own }
+        let type = rules.typeNames[name]
         if let attribute = scan[.spanType] { batch.removeAttribute(attribute) }
         batch.addAttribute("mlflow.spanType", to: .span(index)) { $0.string(type) }
         didSet("mlflow.spanType", index, by: .rule(.type, rule))
         return type
     }
 
-    private mutating func ruledType(_ batch: SpanBatch, _ bytes: RawSpan) -> (type: String, rule: Int)? {
+    private mutating func ruledType(_ batch: SpanBatch, _ bytes: RawSpan) -> (type: Int, rule: Int)? {
         var candidates = scan.rules(of: .type)
         while let rule = candidates.popLowest() {
             switch rules.types[rule].form {
-            case .values(let key, let table, let types):
+            case .values(let key, let types):
                 guard let attribute = scan[key], let range = text(of: attribute, batch, bytes),
-                    let value = table.find(bytes, unquoted(range, bytes))
+                    let value = rules.typeValues.find(bytes, unquoted(range, bytes)),
+                    case let type = rules.typesByValue[types.range.lowerBound + value], type >= 0
                 else { continue }
                 use(attribute)
-                return (types[value], rule)
+                return (Int(type), rule)
             case .present(let keys, let type):
-                if keys.allSatisfy({ scan[$0] != nil }) { return (type, rule) }
+                if keys.range.allSatisfy({ scan[Int(rules.numbers[$0])] != nil }) { return (type, rule) }
             }
         }
         return nil
@@ -73,9 +75,9 @@ extension SpanMapper {
     }
 
     /// The model that a call's parameters name; failed calls often have it nowhere else.
-    private mutating func modelInside(_ keys: [Int], _ batch: SpanBatch, _ bytes: RawSpan) -> Range<Int>? {
-        for key in keys {
-            guard let attribute = scan[key],
+    private mutating func modelInside(_ keys: NumberList, _ batch: SpanBatch, _ bytes: RawSpan) -> Range<Int>? {
+        for index in keys.range {
+            guard let attribute = scan[Int(rules.numbers[index])],
                 let node = content.append(value: batch.attributes[attribute].value, bytes),
                 let model = ContentFields(of: node, on: content.tape, in: bytes)[.model],
                 content.tape.nodes[model].kind == .text, !content.tape.isEmpty(model)
@@ -85,9 +87,11 @@ extension SpanMapper {
         return nil
     }
 
-    private mutating func firstText(_ keys: [Int], _ batch: SpanBatch, _ bytes: RawSpan) -> Range<Int>? {
-        for key in keys {
-            guard let attribute = scan[key], let range = text(of: attribute, batch, bytes) else { continue }
+    private mutating func firstText(_ keys: NumberList, _ batch: SpanBatch, _ bytes: RawSpan) -> Range<Int>? {
+        for index in keys.range {
+            guard let attribute = scan[Int(rules.numbers[index])], let range = text(of: attribute, batch, bytes) else {
+                continue
+            }
             use(attribute)
             return range
         }

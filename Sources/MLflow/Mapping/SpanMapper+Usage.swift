@@ -55,7 +55,7 @@ extension SpanMapper {
 
     /// The cached tokens by the rule that won or, where it has none, by the next.
     private mutating func cacheCount(
-        _ keys: KeyPath<MappingRules.Usage, [Int]>,
+        _ keys: KeyPath<MappingRules.Usage, NumberList>,
         _ rule: MappingRules.Usage,
         _ others: UInt128,
         _ batch: SpanBatch,
@@ -69,9 +69,9 @@ extension SpanMapper {
         return nil
     }
 
-    private mutating func count(_ keys: [Int], _ batch: SpanBatch, _ bytes: RawSpan) -> Int64? {
-        for key in keys {
-            guard let attribute = scan[key],
+    private mutating func count(_ keys: NumberList, _ batch: SpanBatch, _ bytes: RawSpan) -> Int64? {
+        for index in keys.range {
+            guard let attribute = scan[Int(rules.numbers[index])],
                 let count = AttributeValue(batch.attributes[attribute].value, in: bytes).count(in: bytes)
             else { continue }
             use(attribute)
@@ -80,9 +80,9 @@ extension SpanMapper {
         return nil
     }
 
-    private mutating func number(_ keys: [Int], _ batch: SpanBatch, _ bytes: RawSpan) -> Double? {
-        for key in keys {
-            guard let attribute = scan[key],
+    private mutating func number(_ keys: NumberList, _ batch: SpanBatch, _ bytes: RawSpan) -> Double? {
+        for index in keys.range {
+            guard let attribute = scan[Int(rules.numbers[index])],
                 let number = AttributeValue(batch.attributes[attribute].value, in: bytes).number(in: bytes)
             else { continue }
             use(attribute)

@@ -111,14 +111,7 @@ package struct SpanMapper: Sendable {
     private func name(of decider: Decider) -> String {
         switch decider {
         case .engine(let word): "\(word)"
-        case .rule(.type, let rank): rules.types[rank].name
-        case .rule(.content, let rank): rules.contents[rank].name
-        case .rule(.contentElsewhere, let rank): rules.contentsElsewhere[rank].name
-        case .rule(.usage, let rank): rules.usages[rank].name
-        case .rule(.model, let rank): rules.models[rank].name
-        case .rule(.session, let rank): rules.sessions[rank].name
-        case .rule(.user, let rank): rules.users[rank].name
-        case .rule(.name, let rank): rules.names[rank].name
+        case .rule(let group, let rank): rules.ruleNames[group.rawValue][rank]
         }
     }
 

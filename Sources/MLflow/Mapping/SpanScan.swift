@@ -8,7 +8,7 @@ struct SpanScan {
     /// The keys whose positions are set.
     private var found: [Int] = []
     /// By group: the rules that came into play, the winner in the lowest bit.
-    private var candidates = [UInt128](repeating: 0, count: RuleGroup.allCases.count)
+    private var candidates = Candidates(repeating: 0)
     /// One bit for each `KnownKey` that is there.
     private(set) var known: UInt32 = 0
     /// Attributes in MLflow's own name space that are no `KnownKey`.
@@ -16,13 +16,16 @@ struct SpanScan {
     /// Attributes that MLflow 3.6.0 takes as whole numbers only.
     private(set) var tokenCounts: [Int] = []
     private(set) var hasException = false
+    private var hasCandidates = false
+
+    private typealias Candidates = [8 of UInt128]
 
     init(_ rules: MappingRules) {
         positions = [Int32](repeating: -1, count: rules.keys.count)
     }
 
     /// Whether there is nothing that any rule, or the engine itself, looks at.
-    var isEmpty: Bool { found.isEmpty && others.isEmpty && candidates.allSatisfy { $0 == 0 } }
+    var isEmpty: Bool { found.isEmpty && others.isEmpty && !hasCandidates }
 
     /// The position of the attribute of that key.
     @inline(__always)
@@ -57,7 +60,7 @@ struct SpanScan {
                     let path = digits..<key.upperBound
                     let value = attributes[position].value
                     flattened.append(.init(family: family, attribute: position, path: path, value: value))
-                    trigger(rules.familyTriggers[family])
+                    trigger(rules.familyTriggers[family], rules)
                 }
             }
         }
@@ -68,7 +71,7 @@ struct SpanScan {
         for event in span.events {
             guard let id = rules.eventNames.find(bytes, events[event].name) else { continue }
             if id == KnownEvent.exception.rawValue { hasException = true }
-            trigger(rules.eventTriggers[id])
+            trigger(rules.eventTriggers[id], rules)
         }
     }
 
@@ -78,7 +81,8 @@ struct SpanScan {
     private mutating func clear() {
         for key in found { positions[key] = -1 }
         found.removeAll(keepingCapacity: true)
-        for group in candidates.indices { candidates[group] = 0 }
+        candidates = Candidates(repeating: 0)
+        hasCandidates = false
         known = 0
         others.removeAll(keepingCapacity: true)
         tokenCounts.removeAll(keepingCapacity: true)
@@ -95,12 +99,16 @@ struct SpanScan {
         positions[key] = Int32(truncatingIfNeeded: position)
         if key < KnownKey.allCases.count { known |= 1 << UInt32(key) }
         if rules.isTokenCount[key] { tokenCounts.append(position) }
-        trigger(rules.keyTriggers[key])
+        trigger(rules.keyTriggers[key], rules)
     }
 
     @inline(__always)
-    private mutating func trigger(_ triggers: [Trigger]) {
-        for trigger in triggers { candidates[trigger.group.rawValue] |= trigger.rules }
+    private mutating func trigger(_ list: NumberList, _ rules: MappingRules) {
+        hasCandidates = true
+        for index in list.range {
+            let trigger = rules.triggers[index]
+            candidates[trigger.group.rawValue] |= trigger.rules
+        }
     }
 
     /// The family that a key `PREFIX.INDEX…` belongs to, and where its index starts.

@@ -23,72 +23,10 @@ struct Trigger: Sendable {
 
 /// All rules, made ready for one lookup for each attribute that is there.
 ///
-/// Built once at start and shared by all threads. A group holds at most 128 rules.
+/// Built once at start and shared by all threads. Everything that is read for a span is a number or lies in one flat table,
+/// so that no reference is counted on the way. A group holds at most 128 rules.
 package struct MappingRules: Sendable {
     static let rulesPerGroupMax = 128
-
-    struct Usage: Sendable {
-        let name: String
-        let input: [Int]
-        let output: [Int]
-        let total: [Int]
-        let cacheRead: [Int]
-        let cacheCreation: [Int]
-        let inputCost: [Int]
-        let outputCost: [Int]
-        let totalCost: [Int]
-        let inputExcludesCache: Bool
-    }
-
-    struct Model: Sendable {
-        let name: String
-        let model: [Int]
-        let modelIn: [Int]
-        let provider: [Int]
-    }
-
-    struct Text: Sendable {
-        let name: String
-        let key: Int
-        let rootOnly: Bool
-    }
-
-    struct TypeDecision: Sendable {
-        enum Form: Sendable {
-            case values(key: Int, table: KeyTable, types: [String])
-            case present(keys: [Int], type: String)
-        }
-        let name: String
-        let form: Form
-    }
-
-    struct Content: Sendable {
-        let name: String
-        let convention: String
-        let inputs: Source?
-        let outputs: Source?
-        let tools: Source?
-    }
-
-    struct Source: Sendable {
-        enum Origin: Sendable {
-            case attribute(Int)
-            case flattened(family: Int, unwrap: [[UInt8]])
-            case events([Event])
-        }
-        let origin: Origin
-        let shape: ContentSource.Shape
-        let mediaType: Int?
-        let instructions: Int?
-        let finishReasons: Int?
-    }
-
-    struct Event: Sendable {
-        let event: Int
-        let role: ChatRole?
-        let attribute: [UInt8]?
-        let instructions: [UInt8]?
-    }
 
     /// Every attribute key of any rule; the first ones are `KnownKey`, in its order.
     let keys: KeyTable
@@ -97,13 +35,27 @@ package struct MappingRules: Sendable {
     /// The different lengths of those beginnings.
     let familyLengths: [Int]
     let eventNames: KeyTable
-    let keyTriggers: [[Trigger]]
-    let familyTriggers: [[Trigger]]
-    let eventTriggers: [[Trigger]]
+    /// Values that give a type, of all rules.
+    let typeValues: KeyTable
+
+    let triggers: [Trigger]
+    /// By key, by family and by event: their part of `triggers`.
+    let keyTriggers: [NumberList]
+    let familyTriggers: [NumberList]
+    let eventTriggers: [NumberList]
     /// By key: whether MLflow 3.6.0 takes the attribute as a whole number only.
     let isTokenCount: [Bool]
 
-    let types: [TypeDecision]
+    /// What every `NumberList` of a rule is a part of.
+    let numbers: [Int32]
+    /// By rule and value: the type as an index into `typeNames`, -1 for none.
+    let typesByValue: [Int32]
+    let typeNames: [String]
+    /// Words that rules look for: keys of an event's attributes, path segments that say nothing.
+    let words: [[UInt8]]
+    let events: [EventRule]
+
+    let types: [Kind]
     let contents: [Content]
     let contentsElsewhere: [Content]
     let usages: [Usage]
@@ -111,6 +63,8 @@ package struct MappingRules: Sendable {
     let sessions: [Text]
     let users: [Text]
     let names: [Text]
+    /// By group: the rules' full names, for people.
+    let ruleNames: [[String]]
 
     /// The names that the setting `conventions` may hold.
     package static let conventionNames = EmbeddedRules.conventions.map(\.name)
@@ -144,10 +98,18 @@ package struct MappingRules: Sendable {
         families = KeyTable(compiler.families.names)
         familyLengths = Set(compiler.families.names.map(\.utf8.count)).sorted()
         eventNames = KeyTable(compiler.events.names)
-        keyTriggers = compiler.keys.triggers
-        familyTriggers = compiler.families.triggers
-        eventTriggers = compiler.events.triggers
+        keyTriggers = compiler.flattened(compiler.keys)
+        familyTriggers = compiler.flattened(compiler.families)
+        eventTriggers = compiler.flattened(compiler.events)
+        triggers = compiler.triggers
         isTokenCount = compiler.keys.names.indices.map(counts.contains)
+        typeValues = KeyTable(compiler.typeValues.names)
+        typesByValue = compiler.typesByValue
+        typeNames = compiler.typeNames.names
+        words = compiler.words.names.map { Array($0.utf8) }
+        events = compiler.eventRules
+        numbers = compiler.numbers
+        ruleNames = compiler.ruleNames
     }
 
     static func parse(_ text: [UInt8]) throws(DocumentProblems) -> JSONNode {

@@ -31,6 +31,15 @@ struct RuleCompiler {
     var keys = Interner()
     var families = Interner()
     var events = Interner()
+    var words = Interner()
+    var typeValues = Interner()
+    var typeNames = Interner()
+    private(set) var triggers: [Trigger] = []
+    private(set) var numbers: [Int32] = []
+    private(set) var typesByValue: [Int32] = []
+    private(set) var eventRules: [MappingRules.EventRule] = []
+    private(set) var ruleNames = [[String]](repeating: [], count: RuleGroup.allCases.count)
+    private var conventions = Interner()
 
     init(precedence: Precedence) {
         self.precedence = precedence
@@ -38,22 +47,24 @@ struct RuleCompiler {
         for event in KnownEvent.allCases { _ = events.id(of: event.text) }
     }
 
-    mutating func types(_ documents: [RuleDocument]) throws(DocumentProblems) -> [MappingRules.TypeDecision] {
-        try ranked(documents, \.type, \.name, .type).enumerated().map { rank, entry in
+    mutating func types(_ documents: [RuleDocument]) throws(DocumentProblems) -> [MappingRules.Kind] {
+        let ranked = try ranked(documents, \.type, \.name, .type)
+        for entry in ranked {
+            if case .values(_, let types) = entry.rule.form { for value in types.keys { _ = typeValues.id(of: value) } }
+        }
+        return ranked.enumerated().map { rank, entry in
             switch entry.rule.form {
             case .values(let attribute, let types):
                 keys.trigger(attribute, .type, rank: rank)
-                let values = types.keys.sorted()
-                let form = MappingRules.TypeDecision.Form.values(
-                    key: keys.id(of: attribute),
-                    table: KeyTable(values),
-                    types: values.map { types[$0] ?? "" }
-                )
-                return MappingRules.TypeDecision(name: entry.name, form: form)
+                let row = typeValues.names.map { value in
+                    types[value].map { Int32(truncatingIfNeeded: typeNames.id(of: $0)) } ?? -1
+                }
+                let start = typesByValue.count
+                typesByValue += row
+                return .init(form: .values(key: keys.id(of: attribute), types: NumberList(start..<typesByValue.count)))
             case .present(let attributes, let type):
                 keys.trigger(attributes[0], .type, rank: rank)
-                let form = MappingRules.TypeDecision.Form.present(keys: attributes.map { keys.id(of: $0) }, type: type)
-                return MappingRules.TypeDecision(name: entry.name, form: form)
+                return .init(form: .present(keys: list(attributes), type: typeNames.id(of: type)))
             }
         }
     }
@@ -64,8 +75,7 @@ struct RuleCompiler {
     ) throws(DocumentProblems) -> [MappingRules.Content] {
         try ranked(documents, \.content, \.name, group).enumerated().map { rank, entry in
             MappingRules.Content(
-                name: entry.name,
-                convention: entry.convention,
+                convention: conventions.id(of: entry.convention),
                 inputs: entry.rule.inputs.map { source($0, group, rank) },
                 outputs: entry.rule.outputs.map { source($0, group, rank) },
                 tools: entry.rule.tools.map { source($0, group, rank) }
@@ -81,9 +91,14 @@ struct RuleCompiler {
             origin = .attribute(keys.id(of: attribute))
         case .flattened(let prefix, let unwrap):
             families.trigger(prefix + ".", group, rank: rank)
-            origin = .flattened(family: families.id(of: prefix + "."), unwrap: unwrap.map { Array($0.utf8) })
+            origin = .flattened(
+                family: families.id(of: prefix + "."),
+                unwrap: list(numbers: unwrap.map { words.id(of: $0) })
+            )
         case .events(let sources):
-            origin = .events(sources.map { event($0, group, rank) })
+            let start = eventRules.count
+            for source in sources { eventRules.append(event(source, group, rank)) }
+            origin = .events(NumberList(start..<eventRules.count))
         }
         return MappingRules.Source(
             origin: origin,
@@ -94,13 +109,13 @@ struct RuleCompiler {
         )
     }
 
-    private mutating func event(_ source: EventSource, _ group: RuleGroup, _ rank: Int) -> MappingRules.Event {
+    private mutating func event(_ source: EventSource, _ group: RuleGroup, _ rank: Int) -> MappingRules.EventRule {
         events.trigger(source.name, group, rank: rank)
-        return MappingRules.Event(
+        return MappingRules.EventRule(
             event: events.id(of: source.name),
             role: source.role.flatMap { ChatRole(rawValue: $0) },
-            attribute: source.attribute.map { Array($0.utf8) },
-            instructions: source.instructions.map { Array($0.utf8) }
+            attribute: source.attribute.map { words.id(of: $0) },
+            instructions: source.instructions.map { words.id(of: $0) }
         )
     }
 
@@ -110,15 +125,14 @@ struct RuleCompiler {
             let counts = rule.input + rule.output + rule.total + rule.cacheRead + rule.cacheCreation
             for key in counts + rule.inputCost + rule.totalCost { keys.trigger(key, .usage, rank: rank) }
             return MappingRules.Usage(
-                name: entry.name,
-                input: ids(rule.input),
-                output: ids(rule.output),
-                total: ids(rule.total),
-                cacheRead: ids(rule.cacheRead),
-                cacheCreation: ids(rule.cacheCreation),
-                inputCost: ids(rule.inputCost),
-                outputCost: ids(rule.outputCost),
-                totalCost: ids(rule.totalCost),
+                input: list(rule.input),
+                output: list(rule.output),
+                total: list(rule.total),
+                cacheRead: list(rule.cacheRead),
+                cacheCreation: list(rule.cacheCreation),
+                inputCost: list(rule.inputCost),
+                outputCost: list(rule.outputCost),
+                totalCost: list(rule.totalCost),
                 inputExcludesCache: rule.inputExcludesCache
             )
         }
@@ -130,10 +144,9 @@ struct RuleCompiler {
                 keys.trigger(key, .model, rank: rank)
             }
             return MappingRules.Model(
-                name: entry.name,
-                model: ids(entry.rule.model),
-                modelIn: ids(entry.rule.modelIn),
-                provider: ids(entry.rule.provider)
+                model: list(entry.rule.model),
+                modelIn: list(entry.rule.modelIn),
+                provider: list(entry.rule.provider)
             )
         }
     }
@@ -145,23 +158,34 @@ struct RuleCompiler {
     ) throws(DocumentProblems) -> [MappingRules.Text] {
         try ranked(documents, rules, \.name, group).enumerated().map { rank, entry in
             keys.trigger(entry.rule.attribute, group, rank: rank)
-            return MappingRules.Text(
-                name: entry.name,
-                key: keys.id(of: entry.rule.attribute),
-                rootOnly: entry.rule.rootOnly
-            )
+            return MappingRules.Text(key: keys.id(of: entry.rule.attribute), rootOnly: entry.rule.rootOnly)
         }
     }
 
-    private mutating func ids(_ names: [String]) -> [Int] { names.map { keys.id(of: $0) } }
+    /// Puts what names trigger into one table.
+    mutating func flattened(_ interner: Interner) -> [NumberList] {
+        interner.triggers.map { own in
+            let start = triggers.count
+            triggers += own
+            return NumberList(start..<triggers.count)
+        }
+    }
+
+    private mutating func list(_ names: [String]) -> NumberList { list(numbers: names.map { keys.id(of: $0) }) }
+
+    private mutating func list(numbers ids: [Int]) -> NumberList {
+        let start = numbers.count
+        numbers += ids.map { Int32(truncatingIfNeeded: $0) }
+        return NumberList(start..<numbers.count)
+    }
 
     /// The rules of a group in the order in which they win: the user's own, then those that the precedence lists.
-    private func ranked<Rule>(
+    private mutating func ranked<Rule>(
         _ documents: [RuleDocument],
         _ rules: KeyPath<RuleDocument, [Rule]>,
         _ name: KeyPath<Rule, String>,
         _ group: RuleGroup
-    ) throws(DocumentProblems) -> [(name: String, convention: String, rule: Rule)] {
+    ) throws(DocumentProblems) -> [(convention: String, rule: Rule)] {
         let entries = documents.flatMap { document in
             document[keyPath: rules].map {
                 ("\(document.convention).\($0[keyPath: name])", document.convention, $0)
@@ -177,6 +201,7 @@ struct RuleCompiler {
                 "\(ordered.count) rules of \(group.name): at most \(MappingRules.rulesPerGroupMax) are possible"
             throw DocumentProblems(list: [DocumentProblem(offset: 0, pointer: "/\(group.name)", message: message)])
         }
-        return ordered.map { (name: $0.element.0, convention: $0.element.1, rule: $0.element.2) }
+        ruleNames[group.rawValue] = ordered.map(\.element.0)
+        return ordered.map { (convention: $0.element.1, rule: $0.element.2) }
     }
 }

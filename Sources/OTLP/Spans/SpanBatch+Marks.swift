@@ -69,10 +69,10 @@ extension SpanBatch {
         marks.builder.bytes.append(0x12)
         marks.builder.bytes.appendVarint(name.utf8CodeUnitCount)
         marks.builder.bytes.append(name)
-        var attributes = AttributesBuilder(values: marks.builder)
-        marks.builder = ValueBuilder()
+        var attributes = AttributesBuilder(values: ValueBuilder())
+        swap(&attributes.values, &marks.builder)
         build(&attributes)
-        marks.builder = attributes.values
+        swap(&attributes.values, &marks.builder)
         edit.content.end = marks.builder.position
         edit.prefix.start = edit.content.end
         marks.builder.openField(0x5A, length: Int(edit.content.end &- edit.content.start))
