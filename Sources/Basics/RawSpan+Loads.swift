@@ -29,6 +29,30 @@ extension RawSpan {
         precondition(offset >= 0 && offset <= byteCount - 4)
         return UInt32(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
     }
+
+    /// Whether all bytes of `range` are under 0x80.
+    ///
+    /// Traps outside the span.
+    @inlinable
+    package func isASCII(_ range: Range<Int>) -> Bool {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
+        let end = range.upperBound
+        var offset = range.lowerBound
+        var found: UInt64 = 0
+        while end &- offset >= 8 {
+            found |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
+            offset &+= 8
+        }
+        if end &- offset >= 4 {
+            found |= UInt64(unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
+            offset &+= 4
+        }
+        while offset < end {
+            found |= UInt64(unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self))
+            offset &+= 1
+        }
+        return found & 0x8080_8080_8080_8080 == 0
+    }
 }
 
 extension [UInt8] {

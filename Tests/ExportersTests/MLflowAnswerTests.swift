@@ -113,7 +113,7 @@ import Testing
     @Test func `a pause is honoured`() {
         let response = HTTPResponse(status: 503, headers: [HTTPHeader("retry-after", "4")], body: [])
         let answer = MLflowAnswer(response, now: UnixTime(nanoseconds: 0))
-        #expect(answer == .outcome(.retry(reason: "status 503: status 503 without a message", after: .seconds(4))))
+        #expect(answer == .outcome(.retry(reason: "status 503: no message", after: .seconds(4))))
     }
 
     @Test(arguments: [

@@ -160,7 +160,8 @@ import Testing
         let path = "http://mlflow:5000/api/2.0/mlflow/traces/tr-"
         #expect(
             patches.map(\.url) == [
-                path + String(repeating: "01", count: 16) + "/tags", path + String(repeating: "02", count: 16) + "/tags",
+                path + String(repeating: "01", count: 16) + "/tags",
+                path + String(repeating: "02", count: 16) + "/tags",
             ]
         )
         #expect(

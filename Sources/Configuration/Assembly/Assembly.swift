@@ -10,10 +10,10 @@ package struct Assembly: Sendable {
     package let journal: Journal
     package let deliveries: [Delivery]
     package let exporters: ExporterSet
-    package let receivers: [any Receiver]
+    private let receivers: [any Receiver]
     private let eventLoops: EventLoops
     package let admin: AdminEndpoint
-    package let readiness = Readiness()
+    private let readiness = Readiness()
     package let drainTimeout: Duration
 
     /// Opens the journal and builds the rest around it: exporters behind the logs, pipelines and receivers before them.
@@ -67,8 +67,18 @@ package struct Assembly: Sendable {
         drainTimeout = file.drainTimeout
     }
 
-    /// Ends the threads of the receivers, after they have stopped.
-    package func stopEventLoops() async { await eventLoops.shutdown() }
+    /// Opens every receiver; the error says which address and why.
+    package func startReceiving() async throws {
+        for receiver in receivers { try await receiver.start() }
+        readiness.receiversAreUp()
+    }
+
+    /// Accepts nothing new, answers what was received, and ends the receivers' threads.
+    package func stopReceiving() async {
+        readiness.receiversStop()
+        for receiver in receivers { await receiver.stop(within: drainTimeout) }
+        await eventLoops.shutdown()
+    }
 
     /// What every destination has not got yet, by pipeline and exporter.
     package var queuedByDestination: [(name: String, queued: UInt64)] {

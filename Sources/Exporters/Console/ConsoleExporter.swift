@@ -37,8 +37,7 @@ package final class ConsoleExporter: Exporter {
 
     /// - Parameters:
     ///   - settings: How to show spans.
-    ///   - descriptor: Where to write; colours are used only on a terminal. Writing to a closed pipe must not end the
-    ///     process: SIGPIPE is ignored by the process that has this exporter.
+    ///   - descriptor: Where to write; colours are used only on a terminal.
     ///   - patience: How long the output may take nothing before text is dropped.
     package init(
         _ settings: ConsoleSettings = ConsoleSettings(),

@@ -70,11 +70,8 @@ struct ReceiverService: Service {
     let assembly: Assembly
 
     func run() async throws {
-        for receiver in assembly.receivers { try await receiver.start() }
-        assembly.readiness.receiversAreUp()
+        try await assembly.startReceiving()
         try? await gracefulShutdown()
-        assembly.readiness.receiversStop()
-        for receiver in assembly.receivers { await receiver.stop(within: assembly.drainTimeout) }
-        await assembly.stopEventLoops()
+        await assembly.stopReceiving()
     }
 }
