@@ -16,11 +16,11 @@ func layer(_ name: String, on dependencies: Target.Dependency...) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, on dependencies: Target.Dependency..., resources: [Resource]? = nil) -> Target {
+func tests(_ name: String, on dependencies: Target.Dependency..., exclude: [String] = []) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: dependencies + ["TestKit"],
-        resources: resources,
+        exclude: exclude,
         swiftSettings: strict
     )
 }
@@ -31,6 +31,19 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+
+// `MILLRACE_BENCHMARKS=1 swift run -c release Benchmarks` prints what each step costs.
+let benchmarks: [Target] =
+    Context.environment["MILLRACE_BENCHMARKS"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: ["Basics", "OTLP", "Oracle", "TestKit", protobuf],
+            path: "Tests/Benchmarks",
+            swiftSettings: strict
+        )
+    ]
 
 let package = Package(
     name: "millrace",
@@ -46,13 +59,13 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CMachine"),
-        .target(name: "CEmbedded"),
+        .target(name: "CEmbedded", exclude: ["rules"]),
         layer("Basics", on: "CMachine"),
         layer("OTLP", on: "Basics"),
         layer("Journal", on: "Basics", logging),
         layer("MLflow", on: "Basics", "OTLP", "CEmbedded"),
         layer("Pipeline", on: "Basics", "OTLP", "Journal", "MLflow", logging),
-        layer("Receivers", on: "Basics", "OTLP", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
+        layer("Receivers", on: "Basics", "OTLP", "Pipeline", "CZlib", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
         layer("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline"),
         layer("Exporters", on: "Basics", "OTLP", "Journal", "MLflow", "Pipeline", "CCurl", "CZlib", logging),
         layer("Console", on: "Basics", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
@@ -72,7 +85,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "Millrace",
-            dependencies: ["Basics", "Configuration", "Pipeline", arguments, lifecycle, unixSignals, logging],
+            dependencies: ["Basics", "CMachine", "Configuration", "Journal", "Pipeline", arguments, lifecycle, unixSignals, logging],
             swiftSettings: strict
         ),
 
@@ -82,9 +95,24 @@ let package = Package(
             path: "Tests/TestKit",
             swiftSettings: strict
         ),
+        .target(
+            name: "Oracle",
+            dependencies: [protobuf],
+            path: "Tests/Oracle",
+            exclude: ["Protos"],
+            swiftSettings: strict
+        ),
         tests("Basics", on: "Basics"),
-        tests("Journal", on: "Journal", "Basics", logging),
+        tests("OTLP", on: "Basics", "OTLP", "Oracle", protobuf),
+        tests("Journal", on: "Basics", "Journal", logging),
+        tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
+        tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
+        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
+        tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
+        tests("Console", on: "Basics", "Console", logging),
+        tests("Configuration", on: "Basics", "Configuration", "Exporters"),
+        tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
         tests("Architecture"),
-    ],
+    ] + benchmarks,
     swiftLanguageModes: [.v6]
 )

@@ -41,6 +41,11 @@ package final class LogReader: Sendable {
         }
     }
 
+    /// Whether `next` would return something at once.
+    package var hasUnread: Bool {
+        core.state.withLock { !$0.isClosed && $0.plan(for: index, recordsMax: 1) != nil }
+    }
+
     private func nextPlan(recordsMax: Int) async throws(CancellationError) -> ReadPlan {
         while true {
             if Task.isCancelled { throw CancellationError() }

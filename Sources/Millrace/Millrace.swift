@@ -1,2 +1,13 @@
-@main
-struct Millrace { static func main() {} }
+import ArgumentParser
+
+/// The program; exit codes are 0 for done, 1 for failed while running, 64 for wrong usage, 78 for wrong configuration.
+@main struct Millrace: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "millrace",
+        abstract: "Takes OpenTelemetry traces and delivers them to MLflow, to files and to OTLP backends.",
+        subcommands: [
+            RunCommand.self, ValidateCommand.self, LedgerCommand.self, SchemaCommand.self, ReferenceCommand.self,
+            VersionCommand.self,
+        ]
+    )
+}

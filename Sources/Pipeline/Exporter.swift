@@ -44,6 +44,8 @@ package enum DeliveryOutcome: Sendable, Equatable {
 
 /// Sends batches to one destination.
 package protocol Exporter: Sendable {
+    /// Whether spans of different routes must go in different requests.
+    var usesRoutes: Bool { get }
     /// Whether two requests of one route may never be under way at once, so that none shares a trace with another.
     var deliversOneAtATimePerRoute: Bool { get }
     /// How many requests may be under way at once.
@@ -57,6 +59,7 @@ package protocol Exporter: Sendable {
 }
 
 extension Exporter {
+    package var usesRoutes: Bool { deliversOneAtATimePerRoute }
     package var deliversOneAtATimePerRoute: Bool { false }
     package var concurrency: Int { 1 }
     package func close() async {}

@@ -19,6 +19,12 @@ package struct JSONNode: Sendable {
         /// Byte offset of the name's opening quote.
         package let nameOffset: Int
         package let node: JSONNode
+
+        package init(name: String, nameOffset: Int, node: JSONNode) {
+            self.name = name
+            self.nameOffset = nameOffset
+            self.node = node
+        }
     }
 
     package let value: Value

@@ -25,6 +25,11 @@ package struct JSONString: Equatable, Sendable {
     package let range: Range<Int>
     /// Whether there is no escape, so that the bytes are the value.
     package let isPlain: Bool
+
+    package init(range: Range<Int>, isPlain: Bool) {
+        self.range = range
+        self.isPlain = isPlain
+    }
 }
 
 /// What is wrong with a JSON text, and where.
@@ -40,8 +45,10 @@ package struct JSONSyntaxError: Error, Equatable, Sendable {
 /// The text is passed to every call, so that the scanner can be stored beside it. Strict: no comments, no trailing commas,
 /// no bare control characters; UTF-8 is validated; nesting is limited.
 package struct JSONScanner: Sendable {
-    /// Containers inside containers, at most.
+    /// Containers inside containers, at most, unless told otherwise.
     package static let depthMax = 63
+    /// The most that can be told.
+    private static let depthLimit = 255
 
     /// The first byte not yet consumed.
     package private(set) var offset = 0
@@ -49,15 +56,19 @@ package struct JSONScanner: Sendable {
     package private(set) var tokenStart = 0
     /// How many containers are open.
     package private(set) var depth = 0
-    /// One bit for each open container, innermost lowest: 1 for an object.
-    private var containers: UInt64 = 0
+    /// One bit for each open container, the outermost at 1: set for an object.
+    private var containers: InlineArray<4, UInt64> = [0, 0, 0, 0]
+    private let depthMax: Int
     private var expected = Expectation.value
 
     private enum Expectation: UInt8 {
         case value, valueOrArrayEnd, key, keyOrObjectEnd, commaOrEnd, nothing
     }
 
-    package init() {}
+    /// Starts at the first byte of a text in which at most `depthMax` containers stand inside one another, of 255.
+    package init(depthMax: Int = JSONScanner.depthMax) {
+        self.depthMax = min(depthMax, Self.depthLimit)
+    }
 
     /// The next token.
     ///
@@ -104,7 +115,7 @@ package struct JSONScanner: Sendable {
         return start..<offset
     }
 
-    private var inObject: Bool { containers & 1 == 1 }
+    private var inObject: Bool { containers[depth >> 6] >> UInt64(depth & 63) & 1 == 1 }
     private var closingBracket: UInt8 { UInt8(ascii: inObject ? "}" : "]") }
 
     private func fail(_ reason: String) -> JSONSyntaxError { JSONSyntaxError(offset: offset, reason: reason) }
@@ -127,10 +138,11 @@ package struct JSONScanner: Sendable {
     }
 
     private mutating func open(_ token: JSONToken) throws(JSONSyntaxError) -> JSONToken {
-        guard depth < Self.depthMax else { throw fail("nested deeper than \(Self.depthMax) levels") }
+        guard depth < depthMax else { throw fail("nested deeper than \(depthMax) levels") }
         let isObject = token == .objectStart
         depth += 1
-        containers = containers << 1 | (isObject ? 1 : 0)
+        let bit: UInt64 = 1 << UInt64(depth & 63)
+        containers[depth >> 6] = containers[depth >> 6] & ~bit | (isObject ? bit : 0)
         expected = isObject ? .keyOrObjectEnd : .valueOrArrayEnd
         offset += 1
         return token
@@ -138,7 +150,6 @@ package struct JSONScanner: Sendable {
 
     private mutating func close(_ token: JSONToken) -> JSONToken {
         depth -= 1
-        containers >>= 1
         offset += 1
         expectAfterValue()
         return token
@@ -191,7 +202,7 @@ extension JSONScanner {
         var isPlain = true
         var isASCII = true
         while true {
-            offset = endOfPlainRun(from: offset, in: text)
+            offset = text.endOfPlainRun(from: offset, to: text.byteCount)
             guard offset < text.byteCount else { throw fail("a string has no closing quote") }
             switch text.byte(at: offset) {
             case UInt8(ascii: "\""):
@@ -209,31 +220,6 @@ extension JSONScanner {
                 throw fail("a control character inside a string must be escaped")
             }
         }
-    }
-
-    /// Eight bytes at a time: stops at a quote, a backslash, a control character or a byte over 0x7F.
-    private func endOfPlainRun(from start: Int, in text: RawSpan) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
-        var position = start
-        while position + 8 <= text.byteCount {
-            let word = text.word(at: position)
-            let quotes = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
-            let backslashes = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
-            let stops =
-                (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes
-                | (word &- ones &* 0x20) & ~word | word
-            let found = stops & highs
-            guard found == 0 else { return position + found.trailingZeroBitCount >> 3 }
-            position += 8
-        }
-        while position < text.byteCount {
-            switch text.byte(at: position) {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"), 0..<0x20, 0x80...: return position
-            default: position += 1
-            }
-        }
-        return position
     }
 
     private mutating func escape(in text: RawSpan) throws(JSONSyntaxError) {
@@ -259,31 +245,40 @@ extension JSONScanner {
     }
 
     private mutating func number(in text: RawSpan) throws(JSONSyntaxError) -> Range<Int> {
-        func digits(from position: Int) -> Int {
-            var position = position
-            while position < text.byteCount, text.byte(at: position).isDigit { position += 1 }
-            return position
-        }
-        func found(_ letters: UInt8...) -> Bool { offset < text.byteCount && letters.contains(text.byte(at: offset)) }
         let start = offset
-        if found(UInt8(ascii: "-")) { offset += 1 }
-        let whole = digits(from: offset)
-        guard whole > offset else { throw fail("a number needs digits") }
-        guard whole == offset + 1 || !found(UInt8(ascii: "0")) else { throw fail("a number starts with no extra zero") }
-        offset = whole
-        if found(UInt8(ascii: ".")) {
-            let fraction = digits(from: offset + 1)
-            guard fraction > offset + 1 else { throw fail("a fraction needs digits") }
-            offset = fraction
+        if byte(in: text) == UInt8(ascii: "-") { offset += 1 }
+        let first = offset
+        skipDigits(in: text)
+        guard offset > first else { throw fail("a number needs digits") }
+        guard offset == first + 1 || text.byte(at: first) != UInt8(ascii: "0") else {
+            offset = first
+            throw fail("a number starts with no extra zero")
         }
-        if found(UInt8(ascii: "e"), UInt8(ascii: "E")) {
-            offset += 1
-            if found(UInt8(ascii: "+"), UInt8(ascii: "-")) { offset += 1 }
-            let exponent = digits(from: offset)
-            guard exponent > offset else { throw fail("an exponent needs digits") }
-            offset = exponent
+        if byte(in: text) == UInt8(ascii: ".") { try moreDigits(in: text, "a fraction needs digits") }
+        if byte(in: text) | 0x20 == UInt8(ascii: "e") {
+            let sign = offset + 1 < text.byteCount ? text.byte(at: offset + 1) : 0
+            if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { offset += 1 }
+            try moreDigits(in: text, "an exponent needs digits")
         }
         expectAfterValue()
         return start..<offset
+    }
+
+    /// The byte at `offset`; 0 at the end.
+    private func byte(in text: RawSpan) -> UInt8 { offset < text.byteCount ? text.byte(at: offset) : 0 }
+
+    private mutating func skipDigits(in text: RawSpan) {
+        while offset < text.byteCount, text.byte(at: offset).isDigit { offset += 1 }
+    }
+
+    /// Moves past one byte and the digits behind it.
+    private mutating func moreDigits(in text: RawSpan, _ reason: String) throws(JSONSyntaxError) {
+        let start = offset
+        offset += 1
+        skipDigits(in: text)
+        guard offset > start + 1 else {
+            offset = start
+            throw fail(reason)
+        }
     }
 }

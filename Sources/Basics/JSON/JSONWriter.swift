@@ -29,7 +29,7 @@ package struct JSONWriter: Sendable {
     package mutating func key(_ name: StaticString) {
         separate()
         bytes.append(UInt8(ascii: "\""))
-        unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        bytes.append(name)
         bytes.append(UInt8(ascii: "\""))
         bytes.append(UInt8(ascii: ":"))
         needsComma = false
@@ -48,6 +48,14 @@ package struct JSONWriter: Sendable {
     package mutating func string(_ text: RawSpan, _ range: Range<Int>) {
         separate()
         appendEscaped(text, range)
+    }
+
+    /// A string of ASCII that needs no escaping, appended by `append`.
+    package mutating func plainString(_ append: (inout [UInt8]) -> Void) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        append(&bytes)
+        bytes.append(UInt8(ascii: "\""))
     }
 
     package mutating func integer(_ value: some BinaryInteger) { raw(String(value)) }
@@ -81,21 +89,33 @@ package struct JSONWriter: Sendable {
 
     private mutating func appendEscaped(_ text: RawSpan, _ range: Range<Int>) {
         bytes.append(UInt8(ascii: "\""))
-        for offset in range {
+        var copied = range.lowerBound
+        var offset = range.lowerBound
+        while true {
+            offset = text.endOfPlainRun(from: offset, to: range.upperBound)
+            guard offset < range.upperBound else { break }
             let byte = text.byte(at: offset)
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case UInt8(ascii: "\n"): bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
-            case UInt8(ascii: "\r"): bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "r")])
-            case UInt8(ascii: "\t"): bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "t")])
-            case 0..<0x20:
-                let digits = Array("0123456789abcdef".utf8)
-                bytes.append(contentsOf: Array(#"\u00"#.utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]])
-            default: bytes.append(byte)
-            }
+            offset += 1
+            guard byte < 0x80 else { continue }
+            bytes.append(text, copied..<offset - 1)
+            copied = offset
+            escape(byte)
         }
+        bytes.append(text, copied..<range.upperBound)
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func escape(_ byte: UInt8) {
+        bytes.append(UInt8(ascii: "\\"))
+        switch byte {
+        case UInt8(ascii: "\n"): bytes.append(UInt8(ascii: "n"))
+        case UInt8(ascii: "\r"): bytes.append(UInt8(ascii: "r"))
+        case UInt8(ascii: "\t"): bytes.append(UInt8(ascii: "t"))
+        case 0..<0x20:
+            bytes.append("u00")
+            bytes.append(byte >> 4 + UInt8(ascii: "0"))
+            bytes.append((byte & 15).lowercaseHexDigit)
+        default: bytes.append(byte)
+        }
     }
 }

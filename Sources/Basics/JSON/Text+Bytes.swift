@@ -1,9 +1,9 @@
 extension UInt8 {
     /// Whether it is an ASCII digit.
-    package var isDigit: Bool { self &- UInt8(ascii: "0") < 10 }
+    @inlinable package var isDigit: Bool { self &- UInt8(ascii: "0") < 10 }
 
     /// The value of an ASCII hexadecimal digit of either case; nil for any other byte.
-    package var hexDigit: UInt8? {
+    @inlinable package var hexDigit: UInt8? {
         switch self {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
@@ -11,6 +11,9 @@ extension UInt8 {
         default: nil
         }
     }
+
+    /// The ASCII digit of a value under 16.
+    @inlinable package var lowercaseHexDigit: UInt8 { self &+ (self < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10) }
 }
 
 extension RawSpan {
@@ -22,13 +25,41 @@ extension RawSpan {
 
     /// The bytes of `range` as text; ill-formed UTF-8 is replaced by U+FFFD.
     package func text(_ range: Range<Int>) -> String {
-        String(unsafeUninitializedCapacity: range.count) { buffer in
-            for (index, offset) in range.enumerated() { unsafe buffer[index] = byte(at: offset) }
-            return range.count
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(range.count)
+        bytes.append(self, range)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Where a run of bytes that JSON strings hold unescaped, all ASCII, ends: at a quote, a backslash, a control character,
+    /// a byte over 0x7F, or `end`.
+    @inlinable
+    package func endOfPlainRun(from start: Int, to end: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        var position = start
+        while position + 8 <= end {
+            let word = word(at: position)
+            let quotes = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
+            let backslashes = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
+            let stops =
+                (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes
+                | (word &- ones &* 0x20) & ~word | word
+            let found = stops & highs
+            guard found == 0 else { return position + found.trailingZeroBitCount >> 3 }
+            position += 8
         }
+        while position < end {
+            switch byte(at: position) {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"), 0..<0x20, 0x80...: return position
+            default: position += 1
+            }
+        }
+        return position
     }
 
     /// Whether the bytes of `range` are exactly `word`.
+    @inlinable
     package func equals(_ word: StaticString, _ range: Range<Int>) -> Bool {
         guard word.utf8CodeUnitCount == range.count else { return false }
         return word.withUTF8Buffer { letters in
@@ -48,13 +79,13 @@ extension JSONString {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(range.count)
         var offset = range.lowerBound
+        var copied = offset
         while offset < range.upperBound {
-            let byte = text.byte(at: offset)
-            guard byte == UInt8(ascii: "\\") else {
-                bytes.append(byte)
-                offset += 1
+            guard text.byte(at: offset) == UInt8(ascii: "\\") else {
+                offset = max(offset + 1, text.endOfPlainRun(from: offset, to: range.upperBound))
                 continue
             }
+            bytes.append(text, copied..<offset)
             let letter = text.byte(at: offset + 1)
             offset += 2
             switch letter {
@@ -66,7 +97,9 @@ extension JSONString {
             case UInt8(ascii: "u"): bytes.append(contentsOf: scalar(at: &offset, in: text).utf8)
             default: bytes.append(letter)
             }
+            copied = offset
         }
+        bytes.append(text, copied..<offset)
         return bytes
     }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -10,6 +11,14 @@
 // prctl is variadic, which Swift cannot call.
 static inline void millrace_name_thread(const char *name) {
     prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+// Lets writes of this thread to a closed pipe or socket fail with EPIPE instead of ending the process.
+static inline void millrace_block_broken_pipe_signal(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 // Nanoseconds of CLOCK_REALTIME. (Swift's overlays hide the fields of `struct timespec` from strict imports.)
@@ -23,6 +32,23 @@ static inline uint64_t millrace_wall_nanoseconds(void) {
 static inline int millrace_wait_until(sem_t *semaphore, uint64_t nanoseconds) {
     struct timespec time = {(time_t)(nanoseconds / 1000000000u), (long)(nanoseconds % 1000000000u)};
     return sem_timedwait(semaphore, &time) == 0 ? 0 : errno;
+}
+
+// Resident memory of the process in bytes; 0 where /proc is missing.
+uint64_t millrace_resident_bytes(void);
+
+// CPU time used by the process so far, user and system.
+static inline uint64_t millrace_cpu_nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+// glibc's own thresholds grow with use and keep large bodies on the heap; fixed ones give them back.
+static inline void millrace_tune_allocator(void) {
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+    mallopt(M_ARENA_MAX, 4);
 }
 
 // CRC-32C (Castagnoli), by the processor's instructions where it has them. Continues from `crc`; start with 0.

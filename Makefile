@@ -1,0 +1,80 @@
+# Everything from a fresh Debian 12 with Swift 6.3: `make run` and `make test` install what they need, once.
+
+CONFIG ?=
+BUILD = .build
+# The binary that is shipped, run, tested end to end and measured: optimised, with Swift's own libraries inside.
+RELEASE = swift build --configuration release --static-swift-stdlib --product millrace
+BINARY = $(BUILD)/release/millrace
+
+# One virtual environment a requirements file; MLflow's versions and Phoenix cannot share one.
+export MILLRACE_VENVS ?= $(CURDIR)/$(BUILD)/venvs
+END_TO_END = Tests/EndToEnd
+ENVIRONMENTS = $(patsubst $(END_TO_END)/requirements-%.txt,$(MILLRACE_VENVS)/%/.stamp,\
+	$(wildcard $(END_TO_END)/requirements-*.txt))
+# Debian's own interpreter where there is one: python3-venv belongs to it.
+PYTHON ?= $(or $(wildcard /usr/bin/python3),python3)
+
+PACKAGES = libcurl4-openssl-dev zlib1g-dev libssl-dev python3-venv curl
+BENCH_PACKAGES = nginx-light wrk
+SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
+SOURCES = Package.swift $(shell find Sources Tests -name '*.swift' ! -name '*.pb.swift')
+
+.PHONY: help run test test-swift test-end-to-end release environments packages bench format lint clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+run: release ## run the gateway; CONFIG=FILE for another pipeline than the default one
+	$(BINARY) run $(if $(CONFIG),--config $(CONFIG))
+
+test: test-swift test-end-to-end ## every suite
+
+test-swift: packages
+	swift build --build-tests
+	swift test --skip-build
+
+test-end-to-end: release environments
+	MILLRACE_BINARY=$(CURDIR)/$(BINARY) $(MILLRACE_VENVS)/clients/bin/python -m pytest $(END_TO_END) $(PYTEST)
+
+release: packages ## build .build/release/millrace
+	$(RELEASE)
+
+environments: packages $(ENVIRONMENTS) ## the virtual environments of the end-to-end tests
+
+$(MILLRACE_VENVS)/%/.stamp: $(END_TO_END)/requirements-%.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+bench: release $(MILLRACE_VENVS)/rotel/.stamp ## measure against nginx and rotel (a table for the README, reports/bench.json)
+	@$(call install,$(BENCH_PACKAGES))
+	$(PYTHON) Tests/Bench/bench.py $(BINARY)
+
+# Where PyPI has no rotel for this machine, the comparison runs without it.
+$(MILLRACE_VENVS)/rotel/.stamp: Tests/Bench/requirements-rotel.txt
+	$(PYTHON) -m venv --clear $(@D)
+	-$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $< && touch $@
+
+packages:
+	@$(call install,$(PACKAGES))
+
+format: ## rewrite the sources in the house style
+	swift format --in-place --parallel $(SOURCES)
+
+lint: ## the house style, as a check
+	swift format lint --strict --parallel $(SOURCES)
+
+clean: ## remove what was built; virtual environments stay
+	swift package clean
+
+# $(call install,PACKAGES): installs what dpkg does not have; where there is no apt, it says what is missing.
+define install
+missing=$$(for package in $(1); do \
+		dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q ' installed' || echo $$package; \
+	done); \
+	if [ -n "$$missing" ]; then \
+		command -v apt-get >/dev/null || { echo "install these first:" $$missing >&2; exit 1; }; \
+		$(SUDO) apt-get update -qq && \
+			$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
+	fi
+endef

@@ -1,0 +1,48 @@
+#include "connection.h"
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int connect_to(int family, const struct sockaddr *address, socklen_t size, int milliseconds) {
+    int descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
+    struct timeval wait = {milliseconds / 1000, milliseconds % 1000 * 1000};
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+    if (connect(descriptor, address, size) == 0) return descriptor;
+    int reason = errno;
+    close(descriptor);
+    errno = reason;
+    return -1;
+}
+
+int millrace_connect_tcp(const char *host, const char *port, int milliseconds) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    if (getaddrinfo(host, port, &hints, &found) != 0) {
+        errno = EHOSTUNREACH;
+        return -1;
+    }
+    int descriptor = -1;
+    for (struct addrinfo *next = found; next && descriptor < 0; next = next->ai_next) {
+        descriptor = connect_to(next->ai_family, next->ai_addr, next->ai_addrlen, milliseconds);
+    }
+    int reason = errno;
+    freeaddrinfo(found);
+    errno = reason;
+    return descriptor;
+}
+
+int millrace_connect_unix(const char *path, int milliseconds) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(address.sun_path, path);
+    return connect_to(AF_UNIX, (const struct sockaddr *)&address, sizeof address, milliseconds);
+}

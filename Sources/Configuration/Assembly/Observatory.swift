@@ -1,0 +1,51 @@
+import Basics
+import CMachine
+import Console
+import Journal
+import Pipeline
+
+/// What operators may see of the running process.
+struct Observatory: AdminSource {
+    let journal: Journal
+    let fronts: [PipelineFront]
+    let meters: Meters
+    let readiness: Readiness
+    let clock: WallClock
+
+    var unreadyReasons: [String] { readiness.reasons }
+    var metricsText: String { meters.prometheusText() }
+    var ledgerJSON: [UInt8] {
+        let ledger = Ledger(of: journal) { pipeline in
+            fronts.filter { $0.name == pipeline }.reduce(0) { $0 + $1.tally.refusedSpans }
+        }
+        return ledger.json(now: clock.now())
+    }
+
+    /// Registers what is read when somebody asks, instead of counted when it happens.
+    func registerReadings() {
+        for log in journal.logs {
+            let labels = ["pipeline": log.name]
+            meters.gauge("millrace_journal_bytes", labels) { Double(log.statistics.bytes) }
+            meters.gauge("millrace_journal_segments", labels) { Double(log.statistics.segments) }
+            meters.counter("millrace_journal_lost_records_total", labels) { Double(log.statistics.lostItems) }
+            for reader in log.readers { register(reader, of: log.name) }
+        }
+        meters.gauge("millrace_process_resident_bytes") { Double(millrace_resident_bytes()) }
+        meters.counter("millrace_process_cpu_seconds_total") { Double(millrace_cpu_nanoseconds()) / 1e9 }
+        let start = Double(clock.now().nanoseconds) / 1e9
+        meters.gauge("millrace_process_start_seconds") { start }
+    }
+
+    private func register(_ reader: LogReader, of pipeline: String) {
+        let labels = ["pipeline": pipeline, "exporter": reader.name, "signal": "traces"]
+        let clock = clock
+        meters.gauge("millrace_exporter_queued_spans", labels) { Double(reader.account.queued) }
+        meters.gauge("millrace_exporter_oldest_queued_seconds", labels) {
+            reader.account.oldestQueuedAge(now: clock.now())
+        }
+        meters.counter("millrace_exporter_expired_spans_total", labels) { Double(reader.account.outcomes.expired) }
+        meters.counter("millrace_exporter_dead_lettered_spans_total", labels) {
+            Double(reader.account.outcomes.deadLettered)
+        }
+    }
+}

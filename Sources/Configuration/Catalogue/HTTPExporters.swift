@@ -1,0 +1,107 @@
+import Basics
+import Exporters
+
+// What all exporters that speak HTTP have in common.
+
+extension Shape<HTTPDraft> {
+    /// The settings of requests and connections.
+    static func fields<Whole>(at part: any WritableKeyPath<Whole, HTTPDraft> & Sendable) -> [Field<Whole>] {
+        let fields: [Field<Settings>] = [
+            Field("timeout", \.timeout, .pause, "For one request; a slower answer is a failure that is tried again."),
+            Field("concurrency", \.concurrency, .integer(1...256), "Requests under way at once."),
+            Field(
+                "compression",
+                \.compression,
+                .choice(["gzip": .gzip, "none": .none, "auto": .auto]),
+                "`auto` is `gzip`, but not to this machine, where it costs more than it saves."
+            ),
+            Field("headers", \.headers, .headers, "Sent with every request; their values are treated as secrets."),
+            Field("tls", \.connection.tls, .group(.tls), "For `https`."),
+            Field(
+                "proxy",
+                optional: \.connection.proxy,
+                .proxy,
+                "A proxy's URL, or an empty text for none; without it, what `http_proxy` and the like say."
+            ),
+        ]
+        return fields.map { $0.at(part) }
+    }
+}
+
+extension Shape<TLSSettings> {
+    static let tls = Shape(
+        "How an exporter trusts and identifies itself over TLS.",
+        TLSSettings(),
+        [
+            Field("ca", optional: \.ca, .text, "PEM file with the authorities to trust; without it, the system's."),
+            Field("certificate", optional: \.certificate, .text, "PEM file with the certificate to present."),
+            Field(
+                "key",
+                optional: \.key,
+                .text,
+                "PEM file with its private key, where `certificate` does not hold it."
+            ),
+            Field(
+                "server_name",
+                optional: \.serverName,
+                .text,
+                "Name to ask for and to verify; without it, the address's host."
+            ),
+            Field("verify", \.verify, .flag, "Whether the server's certificate is verified."),
+        ]
+    )
+}
+
+extension Kind<HTTPEndpoint> {
+    /// The address of an HTTP destination.
+    static let endpoint = Kind.parsed(
+        HTTPEndpoint.form,
+        brief: "URL",
+        schema: ["type": "string", "pattern": #"^[hH][tT][tT][pP][sS]?://[^/?#]|^unix:/|\$\{"#],
+        parse: { HTTPEndpoint(text: $0) },
+        format: { endpoint in endpoint.unixSocket.map { "unix:\($0)" } ?? endpoint.url }
+    )
+}
+
+extension Kind<[HTTPHeader]> {
+    /// Headers of requests: the values are secrets, and what the exporter sets itself is refused.
+    static let headers = Kind<[Named<String>]>.map(.ownHeaderName, to: .secret).matched(
+        { entries in entries.map { HTTPHeader($0.name, $0.value) } },
+        { headers in headers.map { Named(name: $0.name, value: $0.value) } }
+    )
+}
+
+extension Kind<String> {
+    /// The name of a header that the user may set.
+    static let ownHeaderName = Kind.parsed(
+        "the name of an HTTP header that the exporter does not set itself",
+        brief: "header name",
+        schema: ["type": "string", "minLength": .integer(1)],
+        parse: { name in
+            let own = [
+                "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "expect",
+            ]
+            return isHeaderName(name) && !own.contains(name.lowercased()) ? name : nil
+        },
+        format: { $0 }
+    )
+
+    /// A proxy's URL, or nothing.
+    static let proxy = Kind.parsed(
+        #"a URL such as "http://proxy:3128" or "socks5h://proxy:1080", or "" for no proxy"#,
+        brief: "URL or empty",
+        schema: ["type": "string", "pattern": #"^$|^(https?|socks5h?)://.|\$\{"#],
+        parse: { isProxy($0) ? $0 : nil },
+        format: { $0 }
+    )
+}
+
+private func isProxy(_ text: String) -> Bool {
+    guard !text.isEmpty else { return true }
+    guard let scheme = ["http", "https", "socks5", "socks5h"].first(where: { text.hasPrefix("\($0)://") }) else {
+        return false
+    }
+    let authority = text.dropFirst(scheme.count + 3)
+    let host = authority[(authority.lastIndex(of: "@").map { authority.index(after: $0) } ?? authority.startIndex)...]
+    return !host.isEmpty && !text.utf8.contains { $0.isControl || $0 == UInt8(ascii: " ") }
+}

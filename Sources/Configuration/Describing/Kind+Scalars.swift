@@ -1,0 +1,164 @@
+import Basics
+
+extension Kind<String> {
+    /// Any text but the empty one.
+    static let text = Kind.parsed(
+        "a string that is not empty",
+        brief: "text",
+        schema: ["type": "string", "minLength": .integer(1)],
+        parse: { $0.isEmpty ? nil : $0 },
+        format: { $0 }
+    )
+
+    /// A text that is never shown.
+    static let secret = Kind.parsed(
+        "a string that is not empty",
+        brief: "secret text",
+        schema: ["type": "string", "minLength": .integer(1)],
+        isSecret: true,
+        parse: { $0.isEmpty || $0.utf8.contains(where: \.isControl) ? nil : $0 },
+        format: { $0 }
+    )
+
+    /// A path of an HTTP request.
+    static let urlPath = Kind.parsed(
+        #"a path that begins with a slash, such as "/v1/traces""#,
+        brief: "path of a URL",
+        schema: ["type": "string", "pattern": #"^/|\$\{"#],
+        parse: { $0.hasPrefix("/") && !$0.utf8.contains { $0.isControl || "?# ".utf8.contains($0) } ? $0 : nil },
+        format: { $0 }
+    )
+
+    /// The name of an HTTP header (RFC 9110, section 5.1), in lower case.
+    static let headerName = Kind.parsed(
+        "the name of an HTTP header",
+        brief: "header name",
+        schema: ["type": "string", "minLength": .integer(1)],
+        parse: { isHeaderName($0) ? $0.lowercased() : nil },
+        format: { $0 }
+    )
+}
+
+extension Kind<Bool> {
+    static let flag = Kind(
+        allowed: "true or false",
+        brief: "`true` \\| `false`",
+        schema: ["type": "boolean"],
+        read: { node, reading in
+            if let value = node.bool { return value }
+            reading.refuse(node, allowed: "true or false")
+            return nil
+        },
+        write: { .bool($0) }
+    )
+}
+
+extension Kind<Int> {
+    /// A whole number within limits.
+    static func integer(_ range: ClosedRange<Int>) -> Kind {
+        let allowed = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        return Kind(
+            allowed: allowed,
+            brief: "number",
+            schema: [
+                "type": "integer", "minimum": .integer(range.lowerBound), "maximum": .integer(range.upperBound),
+            ],
+            read: { node, reading in
+                if let value = node.integer, range.contains(value) { return value }
+                reading.refuse(node, allowed: allowed)
+                return nil
+            },
+            write: { .integer($0) }
+        )
+    }
+}
+
+extension Kind<Double> {
+    /// A number within limits.
+    static func number(_ range: ClosedRange<Double>) -> Kind {
+        let (lowest, highest) = (JSON.number(range.lowerBound), JSON.number(range.upperBound))
+        let allowed = "a number from \(lowest.lineText) to \(highest.lineText)"
+        return Kind(
+            allowed: allowed,
+            brief: "number",
+            schema: ["type": "number", "minimum": lowest, "maximum": highest],
+            read: { node, reading in
+                if let value = node.double, range.contains(value) { return value }
+                reading.refuse(node, allowed: allowed)
+                return nil
+            },
+            write: { .number($0) }
+        )
+    }
+}
+
+extension Kind<ByteCount> {
+    /// A size with a unit, within limits.
+    static func size(_ range: PartialRangeFrom<ByteCount>) -> Kind {
+        let allowed = ByteCount.form + ", at least \"\(range.lowerBound)\""
+        return .parsed(
+            allowed,
+            brief: "size",
+            schema: ["$ref": "#/$defs/size"],
+            parse: { ByteCount(text: $0).flatMap { range.contains($0) ? $0 : nil } },
+            format: \.description
+        )
+    }
+}
+
+extension Kind<Duration> {
+    /// A duration with a unit, within limits.
+    static func duration(_ range: ClosedRange<Duration>) -> Kind {
+        let least = range.lowerBound > .zero ? ", at least \"\(range.lowerBound.text)\"" : ""
+        let allowed = Duration.form + least + ", at most \"\(range.upperBound.text)\""
+        return .parsed(
+            allowed,
+            brief: "duration",
+            schema: ["$ref": "#/$defs/duration"],
+            parse: { Duration(text: $0).flatMap { range.contains($0) ? $0 : nil } },
+            format: \.text
+        )
+    }
+}
+
+extension Kind where Value: Equatable {
+    /// One of a few words.
+    static func choice(_ choices: KeyValuePairs<String, Value>) -> Kind {
+        Kind<String>.word(among: choices.map(\.key)).matched(
+            { word in choices.first { $0.key == word }?.value },
+            { value in choices.first { $0.value == value }?.key ?? "" }
+        )
+    }
+}
+
+extension Kind<String> {
+    /// One of a few words that stand for themselves.
+    static func word(among words: [String]) -> Kind {
+        let allowed = words.map(quoted).joined(separator: ", ")
+        return Kind(
+            allowed: allowed,
+            brief: words.map { "`\($0)`" }.joined(separator: " \\| "),
+            schema: ["anyOf": [["enum": .words(words)], ["$ref": "#/$defs/substituted"]]],
+            read: { node, reading in
+                if let text = node.string, words.contains(text) { return text }
+                reading.refuse(node, allowed: allowed, instead: nearest(to: node.string ?? "", among: words))
+                return nil
+            },
+            write: { .text($0) }
+        )
+    }
+}
+
+extension UInt8 {
+    /// Whether it is an ASCII control character.
+    var isControl: Bool { self < 0x20 || self == 0x7F }
+}
+
+/// Whether the text is a token of RFC 9110.
+func isHeaderName(_ text: String) -> Bool {
+    let marks = "!#$%&'*+-.^_`|~".utf8
+    return !text.isEmpty
+        && text.utf8.allSatisfy { byte in
+            marks.contains(byte) || byte.isDigit || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+        }
+}

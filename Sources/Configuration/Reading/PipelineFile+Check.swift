@@ -1,0 +1,144 @@
+import Basics
+import Exporters
+import Receivers
+
+// What no component can see alone: names that point nowhere, orders that make no sense, two servers on one address.
+
+extension PipelineFile {
+    /// Checks the parts of the file against each other; `root` gives places, and components that could not be read.
+    func check(against root: JSONNode, _ reading: inout Reading) {
+        checkNames(root, &reading)
+        checkProcessorOrder(root, &reading)
+        checkAddresses(root, &reading)
+        checkFiles(root, &reading)
+        checkMemory(root, &reading)
+        warnOfUnused(root, &reading)
+    }
+
+    private func checkNames(_ root: JSONNode, _ reading: inout Reading) {
+        if let node = root["pipelines"], node.members?.isEmpty == true {
+            reading.within("pipelines") { $0.report("no pipeline; at least one is needed", at: node.offset) }
+        }
+        for pipeline in root["pipelines"]?.members ?? [] {
+            for section in ["receivers", "processors", "exporters"] {
+                guard let names = pipeline.node[section], let elements = names.elements else { continue }
+                reading.within("pipelines", pipeline.name, section) { reading in
+                    if elements.isEmpty && section != "processors" {
+                        reading.report("no \(section.dropLast()); at least one is needed", at: names.offset)
+                    }
+                    let declared = root[section]?.members?.map(\.name) ?? []
+                    for (index, node) in elements.enumerated() {
+                        guard let name = node.string, !name.isEmpty, !declared.contains(name) else { continue }
+                        reading.within("\(index)") { reading in
+                            let what = "\(quoted(name)) is no \(section.dropLast()) of this file"
+                            reading.refuse(unknown: name, at: node.offset, allowed: declared, what: what)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private func checkProcessorOrder(_ root: JSONNode, _ reading: inout Reading) {
+        for pipeline in root["pipelines"]?.members ?? [] {
+            var batches = 0
+            var windowed: String?
+            for (index, node) in (pipeline.node["processors"]?.elements ?? []).enumerated() {
+                guard let name = node.string, let type = root["processors"]?[name]?["type"]?.string else { continue }
+                reading.within("pipelines", pipeline.name, "processors", "\(index)") { reading in
+                    switch Catalogue.processors.first(where: { $0.type == type })?.stage {
+                    case .reading:
+                        batches += 1
+                        guard batches > 1 else { return }
+                        reading.report("\(quoted(name)) is a second \(quoted(type)); one is allowed", at: node.offset)
+                    case .windowed:
+                        windowed = name
+                    case .perSpan:
+                        guard let windowed else { return }
+                        let order =
+                            "it works on single spans and comes before \(quoted(windowed)), which works on traces"
+                        reading.report("\(quoted(name)) stands too late: \(order)", at: node.offset)
+                    case nil:
+                        return
+                    }
+                }
+            }
+        }
+    }
+
+    private func checkAddresses(_ root: JSONNode, _ reading: inout Reading) {
+        var taken: [(address: ListenAddress, place: String)] = [(admin.listen, "admin")]
+        for receiver in receivers {
+            guard case .otlpHTTP(let settings) = receiver.settings else { continue }
+            let place = "receivers/\(receiver.name)"
+            if let other = taken.first(where: { $0.address.overlaps(settings.listen) }) {
+                let node = root["receivers"]?[receiver.name]
+                reading.within("receivers", receiver.name, "listen") { reading in
+                    let what = "\(quoted(settings.listen.description)) is taken by /\(other.place)"
+                    reading.report(
+                        "\(what); each server needs an address of its own",
+                        at: (node?["listen"] ?? node ?? root).offset
+                    )
+                }
+            }
+            taken.append((settings.listen, place))
+        }
+    }
+
+    private func checkFiles(_ root: JSONNode, _ reading: inout Reading) {
+        var writers: [String: String] = [:]
+        for exporter in exporters {
+            guard case .file(let settings) = exporter.settings.destination,
+                let node = root["exporters"]?[exporter.name]?["path"]
+            else {
+                continue
+            }
+            if let other = writers.updateValue(exporter.name, forKey: settings.path) {
+                reading.within("exporters", exporter.name, "path") { reading in
+                    reading.report("/exporters/\(other) writes the same file; each needs its own", at: node.offset)
+                }
+            }
+        }
+    }
+
+    private func checkMemory(_ root: JSONNode, _ reading: inout Reading) {
+        let room = ByteCount(bytes: memoryLimit.bytes / 4 * 3)
+        for receiver in receivers {
+            guard case .otlpHTTP(let settings) = receiver.settings, settings.maxBody > room else { continue }
+            let node = root["receivers"]?[receiver.name]
+            reading.within("receivers", receiver.name, "max_body") { reading in
+                let what = "\(settings.maxBody) is more than receivers may hold at once"
+                let allowed = "at most \(room), three quarters of memory_limit (\(memoryLimit))"
+                reading.report("\(what); allowed: \(allowed)", at: (node?["max_body"] ?? node ?? root).offset)
+            }
+        }
+    }
+
+    private func warnOfUnused(_ root: JSONNode, _ reading: inout Reading) {
+        for section in ["receivers", "processors", "exporters"] {
+            let used = (root["pipelines"]?.members ?? []).flatMap { $0.node[section]?.elements ?? [] }.compactMap(
+                \.string
+            )
+            for member in root[section]?.members ?? [] where !used.contains(member.name) {
+                reading.within(section, member.name) { reading in
+                    reading.report("no pipeline uses it", at: member.nameOffset, as: .warning)
+                }
+            }
+        }
+    }
+}
+
+extension ListenAddress {
+    /// Whether two servers cannot have these addresses at the same time.
+    func overlaps(_ other: ListenAddress) -> Bool {
+        switch (self, other) {
+        case (.unix(let path), .unix(let otherPath)):
+            return path == otherPath
+        case (.tcp(let host, let port), .tcp(let otherHost, let otherPort)):
+            let isShared = host == otherHost || [host, otherHost].contains { ["0.0.0.0", "::"].contains($0) }
+            return port == otherPort && port != 0 && isShared
+        case (.unix, .tcp), (.tcp, .unix):
+            return false
+        }
+    }
+}

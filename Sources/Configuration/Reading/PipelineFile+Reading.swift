@@ -1,0 +1,52 @@
+import Basics
+
+extension PipelineFile {
+    /// Reads and checks a pipeline file; blocks.
+    ///
+    /// - Throws: Every problem of the file, or the one that kept it from being read.
+    package static func load(
+        _ path: String,
+        environment: Environment = .process
+    ) throws(PipelineFileError) -> PipelineFile {
+        let text: [UInt8]
+        do {
+            text = try environment.file(path).get()
+        } catch {
+            throw PipelineFileError(lines: ["\(path): cannot be read: \(error.reason)"])
+        }
+        return try PipelineFile(text: text, name: path, environment: environment)
+    }
+
+    /// Checks the text of a pipeline file; `name` stands in messages for the file.
+    ///
+    /// - Throws: Every problem of the text.
+    package init(text: [UInt8], name: String, environment: Environment = .process) throws(PipelineFileError) {
+        let source = SourceText(name: name, bytes: text)
+        var reading = Reading()
+        let file = Self.read(text, environment, &reading)
+        let problems = reading.problems.sorted { $0.offset < $1.offset }
+        guard let file, !problems.contains(where: { $0.severity == .error }) else {
+            throw PipelineFileError(lines: problems.map(source.line))
+        }
+        self = file
+        warnings = problems.map(source.line)
+    }
+
+    private static func read(_ text: [UInt8], _ environment: Environment, _ reading: inout Reading) -> PipelineFile? {
+        do {
+            let written = try JSONNode(parsing: text)
+            var substitution = Substitution(environment: environment)
+            let root = substitution.apply(to: written, &reading)
+            reading.hidden = substitution.hidden
+            let file = shape.read(root, &reading)
+            file?.check(against: root, &reading)
+            return file
+        } catch {
+            reading.report("no valid JSON: \(error.reason)", at: error.offset)
+            return nil
+        }
+    }
+
+    /// The whole file with defaults filled in and secrets masked, as JSON ended by a line break.
+    package var printed: String { Self.shape.write(self).indentedText() + "\n" }
+}

@@ -1,0 +1,102 @@
+import Basics
+
+/// Replaces `${env:NAME}`, `${env:NAME:-default}`, `${file:path}` and `$$` in the strings of a document.
+///
+/// A variable that is not set or empty takes its default; without a default, only one that is not set is an error. A file's
+/// last line break is left out, so that secrets written by an editor work. A lone `$` stands for itself.
+struct Substitution {
+    static let forms = "${env:NAME}, ${env:NAME:-default}, ${file:path}, and $$ for a dollar sign"
+
+    let environment: Environment
+    /// Offsets of the strings that hold a file's content: they are never shown.
+    private(set) var hidden: Set<Int> = []
+
+    init(environment: Environment) {
+        self.environment = environment
+    }
+
+    /// The document with its strings replaced; what could not be replaced is reported and left empty.
+    mutating func apply(to node: JSONNode, _ reading: inout Reading) -> JSONNode {
+        switch node.value {
+        case .object(let members):
+            let members = members.map { member in
+                let node = reading.within(member.name) { reading in apply(to: member.node, &reading) }
+                return JSONNode.Member(name: member.name, nameOffset: member.nameOffset, node: node)
+            }
+            return JSONNode(.object(members), offset: node.offset)
+        case .array(let elements):
+            let elements = elements.enumerated().map { index, element in
+                reading.within("\(index)") { reading in apply(to: element, &reading) }
+            }
+            return JSONNode(.array(elements), offset: node.offset)
+        case .string(let text) where text.contains("$"):
+            return JSONNode(.string(expand(text, at: node.offset, &reading)), offset: node.offset)
+        case .string, .number, .bool, .null:
+            return node
+        }
+    }
+
+    private mutating func expand(_ text: String, at offset: Int, _ reading: inout Reading) -> String {
+        var result = ""
+        var rest = text[...]
+        while let dollar = rest.firstIndex(of: "$") {
+            result += rest[..<dollar]
+            rest = rest[dollar...].dropFirst()
+            if rest.first == "$" {
+                result += "$"
+                rest = rest.dropFirst()
+            } else if rest.first == "{" {
+                guard let end = rest.firstIndex(of: "}") else {
+                    reading.report("\"${\" is not closed; allowed: \(Self.forms)", at: offset)
+                    return result
+                }
+                result += value(of: rest[..<end].dropFirst(), at: offset, &reading)
+                rest = rest[end...].dropFirst()
+            } else {
+                result += "$"
+            }
+        }
+        return result + rest
+    }
+
+    private mutating func value(of reference: Substring, at offset: Int, _ reading: inout Reading) -> String {
+        if reference.hasPrefix("env:") {
+            return variable(reference.dropFirst(4), at: offset, &reading)
+        }
+        if reference.hasPrefix("file:") {
+            hidden.insert(offset)
+            return content(of: String(reference.dropFirst(5)), at: offset, &reading)
+        }
+        reading.report("\(quoted("${\(reference)}")) is not known; allowed: \(Self.forms)", at: offset)
+        return ""
+    }
+
+    private func variable(_ reference: Substring, at offset: Int, _ reading: inout Reading) -> String {
+        let separator = reference.firstRange(of: ":-")
+        let name = String(reference[..<(separator?.lowerBound ?? reference.endIndex)])
+        let value = environment.variable(name)
+        if let separator {
+            return value.flatMap { $0.isEmpty ? nil : $0 } ?? String(reference[separator.upperBound...])
+        }
+        if value == nil {
+            let fix = "set it, or give a default: ${env:\(name):-default}"
+            reading.report("the environment variable \(quoted(name)) is not set; \(fix)", at: offset)
+        }
+        return value ?? ""
+    }
+
+    private func content(of path: String, at offset: Int, _ reading: inout Reading) -> String {
+        switch environment.file(path) {
+        case .success(let bytes):
+            guard bytes.span.bytes.isValidUTF8 else {
+                reading.report("the file \(quoted(path)) is not UTF-8 text", at: offset)
+                return ""
+            }
+            let text = String(decoding: bytes, as: UTF8.self)
+            return text.last?.isNewline == true ? String(text.dropLast()) : text
+        case .failure(let error):
+            reading.report("the file \(quoted(path)) cannot be read: \(error.reason)", at: offset)
+            return ""
+        }
+    }
+}

@@ -1,0 +1,148 @@
+package import Basics
+import Glibc
+package import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// The admin endpoint: health, readiness, metrics and the ledger over HTTP, on a thread of its own.
+///
+/// It answers while the receivers' threads are busy. It has no authentication; it listens on loopback unless told otherwise.
+package final class AdminEndpoint: Sendable {
+    /// Connections at once; further ones are closed.
+    private static let connectionsMax = 64
+    /// Without a request, or without the rest of one.
+    private static let idleTimeout: TimeAmount = .seconds(30)
+
+    private struct State {
+        var group: MultiThreadedEventLoopGroup?
+        var channel: (any Channel)?
+    }
+
+    private let listen: ListenAddress
+    private let source: any AdminSource
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - listen: Where to listen.
+    ///   - source: What to show.
+    ///   - logger: Told where it listens.
+    package init(listen: ListenAddress, source: any AdminSource, logger: Logger) {
+        self.listen = listen
+        self.source = source
+        self.logger = logger
+    }
+
+    /// Where it listens, with the port that the system chose; nil unless started.
+    package var boundAddress: ListenAddress? {
+        guard let local = state.withLock({ $0.channel?.localAddress }) else { return nil }
+        guard case .tcp(let host, _) = listen, let port = local.port else { return listen }
+        return .tcp(host: host, port: port)
+    }
+
+    /// Binds and begins to answer.
+    package func start() async throws(ListenError) {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        do {
+            let channel = try await bind(group)
+            state.withLock { $0 = State(group: group, channel: channel) }
+        } catch {
+            try? await group.shutdownGracefully()
+            throw ListenError(address: listen, reason: Self.reason(error))
+        }
+        logger.info("admin endpoint", metadata: ["address": "\(boundAddress ?? listen)"])
+    }
+
+    /// Closes every connection and ends the thread.
+    package func close() async {
+        let state = state.withLock { state in
+            defer { state = State() }
+            return state
+        }
+        // Both fail only where it is closed already.
+        try? await state.channel?.close()
+        if state.channel != nil { listen.removeSocketFile() }
+        try? await state.group?.shutdownGracefully()
+    }
+
+    private func bind(_ group: MultiThreadedEventLoopGroup) async throws -> any Channel {
+        let (source, open) = (source, OpenConnections())
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let count = open.count.wrappingAdd(1, ordering: .relaxed).newValue
+                    channel.closeFuture.whenComplete { _ in open.count.wrappingSubtract(1, ordering: .relaxed) }
+                    guard count <= Self.connectionsMax else { throw ChannelError.operationUnsupported }
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(IdleStateHandler(readTimeout: Self.idleTimeout))
+                    try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
+                    try pipeline.addHandler(AdminConnection(source))
+                }
+            }
+        switch listen {
+        case .tcp(let host, let port): return try await bootstrap.bind(host: host, port: port).get()
+        case .unix(let path):
+            return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return unsafe strerror(error.errnoCode).map { unsafe String(cString: $0) } ?? "errno \(error.errnoCode)"
+    }
+}
+
+private final class OpenConnections: Sendable {
+    let count = Atomic<Int>(0)
+}
+
+/// One client of the admin endpoint; bodies are not looked at.
+private final class AdminConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let source: any AdminSource
+    private var request: HTTPRequestHead?
+
+    init(_ source: any AdminSource) {
+        self.source = source
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): request = head
+        case .body: break
+        case .end:
+            guard let head = request.take() else { return }
+            answer(head, AdminPage(head.method, head.uri, from: source), context)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    private func answer(_ request: HTTPRequestHead, _ page: AdminPage, _ context: ChannelHandlerContext) {
+        let keepsAlive = request.isKeepAlive && request.version != .http1_0
+        var headers: HTTPHeaders = ["content-type": page.contentType, "content-length": String(page.body.count)]
+        if let allow = page.allow { headers.add(name: "allow", value: allow) }
+        if !keepsAlive { headers.add(name: "connection", value: "close") }
+        let head = HTTPResponseHead(version: .http1_1, status: page.status, headers: headers)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if request.method != .HEAD {
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: page.body)))), promise: nil)
+        }
+        let written = context.writeAndFlush(wrapOutboundOut(.end(nil)))
+        guard !keepsAlive else { return }
+        let channel = context.channel
+        written.whenComplete { _ in channel.close(promise: nil) }
+    }
+}

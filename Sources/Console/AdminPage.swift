@@ -1,0 +1,69 @@
+import Basics
+import NIOHTTP1
+
+/// The answer to one request of the admin endpoint.
+struct AdminPage {
+    var status = HTTPResponseStatus.ok
+    var contentType = "text/plain; charset=utf-8"
+    var body: [UInt8]
+    /// The methods that are allowed, where the request's own is not.
+    var allow: String?
+
+    /// The one table of paths.
+    init(_ method: HTTPMethod, _ uri: String, from source: any AdminSource) {
+        let path = uri.prefix { $0 != "?" }
+        switch path {
+        case "/healthz", "/readyz", "/metrics", "/ledger", "/": break
+        default:
+            self.init(.notFound, "nothing is served at \(path)\n\n\(Self.index)")
+            return
+        }
+        guard method == .GET || method == .HEAD else {
+            self.init(.methodNotAllowed, "\(method.rawValue) is not allowed here\n")
+            allow = "GET, HEAD"
+            return
+        }
+        switch path {
+        case "/healthz": self.init(.ok, "ok")
+        case "/readyz": self.init(unreadyReasons: source.unreadyReasons)
+        case "/metrics":
+            self.init(.ok, source.metricsText)
+            contentType = "text/plain; version=0.0.4; charset=utf-8"
+        case "/ledger":
+            self.init(.ok, "")
+            body = source.ledgerJSON
+            contentType = "application/json"
+        default: self.init(.ok, Self.index)
+        }
+    }
+
+    private init(_ status: HTTPResponseStatus, _ text: String) {
+        self.status = status
+        body = Array(text.utf8)
+    }
+
+    private init(unreadyReasons reasons: [String]) {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key("ready")
+        writer.bool(reasons.isEmpty)
+        writer.key("reasons")
+        writer.beginArray()
+        for reason in reasons { writer.string(reason) }
+        writer.endArray()
+        writer.endObject()
+        status = reasons.isEmpty ? .ok : .serviceUnavailable
+        contentType = "application/json"
+        body = writer.bytes
+    }
+
+    private static let index = """
+        Millrace
+
+        /healthz  200 while the process lives
+        /readyz   200 when requests are taken, else 503 with the reasons
+        /metrics  counters and gauges for Prometheus
+        /ledger   what became of every span, for each destination
+
+        """
+}

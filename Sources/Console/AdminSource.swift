@@ -1,0 +1,11 @@
+/// What the admin endpoint shows.
+///
+/// Asked on the endpoint's own thread for every request; must not block.
+package protocol AdminSource: Sendable {
+    /// Why the process is not ready to take requests; empty when it is.
+    var unreadyReasons: [String] { get }
+    /// The ledger, in the JSON form that README and dashboards know.
+    var ledgerJSON: [UInt8] { get }
+    /// Everything counted, in Prometheus text form.
+    var metricsText: String { get }
+}

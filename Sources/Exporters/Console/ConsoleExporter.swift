@@ -1,0 +1,103 @@
+import Basics
+import Glibc
+package import Pipeline
+import Synchronization
+
+/// The settings of a `console` exporter.
+package struct ConsoleSettings: Sendable, Hashable {
+    /// How spans are shown.
+    package enum Style: String, Sendable, Hashable, CaseIterable {
+        /// A trace as a tree; the default.
+        case tree
+        /// One line for each span.
+        case line
+    }
+
+    package var style: Style
+
+    package init(style: Style = .tree) {
+        self.style = style
+    }
+}
+
+/// Shows traces on the terminal.
+///
+/// A convenience that never holds anything up: every batch counts as delivered at once, and what cannot be shown,
+/// because the output is closed or nobody reads it, is dropped.
+package final class ConsoleExporter: Exporter {
+    /// Batches waiting to be shown, at most; further ones are dropped.
+    package static let batchesMax = 64
+    /// How long the output may take none of the text before the rest of it is dropped.
+    package static let patience = Duration.seconds(1)
+
+    private let settings: ConsoleSettings
+    private let output: ConsoleOutput
+    private let thread = SerialThread(name: "millrace-console")
+    private let waiting = Mutex(0)
+
+    /// - Parameters:
+    ///   - settings: How to show spans.
+    ///   - descriptor: Where to write; colours are used only on a terminal.
+    ///   - patience: How long the output may take nothing before text is dropped.
+    package init(
+        _ settings: ConsoleSettings = ConsoleSettings(),
+        descriptor: Int32 = STDOUT_FILENO,
+        patience: Duration = ConsoleExporter.patience
+    ) {
+        self.settings = settings
+        output = ConsoleOutput(descriptor: descriptor, patience: patience)
+    }
+
+    deinit {
+        thread.stop()
+    }
+
+    package func export(_ batch: Batch) async -> DeliveryOutcome {
+        let hasRoom = waiting.withLock { waiting in
+            guard waiting < Self.batchesMax else { return false }
+            waiting += 1
+            return true
+        }
+        guard hasRoom else { return .delivered }
+        thread.submit { [settings, output, weak self] in
+            let text = SpanText(style: settings.style, hasColours: output.isTerminal)
+            output.write(text.render(batch))
+            self?.waiting.withLock { $0 -= 1 }
+        }
+        return .delivered
+    }
+
+    /// Waits until everything was shown or dropped.
+    package func close() async {
+        await thread.run {}
+    }
+}
+
+/// A descriptor that may be a slow terminal or a pipe without a reader; used by one thread.
+struct ConsoleOutput: Sendable {
+    /// A pipe that `poll` calls writable takes at least this much without blocking (PIPE_BUF).
+    private static let chunkBytes = 4096
+
+    let descriptor: Int32
+    let patience: Duration
+
+    var isTerminal: Bool { isatty(descriptor) == 1 }
+
+    /// Writes the text; drops the rest of it where the output takes none.
+    func write(_ text: String) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty, isWritable {
+            let count = rest.prefix(Self.chunkBytes).withUnsafeBytes { bytes in
+                unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+            }
+            guard count > 0 || errno == EINTR || errno == EAGAIN else { return }
+            rest = rest.dropFirst(max(0, count))
+        }
+    }
+
+    private var isWritable: Bool {
+        var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        let milliseconds = Int32(clamping: patience.wholeNanoseconds / 1_000_000)
+        return unsafe poll(&state, 1, milliseconds) == 1 && state.revents & Int16(POLLOUT) != 0
+    }
+}

@@ -1,0 +1,69 @@
+package import Basics
+package import Logging
+package import Pipeline
+import Synchronization
+
+/// Writes batches to a file; one counts as delivered when it is on the disk.
+///
+/// A full disk, a missing right or any other trouble is tried again, and nothing is lost meanwhile: the journal keeps
+/// it.
+package final class FileExporter: Exporter {
+    private let settings: FileSettings
+    private let thread: SerialThread
+    private let encoder: BodyEncoder
+    private let clock: MonotonicClock
+    private let logger: Logger
+    /// Locked on `thread` alone, so never for long.
+    private let file: Mutex<RotatingFile>
+
+    /// - Parameters:
+    ///   - settings: What to write where.
+    ///   - thread: Runs everything that waits for the disk.
+    ///   - encoder: Writes JSON.
+    ///   - clock: For the age of files.
+    ///   - logger: Tells of torn records.
+    package init(
+        _ settings: FileSettings,
+        thread: SerialThread,
+        encoder: BodyEncoder,
+        clock: MonotonicClock = .system,
+        logger: Logger
+    ) {
+        self.settings = settings
+        self.thread = thread
+        self.encoder = encoder
+        self.clock = clock
+        self.logger = logger
+        file = Mutex(RotatingFile(settings))
+    }
+
+    package func export(_ batch: Batch) async -> DeliveryOutcome {
+        guard !batch.payload.isEmpty else { return .delivered }
+        guard let record = await record(of: batch) else {
+            return .refused(status: nil, reason: "the batch cannot be written as JSON")
+        }
+        return await thread.run { self.write(record) }
+    }
+
+    package func close() async {
+        await thread.run { self.file.withLock { $0.close() } }
+    }
+
+    private func record(of batch: Batch) async -> [UInt8]? {
+        guard settings.format == .json else { return batch.payload }
+        return await encoder.json(batch.payload, batch.signal)
+    }
+
+    private func write(_ record: [UInt8]) -> DeliveryOutcome {
+        do throws(FileTrouble) {
+            let now = clock.now()
+            let torn = try file.withLock { file throws(FileTrouble) in try file.append(record, now: now) }
+            if torn > 0 {
+                logger.warning("cut \(torn) bytes of a torn record off \(settings.path)")
+            }
+            return .delivered
+        } catch {
+            return .retry(reason: error.description, after: nil)
+        }
+    }
+}

@@ -1,0 +1,27 @@
+import Basics
+import OTLP
+
+/// The thread that compresses and re-encodes bodies for all exporters.
+///
+/// Milliseconds of work for each body, which would stall the cooperative pool. What waits is bounded by the exporters'
+/// concurrency.
+package final class BodyEncoder: Sendable {
+    private let thread = SerialThread(name: "millrace-encode")
+
+    /// Starts the thread.
+    package init() {}
+
+    deinit {
+        thread.stop()
+    }
+
+    /// The body in gzip form; nil when there is no memory for it.
+    func gzip(_ body: [UInt8]) async -> [UInt8]? {
+        await thread.run { Gzip.compress(body) }
+    }
+
+    /// The request in OTLP/JSON; nil where its protobuf cannot be read.
+    func json(_ wire: [UInt8], _ signal: Signal) async -> [UInt8]? {
+        await thread.run { try? OTLPJSON.encode(wire, signal: signal) }
+    }
+}

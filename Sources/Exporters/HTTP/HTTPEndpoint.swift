@@ -1,0 +1,63 @@
+/// The address of an HTTP destination, as written in the pipeline file.
+package struct HTTPEndpoint: Sendable, Hashable {
+    /// The form that `init(text:)` reads, for messages.
+    package static let form =
+        #"an address such as "http://127.0.0.1:5000", "https://host/base" or "unix:/run/name.sock", "#
+        + "without user, query or fragment"
+
+    /// Absolute, without a slash at its end.
+    package let url: String
+    /// The path of the unix socket to connect to; nil where the URL names host and port.
+    package let unixSocket: String?
+
+    /// Reads an address; nil where it has not the form that `form` describes.
+    package init?(text: String) {
+        if text.hasPrefix("unix:/") {
+            url = "http://localhost"
+            unixSocket = String(text.dropFirst("unix:".count))
+            return
+        }
+        guard let authority = Self.authority(of: text), Self.isPlain(authority),
+            !text.utf8.contains(where: { $0 <= UInt8(ascii: " ") || $0 == 0x7F || $0 == UInt8(ascii: "?") }),
+            !text.utf8.contains(UInt8(ascii: "#"))
+        else { return nil }
+        var address = Substring(text)
+        while address.hasSuffix("/") { address.removeLast() }
+        url = String(address)
+        unixSocket = nil
+    }
+
+    /// The address with `path` (which starts with a slash) behind it.
+    package func url(path: String) -> String { url + path }
+
+    /// Whether the destination is this machine: a unix socket, `localhost`, 127.0.0.0/8 or ::1.
+    package var isLoopback: Bool {
+        guard unixSocket == nil else { return true }
+        guard let authority = Self.authority(of: url) else { return false }
+        if authority.hasPrefix("[") { return authority.hasPrefix("[::1]") }
+        let host = authority.prefix { $0 != ":" }
+        return host.lowercased() == "localhost" || host.hasPrefix("127.")
+    }
+
+    private static func authority(of text: String) -> Substring? {
+        for scheme in ["http://", "https://"] where text.lowercased().hasPrefix(scheme) {
+            return text.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        }
+        return nil
+    }
+
+    /// Whether it is a host with perhaps a port, without user and password.
+    private static func isPlain(_ authority: Substring) -> Bool {
+        guard !authority.isEmpty, !authority.contains("@") else { return false }
+        if authority.hasPrefix("[") {
+            guard let end = authority.firstIndex(of: "]") else { return false }
+            return isPort(authority[authority.index(after: end)...])
+        }
+        guard let colon = authority.firstIndex(of: ":") else { return true }
+        return colon > authority.startIndex && isPort(authority[colon...])
+    }
+
+    private static func isPort(_ text: Substring) -> Bool {
+        text.isEmpty || text.first == ":" && UInt16(text.dropFirst()).map { $0 > 0 } == true
+    }
+}

@@ -1,0 +1,133 @@
+package import Basics
+import MLflow
+import OTLP
+package import Pipeline
+
+/// Sends traces to an MLflow tracking server, each batch to the experiment of its route.
+///
+/// Always protobuf: JSON is read by new versions only, and not without faults. Batches of one experiment go one after
+/// another, because MLflow serialises the writers of a trace.
+package struct MLflowExporter: Exporter {
+    /// The experiment that every MLflow has, "Default".
+    private static let defaultExperiment = "0"
+    /// Headers that a client never sets.
+    private static let fixedHeaders: Set<String> = ["x-mlflow-experiment-id"]
+
+    private let settings: MLflowSettings
+    private let server: MLflowServer
+    private let client: CompressingClient
+    private let experiments: ExperimentDirectory
+    private let version: MLflowVersionProbe
+    private let names: TraceNames?
+    private let patience = Patience()
+    private let wallClock: WallClock
+
+    /// An exporter over the process's libcurl thread.
+    package init(_ settings: MLflowSettings, loop: CurlLoop, encoder: BodyEncoder) {
+        var connection = settings.connection
+        connection.unixSocket = settings.endpoint.unixSocket ?? connection.unixSocket
+        self.init(settings, client: CurlClient(loop: loop, connection: connection), encoder: encoder)
+    }
+
+    /// - Parameters:
+    ///   - settings: What to send where.
+    ///   - client: Sends the requests.
+    ///   - encoder: Compresses.
+    ///   - clock: For the age of what is remembered.
+    ///   - wallClock: For dates in `Retry-After`.
+    package init(
+        _ settings: MLflowSettings,
+        client: any HTTPClient,
+        encoder: BodyEncoder,
+        clock: MonotonicClock = .system,
+        wallClock: WallClock = .system
+    ) {
+        self.settings = settings
+        self.wallClock = wallClock
+        server = MLflowServer(
+            baseURL: settings.endpoint.url,
+            credentials: settings.credentials,
+            workspace: settings.workspace
+        )
+        experiments = ExperimentDirectory(
+            server: server,
+            client: client,
+            mayCreate: settings.createsExperiments,
+            clock: clock,
+            wallClock: wallClock
+        )
+        version = MLflowVersionProbe(server: server, client: client, clock: clock)
+        names = settings.traceNames == .rest ? TraceNames(server: server, client: client) : nil
+        let memory = CompressionMemory(settings.compression, to: settings.endpoint)
+        self.client = CompressingClient(client: client, encoder: encoder, memory: memory)
+    }
+
+    package var deliversOneAtATimePerRoute: Bool { true }
+    package var concurrency: Int { settings.concurrency }
+
+    package func export(_ batch: Batch) async -> DeliveryOutcome {
+        guard batch.signal == .traces else { return .refused(status: nil, reason: "MLflow takes traces only") }
+        // Where the server forgot the experiment, it is looked up or created again and the batch goes out once more.
+        for isFirst in [true, false] {
+            let id: String
+            switch await experiment(of: batch.route) {
+            case .found(let found): id = found
+            case .unavailable(let reason, let retryAfter):
+                version.forget()
+                return .retry(reason: reason, after: retryAfter)
+            case .parked(let reason): return .parked(reason: reason)
+            case .cancelled: return .cancelled
+            }
+            switch await send(batch, to: id) {
+            case .outcome(.delivered(let rejected, let message)):
+                guard let names else { return .delivered(rejected: rejected, message: message) }
+                return .delivered(rejected: rejected, message: message + (await names.set(for: batch.payload)))
+            case .outcome(let outcome): return outcome
+            case .doubtful(let status, let reason):
+                let lasts = patience.lasts(batch.payload)
+                return lasts ? .retry(reason: reason, after: nil) : .refused(status: status, reason: reason)
+            case .experimentGone(let reason):
+                guard case .experimentName(let name) = batch.route, isFirst else { return .parked(reason: reason) }
+                experiments.forget(name)
+            }
+        }
+        return .parked(reason: "MLflow does not know the experiment that it has just named")
+    }
+
+    private func experiment(of route: Route) async -> ExperimentLookup {
+        switch route {
+        case .none: .found(id: Self.defaultExperiment)
+        case .experimentID(let id):
+            !id.isEmpty && id.utf8.allSatisfy(\.isDigit) ? .found(id: id) : .parked(reason: "an id is all digits")
+        case .experimentName(let name): await experiments.id(of: name)
+        }
+    }
+
+    private func send(_ batch: Batch, to experiment: String) async -> MLflowAnswer {
+        let fixed = [
+            HTTPHeader("Content-Type", "application/x-protobuf"), HTTPHeader("x-mlflow-experiment-id", experiment),
+        ]
+        let run = settings.runID.map { [HTTPHeader("x-mlflow-run-id", $0)] } ?? []
+        let configured = (server.headers + run + settings.headers).filter {
+            !Self.fixedHeaders.contains($0.name.lowercased())
+        }
+        let headers = fixed + configured.forwarding(batch.headers, except: Self.fixedHeaders)
+        let request = HTTPRequest(
+            method: "POST",
+            url: settings.endpoint.url(path: Signal.traces.defaultPath),
+            headers: headers,
+            body: batch.payload,
+            timeout: settings.timeout
+        )
+        do throws(HTTPFailure) {
+            let mayCompress = settings.compression == .none ? false : await version.takesGzip()
+            return MLflowAnswer(try await client.send(request, mayCompress: mayCompress), now: wallClock.now())
+        } catch {
+            if case .unreachable = error {
+                experiments.forgetAll()
+                version.forget()
+            }
+            return .outcome(OTLPAnswer.outcome(of: error))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import Basics
+import MLflow
+import Synchronization
+
+/// The version of an MLflow server, as far as it matters.
+struct MLflowVersion: Comparable, Sendable {
+    let major: Int
+    let minor: Int
+
+    /// The first that inflates gzip (mlflow#19024).
+    static let firstWithGzip = MLflowVersion(major: 3, minor: 7)
+
+    init(major: Int, minor: Int) {
+        self.major = major
+        self.minor = minor
+    }
+
+    /// Reads the answer of `/version`, such as `3.17.2` or `3.7.0rc1`; nil for anything else.
+    init?(text: String) {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count >= 3, let major = Int(parts[0]), let minor = Int(parts[1]), text.utf8.count < 32 else {
+            return nil
+        }
+        self.init(major: major, minor: minor)
+    }
+
+    static func < (lhs: MLflowVersion, rhs: MLflowVersion) -> Bool {
+        (lhs.major, lhs.minor) < (rhs.major, rhs.minor)
+    }
+}
+
+/// Asks a server for its version, and again after it was away.
+final class MLflowVersionProbe: Sendable {
+    /// How long to wait after an answer that names no version.
+    static let pause = Duration.seconds(300)
+
+    private struct State {
+        var version: MLflowVersion?
+        var notBefore = Duration.zero
+    }
+
+    private let server: MLflowServer
+    private let client: any HTTPClient
+    private let clock: MonotonicClock
+    private let state = Mutex(State())
+
+    init(server: MLflowServer, client: any HTTPClient, clock: MonotonicClock) {
+        self.server = server
+        self.client = client
+        self.clock = clock
+    }
+
+    /// Whether the server is known to inflate gzip.
+    func takesGzip() async -> Bool {
+        await version().map { $0 >= .firstWithGzip } ?? false
+    }
+
+    /// The server was away and may come back as another version.
+    func forget() {
+        state.withLock { $0 = State() }
+    }
+
+    private func version() async -> MLflowVersion? {
+        let now = clock.now()
+        let (known, mayAsk) = state.withLock { ($0.version, $0.notBefore <= now) }
+        guard known == nil, mayAsk, let response = try? await client.send(server.get("/version")) else { return known }
+        let text = response.status == 200 ? String(decoding: response.body, as: UTF8.self)[...].trimmingWhitespace : ""
+        let version = MLflowVersion(text: String(text))
+        state.withLock { $0 = State(version: version, notBefore: now + Self.pause) }
+        return version
+    }
+}

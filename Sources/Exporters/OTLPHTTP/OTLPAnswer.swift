@@ -1,0 +1,80 @@
+import Basics
+import OTLP
+import Pipeline
+
+/// What the answers of an OTLP destination mean: the one table (protocol sections "Failures" and "Partial Success").
+enum OTLPAnswer {
+    /// What became of the batch that got this answer.
+    ///
+    /// The specification lets a client drop what is answered with any status but 429, 502, 503 and 504. A gateway has
+    /// accepted the data and loses nothing, so it also tries again after 408 and 500, which usually pass, and waits for
+    /// somebody to act where the address, the method, the content type or the credentials are at fault.
+    static func outcome(of response: HTTPResponse, signal: Signal, now: UnixTime) -> DeliveryOutcome {
+        switch response.status {
+        case 200..<300: success(response, signal)
+        case 408, 429, 500, 502, 503, 504: .retry(reason: reason(response), after: response.retryAfter(now: now))
+        case 413: .tooLarge(reason: reason(response))
+        case 300..<400: .parked(reason: "redirected to \((response.header("location") ?? "nowhere").excerpt())")
+        case 401, 403, 404, 405, 407, 415: .parked(reason: reason(response))
+        default: .refused(status: response.status, reason: reason(response))
+        }
+    }
+
+    /// What a request without an answer means.
+    static func outcome(of failure: HTTPFailure) -> DeliveryOutcome {
+        switch failure {
+        case .unreachable(let reason): .retry(reason: reason.excerpt(), after: nil)
+        case .timedOut: .retry(reason: "no answer in time", after: nil)
+        // The protocol forbids trying again (section "OTLP/HTTP Response").
+        case .responseTooLarge: .refused(status: nil, reason: "the answer is over the limit of 4 MiB")
+        case .cancelled: .cancelled
+        }
+    }
+
+    /// Delivered, whatever else the body holds, unless it counts rejected items.
+    static func success(_ response: HTTPResponse, _ signal: Signal) -> DeliveryOutcome {
+        guard let encoding = response.bodyEncoding,
+            let answer = ExportResponse(decoding: response.body, encoding, signal: signal), answer.rejected > 0
+        else { return .delivered }
+        return .delivered(rejected: Int(clamping: answer.rejected), message: answer.message.excerpt())
+    }
+
+    private static func reason(_ response: HTTPResponse) -> String {
+        let message = response.destinationMessage
+        return message.isEmpty ? "status \(response.status)" : "status \(response.status): \(message)"
+    }
+}
+
+extension HTTPResponse {
+    /// How the body is written, by its `Content-Type`, or by its first byte where that is missing; nil for neither.
+    var bodyEncoding: ResponseEncoding? {
+        guard !body.isEmpty else { return nil }
+        let type = (header("content-type") ?? "").prefix { $0 != ";" }.lowercased()
+        if type.hasSuffix("json") { return .json }
+        if type.hasSuffix("protobuf") { return body.first == UInt8(ascii: "{") ? .json : .protobuf }
+        return body.first == UInt8(ascii: "{") ? .json : nil
+    }
+
+    /// The destination's own words: of a `google.rpc.Status`, of the usual members of a JSON object, or the text
+    /// itself; on one line, at most 300 characters.
+    var destinationMessage: String {
+        switch bodyEncoding {
+        case .protobuf: (RPCStatus(decoding: body, .protobuf)?.message ?? "").excerpt()
+        case .json: (jsonMessage ?? text).excerpt()
+        case nil: text.excerpt()
+        }
+    }
+
+    private var text: String { String(decoding: body.prefix(2048), as: UTF8.self) }
+
+    private var jsonMessage: String? {
+        guard let node = try? JSONNode(parsing: body) else { return nil }
+        for name in ["message", "detail", "error", "error_description", "title"] {
+            guard let member = node[name] else { continue }
+            if let text = member.string ?? member["message"]?.string ?? member.elements?.first?["msg"]?.string {
+                return text
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,36 @@
+/// One message taken apart, before it is written.
+struct ChatMessage {
+    enum Part {
+        /// A node whose text, or JSON, is the part.
+        case text(Int)
+        /// A node with an address.
+        case image(Int)
+        /// Nodes with a media type and base64 data.
+        case imageData(mediaType: Int?, data: Int)
+    }
+
+    var role = ChatRole.user
+    var parts: [Part] = []
+    var calls: [Int] = []
+    var responses: [Int] = []
+    var reasoning: [Int] = []
+    var toolCallID: Int?
+    var finishReason: Int?
+
+    /// Starts the next message in the same memory.
+    mutating func clear(role: ChatRole) {
+        self.role = role
+        parts.removeAll(keepingCapacity: true)
+        calls.removeAll(keepingCapacity: true)
+        responses.removeAll(keepingCapacity: true)
+        reasoning.removeAll(keepingCapacity: true)
+        toolCallID = nil
+        finishReason = nil
+    }
+}
+
+/// A node that is one message, and who speaks where it does not say.
+struct ChatSource {
+    let node: Int
+    let role: ChatRole?
+}

@@ -1,0 +1,65 @@
+import Basics
+import OTLP
+
+/// Who speaks in a message of OpenAI Chat Completions.
+enum ChatRole: String, Sendable, CaseIterable {
+    case system
+    case user
+    case assistant
+    case tool
+
+    private static let names = KeyTable(roles.map(\.0))
+    private static let roles: [(String, ChatRole)] = [
+        ("system", .system), ("developer", .system), ("System", .system), ("SYSTEM", .system),
+        ("user", .user), ("human", .user), ("User", .user), ("USER", .user), ("Human", .user),
+        ("assistant", .assistant), ("ai", .assistant), ("model", .assistant), ("AIMessageChunk", .assistant),
+        ("Assistant", .assistant), ("ASSISTANT", .assistant), ("AI", .assistant), ("bot", .assistant),
+        ("tool", .tool), ("function", .tool), ("Tool", .tool), ("TOOL", .tool), ("tool_response", .tool),
+    ]
+
+    /// The role that one of the many names in use stands for; nil for an unknown one.
+    init?(named range: Range<Int>, in bytes: RawSpan) {
+        guard let index = Self.names.find(bytes, range) else { return nil }
+        self = Self.roles[index].1
+    }
+
+    /// Its name on the page.
+    var text: StaticString {
+        switch self {
+        case .system: "system"
+        case .user: "user"
+        case .assistant: "assistant"
+        case .tool: "tool"
+        }
+    }
+}
+
+/// What a part of a message's content is.
+enum ChatPartKind: Sendable {
+    case text
+    case reasoning
+    case toolCall
+    case toolResponse
+    case image
+    /// Something that is an image if its media type says so.
+    case file
+
+    private static let names = KeyTable(kinds.map(\.0))
+    private static let kinds: [(String, ChatPartKind)] = [
+        ("text", .text), ("input_text", .text), ("output_text", .text), ("string", .text),
+        ("reasoning", .reasoning), ("thinking", .reasoning), ("redacted_thinking", .reasoning),
+        ("tool_call", .toolCall), ("tool-call", .toolCall), ("tool_use", .toolCall), ("function_call", .toolCall),
+        ("function", .toolCall), ("toolCall", .toolCall), ("builtin-tool-call", .toolCall),
+        ("tool_call_response", .toolResponse), ("tool-result", .toolResponse), ("tool_result", .toolResponse),
+        ("function_call_output", .toolResponse), ("tool_response", .toolResponse), ("tool-return", .toolResponse),
+        ("builtin-tool-return", .toolResponse), ("toolResult", .toolResponse),
+        ("image_url", .image), ("image", .image), ("input_image", .image), ("image-url", .image),
+        ("uri", .file), ("blob", .file), ("file", .file), ("binary", .file), ("media", .file),
+    ]
+
+    /// The kind that one of the many names in use stands for; nil for an unknown one.
+    init?(named range: Range<Int>, in bytes: RawSpan) {
+        guard let index = Self.names.find(bytes, range) else { return nil }
+        self = Self.kinds[index].1
+    }
+}

@@ -1,0 +1,106 @@
+import Basics
+import OTLP
+
+extension ContentAssembler {
+    /// Collects the tool definitions that a node holds into `definitions`; false where there is none with a name.
+    mutating func readTools(_ node: Int, _ bytes: RawSpan) -> Bool {
+        definitions.removeAll(keepingCapacity: true)
+        let elements = tape.nodes[node].kind == .object ? [node] : tape.elements(of: node)
+        for element in elements {
+            guard let tool = object(element, bytes) else { continue }
+            let fields = ContentFields(of: tool, on: tape, in: bytes)
+            let schema = fields[.jsonSchema].flatMap { object($0, bytes) }
+            let function = fields[.function].flatMap { object($0, bytes) }
+            if name(of: schema ?? tool, bytes) != nil || function != nil { definitions.append(schema ?? tool) }
+        }
+        return !definitions.isEmpty
+    }
+
+    private func name(of tool: Int, _ bytes: RawSpan) -> Int? {
+        let fields = ContentFields(of: tool, on: tape, in: bytes)
+        let function = fields[.function].map { ContentFields(of: $0, on: tape, in: bytes) } ?? fields
+        return function.first(.name, on: tape)
+    }
+
+    /// A node that is an object, or the text of one.
+    private mutating func object(_ node: Int, _ bytes: RawSpan) -> Int? {
+        switch tape.nodes[node].kind {
+        case .object: return node
+        case .text where tape.nodes[node].origin != .json:
+            guard let parsed = tape.append(json: tape.nodes[node].range, of: bytes),
+                tape.nodes[parsed].kind == .object
+            else { return nil }
+            return parsed
+        default: return nil
+        }
+    }
+
+    /// Writes `definitions`, each nested as OpenAI has it; the page shows no flat ones.
+    mutating func writeTools(to builder: inout ValueBuilder, _ bytes: RawSpan) {
+        builder.beginArray()
+        for tool in definitions {
+            let fields = ContentFields(of: tool, on: tape, in: bytes)
+            let function = fields[.function].map { ContentFields(of: $0, on: tape, in: bytes) } ?? fields
+            builder.beginKeyValueList()
+            builder.key("type")
+            builder.string("function")
+            builder.key("function")
+            builder.beginKeyValueList()
+            if let name = function.first(.name, on: tape) {
+                builder.key("name")
+                writeText(name, to: &builder, bytes)
+            }
+            if let description = function.first(.description, on: tape) {
+                builder.key("description")
+                writeText(description, to: &builder, bytes)
+            }
+            if let parameters = function.first(.parameters, .inputSchema, on: tape) {
+                builder.key("parameters")
+                tape.write(object(parameters, bytes) ?? parameters, to: &builder, bytes)
+            }
+            builder.endKeyValueList()
+            builder.endKeyValueList()
+        }
+        builder.endArray()
+    }
+
+    /// Writes documents as MLflow's page shows them: one card each.
+    mutating func writeDocuments(_ list: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
+        builder.beginArray()
+        for document in tape.elements(of: list) {
+            let fields = ContentFields(of: document, on: tape, in: bytes)
+            builder.beginKeyValueList()
+            builder.key("page_content")
+            let content = fields.first(.pageContent, .content, .text, on: tape)
+            if let content = content ?? (tape.nodes[document].kind == .object ? nil : document) {
+                writeText(content, to: &builder, bytes)
+            } else {
+                builder.string("")
+            }
+            builder.key("metadata")
+            writeMetadata(fields, to: &builder, bytes)
+            if let id = fields.first(.id, on: tape) {
+                builder.key("id")
+                writeText(id, to: &builder, bytes)
+            }
+            builder.endKeyValueList()
+        }
+        builder.endArray()
+    }
+
+    private mutating func writeMetadata(_ fields: ContentFields, to builder: inout ValueBuilder, _ bytes: RawSpan) {
+        builder.beginKeyValueList()
+        if let metadata = fields.first(.metadata, on: tape).flatMap({ object($0, bytes) }) {
+            tape.writeMembers(of: metadata, to: &builder, bytes)
+        }
+        if let address = fields.first(.uri, .url, on: tape) {
+            builder.key("doc_uri")
+            writeText(address, to: &builder, bytes)
+        }
+        if let score = fields.first(.score, on: tape) {
+            builder.key("score")
+            tape.write(score, to: &builder, bytes)
+        }
+        builder.endKeyValueList()
+    }
+}

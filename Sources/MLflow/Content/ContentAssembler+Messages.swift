@@ -1,0 +1,174 @@
+import Basics
+import OTLP
+
+// Every emitter has its own form of a message; they differ in names and nesting, not in what they say. So one reader knows
+// all names, and a new convention needs only to say where its messages are.
+
+extension ContentAssembler {
+    /// Adds the messages that a node holds: a list, an object with a list inside, one message, or text.
+    mutating func addMessages(_ node: Int, role: ChatRole?, _ bytes: RawSpan) {
+        guard !tape.isEmpty(node) else { return }
+        switch tape.nodes[node].kind {
+        case .array:
+            for element in tape.elements(of: node) { addMessages(element, role: role, bytes) }
+        case .object:
+            let fields = ContentFields(of: node, on: tape, in: bytes)
+            if let list = fields[.messages] ?? fields[.choices], tape.nodes[list].kind == .array {
+                addMessages(list, role: role, bytes)
+            } else {
+                sources.append(ChatSource(node: node, role: role))
+            }
+        default:
+            sources.append(ChatSource(node: node, role: role))
+        }
+    }
+
+    /// Takes one message apart into `message`.
+    mutating func read(_ source: ChatSource, defaultRole: ChatRole, _ bytes: RawSpan) {
+        message.clear(role: source.role ?? defaultRole)
+        readMessage(source.node, bytes)
+    }
+
+    private mutating func readMessage(_ node: Int, _ bytes: RawSpan) {
+        guard tape.nodes[node].kind == .object else { return readContent(node, bytes) }
+        let fields = ContentFields(of: node, on: tape, in: bytes)
+        let hasRole = readRole(fields, bytes)
+        if let reason = fields.first(.finishReason, on: tape) { message.finishReason = reason }
+        let content = content(fields)
+        if content == nil, let inner = fields.first(.message, .kwargs, .data, on: tape) {
+            return readInner(inner, bytes)
+        }
+        if !hasRole, let type = fields[.type], let kind = ChatPartKind(named: tape.nodes[type].range, in: bytes),
+            kind != .text || fields.first(.text, .content, on: tape) != nil
+        {
+            return readPart(node, bytes)
+        }
+        if let content { readContent(content, bytes) }
+        if let calls = fields.first(.toolCalls, on: tape) { readCalls(calls, bytes) }
+        if let call = fields.first(.functionCall, on: tape), !tape.isEmpty(call) { message.calls.append(call) }
+        if let reasoning = fields.first(.reasoning, .reasoningContent, .thinking, on: tape) {
+            if !tape.isEmpty(reasoning) { message.reasoning.append(reasoning) }
+        }
+        let id = fields.first(.toolCallID, .callID, .toolUseID, on: tape)
+        message.toolCallID = id ?? (message.role == .tool ? fields.first(.id, on: tape) : nil)
+    }
+
+    /// Whether the message itself says who speaks.
+    private mutating func readRole(_ fields: ContentFields, _ bytes: RawSpan) -> Bool {
+        if let node = fields.first(.role, on: tape) {
+            if let role = ChatRole(named: tape.nodes[node].range, in: bytes) { message.role = role }
+            return true
+        }
+        guard let node = fields.first(.type, on: tape), fields[.function] == nil,
+            let role = ChatRole(named: tape.nodes[node].range, in: bytes)
+        else { return false }
+        message.role = role
+        return true
+    }
+
+    private func content(_ fields: ContentFields) -> Int? {
+        if let parts = fields[.parts], !tape.isEmpty(parts) { return parts }
+        if let content = fields[.content], !tape.isEmpty(content) { return content }
+        if let contents = fields[.contents], !tape.isEmpty(contents) { return contents }
+        return fields[.text] ?? fields[.content] ?? fields[.parts]
+    }
+
+    /// Reads the message inside a choice, an event or a serialised object.
+    private mutating func readInner(_ node: Int, _ bytes: RawSpan) {
+        if tape.isText(node), let parsed = parse(node, startingWith: UInt8(ascii: "{"), bytes) {
+            readMessage(parsed, bytes)
+        } else {
+            readMessage(node, bytes)
+        }
+    }
+
+    private mutating func readContent(_ node: Int, _ bytes: RawSpan) {
+        switch tape.nodes[node].kind {
+        case .null: return
+        case .array:
+            for element in tape.elements(of: node) { readPart(element, bytes) }
+        case .object:
+            readPart(node, bytes)
+        default:
+            if let parsed = parse(node, startingWith: UInt8(ascii: "["), bytes), isListOfParts(parsed, bytes) {
+                readContent(parsed, bytes)
+            } else if !tape.isEmpty(node) {
+                message.parts.append(.text(node))
+            }
+        }
+    }
+
+    private func isListOfParts(_ node: Int, _ bytes: RawSpan) -> Bool {
+        let elements = tape.elements(of: node)
+        return !elements.isEmpty
+            && elements.allSatisfy { ContentFields(of: $0, on: tape, in: bytes)[.type] != nil }
+    }
+
+    private mutating func readPart(_ node: Int, _ bytes: RawSpan) {
+        guard tape.nodes[node].kind == .object else {
+            if !tape.isEmpty(node) { message.parts.append(.text(node)) }
+            return
+        }
+        let fields = ContentFields(of: node, on: tape, in: bytes)
+        let type = fields.first(.type, .kind, on: tape)
+        switch type.flatMap({ ChatPartKind(named: tape.nodes[$0].range, in: bytes) }) {
+        case .text:
+            if let text = fields.first(.text, .content, on: tape) { message.parts.append(.text(text)) }
+        case .reasoning:
+            let text = fields.first(.content, .text, .thinking, .reasoning, .summary, on: tape)
+            if let text, !tape.isEmpty(text) { message.reasoning.append(text) }
+        case .toolCall: message.calls.append(node)
+        case .toolResponse: message.responses.append(node)
+        case .image: message.parts.append(image(fields, bytes) ?? .text(node))
+        case .file: message.parts.append(isImage(fields, bytes) ? image(fields, bytes) ?? .text(node) : .text(node))
+        case nil: readUntypedPart(node, fields, hasType: type != nil, bytes)
+        }
+    }
+
+    private mutating func readUntypedPart(_ node: Int, _ fields: ContentFields, hasType: Bool, _ bytes: RawSpan) {
+        if !hasType, let text = fields.first(.text, .content, on: tape), tape.isText(text) {
+            message.parts.append(.text(text))
+        } else if !hasType, fields[.imageURL] != nil, let image = image(fields, bytes) {
+            message.parts.append(image)
+        } else {
+            message.parts.append(.text(node))
+        }
+    }
+
+    private mutating func readCalls(_ node: Int, _ bytes: RawSpan) {
+        var list = node
+        if tape.isText(node), let parsed = parse(node, startingWith: UInt8(ascii: "["), bytes) { list = parsed }
+        switch tape.nodes[list].kind {
+        case .array: message.calls.append(contentsOf: tape.elements(of: list).filter { tape.nodes[$0].kind == .object })
+        case .object: message.calls.append(list)
+        default: return
+        }
+    }
+
+    /// Text of an attribute that is JSON itself, taken apart; nil where it is none.
+    private mutating func parse(_ node: Int, startingWith bracket: UInt8, _ bytes: RawSpan) -> Int? {
+        let item = tape.nodes[node]
+        guard item.kind == .text, item.origin != .json, let first = bytes.firstLetter(item.range), first == bracket,
+            item.range.count <= contentMax
+        else { return nil }
+        return tape.append(json: item.range, of: bytes)
+    }
+}
+
+extension ContentAssembler {
+    private func isImage(_ fields: ContentFields, _ bytes: RawSpan) -> Bool {
+        if let modality = fields[.modality] { return tape.equals(modality, "image", bytes) }
+        guard let type = fields.first(.mimeType, .mediaType, on: tape), tape.isText(type) else { return false }
+        return bytes.text(tape.nodes[type].range).hasPrefix("image/")
+    }
+
+    /// The address or the data of an image, however deep it is wrapped.
+    private func image(_ fields: ContentFields, _ bytes: RawSpan) -> ChatMessage.Part? {
+        if let node = fields.first(.imageURL, .image, .url, .uri, .source, on: tape) {
+            if tape.isText(node) { return .image(node) }
+            return image(ContentFields(of: node, on: tape, in: bytes), bytes)
+        }
+        guard let data = fields.first(.data, .content, on: tape), tape.isText(data) else { return nil }
+        return .imageData(mediaType: fields.first(.mimeType, .mediaType, on: tape), data: data)
+    }
+}

@@ -1,0 +1,132 @@
+import Basics
+import OTLP
+
+/// Reads content in any form and writes it as MLflow wants it.
+///
+/// One for each request; its memory is used again from span to span.
+struct ContentAssembler {
+    /// Content that was found usable, ready to be written.
+    enum Prepared {
+        /// An `AnyValue` message, copied as it stands.
+        case value(Range<Int>)
+        /// UTF-8, kept as text.
+        case text(Range<Int>)
+        /// A JSON text, not read yet.
+        case json(Range<Int>)
+        /// Messages, as a range of `sources`.
+        case messages(Range<Int>)
+        /// A list of documents on the tape.
+        case documents(Int)
+    }
+
+    /// Which side of a span content is for.
+    enum Side {
+        case inputs
+        case outputs
+
+        /// Who speaks where nothing says it.
+        var role: ChatRole { self == .inputs ? .user : .assistant }
+    }
+
+    /// Bytes of one value that is taken apart, at most; a longer one stays text.
+    let contentMax: Int
+    var tape = ContentTape()
+    var flattened = FlattenedEntries()
+    var sources: [ChatSource] = []
+    var message = ChatMessage()
+    /// Reasons for which choices ended that stand beside the messages.
+    var finishReasons: [Int] = []
+    /// The tools of the span, as nodes that have a name.
+    var definitions: [Int] = []
+    var text: [UInt8] = []
+    var inventedCalls = 0
+    var inventedResponses = 0
+
+    init(contentMax: Int) {
+        self.contentMax = contentMax
+    }
+
+    /// Forgets the span before.
+    mutating func clear() {
+        tape.clear()
+        flattened.clear()
+        sources.removeAll(keepingCapacity: true)
+        finishReasons.removeAll(keepingCapacity: true)
+    }
+
+    /// Content of one attribute that is kept as it is: structured where it is JSON, else text.
+    ///
+    /// - Parameters:
+    ///   - value: The attribute's `AnyValue` message.
+    ///   - isPlain: Whether the emitter says that it is no JSON.
+    func prepare(value: Range<Int>, isPlain: Bool, _ bytes: RawSpan) -> Prepared? {
+        switch AttributeValue(value, in: bytes) {
+        case .empty: return nil
+        case .array(let range), .keyValueList(let range): return range.isEmpty ? nil : .value(value)
+        case .bool, .int, .double, .bytes: return .value(value)
+        case .string(let range):
+            guard let first = bytes.firstLetter(range) else { return nil }
+            guard !bytes.equals("null", range) else { return nil }
+            let isJSON = !isPlain && (first == UInt8(ascii: "{") || first == UInt8(ascii: "["))
+            return isJSON && range.count <= contentMax ? .json(range) : .text(range)
+        }
+    }
+
+    /// Adds an attribute's value to the tape: JSON text and structured values taken apart, other text as it is.
+    mutating func append(value: Range<Int>, _ bytes: RawSpan) -> Int? {
+        switch AttributeValue(value, in: bytes) {
+        case .empty: return nil
+        case .string(let range):
+            guard let first = bytes.firstLetter(range) else { return nil }
+            if range.count <= contentMax, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
+                if let node = tape.append(json: range, of: bytes) { return node }
+            }
+            return tape.append(.text, .wire, range)
+        case .array, .keyValueList:
+            return value.count <= contentMax ? tape.append(value: value, of: bytes) : nil
+        case .bool, .int, .double, .bytes:
+            return tape.append(value: value, of: bytes)
+        }
+    }
+
+    /// Makes content that is no chat into messages, for a span whose other side is one.
+    mutating func asMessages(_ content: Prepared, _ side: Side, _ bytes: RawSpan) -> Prepared {
+        let start = sources.count
+        switch content {
+        case .messages: return content
+        case .documents(let node): sources.append(ChatSource(node: node, role: side.role))
+        case .text(let range): sources.append(ChatSource(node: tape.append(.text, .joined, range), role: side.role))
+        case .value(let range):
+            if let node = tape.append(value: range, of: bytes) { addRecognised(node, side, bytes) }
+        case .json(let range):
+            let node = tape.append(json: range, of: bytes)
+            addRecognised(node ?? tape.append(.text, .joined, range), side, bytes)
+        }
+        return .messages(start..<sources.count)
+    }
+
+    /// Adds the messages of a request or an answer of a chat API; anything else becomes the text of one message.
+    private mutating func addRecognised(_ node: Int, _ side: Side, _ bytes: RawSpan) {
+        let fields = ContentFields(of: node, on: tape, in: bytes)
+        let first = tape.elements(of: node).first
+        let firstFields = first.map { ContentFields(of: $0, on: tape, in: bytes) }
+        if fields[.messages] ?? fields[.choices] ?? fields[.role] ?? firstFields?[.role] != nil {
+            addMessages(node, role: side.role, bytes)
+        } else {
+            sources.append(ChatSource(node: node, role: side.role))
+        }
+    }
+}
+
+extension RawSpan {
+    /// The first byte of `range` that is no white space.
+    func firstLetter(_ range: Range<Int>) -> UInt8? {
+        for offset in range {
+            switch byte(at: offset) {
+            case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"): continue
+            case let letter: return letter
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,81 @@
+import Basics
+import OTLP
+
+/// The members of messages, their parts, tool calls, tools and documents, under all the names in use.
+enum ContentField: Int, CaseIterable {
+    case role, content, parts, contents, text, type, kind
+    case toolCalls, toolCallID, callID, toolUseID, id, name, toolName
+    case function, functionCall, arguments, args, input, response, result, output
+    case reasoning, reasoningContent, thinking, summary
+    case message, messages, choices, kwargs, data
+    case finishReason, url, uri, image, imageURL, source, mediaType, mimeType, modality
+    case description, parameters, inputSchema, jsonSchema
+    case pageContent, metadata, score
+
+    /// The names by which it goes; of several in one object the last counts.
+    var names: [String] {
+        switch self {
+        case .toolCalls: ["tool_calls", "toolCalls"]
+        case .toolCallID: ["tool_call_id", "toolCallId"]
+        case .callID: ["call_id", "callId"]
+        case .toolUseID: ["tool_use_id", "toolUseId"]
+        case .toolName: ["tool_name", "toolName"]
+        case .functionCall: ["function_call"]
+        case .reasoningContent: ["reasoning_content"]
+        case .finishReason: ["finish_reason", "finishReason"]
+        case .imageURL: ["image_url"]
+        case .mediaType: ["media_type", "mediaType"]
+        case .mimeType: ["mime_type", "mimeType"]
+        case .inputSchema: ["input_schema", "inputSchema"]
+        case .jsonSchema: ["json_schema"]
+        case .pageContent: ["page_content"]
+        default: ["\(self)"]
+        }
+    }
+}
+
+/// Where the known members of one object stand on the tape.
+struct ContentFields {
+    /// All names, each with its field.
+    struct Names: Sendable {
+        let table: KeyTable
+        let fields: [ContentField]
+
+        init() {
+            let pairs = ContentField.allCases.flatMap { field in field.names.map { (name: $0, field: field) } }
+            table = KeyTable(pairs.map(\.name))
+            fields = pairs.map(\.field)
+        }
+    }
+
+    private static let names = Names()
+
+    private var places: [48 of Int32] = .init(repeating: -1)
+
+    /// The members of `node`; none where it is no object.
+    init(of node: Int, on tape: ContentTape, in bytes: RawSpan) {
+        guard tape.nodes[node].kind == .object else { return }
+        let names = Self.names
+        var key = node + 1
+        while key + 1 < tape.nodes[node].next {
+            if let found = names.table.find(bytes, tape.nodes[key].range) {
+                places[names.fields[found].rawValue] = Int32(truncatingIfNeeded: key + 1)
+            }
+            key = tape.nodes[key + 1].next
+        }
+    }
+
+    /// The node of a member.
+    subscript(field: ContentField) -> Int? {
+        let place = places[field.rawValue]
+        return place < 0 ? nil : Int(place)
+    }
+
+    /// The node of the first of these members that is there and not null.
+    func first(_ fields: ContentField..., on tape: ContentTape) -> Int? {
+        for field in fields {
+            if let node = self[field], tape.nodes[node].kind != .null { return node }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,214 @@
+import Basics
+import OTLP
+
+/// Content of one span taken apart: JSON texts, structured values and flattened lists in one form.
+///
+/// Nodes lie in one array, a container before what it holds; all of them point into the request's bytes, so that nothing is
+/// copied before it is written. Children of an object come in pairs of name and value.
+struct ContentTape {
+    enum Kind: UInt8 {
+        case null
+        case yes
+        case no
+        /// A JSON number as it is written.
+        case number
+        /// An `AnyValue` message that holds a number or bytes.
+        case scalar
+        /// UTF-8 as it stands.
+        case text
+        /// The inside of a JSON string with escapes.
+        case escaped
+        case object
+        case array
+    }
+
+    /// Where a container came from, which decides what its range covers.
+    enum Origin: UInt8 {
+        /// Its JSON text.
+        case json
+        /// The `AnyValue` message.
+        case wire
+        /// Nothing: it was put together from several attributes.
+        case joined
+    }
+
+    struct Node {
+        let kind: Kind
+        let origin: Origin
+        private let lower: UInt32
+        private var upper: UInt32
+        private var end: UInt32
+
+        init(_ kind: Kind, _ origin: Origin, _ range: Range<Int>, next: Int) {
+            self.kind = kind
+            self.origin = origin
+            lower = UInt32(truncatingIfNeeded: range.lowerBound)
+            upper = UInt32(truncatingIfNeeded: range.upperBound)
+            end = UInt32(truncatingIfNeeded: next)
+        }
+
+        /// What it covers of the request's bytes.
+        var range: Range<Int> { Int(lower)..<Int(max(lower, upper)) }
+        /// The node after it and everything it holds.
+        var next: Int { Int(end) }
+
+        mutating func close(upper: Int, next: Int) {
+            self.upper = UInt32(truncatingIfNeeded: upper)
+            end = UInt32(truncatingIfNeeded: next)
+        }
+    }
+
+    /// Containers inside containers, at most; what is deeper stays text, because a destination's protobuf reader stops at
+    /// 100 messages inside each other and every container takes three.
+    static let depthMax = 24
+
+    private(set) var nodes: [Node] = []
+    private var open: [Int] = []
+
+    /// Forgets everything, for the next span.
+    mutating func clear() {
+        nodes.removeAll(keepingCapacity: true)
+    }
+
+    /// Adds a leaf.
+    mutating func append(_ kind: Kind, _ origin: Origin = .joined, _ range: Range<Int> = 0..<0) -> Int {
+        nodes.append(Node(kind, origin, range, next: nodes.count + 1))
+        return nodes.count - 1
+    }
+
+    /// Adds a container that is filled by what is added next, until it is closed.
+    mutating func begin(_ kind: Kind, _ origin: Origin = .joined, at offset: Int = 0) -> Int {
+        nodes.append(Node(kind, origin, offset..<offset, next: nodes.count + 1))
+        return nodes.count - 1
+    }
+
+    /// Ends a container.
+    mutating func end(_ node: Int, at offset: Int = 0) {
+        nodes[node].close(upper: offset, next: nodes.count)
+    }
+
+    /// Takes back everything from a node on.
+    mutating func truncate(to count: Int) {
+        nodes.removeLast(nodes.count - count)
+    }
+
+    /// The elements of an array, each a node.
+    func elements(of node: Int) -> [Int] {
+        guard nodes[node].kind == .array else { return [] }
+        var elements: [Int] = []
+        var child = node + 1
+        while child < nodes[node].next {
+            elements.append(child)
+            child = nodes[child].next
+        }
+        return elements
+    }
+
+    /// Whether a node says nothing: null, empty text or an empty container.
+    func isEmpty(_ node: Int) -> Bool {
+        switch nodes[node].kind {
+        case .null: true
+        case .text, .escaped: nodes[node].range.isEmpty
+        case .object, .array: nodes[node].next == node + 1
+        case .yes, .no, .number, .scalar: false
+        }
+    }
+}
+
+extension ContentTape {
+    /// Adds a JSON text.
+    ///
+    /// - Returns: Its root; nil, with nothing added, where the text is not valid JSON or too deep.
+    mutating func append(json range: Range<Int>, of bytes: RawSpan) -> Int? {
+        let start = nodes.count
+        open.removeAll(keepingCapacity: true)
+        guard (try? appendTokens(bytes.extracting(range), base: range.lowerBound)) == true else {
+            truncate(to: start)
+            return nil
+        }
+        return start
+    }
+
+    /// Whether the text was not too deep.
+    private mutating func appendTokens(_ text: RawSpan, base: Int) throws(JSONSyntaxError) -> Bool {
+        var scanner = JSONScanner()
+        while true {
+            let token = try scanner.next(in: text)
+            let start = base + scanner.tokenStart
+            switch token {
+            case .objectStart: open.append(begin(.object, .json, at: start))
+            case .arrayStart: open.append(begin(.array, .json, at: start))
+            case .objectEnd, .arrayEnd:
+                if let node = open.popLast() { end(node, at: base + scanner.offset) }
+            case .key(let string), .string(let string):
+                let range = base + string.range.lowerBound..<base + string.range.upperBound
+                _ = append(string.isPlain ? .text : .escaped, .json, range)
+            case .number(let range): _ = append(.number, .json, base + range.lowerBound..<base + range.upperBound)
+            case .bool(let bool): _ = append(bool ? .yes : .no, .json, start..<base + scanner.offset)
+            case .null: _ = append(.null, .json, start..<base + scanner.offset)
+            case .end: return true
+            }
+            guard open.count <= Self.depthMax else { return false }
+        }
+    }
+
+    /// Adds an `AnyValue` message.
+    ///
+    /// - Returns: Its root; nil, with nothing added, where it is nested too deep.
+    mutating func append(value range: Range<Int>, of bytes: RawSpan, depth: Int = 0) -> Int? {
+        let start = nodes.count
+        guard depth < Self.depthMax else { return nil }
+        do {
+            try appendValue(range, of: bytes, depth)
+            return start
+        } catch {
+            truncate(to: start)
+            return nil
+        }
+    }
+
+    private mutating func appendValue(_ range: Range<Int>, of bytes: RawSpan, _ depth: Int) throws(WireError) {
+        var reader = WireReader(range)
+        var last: WireField?
+        while let field = try reader.next(in: bytes) { last = field }
+        guard let last else {
+            _ = append(.null, .wire, range)
+            return
+        }
+        switch last.number {
+        case 1: _ = append(.text, .wire, last.content)
+        case 2: _ = append(last.value == 0 ? .no : .yes, .wire, range)
+        case 5:
+            let node = begin(.array, .wire, at: range.lowerBound)
+            var values = WireReader(last.content)
+            while let value = try values.next(in: bytes) {
+                guard value.number == 1 else { continue }
+                if append(value: value.content, of: bytes, depth: depth + 1) == nil { _ = append(.null, .wire) }
+            }
+            end(node, at: range.upperBound)
+        case 6:
+            let node = begin(.object, .wire, at: range.lowerBound)
+            var members = WireReader(last.content)
+            while let member = try members.next(in: bytes) {
+                if member.number == 1 { try appendMember(member.content, of: bytes, depth) }
+            }
+            end(node, at: range.upperBound)
+        default: _ = append(.scalar, .wire, range)
+        }
+    }
+
+    private mutating func appendMember(_ range: Range<Int>, of bytes: RawSpan, _ depth: Int) throws(WireError) {
+        var reader = WireReader(range)
+        var key = range.lowerBound..<range.lowerBound
+        var value: Range<Int>?
+        while let field = try reader.next(in: bytes) {
+            if field.number == 1 { key = field.content }
+            if field.number == 2 { value = field.content }
+        }
+        _ = append(.text, .wire, key)
+        guard let value, append(value: value, of: bytes, depth: depth + 1) != nil else {
+            _ = append(.null, .wire)
+            return
+        }
+    }
+}

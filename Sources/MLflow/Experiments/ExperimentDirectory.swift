@@ -1,0 +1,128 @@
+package import Basics
+import Synchronization
+
+/// Turns experiment names into the ids that MLflow's OTLP endpoint wants.
+///
+/// Remembers what it found, asks once for all who want the same name at the same time, and asks again after a while,
+/// after a lost connection (the server may come back with another database) and when MLflow no longer knows an id.
+package final class ExperimentDirectory: Sendable {
+    /// Names remembered by default, at most; the one looked up longest ago gives way.
+    package static let namesMax = 4096
+    /// How long an id is used before it is looked up again.
+    package static let freshness = Duration.seconds(300)
+
+    private struct Known {
+        let id: String
+        let at: Duration
+    }
+
+    private struct State {
+        var known: [String: Known] = [:]
+        var flights: [String: Task<ExperimentLookup, Never>] = [:]
+        /// Counts the times that everything was forgotten.
+        var epoch = 0
+
+        mutating func makeRoom(for name: String, namesMax: Int) {
+            guard known.count >= namesMax, known[name] == nil,
+                let oldest = known.min(by: { $0.value.at < $1.value.at })?.key
+            else { return }
+            known[oldest] = nil
+        }
+    }
+
+    private enum Source {
+        case memory(String)
+        case flight(Task<ExperimentLookup, Never>)
+    }
+
+    private let namesMax: Int
+    private let requests: ExperimentRequests
+    private let clock: MonotonicClock
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - server: Where the experiments are.
+    ///   - client: Sends the requests.
+    ///   - mayCreate: Whether missing experiments are created and deleted ones restored.
+    ///   - namesMax: Names remembered, at most.
+    ///   - clock: For the age of what is remembered.
+    ///   - wallClock: For dates in `Retry-After`.
+    package init(
+        server: MLflowServer,
+        client: any HTTPClient,
+        mayCreate: Bool,
+        namesMax: Int = ExperimentDirectory.namesMax,
+        clock: MonotonicClock = .system,
+        wallClock: WallClock = .system
+    ) {
+        self.namesMax = namesMax
+        self.clock = clock
+        requests = ExperimentRequests(server: server, client: client, wallClock: wallClock, mayCreate: mayCreate)
+    }
+
+    /// The id of the experiment with that name; suspends while MLflow is asked.
+    package func id(of name: String) async -> ExperimentLookup {
+        // Another task's cancellation may end the flight that this one shares: then it flies itself.
+        for _ in 0..<2 {
+            let lookup: ExperimentLookup
+            switch source(of: name) {
+            case .memory(let id): return .found(id: id)
+            case .flight(let flight):
+                lookup = await withTaskCancellationHandler {
+                    await flight.value
+                } onCancel: {
+                    flight.cancel()
+                }
+            }
+            if lookup != .cancelled || Task.isCancelled { return lookup }
+        }
+        return .unavailable(reason: "the lookup was given up", retryAfter: nil)
+    }
+
+    /// MLflow does not know the id of that name any more.
+    package func forget(_ name: String) {
+        state.withLock { _ = $0.known.removeValue(forKey: name) }
+    }
+
+    /// The connection was lost: nothing remembered is certain.
+    package func forgetAll() {
+        state.withLock { state in
+            state.known = [:]
+            state.epoch &+= 1
+        }
+    }
+
+    private func source(of name: String) -> Source {
+        let now = clock.now()
+        return state.withLock { state in
+            if let known = state.known[name], now - known.at < Self.freshness { return .memory(known.id) }
+            if let flight = state.flights[name] { return .flight(flight) }
+            let epoch = state.epoch
+            let flight = Task { self.land(name, await self.requests.lookUp(name), epoch: epoch) }
+            state.flights[name] = flight
+            return .flight(flight)
+        }
+    }
+
+    /// Ends a flight and returns what its passengers get.
+    private func land(_ name: String, _ lookup: ExperimentLookup, epoch: Int) -> ExperimentLookup {
+        let now = clock.now()
+        return state.withLock { state in
+            state.flights[name] = nil
+            switch lookup {
+            case .found(let id):
+                guard state.epoch == epoch else { return lookup }
+                state.makeRoom(for: name, namesMax: namesMax)
+                state.known[name] = Known(id: id, at: now)
+                return lookup
+            case .unavailable:
+                // An id that was only old is still better than none: MLflow says so where it is wrong.
+                return state.known[name].map { .found(id: $0.id) } ?? lookup
+            case .parked:
+                state.known[name] = nil
+                return lookup
+            case .cancelled: return lookup
+            }
+        }
+    }
+}

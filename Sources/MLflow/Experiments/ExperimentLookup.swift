@@ -1,0 +1,11 @@
+/// What is known of an experiment's id.
+package enum ExperimentLookup: Sendable, Equatable {
+    /// All digits, never empty.
+    case found(id: String)
+    /// MLflow cannot say now.
+    case unavailable(reason: String, retryAfter: Duration?)
+    /// It will not say before somebody acts: refused credentials, a deleted experiment, creation not allowed.
+    case parked(reason: String)
+    /// The task was cancelled.
+    case cancelled
+}

@@ -1,0 +1,108 @@
+import Basics
+
+/// Asks MLflow for experiments over its REST interface.
+struct ExperimentRequests: Sendable {
+    /// One step on the way from a name to an id.
+    enum Step: Equatable {
+        case settled(ExperimentLookup)
+        /// No experiment has that name.
+        case missing
+        /// An experiment has that name already.
+        case exists
+        /// It has that id, and was deleted.
+        case deleted(id: String)
+    }
+
+    private static let path = "/api/2.0/mlflow/experiments"
+
+    let server: MLflowServer
+    let client: any HTTPClient
+    let wallClock: WallClock
+    /// Whether experiments may be created and restored.
+    let mayCreate: Bool
+
+    /// The whole way: finds the experiment, creates or restores it where that is allowed.
+    func lookUp(_ name: String) async -> ExperimentLookup {
+        // A second round is for an experiment that somebody else created or removed between two steps.
+        for _ in 0..<2 {
+            var step = await find(name)
+            if step == .missing {
+                guard mayCreate else { return .parked(reason: "it does not exist, and creating it is not allowed") }
+                step = await create(name)
+            }
+            if case .deleted(let id) = step {
+                guard mayCreate else { return .parked(reason: "it was deleted, and restoring it is not allowed") }
+                step = await restore(id)
+            }
+            if case .settled(let lookup) = step { return lookup }
+        }
+        return .unavailable(reason: "MLflow neither finds nor creates it", retryAfter: nil)
+    }
+
+    func find(_ name: String) async -> Step {
+        await ask(server.get("\(Self.path)/get-by-name", query: ("experiment_name", name))) { response, problem in
+            guard response.status == 200 else {
+                return response.status == 404 && problem.code == "RESOURCE_DOES_NOT_EXIST" ? .missing : nil
+            }
+            let experiment = (try? JSONNode(parsing: response.body))?["experiment"]
+            guard let id = experiment?["experiment_id"]?.string, Self.isID(id) else { return nil }
+            return experiment?["lifecycle_stage"]?.string == "deleted" ? .deleted(id: id) : .settled(.found(id: id))
+        }
+    }
+
+    func create(_ name: String) async -> Step {
+        await ask(server.send("POST", "\(Self.path)/create", ["name": name])) { response, problem in
+            guard response.status == 200 else { return problem.code == "RESOURCE_ALREADY_EXISTS" ? .exists : nil }
+            let id = (try? JSONNode(parsing: response.body))?["experiment_id"]?.string
+            return id.flatMap { Self.isID($0) ? .settled(.found(id: $0)) : nil }
+        }
+    }
+
+    func restore(_ id: String) async -> Step {
+        await ask(server.send("POST", "\(Self.path)/restore", ["experiment_id": id])) { response, problem in
+            if response.status == 200 { return .settled(.found(id: id)) }
+            // Restored by somebody else, or gone for good: the next round sees which.
+            return problem.code == "INVALID_PARAMETER_VALUE" || problem.code == "RESOURCE_DOES_NOT_EXIST"
+                ? .missing : nil
+        }
+    }
+
+    /// An id as MLflow gives and takes them; an empty one would make it drop the data and answer 200.
+    static func isID(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy(\.isDigit)
+    }
+
+    /// Sends a request; `read` returns nil for an answer that is not one of the step's own.
+    private func ask(_ request: HTTPRequest, read: (HTTPResponse, MLflowProblem) -> Step?) async -> Step {
+        let response: HTTPResponse
+        do throws(HTTPFailure) {
+            response = try await client.send(request)
+        } catch {
+            return .settled(Self.lookup(after: error))
+        }
+        let problem = MLflowProblem(response)
+        return read(response, problem) ?? .settled(trouble(response, problem))
+    }
+
+    private static func lookup(after failure: HTTPFailure) -> ExperimentLookup {
+        switch failure {
+        case .unreachable(let reason): .unavailable(reason: reason, retryAfter: nil)
+        case .timedOut: .unavailable(reason: "MLflow did not answer in time", retryAfter: nil)
+        case .responseTooLarge: .parked(reason: "the answer is too large to be MLflow's")
+        case .cancelled: .cancelled
+        }
+    }
+
+    private func trouble(_ response: HTTPResponse, _ problem: MLflowProblem) -> ExperimentLookup {
+        switch response.status {
+        case 200..<300: .parked(reason: "the answer is not MLflow's: \(problem.message)")
+        case 401, 403: .parked(reason: "MLflow refuses the credentials (\(response.status)): \(problem.message)")
+        case 408, 429, 500, 502...599:
+            .unavailable(
+                reason: "status \(response.status): \(problem.message)",
+                retryAfter: response.retryAfter(now: wallClock.now())
+            )
+        default: .parked(reason: "MLflow refuses it (\(response.status)): \(problem.message)")
+        }
+    }
+}

@@ -1,0 +1,105 @@
+package import Basics
+
+/// Who the requests to MLflow come from.
+package enum MLflowCredentials: Sendable, Hashable {
+    case none
+    /// HTTP Basic (`mlflow server --app-name basic-auth`).
+    case basic(username: String, password: String)
+    /// A bearer token, as `MLFLOW_TRACKING_TOKEN`.
+    case token(String)
+
+    /// The value of the `Authorization` header; nil for none.
+    package var authorization: String? {
+        switch self {
+        case .none: nil
+        case .basic(let username, let password): "Basic " + base64("\(username):\(password)")
+        case .token(let token): "Bearer \(token)"
+        }
+    }
+}
+
+/// The address of an MLflow tracking server and what every request to it carries.
+package struct MLflowServer: Sendable {
+    /// How long one REST call may take.
+    package static let defaultTimeout = Duration.seconds(15)
+
+    /// Absolute, without a slash at its end.
+    package let baseURL: String
+    /// Credentials and workspace.
+    package let headers: [HTTPHeader]
+    private let timeout: Duration
+
+    /// - Parameters:
+    ///   - baseURL: Absolute, without a slash at its end.
+    ///   - credentials: For every request.
+    ///   - workspace: The `x-mlflow-workspace` of every request; nil for the server's default.
+    ///   - timeout: For each REST call.
+    package init(
+        baseURL: String,
+        credentials: MLflowCredentials = .none,
+        workspace: String? = nil,
+        timeout: Duration = Self.defaultTimeout
+    ) {
+        self.baseURL = baseURL
+        self.timeout = timeout
+        var headers: [HTTPHeader] = []
+        if let authorization = credentials.authorization { headers.append(HTTPHeader("Authorization", authorization)) }
+        if let workspace { headers.append(HTTPHeader("x-mlflow-workspace", workspace)) }
+        self.headers = headers
+    }
+
+    /// A request without a body.
+    package func get(_ path: String, query: (name: String, value: String)? = nil) -> HTTPRequest {
+        let suffix = query.map { "?\($0.name)=\(percentEncoded($0.value))" } ?? ""
+        return HTTPRequest(method: "GET", url: baseURL + path + suffix, headers: headers, body: [], timeout: timeout)
+    }
+
+    /// A request with a JSON object of strings.
+    package func send(_ method: String, _ path: String, _ members: KeyValuePairs<String, String>) -> HTTPRequest {
+        var json = JSONWriter()
+        json.beginObject()
+        for (name, value) in members {
+            json.key(name)
+            json.string(value)
+        }
+        json.endObject()
+        return HTTPRequest(
+            method: method,
+            url: baseURL + path,
+            headers: headers + [HTTPHeader("Content-Type", "application/json")],
+            body: json.bytes,
+            timeout: timeout
+        )
+    }
+}
+
+/// Everything but unreserved characters as `%XX` (RFC 3986 section 2.1).
+private func percentEncoded(_ text: String) -> String {
+    let digits = Array("0123456789ABCDEF".utf8)
+    var encoded: [UInt8] = []
+    for byte in text.utf8 {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "~"):
+            encoded.append(byte)
+        default: encoded += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+        }
+    }
+    return String(decoding: encoded, as: UTF8.self)
+}
+
+/// The UTF-8 of the text in base64 (RFC 4648 section 4), as Basic authentication wants it.
+private func base64(_ text: String) -> String {
+    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    let bytes = Array(text.utf8)
+    var encoded: [UInt8] = []
+    for start in stride(from: 0, to: bytes.count, by: 3) {
+        let group = (0..<3).reduce(0) { $0 << 8 | (start + $1 < bytes.count ? Int(bytes[start + $1]) : 0) }
+        for position in 0..<4 {
+            let isPadding = start + position > bytes.count
+            encoded.append(isPadding ? UInt8(ascii: "=") : alphabet[group >> (18 - 6 * position) & 63])
+        }
+    }
+    return String(decoding: encoded, as: UTF8.self)
+}

@@ -1,0 +1,227 @@
+import Basics
+import OTLP
+
+extension SpanMapper {
+    /// What was found for one span, side by side.
+    private struct Found {
+        var inputs: ContentAssembler.Prepared?
+        var outputs: ContentAssembler.Prepared?
+        var hasTools = false
+        var inputsRank = 0
+        var outputsRank = 0
+        var toolsRank = 0
+    }
+
+    /// Gives inputs, outputs and tools from the first convention that has any of them.
+    mutating func decideContent(
+        _ index: Int,
+        isModelCall: Bool,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        let group: RuleGroup = isModelCall ? .content : .contentElsewhere
+        var candidates = scan.rules(of: group)
+        guard candidates != 0, scan[.inputs] == nil, scan[.outputs] == nil else { return }
+        let contents = isModelCall ? rules.contents : rules.contentsElsewhere
+        var found = Found()
+        var convention: String?
+        while let rank = candidates.popLowest() {
+            let rule = contents[rank]
+            guard convention == nil || convention == rule.convention else { continue }
+            find(rule, rank, of: index, &found, batch, bytes)
+            if found.inputs != nil || found.outputs != nil { convention = rule.convention }
+        }
+        write(found, index, group, &batch, bytes)
+    }
+
+    private mutating func find(
+        _ rule: MappingRules.Content,
+        _ rank: Int,
+        of index: Int,
+        _ found: inout Found,
+        _ batch: SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        if found.inputs == nil, let source = rule.inputs {
+            found.inputs = prepare(source, .inputs, of: index, batch, bytes)
+            if found.inputs != nil { found.inputsRank = rank }
+        }
+        if found.outputs == nil, let source = rule.outputs {
+            found.outputs = prepare(source, .outputs, of: index, batch, bytes)
+            if case .messages = found.outputs { readFinishReasons(source, batch, bytes) }
+            if found.outputs != nil { found.outputsRank = rank }
+        }
+        if !found.hasTools, let source = rule.tools, scan[.tools] == nil,
+            let node = node(source, batch, bytes)
+        {
+            found.hasTools = content.readTools(node, bytes)
+            if found.hasTools { found.toolsRank = rank }
+        }
+    }
+
+    private mutating func write(
+        _ found: Found,
+        _ index: Int,
+        _ group: RuleGroup,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        var inputs = found.inputs
+        var outputs = found.outputs
+        let isChat = inputs?.isChat ?? false || outputs?.isChat ?? false
+        if isChat {
+            inputs = inputs.map { content.asMessages($0, .inputs, bytes) }
+            outputs = outputs.map { content.asMessages($0, .outputs, bytes) }
+        }
+        if let inputs {
+            batch.addAttribute("mlflow.spanInputs", to: .span(index)) {
+                content.write(inputs, .inputs, to: &$0, bytes)
+            }
+            didSet("mlflow.spanInputs", index, by: .rule(group, found.inputsRank))
+        }
+        if let outputs {
+            batch.addAttribute("mlflow.spanOutputs", to: .span(index)) {
+                content.write(outputs, .outputs, to: &$0, bytes)
+            }
+            didSet("mlflow.spanOutputs", index, by: .rule(group, found.outputsRank))
+        }
+        if isChat, scan[.messageFormat] == nil {
+            batch.addAttribute("mlflow.message.format", to: .span(index)) { $0.string("openai") }
+            didSet(
+                "mlflow.message.format",
+                index,
+                by: .rule(group, found.inputs == nil ? found.outputsRank : found.inputsRank)
+            )
+        }
+        if found.hasTools {
+            batch.addAttribute("mlflow.chat.tools", to: .span(index)) { content.writeTools(to: &$0, bytes) }
+            didSet("mlflow.chat.tools", index, by: .rule(group, found.toolsRank))
+        }
+    }
+
+    private mutating func prepare(
+        _ source: MappingRules.Source,
+        _ side: ContentAssembler.Side,
+        of index: Int,
+        _ batch: SpanBatch,
+        _ bytes: RawSpan
+    ) -> ContentAssembler.Prepared? {
+        if case .attribute(let key) = source.origin {
+            guard let attribute = scan[key] else { return nil }
+            let value = batch.attributes[attribute].value
+            let isPlain = source.mediaType.flatMap { scan[$0] }.map { isPlainText($0, batch, bytes) } ?? false
+            if source.shape == .value || value.count > content.contentMax {
+                let prepared = content.prepare(value: value, isPlain: isPlain, bytes)
+                if prepared != nil { use(attribute) }
+                return prepared
+            }
+        }
+        let start = content.sources.count
+        if case .events(let events) = source.origin {
+            for event in batch.spans[index].events { addEvent(event, events, batch, bytes) }
+        } else {
+            guard let node = node(source, batch, bytes) else { return nil }
+            if source.shape == .documents {
+                return content.tape.elements(of: node).isEmpty ? nil : .documents(node)
+            }
+            guard source.shape == .chat else { return nil }
+            content.addMessages(node, role: nil, bytes)
+            if content.sources.count > start, let key = source.instructions, let attribute = scan[key] {
+                addInstructions(batch.attributes[attribute].value, at: start, bytes)
+            }
+        }
+        return content.sources.count > start ? .messages(start..<content.sources.count) : nil
+    }
+
+    /// The root of a source that is one attribute or a flattened list.
+    private mutating func node(_ source: MappingRules.Source, _ batch: SpanBatch, _ bytes: RawSpan) -> Int? {
+        switch source.origin {
+        case .attribute(let key):
+            guard let attribute = scan[key],
+                let node = content.append(value: batch.attributes[attribute].value, bytes)
+            else { return nil }
+            use(attribute)
+            return node
+        case .flattened(let family, let unwrap):
+            guard let node = content.flattened.build(family, unwrap: unwrap, on: &content.tape, of: bytes) else {
+                return nil
+            }
+            if !settings.keepsSource {
+                used += content.flattened.entries.filter { $0.family == family }.map(\.attribute)
+            }
+            return node
+        case .events: return nil
+        }
+    }
+
+    private func isPlainText(_ attribute: Int, _ batch: SpanBatch, _ bytes: RawSpan) -> Bool {
+        text(of: attribute, batch, bytes).map { bytes.equals("text/plain", $0) } ?? false
+    }
+
+    /// Puts the system's instructions before the messages, unless those begin with some.
+    private mutating func addInstructions(_ value: Range<Int>, at start: Int, _ bytes: RawSpan) {
+        content.read(content.sources[start], defaultRole: .user, bytes)
+        guard content.message.role != .system, let node = content.append(value: value, bytes),
+            !content.tape.isEmpty(node)
+        else { return }
+        content.sources.insert(ChatSource(node: node, role: .system), at: start)
+    }
+
+    private mutating func addEvent(
+        _ event: Int,
+        _ sources: [MappingRules.Event],
+        _ batch: SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        let entry = batch.events[event]
+        guard let id = rules.eventNames.find(bytes, entry.name),
+            let source = sources.first(where: { $0.event == id })
+        else { return }
+        guard let name = source.attribute else {
+            if let node = content.append(event: entry, batch.attributes, bytes) {
+                content.sources.append(ChatSource(node: node, role: source.role))
+            }
+            return
+        }
+        let start = content.sources.count
+        for attribute in entry.attributes where bytes.equals(name, batch.attributes[attribute].key) {
+            if let node = content.append(value: batch.attributes[attribute].value, bytes) {
+                content.addMessages(node, role: source.role, bytes)
+            }
+        }
+        guard let instructions = source.instructions, content.sources.count > start else { return }
+        for attribute in entry.attributes where bytes.equals(instructions, batch.attributes[attribute].key) {
+            addInstructions(batch.attributes[attribute].value, at: start, bytes)
+        }
+    }
+
+    private mutating func readFinishReasons(_ source: MappingRules.Source, _ batch: SpanBatch, _ bytes: RawSpan) {
+        guard let attribute = source.finishReasons.flatMap({ scan[$0] }),
+            let node = content.append(value: batch.attributes[attribute].value, bytes)
+        else { return }
+        content.finishReasons = content.tape.isText(node) ? [node] : content.tape.elements(of: node)
+    }
+}
+
+extension ContentAssembler.Prepared {
+    /// Whether it is written as messages.
+    var isChat: Bool {
+        if case .messages = self { return true }
+        return false
+    }
+}
+
+extension ContentAssembler {
+    /// Adds an event as one message; nil where it says nothing.
+    mutating func append(event: EventEntry, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> Int? {
+        let node = tape.begin(.object)
+        for attribute in event.attributes {
+            _ = tape.append(.text, .joined, attributes[attribute].key)
+            if append(value: attributes[attribute].value, bytes) == nil { _ = tape.append(.null) }
+        }
+        tape.end(node)
+        let fields = ContentFields(of: node, on: tape, in: bytes)
+        let content = fields.first(.content, .message, .parts, .text, .toolCalls, .functionCall, on: tape)
+        return content.map(tape.isEmpty) ?? true ? nil : node
+    }
+}

@@ -1,0 +1,111 @@
+import Basics
+import OTLP
+
+// The app's own attributes win, so they are left byte for byte; only what MLflow would refuse, or what one of its versions
+// cannot read, is mended.
+
+extension SpanMapper {
+    /// Mends the app's own attributes of one span.
+    mutating func repairOwn(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        for attribute in scan.tokenCounts { repairTokenCount(attribute, index, &batch, bytes) }
+        for attribute in scan.others { repairOther(attribute, index, &batch, bytes) }
+        guard scan.known != 0 else { return }
+        if let attribute = scan[.traceRequestID] {
+            batch.removeAttribute(attribute)
+            didRepair("mlflow.traceRequestId", index, .removed)
+        }
+        repairText(.spanType, "mlflow.spanType", TextLimit.type, index, &batch, bytes)
+        repairText(.model, "mlflow.llm.model", .max, index, &batch, bytes)
+        repairText(.provider, "mlflow.llm.provider", .max, index, &batch, bytes)
+        repairText(.messageFormat, "mlflow.message.format", .max, index, &batch, bytes)
+        repairText(.traceName, "mlflow.traceTag.mlflow.traceName", TextLimit.traceName, index, &batch, bytes)
+        repairContext(.sessionID, "session.id", TextLimit.session, index, &batch, bytes)
+        repairContext(.conversationID, "gen_ai.conversation.id", TextLimit.session, index, &batch, bytes)
+        repairContext(.userID, "user.id", TextLimit.user, index, &batch, bytes)
+        for key in [KnownKey.inputs, .outputs, .tools] {
+            if let attribute = scan[key] { decodeJSON(attribute, index, &batch, bytes) }
+        }
+        repairUsage(index, &batch, bytes)
+        repairCost(index, &batch, bytes)
+    }
+
+    /// Quotes around a type end up in MLflow's column, and text over the limit is refused.
+    private mutating func repairText(
+        _ key: KnownKey,
+        _ name: StaticString,
+        _ limit: Int,
+        _ index: Int,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        guard let attribute = scan[key], let range = text(of: attribute, batch, bytes) else { return }
+        let inner = bytes.prefix(of: unquoted(range, bytes), characters: limit)
+        guard inner != range else { return }
+        batch.removeAttribute(attribute)
+        guard !inner.isEmpty else { return didRepair("\(name)", index, .removed) }
+        batch.addAttribute(name, to: .span(index)) { $0.string(bytes, inner) }
+        didRepair("\(name)", index)
+    }
+
+    /// An empty session hides the conversation's id.
+    private mutating func repairContext(
+        _ key: KnownKey,
+        _ name: StaticString,
+        _ limit: Int,
+        _ index: Int,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        guard let attribute = scan[key] else { return }
+        switch AttributeValue(batch.attributes[attribute].value, in: bytes) {
+        case .empty: break
+        case .string(let range):
+            let inner = bytes.prefix(of: range, characters: limit)
+            guard !inner.isEmpty else { break }
+            guard inner != range else { return }
+            batch.removeAttribute(attribute)
+            batch.addAttribute(name, to: .span(index)) { $0.string(bytes, inner) }
+            return didRepair("\(name)", index)
+        case .bool, .int, .double, .bytes, .array, .keyValueList: return
+        }
+        batch.removeAttribute(attribute)
+        didRepair("\(name)", index, .removed)
+    }
+
+    /// Text that is JSON becomes the value it describes: 3.6.0 would store it as text inside text.
+    private mutating func decodeJSON(_ attribute: Int, _ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        guard let range = text(of: attribute, batch, bytes), range.count <= content.contentMax,
+            let node = content.tape.append(json: range, of: bytes), content.tape.nodes[node].kind != .null
+        else { return }
+        batch.removeAttribute(attribute)
+        let key = batch.text(batch.attributes[attribute].key)
+        batch.addAttribute(key, to: .span(index)) { content.tape.write(node, to: &$0, bytes) }
+        didRepair(key, index)
+    }
+
+    /// An attribute in MLflow's name space that the engine does not know: tags that would harm go, JSON is decoded.
+    private mutating func repairOther(_ attribute: Int, _ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        let key = batch.text(batch.attributes[attribute].key)
+        if key == "mlflow.traceRequestId" || key.hasPrefix("mlflow.traceTag.mlflow.") {
+            guard !Self.harmlessTags.contains(key) else { return }
+            batch.removeAttribute(attribute)
+            didRepair(key, index, .removed)
+        } else if !key.hasPrefix("mlflow.traceTag.") {
+            decodeJSON(attribute, index, &batch, bytes)
+        }
+    }
+
+    /// With others MLflow 3.17.2 lets an app point a trace at any folder of the server.
+    private static let harmlessTags = ["mlflow.traceTag.mlflow.linkedPrompts", "mlflow.traceTag.mlflow.user"]
+
+    /// MLflow 3.6.0 refuses a request in which one of these is text or has a fraction.
+    private mutating func repairTokenCount(_ attribute: Int, _ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        let value = AttributeValue(batch.attributes[attribute].value, in: bytes)
+        if case .int = value { return }
+        let key = batch.text(batch.attributes[attribute].key)
+        batch.removeAttribute(attribute)
+        guard let count = value.count(in: bytes) else { return didRepair(key, index, .removed) }
+        batch.addAttribute(key, to: .span(index)) { $0.int(count) }
+        didRepair(key, index)
+    }
+}

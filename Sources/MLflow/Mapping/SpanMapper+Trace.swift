@@ -1,0 +1,154 @@
+import Basics
+import OTLP
+
+extension SpanMapper {
+    /// Notes the session and the user that a span names, for its trace's root.
+    mutating func noteContext(_ index: Int, _ span: SpanEntry, _ batch: SpanBatch, _ bytes: RawSpan) {
+        guard scan.rules(of: .session) | scan.rules(of: .user) != 0 else { return }
+        let isRoot = span.parentID == nil
+        let session = candidate(.session, rules.sessions, isRoot: isRoot, batch, bytes)
+        let user = candidate(.user, rules.users, isRoot: isRoot, batch, bytes)
+        let ownSession = scan[.sessionID].flatMap { text(of: $0, batch, bytes) == nil ? nil : $0 }
+        let conversation = scan[.conversationID].flatMap { text(of: $0, batch, bytes) == nil ? nil : $0 }
+        guard session != nil || user != nil else { return }
+        traces.update(span.traceID) { trace in
+            if isRoot {
+                trace.sessionOfRoot = trace.sessionOfRoot ?? session
+                trace.userOfRoot = trace.userOfRoot ?? user
+            }
+            if let session, session.rank < trace.session?.rank ?? .max { trace.session = session }
+            if let user, user.rank < trace.user?.rank ?? .max { trace.user = user }
+            if trace.visible == nil, let attribute = ownSession ?? conversation {
+                trace.visible = (index, attribute, ownSession == nil)
+            }
+        }
+    }
+
+    private func candidate(
+        _ group: RuleGroup,
+        _ texts: [MappingRules.Text],
+        isRoot: Bool,
+        _ batch: SpanBatch,
+        _ bytes: RawSpan
+    ) -> TraceFacts.Candidate? {
+        var candidates = scan.rules(of: group)
+        while let rank = candidates.popLowest() {
+            guard isRoot || !texts[rank].rootOnly, let attribute = scan[texts[rank].key] else { continue }
+            switch AttributeValue(batch.attributes[attribute].value, in: bytes) {
+            case .string(let range) where !range.isEmpty: return .init(attribute: attribute, rank: rank)
+            case .int: return .init(attribute: attribute, rank: rank)
+            default: continue
+            }
+        }
+        return nil
+    }
+
+    /// Names a trace on its root: as the app says, after the agent or workflow, else after the root.
+    mutating func decideName(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        if let own = scan[.traceName], ownText(own, batch, bytes) != nil { return }
+        var candidates = scan.rules(of: .name)
+        while let rank = candidates.popLowest() {
+            guard let attribute = scan[rules.names[rank].key], let range = text(of: attribute, batch, bytes) else {
+                continue
+            }
+            return setName(range, index, .rule(.name, rank), &batch, bytes)
+        }
+        if !span.name.isEmpty { setName(span.name, index, .engine("root"), &batch, bytes) }
+    }
+
+    private mutating func setName(
+        _ range: Range<Int>,
+        _ index: Int,
+        _ rule: Decider,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        let name = bytes.prefix(of: range, characters: TextLimit.traceName)
+        batch.addAttribute("mlflow.traceTag.mlflow.traceName", to: .span(index)) { $0.string(bytes, name) }
+        didSet("mlflow.traceTag.mlflow.traceName", index, by: rule)
+    }
+
+    /// What only all spans of a request together can decide.
+    mutating func finishTraces(_ batch: inout SpanBatch, _ bytes: RawSpan) {
+        for (root, index) in traces.roots {
+            let trace = traces.traces[index]
+            if let session = trace.sessionOfRoot ?? trace.session {
+                setSession(session, trace, root, &batch, bytes)
+            }
+            if let user = trace.userOfRoot ?? trace.user {
+                setContext(user, "user.id", TextLimit.user, root, .rule(.user, user.rank), &batch, bytes)
+            }
+        }
+        if !traces.wrappers.isEmpty, !traces.modelCalls.isEmpty { blankWrappers(&batch) }
+    }
+
+    /// MLflow takes the session of the first span in the request that has one, so that one must not differ.
+    private mutating func setSession(
+        _ session: TraceFacts.Candidate,
+        _ trace: TraceFacts.Trace,
+        _ root: Int,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        let rule = Decider.rule(.session, session.rank)
+        setContext(session, "session.id", TextLimit.session, root, rule, &batch, bytes)
+        guard let visible = trace.visible, visible.span < root, visible.isConversation,
+            visible.attribute != session.attribute,
+            !isSame(visible.attribute, session.attribute, batch, bytes)
+        else { return }
+        setContext(session, "session.id", TextLimit.session, visible.span, rule, &batch, bytes)
+    }
+
+    private func isSame(_ first: Int, _ second: Int, _ batch: SpanBatch, _ bytes: RawSpan) -> Bool {
+        bytes.text(batch.attributes[first].value) == bytes.text(batch.attributes[second].value)
+    }
+
+    /// Writes a session or user to a span, unless its own attribute of that key is where it came from.
+    private mutating func setContext(
+        _ candidate: TraceFacts.Candidate,
+        _ key: StaticString,
+        _ limit: Int,
+        _ span: Int,
+        _ rule: Decider,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        let entry = batch.attributes[candidate.attribute]
+        if bytes.equals(key, entry.key), entry.place == .span(span) { return }
+        let value = AttributeValue(entry.value, in: bytes)
+        batch.addAttribute(key, to: .span(span)) { builder in
+            switch value {
+            case .string(let range): builder.string(bytes, bytes.prefix(of: range, characters: limit))
+            case .int(let number): builder.string("\(number)")
+            default: builder.null()
+            }
+        }
+        didSet(key, span, by: rule)
+    }
+
+    /// Stops MLflow from counting again, on a span above, what model calls of this request used.
+    private mutating func blankWrappers(_ batch: inout SpanBatch) {
+        let spans = batch.spans
+        var positions: [SpanID: Int] = [:]
+        for index in spans.indices { positions[spans[index].spanID] = index }
+        var blank: Set<Int> = []
+        let wrappers = Set(traces.wrappers)
+        for call in traces.modelCalls {
+            var current = call
+            for _ in 0..<Self.ancestorsMax {
+                guard let parent = spans[current].parentID.flatMap({ positions[$0] }),
+                    spans[parent].traceID == spans[call].traceID, parent != current
+                else { break }
+                if wrappers.contains(parent) { blank.insert(parent) }
+                current = parent
+            }
+        }
+        for wrapper in blank.sorted() {
+            batch.addAttribute("mlflow.chat.tokenUsage", to: .span(wrapper)) { $0.null() }
+            didSet("mlflow.chat.tokenUsage", wrapper, by: .engine("children"))
+        }
+    }
+
+    /// How far above a model call wrappers are looked for.
+    private static let ancestorsMax = 64
+}

@@ -1,0 +1,93 @@
+import Basics
+import OTLP
+
+extension SpanMapper {
+    /// Gives usage and cost of a model call from the first rule with either.
+    ///
+    /// Other spans get none: MLflow sums over the tree, and a wrapper repeats what its model calls used.
+    mutating func decideUsage(_ index: Int, isModelCall: Bool, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        var candidates = scan.rules(of: .usage)
+        guard candidates != 0 || scan[.tokenUsage] != nil else { return }
+        guard scan[.tokenUsage] == nil, scan[.cost] == nil else {
+            if isModelCall { traces.noteModelCall(index) }
+            return
+        }
+        while let rank = candidates.popLowest() {
+            let rule = rules.usages[rank]
+            var counts = TokenCounts(
+                input: count(rule.input, batch, bytes),
+                output: count(rule.output, batch, bytes),
+                total: count(rule.total, batch, bytes)
+            )
+            let cost = CallCost(
+                input: number(rule.inputCost, batch, bytes),
+                output: number(rule.outputCost, batch, bytes),
+                total: number(rule.totalCost, batch, bytes)
+            )
+            guard counts != nil || cost != nil else { continue }
+            guard isModelCall else { return traces.noteWrapper(index) }
+            counts?.cacheRead = cacheCount(\.cacheRead, rule, candidates, batch, bytes)
+            counts?.cacheCreation = cacheCount(\.cacheCreation, rule, candidates, batch, bytes)
+            counts?.includeCache(excluded: rule.inputExcludesCache)
+            write(counts, cost, index, .rule(.usage, rank), &batch)
+            return
+        }
+    }
+
+    private mutating func write(
+        _ counts: TokenCounts?,
+        _ cost: CallCost?,
+        _ index: Int,
+        _ rule: Decider,
+        _ batch: inout SpanBatch
+    ) {
+        if let counts {
+            outcome.spans[index].tokens = counts.total
+            traces.noteModelCall(index)
+            batch.addAttribute("mlflow.chat.tokenUsage", to: .span(index)) { counts.write(to: &$0) }
+            didSet("mlflow.chat.tokenUsage", index, by: rule)
+        }
+        if let cost {
+            batch.addAttribute("mlflow.llm.cost", to: .span(index)) { cost.write(to: &$0) }
+            didSet("mlflow.llm.cost", index, by: rule)
+        }
+    }
+
+    /// The cached tokens by the rule that won or, where it has none, by the next.
+    private mutating func cacheCount(
+        _ keys: KeyPath<MappingRules.Usage, [Int]>,
+        _ rule: MappingRules.Usage,
+        _ others: UInt128,
+        _ batch: SpanBatch,
+        _ bytes: RawSpan
+    ) -> Int64? {
+        if let count = count(rule[keyPath: keys], batch, bytes) { return count }
+        var others = others
+        while let rank = others.popLowest() {
+            if let count = count(rules.usages[rank][keyPath: keys], batch, bytes) { return count }
+        }
+        return nil
+    }
+
+    private mutating func count(_ keys: [Int], _ batch: SpanBatch, _ bytes: RawSpan) -> Int64? {
+        for key in keys {
+            guard let attribute = scan[key],
+                let count = AttributeValue(batch.attributes[attribute].value, in: bytes).count(in: bytes)
+            else { continue }
+            use(attribute)
+            return count
+        }
+        return nil
+    }
+
+    private mutating func number(_ keys: [Int], _ batch: SpanBatch, _ bytes: RawSpan) -> Double? {
+        for key in keys {
+            guard let attribute = scan[key],
+                let number = AttributeValue(batch.attributes[attribute].value, in: bytes).number(in: bytes)
+            else { continue }
+            use(attribute)
+            return number
+        }
+        return nil
+    }
+}

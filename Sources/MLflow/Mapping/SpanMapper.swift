@@ -1,0 +1,144 @@
+package import Basics
+package import OTLP
+
+/// Gives the spans of one request the shape that MLflow understands.
+///
+/// Holds the memory that is used again from span to span; made for one request, or kept by one thread.
+package struct SpanMapper: Sendable {
+    /// What is the same for all requests.
+    package struct Settings: Sendable {
+        /// Whether the attributes that a target was made of stay.
+        package var keepsSource = true
+        /// Content longer than this stays text and is not taken apart.
+        package var contentMax = ByteCount.kibibytes(64)
+
+        package init() {}
+    }
+
+    let rules: MappingRules
+    let settings: Settings
+    var scan: SpanScan
+    var content: ContentAssembler
+    var traces = TraceFacts()
+    var outcome = MappingOutcome(spans: [])
+    /// Attributes that a target was made of, where they go.
+    var used: [Int] = []
+    var didMap = false
+    var didRepair = false
+
+    package init(rules: MappingRules, settings: Settings = Settings()) {
+        self.rules = rules
+        self.settings = settings
+        scan = SpanScan(rules)
+        content = ContentAssembler(contentMax: settings.contentMax.bytes)
+    }
+
+    /// Maps every span that is still in the batch.
+    ///
+    /// - Parameter explaining: Whether to keep every decision.
+    package mutating func map(_ batch: inout SpanBatch, explaining: Bool = false) -> MappingOutcome {
+        let body = batch.bytes
+        let spans = batch.spans
+        let attributes = batch.attributes
+        outcome = MappingOutcome(spans: [MappedSpan](repeating: MappedSpan(), count: spans.count))
+        if explaining { outcome.decisions = [] }
+        traces.clear()
+        for index in spans.indices where batch.removal(of: index) == nil {
+            map(index, spans[index], attributes, &batch, body.span.bytes)
+        }
+        finishTraces(&batch, body.span.bytes)
+        return outcome
+    }
+
+    private mutating func map(
+        _ index: Int,
+        _ span: SpanEntry,
+        _ attributes: [AttributeEntry],
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        content.clear()
+        scan.scan(span, attributes, rules, &content.flattened, bytes)
+        if !span.events.isEmpty { scan.scanEvents(span, batch.events, rules, bytes) }
+        didMap = false
+        didRepair = false
+        used.removeAll(keepingCapacity: true)
+        let isRoot = span.parentID == nil
+        if !scan.isEmpty {
+            repairOwn(index, &batch, bytes)
+            let type = decideType(index, &batch, bytes)
+            let isModelCall = type.map(Self.isModelCall) ?? false
+            outcome.spans[index].type = type
+            decideContent(index, isModelCall: isModelCall, &batch, bytes)
+            decideUsage(index, isModelCall: isModelCall, &batch, bytes)
+            decideModel(index, &batch, bytes)
+            noteContext(index, span, batch, bytes)
+            if !settings.keepsSource { for attribute in Set(used) { batch.removeAttribute(attribute) } }
+        }
+        if isRoot { decideName(index, span, &batch, bytes) }
+        if span.statusCode == 2, !scan.hasException { addException(index, span, &batch, bytes) }
+        if isRoot { traces.noteRoot(index, of: span.traceID) }
+        if didMap { outcome.mappedSpans += 1 }
+        if didRepair { outcome.repairedSpans += 1 }
+    }
+
+    /// Whether tokens and cost belong on a span of that type.
+    static func isModelCall(_ type: String) -> Bool {
+        switch type {
+        case "LLM", "CHAT_MODEL", "EMBEDDING", "RERANKER": true
+        default: false
+        }
+    }
+
+    /// Who decided, without its name being looked up.
+    enum Decider {
+        case rule(RuleGroup, Int)
+        case engine(StaticString)
+    }
+
+    mutating func didSet(_ target: StaticString, _ span: Int, by decider: Decider) {
+        didMap = true
+        guard outcome.decisions != nil else { return }
+        let rule = name(of: decider)
+        outcome.decisions?.append(MappingDecision(span: span, action: .set, target: "\(target)", rule: rule))
+    }
+
+    mutating func didRepair(_ target: String, _ span: Int, _ action: MappingDecision.Action = .repaired) {
+        didRepair = true
+        outcome.decisions?.append(MappingDecision(span: span, action: action, target: target, rule: "app"))
+    }
+
+    private func name(of decider: Decider) -> String {
+        switch decider {
+        case .engine(let word): "\(word)"
+        case .rule(.type, let rank): rules.types[rank].name
+        case .rule(.content, let rank): rules.contents[rank].name
+        case .rule(.contentElsewhere, let rank): rules.contentsElsewhere[rank].name
+        case .rule(.usage, let rank): rules.usages[rank].name
+        case .rule(.model, let rank): rules.models[rank].name
+        case .rule(.session, let rank): rules.sessions[rank].name
+        case .rule(.user, let rank): rules.users[rank].name
+        case .rule(.name, let rank): rules.names[rank].name
+        }
+    }
+
+    /// A failed span is marked on MLflow's page only where it has such an event.
+    private mutating func addException(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        let type = scan[.errorType].flatMap { text(of: $0, batch, bytes) }
+        batch.addEvent("exception", at: span.end, to: index) { event in
+            if let type { event.add("exception.type") { $0.string(bytes, type) } }
+            event.add("exception.message") { $0.string(bytes, span.statusMessage) }
+            event.add("millrace.added") { $0.bool(true) }
+        }
+        didSet("exception", index, by: .engine("status"))
+    }
+
+    /// The text of an attribute that is a string and not empty.
+    func text(of attribute: Int, _ batch: SpanBatch, _ bytes: RawSpan) -> Range<Int>? {
+        guard case .string(let range) = AttributeValue(batch.attributes[attribute].value, in: bytes), !range.isEmpty
+        else {
+            return nil
+        }
+        return range
+    }
+}

@@ -1,0 +1,88 @@
+import Basics
+import CMachine
+import Glibc
+
+/// Asks the admin endpoint of a running process; for commands, which may block.
+struct AdminClient {
+    /// For connecting and for each read and write.
+    private static let milliseconds: Int32 = 5000
+    /// Answers over it are refused.
+    private static let answerMax = ByteCount.mebibytes(64)
+
+    private static let headEnd = Array("\r\n\r\n".utf8)
+
+    let address: ListenAddress
+
+    /// The body of the answer; nil where nothing listens at the address.
+    ///
+    /// - Throws: `AdminFailure` where something listens and does not answer 200.
+    func get(_ path: String) throws(AdminFailure) -> String? {
+        guard let stream = try connect() else { return nil }
+        defer { close(stream) }
+        // HTTP/1.0, so that the answer is not chunked.
+        try send(Array("GET \(path) HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8), to: stream)
+        return try body(of: try receive(from: stream))
+    }
+
+    private func connect() throws(AdminFailure) -> Int32? {
+        let stream: Int32
+        switch address {
+        case .tcp(let host, let port):
+            let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
+            stream = unsafe millrace_connect_tcp(reachable, "\(port)", Self.milliseconds)
+        case .unix(let path):
+            stream = unsafe millrace_connect_unix(path, Self.milliseconds)
+        }
+        if stream >= 0 { return stream }
+        if errno == ECONNREFUSED || errno == ENOENT { return nil }
+        throw failure("cannot be reached")
+    }
+
+    private func send(_ request: [UInt8], to stream: Int32) throws(AdminFailure) {
+        guard unsafe write(stream, request, request.count) == request.count else {
+            throw failure("does not read the request")
+        }
+    }
+
+    private func receive(from stream: Int32) throws(AdminFailure) -> [UInt8] {
+        var answer: [UInt8] = []
+        var block = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = unsafe read(stream, &block, block.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0, answer.count <= Self.answerMax.bytes else { throw failure("does not answer") }
+            guard count > 0 else { return answer }
+            answer += block.prefix(count)
+            if Self.isComplete(answer) { return answer }
+        }
+    }
+
+    /// Whether as many bytes are there as the head promises.
+    private static func isComplete(_ answer: [UInt8]) -> Bool {
+        guard let end = answer.firstRange(of: headEnd)?.upperBound else { return false }
+        let lines = String(decoding: answer[..<end], as: UTF8.self).lowercased().split(separator: "\r\n")
+        guard let length = lines.first(where: { $0.hasPrefix("content-length:") }) else { return false }
+        let digits = length.drop { $0 != ":" }.dropFirst().filter { $0 != " " }
+        return Int(digits).map { answer.count - end >= $0 } ?? false
+    }
+
+    private func body(of answer: [UInt8]) throws(AdminFailure) -> String {
+        let status = String(decoding: answer.prefix { $0 != 0x0D }, as: UTF8.self).split(separator: " ").dropFirst()
+            .first
+        guard let status, let head = answer.firstRange(of: Self.headEnd) else {
+            throw AdminFailure(reason: "\(address) does not speak HTTP")
+        }
+        guard status == "200" else { throw AdminFailure(reason: "\(address) answers with status \(status)") }
+        return String(decoding: answer[head.upperBound...], as: UTF8.self)
+    }
+
+    private func failure(_ what: String) -> AdminFailure {
+        AdminFailure(reason: "\(address) \(what): \(unsafe String(cString: strerror(errno)))")
+    }
+}
+
+/// Why the running process gave no answer, for the operator.
+struct AdminFailure: Error, CustomStringConvertible {
+    let reason: String
+    var description: String { reason }
+}

@@ -1,0 +1,20 @@
+import ArgumentParser
+import Configuration
+
+extension PipelineFile {
+    /// Wrong configuration (`EX_CONFIG` of sysexits.h).
+    private static let wrongConfiguration = ExitCode(78)
+
+    /// The file at `path`, or the built-in one.
+    ///
+    /// Where it cannot be used, hands every problem to `report` and ends the command with the exit code for that.
+    static func loadOrExit(_ path: String?, report: (String) -> Void) throws -> PipelineFile {
+        do {
+            guard let path else { return try PipelineFile(text: defaultText, name: defaultName) }
+            return try load(path)
+        } catch {
+            for line in error.lines { report(line) }
+            throw wrongConfiguration
+        }
+    }
+}

@@ -1,0 +1,27 @@
+import ArgumentParser
+import Configuration
+import Logging
+
+/// `millrace run`: the gateway itself.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run until SIGTERM or SIGINT.",
+        discussion:
+            "Without a file, runs the built-in one: OTLP/HTTP on 127.0.0.1:4318, to traces.jsonl and the console."
+    )
+
+    @Option(help: "The pipeline file.") var config: String?
+
+    func run() async throws {
+        let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardError) }
+        let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
+        for warning in file.warnings { logger.warning("\(warning)") }
+        do {
+            try await runProcess(file, logger: logger)
+        } catch {
+            logger.critical("\(error)")
+            throw ExitCode.failure
+        }
+    }
+}

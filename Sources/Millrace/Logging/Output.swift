@@ -1,0 +1,20 @@
+import Glibc
+
+/// Where a command writes: results to one, everything else to the other.
+enum Output: Int32 {
+    case standardOutput = 1
+    case standardError = 2
+}
+
+/// Writes a text, ended by a line break, in one system call where the system takes it whole.
+func writeLine(_ text: String, to output: Output) {
+    var bytes = Array(text.utf8)
+    if bytes.last != UInt8(ascii: "\n") { bytes.append(UInt8(ascii: "\n")) }
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let count = unsafe rest.withUnsafeBytes { unsafe write(output.rawValue, $0.baseAddress, $0.count) }
+        if count < 0 && errno == EINTR { continue }
+        guard count > 0 else { return }
+        rest = rest.dropFirst(count)
+    }
+}

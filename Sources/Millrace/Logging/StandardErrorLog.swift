@@ -1,0 +1,84 @@
+import Basics
+import Configuration
+import Logging
+
+/// Writes log records to standard error, one line each, as text or as JSON.
+struct StandardErrorLog: LogHandler {
+    private let format: LogFormat
+    private let clock: WallClock
+    private let write: @Sendable (String) -> Void
+
+    var logLevel: Logger.Level
+    var metadata: Logger.Metadata = [:]
+    var metadataProvider: Logger.MetadataProvider?
+
+    init(
+        settings: LogSettings,
+        clock: WallClock = .system,
+        write: @escaping @Sendable (String) -> Void = { writeLine($0, to: .standardError) }
+    ) {
+        format = settings.format
+        logLevel = settings.level
+        self.clock = clock
+        self.write = write
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let all = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }.merging(event.metadata ?? [:]) { $1 }
+        let pairs = all.map { (key: $0.key, value: "\($0.value)") }.sorted { $0.key < $1.key }
+        switch format {
+        case .text: write(text(event, pairs))
+        case .json: write(json(event, pairs))
+        }
+    }
+
+    private func text(_ event: LogEvent, _ pairs: [(key: String, value: String)]) -> String {
+        let level = event.level.rawValue.uppercased()
+        let head = "\(time) \(level)\(String(repeating: " ", count: max(0, 8 - level.count)))"
+        let message = oneLine(event.message.description)
+        return pairs.reduce("\(head) \(message)") { line, pair in
+            line + " \(pair.key)=\(isPlain(pair.value) ? pair.value : quoted(pair.value))"
+        }
+    }
+
+    private func json(_ event: LogEvent, _ pairs: [(key: String, value: String)]) -> String {
+        var writer = JSONWriter()
+        writer.beginObject()
+        for (key, value) in [("time", time), ("level", event.level.rawValue), ("message", event.message.description)]
+            + pairs
+        {
+            writer.key(key)
+            writer.string(value)
+        }
+        writer.endObject()
+        return writer.text
+    }
+
+    /// RFC 3339 with milliseconds.
+    private var time: String {
+        let now = clock.now()
+        let milliseconds = String(now.nanoseconds / 1_000_000 % 1000)
+        let padding = String(repeating: "0", count: 3 - milliseconds.count)
+        return now.text.dropLast() + ".\(padding)\(milliseconds)Z"
+    }
+
+    private func isPlain(_ value: String) -> Bool {
+        !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") }
+    }
+
+    /// A record is one line: whoever writes part of a message cannot begin another record.
+    private func oneLine(_ message: String) -> String {
+        message.utf8.contains { $0 < 0x20 } ? String(quoted(message).dropFirst().dropLast()) : message
+    }
+
+    private func quoted(_ value: String) -> String {
+        var writer = JSONWriter()
+        writer.string(value)
+        return writer.text
+    }
+}

@@ -1,0 +1,50 @@
+import Configuration
+import Glibc
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// The running process: this method is the map.
+///
+/// - Throws: `JournalError`, or what a receiver or the admin endpoint says when it cannot listen.
+func runProcess(_ file: PipelineFile, logger: Logger) async throws {
+    let assembly = try Assembly(file, logger: logger)
+    let group = ServiceGroup(
+        configuration: ServiceGroupConfiguration(
+            services: [
+                .init(service: JournalService(journal: assembly.journal)),
+                .init(service: AdminService(admin: assembly.admin)),
+                .init(service: DeliveryService(assembly: assembly, logger: logger)),
+                .init(service: ReceiverService(assembly: assembly)),
+            ],
+            logger: quiet
+        )
+    )
+    try await withThrowingTaskGroup { tasks in
+        tasks.addTask { await obeySignals(group, logger: logger) }
+        try await group.run()
+        tasks.cancelAll()
+    }
+    logger.info("stopped")
+}
+
+/// What the service group says of itself is of no use to an operator.
+private let quiet = Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
+
+/// SIGTERM and SIGINT drain, a second one ends at once: whatever is acknowledged is on disk.
+private func obeySignals(_ group: ServiceGroup, logger: Logger) async {
+    var isStopping = false
+    for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
+        switch signal {
+        case .sighup:
+            logger.warning("SIGHUP is ignored: restart to read the pipeline file again")
+        case _ where isStopping:
+            logger.warning("stopped at once; what is undelivered stays in the journal")
+            exit(0)
+        default:
+            isStopping = true
+            logger.info("stopping", metadata: ["signal": "\(signal)"])
+            await group.triggerGracefulShutdown()
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import Configuration
+import Console
+import Journal
+import Logging
+import Pipeline
+import ServiceLifecycle
+
+// The process as services. They end in the reverse of their order: receivers first, so that nothing new comes; then the
+// deliveries, which drain; the admin endpoint, which shows it; the journal last.
+
+/// Keeps the journal open, and closes it when everything else has ended.
+struct JournalService: Service {
+    let journal: Journal
+
+    func run() async {
+        try? await gracefulShutdown()
+        await journal.close()
+    }
+}
+
+/// Answers operators and their tools.
+struct AdminService: Service {
+    let admin: AdminEndpoint
+
+    func run() async throws {
+        try await admin.start()
+        try? await gracefulShutdown()
+        await admin.close()
+    }
+}
+
+/// Sends what the journal holds; at the end, for as long as `drain_timeout` allows.
+struct DeliveryService: Service {
+    let assembly: Assembly
+    let logger: Logger
+
+    func run() async {
+        await withTaskGroup { group in
+            for delivery in assembly.deliveries {
+                group.addTask { await delivery.run() }
+            }
+            try? await gracefulShutdown()
+            await drain()
+            group.cancelAll()
+        }
+        await assembly.exporters.close()
+        for (name, queued) in assembly.queuedByDestination where queued > 0 {
+            logger.info("spans stay in the journal", metadata: ["destination": "\(name)", "spans": "\(queued)"])
+        }
+    }
+
+    private func drain() async {
+        await withTaskGroup { group in
+            group.addTask { try? await Task.sleep(for: assembly.drainTimeout) }
+            group.addTask {
+                await withDiscardingTaskGroup { drains in
+                    for delivery in assembly.deliveries {
+                        drains.addTask { await delivery.drain() }
+                    }
+                }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+}
+
+/// Takes requests; at the end, finishes those it has received.
+struct ReceiverService: Service {
+    let assembly: Assembly
+
+    func run() async throws {
+        try await assembly.startReceiving()
+        try? await gracefulShutdown()
+        await assembly.stopReceiving()
+    }
+}

@@ -1,0 +1,21 @@
+/// What a JSON body wrote otherwise than the specification asks, and was read all the same.
+package struct DeviationCounts: Sendable, Equatable {
+    /// Ids in base64, as plain protobuf JSON writes them.
+    package var base64ID = 0
+    /// Enum values by name.
+    package var enumName = 0
+    /// Member names in snake case.
+    package var snakeCase = 0
+
+    package init() {}
+
+    package var isEmpty: Bool { self == DeviationCounts() }
+
+    /// Visits each deviation that occurred, with the name that metrics give it.
+    package func forEach(_ visit: (_ name: String, _ count: Int) -> Void) {
+        for (name, count) in [("base64_id", base64ID), ("enum_name", enumName), ("snake_case", snakeCase)]
+        where count > 0 {
+            visit(name, count)
+        }
+    }
+}

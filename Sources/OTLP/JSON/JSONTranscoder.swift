@@ -1,0 +1,257 @@
+import Basics
+
+/// JSON text in, wire bytes out.
+struct JSONTranscoder {
+    private(set) var output: [UInt8] = []
+    private(set) var deviations: DeviationCounts
+    private var scanner = JSONScanner(depthMax: OTLPJSON.depthMax)
+    private let schemas = MessageSchema.all
+
+    init(capacity: Int, _ deviations: DeviationCounts) {
+        self.deviations = deviations
+        output.reserveCapacity(capacity)
+    }
+
+    /// Reads a whole text.
+    mutating func request(_ type: MessageType, _ text: RawSpan) throws(WireError) {
+        guard case .objectStart = try next(text) else { throw fail("a request is an object") }
+        try message(schemas[type.rawValue], text)
+        _ = try next(text)
+    }
+
+    /// The next token.
+    @inline(__always)
+    private mutating func next(_ text: RawSpan) throws(WireError) -> JSONToken {
+        do throws(JSONSyntaxError) {
+            return try scanner.next(in: text)
+        } catch {
+            throw .malformed(offset: error.offset, reason: error.reason)
+        }
+    }
+
+    private func fail(_ reason: String) -> WireError { .malformed(offset: scanner.tokenStart, reason: reason) }
+
+    /// Reads the members of an object whose brace was read.
+    private mutating func message(_ schema: MessageSchema, _ text: RawSpan) throws(WireError) {
+        while case .key(let name) = try next(text) {
+            guard let index = field(name, schema, text) else {
+                try skip(try next(text), text)
+                continue
+            }
+            let token = try next(text)
+            if token == .null { continue }
+            let field = schema.fields[index]
+            guard field.isRepeated else {
+                try value(token, field, schema, text)
+                continue
+            }
+            guard token == .arrayStart else {
+                try mismatch(token, field, schema, text)
+                continue
+            }
+            while true {
+                let element = try next(text)
+                if element == .arrayEnd { break }
+                try value(element, field, schema, text)
+            }
+        }
+    }
+
+    /// The index of the field that a member's name means; nil for an unknown one.
+    private mutating func field(_ name: JSONString, _ schema: MessageSchema, _ text: RawSpan) -> Int? {
+        let found: Int?
+        if name.isPlain {
+            found = schema.names.find(text, name.range)
+        } else {
+            let plain = name.unescaped(in: text)
+            found = schema.names.find(plain.span.bytes, 0..<plain.count)
+        }
+        guard let found else { return nil }
+        guard found >= schema.fields.count else { return found }
+        deviations.snakeCase += 1
+        return found - schema.fields.count
+    }
+
+    /// Consumes the rest of a value whose first token was read.
+    private mutating func skip(_ token: JSONToken, _ text: RawSpan) throws(WireError) {
+        guard token == .objectStart || token == .arrayStart else { return }
+        let level = scanner.depth
+        while scanner.depth >= level { _ = try next(text) }
+    }
+
+    /// Handles a value of a type that the field cannot have.
+    ///
+    /// Inside spans, resources and scopes the field is written with a wire type that the index refuses.
+    private mutating func mismatch(
+        _ token: JSONToken,
+        _ field: FieldSchema,
+        _ schema: MessageSchema,
+        _ text: RawSpan
+    ) throws(WireError) {
+        guard schema.isolatesFlaws else { throw fail("\(field.name) has another type than OTLP gives it") }
+        try skip(token, text)
+        let isVarint = field.kind.wireType == WireType.varint
+        output.appendVarint(field.number << 3 | Int(isVarint ? WireType.lengthDelimited : WireType.varint))
+        output.append(0)
+    }
+
+    /// Writes one value of a field, whose first token was read.
+    private mutating func value(
+        _ token: JSONToken,
+        _ field: FieldSchema,
+        _ schema: MessageSchema,
+        _ text: RawSpan
+    ) throws(WireError) {
+        let isWritten: Bool
+        switch (field.kind, token) {
+        case (.message(let type), .objectStart): return try submessage(field, schemas[type.rawValue], text)
+        case (.message, .null) where field.isRepeated:
+            output.appendVarint(field.tag)
+            output.append(0)
+            isWritten = true
+        case (.string, .string(let string)): isWritten = write(string, field, schema, text)
+        case (.id(let count), .string(let string)): isWritten = writeID(string, count, field, text)
+        case (.bytes, .string(let string)): isWritten = writeBytes(string, field, text)
+        case (.bool, .bool(let bool)): isWritten = write(bool ? 1 : 0, field, schema)
+        case (.double, .number(let range)): isWritten = writeDouble(range, field, schema, text)
+        case (.double, .string(let string)): isWritten = writeDouble(string.range, field, schema, text)
+        case (.enumeration(let names), .string(let string)):
+            isWritten = writeEnum(string.range, names, field, schema, text)
+        case (.message, _), (.string, _), (.id, _), (.bytes, _), (.bool, _): isWritten = false
+        case (_, .number(let range)): isWritten = writeInteger(range, field, schema, text)
+        case (_, .string(let string)): isWritten = writeInteger(string.range, field, schema, text)
+        default: isWritten = false
+        }
+        if !isWritten { try mismatch(token, field, schema, text) }
+    }
+
+    private mutating func submessage(
+        _ field: FieldSchema,
+        _ schema: MessageSchema,
+        _ text: RawSpan
+    ) throws(WireError) {
+        output.appendVarint(field.tag)
+        let start = output.openLength(reserving: schema.lengthSize)
+        try message(schema, text)
+        output.closeLength(start, reserved: schema.lengthSize)
+    }
+}
+
+extension JSONTranscoder {
+    private mutating func write(
+        _ string: JSONString,
+        _ field: FieldSchema,
+        _ schema: MessageSchema,
+        _ text: RawSpan
+    ) -> Bool {
+        guard !string.range.isEmpty || schema.isOneof || field.isRepeated else { return true }
+        output.appendVarint(field.tag)
+        if string.isPlain {
+            output.appendVarint(string.range.count)
+            output.append(text, string.range)
+        } else {
+            let plain = string.unescaped(in: text)
+            output.appendVarint(plain.count)
+            output.append(contentsOf: plain)
+        }
+        return true
+    }
+
+    /// An id that cannot be read is written with a length that no id has.
+    private mutating func writeID(_ string: JSONString, _ count: Int, _ field: FieldSchema, _ text: RawSpan) -> Bool {
+        guard !string.range.isEmpty else { return true }
+        output.appendVarint(field.tag)
+        if string.range.count == count * 2, appendHexadecimal(string.range, count, text) { return true }
+        if let bytes = Base64.decode(text, string.range), bytes.count == count {
+            deviations.base64ID += 1
+            output.appendVarint(count)
+            output.append(contentsOf: bytes)
+        } else {
+            output.append(1)
+            output.append(0)
+        }
+        return true
+    }
+
+    private mutating func appendHexadecimal(_ range: Range<Int>, _ count: Int, _ text: RawSpan) -> Bool {
+        let start = output.count
+        output.append(UInt8(truncatingIfNeeded: count))
+        for offset in stride(from: range.lowerBound, to: range.upperBound, by: 2) {
+            guard let high = text.byte(at: offset).hexDigit, let low = text.byte(at: offset + 1).hexDigit else {
+                output.removeLast(output.count - start)
+                return false
+            }
+            output.append(high << 4 | low)
+        }
+        return true
+    }
+
+    private mutating func writeBytes(_ string: JSONString, _ field: FieldSchema, _ text: RawSpan) -> Bool {
+        let plain = string.isPlain ? nil : string.unescaped(in: text)
+        let bytes = plain.map { Base64.decode($0.span.bytes, 0..<$0.count) } ?? Base64.decode(text, string.range)
+        guard let bytes else { return false }
+        output.appendVarint(field.tag)
+        output.appendVarint(bytes.count)
+        output.append(contentsOf: bytes)
+        return true
+    }
+
+    private mutating func writeEnum(
+        _ range: Range<Int>,
+        _ names: [StaticString],
+        _ field: FieldSchema,
+        _ schema: MessageSchema,
+        _ text: RawSpan
+    ) -> Bool {
+        guard let value = names.firstIndex(where: { text.equals($0, range) }) else {
+            return writeInteger(range, field, schema, text)
+        }
+        deviations.enumName += 1
+        return write(UInt64(value), field, schema)
+    }
+
+    private mutating func writeInteger(
+        _ range: Range<Int>,
+        _ field: FieldSchema,
+        _ schema: MessageSchema,
+        _ text: RawSpan
+    ) -> Bool {
+        switch field.kind {
+        case .int64:
+            guard let value = JSONNumber.signed(text, range) else { return false }
+            return write(UInt64(bitPattern: value), field, schema)
+        case .enumeration:
+            guard let value = JSONNumber.signed(text, range), let number = Int32(exactly: value) else { return false }
+            return write(UInt64(bitPattern: Int64(number)), field, schema)
+        case .uint32, .fixed32:
+            guard let value = JSONNumber.unsigned(text, range), value <= UInt64(UInt32.max) else { return false }
+            return write(value, field, schema)
+        case .fixed64:
+            guard let value = JSONNumber.unsigned(text, range) else { return false }
+            return write(value, field, schema)
+        case .string, .bytes, .id, .bool, .double, .message: return false
+        }
+    }
+
+    private mutating func writeDouble(
+        _ range: Range<Int>,
+        _ field: FieldSchema,
+        _ schema: MessageSchema,
+        _ text: RawSpan
+    ) -> Bool {
+        guard let value = JSONNumber.double(text, range) else { return false }
+        return write(value.bitPattern, field, schema)
+    }
+
+    /// Writes a number unless it is zero and that goes without saying.
+    private mutating func write(_ bits: UInt64, _ field: FieldSchema, _ schema: MessageSchema) -> Bool {
+        guard bits != 0 || schema.isOneof else { return true }
+        output.appendVarint(field.tag)
+        switch field.kind.wireType {
+        case WireType.fixed64: output.appendFixed64(bits)
+        case WireType.fixed32: output.appendFixed32(UInt32(truncatingIfNeeded: bits))
+        default: output.appendVarint(bits)
+        }
+        return true
+    }
+}

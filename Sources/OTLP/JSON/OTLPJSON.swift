@@ -1,0 +1,42 @@
+import Basics
+
+// Both directions stream: a JSON token becomes wire bytes as it is read, a wire field becomes JSON text; the tables of
+// `MessageSchema` say how, for every signal. Reading is tolerant and counts what it tolerates, writing is strict.
+
+/// OTLP/JSON (protocol section "JSON Protobuf Encoding").
+package enum OTLPJSON {
+    /// Values inside values take up to four JSON containers each, the messages around them less than a dozen.
+    static let depthMax = 255
+
+    /// Transcodes a request to wire form.
+    ///
+    /// Unknown members are left out. A span with a member of a wrong type, or with an id that is neither hexadecimal nor
+    /// base64, becomes one that `SpanBatch` finds invalid, so that the others are taken.
+    ///
+    /// - Throws: `.malformed` with the byte offset in `json` where it is no JSON or no such request.
+    package static func decode(
+        _ json: [UInt8],
+        signal: Signal,
+        deviations: inout DeviationCounts
+    ) throws(WireError) -> [UInt8] {
+        guard let type = MessageType(requestOf: signal) else { throw unsupported(signal) }
+        var decoder = JSONTranscoder(capacity: json.count, deviations)
+        try decoder.request(type, json.span.bytes)
+        deviations = decoder.deviations
+        return decoder.output
+    }
+
+    /// Transcodes a request in wire form to one line of JSON, without a line break.
+    ///
+    /// - Throws: `.malformed` with the byte offset in `wire` where it cannot be read or a string is not UTF-8.
+    package static func encode(_ wire: [UInt8], signal: Signal) throws(WireError) -> [UInt8] {
+        guard let type = MessageType(requestOf: signal) else { throw unsupported(signal) }
+        var encoder = WireTranscoder(capacity: wire.count * 2)
+        try encoder.request(type, wire.span.bytes)
+        return encoder.writer.bytes
+    }
+
+    private static func unsupported(_ signal: Signal) -> WireError {
+        .malformed(offset: 0, reason: "\(signal.name) in JSON are not supported")
+    }
+}

@@ -1,0 +1,159 @@
+import Basics
+
+/// Wire bytes in, JSON text out.
+struct WireTranscoder {
+    /// One field of an open message.
+    private struct Item {
+        /// Index into the fields of its schema.
+        var field: Int
+        var content: Range<Int>
+        /// The value of a number.
+        var bits: UInt64
+    }
+
+    private(set) var writer: JSONWriter
+    private let schemas = MessageSchema.all
+    /// The fields of all open messages, the innermost last.
+    private var items: [Item] = []
+    private var depth = 0
+
+    init(capacity: Int) {
+        writer = JSONWriter(reservingCapacity: capacity)
+    }
+
+    /// Writes a whole request.
+    mutating func request(_ type: MessageType, _ text: RawSpan) throws(WireError) {
+        let schema = schemas[type.rawValue]
+        writer.beginObject()
+        try collect(schema, 0..<text.byteCount, text)
+        try members(schema, from: 0, text)
+        writer.endObject()
+    }
+
+    /// Puts the known fields of one part of a message behind `items`.
+    private mutating func collect(_ schema: MessageSchema, _ range: Range<Int>, _ text: RawSpan) throws(WireError) {
+        var reader = WireReader(range)
+        while let field = try reader.next(in: text) {
+            guard let index = schema.index(of: field.number),
+                schema.fields[index].kind.wireType == UInt32(field.form.rawValue)
+            else { continue }
+            items.append(Item(field: index, content: field.content, bits: field.value))
+        }
+    }
+
+    /// Writes what was collected since `first`, and forgets it.
+    private mutating func members(_ schema: MessageSchema, from first: Int, _ text: RawSpan) throws(WireError) {
+        arrange(schema, from: first)
+        let end = items.count
+        var start = first
+        while start < end {
+            let field = schema.fields[items[start].field]
+            var stop = start + 1
+            while stop < end, items[stop].field == items[start].field { stop += 1 }
+            if field.isRepeated {
+                writer.key(field.name)
+                writer.beginArray()
+                for index in start..<stop { try value(field, index..<index + 1, text) }
+                writer.endArray()
+            } else if isSaid(field, items[stop - 1], schema) {
+                writer.key(field.name)
+                try value(field, start..<stop, text)
+            }
+            start = stop
+        }
+        items.removeLast(items.count - first)
+    }
+
+    /// Brings the occurrences of each field together; of a oneof only the last member stays.
+    private mutating func arrange(_ schema: MessageSchema, from first: Int) {
+        guard items.count - first > 1 else { return }
+        if schema.isOneof {
+            let last = items[items.count - 1].field
+            let members = items[first...].filter { $0.field == last }
+            items.replaceSubrange(first..., with: members)
+            return
+        }
+        for index in first + 1..<items.count where items[index].field < items[index - 1].field {
+            items[first...].sort { ($0.field, $0.content.lowerBound) < ($1.field, $1.content.lowerBound) }
+            return
+        }
+    }
+
+    /// Whether a singular field is written: zero and empty go without saying, except in a oneof.
+    private func isSaid(_ field: FieldSchema, _ item: Item, _ schema: MessageSchema) -> Bool {
+        switch field.kind {
+        case .message: true
+        case .string, .bytes, .id: schema.isOneof || !item.content.isEmpty
+        case .bool, .uint32, .int64, .fixed32, .fixed64, .double, .enumeration: schema.isOneof || item.bits != 0
+        }
+    }
+
+    /// Writes one value; a message from all its parts, anything else from the last.
+    private mutating func value(_ field: FieldSchema, _ parts: Range<Int>, _ text: RawSpan) throws(WireError) {
+        let item = items[parts.upperBound - 1]
+        switch field.kind {
+        case .message(let type): try submessage(schemas[type.rawValue], parts, text)
+        case .string:
+            guard text.isText(item.content) else {
+                throw .malformed(offset: item.content.lowerBound, reason: "a string is not valid UTF-8")
+            }
+            writer.string(text, item.content)
+        case .bytes: writer.plainString { Base64.append(text, item.content, to: &$0) }
+        case .id: writer.plainString { $0.appendHexadecimal(text, item.content) }
+        case .bool: writer.bool(item.bits != 0)
+        case .uint32, .fixed32: writer.integer(UInt32(truncatingIfNeeded: item.bits))
+        case .enumeration: writer.integer(Int32(truncatingIfNeeded: item.bits))
+        case .int64: writer.plainString { $0.appendDecimal(Int64(bitPattern: item.bits)) }
+        case .fixed64: writer.plainString { $0.appendDecimal(item.bits) }
+        case .double: double(Double(bitPattern: item.bits))
+        }
+    }
+
+    private mutating func double(_ value: Double) {
+        if value.isFinite { return writer.double(value) }
+        writer.string(value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity")
+    }
+
+    private mutating func submessage(
+        _ schema: MessageSchema,
+        _ parts: Range<Int>,
+        _ text: RawSpan
+    ) throws(WireError) {
+        guard depth < OTLPJSON.depthMax else {
+            throw .malformed(offset: items[parts.lowerBound].content.lowerBound, reason: "nested too deep")
+        }
+        depth += 1
+        let first = items.count
+        for part in parts { try collect(schema, items[part].content, text) }
+        writer.beginObject()
+        try members(schema, from: first, text)
+        writer.endObject()
+        depth -= 1
+    }
+}
+
+extension [UInt8] {
+    /// Appends two lower-case digits for each byte.
+    fileprivate mutating func appendHexadecimal(_ text: RawSpan, _ range: Range<Int>) {
+        for offset in range {
+            let byte = text.byte(at: offset)
+            append((byte >> 4).lowercaseHexDigit)
+            append((byte & 15).lowercaseHexDigit)
+        }
+    }
+
+    fileprivate mutating func appendDecimal(_ value: Int64) {
+        if value < 0 { append(UInt8(ascii: "-")) }
+        appendDecimal(value.magnitude)
+    }
+
+    fileprivate mutating func appendDecimal(_ value: UInt64) {
+        let start = count
+        var rest = value
+        repeat {
+            append(UInt8(truncatingIfNeeded: rest % 10) + UInt8(ascii: "0"))
+            rest /= 10
+        } while rest > 0
+        self[start...].reverse()
+    }
+}

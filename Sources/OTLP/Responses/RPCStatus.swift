@@ -1,0 +1,69 @@
+import Basics
+
+/// `google.rpc.Status`, the body of every failure (protocol section "Failures").
+package struct RPCStatus: Sendable, Equatable {
+    /// A gRPC status code; OTLP/HTTP leaves it unused.
+    package var code: Int32
+    /// What went wrong, for people.
+    package var message: String
+
+    package init(code: Int32 = 0, message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    /// The body of an answer.
+    package func encoded(_ encoding: ResponseEncoding) -> [UInt8] {
+        switch encoding {
+        case .protobuf: protobuf
+        case .json: json
+        }
+    }
+
+    /// Reads the body of an answer; nil where it is not one.
+    package init?(decoding body: [UInt8], _ encoding: ResponseEncoding) {
+        self.init(message: "")
+        switch encoding {
+        case .protobuf:
+            guard (try? read(body)) != nil else { return nil }
+        case .json:
+            guard let node = try? JSONNode(parsing: body), node.members != nil else { return nil }
+            code = node["code"]?.integer.flatMap { Int32(exactly: $0) } ?? 0
+            message = node["message"]?.string ?? ""
+        }
+    }
+
+    private var protobuf: [UInt8] {
+        var body: [UInt8] = []
+        if code != 0 {
+            body.append(0x08)
+            body.appendVarint(UInt64(bitPattern: Int64(code)))
+        }
+        body.appendText(0x12, message)
+        return body
+    }
+
+    private var json: [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        if code != 0 {
+            writer.key("code")
+            writer.integer(code)
+        }
+        if !message.isEmpty {
+            writer.key("message")
+            writer.string(message)
+        }
+        writer.endObject()
+        return writer.bytes
+    }
+
+    private mutating func read(_ body: [UInt8]) throws(WireError) {
+        let text = body.span.bytes
+        var reader = WireReader(0..<body.count)
+        while let field = try reader.next(in: text) {
+            if field.number == 1, field.form == .varint { code = Int32(truncatingIfNeeded: field.value) }
+            if field.number == 2, field.form == .lengthDelimited { message = text.text(field.content) }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import Basics
+
+/// What an `AnyValue` holds.
+///
+/// Text, bytes and containers are ranges of the body.
+package enum AttributeValue: Sendable, Equatable {
+    /// No value was set.
+    case empty
+    case string(Range<Int>)
+    case bool(Bool)
+    case int(Int64)
+    case double(Double)
+    case bytes(Range<Int>)
+    /// An `ArrayValue` message.
+    case array(Range<Int>)
+    /// A `KeyValueList` message.
+    case keyValueList(Range<Int>)
+
+    /// Reads the `AnyValue` message in `range`.
+    ///
+    /// The last field counts, as it does for any decoder; bytes that cannot be read are `.empty`.
+    package init(_ range: Range<Int>, in text: RawSpan) {
+        self = .empty
+        var cursor = WireCursor(range)
+        while !cursor.isAtEnd, let value = try? Self.next(&cursor, text) {
+            if value != .empty { self = value }
+        }
+    }
+
+    /// The next field; `.empty` for an unknown one.
+    private static func next(_ cursor: inout WireCursor, _ text: RawSpan) throws(WireError) -> AttributeValue {
+        switch try cursor.tag(in: text) {
+        case 0x0A: return .string(try cursor.content(in: text))
+        case 0x10: return .bool(try cursor.varint(in: text) != 0)
+        case 0x18: return .int(Int64(bitPattern: try cursor.varint(in: text)))
+        case 0x21: return .double(Double(bitPattern: try cursor.fixed64(in: text)))
+        case 0x2A: return .array(try cursor.content(in: text))
+        case 0x32: return .keyValueList(try cursor.content(in: text))
+        case 0x3A: return .bytes(try cursor.content(in: text))
+        case let tag:
+            try cursor.skip(tag, in: text)
+            return .empty
+        }
+    }
+}
+
+extension RawSpan {
+    /// Visits the `AnyValue` messages of an `ArrayValue` message; stops at bytes that cannot be read.
+    package func forEachElement(of array: Range<Int>, _ visit: (Range<Int>) -> Void) {
+        var reader = WireReader(array)
+        while let field = try? reader.next(in: self) {
+            if field.number == 1, field.form == .lengthDelimited { visit(field.content) }
+        }
+    }
+
+    /// Visits the members of a `KeyValueList` message: the key, and the `AnyValue` message, empty where there is none.
+    package func forEachMember(of list: Range<Int>, _ visit: (_ key: Range<Int>, _ value: Range<Int>) -> Void) {
+        forEachElement(of: list) { member in
+            var key = member.upperBound..<member.upperBound
+            var value = key
+            var reader = WireReader(member)
+            while let field = try? reader.next(in: self) {
+                guard field.form == .lengthDelimited else { continue }
+                if field.number == 1 { key = field.content }
+                if field.number == 2, !field.content.isEmpty { value = field.content }
+            }
+            visit(key, value)
+        }
+    }
+}

@@ -1,0 +1,77 @@
+/// The changes that processors marked in a `SpanBatch`.
+///
+/// Every table stays empty until its first mark, so that an untouched batch costs nothing.
+struct BatchMarks: Sendable {
+    /// A change inside one span, scope or resource; those of one owner are a chain.
+    struct Edit: Sendable {
+        /// The bytes of the body that go.
+        var cut: ShortRange
+        /// What comes in their place: `prefix` and then `content`, in `added`.
+        var prefix = ShortRange()
+        var content = ShortRange()
+        /// The event inside which the change is made; -1 outside of events.
+        var event: Int32 = -1
+        /// The next edit of the same owner; -1 after the last.
+        var next: Int32 = -1
+    }
+
+    /// The first and the last edit of each owner.
+    struct Chains: Sendable {
+        private var heads: [Int32] = []
+        private var tails: [Int32] = []
+
+        var isEmpty: Bool { heads.isEmpty }
+
+        /// The first edit of an owner; -1 where there is none.
+        @inline(__always) func head(_ owner: Int) -> Int32 { heads.isEmpty ? -1 : heads[owner] }
+
+        /// Puts `edit` behind the last of `owner`, one of `count`.
+        mutating func append(_ edit: Int32, to owner: Int, of count: Int, _ edits: inout [Edit]) {
+            if heads.isEmpty {
+                heads = [Int32](repeating: -1, count: count)
+                tails = heads
+            }
+            if heads[owner] < 0 { heads[owner] = edit } else { edits[Int(tails[owner])].next = edit }
+            tails[owner] = edit
+        }
+    }
+
+    /// Whether something without spans has a flaw and must go.
+    var isForced = false
+    /// For each span the raw value of its `Removal`, 0 while it stays.
+    var removals: [UInt8] = []
+    /// By raw value of `Removal`.
+    var removedCounts: [Int] = [0, 0, 0, 0]
+    /// For each span its output group.
+    var groups: [UInt16] = []
+    /// How many spans each group has; kept only while `groups` is.
+    var groupCounts: [Int] = []
+    var edits: [Edit] = []
+    var spanEdits = Chains()
+    var scopeEdits = Chains()
+    var resourceEdits = Chains()
+    /// The bytes that edits bring in.
+    var builder = ValueBuilder()
+
+    var removedCount: Int { removedCounts.reduce(0, +) }
+    var isEmpty: Bool { removals.isEmpty && edits.isEmpty && !isForced }
+
+    mutating func remove(_ span: Int, of count: Int, as removal: Removal) {
+        if removals.isEmpty { removals = [UInt8](repeating: 0, count: count) }
+        guard removals[span] == 0 else { return }
+        removals[span] = removal.rawValue
+        removedCounts[Int(removal.rawValue)] += 1
+    }
+
+    mutating func assign(_ span: Int, of count: Int, to group: UInt16) {
+        if groups.isEmpty {
+            guard group != 0 else { return }
+            groups = [UInt16](repeating: 0, count: count)
+            groupCounts = [count]
+        }
+        while groupCounts.count <= Int(group) { groupCounts.append(0) }
+        groupCounts[Int(groups[span])] -= 1
+        groupCounts[Int(group)] += 1
+        groups[span] = group
+    }
+}

@@ -1,0 +1,92 @@
+import Basics
+
+/// A message put together from ranges of existing bytes, with lengths that follow from what is inside.
+///
+/// Nothing is copied until `bytes`; ranges that lie behind one another become one copy.
+struct ByteAssembly {
+    private struct Piece {
+        /// `fromBody`, `fromAdded`, or the tag of a header.
+        var source: Int32
+        /// Where the range starts.
+        var start: Int32 = 0
+        /// Where the range ends; for a header the length it says.
+        var end: Int32 = 0
+    }
+
+    /// An open message.
+    struct Message {
+        fileprivate let piece: Int
+        fileprivate let size: Int
+        fileprivate let touches: Int
+    }
+
+    private static let fromBody: Int32 = -1
+    private static let fromAdded: Int32 = -2
+
+    private var pieces: [Piece] = []
+    private var size = 0
+    /// How many changes were made; tells `close` whether there was one inside.
+    private var touches = 0
+
+    init(reservingPieces count: Int) {
+        pieces.reserveCapacity(count)
+    }
+
+    /// Says that what is written differs from the body.
+    mutating func touch() { touches &+= 1 }
+
+    /// Appends a range of the body.
+    mutating func copy(_ start: Int32, _ end: Int32) {
+        guard start < end else { return }
+        size &+= Int(end &- start)
+        if let last = pieces.last, last.source == Self.fromBody, last.end == start {
+            pieces[pieces.count &- 1].end = end
+        } else {
+            pieces.append(Piece(source: Self.fromBody, start: start, end: end))
+        }
+    }
+
+    /// Appends a range of the added bytes.
+    mutating func insert(_ range: ShortRange) {
+        guard !range.isEmpty else { return }
+        size &+= Int(range.end &- range.start)
+        pieces.append(Piece(source: Self.fromAdded, start: range.start, end: range.end))
+    }
+
+    /// Starts a message with that tag.
+    mutating func open(_ tag: Int32) -> Message {
+        let message = Message(piece: pieces.count, size: size, touches: touches)
+        pieces.append(Piece(source: tag))
+        return message
+    }
+
+    /// Ends a message; one in which nothing was touched becomes the `original` field, byte for byte.
+    mutating func close(_ message: Message, original: Frame) {
+        guard touches != message.touches else {
+            pieces.removeLast(pieces.count - message.piece)
+            size = message.size
+            copy(original.start, original.end)
+            return
+        }
+        let length = size &- message.size
+        pieces[message.piece].end = Int32(truncatingIfNeeded: length)
+        size &+= varintSize(Int(pieces[message.piece].source)) &+ varintSize(length)
+    }
+
+    /// Everything, in a buffer of exactly its size.
+    func bytes(_ body: RawSpan, _ added: RawSpan) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(size)
+        for piece in pieces {
+            let range = Int(piece.start)..<Int(piece.end)
+            switch piece.source {
+            case Self.fromBody: output.append(body, range)
+            case Self.fromAdded: output.append(added, range)
+            default:
+                output.appendVarint(Int(piece.source))
+                output.appendVarint(Int(piece.end))
+            }
+        }
+        return output
+    }
+}

@@ -1,0 +1,72 @@
+import Basics
+
+// A request is never decoded into objects. One pass builds flat tables of where everything stands (`SpanIndexer`),
+// processors mark what should change, and one pass writes the result by copying ranges (`SpanBatch+Encoding`). What was
+// not marked leaves byte for byte as it came, unknown fields included.
+
+/// One export request of spans, indexed, with the marks that processors have made.
+///
+/// Where protobuf lets a field be given several times, the tables show what decoders see: the last one counts, parts of a
+/// resource, scope or status are merged. Only an attribute value given in parts shows its last part.
+package struct SpanBatch: Sendable {
+    /// The request in protobuf wire form (`ExportTraceServiceRequest`), as it came.
+    package let bytes: [UInt8]
+    package private(set) var spans: [SpanEntry]
+    package private(set) var scopes: [ScopeEntry]
+    package private(set) var resources: [ResourceEntry]
+    /// The attributes of everything; those of one span, event, scope or resource stand together.
+    package private(set) var attributes: [AttributeEntry]
+    package private(set) var events: [EventEntry]
+    /// Whether no other field stands between two resources.
+    let isDense: Bool
+    /// What processors want changed.
+    var marks: BatchMarks
+
+    /// Indexes and validates a request.
+    ///
+    /// Spans with a flaw are removed as `.invalid` at once, the others stay; so nothing invalid ever leaves.
+    package init(_ bytes: [UInt8], limits: WireLimits = .standard) throws(WireError) {
+        let indexer = try SpanIndexer(bytes.span.bytes, limits: limits)
+        self.bytes = bytes
+        spans = indexer.spans
+        scopes = indexer.scopes
+        resources = indexer.resources
+        attributes = indexer.attributes
+        events = indexer.events
+        isDense = indexer.isDense
+        marks = BatchMarks()
+        guard indexer.isFlawed else { return }
+        marks.isForced = true
+        for index in spans.indices where spans[index].flaw != nil { remove(index, as: .invalid) }
+    }
+
+    /// The bytes of `range` as text.
+    package func text(_ range: Range<Int>) -> String { bytes.span.bytes.text(range) }
+
+    /// Whether the bytes of `range` are exactly `word`.
+    package func equals(_ word: StaticString, _ range: Range<Int>) -> Bool { bytes.span.bytes.equals(word, range) }
+
+    /// The value of an attribute; containers as ranges to walk with `forEachElement` and `forEachMember`.
+    package func value(of attribute: Int) -> AttributeValue {
+        AttributeValue(attributes[attribute].value, in: bytes.span.bytes)
+    }
+
+    /// The first attribute of that key among `range`.
+    ///
+    /// Compares one by one; where many keys are looked for, use a `KeyTable`.
+    package func attribute(_ key: StaticString, in range: Range<Int>) -> Int? {
+        let text = bytes.span.bytes
+        for index in range where text.equals(key, attributes[index].key) { return index }
+        return nil
+    }
+
+    /// The attributes of a place, as indices into `attributes`.
+    package func attributes(of place: Place) -> Range<Int> {
+        switch place {
+        case .resource(let index): resources[index].attributes
+        case .scope(let index): scopes[index].attributes
+        case .span(let index): spans[index].attributes
+        case .event(let index): events[index].attributes
+        }
+    }
+}

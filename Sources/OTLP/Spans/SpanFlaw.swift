@@ -1,0 +1,47 @@
+/// Why one span is invalid although the request can be read.
+package enum SpanFlaw: UInt8, Sendable, Hashable, CaseIterable {
+    case traceIDLength
+    case traceIDZero
+    case spanIDLength
+    case spanIDZero
+    case parentIDLength
+    case linkTraceID
+    case linkSpanID
+    case text
+    case nesting
+    case wireType
+    /// Something is wrong with the resource that the span belongs to.
+    case resource
+    /// Something is wrong with the instrumentation scope that the span belongs to.
+    case scope
+}
+
+extension SpanFlaw: CustomStringConvertible {
+    /// For the client's partial success.
+    package var description: String {
+        switch self {
+        case .traceIDLength: "trace_id is not 16 bytes long"
+        case .traceIDZero: "trace_id is all zero"
+        case .spanIDLength: "span_id is not 8 bytes long"
+        case .spanIDZero: "span_id is all zero"
+        case .parentIDLength: "parent_span_id is neither empty nor 8 bytes long"
+        case .linkTraceID: "the trace_id of a link is not 16 bytes, or all zero"
+        case .linkSpanID: "the span_id of a link is not 8 bytes, or all zero"
+        case .text: "a string is not valid UTF-8"
+        case .nesting: "an attribute value is nested too deep"
+        case .wireType: "a field has another type than OTLP gives it"
+        case .resource: "the resource has an attribute that is invalid"
+        case .scope: "the instrumentation scope has a field that is invalid"
+        }
+    }
+}
+
+/// Why a span leaves a batch; in the order of the pipeline, so that the first reason counts.
+package enum Removal: UInt8, Sendable, Hashable, CaseIterable {
+    /// It has a `SpanFlaw`.
+    case invalid = 1
+    /// A filter dropped it.
+    case filtered = 2
+    /// Sampling did not choose it.
+    case sampledOut = 3
+}

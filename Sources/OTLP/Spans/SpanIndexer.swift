@@ -1,0 +1,242 @@
+import Basics
+
+/// Builds the tables of a `SpanBatch` in one pass over its bytes.
+///
+/// Broken frames (lengths, varints, groups) make the whole body unreadable and are thrown. What is wrong inside intact
+/// frames is noted in `flaw` by the innermost function and taken from there by the span, scope or resource around it.
+struct SpanIndexer {
+    let limits: WireLimits
+    var resources: [ResourceEntry] = []
+    var scopes: [ScopeEntry] = []
+    var spans: [SpanEntry] = []
+    var events: [EventEntry] = []
+    var attributes: [AttributeEntry] = []
+    /// Whether no other field stands between two resources.
+    var isDense = true
+    /// Whether anything has a flaw, be it a resource or scope without spans.
+    private(set) var isFlawed = false
+    /// Bytes that the tables may still take.
+    private var room: Int
+    /// The first flaw found since it was last taken.
+    var flaw: SpanFlaw?
+
+    init(_ text: RawSpan, limits: WireLimits) throws(WireError) {
+        self.limits = limits
+        room = limits.indexBytesMax
+        guard text.byteCount < Int(Int32.max) else { throw .overLimit("the body is over 2 GiB") }
+        spans.reserveCapacity(min(text.byteCount / 512 + 8, limits.spansMax))
+        attributes.reserveCapacity(text.byteCount / 64 + 8)
+        var cursor = WireCursor(0..<text.byteCount)
+        var lastEnd = 0
+        while !cursor.isAtEnd {
+            let start = cursor.offset
+            let tag = try cursor.tag(in: text)
+            if tag == 0x0A {
+                if start != lastEnd, !resources.isEmpty { isDense = false }
+                defer { lastEnd = cursor.offset }
+                try resourceSpans(Frame(start: start, body: try cursor.content(in: text)), text)
+            } else {
+                try envelopeField(tag, lastKnown: 1, &cursor, text)
+            }
+        }
+    }
+
+    mutating func note(_ found: SpanFlaw) {
+        isFlawed = true
+        if flaw == nil { flaw = found }
+    }
+
+    private mutating func takeFlaw() -> SpanFlaw? {
+        defer { flaw = nil }
+        return flaw
+    }
+
+    /// Skips an unknown field of a message around spans; a known one of another type leaves nothing to index.
+    private func envelopeField(
+        _ tag: UInt32,
+        lastKnown: UInt32,
+        _ cursor: inout WireCursor,
+        _ text: RawSpan
+    ) throws(WireError) {
+        try cursor.skip(tag, in: text)
+        guard tag >> 3 > lastKnown else {
+            throw .malformed(offset: cursor.offset, reason: "field \(tag >> 3) has another type than OTLP gives it")
+        }
+    }
+
+    /// Counts one more entry of `type` against the limit.
+    @inline(__always)
+    mutating func reserve<Entry>(_ type: Entry.Type) throws(WireError) {
+        room &-= MemoryLayout<Entry>.stride
+        guard room >= 0 else { throw .overLimit("more fields in one request than can be indexed") }
+    }
+
+    private mutating func resourceSpans(_ frame: Frame, _ text: RawSpan) throws(WireError) {
+        try reserve(ResourceEntry.self)
+        let index = resources.count
+        var entry = ResourceEntry(frame: frame)
+        resources.append(entry)
+        entry.attributeRange = ShortRange(attributes.count, attributes.count)
+        let firstScope = scopes.count
+        var lastEnd = 0
+        var cursor = WireCursor(frame.content)
+        while !cursor.isAtEnd {
+            let start = cursor.offset
+            switch try cursor.tag(in: text) {
+            case 0x0A:
+                let part = Frame(start: start, body: try cursor.content(in: text))
+                guard entry.resourceFrame == Frame() else {
+                    entry.isSplit = true
+                    continue
+                }
+                entry.resourceFrame = part
+                try resource(part.content, index, &entry, text)
+            case 0x12:
+                let part = Frame(start: start, body: try cursor.content(in: text))
+                if scopes.count > firstScope, start != lastEnd { entry.isDense = false }
+                lastEnd = cursor.offset
+                try scopeSpans(part, index, text)
+            case 0x1A:
+                if !text.isText(try cursor.content(in: text)) { note(.text) }
+            case let tag:
+                try envelopeField(tag, lastKnown: 3, &cursor, text)
+            }
+        }
+        if entry.isSplit { try splitResource(index, &entry, text) }
+        entry.scopeRange = ShortRange(firstScope, scopes.count)
+        resources[index] = entry
+        guard takeFlaw() != nil else { return }
+        for scope in entry.scopes { flag(scopes[scope].spans, .resource) }
+    }
+
+    /// Indexes all parts of a resource that is given in several, so that its attributes stand together.
+    private mutating func splitResource(_ index: Int, _ entry: inout ResourceEntry, _ text: RawSpan) throws(WireError) {
+        let first = attributes.count
+        var cursor = WireCursor(entry.frame.content)
+        while !cursor.isAtEnd {
+            let tag = try cursor.tag(in: text)
+            guard tag == 0x0A else {
+                try cursor.skip(tag, in: text)
+                continue
+            }
+            try resource(try cursor.content(in: text), index, &entry, text)
+        }
+        entry.attributeRange = ShortRange(first, attributes.count)
+    }
+
+    private mutating func resource(
+        _ body: Range<Int>,
+        _ index: Int,
+        _ entry: inout ResourceEntry,
+        _ text: RawSpan
+    ) throws(WireError) {
+        let first = attributes.count
+        let owner = Place.resource(index).packed
+        var cursor = WireCursor(body)
+        while !cursor.isAtEnd {
+            let start = cursor.offset
+            switch try cursor.tag(in: text) {
+            case 0x0A: try attribute(at: start, try cursor.content(in: text), owner, text)
+            case 0x10: _ = try cursor.varint(in: text)
+            case 0x1A: try entityReference(try cursor.content(in: text), text)
+            case let tag: try otherField(tag, lastKnown: 3, &cursor, text)
+            }
+        }
+        entry.attributeRange = ShortRange(first, attributes.count)
+    }
+
+    /// `EntityRef` is strings only: `schema_url`, `type`, `id_keys`, `description_keys`.
+    private mutating func entityReference(_ body: Range<Int>, _ text: RawSpan) throws(WireError) {
+        var cursor = WireCursor(body)
+        while !cursor.isAtEnd {
+            switch try cursor.tag(in: text) {
+            case 0x0A, 0x12, 0x1A, 0x22: if !text.isText(try cursor.content(in: text)) { note(.text) }
+            case let tag: try otherField(tag, lastKnown: 4, &cursor, text)
+            }
+        }
+    }
+
+    private mutating func scopeSpans(_ frame: Frame, _ resource: Int, _ text: RawSpan) throws(WireError) {
+        try reserve(ScopeEntry.self)
+        let flawAround = takeFlaw()
+        let index = scopes.count
+        var entry = ScopeEntry(frame: frame, resourceIndex: Int32(truncatingIfNeeded: resource))
+        entry.attributeRange = ShortRange(attributes.count, attributes.count)
+        scopes.append(entry)
+        let firstSpan = spans.count
+        var scopeFlaw: SpanFlaw?
+        var lastEnd = 0
+        var cursor = WireCursor(frame.content)
+        while !cursor.isAtEnd {
+            let start = cursor.offset
+            switch try cursor.tag(in: text) {
+            case 0x12:
+                let content = try cursor.content(in: text)
+                if start != lastEnd, spans.count > firstSpan { entry.isDense = false }
+                lastEnd = cursor.offset
+                try span(Frame(start: start, body: content), index, text)
+            case 0x0A:
+                let part = Frame(start: start, body: try cursor.content(in: text))
+                guard entry.scopeFrame == Frame() else {
+                    entry.isSplit = true
+                    continue
+                }
+                entry.scopeFrame = part
+                try scope(part.content, index, &entry, text)
+                scopeFlaw = takeFlaw() ?? scopeFlaw
+            case 0x1A:
+                if !text.isText(try cursor.content(in: text)) { note(.text) }
+                scopeFlaw = takeFlaw() ?? scopeFlaw
+            case let tag:
+                try envelopeField(tag, lastKnown: 3, &cursor, text)
+            }
+        }
+        if entry.isSplit { try splitScope(index, &entry, text) }
+        scopeFlaw = takeFlaw() ?? scopeFlaw
+        entry.spanRange = ShortRange(firstSpan, spans.count)
+        scopes[index] = entry
+        if scopeFlaw != nil { flag(entry.spans, .scope) }
+        flaw = flawAround
+    }
+
+    /// Indexes all parts of a scope that is given in several, so that its attributes stand together.
+    private mutating func splitScope(_ index: Int, _ entry: inout ScopeEntry, _ text: RawSpan) throws(WireError) {
+        let first = attributes.count
+        var cursor = WireCursor(entry.frame.content)
+        while !cursor.isAtEnd {
+            let tag = try cursor.tag(in: text)
+            guard tag == 0x0A else {
+                try cursor.skip(tag, in: text)
+                continue
+            }
+            try scope(try cursor.content(in: text), index, &entry, text)
+        }
+        entry.attributeRange = ShortRange(first, attributes.count)
+    }
+
+    private mutating func scope(
+        _ body: Range<Int>,
+        _ index: Int,
+        _ entry: inout ScopeEntry,
+        _ text: RawSpan
+    ) throws(WireError) {
+        let first = attributes.count
+        let owner = Place.scope(index).packed
+        var cursor = WireCursor(body)
+        while !cursor.isAtEnd {
+            let start = cursor.offset
+            switch try cursor.tag(in: text) {
+            case 0x0A: entry.nameRange = try string(&cursor, text)
+            case 0x12: entry.versionRange = try string(&cursor, text)
+            case 0x1A: try attribute(at: start, try cursor.content(in: text), owner, text)
+            case 0x20: _ = try cursor.varint(in: text)
+            case let tag: try otherField(tag, lastKnown: 4, &cursor, text)
+            }
+        }
+        entry.attributeRange = ShortRange(first, attributes.count)
+    }
+
+    private mutating func flag(_ range: Range<Int>, _ found: SpanFlaw) {
+        for index in range where spans[index].flaw == nil { spans[index].flaw = found }
+    }
+}

@@ -1,0 +1,113 @@
+import Basics
+
+/// Walks the spans that are kept and puts their request together.
+struct SpanWriter {
+    let batch: SpanBatch
+    /// The spans to write, in their order.
+    private let kept: ArraySlice<Int32>
+    /// The next of `kept`.
+    private var next: Int
+    /// The edits of one owner, in the order of the bytes; kept for its capacity.
+    var scratch: [Int32] = []
+    var assembly: ByteAssembly
+
+    init(_ batch: SpanBatch, _ kept: ArraySlice<Int32>) {
+        self.batch = batch
+        self.kept = kept
+        next = kept.startIndex
+        assembly = ByteAssembly(reservingPieces: batch.marks.edits.count * 3 + 64)
+    }
+
+    /// Writes everything.
+    mutating func request() {
+        let resources = batch.resources
+        let end = Int32(truncatingIfNeeded: batch.bytes.count)
+        let siblings = Siblings(
+            number: 1,
+            frames: batch.isDense ? (resources.first?.frame, resources.last?.frame) : nil
+        )
+        var cursor: Int32 = 0
+        while let span = nextSpan {
+            let index = batch.scopes[batch.spans[span].scope].resource
+            rest(cursor, resources[index].frame.start, siblings)
+            resourceSpans(index)
+            cursor = resources[index].frame.end
+        }
+        rest(cursor, end, siblings)
+    }
+
+    private var nextSpan: Int? { next < kept.endIndex ? Int(kept[next]) : nil }
+
+    private mutating func resourceSpans(_ index: Int) {
+        let entry = batch.resources[index]
+        let message = assembly.open(0x0A)
+        let edits = batch.marks.resourceEdits.head(index)
+        if edits >= 0 { envelope(edits, in: entry.frame, entry.resourceFrame, isSplit: entry.isSplit) }
+        let frames = (batch.scopes[entry.scopes.lowerBound].frame, batch.scopes[entry.scopes.upperBound - 1].frame)
+        let siblings = Siblings(number: 2, frames: entry.isDense ? frames : nil, dropsEnvelope: edits >= 0)
+        var cursor = entry.frame.body
+        while let span = nextSpan, batch.spans[span].scope < entry.scopes.upperBound {
+            let scope = batch.spans[span].scope
+            rest(cursor, batch.scopes[scope].frame.start, siblings)
+            scopeSpans(scope)
+            cursor = batch.scopes[scope].frame.end
+        }
+        rest(cursor, entry.frame.end, siblings)
+        assembly.close(message, original: entry.frame)
+    }
+
+    private mutating func scopeSpans(_ index: Int) {
+        let entry = batch.scopes[index]
+        let message = assembly.open(0x12)
+        let edits = batch.marks.scopeEdits.head(index)
+        if edits >= 0 { envelope(edits, in: entry.frame, entry.scopeFrame, isSplit: entry.isSplit) }
+        let frames = (batch.spans[entry.spans.lowerBound].frame, batch.spans[entry.spans.upperBound - 1].frame)
+        let siblings = Siblings(number: 2, frames: entry.isDense ? frames : nil, dropsEnvelope: edits >= 0)
+        var cursor = entry.frame.body
+        while let span = nextSpan, span < entry.spans.upperBound {
+            let frame = batch.spans[span].frame
+            rest(cursor, frame.start, siblings)
+            let edits = batch.marks.spanEdits.head(span)
+            if edits < 0 { assembly.copy(frame.start, frame.end) } else { editedSpan(span, edits) }
+            cursor = frame.end
+            next += 1
+        }
+        rest(cursor, entry.frame.end, siblings)
+        assembly.close(message, original: entry.frame)
+    }
+
+    /// What stands among the children of one message.
+    private struct Siblings {
+        /// The field number of the children.
+        let number: Int
+        /// The first and the last child, where no other field stands between them.
+        var frames: (first: Frame?, last: Frame?)?
+        /// Whether field 1 was written already, with its edits.
+        var dropsEnvelope = false
+    }
+
+    /// Copies what stands beside the kept children from `start` to `end`: everything but dropped children.
+    private mutating func rest(_ start: Int32, _ end: Int32, _ siblings: Siblings) {
+        guard start < end else { return }
+        guard let frames = siblings.frames, let first = frames.first, let last = frames.last else {
+            return walk(start, end, siblings)
+        }
+        if start < first.start { walk(start, min(end, first.start), siblings) }
+        if max(start, first.start) < min(end, last.end) { assembly.touch() }
+        if end > last.end { walk(max(start, last.end), end, siblings) }
+    }
+
+    private mutating func walk(_ start: Int32, _ end: Int32, _ siblings: Siblings) {
+        let body = batch.bytes
+        let text = body.span.bytes
+        var reader = WireReader(Int(start)..<Int(end))
+        while let field = try? reader.next(in: text) {
+            if field.number == siblings.number || field.number == 1 && siblings.dropsEnvelope {
+                assembly.touch()
+            } else {
+                let range = ShortRange(field.field)
+                assembly.copy(range.start, range.end)
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import Basics
+
+/// Decides what an exporter sends next. Holds no clock and does no I/O.
+///
+/// Records are gathered in lanes, one for each merge key, so that one busy service does not make small batches of the
+/// others. A lane gives a batch when it is full, when its first record has waited `linger`, or when the window drains. A
+/// batch that must be tried again goes back to the head of its lane. Lanes take turns.
+package struct BatchWindow: Sendable {
+    private struct Lane {
+        let key: MergeKey
+        /// Batches that were tried before, in order.
+        var again: [PendingBatch] = []
+        var fresh: [QueuedRecord] = []
+        var freshItems = 0
+        var freshBytes = 0
+        /// When the first fresh record came.
+        var since: Duration = .zero
+        var inFlight = 0
+
+        var isEmpty: Bool { again.isEmpty && fresh.isEmpty && inFlight == 0 }
+    }
+
+    private let limits: BatchLimits
+    private let retry: RetrySettings
+    private let isExclusive: Bool
+    private let bytesMax: Int
+    private var lanes: [Lane] = []
+    private var turn = 0
+    /// Bytes of all records inside, those under way included.
+    package private(set) var bytes = 0
+    /// Set while the process drains: nothing waits for more.
+    package var isDraining = false
+
+    /// - Parameters:
+    ///   - limits: What a batch may hold.
+    ///   - retry: The pauses of a batch that failed.
+    ///   - isExclusive: Whether a lane may have only one request under way.
+    ///   - bytesMax: Records held at once; one record is always taken.
+    package init(limits: BatchLimits, retry: RetrySettings, isExclusive: Bool, bytesMax: Int) {
+        self.limits = limits
+        self.retry = retry
+        self.isExclusive = isExclusive
+        self.bytesMax = bytesMax
+    }
+
+    /// How many more bytes of records fit; zero or less when reading must wait.
+    package var room: Int { bytes == 0 ? max(bytesMax, 1) : bytesMax - bytes }
+
+    /// Whether nothing waits and nothing is under way.
+    package var isEmpty: Bool { lanes.isEmpty }
+
+    /// Takes a record in.
+    package mutating func add(_ record: QueuedRecord, key: MergeKey, now: Duration) {
+        let index = lanes.firstIndex { $0.key == key } ?? lanes.endIndex
+        if index == lanes.endIndex { lanes.append(Lane(key: key)) }
+        if lanes[index].fresh.isEmpty { lanes[index].since = now }
+        lanes[index].fresh.append(record)
+        lanes[index].freshItems += record.payloadItems
+        lanes[index].freshBytes += record.payload.count
+        bytes += record.payload.count
+    }
+
+    /// The next batch to send, if one is due; it counts as under way until `settle` or `putBack`.
+    package mutating func next(now: Duration) -> PendingBatch? {
+        for step in lanes.indices {
+            let index = (turn + step) % lanes.count
+            guard let batch = take(from: index, now: now) else { continue }
+            turn = index + 1
+            return batch
+        }
+        return nil
+    }
+
+    /// The earliest moment at which `next` may give something without a further event; nil when none will.
+    package var wake: Duration? {
+        lanes.lazy.filter(isOpen).compactMap { lane -> Duration? in
+            let again = lane.again.lazy.map(\.notBefore).min()
+            guard !lane.fresh.isEmpty, !(isExclusive && again != nil) else { return again }
+            let fresh = lane.since + limits.linger
+            return again.map { min($0, fresh) } ?? fresh
+        }.min()
+    }
+
+    /// Lets go of a batch that is delivered or given up.
+    package mutating func settle(_ batch: PendingBatch) {
+        bytes -= batch.bytes
+        guard let index = lanes.firstIndex(where: { $0.key == batch.key }) else { return }
+        lanes[index].inFlight -= 1
+        if lanes[index].isEmpty { lanes.remove(at: index) }
+    }
+
+    /// Puts what is left of a batch back to the head of its lane, to be sent from its `notBefore` on.
+    package mutating func putBack(_ batches: [PendingBatch]) {
+        guard let key = batches.first?.key, let index = lanes.firstIndex(where: { $0.key == key }) else { return }
+        lanes[index].inFlight -= 1
+        lanes[index].again.insert(contentsOf: batches, at: 0)
+    }
+
+    private func isOpen(_ lane: Lane) -> Bool { !isExclusive || lane.inFlight == 0 }
+
+    private mutating func take(from index: Int, now: Duration) -> PendingBatch? {
+        guard isOpen(lanes[index]) else { return nil }
+        let tried = lanes[index].again
+        let due = isExclusive ? tried.prefix(1).firstIndex { $0.notBefore <= now } : tried.firstIndex { $0.notBefore <= now }
+        if let due {
+            lanes[index].inFlight += 1
+            return lanes[index].again.remove(at: due)
+        }
+        guard !isExclusive || tried.isEmpty, isDue(lanes[index], now: now) else { return nil }
+        return takeFresh(from: index, now: now)
+    }
+
+    private func isDue(_ lane: Lane, now: Duration) -> Bool {
+        guard !lane.fresh.isEmpty else { return false }
+        return isDraining || lane.freshItems >= limits.items || lane.freshBytes >= limits.bytes.bytes
+            || now >= lane.since + limits.linger || room <= 0
+    }
+
+    private mutating func takeFresh(from index: Int, now: Duration) -> PendingBatch {
+        let fresh = lanes[index].fresh
+        var count = 1
+        var items = fresh[0].payloadItems
+        var size = fresh[0].payload.count
+        while count < fresh.count, items + fresh[count].payloadItems <= limits.items,
+            size + fresh[count].payload.count <= limits.bytes.bytes
+        {
+            items += fresh[count].payloadItems
+            size += fresh[count].payload.count
+            count += 1
+        }
+        lanes[index].fresh.removeFirst(count)
+        lanes[index].freshItems -= items
+        lanes[index].freshBytes -= size
+        lanes[index].since = now
+        lanes[index].inFlight += 1
+        return PendingBatch(
+            key: lanes[index].key,
+            records: Array(fresh[..<count]),
+            backoff: Backoff(initial: retry.initial, maximum: retry.max)
+        )
+    }
+}

@@ -1,0 +1,51 @@
+import Basics
+
+/// What one exporter does, counted for `/metrics`.
+package struct DeliveryMeters: Sendable {
+    private let delivered: Counter
+    private let rejected: Counter
+    private let attempts: [String: Counter]
+    private let seconds: Histogram
+
+    /// Registers the exporter's counters.
+    package init(_ meters: Meters, pipeline: String, exporter: String, signal: String) {
+        let labels = ["pipeline": pipeline, "exporter": exporter, "signal": signal]
+        delivered = meters.counter("millrace_exporter_delivered_spans_total", labels)
+        rejected = meters.counter("millrace_exporter_rejected_spans_total", labels)
+        seconds = meters.histogram("millrace_exporter_attempt_seconds", labels)
+        attempts = Dictionary(
+            uniqueKeysWithValues: DeliveryOutcome.names.map { name in
+                let outcome = labels.merging(["outcome": name]) { $1 }
+                return (name, meters.counter("millrace_exporter_attempts_total", outcome))
+            }
+        )
+    }
+
+    /// Counts one attempt and how long it took.
+    func observe(_ outcome: DeliveryOutcome, took duration: Duration) {
+        attempts[outcome.name]?.add(1)
+        seconds.observe(duration)
+    }
+
+    /// Counts the items of a batch that is done.
+    func delivered(_ batch: PendingBatch) {
+        let items = batch.records.reduce(0) { $0 + $1.payloadItems }
+        delivered.add(items - batch.rejected)
+        rejected.add(batch.rejected)
+    }
+}
+
+extension DeliveryOutcome {
+    fileprivate static let names = ["delivered", "retry", "too_large", "refused", "parked", "cancelled"]
+
+    fileprivate var name: String {
+        switch self {
+        case .delivered: "delivered"
+        case .retry: "retry"
+        case .tooLarge: "too_large"
+        case .refused: "refused"
+        case .parked: "parked"
+        case .cancelled: "cancelled"
+        }
+    }
+}

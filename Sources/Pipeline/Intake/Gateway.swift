@@ -1,0 +1,150 @@
+package import Basics
+package import Journal
+import Logging
+import OTLP
+import Synchronization
+
+/// The way of a request from the receiver into the journal, for all pipelines that read one receiver.
+///
+/// Decode, check each span, run every pipeline's processors, append everything as one group; the answer waits for the sync.
+package final class Gateway: Intake {
+    private let fronts: [PipelineFront]
+    private let journal: Journal
+    private let clock: WallClock
+    private let deviations: DeviationLog
+    /// One for each event loop that ever asked; event loops live as long as the process.
+    private let waiting = Mutex<[ObjectIdentifier: WaitingRoom]>([:])
+
+    /// - Parameters:
+    ///   - fronts: The front halves of the pipelines that read the receiver.
+    ///   - journal: Holds their logs.
+    ///   - clock: Gives the time of receipt.
+    ///   - deviations: Counts what clients write against the specification.
+    package init(fronts: [PipelineFront], journal: Journal, clock: WallClock, deviations: DeviationLog) {
+        self.fronts = fronts
+        self.journal = journal
+        self.clock = clock
+        self.deviations = deviations
+    }
+
+    package func accept(
+        _ request: IncomingRequest,
+        ticket: UInt64,
+        observer: any IntakeObserver
+    ) -> IntakeAnswer? {
+        let spans: CheckedSpans
+        do throws(WireError) {
+            spans = try CheckedSpans(request, noting: deviations)
+        } catch {
+            return error.answer
+        }
+        for front in fronts { front.tally.refuse(spans.flawed, .invalid) }
+        guard spans.valid > 0 else { return spans.answer }
+        let now = clock.now()
+        let records = fronts.flatMap { $0.records(for: spans.batch, from: request.source, at: now) }
+        let room = waitingRoom(of: observer)
+        room.enter(ticket, WaitingRequest(answer: spans.answer, spans: spans.valid, fronts: fronts))
+        journal.append(RecordGroup(entries: records), ticket: ticket, observer: room)
+        return nil
+    }
+
+    private func waitingRoom(of observer: any IntakeObserver) -> WaitingRoom {
+        waiting.withLock { rooms in
+            if let room = rooms[ObjectIdentifier(observer)] { return room }
+            let room = WaitingRoom(observer: observer)
+            rooms[ObjectIdentifier(observer)] = room
+            return room
+        }
+    }
+}
+
+extension WireError {
+    fileprivate var answer: IntakeAnswer {
+        switch self {
+        case .malformed(let offset, let reason): .invalid("byte \(offset): \(reason)")
+        case .overLimit(let reason): .tooLarge(reason)
+        }
+    }
+}
+
+/// A request's spans after each was checked.
+private struct CheckedSpans {
+    /// The flawed ones are marked as removed.
+    private(set) var batch: SpanBatch
+    private(set) var flawed = 0
+    private var reasons: [String] = []
+
+    /// Spans that may go on.
+    var valid: Int { batch.spans.count - flawed }
+
+    /// What the client is told once the valid spans are durable.
+    var answer: IntakeAnswer {
+        if flawed == 0 { return .accepted }
+        let message = "\(flawed) of \(batch.spans.count) spans refused: " + reasons.joined(separator: "; ")
+        return valid == 0 ? .invalid(message) : .partial(rejected: flawed, message: message)
+    }
+
+    /// Reasons named in an answer, at most.
+    private static let reasonsMax = 5
+
+    init(_ request: IncomingRequest, noting deviations: DeviationLog) throws(WireError) {
+        switch request.encoding {
+        case .protobuf:
+            batch = try SpanBatch(request.body)
+        case .json:
+            var counts = DeviationCounts()
+            batch = try SpanBatch(OTLPJSON.decode(request.body, signal: request.signal, deviations: &counts))
+            if !counts.isEmpty { deviations.note(counts, from: request.source) }
+        }
+        for index in batch.spans.indices {
+            guard let flaw = batch.spans[index].flaw else { continue }
+            flawed += 1
+            batch.remove(index, as: .invalid)
+            if reasons.count < Self.reasonsMax { reasons.append("span \(index): \(flaw)") }
+        }
+    }
+}
+
+/// A request whose records are on their way to the disk.
+private struct WaitingRequest: Sendable {
+    let answer: IntakeAnswer
+    let spans: Int
+    let fronts: [PipelineFront]
+
+    func answer(after result: CommitResult) -> IntakeAnswer {
+        switch result {
+        case .durable:
+            for front in fronts { front.tally.accept(spans) }
+            return answer
+        case .full(let retryAfter):
+            for front in fronts { front.tally.refuse(spans, .journalFull) }
+            return .unavailable("the journal is full", retryAfter: retryAfter)
+        case .failed(let reason):
+            for front in fronts { front.tally.refuse(spans, .journalFailed) }
+            return .unavailable("the journal cannot be written: \(reason)", retryAfter: .seconds(5))
+        }
+    }
+}
+
+/// Where the requests of one event loop wait for the disk.
+private final class WaitingRoom: CommitObserver {
+    private let observer: any IntakeObserver
+    private let requests = Mutex<[UInt64: WaitingRequest]>([:])
+
+    init(observer: any IntakeObserver) {
+        self.observer = observer
+    }
+
+    func enter(_ ticket: UInt64, _ request: WaitingRequest) {
+        requests.withLock { $0[ticket] = request }
+    }
+
+    func settled(_ commits: [(ticket: UInt64, result: CommitResult)]) {
+        let answers = requests.withLock { requests in
+            commits.compactMap { commit in
+                requests.removeValue(forKey: commit.ticket).map { (commit.ticket, $0.answer(after: commit.result)) }
+            }
+        }
+        observer.settled(answers)
+    }
+}

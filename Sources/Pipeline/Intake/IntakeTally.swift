@@ -1,0 +1,64 @@
+import Synchronization
+
+/// Counts what one pipeline accepted, refused and removed, for the ledger and `/metrics`.
+package final class IntakeTally: Sendable {
+    /// Why spans were refused; the `reason` label.
+    package enum Refusal: String, CaseIterable, Sendable {
+        case invalid
+        case journalFull = "journal_full"
+        case journalFailed = "journal_failed"
+    }
+
+    private let accepted: Counter
+    private let refused: [Refusal: Counter]
+    private let meters: Meters
+    private let labels: [String: String]
+    private let processed = Mutex<[String: [ProcessorTally.Kind: Counter]]>([:])
+    private let refusedTotal = Atomic<Int>(0)
+
+    /// Registers the pipeline's counters.
+    package init(_ meters: Meters, pipeline: String, receiver: String, signal: String) {
+        let labels = ["pipeline": pipeline, "receiver": receiver, "signal": signal]
+        accepted = meters.counter("millrace_receiver_accepted_spans_total", labels)
+        refused = Dictionary(
+            uniqueKeysWithValues: Refusal.allCases.map { reason in
+                let labels = labels.merging(["reason": reason.rawValue]) { $1 }
+                return (reason, meters.counter("millrace_receiver_refused_spans_total", labels))
+            }
+        )
+        self.meters = meters
+        self.labels = ["pipeline": pipeline, "signal": signal]
+    }
+
+    /// Spans refused since the process started.
+    package var refusedSpans: Int { refusedTotal.load(ordering: .relaxed) }
+
+    /// Counts spans that are in the journal now.
+    func accept(_ spans: Int) {
+        accepted.add(spans)
+    }
+
+    /// Counts spans that were turned away.
+    func refuse(_ spans: Int, _ reason: Refusal) {
+        guard spans > 0 else { return }
+        refused[reason]?.add(spans)
+        refusedTotal.add(spans, ordering: .relaxed)
+    }
+
+    /// Counts what processors did to one request's spans.
+    func process(_ tally: ProcessorTally) {
+        guard !tally.entries.isEmpty else { return }
+        processed.withLock { counters in
+            for entry in tally.entries {
+                let counter = counters[entry.processor]?[entry.kind] ?? counter(entry.kind, of: entry.processor)
+                counters[entry.processor, default: [:]][entry.kind] = counter
+                counter.add(entry.spans)
+            }
+        }
+    }
+
+    private func counter(_ kind: ProcessorTally.Kind, of processor: String) -> Counter {
+        let labels = labels.merging(["processor": processor]) { $1 }
+        return meters.counter("millrace_processor_\(kind.rawValue)_spans_total", labels)
+    }
+}

@@ -1,0 +1,73 @@
+import Basics
+import Journal
+import OTLP
+
+/// The front half of one pipeline: per-span processors, then records for its log.
+package struct PipelineFront: Sendable {
+    /// The pipeline's key in the pipeline file.
+    package let name: String
+    /// The position of its log in the journal.
+    package let log: Int
+    private let processors: [any SpanProcessor]
+    private let forwardedHeaders: Set<String>
+    /// Spans accepted and refused since the process started.
+    package let tally: IntakeTally
+
+    /// - Parameters:
+    ///   - name: The pipeline's key in the pipeline file.
+    ///   - log: The position of its log in the journal.
+    ///   - processors: In the order of the pipeline file.
+    ///   - forwardedHeaders: Names in lower case of headers that are kept with the records.
+    ///   - tally: Counts what is accepted and refused.
+    package init(
+        name: String,
+        log: Int,
+        processors: [any SpanProcessor],
+        forwardedHeaders: Set<String>,
+        tally: IntakeTally
+    ) {
+        self.name = name
+        self.log = log
+        self.processors = processors
+        self.forwardedHeaders = forwardedHeaders
+        self.tally = tally
+    }
+
+    /// Runs the processors over one request's valid spans and says what to append: one record a route.
+    ///
+    /// The first record also accounts for what processors removed; where nothing else is left, a record holds only counts.
+    func records(for spans: SpanBatch, from source: RequestSource, at time: UnixTime) -> [NewRecord] {
+        var work = SpanWork(batch: spans, source: source, receivedAt: time)
+        for processor in processors { processor.process(&work) }
+        tally.process(work.tally)
+        var metadata = RecordMetadata(
+            signal: .traces,
+            identity: source.identity,
+            headers: source.headers.filter { forwardedHeaders.contains($0.name) },
+            filtered: work.batch.removedCount(.filtered),
+            sampledOut: work.batch.removedCount(.sampledOut)
+        )
+        var records: [NewRecord] = []
+        for (group, route) in work.routes.enumerated() {
+            guard let encoded = work.batch.encoded(group: UInt16(group)) else { continue }
+            metadata.route = route
+            records.append(record(.items, items: encoded.spans + metadata.removed, metadata, encoded.payload))
+            metadata.filtered = 0
+            metadata.sampledOut = 0
+        }
+        if records.isEmpty, metadata.removed > 0 {
+            records.append(record(.counts, items: metadata.removed, metadata, []))
+        }
+        return records
+    }
+
+    private func record(_ kind: RecordKind, items: Int, _ metadata: RecordMetadata, _ payload: [UInt8]) -> NewRecord {
+        NewRecord(
+            log: log,
+            kind: kind,
+            items: UInt32(clamping: items),
+            metadata: metadata.encoded(),
+            payload: payload
+        )
+    }
+}

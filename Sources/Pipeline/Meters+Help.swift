@@ -1,0 +1,30 @@
+extension Meters {
+    /// What each family counts, for its `# HELP` line.
+    static let help: [String: String] = [
+        "millrace_receiver_accepted_spans_total": "Spans taken and answered with success.",
+        "millrace_receiver_refused_spans_total":
+            "Spans answered with a failure or named in a partial success, by reason.",
+        "millrace_receiver_requests_total": "Requests answered, by status code.",
+        "millrace_receiver_connections": "Connections open now.",
+        "millrace_receiver_deviations_total": "Tolerated deviations from the OTLP specification, by kind.",
+        "millrace_processor_filtered_spans_total": "Spans dropped by a filter.",
+        "millrace_processor_sampled_out_spans_total": "Spans dropped by sampling.",
+        "millrace_processor_mapped_spans_total": "Spans given attributes that MLflow understands.",
+        "millrace_exporter_delivered_spans_total": "Spans that the destination took.",
+        "millrace_exporter_rejected_spans_total": "Spans that the destination turned away in a partial success.",
+        "millrace_exporter_dead_lettered_spans_total": "Spans set aside because the destination refuses them.",
+        "millrace_exporter_expired_spans_total": "Spans given up by age or budget.",
+        "millrace_exporter_attempts_total": "Requests sent to the destination, by outcome.",
+        "millrace_exporter_attempt_seconds": "Time from sending a request to its outcome.",
+        "millrace_exporter_circuit_open": "1 while the destination is taken to be down and only probed, else 0.",
+        "millrace_exporter_queued_spans": "Spans in the journal that are not settled yet.",
+        "millrace_exporter_oldest_queued_seconds": "Age of the oldest span that is not settled yet.",
+        "millrace_journal_bytes": "Bytes of all segments.",
+        "millrace_journal_segments": "Number of segments.",
+        "millrace_journal_lost_records_total": "Records that disk damage destroyed.",
+        "millrace_journal_sync_seconds": "Time that one sync of the journal took.",
+        "millrace_process_resident_bytes": "Resident memory of the process.",
+        "millrace_process_cpu_seconds_total": "CPU time used by the process, user and system.",
+        "millrace_process_start_seconds": "When the process started, in seconds since 1970.",
+    ]
+}

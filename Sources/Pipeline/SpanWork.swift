@@ -1,0 +1,90 @@
+package import Basics
+package import MLflow
+package import OTLP
+
+/// One request's spans on their way through the per-span processors.
+package struct SpanWork: Sendable {
+    /// The spans, with every mark made so far.
+    package var batch: SpanBatch
+    /// Where the request came from.
+    package let source: RequestSource
+    /// When its last byte arrived.
+    package let receivedAt: UnixTime
+    /// What the processors counted.
+    package var tally = ProcessorTally()
+    /// What `mlflow_map` found out about each span, by position; empty until it ran.
+    package var mapped: [MappedSpan] = []
+    /// The routes that spans were assigned to; the position is the output group of the batch.
+    ///
+    /// The first is always `.none`, where every span starts.
+    package private(set) var routes: [Route] = [.none]
+
+    private var groups: [Route: UInt16] = [.none: 0]
+    private var latest: UInt16 = 0
+
+    package init(batch: SpanBatch, source: RequestSource, receivedAt: UnixTime) {
+        self.batch = batch
+        self.source = source
+        self.receivedAt = receivedAt
+    }
+
+    /// Sends a span to a route; the last assignment counts.
+    ///
+    /// One request holds at most 65,535 different routes; spans beyond go to the route assigned last.
+    package mutating func assign(_ route: Route, to span: Int) {
+        if routes[Int(latest)] != route { latest = group(of: route) }
+        batch.assign(span, to: latest)
+    }
+
+    private mutating func group(of route: Route) -> UInt16 {
+        if let known = groups[route] { return known }
+        guard let new = UInt16(exactly: routes.count) else { return latest }
+        routes.append(route)
+        groups[route] = new
+        return new
+    }
+}
+
+/// What the processors of one request counted, by the processor's key in the pipeline file.
+package struct ProcessorTally: Sendable {
+    /// What was counted.
+    package enum Kind: String, Sendable, Hashable {
+        /// Spans that got at least one attribute from `mlflow_map`.
+        case mapped
+        /// Spans on which a value that the destination would refuse was mended or taken away.
+        case repaired
+        /// Spans removed by a condition.
+        case filtered
+        /// Spans removed by sampling.
+        case sampledOut = "sampled_out"
+        /// Spans whose own route was over `max_routes`, so that they went to the default.
+        case defaulted
+    }
+
+    /// One count.
+    package struct Entry: Sendable, Equatable {
+        package let processor: String
+        package let kind: Kind
+        package fileprivate(set) var spans: Int
+    }
+
+    /// The counts, in the order in which they first came; none is zero.
+    package private(set) var entries: [Entry] = []
+
+    package init() {}
+
+    /// Adds to a count.
+    package mutating func add(_ spans: Int, _ kind: Kind, by processor: String) {
+        guard spans > 0 else { return }
+        if let index = entries.firstIndex(where: { $0.kind == kind && $0.processor == processor }) {
+            entries[index].spans += spans
+        } else {
+            entries.append(Entry(processor: processor, kind: kind, spans: spans))
+        }
+    }
+
+    /// The count of that kind by that processor.
+    package func count(_ kind: Kind, by processor: String) -> Int {
+        entries.first { $0.kind == kind && $0.processor == processor }?.spans ?? 0
+    }
+}

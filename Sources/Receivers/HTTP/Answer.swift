@@ -1,0 +1,54 @@
+import OTLP
+import Pipeline
+
+/// What a client gets back.
+enum Answer: Equatable {
+    case success
+    /// Success, with the items that were not taken.
+    case partial(rejected: Int, message: String)
+    case failure(Refusal)
+}
+
+/// Why a request is not taken.
+struct Refusal: Error, Equatable {
+    var status: HTTPStatus
+    /// What is wrong and what is allowed.
+    var message: String
+    /// Sent as `Retry-After` in whole seconds, at least one.
+    var retryAfter: Duration?
+    /// Sent as it stands: the header that says what is allowed.
+    var header: StaticString?
+
+    init(_ status: HTTPStatus, _ message: String, retryAfter: Duration? = nil, header: StaticString? = nil) {
+        self.status = status
+        self.message = message
+        self.retryAfter = retryAfter
+        self.header = header
+    }
+
+    static func == (lhs: Refusal, rhs: Refusal) -> Bool {
+        lhs.status == rhs.status && lhs.message == rhs.message && lhs.retryAfter == rhs.retryAfter
+    }
+}
+
+extension Answer {
+    /// What the pipelines said (protocol sections "Full Success", "Partial Success" and "Failures").
+    init(_ answer: IntakeAnswer) {
+        switch answer {
+        case .accepted: self = .success
+        case .partial(let rejected, let message): self = .partial(rejected: rejected, message: message)
+        case .invalid(let message): self = .failure(Refusal(.badRequest, message))
+        case .tooLarge(let message): self = .failure(Refusal(.contentTooLarge, message))
+        case .throttled(let message, let pause): self = .failure(Refusal(.tooManyRequests, message, retryAfter: pause))
+        case .unavailable(let message, let pause):
+            self = .failure(Refusal(.serviceUnavailable, message, retryAfter: pause))
+        }
+    }
+
+    var status: HTTPStatus {
+        switch self {
+        case .success, .partial: .ok
+        case .failure(let refusal): refusal.status
+        }
+    }
+}

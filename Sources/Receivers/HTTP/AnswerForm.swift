@@ -1,0 +1,53 @@
+import NIOCore
+import OTLP
+import Pipeline
+
+/// How the answer to one request is written.
+struct AnswerForm {
+    /// The request's own, where it has one.
+    var encoding = BodyEncoding.protobuf
+    /// Nil where the request names none; it is then refused.
+    var signal: Signal?
+    /// Whether the connection takes another request afterwards.
+    var keepsAlive = false
+    /// Whether the client must be told that it does: HTTP/1.0 closes otherwise.
+    var saysKeepAlive = false
+    /// `HEAD` is answered without the body.
+    var omitsBody = false
+
+    /// The whole HTTP/1.1 response.
+    func response(_ answer: Answer, date: String) -> ByteBuffer {
+        let body = answer.body(encoding, signal: signal ?? .traces)
+        var buffer = ByteBufferAllocator().buffer(capacity: 256 + body.count)
+        buffer.writeStaticString("HTTP/1.1 ")
+        buffer.writeString(String(answer.status.rawValue))
+        buffer.writeStaticString(" ")
+        buffer.writeStaticString(answer.status.reason)
+        buffer.writeStaticString("\r\ndate: ")
+        buffer.writeString(date)
+        buffer.writeStaticString("\r\ncontent-type: ")
+        buffer.writeStaticString(encoding == .json ? "application/json" : "application/x-protobuf")
+        buffer.writeStaticString("\r\ncontent-length: ")
+        buffer.writeString(String(body.count))
+        if case .failure(let refusal) = answer { writeHeaders(of: refusal, to: &buffer) }
+        if !keepsAlive {
+            buffer.writeStaticString("\r\nconnection: close")
+        } else if saysKeepAlive {
+            buffer.writeStaticString("\r\nconnection: keep-alive")
+        }
+        buffer.writeStaticString("\r\n\r\n")
+        if !omitsBody { buffer.writeBytes(body) }
+        return buffer
+    }
+
+    private func writeHeaders(of refusal: Refusal, to buffer: inout ByteBuffer) {
+        if let pause = refusal.retryAfter {
+            buffer.writeStaticString("\r\nretry-after: ")
+            buffer.writeString(String(max(1, pause.components.seconds + (pause.components.attoseconds > 0 ? 1 : 0))))
+        }
+        if let header = refusal.header {
+            buffer.writeStaticString("\r\n")
+            buffer.writeStaticString(header)
+        }
+    }
+}

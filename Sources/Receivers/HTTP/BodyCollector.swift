@@ -1,0 +1,73 @@
+import Basics
+import NIOCore
+import Pipeline
+
+/// Takes a body while it arrives: bounded, decompressed, and paid for from the memory budget before it is held.
+struct BodyCollector {
+    private static let firstGrant = 16_384
+
+    private let limit: ByteCount
+    private let decoder: ContentDecoder?
+    private var bytes: [UInt8] = []
+    private var granted = 0
+    private var wireBytes = 0
+
+    /// Goes with the body until its answer.
+    let reservation: Reservation
+
+    /// Reserves the whole body where its length is known and it is not compressed.
+    init(_ plan: RequestPlan, limit: ByteCount, budget: MemoryBudget) throws(Refusal) {
+        self.limit = limit
+        reservation = Reservation(budget)
+        decoder = plan.codings.isEmpty ? nil : ContentDecoder(plan.codings, limit: limit)
+        if let decoder {
+            guard reservation.grow(to: decoder.workingBytes) else { throw .noMemory }
+        } else if let length = plan.contentLength {
+            try grant(length)
+        }
+    }
+
+    /// Takes the next bytes of the wire.
+    mutating func append(_ part: ByteBuffer) throws(Refusal) {
+        wireBytes += part.readableBytes
+        guard wireBytes <= limit.bytes else { throw .tooLarge(limit) }
+        guard let decoder else {
+            try makeRoom(for: part.readableBytes)
+            bytes.append(contentsOf: part.readableBytesView)
+            return
+        }
+        try decoder.decode(part.readableBytesSpan) { (chunk) throws(Refusal) in
+            try makeRoom(for: chunk.count)
+            bytes.append(contentsOf: chunk)
+        }
+    }
+
+    /// The whole body, after its last byte came.
+    mutating func finish() throws(Refusal) -> [UInt8] {
+        if let decoder, wireBytes > 0 { try decoder.finish() }
+        defer { bytes = [] }
+        return bytes
+    }
+
+    private mutating func makeRoom(for count: Int) throws(Refusal) {
+        let total = bytes.count + count
+        guard total <= limit.bytes else { throw .tooLarge(limit) }
+        guard total > granted else { return }
+        try grant(max(total, min(granted * 2, limit.bytes), min(Self.firstGrant, limit.bytes)))
+    }
+
+    private mutating func grant(_ total: Int) throws(Refusal) {
+        guard reservation.grow(to: (decoder?.workingBytes ?? 0) + total) else { throw .noMemory }
+        granted = total
+        bytes.reserveCapacity(total)
+    }
+}
+
+extension Refusal {
+    /// Everything that receivers may hold is held.
+    static let noMemory = Refusal(
+        .serviceUnavailable,
+        "the memory limit for requests in flight is reached",
+        retryAfter: .seconds(1)
+    )
+}

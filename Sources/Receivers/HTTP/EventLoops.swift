@@ -1,0 +1,18 @@
+import NIOCore
+import NIOPosix
+
+/// The threads that receive: each carries connections of all receivers.
+package final class EventLoops: Sendable {
+    let group: MultiThreadedEventLoopGroup
+
+    /// - Parameter count: The number of threads; one for each core unless given.
+    package init(count: Int = System.coreCount) {
+        group = MultiThreadedEventLoopGroup(numberOfThreads: count)
+    }
+
+    /// Ends the threads; every receiver must be closed before.
+    package func shutdown() async {
+        // It fails only where the threads have ended already.
+        try? await group.shutdownGracefully()
+    }
+}

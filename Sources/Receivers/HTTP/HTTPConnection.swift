@@ -1,0 +1,254 @@
+import Basics
+import NIOCore
+import NIOHTTP1
+import Pipeline
+
+/// One client's connection: takes its requests one after the other and answers them in order.
+///
+/// At most one request is in the intake; what a pipelining client sends meanwhile waits here, and then in the socket.
+///
+/// An answer given before the whole request came is followed by a lingering close (RFC 9112 section 9.6): the sending side is
+/// closed, and what still comes is dropped within bounds, because closing a socket that holds unread bytes would reset the
+/// connection and take the answer away from a client that is still sending.
+final class HTTPConnection: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Where the connection stands.
+    enum Phase {
+        /// Between requests, or before the end of a head.
+        case ready
+        /// The body is coming.
+        case receiving
+        /// The request is in the intake.
+        case waiting
+        /// Answered; what is left of the body is dropped, then the next request is taken.
+        case draining
+        /// Answered for the last time; whatever comes is dropped until the client closes.
+        case lingering
+        case closed
+    }
+
+    /// What was parsed while an earlier request is not answered yet.
+    private enum Event {
+        case part(HTTPServerRequestPart)
+        case broken(any Error)
+    }
+
+    /// Parsed parts kept while a request is in the intake, at most; with more the connection ends after its answer.
+    private static let heldEventsMax = 8192
+    /// What a lingering close drops, at most.
+    static let lingerBytesMax = 1 << 30
+
+    var phase = Phase.ready
+    /// When `expire()` is due.
+    private(set) var deadline = NIODeadline.distantFuture
+    var exchange: Exchange?
+    /// Whether the client has sent its last byte.
+    private(set) var isInputClosed = false
+    let observer: LoopObserver
+    let loop: ReceiverLoop
+
+    private let isAdmitted: Bool
+    private var decoder: RequestDecoder.Handler
+    private(set) var channelContext: ChannelHandlerContext?
+    private var held = CircularBuffer<Event>()
+    private var hasPendingRead = false
+    private var sawPart = false
+    private var hasStartedHead = false
+    private var lingerBytes = 0
+
+    /// Must be called on the observer's event loop.
+    ///
+    /// - Parameters:
+    ///   - observer: The event loop's share of the receiver.
+    ///   - decoder: The handler before this one.
+    ///   - isAdmitted: False for a connection over the limit, which is told so and closed.
+    init(_ observer: LoopObserver, decoder: RequestDecoder.Handler, isAdmitted: Bool) {
+        self.observer = observer
+        self.decoder = decoder
+        self.isAdmitted = isAdmitted
+        loop = observer.loop.value
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        channelContext = context
+        loop.add(self)
+        setDeadline(in: loop.context.settings.headerTimeout)
+        if context.channel.isActive { begin() }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        begin()
+        context.fireChannelActive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        phase = .closed
+        exchange = nil
+        held.removeAll()
+        channelContext = nil
+        loop.remove(self)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        sawPart = true
+        take(.part(unwrapInboundIn(data)))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if phase == .ready, !sawPart, !hasStartedHead {
+            hasStartedHead = true
+            setDeadline(in: loop.context.settings.headerTimeout)
+        }
+        sawPart = false
+        context.fireChannelReadComplete()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        // Reading goes on while nothing more came, so that a client that does not pipeline costs no change of interest.
+        if isBusy && !held.isEmpty {
+            hasPendingRead = true
+        } else {
+            context.read()
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { resume() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event {
+            isInputClosed = true
+            if !isBusy { closeNow() }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case ByteToMessageDecoderError.dataReceivedInErrorState(_, let bytes): drop(bytes.readableBytes)
+        case is HTTPParserError: take(.broken(error))
+        default: closeNow()
+        }
+    }
+
+    // MARK: Order
+
+    /// Whether what comes must wait: for the intake, or for a client that does not read its answers.
+    private var isBusy: Bool { phase == .waiting || !(channelContext?.channel.isWritable ?? false) }
+
+    private func take(_ event: Event) {
+        guard phase != .lingering else {
+            if case .part(.body(let bytes)) = event { drop(bytes.readableBytes) }
+            return
+        }
+        guard isBusy || !held.isEmpty else { return handle(event) }
+        if held.count < Self.heldEventsMax { held.append(event) }
+    }
+
+    /// Handles what waited, until something has to wait again.
+    func resume() {
+        while !isBusy, let event = held.popFirst() { handle(event) }
+        guard !isBusy else { return }
+        if isInputClosed { return closeNow() }
+        if hasPendingRead {
+            hasPendingRead = false
+            channelContext?.read()
+        }
+    }
+
+    private func handle(_ event: Event) {
+        switch (event, phase) {
+        case (.part(.head(let head)), .ready):
+            hasStartedHead = false
+            begin(head)
+        case (.part(.body(let bytes)), .receiving): receive(bytes)
+        case (.part(.end), .receiving): complete()
+        case (.part(.end), .draining): becomeReady()
+        case (.broken(let error), .ready), (.broken(let error), .receiving): refuse(error)
+        case (.broken, .draining): closeNow()
+        case (.part(.body(let bytes)), .lingering): drop(bytes.readableBytes)
+        default: break
+        }
+    }
+
+    /// Whether more was held than is kept, so that the next requests are not known.
+    var hasLostEvents: Bool { held.count >= Self.heldEventsMax }
+
+    // MARK: Time and end
+
+    func setDeadline(in duration: Duration) {
+        deadline = .now() + TimeAmount(duration)
+    }
+
+    /// Nothing is due while the pipelines have the request.
+    func clearDeadline() {
+        deadline = .distantFuture
+    }
+
+    /// The deadline has passed.
+    func expire() {
+        switch phase {
+        case .ready where hasStartedHead: refuse(Refusal(.requestTimeout, "the request's head did not come in time"))
+        case .receiving: refuse(Refusal(.requestTimeout, "the request's body did not come in time"))
+        default: closeNow()
+        }
+    }
+
+    /// Answers go out, nothing more is taken in.
+    func linger(for duration: Duration) {
+        phase = .lingering
+        held.removeAll()
+        setDeadline(in: duration)
+        if isInputClosed { return closeNow() }
+        channelContext?.close(mode: .output, promise: nil)
+        if hasPendingRead {
+            hasPendingRead = false
+            channelContext?.read()
+        }
+    }
+
+    func closeIfIdle() {
+        if phase == .ready && held.isEmpty { closeNow() }
+    }
+
+    func closeNow() {
+        guard phase != .closed else { return }
+        phase = .closed
+        channelContext?.close(promise: nil)
+    }
+
+    /// Sends bytes at once.
+    func write(_ bytes: ByteBuffer) {
+        channelContext?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    /// The parser stops after a request that offers another protocol; a new one takes over what it left.
+    func replaceDecoder() {
+        guard let pipeline = channelContext?.pipeline.syncOperations else { return }
+        let next = RequestDecoder.make()
+        do {
+            try pipeline.addHandler(next, position: .after(decoder))
+            pipeline.removeHandler(decoder, promise: nil)
+            decoder = next
+        } catch {
+            closeNow()
+        }
+    }
+
+    private func drop(_ count: Int) {
+        lingerBytes += count
+        if lingerBytes > Self.lingerBytesMax { closeNow() }
+    }
+
+    private func begin() {
+        guard isAdmitted else { return refuseConnection() }
+        if loop.isStopping { closeNow() }
+    }
+}

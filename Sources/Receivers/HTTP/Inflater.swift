@@ -1,0 +1,116 @@
+import Basics
+import CZlib
+
+/// Streaming inflation by zlib: several gzip members, or deflate with or without its zlib wrapping.
+final class Inflater {
+    /// A content coding (RFC 9110 section 8.4.1).
+    enum Format {
+        /// One gzip member after the other.
+        case gzip
+        /// The zlib format; raw deflate, which many clients send instead, is recognised.
+        case deflate
+    }
+
+    /// What zlib's window and state take, and the piece that is inflated at a time.
+    static let workingBytes = 48_000 + pieceBytes
+    private static let pieceBytes = 32_768
+
+    private let format: Format
+    // In an allocation of its own because zlib keeps a pointer to it.
+    private let stream: UnsafeMutablePointer<z_stream>
+    private var piece = [UInt8](repeating: 0, count: pieceBytes)
+    /// The first bytes of a deflate body, until they tell which of its two forms it has.
+    private var start: [UInt8] = []
+    private var isOpen = false
+    private var isAtEnd = false
+
+    init(_ format: Format) {
+        self.format = format
+        unsafe stream = .allocate(capacity: 1)
+        unsafe stream.initialize(to: z_stream())
+    }
+
+    deinit {
+        if isOpen { unsafe inflateEnd(stream) }
+        unsafe stream.deallocate()
+    }
+
+    /// Inflates all of `input`; `emit` gets the output in pieces.
+    func inflate(_ input: RawSpan, emit: (ArraySlice<UInt8>) throws(Refusal) -> Void) throws(Refusal) {
+        var taken = 0
+        if !isOpen {
+            switch format {
+            case .gzip: try open(windowBits: MAX_WBITS + 16)
+            case .deflate:
+                while start.count < 2, taken < input.byteCount {
+                    start.append(input.byte(at: taken))
+                    taken += 1
+                }
+                guard start.count == 2 else { return }
+                try open(windowBits: Self.isZlibHeader(start[0], start[1]) ? MAX_WBITS : -MAX_WBITS)
+                let start = start
+                try run(start.span.bytes, emit)
+            }
+        }
+        try run(input.extracting(taken..<input.byteCount), emit)
+    }
+
+    /// Checks that the stream did not end early.
+    func finish() throws(Refusal) {
+        guard isAtEnd else { throw malformed("it ends early") }
+    }
+
+    /// RFC 1950 section 2.2: compression method 8 and a check value over both bytes.
+    private static func isZlibHeader(_ method: UInt8, _ flags: UInt8) -> Bool {
+        method & 0x0F == 8 && method >> 4 <= 7 && (UInt16(method) << 8 | UInt16(flags)) % 31 == 0
+    }
+
+    private func open(windowBits: Int32) throws(Refusal) {
+        guard unsafe millrace_inflate_init(stream, windowBits) == Z_OK else { throw .noMemory }
+        isOpen = true
+    }
+
+    private func run(_ input: RawSpan, _ emit: (ArraySlice<UInt8>) throws(Refusal) -> Void) throws(Refusal) {
+        try input.withUnsafeBytes { (bytes) throws(Refusal) in
+            let start = unsafe bytes.assumingMemoryBound(to: UInt8.self).baseAddress
+            unsafe stream.pointee.next_in = UnsafeMutablePointer(mutating: start)
+            stream.pointee.avail_in = UInt32(clamping: bytes.count)
+            defer { unsafe stream.pointee.next_in = nil }
+            var hasMore = !bytes.isEmpty
+            while hasMore {
+                if isAtEnd { try beginMember() }
+                let (count, status) = step()
+                guard status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR else {
+                    throw malformed(
+                        unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "zlib error \(status)"
+                    )
+                }
+                if count > 0 { try emit(piece[..<count]) }
+                isAtEnd = status == Z_STREAM_END
+                // A full piece may leave output inside zlib although all input is taken.
+                hasMore = stream.pointee.avail_in > 0 || (count == Self.pieceBytes && !isAtEnd)
+                if status == Z_BUF_ERROR && count == 0 { hasMore = false }
+            }
+        }
+    }
+
+    private func step() -> (count: Int, status: Int32) {
+        piece.withUnsafeMutableBufferPointer { output in
+            unsafe stream.pointee.next_out = output.baseAddress
+            stream.pointee.avail_out = UInt32(clamping: output.count)
+            let status = unsafe CZlib.inflate(stream, Z_NO_FLUSH)
+            unsafe stream.pointee.next_out = nil
+            return (output.count - Int(stream.pointee.avail_out), status)
+        }
+    }
+
+    private func beginMember() throws(Refusal) {
+        guard format == .gzip else { throw malformed("bytes follow its end") }
+        unsafe inflateReset(stream)
+        isAtEnd = false
+    }
+
+    private func malformed(_ reason: String) -> Refusal {
+        Refusal(.badRequest, "the body is not valid \(format): \(reason)")
+    }
+}

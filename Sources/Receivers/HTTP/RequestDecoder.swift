@@ -1,0 +1,22 @@
+import NIOCore
+import NIOHTTP1
+
+/// Makes the parser of a connection.
+enum RequestDecoder {
+    typealias Handler = ByteToMessageHandler<HTTPRequestDecoder>
+
+    /// The longest head, in bytes of names and values; a longer one is answered 431.
+    static let headBytesMax = 65_536
+    private static let headersMax = 128
+
+    /// A parser that passes what it does not parse on to the next one.
+    static func make() -> Handler {
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = headBytesMax
+        limits.maxHeaderListSize = headBytesMax
+        limits.maxHeaderFieldCount = headersMax
+        return ByteToMessageHandler(
+            HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)
+        )
+    }
+}

@@ -1,0 +1,187 @@
+import Basics
+import NIOHTTP1
+import OTLP
+import Pipeline
+
+/// What a request's head says, read once.
+struct RequestHeaders {
+    var contentType: Substring?
+    var accept: String?
+    var codings: [Substring] = []
+    var contentLength: Int?
+    var transferEncoding: String?
+    var expectation: String?
+    var userAgent: String?
+    /// Whether the client offers another protocol; ours stays HTTP/1.1 (RFC 9110 section 7.8).
+    var offersUpgrade = false
+    var kept: [HTTPHeader] = []
+
+    /// - Parameters:
+    ///   - head: The request's head.
+    ///   - keptNames: Names in lower case.
+    init(_ head: HTTPRequestHead, keeping keptNames: [String]) {
+        for (name, value) in head.headers {
+            if name.isHeader("content-type") {
+                contentType = contentType ?? value[...]
+            } else if name.isHeader("content-length") {
+                contentLength = Int(value)
+            } else if name.isHeader("content-encoding") {
+                codings += value.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
+            } else if name.isHeader("transfer-encoding") {
+                transferEncoding = transferEncoding.map { "\($0),\(value)" } ?? value
+            } else if name.isHeader("accept") {
+                accept = value
+            } else if name.isHeader("expect") {
+                expectation = value
+            } else if name.isHeader("user-agent") {
+                userAgent = value
+            } else if name.isHeader("upgrade") {
+                offersUpgrade = true
+            }
+            if let kept = keptNames.first(where: { name.isHeader($0) }) { self.kept.append(HTTPHeader(kept, value)) }
+        }
+    }
+
+    /// Whether body bytes follow the head.
+    var announcesBody: Bool { transferEncoding != nil || (contentLength ?? 0) > 0 }
+
+    /// The encoding that the content type names, parameters aside.
+    var encoding: BodyEncoding? {
+        guard let contentType else { return nil }
+        let end = contentType.utf8.firstIndex(of: UInt8(ascii: ";")) ?? contentType.endIndex
+        let mediaType = contentType[..<end].trimmed
+        if mediaType.isHeader("application/x-protobuf") { return .protobuf }
+        return mediaType.isHeader("application/json") ? .json : nil
+    }
+
+    /// The request's own encoding; where it has none, JSON for a client that speaks of JSON and protobuf for others.
+    var answerEncoding: BodyEncoding {
+        if let encoding { return encoding }
+        let speaksJSON = [contentType.map(String.init), accept].contains { $0?.lowercased().contains("json") ?? false }
+        return speaksJSON ? .json : .protobuf
+    }
+}
+
+/// How the body of a request that may be taken is read.
+struct RequestPlan {
+    let signal: Signal
+    let encoding: BodyEncoding
+    /// In the order in which they are undone.
+    let codings: [Inflater.Format]
+    /// Bytes on the wire; nil for a chunked body.
+    let contentLength: Int?
+    let expectsContinue: Bool
+
+    /// Decides by the head alone; a path that is wrong counts before a method, a method before the headers.
+    init(_ head: HTTPRequestHead, _ headers: RequestHeaders, _ settings: OTLPHTTPReceiverSettings) throws(Refusal) {
+        signal = try Self.signal(head.uri, settings)
+        guard head.method == .POST else {
+            let message = "\(head.method.rawValue) is not allowed here; OTLP/HTTP requests are POST"
+            throw Refusal(.methodNotAllowed, message, header: "allow: POST")
+        }
+        guard let encoding = headers.encoding else {
+            let given = headers.contentType.map { "the content type \"\($0)\" is not supported" } ?? "no content type"
+            throw Refusal(.unsupportedMediaType, "\(given); use application/x-protobuf or application/json")
+        }
+        self.encoding = encoding
+        codings = try Self.formats(headers.codings)
+        if let transfer = headers.transferEncoding, !transfer[...].trimmed.isHeader("chunked") {
+            throw Refusal(.badRequest, "the transfer encoding \"\(transfer)\" is not supported; use chunked")
+        }
+        contentLength = headers.transferEncoding == nil ? headers.contentLength ?? 0 : nil
+        if let contentLength, contentLength > settings.maxBody.bytes { throw .tooLarge(settings.maxBody) }
+        if let expectation = headers.expectation, !expectation.isHeader("100-continue") {
+            throw Refusal(.expectationFailed, "the expectation \"\(expectation)\" is not supported; use 100-continue")
+        }
+        expectsContinue = headers.expectation != nil && head.version != .http1_0 && contentLength != 0
+    }
+
+    private static func signal(_ uri: String, _ settings: OTLPHTTPReceiverSettings) throws(Refusal) -> Signal {
+        let path = uri.requestPath
+        let served = OTLPHTTPReceiverSettings.served
+        guard let signal = Signal.allCases.first(where: { settings.path(of: $0) == path }) else {
+            let places = served.map { "\($0.name) go to \(settings.path(of: $0))" }.joined(separator: ", ")
+            throw Refusal(.notFound, "nothing is served at \"\(path)\"; \(places)")
+        }
+        guard served.contains(signal) else {
+            let names = served.map(\.name).joined(separator: ", ")
+            throw Refusal(.notFound, "\(signal.name) are not served yet, only \(names)")
+        }
+        return signal
+    }
+
+    /// Codings on top of each other, at most; each one multiplies what a small body can make the receiver inflate.
+    private static let codingsMax = 2
+
+    /// Codings are named in the order they were applied, so they are undone from the last to the first.
+    private static func formats(_ codings: [Substring]) throws(Refusal) -> [Inflater.Format] {
+        var formats: [Inflater.Format] = []
+        for coding in codings.reversed() where !coding.isHeader("identity") {
+            if coding.isHeader("gzip") || coding.isHeader("x-gzip") {
+                formats.append(.gzip)
+            } else if coding.isHeader("deflate") {
+                formats.append(.deflate)
+            } else {
+                let message = "the content encoding \"\(coding)\" is not supported; use gzip, deflate or identity"
+                throw Refusal(.unsupportedMediaType, message, header: "accept-encoding: gzip, deflate, identity")
+            }
+        }
+        guard formats.count <= codingsMax else {
+            let message = "\(formats.count) content encodings on top of each other; at most \(codingsMax) are allowed"
+            throw Refusal(.unsupportedMediaType, message, header: "accept-encoding: gzip, deflate, identity")
+        }
+        return formats
+    }
+}
+
+extension Refusal {
+    /// The body is over the receiver's limit.
+    static func tooLarge(_ limit: ByteCount) -> Refusal {
+        Refusal(.contentTooLarge, "the body is longer than \(limit), the limit before and after decompression")
+    }
+}
+
+extension StringProtocol {
+    /// Whether it is this lower-case ASCII word, letter case aside.
+    func isHeader(_ word: String) -> Bool {
+        let (mine, theirs) = (utf8, word.utf8)
+        guard mine.count == theirs.count else { return false }
+        let isSame = mine.withContiguousStorageIfAvailable { mine in
+            theirs.withContiguousStorageIfAvailable { theirs in
+                mine.indices.allSatisfy { mine[$0].isLetter(theirs[$0]) }
+            }
+        }
+        return (isSame ?? nil) ?? zip(mine, theirs).allSatisfy { $0.isLetter($1) }
+    }
+}
+
+extension UInt8 {
+    /// Whether it is this byte, or the capital of this lower-case letter.
+    fileprivate func isLetter(_ lower: UInt8) -> Bool {
+        self == lower || (self ^ 0x20 == lower && lower &- UInt8(ascii: "a") < 26)
+    }
+}
+
+extension Substring {
+    /// Without the optional whitespace of RFC 9110 section 5.6.3 around it.
+    var trimmed: Substring {
+        var text = self
+        while let first = text.utf8.first, first == 0x20 || first == 0x09 { text = text.dropFirst() }
+        while let last = text.utf8.last, last == 0x20 || last == 0x09 { text = text.dropLast() }
+        return text
+    }
+}
+
+extension String {
+    /// The path of a request target in origin or absolute form (RFC 9112 section 3.2), without its query.
+    fileprivate var requestPath: Substring {
+        var target = self[...]
+        if utf8.first != UInt8(ascii: "/"), let scheme = target.utf8.firstIndex(of: UInt8(ascii: ":")),
+            target[scheme...].hasPrefix("://")
+        {
+            let authority = target[scheme...].dropFirst("://".count)
+            target = authority.firstIndex(of: "/").map { authority[$0...] } ?? "/"
+        }
+        return target.utf8.firstIndex(of: UInt8(ascii: "?")).map { target[..<$0] } ?? target
+    }
+}

@@ -1,0 +1,72 @@
+import Configuration
+import Testing
+
+/// What only shows when the parts of a file are seen together.
+@Suite struct CrossCheckTests {
+    private static let batches = #"{"a": {"type": "batch"}, "b": {"type": "batch"}, "map": {"type": "mlflow_map"}}"#
+
+    @Test func `batch stands once`() {
+        let pipelines = #"{"t": {"receivers": ["in"], "processors": ["a", "map", "b"], "exporters": ["out"]}}"#
+        let lines = problems(of: file(["processors": Self.batches, "pipelines": pipelines]))
+        #expect(lines == [#"f.json:5:69: /pipelines/t/processors/2: "b" is a second "batch"; one is allowed"#])
+    }
+
+    @Test func `a processor of single spans comes before one of whole traces`() {
+        let processors = #"{"tail": {"type": "tail_sample"}, "map": {"type": "mlflow_map"}}"#
+        let pipelines = #"{"t": {"receivers": ["in"], "processors": ["tail", "map"], "exporters": ["out"]}}"#
+        let lines = problems(of: file(["processors": processors, "pipelines": pipelines]))
+        let order = #"it works on single spans and comes before "tail", which works on traces"#
+        #expect(lines.last == #"f.json:5:65: /pipelines/t/processors/1: "map" stands too late: "# + order)
+        #expect(lines.count == 2)
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1:4318", "127.0.0.1:4318", true),
+        ("127.0.0.1:4318", "0.0.0.0:4318", true),
+        ("127.0.0.1:4318", "127.0.0.1:4319", false),
+        ("127.0.0.1:0", "127.0.0.1:0", false),
+        ("[::1]:4318", "127.0.0.1:4318", false),
+        ("unix:/run/a.sock", "unix:/run/a.sock", true),
+        ("unix:/run/a.sock", "unix:/run/b.sock", false),
+        ("127.0.0.1:13133", "127.0.0.1:4318", true),
+    ])
+    func `two servers need two addresses`(first: String, second: String, clashes: Bool) {
+        let receivers = #"""
+            {"a": {"type": "otlp_http", "listen": "\#(first)"}, "b": {"type": "otlp_http", "listen": "\#(second)"}}
+            """#
+        let pipelines = #"{"t": {"receivers": ["a", "b"], "exporters": ["out"]}}"#
+        let lines = problems(of: file(["receivers": receivers, "pipelines": pipelines]))
+        #expect(lines.contains { $0.contains("needs an address of its own") } == clashes)
+        #expect(lines.count == (clashes ? 1 : 0))
+    }
+
+    @Test(arguments: [
+        "127.0.0.1", "127.0.0.1:99999", ":4318", "::1:4318", "[::1]", "unix:", "127.0.0.1:", "a:-1", "a:+1",
+    ])
+    func `an address that nobody can listen at is refused`(address: String) {
+        let lines = problems(of: file(["receivers": #"{"in": {"type": "otlp_http", "listen": "\#(address)"}}"#]))
+        #expect(lines.count == 1)
+        #expect(lines.first?.contains("/receivers/in/listen: found \"\(address)\"; allowed: an address") == true)
+    }
+
+    @Test func `two exporters do not write one file`() {
+        let exporters = #"{"a": {"type": "file", "path": "x"}, "b": {"type": "file", "path": "x"}}"#
+        let pipelines = #"{"t": {"receivers": ["in"], "exporters": ["a", "b"]}}"#
+        let lines = problems(of: file(["exporters": exporters, "pipelines": pipelines]))
+        #expect(lines == ["f.json:3:81: /exporters/b/path: /exporters/a writes the same file; each needs its own"])
+    }
+
+    @Test func `a body that could never be held is refused beforehand`() {
+        let lines = problems(of: file(["memory_limit": "\"64MiB\""]))
+        let limits = "allowed: at most 48MiB, three quarters of memory_limit (64MiB)"
+        #expect(
+            lines == ["f.json:2:21: /receivers/in/max_body: 64MiB is more than receivers may hold at once; \(limits)"]
+        )
+    }
+
+    @Test func `a component that no pipeline uses is a warning`() throws {
+        let text = file(["processors": #"{"map": {"type": "mlflow_map"}}"#])
+        let file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
+        #expect(file.warnings == ["f.json:3:16: /processors/map: warning: no pipeline uses it"])
+    }
+}

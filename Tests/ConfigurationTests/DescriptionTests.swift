@@ -1,0 +1,73 @@
+import Basics
+import Foundation
+import Testing
+
+@testable import Configuration
+
+/// Schema, reference and reader come from one description; these tests look at them from outside.
+@Suite struct DescriptionTests {
+    private func schema() throws -> JSONNode { try JSONNode(parsing: Array(Catalogue.schema().utf8)) }
+
+    /// The schema of a component's settings.
+    private func component(_ section: String, _ type: String) throws -> JSONNode {
+        let components = try schema()["properties"]?[section]?["additionalProperties"]
+        let cases = components?["allOf"]?.elements ?? []
+        let found = cases.first { $0["if"]?["properties"]?["type"]?["const"]?.string == type }
+        return try #require(found?["then"])
+    }
+
+    static let components: [(String, String, String)] =
+        Catalogue.receivers.filter(\.isAvailable).map { ("receivers", $0.type, "") }
+        + Catalogue.processors.filter(\.isAvailable).map {
+            ("processors", $0.type, $0.type == "sample" ? #""ratio": 1"# : "")
+        }
+        + Catalogue.exporters.filter(\.isAvailable).map { type in
+            let required = [
+                "mlflow": #""endpoint": "http://m""#, "otlp_http": #""endpoint": "http://m""#, "file": #""path": "x""#,
+            ]
+            return ("exporters", type.type, required[type.type] ?? "")
+        }
+
+    @Test(arguments: components)
+    func `every default of the schema is accepted by the reader`(section: String, type: String, required: String) throws
+    {
+        let properties = try #require(component(section, type)["properties"]?.members)
+        let defaults = properties.compactMap { property in
+            property.node["default"].map { "\"\(property.name)\": \(JSON($0).lineText)" }
+        }
+        let settings = (["\"type\": \"\(type)\""] + defaults + (required.isEmpty ? [] : [required])).joined(
+            separator: ", "
+        )
+        let name = section == "receivers" ? "in" : "out"
+        let lines = problems(of: file([section: "{\"\(name)\": {\(settings)}}"])).filter { !$0.contains(": warning: ") }
+        #expect(lines.isEmpty)
+    }
+
+    @Test(arguments: components)
+    func `every setting has a description, and no other name is allowed`(
+        section: String,
+        type: String,
+        required: String
+    ) throws {
+        let schema = try component(section, type)
+        let properties = try #require(schema["properties"]?.members)
+        for property in properties where property.name != "type" {
+            #expect(property.node["description"]?.string?.hasSuffix(".") == true, "\(property.name)")
+        }
+        #expect(schema["additionalProperties"]?.bool == false)
+        #expect(schema["description"]?.string?.hasSuffix(".") == true)
+    }
+
+    @Test func `a type stands once in the table`() {
+        #expect(Set(Catalogue.receivers.map(\.type)).count == Catalogue.receivers.count)
+        #expect(Set(Catalogue.processors.map(\.type)).count == Catalogue.processors.count)
+        #expect(Set(Catalogue.exporters.map(\.type)).count == Catalogue.exporters.count)
+    }
+
+    @Test func `the reference in the README is what the descriptions say`() throws {
+        let readme = try String(contentsOf: repository.appending(path: "README.md"), encoding: .utf8)
+        let parts = readme.components(separatedBy: "<!-- reference -->\n")
+        try #require(parts.count == 3, "README.md has the reference between two marks")
+        #expect(parts[1] == Catalogue.reference(), "put the output of `millrace reference` between the marks")
+    }
+}

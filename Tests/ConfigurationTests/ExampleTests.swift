@@ -1,0 +1,40 @@
+import Configuration
+import Foundation
+import Testing
+
+@Suite struct ExampleTests {
+    static let names = ["container", "default", "fan-out", "gateway", "sidecar"]
+
+    @Test(arguments: names)
+    func `an example loads without a warning`(name: String) throws {
+        let file = try PipelineFile.load(
+            repository.appending(path: "pipelines/\(name).json").path,
+            environment: .process
+        )
+        #expect(file.warnings.isEmpty)
+        #expect(file.pipelines.map(\.name) == ["traces"])
+    }
+
+    @Test(arguments: names)
+    func `what is printed of an example loads again and prints the same`(name: String) throws {
+        let file = try PipelineFile.load(
+            repository.appending(path: "pipelines/\(name).json").path,
+            environment: .process
+        )
+        let again = try PipelineFile(text: Array(file.printed.utf8), name: name, environment: .empty)
+        #expect(again.printed == file.printed)
+        #expect(again.warnings.isEmpty)
+    }
+
+    @Test func `the built-in file is the default example`() throws {
+        let text = try Data(contentsOf: repository.appending(path: "pipelines/default.json"))
+        #expect(PipelineFile.defaultText == Array(text))
+    }
+
+    @Test func `the built-in file needs nothing but a place to write`() throws {
+        let file = try PipelineFile(text: PipelineFile.defaultText, name: PipelineFile.defaultName, environment: .empty)
+        #expect(file.receivers.map(\.type) == ["otlp_http"])
+        #expect(Set(file.exporters.map(\.type)) == ["file", "console"])
+        #expect("\(file.admin.listen)" == "127.0.0.1:13133")
+    }
+}

@@ -1,0 +1,111 @@
+"""The real parts: servers of every kind, started once, all at once, when a test first asks for one of them."""
+
+import subprocess
+import uuid
+
+import pytest
+
+from kit.environments import APPS, BINARY, clean_environment, program
+from kit.fake_openai import FakeOpenAI
+from kit.millrace import QUICK_RETRY, Millrace, pipeline
+from kit.mlflow_server import MLflowServer
+from kit.phoenix_server import PhoenixServer
+
+VERSIONS = ("3.17.2", "3.6.0")
+
+
+def pytest_sessionstart(session):
+    if not session.config.option.collectonly and not BINARY.exists():
+        pytest.exit(f"{BINARY} is missing: run `make test`, or set MILLRACE_BINARY", returncode=2)
+
+
+class Servers:
+    def __init__(self, directory):
+        self.phoenix = PhoenixServer(directory / "phoenix")
+        self.mlflow = {version: MLflowServer(version, directory / f"mlflow-{version}") for version in VERSIONS}
+        self.all = [*self.mlflow.values(), self.phoenix]
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory):
+    servers = Servers(tmp_path_factory.mktemp("servers"))
+    for server in servers.all:
+        server.start()
+    yield servers
+    for server in servers.all:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def mlflow(servers):
+    """MLflow's newest version."""
+    return servers.mlflow[VERSIONS[0]].wait()
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
+def each_mlflow(request, servers):
+    """Each version in turn."""
+    return servers.mlflow[request.param].wait()
+
+
+@pytest.fixture(scope="session")
+def phoenix(servers):
+    return servers.phoenix.wait()
+
+
+@pytest.fixture(scope="session")
+def fake_openai():
+    server = FakeOpenAI().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def millrace(tmp_path):
+    """`millrace(exporters, **sections)` starts one; the test ends with SIGTERM, exit code 0, a balanced ledger."""
+    started = []
+
+    def start(exporters, **sections):
+        gateway = Millrace(tmp_path, pipeline(tmp_path, exporters, **sections))
+        started.append(gateway)
+        return gateway.start()
+
+    yield start
+    for gateway in started:
+        if gateway.process.running:
+            gateway.ledger()
+            gateway.stop()
+
+
+@pytest.fixture
+def gateway(millrace, each_mlflow):
+    """A gateway in front of each MLflow version in turn."""
+    return millrace({"mlflow": mlflow_exporter(each_mlflow)})
+
+
+def mlflow_exporter(server):
+    return {"type": "mlflow", "endpoint": server.url, "retry": QUICK_RETRY}
+
+
+@pytest.fixture
+def service():
+    """A service name that no other test has."""
+    return f"service-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def run_app():
+    """Runs an app of apps/ in the clients' environment, configured by nothing but its arguments and `settings`."""
+
+    def run(app, *arguments, **settings):
+        done = subprocess.run(
+            [program("clients", "python"), str(APPS / app), *arguments],
+            env=clean_environment(**settings),
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Failed to export" not in done.stderr, done.stderr
+
+    return run

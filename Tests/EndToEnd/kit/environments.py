@@ -1,0 +1,48 @@
+"""Where things stand: the checkout, the binary under test, the virtual environments, captures and payloads."""
+
+import os
+import pathlib
+import socket
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
+BINARY = pathlib.Path(os.environ.get("MILLRACE_BINARY", CHECKOUT / ".build/debug/millrace")).absolute()
+ENVIRONMENTS = pathlib.Path(os.environ.get("MILLRACE_VENVS", CHECKOUT / ".build/venvs")).absolute()
+APPS = pathlib.Path(__file__).resolve().parents[1] / "apps"
+LONG = os.environ.get("MILLRACE_LONG") == "1"
+
+
+def _shared():
+    named = os.environ.get("MILLRACE_SHARED")
+    if named:
+        return pathlib.Path(named)
+    for folder in CHECKOUT.parents:
+        if (folder / "shared/captures").is_dir():
+            return folder / "shared"
+    return CHECKOUT.parent / "shared"
+
+
+SHARED = _shared()
+CAPTURES = SHARED / "captures"
+PAYLOADS = SHARED / "payloads"
+
+
+def program(environment, name):
+    """The path of a program of a virtual environment."""
+    path = ENVIRONMENTS / environment / "bin" / name
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: run `make environments`")
+    return str(path)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def clean_environment(**settings):
+    """The surrounding environment without what would configure an SDK or MLflow, and with `settings`."""
+    ours = ("OTEL_", "MLFLOW_", "PHOENIX_", "OPENAI_", "TRACELOOP_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    kept["NO_PROXY"] = kept["no_proxy"] = "127.0.0.1,localhost"
+    return kept | settings

@@ -1,0 +1,64 @@
+"""Apps under way: threads that post traces at a steady rate, and remember which of them were answered 200."""
+
+import collections
+import http.client
+import threading
+
+from kit import otlp
+
+
+class Load:
+    """`with Load(millrace, service) as load:` posts from `threads` threads, each `rate` requests a second.
+
+    A connection that breaks is opened again and the request is sent again, as SDKs do; it counts as `broken`.
+    """
+
+    def __init__(self, millrace, service, threads=4, rate=8.0, spans=5):
+        self.address = millrace.address
+        self.service = service
+        self.spans = spans
+        self.pause = 1 / rate
+        self.acknowledged = set()
+        self.statuses = collections.Counter()
+        self.broken = 0
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(30)
+        assert not any(thread.is_alive() for thread in self._threads)
+
+    def _run(self):
+        connection = self._connection()
+        while not self._ended.is_set():
+            message = otlp.request(self.service, spans=self.spans)
+            body, spans = message.SerializeToString(), otlp.spans_of(message)
+            while not self._ended.is_set():
+                try:
+                    connection.request("POST", "/v1/traces", body, {"content-type": "application/x-protobuf"})
+                    response = connection.getresponse()
+                    response.read()
+                except (OSError, http.client.HTTPException):
+                    with self._lock:
+                        self.broken += 1
+                    connection.close()
+                    connection = self._connection()
+                    self._ended.wait(self.pause)
+                    continue
+                with self._lock:
+                    self.statuses[response.status] += 1
+                    if response.status == 200:
+                        self.acknowledged.update(spans)
+                break
+            self._ended.wait(self.pause)
+
+    def _connection(self):
+        return http.client.HTTPConnection(*self.address, timeout=20)

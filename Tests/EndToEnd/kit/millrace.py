@@ -1,0 +1,143 @@
+"""The gateway under test: its pipeline file, its process, its admin endpoint."""
+
+import json
+import signal
+import subprocess
+
+import requests
+
+from kit.environments import BINARY, clean_environment, free_port
+from kit.processes import Process
+from kit.waiting import eventually
+
+OUTCOMES = ("delivered", "filtered", "sampled_out", "rejected", "dead_lettered", "expired", "lost", "queued")
+PROTOBUF = "application/x-protobuf"
+QUICK_RETRY = {"initial": "100ms", "max": "1s"}
+
+
+def pipeline(directory, exporters, **top):
+    """A pipeline file: OTLP/HTTP in, mapped and routed, short batches, the given exporters; `top` replaces sections."""
+    return {
+        "receivers": {"otlp": {"type": "otlp_http", "listen": f"127.0.0.1:{free_port()}"}},
+        "processors": {
+            "map": {"type": "mlflow_map"},
+            "route": {"type": "mlflow_experiment"},
+            "batch": {"type": "batch", "linger": "50ms"},
+        },
+        "exporters": exporters,
+        "pipelines": {
+            "traces": {"receivers": ["otlp"], "processors": ["map", "route", "batch"], "exporters": list(exporters)}
+        },
+        "journal": {"directory": str(directory / "journal"), "min_free": "16MiB"},
+        "admin": {"listen": f"127.0.0.1:{free_port()}"},
+    } | top
+
+
+def run(*arguments, within=30, **settings):
+    """Runs one command to its end; the completed process with `stdout` and `stderr` as text."""
+    return subprocess.run(
+        [str(BINARY), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=within,
+        env=clean_environment(**settings),
+    )
+
+
+class Millrace:
+    def __init__(self, directory, pipeline, **settings):
+        self.pipeline = pipeline
+        self.file = directory / "pipeline.json"
+        self.save()
+        self.process = Process(
+            "millrace", [BINARY, "run", "--config", self.file], directory, clean_environment(**settings)
+        )
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def save(self):
+        """Writes the pipeline file; the next start reads it."""
+        self.file.write_text(json.dumps(self.pipeline, indent=2))
+
+    @property
+    def url(self):
+        return "http://" + self.pipeline["receivers"]["otlp"]["listen"]
+
+    @property
+    def address(self):
+        host, port = self.pipeline["receivers"]["otlp"]["listen"].rsplit(":", 1)
+        return host, int(port)
+
+    def admin(self, path):
+        return self.session.get("http://" + self.pipeline["admin"]["listen"] + path, timeout=10)
+
+    def start(self):
+        self.process.start()
+
+        def ready():
+            self.process.expect_running()
+            return self.admin("/readyz").status_code == 200
+
+        eventually(ready, within=15, every=0.01)
+        return self
+
+    def stop(self, within=15):
+        """SIGTERM; the drain ends with exit code 0."""
+        self.process.expect_running()
+        self.process.send(signal.SIGTERM)
+        code = self.process.wait(within)
+        assert code == 0, f"exit {code} after SIGTERM:\n{self.process.log[-4000:]}"
+
+    def kill(self):
+        self.process.send(signal.SIGKILL)
+        assert self.process.wait(10) == -signal.SIGKILL
+
+    def post(self, body, content_type=PROTOBUF, path="/v1/traces", **headers):
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.session.post(
+            self.url + path, data=body, headers={"content-type": content_type} | named, timeout=60
+        )
+
+    def ledger(self):
+        """The ledger's one pipeline; that every destination balances is checked on every reading."""
+        return checked(self.admin("/ledger").json())
+
+    def settled(self, accepted=None, within=60):
+        """Waits until nothing is queued anywhere (and `accepted` spans were taken); the ledger then."""
+
+        def empty():
+            self.process.expect_running()
+            ledger = self.ledger()
+            queued = {name: row["queued"] for name, row in ledger["destinations"].items()}
+            assert not any(queued.values()), f"queued: {queued}"
+            assert accepted in (None, ledger["accepted_spans"]), f"accepted {ledger['accepted_spans']}, not {accepted}"
+            return ledger
+
+        return eventually(empty, within=within, every=0.1)
+
+    def metric(self, name, **labels):
+        """The sum over a metric's samples that carry `labels`."""
+        total = 0.0
+        for line in self.admin("/metrics").text.splitlines():
+            head, _, value = line.rpartition(" ")
+            wanted = (f'{label}="{text}"' for label, text in labels.items())
+            if head.split("{")[0] == name and all(label in head for label in wanted):
+                total += float(value)
+        return total
+
+    def memory(self, field="VmHWM"):
+        """Bytes: the peak (VmHWM) or present (VmRSS) resident size."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            for line in status:
+                if line.startswith(field):
+                    return int(line.split()[1]) * 1024
+        raise AssertionError(f"no {field}")
+
+
+def checked(ledger):
+    """One pipeline's ledger out of the whole answer, after checking that each of its rows balances."""
+    (traces,) = ledger["pipelines"].values()
+    for name, row in traces["destinations"].items():
+        total = sum(row[outcome] for outcome in OUTCOMES)
+        assert total == row["accepted"], f"ledger of {name} does not balance: {row}"
+    return traces

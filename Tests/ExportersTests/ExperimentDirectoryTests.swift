@@ -1,0 +1,199 @@
+import Basics
+import MLflow
+import Synchronization
+import TestKit
+import Testing
+
+@Suite struct ExperimentDirectoryTests {
+    private let mlflow = FakeMLflow()
+    private let clock = ManualClock()
+
+    private func directory(mayCreate: Bool = true) -> ExperimentDirectory {
+        let server = MLflowServer(
+            baseURL: "http://mlflow",
+            credentials: .basic(username: "user", password: "pässword"),
+            workspace: "team"
+        )
+        return ExperimentDirectory(
+            server: server,
+            client: mlflow,
+            mayCreate: mayCreate,
+            clock: MonotonicClock(clock)
+        )
+    }
+
+    @Test func `a name that exists is found once and remembered`() async {
+        mlflow.change { $0.experiments["shop & co/ü"] = ("7", false) }
+        let directory = directory()
+        #expect(await directory.id(of: "shop & co/ü") == .found(id: "7"))
+        #expect(await directory.id(of: "shop & co/ü") == .found(id: "7"))
+        #expect(mlflow.calls == ["get-by-name"])
+        #expect(
+            mlflow.requests[0].url
+                == "http://mlflow/api/2.0/mlflow/experiments/get-by-name?experiment_name=shop%20%26%20co%2F%C3%BC"
+        )
+    }
+
+    @Test func `requests carry credentials and workspace`() async {
+        _ = await directory().id(of: "x")
+        #expect(mlflow.requests.allSatisfy { $0.header("Authorization") == "Basic dXNlcjpww6Rzc3dvcmQ=" })
+        #expect(mlflow.requests.allSatisfy { $0.header("x-mlflow-workspace") == "team" })
+    }
+
+    @Test(arguments: [("", ":"), ("a", "YTo="), ("ab", "YWI6"), ("abc", "YWJjOg==")])
+    func `credentials are written in base64`(username: String, encoded: String) {
+        let value = MLflowCredentials.basic(username: username, password: "").authorization
+        #expect(value == "Basic \(encoded == ":" ? "Og==" : encoded)")
+    }
+
+    @Test func `a name that does not exist is created`() async {
+        #expect(await directory().id(of: "new") == .found(id: "1"))
+        #expect(mlflow.calls == ["get-by-name", "create"])
+    }
+
+    @Test func `without permission nothing is created`() async {
+        let lookup = await directory(mayCreate: false).id(of: "new")
+        #expect(lookup == .parked(reason: "it does not exist, and creating it is not allowed"))
+        #expect(mlflow.calls == ["get-by-name"])
+    }
+
+    @Test func `an experiment that another creates meanwhile is looked up again`() async {
+        mlflow.change {
+            $0.experiments["raced"] = ("9", false)
+            $0.nextRESTAnswers = [.reply(404, #"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":""}"#)]
+        }
+        #expect(await directory().id(of: "raced") == .found(id: "9"))
+        #expect(mlflow.calls == ["get-by-name", "create", "get-by-name"])
+    }
+
+    @Test func `a deleted experiment is restored`() async {
+        mlflow.change { $0.experiments["old"] = ("4", true) }
+        #expect(await directory().id(of: "old") == .found(id: "4"))
+        #expect(mlflow.calls == ["get-by-name", "restore"])
+    }
+
+    @Test func `a deleted experiment that may not be restored is parked`() async {
+        mlflow.change { $0.experiments["old"] = ("4", true) }
+        let lookup = await directory(mayCreate: false).id(of: "old")
+        #expect(lookup == .parked(reason: "it was deleted, and restoring it is not allowed"))
+    }
+
+    @Test func `a remembered id is looked up again after a while`() async {
+        mlflow.change { $0.experiments["x"] = ("1", false) }
+        let directory = directory()
+        _ = await directory.id(of: "x")
+        mlflow.change { $0.experiments["x"] = ("2", false) }
+        try? await clock.sleep(until: clock.now.advanced(by: .seconds(299)), tolerance: nil)
+        #expect(await directory.id(of: "x") == .found(id: "1"))
+        try? await clock.sleep(until: clock.now.advanced(by: .seconds(1)), tolerance: nil)
+        #expect(await directory.id(of: "x") == .found(id: "2"))
+    }
+
+    @Test func `an old id serves where MLflow cannot say`() async {
+        mlflow.change { $0.experiments["x"] = ("1", false) }
+        let directory = directory()
+        _ = await directory.id(of: "x")
+        try? await clock.sleep(until: clock.now.advanced(by: .seconds(300)), tolerance: nil)
+        mlflow.change { $0.nextRESTAnswers = [.reply(503)] }
+        #expect(await directory.id(of: "x") == .found(id: "1"))
+    }
+
+    @Test func `nothing is remembered across a lost connection`() async {
+        mlflow.change { $0.experiments["x"] = ("1", false) }
+        let directory = directory()
+        _ = await directory.id(of: "x")
+        directory.forgetAll()
+        mlflow.change { $0.nextRESTAnswers = [.failure(.unreachable("down"))] }
+        #expect(await directory.id(of: "x") == .unavailable(reason: "down", retryAfter: nil))
+        mlflow.change { $0.experiments["x"] = ("5", false) }
+        #expect(await directory.id(of: "x") == .found(id: "5"))
+    }
+
+    @Test func `many who ask at once cause one lookup`() async {
+        mlflow.change { $0.experiments["x"] = ("1", false) }
+        let directory = directory()
+        let answers = await withTaskGroup(of: ExperimentLookup.self) { group in
+            for _ in 0..<50 { group.addTask { await directory.id(of: "x") } }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(answers == Array(repeating: .found(id: "1"), count: 50))
+        #expect(mlflow.calls == ["get-by-name"])
+    }
+
+    @Test func `a cancelled task does not spoil the lookup of another`() async {
+        let (asked, asking) = AsyncStream.makeStream(of: Void.self)
+        let (go, release) = AsyncStream.makeStream(of: Void.self)
+        let client = GatedClient(asking: asking, go: go)
+        let directory = ExperimentDirectory(
+            server: MLflowServer(baseURL: "http://mlflow"),
+            client: client,
+            mayCreate: true
+        )
+        let first = Task { await directory.id(of: "x") }
+        for await _ in asked { break }
+        let second = Task { await directory.id(of: "x") }
+        first.cancel()
+        release.finish()
+        #expect(await first.value == .cancelled)
+        #expect(await second.value == .found(id: "3"))
+    }
+
+    @Test(arguments: [
+        (401, "nobody", ExperimentLookup.parked(reason: "MLflow refuses the credentials (401): nobody")),
+        (403, "read only", .parked(reason: "MLflow refuses the credentials (403): read only")),
+        (404, "<h1>Not Found</h1>", .parked(reason: "MLflow refuses it (404): Not Found")),
+        (503, "busy", .unavailable(reason: "status 503: busy", retryAfter: .seconds(2))),
+        (500, "oops", .unavailable(reason: "status 500: oops", retryAfter: .seconds(2))),
+        (200, "a login page", .parked(reason: "the answer is not MLflow's: a login page")),
+        (200, #"{"message":"no id"}"#, .parked(reason: "the answer is not MLflow's: no id")),
+        (
+            200, #"{"message":"empty","experiment":{"experiment_id":""}}"#,
+            .parked(reason: "the answer is not MLflow's: empty")
+        ),
+    ])
+    func `each trouble has its answer`(status: Int, body: String, lookup: ExperimentLookup) async {
+        mlflow.change { $0.nextRESTAnswers = [.reply(status, body, headers: [HTTPHeader("retry-after", "2")])] }
+        #expect(await directory().id(of: "x") == lookup)
+    }
+
+    @Test func `beyond the bound the name looked up longest ago is forgotten`() async {
+        let server = MLflowServer(baseURL: "http://mlflow")
+        let clock = MonotonicClock(clock)
+        let directory = ExperimentDirectory(server: server, client: mlflow, mayCreate: true, namesMax: 2, clock: clock)
+        for name in ["a", "b", "c"] {
+            _ = await directory.id(of: name)
+            try? await clock.sleep(.seconds(1))
+        }
+        let before = mlflow.requests.count
+        _ = await directory.id(of: "b")
+        _ = await directory.id(of: "c")
+        #expect(mlflow.requests.count == before)
+        _ = await directory.id(of: "a")
+        #expect(mlflow.requests.count == before + 1)
+    }
+}
+
+/// Answers the second request at once, and the first when a gate opens or its task is cancelled.
+private final class GatedClient: HTTPClient {
+    private let asking: AsyncStream<Void>.Continuation
+    private let go: AsyncStream<Void>
+    private let count = Mutex(0)
+
+    init(asking: AsyncStream<Void>.Continuation, go: AsyncStream<Void>) {
+        self.asking = asking
+        self.go = go
+    }
+
+    func send(_ request: HTTPRequest) async throws(HTTPFailure) -> HTTPResponse {
+        let isFirst = count.withLock { count in
+            count += 1
+            return count == 1
+        }
+        if isFirst {
+            asking.yield()
+            for await _ in go {}
+        }
+        guard !Task.isCancelled else { throw .cancelled }
+        return HTTPResponse(status: 200, headers: [], body: Array(#"{"experiment":{"experiment_id":"3"}}"#.utf8))
+    }
+}

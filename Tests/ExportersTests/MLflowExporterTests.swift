@@ -1,0 +1,193 @@
+import Basics
+import Exporters
+import MLflow
+import OTLP
+import Pipeline
+import TestKit
+import Testing
+
+@Suite struct MLflowExporterTests {
+    private static let payload = [UInt8]((0..<4000).map { UInt8(truncatingIfNeeded: $0 / 40) })
+
+    private let mlflow = FakeMLflow()
+
+    private func exporter(change: (inout MLflowSettings) -> Void = { _ in }) throws -> MLflowExporter {
+        var settings = MLflowSettings(endpoint: try #require(HTTPEndpoint(text: "http://mlflow:5000")))
+        change(&settings)
+        return MLflowExporter(settings, client: mlflow, encoder: BodyEncoder())
+    }
+
+    private func batch(
+        _ route: Route,
+        headers: [HTTPHeader] = [],
+        signal: Signal = .traces,
+        payload: [UInt8] = Self.payload
+    ) -> Batch {
+        Batch(signal: signal, route: route, headers: headers, payload: payload, items: 1)
+    }
+
+    private func traceRequest() throws -> HTTPRequest {
+        try #require(mlflow.requests.last { $0.url.hasSuffix("/v1/traces") })
+    }
+
+    @Test func `a request names its experiment and its type exactly`() async throws {
+        mlflow.change { $0.experiments["shop"] = ("12", false) }
+        let exporter = try exporter {
+            $0.credentials = .token("secret")
+            $0.workspace = "team"
+            $0.runID = "run"
+            $0.compression = .none
+        }
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        let request = try traceRequest()
+        #expect(request.url == "http://mlflow:5000/v1/traces")
+        #expect(request.header("Content-Type") == "application/x-protobuf")
+        #expect(request.header("x-mlflow-experiment-id") == "12")
+        #expect(request.header("x-mlflow-workspace") == "team")
+        #expect(request.header("x-mlflow-run-id") == "run")
+        #expect(request.header("Authorization") == "Bearer secret")
+        #expect(request.header("Content-Encoding") == nil)
+        #expect(request.body == Self.payload)
+        #expect(request.timeout == .seconds(60))
+    }
+
+    @Test func `without a route the default experiment gets it`() async throws {
+        #expect(try await exporter().export(batch(.none)) == .delivered)
+        #expect(mlflow.experimentIDs == ["0"])
+    }
+
+    @Test func `an id is used as it is`() async throws {
+        mlflow.change { $0.experiments["x"] = ("31", false) }
+        #expect(try await exporter().export(batch(.experimentID("31"))) == .delivered)
+        #expect(mlflow.experimentIDs == ["31"])
+        #expect(!mlflow.calls.contains("get-by-name"))
+    }
+
+    @Test(arguments: ["", "abc", "1 2", "-1"])
+    func `an id that is not all digits is never sent`(id: String) async throws {
+        #expect(try await exporter().export(batch(.experimentID(id))) == .parked(reason: "an id is all digits"))
+        #expect(mlflow.requests.isEmpty)
+    }
+
+    @Test func `a client cannot name another experiment`() async throws {
+        let exporter = try exporter { $0.headers = [HTTPHeader("X-MLflow-Experiment-ID", "7")] }
+        let forwarded = [HTTPHeader("x-mlflow-experiment-id", "8"), HTTPHeader("x-mlflow-run-id", "mine")]
+        _ = await exporter.export(batch(.none, headers: forwarded))
+        let request = try traceRequest()
+        #expect(request.headers.filter { $0.name.lowercased() == "x-mlflow-experiment-id" }.map(\.value) == ["0"])
+        #expect(request.header("x-mlflow-run-id") == "mine")
+    }
+
+    @Test(arguments: [("3.17.2", true), ("3.7.0", true), ("3.6.0", false), ("a login page", false)])
+    func `only a version that inflates gets gzip`(version: String, isCompressed: Bool) async throws {
+        mlflow.change { $0.version = version }
+        let exporter = try exporter()
+        _ = await exporter.export(batch(.none))
+        _ = await exporter.export(batch(.none))
+        let request = try traceRequest()
+        #expect((request.header("Content-Encoding") == "gzip") == isCompressed)
+        #expect((isCompressed ? gunzip(request.body) : request.body) == Self.payload)
+        #expect(mlflow.calls.filter { $0 == "version" }.count == 1)
+    }
+
+    @Test func `after a lost connection version and experiment are asked again`() async throws {
+        let exporter = try exporter()
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        mlflow.change {
+            $0.nextAnswers = [.failure(.unreachable("down"))]
+            $0.version = "3.6.0"
+            $0.experiments = ["shop": ("40", false)]
+        }
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .retry(reason: "down", after: nil))
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        #expect(mlflow.experimentIDs == ["1", "1", "40"])
+        #expect(try traceRequest().header("Content-Encoding") == nil)
+    }
+
+    @Test func `an experiment that the server forgot is created again and the batch goes there`() async throws {
+        let exporter = try exporter()
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        mlflow.change { $0.experiments = [:] }
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        #expect(mlflow.experimentIDs == ["1", "1", "2"])
+    }
+
+    @Test func `the old server's word for a forgotten experiment is understood`() async throws {
+        let exporter = try exporter()
+        let gone = #"{"detail":"Failed to log OpenTelemetry spans: Trace tr-1: No Experiment with id=1 exists"}"#
+        mlflow.change { $0.nextAnswers = [.reply(422, gone)] }
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        #expect(mlflow.experimentIDs == ["1", "1"])
+    }
+
+    @Test func `an unknown id parks its route`() async throws {
+        guard case .parked(let reason) = try await exporter().export(batch(.experimentID("99"))) else {
+            Issue.record("the route is not parked")
+            return
+        }
+        #expect(reason.contains("No Experiment with id=99"))
+        #expect(mlflow.experimentIDs == ["99"])
+    }
+
+    @Test func `a name that may not be created parks its route`() async throws {
+        let exporter = try exporter { $0.createsExperiments = false }
+        let outcome = await exporter.export(batch(.experimentName("shop")))
+        #expect(outcome == .parked(reason: "it does not exist, and creating it is not allowed"))
+        #expect(mlflow.experimentIDs.isEmpty)
+    }
+
+    @Test func `a failure that names nothing is tried a few times and then refused`() async throws {
+        let exporter = try exporter()
+        let failed = Result<HTTPResponse, HTTPFailure>.reply(422, #"{"detail":"Failed to log OpenTelemetry spans"}"#)
+        mlflow.change { $0.nextAnswers = [failed, failed, failed] }
+        let reason = "status 422: Failed to log OpenTelemetry spans"
+        #expect(await exporter.export(batch(.none)) == .retry(reason: reason, after: nil))
+        #expect(await exporter.export(batch(.none)) == .retry(reason: reason, after: nil))
+        #expect(await exporter.export(batch(.none)) == .refused(status: 422, reason: reason))
+        #expect(await exporter.export(batch(.none)) == .delivered)
+    }
+
+    @Test func `with trace names by REST each delivered root names its trace`() async throws {
+        let exporter = try exporter { $0.traceNames = .rest }
+        let payload = Body.request(
+            service: "s",
+            Body.span(1, "POST /", Body.attribute(9, "mlflow.traceTag.mlflow.traceName", Body.text(1, "checkout"))),
+            Body.span(2, parent: 1, "child"),
+            Body.span(3, trace: 2, "job \"x\"")
+        )
+        #expect(await exporter.export(batch(.none, payload: payload)) == .delivered)
+        let patches = mlflow.requests.filter { $0.method == "PATCH" }
+        let path = "http://mlflow:5000/api/2.0/mlflow/traces/tr-"
+        #expect(
+            patches.map(\.url) == [
+                path + String(repeating: "01", count: 16) + "/tags",
+                path + String(repeating: "02", count: 16) + "/tags",
+            ]
+        )
+        #expect(
+            patches.map { String(decoding: $0.body, as: UTF8.self) } == [
+                #"{"key":"mlflow.traceName","value":"checkout"}"#,
+                #"{"key":"mlflow.traceName","value":"job \"x\""}"#,
+            ]
+        )
+    }
+
+    @Test func `a name that cannot be set does not bring the batch back`() async throws {
+        let exporter = try exporter { $0.traceNames = .rest }
+        mlflow.change { $0.nextRESTAnswers = [.reply(404, #"{"error_code":"X","message":"no such trace"}"#)] }
+        let payload = Body.request(service: "s", Body.span(1, "root"))
+        let outcome = await exporter.export(batch(.none, payload: payload))
+        #expect(outcome == .delivered(rejected: 0, message: "traces are not named: no such trace"))
+    }
+
+    @Test func `other signals are refused`() async throws {
+        let outcome = try await exporter().export(batch(.none, signal: .metrics))
+        #expect(outcome == .refused(status: nil, reason: "MLflow takes traces only"))
+    }
+
+    @Test func `requests of one experiment go one after another`() throws {
+        let exporter = try exporter()
+        #expect(exporter.deliversOneAtATimePerRoute)
+        #expect(exporter.concurrency == 2)
+    }
+}

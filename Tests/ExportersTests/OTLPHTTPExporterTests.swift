@@ -1,0 +1,159 @@
+import Basics
+import Exporters
+import OTLP
+import Pipeline
+import TestKit
+import Testing
+
+@Suite struct OTLPHTTPExporterTests {
+    private static let payload = [UInt8]((0..<4000).map { UInt8(truncatingIfNeeded: $0 / 40) })
+
+    private func batch(_ signal: Signal = .traces, headers: [HTTPHeader] = []) -> Batch {
+        Batch(signal: signal, route: .none, headers: headers, payload: Self.payload, items: 3)
+    }
+
+    private func settings(_ compression: CompressionSetting = .none) throws -> OTLPHTTPSettings {
+        let endpoint = try #require(HTTPEndpoint(text: "http://collector.example:4318/otlp"))
+        return OTLPHTTPSettings(endpoint: endpoint, compression: compression)
+    }
+
+    private func exporter(_ settings: OTLPHTTPSettings, _ client: ScriptedHTTPClient) -> OTLPHTTPExporter {
+        OTLPHTTPExporter(settings, encoder: BodyEncoder()) { _ in client }
+    }
+
+    @Test func `the signal's path follows the base`() async throws {
+        let client = ScriptedHTTPClient(.reply(200))
+        let exporter = exporter(try settings(), client)
+        #expect(await exporter.export(batch()) == .delivered)
+        #expect(await exporter.export(batch(.logs)) == .delivered)
+        #expect(
+            client.calls == [
+                "POST http://collector.example:4318/otlp/v1/traces", "POST http://collector.example:4318/otlp/v1/logs",
+            ]
+        )
+        #expect(client.requests[0].body == Self.payload)
+        #expect(client.requests[0].header("Content-Type") == "application/x-protobuf")
+    }
+
+    @Test func `a signal's own endpoint is used as it is`() async throws {
+        let client = ScriptedHTTPClient(.reply(200))
+        var settings = try settings()
+        settings.endpoint = nil
+        settings.signalEndpoints = [.traces: try #require(HTTPEndpoint(text: "http://h/api/public/otel/traces"))]
+        let exporter = exporter(settings, client)
+        #expect(await exporter.export(batch()) == .delivered)
+        #expect(client.calls == ["POST http://h/api/public/otel/traces"])
+        #expect(await exporter.export(batch(.metrics)) == .parked(reason: "there is no endpoint for metrics"))
+    }
+
+    @Test func `JSON bodies are OTLP's own JSON`() async throws {
+        let client = ScriptedHTTPClient(.reply(200))
+        var settings = try settings()
+        settings.encoding = .json
+        let payload = Body.request(service: "s", Body.span(0xAB, "root"))
+        let batch = Batch(signal: .traces, route: .none, headers: [], payload: payload, items: 1)
+        #expect(await exporter(settings, client).export(batch) == .delivered)
+        #expect(client.requests[0].header("Content-Type") == "application/json")
+        let node = try JSONNode(parsing: client.requests[0].body)
+        let span = node["resourceSpans"]?.elements?[0]["scopeSpans"]?.elements?[0]["spans"]?.elements?[0]
+        #expect(span?["spanId"]?.string == "abababababababab")
+    }
+
+    @Test func `a batch that cannot be written as JSON is refused`() async throws {
+        let client = ScriptedHTTPClient(.reply(200))
+        var settings = try settings()
+        settings.encoding = .json
+        let batch = Batch(signal: .traces, route: .none, headers: [], payload: [0xFF], items: 1)
+        let outcome = await exporter(settings, client).export(batch)
+        #expect(outcome == .refused(status: nil, reason: "the batch cannot be written as JSON"))
+        #expect(client.requests.isEmpty)
+    }
+
+    @Test func `a client's header replaces a configured one but none of the connection's`() async throws {
+        let client = ScriptedHTTPClient(.reply(200))
+        var settings = try settings()
+        settings.headers = [HTTPHeader("X-Tenant", "default"), HTTPHeader("X-Key", "k")]
+        let forwarded = [
+            HTTPHeader("x-tenant", "team"), HTTPHeader("content-length", "1"), HTTPHeader("host", "evil"),
+        ]
+        _ = await exporter(settings, client).export(batch(headers: forwarded))
+        let names = client.requests[0].headers.map { "\($0.name): \($0.value)" }
+        #expect(names == ["Content-Type: application/x-protobuf", "X-Key: k", "x-tenant: team"])
+    }
+
+    @Test func `a compressed body inflates to the batch`() async throws {
+        let client = ScriptedHTTPClient(.reply(200))
+        _ = await exporter(try settings(.gzip), client).export(batch())
+        #expect(client.requests[0].header("Content-Encoding") == "gzip")
+        #expect(client.requests[0].body.count < Self.payload.count)
+        #expect(gunzip(client.requests[0].body) == Self.payload)
+    }
+
+    @Test(arguments: [
+        ("http://127.0.0.1:4318", CompressionSetting.auto, false), ("http://far.example", .auto, true),
+        ("http://127.0.0.1:4318", .gzip, true), ("http://far.example", .none, false),
+    ])
+    func `compression follows the setting and the distance`(
+        address: String,
+        compression: CompressionSetting,
+        isOn: Bool
+    ) async throws {
+        let client = ScriptedHTTPClient(.reply(200))
+        let settings = OTLPHTTPSettings(
+            endpoint: HTTPEndpoint(text: address),
+            compression: compression
+        )
+        _ = await exporter(settings, client).export(batch())
+        #expect((client.requests[0].header("Content-Encoding") == "gzip") == isOn)
+    }
+
+    /// A destination that cannot inflate.
+    private func plainOnly(_ refusal: Int) -> ScriptedHTTPClient {
+        ScriptedHTTPClient { request, _ in
+            request.header("Content-Encoding") == nil ? .reply(200) : .reply(refusal, "cannot inflate")
+        }
+    }
+
+    @Test(arguments: [400, 415])
+    func `a refused compressed body goes out plain and the destination is remembered`(refusal: Int) async throws {
+        let client = plainOnly(refusal)
+        let exporter = exporter(try settings(.gzip), client)
+        #expect(await exporter.export(batch()) == .delivered)
+        #expect(await exporter.export(batch()) == .delivered)
+        #expect(client.requests.map { $0.header("Content-Encoding") } == ["gzip", nil, nil])
+    }
+
+    @Test func `a destination that was away is asked again whether it inflates`() async throws {
+        let client = ScriptedHTTPClient { request, number in
+            if number == 2 { return .failure(.unreachable("down")) }
+            return request.header("Content-Encoding") == nil || number > 2 ? .reply(200) : .reply(400)
+        }
+        let exporter = exporter(try settings(.gzip), client)
+        #expect(await exporter.export(batch()) == .delivered)
+        #expect(await exporter.export(batch()) == .retry(reason: "down", after: nil))
+        #expect(await exporter.export(batch()) == .delivered)
+        #expect(client.requests.map { $0.header("Content-Encoding") } == ["gzip", nil, nil, "gzip"])
+    }
+
+    @Test func `a destination that took gzip before is not sent a bad body twice`() async throws {
+        let client = ScriptedHTTPClient(.reply(200), .reply(400, "bad"))
+        let exporter = exporter(try settings(.gzip), client)
+        #expect(await exporter.export(batch()) == .delivered)
+        #expect(await exporter.export(batch()) == .refused(status: 400, reason: "status 400: bad"))
+        #expect(client.requests.count == 2)
+    }
+
+    @Test func `over real sockets a batch arrives compressed and the pause of the answer comes back`() async throws {
+        let server = try LoopbackServer { _ in
+            .reply(status: 503, headers: [HTTPHeader("Retry-After", "12")], body: Array("busy".utf8))
+        }
+        let loop = CurlLoop()
+        let settings = OTLPHTTPSettings(endpoint: HTTPEndpoint(text: server.url), compression: .gzip)
+        let exporter = OTLPHTTPExporter(settings, loop: loop, encoder: BodyEncoder())
+        #expect(await exporter.export(batch()) == .retry(reason: "status 503: busy", after: .seconds(12)))
+        let request = try #require(server.requests.first)
+        #expect(request.path == "/v1/traces")
+        #expect(gunzip(request.body) == Self.payload)
+        await loop.close()
+    }
+}

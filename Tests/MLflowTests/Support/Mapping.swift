@@ -1,0 +1,26 @@
+import OTLP
+import TestKit
+
+@testable import MLflow
+
+enum TestRules {
+    static let all = Result { try MappingRules() }
+}
+
+/// Maps a request with all conventions and reads what would reach MLflow.
+func map(_ bytes: [UInt8], _ settings: SpanMapper.Settings = .init()) throws -> [ReadSpan] {
+    var batch = try SpanBatch(bytes)
+    var mapper = SpanMapper(rules: try TestRules.all.get(), settings: settings)
+    _ = mapper.map(&batch)
+    return try readSpans(batch.encoded()?.payload ?? [])
+}
+
+/// Maps these spans.
+func map(_ spans: TestSpan..., settings: SpanMapper.Settings = .init()) throws -> [ReadSpan] {
+    try map(request(spans), settings)
+}
+
+/// Maps one span that is no root, with these attributes.
+func mapChild(_ attributes: KeyValuePairs<String, TestValue>) throws -> ReadSpan {
+    try map(TestSpan(id: 2, parent: 1, attributes))[0]
+}

@@ -1,0 +1,103 @@
+import Basics
+import OTLP
+
+/// A value of an attribute, written down in a test.
+indirect enum TestValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+    ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+    case string(String)
+    case int(Int64)
+    case double(Double)
+    case bool(Bool)
+    case array([TestValue])
+    case members([(String, TestValue)])
+    case empty
+
+    init(stringLiteral value: String) { self = .string(value) }
+    init(integerLiteral value: Int64) { self = .int(value) }
+    init(floatLiteral value: Double) { self = .double(value) }
+    init(booleanLiteral value: Bool) { self = .bool(value) }
+    init(arrayLiteral elements: TestValue...) { self = .array(elements) }
+    init(dictionaryLiteral elements: (String, TestValue)...) { self = .members(elements) }
+
+    /// The `AnyValue` message.
+    var wire: [UInt8] {
+        switch self {
+        case .string(let value): return field(0x0A, Array(value.utf8))
+        case .bool(let value): return [0x10, value ? 1 : 0]
+        case .int(let value):
+            var bytes: [UInt8] = [0x18]
+            bytes.appendVarint(UInt64(bitPattern: value))
+            return bytes
+        case .double(let value):
+            var bytes: [UInt8] = [0x21]
+            bytes.appendFixed64(value.bitPattern)
+            return bytes
+        case .array(let values): return field(0x2A, values.flatMap { field(0x0A, $0.wire) })
+        case .members(let members): return field(0x32, members.flatMap { field(0x0A, keyValue($0.0, $0.1)) })
+        case .empty: return []
+        }
+    }
+}
+
+func field(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] {
+    var bytes: [UInt8] = [tag]
+    bytes.appendVarint(content.count)
+    return bytes + content
+}
+
+func keyValue(_ key: String, _ value: TestValue) -> [UInt8] {
+    field(0x0A, Array(key.utf8)) + field(0x12, value.wire)
+}
+
+/// A span, written down in a test.
+struct TestSpan {
+    var name = "span"
+    var id: UInt64 = 1
+    var parent: UInt64 = 0
+    var trace: UInt64 = 7
+    var status = 0
+    var statusMessage = ""
+    var attributes: [(String, TestValue)] = []
+    var events: [(String, [(String, TestValue)])] = []
+
+    init(
+        _ name: String = "span",
+        id: UInt64 = 1,
+        parent: UInt64 = 0,
+        trace: UInt64 = 7,
+        _ attributes: KeyValuePairs<String, TestValue> = [:]
+    ) {
+        self.name = name
+        self.id = id
+        self.parent = parent
+        self.trace = trace
+        self.attributes = attributes.map { ($0.key, $0.value) }
+    }
+
+    var wire: [UInt8] {
+        var bytes = field(0x0A, bigEndian(0) + bigEndian(trace)) + field(0x12, bigEndian(id))
+        if parent != 0 { bytes += field(0x22, bigEndian(parent)) }
+        bytes += field(0x2A, Array(name.utf8))
+        bytes.append(0x39)
+        bytes.appendFixed64(1000)
+        bytes.append(0x41)
+        bytes.appendFixed64(2000)
+        for (key, value) in attributes { bytes += field(0x4A, keyValue(key, value)) }
+        for (name, attributes) in events {
+            bytes += field(0x5A, field(0x12, Array(name.utf8)) + attributes.flatMap { field(0x1A, keyValue($0, $1)) })
+        }
+        if status != 0 { bytes += field(0x7A, field(0x12, Array(statusMessage.utf8)) + [0x18, UInt8(status)]) }
+        return bytes
+    }
+
+    private func bigEndian(_ value: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64(56 - 8 * $0)) }
+    }
+}
+
+/// One request with these spans of one service.
+func request(_ spans: [TestSpan]) -> [UInt8] {
+    let resource = field(0x0A, field(0x0A, keyValue("service.name", "shop")))
+    return field(0x0A, resource + field(0x12, spans.flatMap { field(0x12, $0.wire) }))
+}

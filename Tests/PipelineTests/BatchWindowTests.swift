@@ -1,0 +1,132 @@
+import Basics
+import OTLP
+import Pipeline
+import Testing
+
+@Suite struct BatchWindowTests {
+    private static let limits = BatchLimits(items: 10, bytes: .kibibytes(1), linger: .milliseconds(200))
+
+    private func window(exclusive: Bool = false, bytesMax: Int = 10_000) -> BatchWindow {
+        BatchWindow(limits: Self.limits, retry: .standard, isExclusive: exclusive, bytesMax: bytesMax)
+    }
+
+    private func key(_ route: String) -> MergeKey {
+        MergeKey(signal: .traces, route: .experimentName(route), headers: [])
+    }
+
+    private func record(_ id: UInt64, items: UInt32 = 1, bytes: Int = 10) -> QueuedRecord {
+        QueuedRecord(
+            id: id,
+            items: items,
+            metadata: RecordMetadata(signal: .traces),
+            payload: [UInt8](repeating: 0, count: bytes)
+        )
+    }
+
+    private func next(_ window: inout BatchWindow) throws -> PendingBatch {
+        let batch = window.next(now: .zero)
+        return try #require(batch)
+    }
+
+    @Test func `a record waits for others as long as linger says`() {
+        var window = window()
+        window.add(record(1), key: key("a"), now: .zero)
+        window.add(record(2), key: key("a"), now: .milliseconds(100))
+        #expect(window.next(now: .milliseconds(199)) == nil)
+        #expect(window.wake == .milliseconds(200))
+        #expect(window.next(now: .milliseconds(200))?.records.map(\.id) == [1, 2])
+    }
+
+    @Test func `a full batch goes at once and the rest waits`() {
+        var window = window()
+        for id in 0..<12 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }
+        #expect(window.next(now: .zero)?.records.count == 10)
+        #expect(window.next(now: .zero) == nil)
+        #expect(window.next(now: .milliseconds(200))?.records.map(\.id) == [10, 11])
+    }
+
+    @Test func `bytes fill a batch as items do`() {
+        var window = window()
+        for id in 0..<3 { window.add(record(UInt64(id), bytes: 500), key: key("a"), now: .zero) }
+        #expect(window.next(now: .zero)?.records.map(\.id) == [0, 1])
+    }
+
+    @Test func `a record over the limits goes alone`() {
+        var window = window()
+        window.add(record(1, items: 50), key: key("a"), now: .zero)
+        window.add(record(2), key: key("a"), now: .zero)
+        #expect(window.next(now: .zero)?.records.map(\.id) == [1])
+    }
+
+    @Test func `lanes take turns`() {
+        var window = window()
+        for id in 0..<20 { window.add(record(UInt64(id)), key: key("busy"), now: .zero) }
+        window.add(record(100), key: key("quiet"), now: .zero)
+        let order = (0..<3).compactMap { _ in window.next(now: .seconds(1))?.key.route }
+        #expect(order == [.experimentName("busy"), .experimentName("quiet"), .experimentName("busy")])
+    }
+
+    @Test func `an exclusive lane has one request under way`() throws {
+        var window = window(exclusive: true)
+        for id in 0..<20 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }
+        let first = try next(&window)
+        #expect(window.next(now: .zero) == nil)
+        #expect(window.wake == nil)
+        window.settle(first)
+        #expect(window.next(now: .zero) != nil)
+    }
+
+    @Test func `what failed is sent again before newer records of its lane`() throws {
+        var window = window(exclusive: true)
+        for id in 0..<20 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }
+        var failed = try next(&window)
+        failed.notBefore = .seconds(5)
+        window.putBack([failed])
+        #expect(window.next(now: .seconds(4)) == nil)
+        #expect(window.wake == .seconds(5))
+        #expect(window.next(now: .seconds(5))?.records.first?.id == 0)
+    }
+
+    @Test func `a lane that may overlap goes on while a batch waits to be sent again`() throws {
+        var window = window()
+        for id in 0..<20 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }
+        var failed = try next(&window)
+        failed.notBefore = .seconds(5)
+        window.putBack([failed])
+        #expect(window.next(now: .seconds(1))?.records.first?.id == 10)
+    }
+
+    @Test func `memory is counted until a batch is settled`() throws {
+        var window = window(bytesMax: 1000)
+        window.add(record(1, bytes: 2000), key: key("a"), now: .zero)
+        #expect(window.room < 0)
+        let batch = try next(&window)
+        #expect(window.room < 0)
+        window.settle(batch)
+        #expect(window.room == 1000)
+        #expect(window.isEmpty)
+    }
+
+    @Test func `draining waits for nothing`() {
+        var window = window()
+        window.add(record(1), key: key("a"), now: .zero)
+        window.isDraining = true
+        #expect(window.next(now: .zero) != nil)
+    }
+
+    @Test func `a refused batch is halved until one record is left`() throws {
+        var window = window(exclusive: true)
+        for id in 0..<4 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }
+        var alone: [UInt64] = []
+        while let batch = window.next(now: .seconds(1)) {
+            if let halves = batch.halved() {
+                window.putBack([halves.0, halves.1])
+            } else {
+                alone.append(batch.records[0].id)
+                window.settle(batch)
+            }
+        }
+        #expect(alone == [0, 1, 2, 3])
+        #expect(window.isEmpty)
+    }
+}

@@ -1,0 +1,100 @@
+import Basics
+import Journal
+import OTLP
+import Pipeline
+import TestKit
+import Testing
+
+@Suite struct DeliveryTests {
+    private let small: [UInt8]
+
+    init() throws {
+        small = try Fixtures.bytes("payloads/small.pb")
+    }
+
+    @Test func `what was accepted is delivered byte for byte and the account balances`() async throws {
+        let exporter = ScriptedExporter()
+        let bench = try PipelineBench(to: exporter)
+        #expect(await bench.send(small) == .accepted)
+        await bench.deliverAll()
+        #expect(exporter.batches.map(\.payload) == [small])
+        #expect(bench.reader.account.accepted == 10)
+        #expect(bench.reader.account.outcomes.delivered == 10)
+        #expect(bench.reader.account.queued == 0)
+    }
+
+    @Test func `requests are merged up to the limits by putting them one behind the other`() async throws {
+        let exporter = ScriptedExporter()
+        let bench = try PipelineBench(to: exporter, limits: BatchLimits(items: 20, bytes: .mebibytes(1), linger: .seconds(9)))
+        for _ in 0..<4 { #expect(await bench.send(small) == .accepted) }
+        await bench.deliverAll()
+        #expect(exporter.batches.map(\.items) == [20, 20])
+        #expect(exporter.batches.map(\.payload) == [small + small, small + small])
+    }
+
+    @Test func `a request over the limits is split by trace`() async throws {
+        let exporter = ScriptedExporter()
+        let bench = try PipelineBench(to: exporter, limits: BatchLimits(items: 100, bytes: .mebibytes(4), linger: .zero))
+        #expect(try await bench.send(Fixtures.bytes("payloads/large.pb")) == .accepted)
+        await bench.deliverAll()
+        #expect(exporter.batches.allSatisfy { $0.items <= 100 })
+        #expect(exporter.batches.reduce(0) { $0 + $1.items } == 512)
+        var seen: Set<TraceID> = []
+        for batch in exporter.batches {
+            let traces = Set(try SpanBatch(batch.payload).spans.map(\.traceID))
+            #expect(seen.isDisjoint(with: traces), "a trace stands in two requests")
+            seen.formUnion(traces)
+        }
+        #expect(bench.reader.account.outcomes.delivered == 512)
+    }
+
+    @Test func `a destination that recovers gets everything`() async throws {
+        let exporter = ScriptedExporter([
+            .retry(reason: "503", after: .seconds(20)), .parked(reason: "401"), .retry(reason: "down", after: nil),
+        ])
+        let clock = ManualClock()
+        let bench = try PipelineBench(to: exporter, clock: MonotonicClock(clock))
+        #expect(await bench.send(small) == .accepted)
+        await bench.deliverAll()
+        #expect(exporter.batches.count == 4)
+        #expect(clock.pauses.reduce(.zero, +) >= .seconds(80), "it waited as long as the destination asked")
+        #expect(bench.reader.account.outcomes.delivered == 10)
+    }
+
+    @Test func `what a partial success turns away counts as rejected`() async throws {
+        let exporter = ScriptedExporter([.delivered(rejected: 3, message: "no")])
+        let bench = try PipelineBench(to: exporter)
+        #expect(await bench.send(small) == .accepted)
+        await bench.deliverAll()
+        #expect(bench.reader.account.outcomes.rejected == 3)
+        #expect(bench.reader.account.outcomes.delivered == 7)
+    }
+
+    @Test func `one refused trace does not keep the others`() async throws {
+        let large = try Fixtures.bytes("payloads/large.pb")
+        let poison = try SpanBatch(large).spans[0].traceID
+        let exporter = ScriptedExporter(refusing: { batch in
+            (try? SpanBatch(batch.payload).spans.contains { $0.traceID == poison }) ?? true
+        })
+        let bench = try PipelineBench(to: exporter)
+        #expect(await bench.send(large) == .accepted)
+        #expect(await bench.send(small) == .accepted)
+        await bench.deliverAll()
+        #expect(bench.reader.account.outcomes.delivered == 10, "the request without poison is settled")
+        #expect(bench.reader.account.queued == 512, "the one with poison keeps its place in the journal")
+        let delivered = Set(
+            try exporter.batches.flatMap { try SpanBatch($0.payload).spans.map(\.spanID) }
+        )
+        #expect(delivered.count == 522, "every span was sent")
+    }
+
+    @Test func `headers that are forwarded keep requests apart`() async throws {
+        let exporter = ScriptedExporter()
+        let bench = try PipelineBench(forwarding: ["x-tenant"], to: exporter)
+        for tenant in ["a", "b"] {
+            _ = await bench.send(small, headers: [HTTPHeader("x-tenant", tenant), HTTPHeader("x-other", "1")])
+        }
+        await bench.deliverAll()
+        #expect(Set(exporter.batches.map(\.headers)) == [[HTTPHeader("x-tenant", "a")], [HTTPHeader("x-tenant", "b")]])
+    }
+}

@@ -1,0 +1,88 @@
+import Basics
+import Journal
+import OTLP
+import Pipeline
+import TestKit
+import Testing
+
+@Suite struct GatewayTests {
+    @Test func `an empty request is a success`() async throws {
+        let bench = try PipelineBench(to: ScriptedExporter())
+        #expect(await bench.send([]) == .accepted)
+        #expect(bench.reader.account.accepted == 0)
+    }
+
+    @Test(arguments: ["bad_garbage.pb", "bad_truncated.pb", "bad_traceid0.pb", "bad_traceid5.pb"])
+    func `a body with nothing valid in it is refused`(name: String) async throws {
+        let bench = try PipelineBench(to: ScriptedExporter())
+        guard case .invalid(let message) = try await bench.send(Fixtures.bytes("payloads/\(name)")) else {
+            Issue.record("\(name) was not refused")
+            return
+        }
+        #expect(!message.isEmpty)
+        #expect(bench.reader.account.accepted == 0)
+    }
+
+    @Test func `valid spans beside invalid ones are taken and the answer counts the others`() async throws {
+        let exporter = ScriptedExporter()
+        let bench = try PipelineBench(to: exporter)
+        let body = try Fixtures.bytes("payloads/small.pb") + Fixtures.bytes("payloads/bad_traceid5.pb")
+        guard case .partial(let rejected, let message) = await bench.send(body) else {
+            Issue.record("no partial success")
+            return
+        }
+        #expect(rejected == 1)
+        #expect(message.contains("1 of 11 spans"))
+        await bench.deliverAll()
+        #expect(exporter.batches.map(\.items) == [10])
+        #expect(exporter.batches.map(\.payload) == [try Fixtures.bytes("payloads/small.pb")])
+    }
+
+    @Test func `what processors remove is accounted for`() async throws {
+        let exporter = ScriptedExporter()
+        let bench = try PipelineBench(processors: [EveryOther()], to: exporter)
+        #expect(try await bench.send(Fixtures.bytes("payloads/small.pb")) == .accepted)
+        await bench.deliverAll()
+        #expect(exporter.batches.map(\.items) == [5])
+        #expect(bench.reader.account.accepted == 10)
+        #expect(bench.reader.account.outcomes.sampledOut == 5)
+        #expect(bench.reader.account.outcomes.delivered == 5)
+    }
+
+    @Test func `a request of which nothing is left is accounted for`() async throws {
+        let exporter = ScriptedExporter()
+        let bench = try PipelineBench(processors: [EveryOther(), EveryOther(offset: 1)], to: exporter)
+        #expect(try await bench.send(Fixtures.bytes("payloads/small.pb")) == .accepted)
+        await bench.deliverAll()
+        #expect(exporter.batches.isEmpty)
+        #expect(bench.reader.account.outcomes.sampledOut == 10)
+        #expect(bench.reader.account.queued == 0)
+    }
+
+    @Test func `each route is a record of its own`() async throws {
+        let exporter = ScriptedExporter(exclusive: true)
+        let bench = try PipelineBench(processors: [ByTrace()], to: exporter)
+        #expect(try await bench.send(Fixtures.bytes("payloads/small.pb")) == .accepted)
+        await bench.deliverAll()
+        let traces = Set(try SpanBatch(Fixtures.bytes("payloads/small.pb")).spans.map(\.traceID))
+        #expect(exporter.batches.count == traces.count)
+        #expect(Set(exporter.batches.map(\.route)) == Set(traces.map { .experimentName("\($0)") }))
+        #expect(bench.reader.account.outcomes.delivered == 10)
+    }
+}
+
+/// Samples every second span out.
+private struct EveryOther: SpanProcessor {
+    var offset = 0
+
+    func process(_ work: inout SpanWork) {
+        for span in work.batch.spans.indices where span % 2 == offset { work.batch.remove(span, as: .sampledOut) }
+    }
+}
+
+/// Routes each trace to an experiment of its own.
+private struct ByTrace: SpanProcessor {
+    func process(_ work: inout SpanWork) {
+        for (index, span) in work.batch.spans.enumerated() { work.assign(.experimentName("\(span.traceID)"), to: index) }
+    }
+}

@@ -1,0 +1,179 @@
+import Basics
+import OTLP
+import Pipeline
+import Receivers
+import TestKit
+import Testing
+
+private let text = Array(String(repeating: "a span, ", count: 40_000).utf8)
+
+/// A body and the codings it is said to have.
+struct CodedBody: Sendable, CustomTestStringConvertible {
+    let codings: [String]
+    let bytes: [UInt8]
+    var reason = ""
+    var testDescription: String { "\(codings), \(bytes.count) bytes \(reason)" }
+
+    init(_ codings: [String], _ bytes: [UInt8], _ reason: String = "") {
+        self.codings = codings
+        self.bytes = bytes
+        self.reason = reason
+    }
+}
+
+@Suite struct `How a body is read` {
+    @Test(arguments: [
+        CodedBody(["gzip"], compressed(text)),
+        CodedBody(["x-gzip"], compressed(text)),
+        CodedBody(["GZip"], compressed(text)),
+        CodedBody(["identity, gzip"], compressed(text)),
+        CodedBody(["gzip,"], compressed(text)),
+        CodedBody(["deflate"], compressed(text, windowBits: 15)),
+        CodedBody(["deflate"], compressed(text, windowBits: -15)),
+        CodedBody(["deflate, gzip"], compressed(compressed(text, windowBits: 15))),
+        CodedBody(["deflate", "gzip"], compressed(compressed(text, windowBits: 15))),
+        CodedBody(["gzip, gzip"], compressed(compressed(text))),
+        CodedBody(["identity"], text),
+        CodedBody(["gzip"], compressed(Array(text[..<1000])) + compressed(Array(text[1000...])) + compressed([])),
+    ])
+    func `every content encoding gives the bytes that were sent`(_ coded: CodedBody) async throws {
+        let (codings, body) = (coded.codings, coded.bytes)
+        try await withReceiver { harness in
+            let headers = codings.map { "Content-Encoding: \($0)" }
+            try await harness.expect(200, request(headers: headers, body: body))
+            #expect(harness.intake.received.first?.body == text)
+            var chunked: [UInt8] = []
+            for start in stride(from: 0, to: body.count, by: 700) {
+                let chunk = body[start..<min(start + 700, body.count)]
+                chunked += Array("\(String(chunk.count, radix: 16))\r\n".utf8) + chunk + [13, 10]
+            }
+            let head = request(headers: headers + ["Transfer-Encoding: chunked"])
+            try await harness.expect(200, head + chunked + Array("0\r\n\r\n".utf8))
+            #expect(harness.intake.received.last?.body == text)
+        }
+    }
+
+    @Test(
+        arguments: [
+            CodedBody(["gzip"], Array(compressed(text).dropLast(4)), "it ends early"),
+            CodedBody(["gzip"], compressed(text) + [1, 2, 3], "incorrect header check"),
+            CodedBody(["gzip"], compressed(text).dropLast(8) + [UInt8](repeating: 0, count: 8), "incorrect data check"),
+            CodedBody(["deflate"], [0x78], "it ends early"),
+            CodedBody(["deflate"], compressed(text, windowBits: 15) + [1], "bytes follow its end"),
+            CodedBody(["deflate"], [0x78, 0x9C, 0xFF, 0xFF], "invalid block type"),
+        ]
+    )
+    func `broken compression is a bad request that says what is wrong`(_ coded: CodedBody) async throws {
+        let coding = coded.codings[0]
+        try await withReceiver { harness in
+            let answer = try await harness.exchange(
+                request(headers: ["Content-Encoding: \(coding)"], body: coded.bytes)
+            )
+            #expect(answer.status == 400)
+            #expect(statusMessage(answer.body) == "the body is not valid \(coding): \(coded.reason)")
+            #expect(harness.intake.received.isEmpty)
+        }
+    }
+
+    @Test(arguments: [[31], [31, 31]] as [[Int32]])
+    func `a bomb is refused at the limit without its memory`(_ layers: [Int32]) async throws {
+        // The budget is too small for more than the limit and zlib's own memory, and too much of it would be a 503.
+        try await withReceiver(memory: .kibibytes(4096 + 256), { $0.maxBody = .mebibytes(4) }) { harness in
+            let body = layers.dropFirst().reduce(bomb(mebibytes: 1024)) { compressed($0, windowBits: $1) }
+            let codings = layers.map { _ in "gzip" }.joined(separator: ", ")
+            let answer = try await harness.exchange(request(headers: ["Content-Encoding: \(codings)"], body: body))
+            #expect(answer.status == 413)
+            #expect(harness.intake.received.isEmpty)
+            try await harness.expect(200, request(body: [1]))
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `a client that sends 100 MB without looking can read the 413`(_ isChunked: Bool) async throws {
+        try await withReceiver(ScriptedIntake(), { $0.maxBody = .mebibytes(4) }) { harness in
+            let connection = try harness.connect()
+            let piece = [UInt8](repeating: 1, count: 1_000_000)
+            let length = isChunked ? "Transfer-Encoding: chunked" : "Content-Length: 100000000"
+            await connection.send(request(headers: [length]))
+            for _ in 0..<100 {
+                let framed = Array("f4240\r\n".utf8) + piece + [13, 10]
+                #expect(await connection.send(isChunked ? framed : piece))
+            }
+            let answer = try #require(await connection.receive())
+            #expect(answer.status == 413 && answer.headers["connection"] == "close")
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+        }
+    }
+
+    @Test func `a body of the allowed length is taken, one more byte is not`() async throws {
+        try await withReceiver(ScriptedIntake(), { $0.maxBody = .kibibytes(64) }) { harness in
+            let exact = [UInt8](repeating: 1, count: 65_536)
+            try await harness.expect(200, request(body: exact))
+            try await harness.expect(413, request(body: exact + [1]))
+            #expect(
+                try await harness.exchange(request(headers: ["Content-Encoding: gzip"], body: compressed(exact))).status
+                    == 200
+            )
+            let longer = compressed(exact + [1])
+            try await harness.expect(413, request(headers: ["Content-Encoding: gzip"], body: longer))
+        }
+    }
+
+    @Test func `a client that asks first is told to go on`() async throws {
+        try await withReceiver { harness in
+            let connection = try harness.connect()
+            await connection.send(request(headers: ["Expect: 100-Continue", "Content-Length: 3"]))
+            #expect(await connection.receive()?.status == 100)
+            await connection.send([1, 2, 3])
+            #expect(await connection.receive()?.status == 200)
+            #expect(harness.intake.received.first?.body == [1, 2, 3])
+        }
+    }
+
+    @Test func `a client that asks first is refused at once where the head decides`() async throws {
+        try await withReceiver { harness in
+            let connection = try harness.connect()
+            await connection.send(request(headers: ["Expect: 100-continue", "Content-Length: 100000000"]))
+            #expect(await connection.receive()?.status == 413)
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+        }
+    }
+
+    @Test func `over the memory limit a request is refused, and taken once there is room`() async throws {
+        let intake = ScriptedIntake { _ in .held }
+        try await withReceiver(intake, memory: .kibibytes(100), { $0.bodyTimeout = .seconds(60) }) { harness in
+            let holder = try harness.connect()
+            await holder.send(request(body: [UInt8](repeating: 1, count: 60_000)))
+            await intake.waitForRequests(1)
+            #expect(harness.memory.inUse == 60_000)
+            for headers in [["Content-Length: 60000"], ["Transfer-Encoding: chunked"]] {
+                let connection = try harness.connect()
+                await connection.send(
+                    request(headers: headers) + (headers[0].hasPrefix("T") ? Array("ea60\r\n".utf8) : [])
+                )
+                await connection.send([UInt8](repeating: 1, count: 60_000))
+                let answer = try #require(await connection.receive())
+                #expect(answer.status == 503 && answer.headers["retry-after"] == "1")
+            }
+            intake.settle(.accepted)
+            #expect(await holder.receive()?.status == 200)
+            let next = try harness.connect()
+            await next.send(request(body: [UInt8](repeating: 1, count: 60_000)))
+            await intake.waitForRequests(2)
+            intake.settle(.accepted)
+            #expect(await next.receive()?.status == 200)
+        }
+    }
+
+    @Test func `memory of a request in the intake stays reserved when its client goes away`() async throws {
+        let intake = ScriptedIntake { _ in .held }
+        try await withReceiver(intake) { harness in
+            var connection: RawConnection? = try harness.connect()
+            await connection?.send(request(body: [UInt8](repeating: 1, count: 5000)))
+            await intake.waitForRequests(1)
+            connection = nil
+            #expect(harness.memory.inUse == 5000)
+            intake.settle(.accepted)
+        }
+    }
+}

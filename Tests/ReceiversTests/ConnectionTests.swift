@@ -1,0 +1,230 @@
+import Basics
+import Glibc
+import OTLP
+import Pipeline
+import Receivers
+import TestKit
+import Testing
+
+/// Bytes that are not a request we take.
+struct Oddity: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let bytes: String
+    let status: Int
+
+    init(_ name: String, _ bytes: String, _ status: Int) {
+        testDescription = name
+        self.bytes = bytes
+        self.status = status
+    }
+}
+
+@Suite struct `How a connection is used` {
+    @Test func `it is kept, and pipelined requests are answered in order`() async throws {
+        let intake = ScriptedIntake { .later(.invalid("\($0.body.count)")) }
+        try await withReceiver(intake) { harness in
+            let connection = try harness.connect()
+            let counts = Array(1...200)
+            await connection.send(counts.flatMap { request(body: [UInt8](repeating: 7, count: $0)) })
+            for count in counts {
+                let answer = try #require(await connection.receive())
+                #expect(statusMessage(answer.body) == "\(count)")
+            }
+            #expect(harness.intake.received.count == counts.count)
+        }
+    }
+
+    @Test func `a request that comes byte by byte is the same request`() async throws {
+        try await withReceiver { harness in
+            let body = compressed(Array("some body".utf8))
+            let bytes = request(headers: ["Content-Encoding: gzip"], body: body) + request("GET")
+            let connection = try harness.connect()
+            for byte in bytes { await connection.send([byte]) }
+            #expect(await connection.receive()?.status == 200)
+            #expect(await connection.receive()?.status == 405)
+            #expect(harness.intake.received.map(\.body) == [Array("some body".utf8)])
+        }
+    }
+
+    @Test func `a request split in two at any byte is the same request`() async throws {
+        try await withReceiver { harness in
+            let bytes =
+                request(headers: ["Transfer-Encoding: chunked"])
+                + Array("3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nA: b\r\n\r\n".utf8)
+            let connection = try harness.connect()
+            for split in 1..<bytes.count {
+                await connection.send(Array(bytes[..<split]))
+                await connection.send(Array(bytes[split...]))
+                #expect(await connection.receive()?.status == 200)
+            }
+            #expect(harness.intake.received.allSatisfy { $0.body == Array("abcde".utf8) })
+            #expect(harness.intake.received.count == bytes.count - 1)
+        }
+    }
+
+    @Test func `HTTP 1.0 is answered and closed, unless it asks to stay`() async throws {
+        try await withReceiver { harness in
+            let connection = try harness.connect()
+            await connection.send(request(headers: ["Connection: keep-alive"], version: "HTTP/1.0", body: [1]))
+            #expect(await connection.receive()?.headers["connection"] == "keep-alive")
+            await connection.send(request(version: "HTTP/1.0", body: [1]))
+            #expect(await connection.receive()?.headers["connection"] == "close")
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+        }
+    }
+
+    @Test func `Connection close is honoured`() async throws {
+        try await withReceiver { harness in
+            let connection = try harness.connect()
+            await connection.send(request(headers: ["Connection: close"], body: [1]))
+            #expect(await connection.receive()?.status == 200)
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+        }
+    }
+
+    @Test func `a client that closes its sending side still gets its answer`() async throws {
+        try await withReceiver(ScriptedIntake { _ in .held }) { harness in
+            let connection = try harness.connect()
+            await connection.send(request(body: [1]))
+            connection.closeOutput()
+            await harness.intake.waitForRequests(1)
+            harness.intake.settle(.accepted)
+            #expect(await connection.receive()?.status == 200)
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+        }
+    }
+
+    @Test func `an offer of another protocol is ignored, and the connection stays`() async throws {
+        try await withReceiver { harness in
+            let connection = try harness.connect()
+            let offer = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAA"]
+            await connection.send(request(headers: offer, body: [1, 2]) + request(headers: offer, body: [3]))
+            #expect(await connection.receive()?.status == 200)
+            #expect(await connection.receive()?.status == 200)
+            await connection.send(request(body: [4]))
+            #expect(await connection.receive()?.status == 200)
+            #expect(harness.intake.received.map(\.body) == [[1, 2], [3], [4]])
+        }
+    }
+
+    @Test func `a refused request with a short body leaves the connection usable`() async throws {
+        try await withReceiver { harness in
+            let connection = try harness.connect()
+            await connection.send(request("POST", "/nowhere", body: [UInt8](repeating: 1, count: 100_000)))
+            #expect(await connection.receive()?.status == 404)
+            await connection.send(
+                request(headers: ["Content-Encoding: gzip"], body: [UInt8](repeating: 1, count: 100_000))
+            )
+            #expect(await connection.receive()?.status == 400)
+            await connection.send(request(body: [1]))
+            #expect(await connection.receive()?.status == 200)
+        }
+    }
+
+    static let oddities = [
+        Oddity("no HTTP", "hello there\r\n\r\n", 400),
+        Oddity("a TLS hello", "\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}\u{00}\u{01}\u{FC}\u{03}\u{03}", 400),
+        Oddity("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        Oddity(
+            "both lengths",
+            "POST /v1/traces HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400
+        ),
+        Oddity("two lengths", "POST /v1/traces HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400),
+        Oddity("a negative length", "POST /v1/traces HTTP/1.1\r\nContent-Length: -3\r\n\r\nabc", 400),
+        Oddity("a huge length", "POST /v1/traces HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", 400),
+        Oddity(
+            "a chunk without a length",
+            "POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            400
+        ),
+        Oddity("a long header", "GET / HTTP/1.1\r\nA: \(String(repeating: "a", count: 70_000))\r\n\r\n", 431),
+        Oddity("many headers", "GET / HTTP/1.1\r\n\(String(repeating: "A: b\r\n", count: 200))\r\n", 431),
+        Oddity("CONNECT", "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    ]
+
+    @Test(arguments: oddities)
+    func `what is not a valid request is answered and closed`(_ oddity: Oddity) async throws {
+        try await withReceiver { harness in
+            let connection = try harness.connect()
+            await connection.send(oddity.bytes)
+            let answer = try #require(await connection.receive())
+            #expect(answer.status == oddity.status)
+            #expect(statusMessage(answer.body) != nil || answer.headers["content-type"] == "application/json")
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+            #expect(harness.intake.received.isEmpty)
+            try await harness.expect(200, request(body: [1]))
+        }
+    }
+
+    @Test func `connections over the limit are told so and closed`() async throws {
+        try await withReceiver(ScriptedIntake(), { $0.maxConnections = 2 }) { harness in
+            let first = [try harness.connect(), try harness.connect()]
+            for connection in first {
+                await connection.send(request(body: [1]))
+                #expect(await connection.receive()?.status == 200)
+            }
+            let third = try harness.connect()
+            let answer = try #require(await third.receive())
+            #expect(answer.status == 503 && answer.headers["retry-after"] == "1")
+            #expect(await third.receiveUntilClosed()?.isEmpty == true)
+            await first[0].send(request(body: [1]))
+            #expect(await first[0].receive()?.status == 200)
+        }
+    }
+
+    @Test func `a unix socket works, is not taken from the living, and goes with the receiver`() async throws {
+        let path = "/tmp/millrace-\(UInt64.random(in: 0...(.max))).sock"
+        try await withReceiver(ScriptedIntake(), { $0.listen = .unix(path: path) }) { harness in
+            #expect(harness.address == .unix(path: path))
+            try await harness.expect(200, request(body: [1]))
+            await #expect(throws: ListenError.self) {
+                try await withReceiver(ScriptedIntake(), { $0.listen = .unix(path: path) }) { _ in }
+            }
+            try await harness.expect(200, request(body: [1]))
+        }
+        #expect(access(path, F_OK) != 0)
+    }
+
+    @Test func `a socket file left by a process that was killed is replaced`() async throws {
+        let path = "/tmp/millrace-\(UInt64.random(in: 0...(.max))).sock"
+        RawConnection.abandonSocketFile(at: path)
+        #expect(access(path, F_OK) == 0)
+        try await withReceiver(ScriptedIntake(), { $0.listen = .unix(path: path) }) { harness in
+            try await harness.expect(200, request(body: [1]))
+        }
+    }
+
+    @Test func `an address in use is named with the reason`() async throws {
+        try await withReceiver { harness in
+            let error = await #expect(throws: ListenError.self) {
+                try await withReceiver(ScriptedIntake(), { $0.listen = harness.address }) { _ in }
+            }
+            #expect(error?.description == "cannot listen on \(harness.address): Address already in use")
+        }
+    }
+
+    @Test func `IPv6 works`() async throws {
+        try await withReceiver(ScriptedIntake(), { $0.listen = .tcp(host: "::1", port: 0) }) { harness in
+            try await harness.expect(200, request(body: [1]))
+            #expect(harness.address.description.hasPrefix("[::1]:"))
+        }
+    }
+
+    @Test func `after stopAccepting a request in the intake is answered and an idle connection closed`() async throws {
+        try await withReceiver(ScriptedIntake { _ in .held }) { harness in
+            let (busy, idle) = (try harness.connect(), try harness.connect())
+            await idle.send(request("GET"))
+            #expect(await idle.receive()?.status == 405)
+            await busy.send(request(body: [1]))
+            await harness.intake.waitForRequests(1)
+            await harness.receiver.stopAccepting()
+            #expect(await idle.receiveUntilClosed()?.isEmpty == true)
+            #expect(throws: (any Error).self) { _ = try harness.connect() }
+            harness.intake.settle(.accepted)
+            let answer = try #require(await busy.receive())
+            #expect(answer.status == 200 && answer.headers["connection"] == "close")
+            await harness.receiver.finish(within: .seconds(10))
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import Basics
+import Logging
+import OTLP
+import Pipeline
+import Receivers
+import TestKit
+import Testing
+
+/// A receiver on a port of its own, with what stands around it.
+struct ReceiverHarness {
+    let receiver: OTLPHTTPReceiver
+    let intake: ScriptedIntake
+    let memory: MemoryBudget
+    let meters: Meters
+    let address: ListenAddress
+
+    func connect() throws -> RawConnection { try RawConnection(to: address) }
+
+    /// Sends one request on a connection of its own and returns the answer.
+    func exchange(_ request: [UInt8], hasBody: Bool = true) async throws -> RawConnection.Response {
+        let connection = try connect()
+        await connection.send(request)
+        return try #require(await connection.receive(hasBody: hasBody))
+    }
+
+    /// Sends one request on a connection of its own and expects that status.
+    func expect(_ status: Int, _ request: [UInt8], at location: SourceLocation = #_sourceLocation) async throws {
+        let answer = try await exchange(request)
+        #expect(answer.status == status, sourceLocation: location)
+    }
+}
+
+/// Runs `body` against a receiver, closes it, and checks that nothing is left of it.
+func withReceiver(
+    _ intake: ScriptedIntake = ScriptedIntake(),
+    memory: ByteCount = .mebibytes(64),
+    _ configure: (inout OTLPHTTPReceiverSettings) -> Void = { _ in },
+    _ body: (ReceiverHarness) async throws -> Void
+) async throws {
+    var settings = OTLPHTTPReceiverSettings()
+    settings.listen = .tcp(host: "127.0.0.1", port: 0)
+    configure(&settings)
+    let (budget, meters, eventLoops) = (MemoryBudget(limit: memory), Meters(), EventLoops(count: 2))
+    let receiver = OTLPHTTPReceiver(
+        name: "otlp",
+        settings: settings,
+        intake: intake,
+        memory: budget,
+        eventLoops: eventLoops,
+        meters: meters,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    )
+    try await receiver.start()
+    let harness = ReceiverHarness(
+        receiver: receiver,
+        intake: intake,
+        memory: budget,
+        meters: meters,
+        address: try #require(receiver.boundAddress)
+    )
+    let result: Result<Void, any Error>
+    do { result = .success(try await body(harness)) } catch { result = .failure(error) }
+    intake.settle(.accepted)
+    await receiver.close()
+    await receiver.finish(within: .seconds(10))
+    #expect(budget.inUse == 0, "memory stays reserved")
+    #expect(meters.prometheusText().contains("millrace_receiver_connections{receiver=\"otlp\"} 0\n"))
+    await eventLoops.shutdown()
+    try result.get()
+}
+
+/// The bytes of a request.
+func request(
+    _ method: String = "POST",
+    _ path: String = "/v1/traces",
+    type: String? = "application/x-protobuf",
+    headers: [String] = [],
+    version: String = "HTTP/1.1",
+    body: [UInt8] = []
+) -> [UInt8] {
+    var lines = ["\(method) \(path) \(version)", "Host: localhost"]
+    if let type { lines.append("Content-Type: \(type)") }
+    if !body.isEmpty { lines.append("Content-Length: \(body.count)") }
+    lines += headers
+    return Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body
+}
+
+/// The `message` of a `google.rpc.Status` in protobuf form; nil where it is none.
+func statusMessage(_ bytes: [UInt8]) -> String? {
+    RPCStatus(decoding: bytes, .protobuf).flatMap { $0.code == 0 ? nil : $0.message }
+}

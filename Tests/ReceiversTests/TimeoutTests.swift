@@ -1,0 +1,40 @@
+import Basics
+import Receivers
+import TestKit
+import Testing
+
+@Suite struct `What a slow client meets` {
+    @Test func `a connection that sends nothing is closed`() async throws {
+        try await withReceiver(ScriptedIntake(), { $0.headerTimeout = .milliseconds(50) }) { harness in
+            let connection = try harness.connect()
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+        }
+    }
+
+    @Test func `half a head is answered 408 and closed`() async throws {
+        try await withReceiver(ScriptedIntake(), { $0.headerTimeout = .milliseconds(50) }) { harness in
+            let connection = try harness.connect()
+            await connection.send("POST /v1/traces HTTP/1.1\r\nHost:")
+            #expect(await connection.receive()?.status == 408)
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+        }
+    }
+
+    @Test func `half a body is answered 408 and closed`() async throws {
+        try await withReceiver(ScriptedIntake(), { $0.bodyTimeout = .milliseconds(50) }) { harness in
+            let connection = try harness.connect()
+            await connection.send(request(headers: ["Content-Length: 10"]) + [1, 2, 3])
+            #expect(await connection.receive()?.status == 408)
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+        }
+    }
+
+    @Test func `an idle connection is closed`() async throws {
+        try await withReceiver(ScriptedIntake(), { $0.idleTimeout = .milliseconds(50) }) { harness in
+            let connection = try harness.connect()
+            await connection.send(request(body: [1]))
+            #expect(await connection.receive()?.status == 200)
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+        }
+    }
+}
