@@ -67,7 +67,7 @@ lint: ## the house style, as a check
 clean: ## remove what was built; virtual environments stay
 	swift package clean
 
-# $(call install,PACKAGES): installs what dpkg does not know as installed; where there is no apt, it says what is missing.
+# $(call install,PACKAGES): installs what dpkg does not have; where there is no apt, it says what is missing.
 define install
 missing=$$(for package in $(1); do \
 		dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q ' installed' || echo $$package; \

@@ -16,17 +16,11 @@ func layer(_ name: String, on dependencies: Target.Dependency...) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(
-    _ name: String,
-    on dependencies: Target.Dependency...,
-    exclude: [String] = [],
-    resources: [Resource]? = nil
-) -> Target {
+func tests(_ name: String, on dependencies: Target.Dependency..., exclude: [String] = []) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: dependencies + ["TestKit"],
         exclude: exclude,
-        resources: resources,
         swiftSettings: strict
     )
 }
@@ -37,6 +31,19 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+
+// `MILLRACE_BENCHMARKS=1 swift run -c release Benchmarks` prints what each step costs.
+let benchmarks: [Target] =
+    Context.environment["MILLRACE_BENCHMARKS"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: ["Basics", "OTLP", "Oracle", "TestKit", protobuf],
+            path: "Tests/Benchmarks",
+            swiftSettings: strict
+        )
+    ]
 
 let package = Package(
     name: "millrace",
@@ -88,16 +95,24 @@ let package = Package(
             path: "Tests/TestKit",
             swiftSettings: strict
         ),
+        .target(
+            name: "Oracle",
+            dependencies: [protobuf],
+            path: "Tests/Oracle",
+            exclude: ["Protos"],
+            swiftSettings: strict
+        ),
         tests("Basics", on: "Basics"),
-        tests("OTLP", on: "Basics", "OTLP", protobuf, exclude: ["Protos"]),
+        tests("OTLP", on: "Basics", "OTLP", "Oracle", protobuf),
         tests("Journal", on: "Basics", "Journal", logging),
         tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", nio("NIOEmbedded"), logging),
         tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
-        tests("Configuration", on: "Basics", "Configuration"),
+        tests("Configuration", on: "Basics", "Configuration", "Exporters"),
+        tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
         tests("Architecture"),
-    ],
+    ] + benchmarks,
     swiftLanguageModes: [.v6]
 )

@@ -6,6 +6,7 @@ extension RawSpan {
     /// The byte at `offset`.
     ///
     /// Traps outside the span.
+    @inlinable @inline(__always)
     package func byte(at offset: Int) -> UInt8 {
         precondition(offset >= 0 && offset < byteCount)
         return unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
@@ -14,6 +15,7 @@ extension RawSpan {
     /// Eight bytes from `offset`, the first in the lowest bits.
     ///
     /// Traps unless all eight lie in the span.
+    @inlinable @inline(__always)
     package func word(at offset: Int) -> UInt64 {
         precondition(offset >= 0 && offset <= byteCount - 8)
         return UInt64(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
@@ -22,9 +24,34 @@ extension RawSpan {
     /// Four bytes from `offset`, the first in the lowest bits.
     ///
     /// Traps unless all four lie in the span.
+    @inlinable @inline(__always)
     package func halfWord(at offset: Int) -> UInt32 {
         precondition(offset >= 0 && offset <= byteCount - 4)
         return UInt32(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
+    }
+
+    /// Whether all bytes of `range` are under 0x80.
+    ///
+    /// Traps outside the span.
+    @inlinable
+    package func isASCII(_ range: Range<Int>) -> Bool {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
+        let end = range.upperBound
+        var offset = range.lowerBound
+        var found: UInt64 = 0
+        while end &- offset >= 8 {
+            found |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
+            offset &+= 8
+        }
+        if end &- offset >= 4 {
+            found |= UInt64(unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
+            offset &+= 4
+        }
+        while offset < end {
+            found |= UInt64(unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self))
+            offset &+= 1
+        }
+        return found & 0x8080_8080_8080_8080 == 0
     }
 }
 
@@ -32,6 +59,7 @@ extension [UInt8] {
     /// Appends the bytes of `range` of `source`.
     ///
     /// Traps outside the span.
+    @inlinable
     package mutating func append(_ source: RawSpan, _ range: Range<Int>) {
         precondition(range.lowerBound >= 0 && range.upperBound <= source.byteCount)
         source.withUnsafeBytes { bytes in
@@ -40,6 +68,7 @@ extension [UInt8] {
     }
 
     /// Appends the UTF-8 of a word of the program.
+    @inlinable
     package mutating func append(_ word: StaticString) {
         word.withUTF8Buffer { letters in unsafe append(contentsOf: letters) }
     }

@@ -2,7 +2,8 @@ extension HTTPResponse {
     /// The longest pause a server can ask for; a longer one is cut to it, so that a wrong date stops nobody for days.
     package static let retryAfterMax = Duration.seconds(3600)
 
-    /// What `Retry-After` asks for, in seconds or as a date (RFC 9110 section 10.2.3); nil where it is missing or unreadable.
+    /// What `Retry-After` asks for, in seconds or as a date (RFC 9110 section 10.2.3); nil where it is missing or
+    /// unreadable.
     package func retryAfter(now: UnixTime) -> Duration? {
         guard let text = header("retry-after") else { return nil }
         if !text.isEmpty, text.utf8.allSatisfy(\.isDigit) {
@@ -31,7 +32,8 @@ extension UnixTime {
         let clock = words[4].split(separator: ":").compactMap { Int($0) }
         guard clock.count == 3, (0..<24).contains(clock[0]), (0..<60).contains(clock[1]), (0...60).contains(clock[2])
         else { return nil }
-        let seconds = Self.days(year: year, month: month + 1, day: day) * 86_400 + clock[0] * 3600 + clock[1] * 60 + clock[2]
+        let seconds =
+            Self.days(year: year, month: month + 1, day: day) * 86_400 + clock[0] * 3600 + clock[1] * 60 + clock[2]
         let (nanoseconds, overflow) = UInt64(max(0, seconds)).multipliedReportingOverflow(by: 1_000_000_000)
         guard !overflow else { return nil }
         self.init(nanoseconds: nanoseconds)

@@ -73,7 +73,8 @@ package final class SerialThread: Sendable {
 
 /// Starts a detached thread that runs `body`.
 ///
-/// The name is shown by `top -H`; at most 15 bytes.
+/// The name is shown by `top -H`; at most 15 bytes. A write of the thread to a closed pipe or socket fails with EPIPE and
+/// sends no SIGPIPE.
 package func spawnThread(named name: String, _ body: @escaping @Sendable () -> Void) {
     final class Start: Sendable {
         let name: String
@@ -92,6 +93,7 @@ package func spawnThread(named name: String, _ body: @escaping @Sendable () -> V
             guard let argument = unsafe argument else { return nil }
             let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
             millrace_name_thread(start.name)
+            millrace_block_broken_pipe_signal()
             start.body()
             return nil
         },

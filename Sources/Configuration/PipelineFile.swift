@@ -3,6 +3,7 @@ package import Exporters
 package import Journal
 package import Logging
 package import Pipeline
+package import Processors
 package import Receivers
 
 /// A pipeline file that was checked: every value is valid, every name is that of a component.

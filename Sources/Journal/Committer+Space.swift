@@ -14,9 +14,9 @@ extension Committer {
         max(min(settings.segment.bytes, settings.maxBytes.bytes / 8), SegmentHeader.areaBytes * 2)
     }
 
-    /// Creates the next segment of a log with room for `bytes` of records.
+    /// Creates the next segment of a log with room for `bytes` of records, or says why not.
     ///
-    /// - Parameter sparing: Logs whose open segments stay open, because the group at hand is placed in them.
+    /// Logs to be spared keep their open segments, because the group at hand is placed in them too.
     func startSegment(
         of log: Int,
         for bytes: Int,

@@ -39,12 +39,7 @@ package final class Journal: Sendable {
         self.clock = clock
         self.logger = logger
         self.lock = Mutex(lock)
-        self.logs = zip(recovered, definitions).map { log, definition in
-            let readers = definition.readers.enumerated().map { index, reader in
-                LogReader(name: reader.name, core: log.core, index: index)
-            }
-            return Log(core: log.core, readers: readers)
-        }
+        self.logs = zip(recovered, definitions).map { Log($0.core, $1) }
         self.vanishedLogs = recovered.dropFirst(definitions.count).map(\.core)
     }
 
@@ -59,6 +54,7 @@ package final class Journal: Sendable {
     ///   - clock: For the times of records and accounts.
     ///   - logger: For repairs, damage and failures of the disk.
     ///   - onSync: Called on the journal's thread with the duration of each sync.
+    /// - Returns: The journal, to be ended by `close()`.
     /// - Throws: When another process has it, another version wrote it, or the directory cannot be used.
     package static func open(
         _ settings: JournalSettings,
@@ -72,24 +68,13 @@ package final class Journal: Sendable {
         let recovery = Recovery(fileSystem: files, settings: settings, now: clock.now(), logger: logger)
         let lock = try recovery.takeLock()
         let signal = ThreadSignal()
-        var found: [(definition: LogDefinition, directory: String, found: Recovery.Found)] = []
-        for definition in definitions + (try recovery.vanishedLogs(besides: definitions)) {
-            let directory = settings.directory + "/" + FileName.escaped(definition.name)
-            found.append((definition, directory, try recovery.recover(definition, in: directory)))
-        }
-        try recovery.checked { () throws(FileSystemError) in try files.syncDirectory(settings.directory) }
         let readThread = SerialThread(name: "journal-read")
-        let recovered = found.map { log in
-            let core = LogCore(
-                name: log.definition.name,
-                directory: log.directory,
-                fileSystem: files,
-                state: log.found.state,
-                readThread: readThread,
-                signal: signal,
-                logger: logger
-            )
-            return RecoveredLog(core: core, cursors: log.found.cursors, nextNumber: log.found.nextNumber)
+        let recovered: [RecoveredLog]
+        do throws(JournalError) {
+            recovered = try recovery.logs(definitions, readThread: readThread, signal: signal)
+        } catch {
+            readThread.stop()
+            throw error
         }
         let thread = JournalThread(signal: signal, bytesMax: settings.queueBytesMax.bytes)
         let interval: Duration? = if case .interval(let interval) = settings.sync { interval } else { nil }

@@ -9,6 +9,8 @@ final class JournalThread: Sendable {
         var submissions: [Submission] = []
         var bytes = 0
         var isClosing = false
+        /// Nothing is taken any more.
+        var isClosed = false
         var hasEnded = false
         var closers: [CheckedContinuation<Void, Never>] = []
     }
@@ -36,7 +38,7 @@ final class JournalThread: Sendable {
         var submission = submission
         let bytes = submission.group.byteCount
         let (taken, wasEmpty) = state.withLock { state -> (Bool, Bool) in
-            guard !state.hasEnded else { return (false, false) }
+            guard !state.isClosed else { return (false, false) }
             let wasEmpty = state.submissions.isEmpty
             if !wasEmpty && state.bytes + bytes > bytesMax {
                 submission = submission.refused(with: .full(retryAfter: Self.retryAfter))
@@ -63,6 +65,7 @@ final class JournalThread: Sendable {
     }
 
     private func loop(_ committer: Committer, pause: Duration) {
+        committer.collect()
         var nextTick = ContinuousClock.now + pause
         while true {
             waitForWork(until: nextTick)
@@ -93,12 +96,16 @@ final class JournalThread: Sendable {
     /// Ends everything, unless more was queued meanwhile.
     private func end(_ committer: Committer) -> Bool {
         let isEmpty = state.withLock { state in
-            if state.submissions.isEmpty { state.hasEnded = true }
+            if state.submissions.isEmpty { state.isClosed = true }
             return state.submissions.isEmpty
         }
         guard isEmpty else { return false }
         committer.close()
-        for closer in state.withLock({ $0.closers }) { closer.resume() }
+        let closers = state.withLock { state in
+            state.hasEnded = true
+            return state.closers
+        }
+        for closer in closers { closer.resume() }
         return true
     }
 }

@@ -9,10 +9,13 @@ package final class Log: Sendable {
     package let readers: [LogReader]
     let core: LogCore
 
-    init(core: LogCore, readers: [LogReader]) {
+    /// The log of `core`, whose first readers are those of its definition.
+    init(_ core: LogCore, _ definition: LogDefinition) {
         self.name = core.name
         self.core = core
-        self.readers = readers
+        self.readers = definition.readers.enumerated().map { index, reader in
+            LogReader(name: reader.name, core: core, index: index)
+        }
     }
 
     /// The reader of that name.

@@ -26,6 +26,7 @@ package final class LogReader: Sendable {
     /// - Parameters:
     ///   - bytesMax: Of metadata and payload together.
     ///   - recordsMax: How many.
+    /// - Returns: At least one record.
     /// - Throws: When the task is cancelled or the journal is closed.
     package func next(bytesMax: Int, recordsMax: Int) async throws(CancellationError) -> [StoredRecord] {
         while true {

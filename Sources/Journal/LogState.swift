@@ -68,6 +68,18 @@ extension LogState {
         segments[last].bytes = bytes
     }
 
+    /// The newest segment got no records and goes; readers that stood in it stand at the end of the one before.
+    mutating func removeEmptyNewest() -> SegmentState? {
+        guard let empty = segments.last, empty.endOffset == SegmentHeader.areaBytes else { return nil }
+        segments.removeLast()
+        for reader in readers.indices where readers[reader].position?.segment == empty.number {
+            readers[reader].position = segments.last.map {
+                .init(segment: $0.number, offset: $0.endOffset, expectedID: $0.endID)
+            }
+        }
+        return empty
+    }
+
     /// The oldest segment is given up: what is unfinished in it expires.
     mutating func expireFirst() {
         if let first = segments.first { expire(first) }
@@ -97,7 +109,7 @@ extension LogState {
 
     /// Whether every reader has passed the first segment, so that it may go once the cursors say so on the disk.
     ///
-    /// - Parameter sparingNewest: The newest segment stays, because its header keeps the next id.
+    /// With `sparingNewest` the newest segment stays, because its header keeps the next id.
     func firstIsPassed(sparingNewest: Bool) -> Bool {
         firstIsPassed(sparingNewest: sparingNewest) { $0.needsFrom }
     }
@@ -147,7 +159,11 @@ extension LogState {
         let room = LogReader.inFlightMax - readers[reader].inFlight
         guard room > 0, var index = index(for: reader) else { return nil }
         var position = readers[reader].position ?? start(of: segments[index])
+        if position.segment != segments[index].number { position = start(of: segments[index]) }
         while position.offset >= segments[index].endOffset, segments[index].sealed, index + 1 < segments.count {
+            if position.expectedID < segments[index].endID {
+                lose(position.expectedID..<segments[index].endID, for: reader)
+            }
             index += 1
             position = start(of: segments[index])
         }
@@ -163,7 +179,7 @@ extension LogState {
 
     private func index(for reader: Int) -> Int? {
         if let position = readers[reader].position {
-            return segments.firstIndex { $0.number == position.segment }
+            return segments.firstIndex { $0.number >= position.segment }
         }
         let low = readers[reader].cursor.finished.low
         return segments.lastIndex { $0.firstID <= low } ?? segments.indices.first

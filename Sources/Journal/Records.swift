@@ -9,6 +9,8 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
     /// A dead letter.
     case deadLetter = 3
     /// Only counts of items that were removed before the journal; no payload.
+    ///
+    /// A group of nothing else settles once it is written; a crash before the next sync takes it back.
     case counts = 4
 }
 
@@ -72,6 +74,22 @@ package struct StoredRecord: Sendable, Equatable {
     package let receivedAt: UnixTime
     package let metadata: [UInt8]
     package let payload: [UInt8]
+
+    package init(
+        id: UInt64,
+        items: UInt32,
+        kind: RecordKind,
+        receivedAt: UnixTime,
+        metadata: [UInt8],
+        payload: [UInt8]
+    ) {
+        self.id = id
+        self.items = items
+        self.kind = kind
+        self.receivedAt = receivedAt
+        self.metadata = metadata
+        self.payload = payload
+    }
 }
 
 /// A record that a reader is done with.

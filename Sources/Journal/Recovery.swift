@@ -97,6 +97,31 @@ extension Recovery {
         return lock
     }
 
+    /// All logs, those that are no longer defined behind the others.
+    func logs(
+        _ definitions: [LogDefinition],
+        readThread: SerialThread,
+        signal: ThreadSignal
+    ) throws(JournalError) -> [RecoveredLog] {
+        var logs: [RecoveredLog] = []
+        for definition in definitions + (try vanishedLogs(besides: definitions)) {
+            let directory = settings.directory + "/" + FileName.escaped(definition.name)
+            let found = try recover(definition, in: directory)
+            let core = LogCore(
+                name: definition.name,
+                directory: directory,
+                fileSystem: fileSystem,
+                state: found.state,
+                readThread: readThread,
+                signal: signal,
+                logger: logger
+            )
+            logs.append(RecoveredLog(core: core, cursors: found.cursors, nextNumber: found.nextNumber))
+        }
+        try checked { () throws(FileSystemError) in try fileSystem.syncDirectory(settings.directory) }
+        return logs
+    }
+
     /// Folders with cursors of logs that are no longer defined.
     func vanishedLogs(besides definitions: [LogDefinition]) throws(JournalError) -> [LogDefinition] {
         let defined = Set(definitions.map { FileName.escaped($0.name) })

@@ -39,9 +39,7 @@ struct SegmentScan {
         self.end = end
     }
 
-    /// Goes on to the next record.
-    ///
-    /// - Parameter interest: What to do with it, by its header.
+    /// Goes on to the next record and does with it what `interest` says of its header.
     mutating func next(interest: (RecordHeader) -> Interest) -> Step {
         let start = offset
         guard start + RecordHeader.byteCount <= end else { return skipDamage(from: start) }

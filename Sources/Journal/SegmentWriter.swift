@@ -160,8 +160,13 @@ final class SegmentWriter {
             bytes = open.capacity
             core.logger.warning("A segment cannot be shortened.", metadata: ["cause": "\(error)"])
         }
-        core.state.withLock { $0.seal(bytes: bytes) }
         self.open = nil
+        let empty = core.state.withLock { state in
+            state.seal(bytes: bytes)
+            return offset == SegmentHeader.areaBytes ? state.removeEmptyNewest() : nil
+        }
+        // Without it every attempt on a failing disk would leave a file.
+        if let empty { try? core.fileSystem.remove(empty.path) }
     }
 
     /// Creates the next segment.

@@ -11,24 +11,24 @@ package struct Ledger: Sendable {
         package let accepted: UInt64
         package let refused: Int
         package let destinations: [(name: String, account: ReaderAccount)]
-
-        package init(
-            pipeline: String,
-            accepted: UInt64,
-            refused: Int,
-            destinations: [(name: String, account: ReaderAccount)]
-        ) {
-            self.pipeline = pipeline
-            self.accepted = accepted
-            self.refused = refused
-            self.destinations = destinations
-        }
     }
 
     package let entries: [Entry]
 
-    package init(entries: [Entry]) {
-        self.entries = entries
+    /// The accounts as they stand in a journal.
+    ///
+    /// - Parameters:
+    ///   - journal: Its logs are named for the pipelines, their readers for the exporters.
+    ///   - refused: Gives a pipeline's refused items.
+    package init(of journal: Journal, refused: (String) -> Int) {
+        entries = journal.logs.map { log in
+            Entry(
+                pipeline: log.name,
+                accepted: log.statistics.acceptedItems,
+                refused: refused(log.name),
+                destinations: log.readers.map { ($0.name, $0.account) }
+            )
+        }
     }
 
     /// The form of `/ledger` and `millrace ledger`.

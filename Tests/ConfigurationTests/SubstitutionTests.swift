@@ -1,5 +1,6 @@
 import Basics
 import Configuration
+import Exporters
 import Testing
 
 @Suite struct SubstitutionTests {

@@ -62,7 +62,7 @@ def fake_openai():
 
 @pytest.fixture
 def millrace(tmp_path):
-    """`millrace(exporters, **sections)` starts a gateway; the test ends with SIGTERM, exit code 0, a balanced ledger."""
+    """`millrace(exporters, **sections)` starts one; the test ends with SIGTERM, exit code 0, a balanced ledger."""
     started = []
 
     def start(exporters, **sections):

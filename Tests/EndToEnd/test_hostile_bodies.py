@@ -12,7 +12,10 @@ import pytest
 from kit import otlp
 from kit.environments import PAYLOADS, free_port
 from kit.millrace import PROTOBUF
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 MIB = 1 << 20
 MEMORY_LIMIT = 64 * MIB

@@ -51,7 +51,8 @@ import Testing
     @Test func `a kept connection that died is replaced without the caller noticing`() async throws {
         let server = try LoopbackServer { request in
             // The first connection is closed behind its first answer, without saying so beforehand.
-            request.connection == 0 ? .raw(Array("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".utf8)) : .reply(status: 204)
+            request.connection == 0
+                ? .raw(Array("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".utf8)) : .reply(status: 204)
         }
         #expect(try await client.send(post(server.url)).status == 200)
         #expect(try await client.send(post(server.url)).status == 204)

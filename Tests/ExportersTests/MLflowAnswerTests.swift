@@ -24,22 +24,50 @@ import Testing
     static let table: [Row] = [
         Row(status: 200, body: "", verdict: .delivered),
         Row(status: 200, body: #"{"partialSuccess":null}"#, verdict: .delivered),
-        Row(status: 503, body: #"{"error_code":"TEMPORARILY_UNAVAILABLE","message":"(sqlite3.OperationalError)"}"#, verdict: .retry),
+        Row(
+            status: 503,
+            body: #"{"error_code":"TEMPORARILY_UNAVAILABLE","message":"(sqlite3.OperationalError)"}"#,
+            verdict: .retry
+        ),
         Row(status: 502, body: "<html>Bad Gateway</html>", verdict: .retry),
         Row(status: 504, body: "", verdict: .retry),
         Row(status: 429, body: "", verdict: .retry),
         Row(status: 413, body: "<html>too large</html>", verdict: .tooLarge),
         Row(status: 401, body: "You are not authenticated", verdict: .parked),
         Row(status: 403, body: "Invalid Host header - possible DNS rebinding attack detected", verdict: .parked),
-        Row(status: 404, body: #"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"No Experiment with id=9 exists"}"#, verdict: .gone),
+        Row(
+            status: 404,
+            body: #"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"No Experiment with id=9 exists"}"#,
+            verdict: .gone
+        ),
         Row(status: 404, body: "<!doctype html> <title>404 Not Found</title>", verdict: .parked),
-        Row(status: 422, body: #"{"detail":"\#(failed): Trace tr-b2: No Experiment with id=9 exists"}"#, verdict: .gone),
-        Row(status: 422, body: #"{"detail":"\#(failed): Trace tr-48: No row was found when one was required"}"#, verdict: .gone),
-        Row(status: 400, body: #"{"error_code":"BAD_REQUEST","message":"No row was found when one was required"}"#, verdict: .gone),
-        Row(status: 422, body: #"{"detail":"\#(failed): Trace tr-1: (sqlite3.OperationalError) database is locked"}"#, verdict: .retry),
+        Row(
+            status: 422,
+            body: #"{"detail":"\#(failed): Trace tr-b2: No Experiment with id=9 exists"}"#,
+            verdict: .gone
+        ),
+        Row(
+            status: 422,
+            body: #"{"detail":"\#(failed): Trace tr-48: No row was found when one was required"}"#,
+            verdict: .gone
+        ),
+        Row(
+            status: 400,
+            body: #"{"error_code":"BAD_REQUEST","message":"No row was found when one was required"}"#,
+            verdict: .gone
+        ),
+        Row(
+            status: 422,
+            body: #"{"detail":"\#(failed): Trace tr-1: (sqlite3.OperationalError) database is locked"}"#,
+            verdict: .retry
+        ),
         Row(status: 422, body: #"{"detail":"\#(failed)"}"#, verdict: .doubtful),
         Row(status: 422, body: #"{"detail":"\#(failed): Trace tr-1: int too big to convert"}"#, verdict: .refused),
-        Row(status: 422, body: #"{"detail":"\#(failed): Trace tr-9: invalid literal for int() with base 10"}"#, verdict: .refused),
+        Row(
+            status: 422,
+            body: #"{"detail":"\#(failed): Trace tr-9: invalid literal for int() with base 10"}"#,
+            verdict: .refused
+        ),
         Row(status: 422, body: #"{"detail":"Cannot convert OpenTelemetry span to MLflow span"}"#, verdict: .refused),
         Row(status: 422, body: #"{"detail":[{"type":"missing","msg":"Field required"}]}"#, verdict: .refused),
         Row(status: 400, body: #"{"detail":"Invalid OpenTelemetry format"}"#, verdict: .refused),
@@ -54,10 +82,22 @@ import Testing
             body: #"{"error_code":"BAD_REQUEST","message":"(psycopg2.errors.DeadlockDetected) deadlock detected"}"#,
             verdict: .retry
         ),
-        Row(status: 400, body: #"{"error_code":"INVALID_PARAMETER_VALUE","message":"Invalid experiment ID 'abc'."}"#, verdict: .parked),
-        Row(status: 400, body: #"{"error_code":"INVALID_PARAMETER_VALUE","message":"session too long"}"#, verdict: .refused),
+        Row(
+            status: 400,
+            body: #"{"error_code":"INVALID_PARAMETER_VALUE","message":"Invalid experiment ID 'abc'."}"#,
+            verdict: .parked
+        ),
+        Row(
+            status: 400,
+            body: #"{"error_code":"INVALID_PARAMETER_VALUE","message":"session too long"}"#,
+            verdict: .refused
+        ),
         Row(status: 500, body: "Internal Server Error", verdict: .retry),
-        Row(status: 500, body: #"{"error_code":"INTERNAL_ERROR","message":"Python int too large to convert"}"#, verdict: .refused),
+        Row(
+            status: 500,
+            body: #"{"error_code":"INTERNAL_ERROR","message":"Python int too large to convert"}"#,
+            verdict: .refused
+        ),
         Row(status: 500, body: #"{"error_code":"INVALID_STATE","message":"the trace is archived"}"#, verdict: .refused),
         Row(status: 501, body: #"{"detail":"not supported by the file store"}"#, verdict: .parked),
         Row(status: 308, body: "", verdict: .parked),
@@ -73,7 +113,7 @@ import Testing
     @Test func `a pause is honoured`() {
         let response = HTTPResponse(status: 503, headers: [HTTPHeader("retry-after", "4")], body: [])
         let answer = MLflowAnswer(response, now: UnixTime(nanoseconds: 0))
-        #expect(answer == .outcome(.retry(reason: "status 503: status 503 without a message", after: .seconds(4))))
+        #expect(answer == .outcome(.retry(reason: "status 503: no message", after: .seconds(4))))
     }
 
     @Test(arguments: [

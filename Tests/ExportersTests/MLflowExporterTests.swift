@@ -147,6 +147,39 @@ import Testing
         #expect(await exporter.export(batch(.none)) == .delivered)
     }
 
+    @Test func `with trace names by REST each delivered root names its trace`() async throws {
+        let exporter = try exporter { $0.traceNames = .rest }
+        let payload = Body.request(
+            service: "s",
+            Body.span(1, "POST /", Body.attribute(9, "mlflow.traceTag.mlflow.traceName", Body.text(1, "checkout"))),
+            Body.span(2, parent: 1, "child"),
+            Body.span(3, trace: 2, "job \"x\"")
+        )
+        #expect(await exporter.export(batch(.none, payload: payload)) == .delivered)
+        let patches = mlflow.requests.filter { $0.method == "PATCH" }
+        let path = "http://mlflow:5000/api/2.0/mlflow/traces/tr-"
+        #expect(
+            patches.map(\.url) == [
+                path + String(repeating: "01", count: 16) + "/tags",
+                path + String(repeating: "02", count: 16) + "/tags",
+            ]
+        )
+        #expect(
+            patches.map { String(decoding: $0.body, as: UTF8.self) } == [
+                #"{"key":"mlflow.traceName","value":"checkout"}"#,
+                #"{"key":"mlflow.traceName","value":"job \"x\""}"#,
+            ]
+        )
+    }
+
+    @Test func `a name that cannot be set does not bring the batch back`() async throws {
+        let exporter = try exporter { $0.traceNames = .rest }
+        mlflow.change { $0.nextRESTAnswers = [.reply(404, #"{"error_code":"X","message":"no such trace"}"#)] }
+        let payload = Body.request(service: "s", Body.span(1, "root"))
+        let outcome = await exporter.export(batch(.none, payload: payload))
+        #expect(outcome == .delivered(rejected: 0, message: "traces are not named: no such trace"))
+    }
+
     @Test func `other signals are refused`() async throws {
         let outcome = try await exporter().export(batch(.none, signal: .metrics))
         #expect(outcome == .refused(status: nil, reason: "MLflow takes traces only"))

@@ -46,6 +46,29 @@ import Testing
         #expect(await exporter.export(batch(.metrics)) == .parked(reason: "there is no endpoint for metrics"))
     }
 
+    @Test func `JSON bodies are OTLP's own JSON`() async throws {
+        let client = ScriptedHTTPClient(.reply(200))
+        var settings = try settings()
+        settings.encoding = .json
+        let payload = Body.request(service: "s", Body.span(0xAB, "root"))
+        let batch = Batch(signal: .traces, route: .none, headers: [], payload: payload, items: 1)
+        #expect(await exporter(settings, client).export(batch) == .delivered)
+        #expect(client.requests[0].header("Content-Type") == "application/json")
+        let node = try JSONNode(parsing: client.requests[0].body)
+        let span = node["resourceSpans"]?.elements?[0]["scopeSpans"]?.elements?[0]["spans"]?.elements?[0]
+        #expect(span?["spanId"]?.string == "abababababababab")
+    }
+
+    @Test func `a batch that cannot be written as JSON is refused`() async throws {
+        let client = ScriptedHTTPClient(.reply(200))
+        var settings = try settings()
+        settings.encoding = .json
+        let batch = Batch(signal: .traces, route: .none, headers: [], payload: [0xFF], items: 1)
+        let outcome = await exporter(settings, client).export(batch)
+        #expect(outcome == .refused(status: nil, reason: "the batch cannot be written as JSON"))
+        #expect(client.requests.isEmpty)
+    }
+
     @Test func `a client's header replaces a configured one but none of the connection's`() async throws {
         let client = ScriptedHTTPClient(.reply(200))
         var settings = try settings()

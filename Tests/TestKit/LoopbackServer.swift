@@ -4,8 +4,8 @@ import Synchronization
 
 /// A small HTTP/1.1 server on a free loopback port that answers as a test tells it to.
 ///
-/// One thread for each connection; connections are kept alive. Bodies need a `Content-Length`. Listens until it is closed
-/// or the test process ends.
+/// One thread for each connection; connections are kept alive. Bodies need a `Content-Length`. Listens until it is
+/// closed or the test process ends.
 package final class LoopbackServer: Sendable {
     /// One request as it came.
     package struct Request: Sendable {

@@ -1,9 +1,9 @@
 extension UInt8 {
     /// Whether it is an ASCII digit.
-    package var isDigit: Bool { self &- UInt8(ascii: "0") < 10 }
+    @inlinable package var isDigit: Bool { self &- UInt8(ascii: "0") < 10 }
 
     /// The value of an ASCII hexadecimal digit of either case; nil for any other byte.
-    package var hexDigit: UInt8? {
+    @inlinable package var hexDigit: UInt8? {
         switch self {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
@@ -13,7 +13,7 @@ extension UInt8 {
     }
 
     /// The ASCII digit of a value under 16.
-    package var lowercaseHexDigit: UInt8 { self &+ (self < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10) }
+    @inlinable package var lowercaseHexDigit: UInt8 { self &+ (self < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10) }
 }
 
 extension RawSpan {
@@ -33,6 +33,7 @@ extension RawSpan {
 
     /// Where a run of bytes that JSON strings hold unescaped, all ASCII, ends: at a quote, a backslash, a control character,
     /// a byte over 0x7F, or `end`.
+    @inlinable
     package func endOfPlainRun(from start: Int, to end: Int) -> Int {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs: UInt64 = 0x8080_8080_8080_8080
@@ -58,6 +59,7 @@ extension RawSpan {
     }
 
     /// Whether the bytes of `range` are exactly `word`.
+    @inlinable
     package func equals(_ word: StaticString, _ range: Range<Int>) -> Bool {
         guard word.utf8CodeUnitCount == range.count else { return false }
         return word.withUTF8Buffer { letters in

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -10,6 +11,14 @@
 // prctl is variadic, which Swift cannot call.
 static inline void millrace_name_thread(const char *name) {
     prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+// Lets writes of this thread to a closed pipe or socket fail with EPIPE instead of ending the process.
+static inline void millrace_block_broken_pipe_signal(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 // Nanoseconds of CLOCK_REALTIME. (Swift's overlays hide the fields of `struct timespec` from strict imports.)

@@ -1,54 +1,95 @@
-package import Basics
+import Basics
 package import Console
 package import Journal
 package import Logging
-import OTLP
 package import Pipeline
-import Receivers
+package import Receivers
 
 /// Every part of the process, built from a pipeline file and connected, not yet running.
 package struct Assembly: Sendable {
     package let journal: Journal
     package let deliveries: [Delivery]
-    package let receivers: [any Receiver]
-    package let admin: AdminEndpoint
-    package let readiness: Readiness
-    package let drainTimeout: Duration
-    private let exporters: Exporters
+    package let exporters: ExporterSet
+    private let receivers: [any Receiver]
     private let eventLoops: EventLoops
+    package let admin: AdminEndpoint
+    private let readiness = Readiness()
+    package let drainTimeout: Duration
 
     /// Opens the journal and builds the rest around it: exporters behind the logs, pipelines and receivers before them.
     ///
-    /// - Throws: `JournalError` where the directory cannot be used, `AssemblyError` where the file does not fit it.
+    /// - Throws: `JournalError` where the directory cannot be used, `AssemblyError` where the file does not fit what it
+    ///   holds.
     package init(_ file: PipelineFile, logger: Logger) throws {
         let meters = Meters()
         let clock = WallClock.system
-        let syncs = meters.histogram("millrace_journal_sync_seconds")
-        journal = try Journal.open(
-            file.journal,
-            logs: file.logs,
-            clock: clock,
-            logger: logger,
-            onSync: { syncs.observe($0) }
-        )
-        try file.check(journal.vanishedReaders)
-        exporters = try Exporters(file)
-        deliveries = file.deliveries(reading: journal, through: exporters, meters: meters, logger: logger)
-        eventLoops = EventLoops()
+        journal = try file.openJournal(meters: meters, clock: clock, logger: logger)
+        exporters = ExporterSet(file, logger: logger)
+        deliveries = try file.deliveries(from: journal, to: exporters, meters: meters, logger: logger)
         let fronts = try file.fronts(meters: meters)
-        receivers = file.receivers.map { receiver in
+        let deviations = DeviationLog(meters: meters, logger: logger)
+        let memory = MemoryBudget(limit: file.receiversMemory)
+        eventLoops = EventLoops()
+        var receivers: [any Receiver] = []
+        for receiver in file.receivers {
             let gateway = Gateway(
                 fronts: fronts.filter { $0.receiver == receiver.name }.map(\.front),
                 journal: journal,
                 clock: clock,
-                deviations: DeviationLog(meters: meters, logger: logger)
+                deviations: deviations
             )
-            
+            switch receiver.settings {
+            case .otlpHTTP(let settings):
+                receivers.append(
+                    OTLPHTTPReceiver(
+                        name: receiver.name,
+                        settings: settings,
+                        processorHeaders: file.processorHeaders(after: receiver.name),
+                        intake: gateway,
+                        memory: memory,
+                        eventLoops: eventLoops,
+                        meters: meters,
+                        logger: logger
+                    )
+                )
+            }
         }
-        readiness = Readiness()
-        drainTimeout = file.drainTimeout
-        let observatory = Observatory(journal: journal, fronts: fronts.map(\.front), meters: meters, readiness: readiness, clock: clock)
+        self.receivers = receivers
+        let observatory = Observatory(
+            journal: journal,
+            fronts: fronts.map(\.front),
+            meters: meters,
+            readiness: readiness,
+            clock: clock
+        )
         observatory.registerReadings()
         admin = AdminEndpoint(listen: file.admin.listen, source: observatory, logger: logger)
+        drainTimeout = file.drainTimeout
+    }
+
+    /// Opens every receiver; the error says which address and why.
+    package func startReceiving() async throws {
+        for receiver in receivers { try await receiver.start() }
+        readiness.receiversAreUp()
+    }
+
+    /// Accepts nothing new, answers what was received, and ends the receivers' threads.
+    package func stopReceiving() async {
+        readiness.receiversStop()
+        for receiver in receivers { await receiver.stop(within: drainTimeout) }
+        await eventLoops.shutdown()
+    }
+
+    /// What every destination has not got yet, by pipeline and exporter.
+    package var queuedByDestination: [(name: String, queued: UInt64)] {
+        journal.logs.flatMap { log in log.readers.map { ("\(log.name)/\($0.name)", $0.account.queued) } }
+    }
+}
+
+extension OTLPHTTPReceiver: Receiver {
+    package func stop(within limit: Duration) async {
+        await stopAccepting()
+        await finish(within: limit)
+        await close()
     }
 }

@@ -13,20 +13,12 @@ struct Observatory: AdminSource {
     let clock: WallClock
 
     var unreadyReasons: [String] { readiness.reasons }
-    var ledgerJSON: [UInt8] { ledger.json(now: clock.now()) }
     var metricsText: String { meters.prometheusText() }
-
-    private var ledger: Ledger {
-        Ledger(
-            entries: journal.logs.map { log in
-                Ledger.Entry(
-                    pipeline: log.name,
-                    accepted: log.statistics.acceptedItems,
-                    refused: fronts.filter { $0.name == log.name }.reduce(0) { $0 + $1.tally.refusedSpans },
-                    destinations: log.readers.map { ($0.name, $0.account) }
-                )
-            }
-        )
+    var ledgerJSON: [UInt8] {
+        let ledger = Ledger(of: journal) { pipeline in
+            fronts.filter { $0.name == pipeline }.reduce(0) { $0 + $1.tally.refusedSpans }
+        }
+        return ledger.json(now: clock.now())
     }
 
     /// Registers what is read when somebody asks, instead of counted when it happens.

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Whether the process takes requests, for `/readyz`.
-package final class Readiness: Sendable {
+final class Readiness: Sendable {
     private enum Phase: String {
         case starting, running, stopping
     }
@@ -9,12 +9,12 @@ package final class Readiness: Sendable {
     private let phase = Mutex(Phase.starting)
 
     /// Every receiver listens.
-    package func receiversAreUp() {
+    func receiversAreUp() {
         phase.withLock { $0 = .running }
     }
 
     /// Nothing new is taken.
-    package func receiversStop() {
+    func receiversStop() {
         phase.withLock { $0 = .stopping }
     }
 

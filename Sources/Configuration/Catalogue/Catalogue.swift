@@ -32,7 +32,7 @@ package enum Catalogue {
 
     /// The groups of settings that stand in more than one place or beside the components, for the reference.
     static let groups: [(name: String, summary: String, rows: [ReferenceRow])] = [
-        row("retry", .retry), row("tls", .tls),
+        row("retry", .retry), row("tls", .tls), row("rotate", .rotation),
         row("journal", .journal), row("admin", .admin), row("log", .log),
     ]
 

@@ -73,10 +73,17 @@ struct HTTPDraft: Sendable {
 }
 
 struct FileDraft: Sendable {
-    var file = FileSettings()
+    var path: String?
+    var format = FileSettings.Format.json
+    var rotation: FileSettings.Rotation?
     var reading = ReadingSettings()
 
-    var settings: ExporterSettings { ExporterSettings(destination: .file(file), reading: reading) }
+    var settings: ExporterSettings? {
+        path.map { path in
+            let settings = FileSettings(path: path, format: format, rotation: rotation)
+            return ExporterSettings(destination: .file(settings), reading: reading)
+        }
+    }
 }
 
 struct ConsoleDraft: Sendable {

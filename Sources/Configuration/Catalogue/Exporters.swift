@@ -64,16 +64,45 @@ extension Shape<FileDraft> {
         "Appends to a file, and syncs it before the spans count as delivered.",
         Settings(),
         [
-            Field("path", \.file.path, .text, "The file; it is created when missing.", required: true),
+            Field(
+                "path",
+                optional: \.path,
+                .text,
+                "The file; it and its folders are created when missing.",
+                required: true
+            ),
             Field(
                 "format",
-                \.file.format,
+                \.format,
                 .choice(["json": .json, "protobuf": .protobuf]),
                 "One TracesData as JSON a line, or protobuf with a 4-byte big-endian length before each."
             ),
-            .unavailable("rotate"), .unavailable("compression"),
+            Field("rotate", optional: \.rotation, .group(.rotation), "When the next file is begun; without it, never."),
+            .unavailable("compression"),
         ],
         common: Shape<ReadingSettings>.fields(at: \.reading)
+    )
+}
+
+extension Shape<FileSettings.Rotation> {
+    static let rotation = Shape(
+        "When a file is closed and the next one begun, and how many stay.",
+        Settings(),
+        [
+            Field("bytes", optional: \.bytes, .size(.kibibytes(1)...), "Size that a file does not exceed."),
+            Field(
+                "age",
+                optional: \.age,
+                .duration(.seconds(1) ... .seconds(3650 * 86400)),
+                "Age that a file does not exceed."
+            ),
+            Field("keep", \.keep, .integer(1...FileSettings.keepMax), "Closed files that stay; the oldest goes first."),
+        ],
+        check: { settings, group, reading in
+            if settings.bytes == nil && settings.age == nil && group["bytes"] == nil && group["age"] == nil {
+                reading.report("\"bytes\" or \"age\" is missing; without them no file is ever closed", at: group.offset)
+            }
+        }
     )
 }
 

@@ -65,8 +65,7 @@ extension Kind<HTTPEndpoint> {
 
 extension Kind<[HTTPHeader]> {
     /// Headers of requests: the values are secrets, and what the exporter sets itself is refused.
-    static let headers = Kind<[Named<String>]>.map(.ownHeaderName, to: .secret).held(
-        as: [HTTPHeader].self,
+    static let headers = Kind<[Named<String>]>.map(.ownHeaderName, to: .secret).matched(
         { entries in entries.map { HTTPHeader($0.name, $0.value) } },
         { headers in headers.map { Named(name: $0.name, value: $0.value) } }
     )

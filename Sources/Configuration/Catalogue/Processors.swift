@@ -1,28 +1,56 @@
 import Basics
+import MLflow
 import Pipeline
+import Processors
 
 extension Shape<MLflowMapSettings> {
     static let mlflowMap = Shape(
         "Gives spans of every GenAI convention the attributes that MLflow shows: type, inputs, outputs, tokens, session, user.",
         Settings(),
         [
-            Field("conventions", \.conventions, .list(of: .text), "Conventions to read; without it, all of them."),
+            Field(
+                "conventions",
+                \.conventions,
+                .list(of: .word(among: MappingRules.conventionNames)),
+                "Conventions to read; where none is named, all of them."
+            ),
             Field("rules", \.rules, .rules, "Rules of your own, which win over the built-in ones."),
             Field("keep_source", \.keepSource, .flag, "Whether attributes that were mapped also stay as they came."),
-        ]
+        ],
+        check: { settings, group, reading in
+            guard let rules = group["rules"], !reading.hasError(in: "rules") else { return }
+            do throws(DocumentProblems) {
+                _ = try MLflowMap(name: "", settings: settings)
+            } catch {
+                reading.within("rules") { reading in
+                    for problem in error.list { reading.report(problem.message, at: rules.offset) }
+                }
+            }
+        }
     )
 }
 
 extension Kind<[JSONNode]> {
-    /// Mapping rules of the user.
+    /// Mapping rules of the user: documents of the same form as the built-in ones.
     static let rules = Kind(
-        allowed: "an array of rules",
+        allowed: "an array of objects with groups of rules",
         brief: "array of rules",
         schema: ["type": "array", "items": ["type": "object"]],
         read: { node, reading in
-            if let rules = node.elements { return rules }
-            reading.refuse(node, allowed: "an array of rules")
-            return nil
+            guard let elements = node.elements else {
+                reading.refuse(node, allowed: "an array of objects with groups of rules")
+                return nil
+            }
+            for (index, element) in elements.enumerated() {
+                reading.within("\(index)") { reading in
+                    do throws(DocumentProblems) {
+                        _ = try RuleDocument(userRules: element)
+                    } catch {
+                        for problem in error.list { reading.report(problem) }
+                    }
+                }
+            }
+            return elements
         },
         write: { .array($0.map(JSON.init)) }
     )
@@ -42,7 +70,7 @@ extension Shape<MLflowExperimentSettings> {
             Field(
                 "map",
                 \.map,
-                .map(.text, to: .text),
+                .experiments,
                 "Experiments by the value found, or by a glob that it matches."
             ),
             Field("default", \.defaultExperiment, .text, "The experiment where nothing else gives one."),
@@ -56,6 +84,17 @@ extension Shape<MLflowExperimentSettings> {
             ),
         ]
     )
+}
+
+extension Kind<[(value: String, experiment: String)]> {
+    /// Experiments by value or glob.
+    static let experiments: Kind = {
+        let names: Kind<[Named<String>]> = .map(.text, to: .text)
+        return names.matched(
+            { entries in entries.map { (value: $0.name, experiment: $0.value) } },
+            { entries in entries.map { entry in Named(name: entry.value, value: entry.experiment) } }
+        )
+    }()
 }
 
 extension Kind<String> {
@@ -84,15 +123,18 @@ extension Shape<SampleSettings> {
 }
 
 extension Kind<JSONNode> {
-    /// A condition on a span.
+    /// A condition on single spans.
     static let condition = Kind(
-        allowed: "a condition",
+        allowed: "a condition, such as {\"status\": \"error\"}",
         brief: "condition",
-        schema: ["type": "object"],
+        schema: ["type": "object", "minProperties": .integer(1)],
         read: { node, reading in
-            if node.members != nil { return node }
-            reading.refuse(node, allowed: "a condition")
-            return nil
+            do throws(DocumentProblems) {
+                _ = try Condition(decoding: node)
+            } catch {
+                for problem in error.list { reading.report(problem) }
+            }
+            return node
         },
         write: { JSON($0) }
     )

@@ -1,5 +1,4 @@
 import Basics
-import OTLP
 import Receivers
 
 extension Shape<OTLPHTTPReceiverSettings> {
@@ -8,9 +7,9 @@ extension Shape<OTLPHTTPReceiverSettings> {
         Settings(),
         [
             Field("listen", \.listen, .address, "Address and port, or a unix socket. Port 0 takes any free one."),
-            Field("traces_path", optional: \.paths[.traces], .urlPath, "Path of export requests with spans."),
-            Field("metrics_path", optional: \.paths[.metrics], .urlPath, "Path of export requests with metrics."),
-            Field("logs_path", optional: \.paths[.logs], .urlPath, "Path of export requests with log records."),
+            Field("traces_path", \.tracesPath, .urlPath, "Path of export requests with spans."),
+            Field("metrics_path", \.metricsPath, .urlPath, "Path of export requests with metrics."),
+            Field("logs_path", \.logsPath, .urlPath, "Path of export requests with log records."),
             Field(
                 "max_body",
                 \.maxBody,
@@ -38,14 +37,15 @@ extension Shape<OTLPHTTPReceiverSettings> {
             Field("idle_timeout", \.idleTimeout, .pause, "Time a connection may stay open between requests."),
             Field(
                 "forward_headers",
-                \.keptHeaders,
+                \.forwardHeaders,
                 .list(of: .headerName),
                 "Headers of requests that are kept with the spans and sent along by exporters."
             ),
             .unavailable("tls"), .unavailable("auth"), .unavailable("cors"),
         ],
         check: { settings, group, reading in
-            if Set(settings.paths.values).count < settings.paths.count {
+            let paths = [settings.tracesPath, settings.metricsPath, settings.logsPath]
+            if Set(paths).count < paths.count {
                 let what = "traces_path, metrics_path and logs_path are not three different paths"
                 reading.report(what, at: group.offset)
             }

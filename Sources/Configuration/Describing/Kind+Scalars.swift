@@ -124,21 +124,27 @@ extension Kind<Duration> {
 extension Kind where Value: Equatable {
     /// One of a few words.
     static func choice(_ choices: KeyValuePairs<String, Value>) -> Kind {
-        let words = choices.map(\.key)
+        Kind<String>.word(among: choices.map(\.key)).matched(
+            { word in choices.first { $0.key == word }?.value },
+            { value in choices.first { $0.value == value }?.key ?? "" }
+        )
+    }
+}
+
+extension Kind<String> {
+    /// One of a few words that stand for themselves.
+    static func word(among words: [String]) -> Kind {
         let allowed = words.map(quoted).joined(separator: ", ")
         return Kind(
             allowed: allowed,
             brief: words.map { "`\($0)`" }.joined(separator: " \\| "),
-            schema: [
-                "anyOf": [["enum": .words(words)], ["$ref": "#/$defs/substituted"]]
-            ],
+            schema: ["anyOf": [["enum": .words(words)], ["$ref": "#/$defs/substituted"]]],
             read: { node, reading in
-                let text = node.string ?? ""
-                if let choice = choices.first(where: { $0.key == text }) { return choice.value }
-                reading.refuse(node, allowed: allowed, instead: nearest(to: text, among: words))
+                if let text = node.string, words.contains(text) { return text }
+                reading.refuse(node, allowed: allowed, instead: nearest(to: node.string ?? "", among: words))
                 return nil
             },
-            write: { value in .text(choices.first { $0.value == value }?.key ?? "") }
+            write: { .text($0) }
         )
     }
 }

@@ -40,10 +40,9 @@ extension Kind {
         )
     }
 
-    /// The same kind of setting, held as another type.
-    func held<Other: Sendable>(
-        as type: Other.Type,
-        _ wrap: @escaping @Sendable (Value) -> Other,
+    /// The same kind of setting, held as another type; `wrap` returns nil only for what `read` never gives.
+    func matched<Other: Sendable>(
+        _ wrap: @escaping @Sendable (Value) -> Other?,
         _ unwrap: @escaping @Sendable (Other) -> Value
     ) -> Kind<Other> {
         Kind<Other>(
@@ -51,7 +50,7 @@ extension Kind {
             brief: brief,
             schema: schema,
             isSecret: isSecret,
-            read: { node, reading in read(node, &reading).map(wrap) },
+            read: { node, reading in read(node, &reading).flatMap(wrap) },
             write: { value in write(unwrap(value)) }
         )
     }

@@ -1,4 +1,5 @@
 import Basics
+import Exporters
 import Receivers
 
 // What no component can see alone: names that point nowhere, orders that make no sense, two servers on one address.

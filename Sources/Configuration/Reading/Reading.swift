@@ -1,4 +1,5 @@
 import Basics
+import MLflow
 
 /// What is known while one pipeline file is read: where the reader stands, and every problem so far.
 struct Reading {
@@ -16,9 +17,22 @@ struct Reading {
 
     /// Notes a problem at a byte offset, under the place the reader stands at.
     mutating func report(_ message: String, at offset: Int, as severity: Problem.Severity = .error) {
-        let pointer = path.map { "/" + $0.replacing("~", with: "~0").replacing("/", with: "~1") }.joined()
-        let problem = Problem(severity: severity, offset: offset, pointer: pointer, message: message)
+        let problem = Problem(severity: severity, offset: offset, pointer: Self.pointer(path), message: message)
         if !problems.contains(problem) { problems.append(problem) }
+    }
+
+    private static func pointer(_ path: [String]) -> String {
+        path.map { "/" + $0.replacing("~", with: "~0").replacing("/", with: "~1") }.joined()
+    }
+
+    /// Notes a problem of a document that another module read, below the place the reader stands at.
+    mutating func report(_ problem: DocumentProblem) {
+        let deeper = problem.pointer.split(separator: "/").map { name in
+            String(name).replacing("~1", with: "/").replacing("~0", with: "~")
+        }
+        path += deeper
+        defer { path.removeLast(deeper.count) }
+        report(problem.message, at: problem.offset)
     }
 
     /// Notes that a value is none of what is allowed, unless something was found wrong with it before.
@@ -33,6 +47,12 @@ struct Reading {
         let list = allowed.isEmpty ? "none" : allowed.joined(separator: ", ")
         let hint = nearest(to: name, among: allowed).map { "; did you mean \(quoted($0))?" } ?? ""
         report("\(what); allowed: \(list)\(hint)", at: offset)
+    }
+
+    /// Whether something is wrong in the value of that name or deeper.
+    func hasError(in name: String) -> Bool {
+        let start = Self.pointer(path + [name])
+        return problems.contains { $0.severity == .error && ($0.pointer + "/").hasPrefix(start + "/") }
     }
 
     /// Whether the value must not be shown because a file gave it.

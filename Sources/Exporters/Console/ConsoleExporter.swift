@@ -22,8 +22,8 @@ package struct ConsoleSettings: Sendable, Hashable {
 
 /// Shows traces on the terminal.
 ///
-/// A convenience that never holds anything up: every batch counts as delivered at once, and what cannot be shown, because
-/// the output is closed or nobody reads it, is dropped.
+/// A convenience that never holds anything up: every batch counts as delivered at once, and what cannot be shown,
+/// because the output is closed or nobody reads it, is dropped.
 package final class ConsoleExporter: Exporter {
     /// Batches waiting to be shown, at most; further ones are dropped.
     package static let batchesMax = 64
@@ -37,8 +37,7 @@ package final class ConsoleExporter: Exporter {
 
     /// - Parameters:
     ///   - settings: How to show spans.
-    ///   - descriptor: Where to write; colours are used only on a terminal. Writing to a closed pipe must not end the
-    ///     process: SIGPIPE is ignored by the process that has this exporter.
+    ///   - descriptor: Where to write; colours are used only on a terminal.
     ///   - patience: How long the output may take nothing before text is dropped.
     package init(
         _ settings: ConsoleSettings = ConsoleSettings(),

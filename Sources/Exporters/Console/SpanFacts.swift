@@ -35,7 +35,8 @@ struct SpanFacts {
         let name = batch.text(span.name).excerpt(max: 120)
         self.name = name.isEmpty ? "(no name)" : name
         service = AttributeReader(batch: batch, range: resource).text(["service.name"]) ?? "(no service)"
-        duration = span.end >= span.start && span.end > 0
+        duration =
+            span.end >= span.start && span.end > 0
             ? .nanoseconds(Int64(clamping: span.end - span.start)) : nil
         kind = reader.text(["mlflow.spanType"]) ?? Self.kinds[span.kind] ?? ""
         model = reader.text(["mlflow.llm.model", "gen_ai.response.model", "gen_ai.request.model", "llm.model_name"])

@@ -5,7 +5,8 @@ import Synchronization
 
 /// Writes batches to a file; one counts as delivered when it is on the disk.
 ///
-/// A full disk, a missing right or any other trouble is tried again, and nothing is lost meanwhile: the journal keeps it.
+/// A full disk, a missing right or any other trouble is tried again, and nothing is lost meanwhile: the journal keeps
+/// it.
 package final class FileExporter: Exporter {
     private let settings: FileSettings
     private let thread: SerialThread

@@ -9,7 +9,8 @@ package struct FileSettings: Sendable, Hashable {
 
     /// How records are written.
     package enum Format: String, Sendable, Hashable, CaseIterable {
-        /// One `TracesData` (`MetricsData`, `LogsData`) object a line, as the Collector's `otlpjsonfile` receiver reads it.
+        /// One `TracesData` (`MetricsData`, `LogsData`) object a line, as the Collector's `otlpjsonfile` receiver reads
+        /// it.
         case json
         /// A 4-byte big-endian length before each message.
         case protobuf

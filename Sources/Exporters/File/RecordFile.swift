@@ -41,7 +41,8 @@ struct RecordFile {
         }
     }
 
-    /// Writes one record in pieces and makes it durable; a failure leaves the file as it was, as far as that is possible.
+    /// Writes one record in pieces and makes it durable; a failure leaves the file as it was, as far as that is
+    /// possible.
     mutating func append(_ pieces: [[UInt8]]) throws(FileTrouble) {
         var end = size
         do throws(FileTrouble) {

@@ -13,12 +13,7 @@ struct RotatingFile {
         self.settings = settings
     }
 
-    /// Writes one record durably.
-    ///
-    /// - Parameters:
-    ///   - record: Without newline or length.
-    ///   - now: For the age of the file.
-    /// - Returns: Bytes of a torn record that had to be cut off first.
+    /// Writes one record, without newline or length, durably; returns how many bytes of a torn one it cut off first.
     mutating func append(_ record: [UInt8], now: Duration) throws(FileTrouble) -> Int {
         let pieces = pieces(of: record)
         let bytes = pieces.reduce(0) { $0 + $1.count }

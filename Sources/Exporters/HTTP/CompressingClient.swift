@@ -15,11 +15,7 @@ struct CompressingClient: Sendable {
         self.memory = memory
     }
 
-    /// Sends one request, and once more uncompressed where the refusal may blame the compression.
-    ///
-    /// - Parameters:
-    ///   - request: With its plain body.
-    ///   - mayCompress: Whether this body may be compressed at all.
+    /// Sends one request with its plain body, and once more uncompressed where the refusal may blame the compression.
     func send(_ request: HTTPRequest, mayCompress: Bool = true) async throws(HTTPFailure) -> HTTPResponse {
         do throws(HTTPFailure) {
             return try await sendOnceOrTwice(request, mayCompress: mayCompress)

@@ -12,8 +12,8 @@ package enum CompressionSetting: String, Sendable, Hashable, CaseIterable {
 
 /// Whether bodies for one destination are compressed, and what it has shown about that.
 ///
-/// A 400 or 415 may mean that the destination cannot inflate, so the same body goes out once more as it is; where that is
-/// taken, the destination is remembered as one without gzip until it was away.
+/// A 400 or 415 may mean that the destination cannot inflate, so the same body goes out once more as it is; where that
+/// is taken, the destination is remembered as one without gzip until it was away.
 final class CompressionMemory: Sendable {
     private enum Knowledge {
         case unknown

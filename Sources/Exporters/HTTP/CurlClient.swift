@@ -2,8 +2,8 @@ package import Basics
 
 /// Sends requests with libcurl, with one exporter's TLS settings and proxy.
 ///
-/// All clients of a process share one `CurlLoop`, so one thread and one pool of connections; libcurl reuses a connection
-/// only for a client with the same TLS settings and proxy.
+/// All clients of a process share one `CurlLoop`, so one thread and one pool of connections; libcurl reuses a
+/// connection only for a client with the same TLS settings and proxy.
 package struct CurlClient: HTTPClient {
     private let loop: CurlLoop
     private let connection: ConnectionSettings

@@ -3,8 +3,8 @@ import CCurl
 
 /// libcurl's multi handle.
 ///
-/// Sendable because other threads call only `wakeUp`, the one function that libcurl allows them, and `CurlLoop` calls it
-/// under the lock under which the handle is freed.
+/// Sendable because other threads call only `wakeUp`, the one function that libcurl allows them, and `CurlLoop` calls
+/// it under the lock under which the handle is freed.
 struct CurlMulti: @unchecked Sendable {
     /// How long the thread sleeps without any event; libcurl's own timers wake it earlier.
     private static let idleMilliseconds: Int32 = 60_000

@@ -4,8 +4,8 @@ import Glibc
 
 /// One request and its answer, as libcurl's callbacks see them; used by the curl thread alone.
 ///
-/// The body is handed to libcurl by its read callback, so that no pointer into it outlives a call; libcurl may rewind it
-/// where a kept connection turns out to be dead.
+/// The body is handed to libcurl by its read callback, so that no pointer into it outlives a call; libcurl may rewind
+/// it where a kept connection turns out to be dead.
 final class CurlTransfer {
     /// Bytes of an answer's body, at most (protocol section 4.3.3: a client limits what it reads to 4 MiB).
     static let responseBytesMax = 4 << 20

@@ -2,7 +2,8 @@ import Basics
 
 /// Headers that belong to one connection or one body, so that a client's must not be sent on (RFC 9110 section 7.6.1).
 private let ownHeaders: Set<String> = [
-    "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host", "keep-alive",
+    "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host",
+    "keep-alive",
     "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "user-agent",
 ]
 

@@ -2,7 +2,8 @@
 package struct HTTPEndpoint: Sendable, Hashable {
     /// The form that `init(text:)` reads, for messages.
     package static let form =
-        #"an address such as "http://127.0.0.1:5000", "https://host/base" or "unix:/run/name.sock", without user, query or fragment"#
+        #"an address such as "http://127.0.0.1:5000", "https://host/base" or "unix:/run/name.sock", "#
+        + "without user, query or fragment"
 
     /// Absolute, without a slash at its end.
     package let url: String

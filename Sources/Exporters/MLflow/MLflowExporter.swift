@@ -18,6 +18,7 @@ package struct MLflowExporter: Exporter {
     private let client: CompressingClient
     private let experiments: ExperimentDirectory
     private let version: MLflowVersionProbe
+    private let names: TraceNames?
     private let patience = Patience()
     private let wallClock: WallClock
 
@@ -56,6 +57,7 @@ package struct MLflowExporter: Exporter {
             wallClock: wallClock
         )
         version = MLflowVersionProbe(server: server, client: client, clock: clock)
+        names = settings.traceNames == .rest ? TraceNames(server: server, client: client) : nil
         let memory = CompressionMemory(settings.compression, to: settings.endpoint)
         self.client = CompressingClient(client: client, encoder: encoder, memory: memory)
     }
@@ -77,6 +79,9 @@ package struct MLflowExporter: Exporter {
             case .cancelled: return .cancelled
             }
             switch await send(batch, to: id) {
+            case .outcome(.delivered(let rejected, let message)):
+                guard let names else { return .delivered(rejected: rejected, message: message) }
+                return .delivered(rejected: rejected, message: message + (await names.set(for: batch.payload)))
             case .outcome(let outcome): return outcome
             case .doubtful(let status, let reason):
                 let lasts = patience.lasts(batch.payload)
@@ -103,7 +108,9 @@ package struct MLflowExporter: Exporter {
             HTTPHeader("Content-Type", "application/x-protobuf"), HTTPHeader("x-mlflow-experiment-id", experiment),
         ]
         let run = settings.runID.map { [HTTPHeader("x-mlflow-run-id", $0)] } ?? []
-        let configured = (server.headers + run + settings.headers).filter { !Self.fixedHeaders.contains($0.name.lowercased()) }
+        let configured = (server.headers + run + settings.headers).filter {
+            !Self.fixedHeaders.contains($0.name.lowercased())
+        }
         let headers = fixed + configured.forwarding(batch.headers, except: Self.fixedHeaders)
         let request = HTTPRequest(
             method: "POST",

@@ -55,8 +55,8 @@ extension HTTPResponse {
         return body.first == UInt8(ascii: "{") ? .json : nil
     }
 
-    /// The destination's own words: of a `google.rpc.Status`, of the usual members of a JSON object, or the text itself;
-    /// on one line, at most 300 characters.
+    /// The destination's own words: of a `google.rpc.Status`, of the usual members of a JSON object, or the text
+    /// itself; on one line, at most 300 characters.
     var destinationMessage: String {
         switch bodyEncoding {
         case .protobuf: (RPCStatus(decoding: body, .protobuf)?.message ?? "").excerpt()

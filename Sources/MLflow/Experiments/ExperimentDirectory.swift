@@ -3,8 +3,8 @@ import Synchronization
 
 /// Turns experiment names into the ids that MLflow's OTLP endpoint wants.
 ///
-/// Remembers what it found, asks once for all who want the same name at the same time, and asks again after a while, after
-/// a lost connection (the server may come back with another database) and when MLflow no longer knows an id.
+/// Remembers what it found, asks once for all who want the same name at the same time, and asks again after a while,
+/// after a lost connection (the server may come back with another database) and when MLflow no longer knows an id.
 package final class ExperimentDirectory: Sendable {
     /// Names remembered by default, at most; the one looked up longest ago gives way.
     package static let namesMax = 4096

@@ -62,7 +62,8 @@ struct ExperimentRequests: Sendable {
         await ask(server.send("POST", "\(Self.path)/restore", ["experiment_id": id])) { response, problem in
             if response.status == 200 { return .settled(.found(id: id)) }
             // Restored by somebody else, or gone for good: the next round sees which.
-            return problem.code == "INVALID_PARAMETER_VALUE" || problem.code == "RESOURCE_DOES_NOT_EXIST" ? .missing : nil
+            return problem.code == "INVALID_PARAMETER_VALUE" || problem.code == "RESOURCE_DOES_NOT_EXIST"
+                ? .missing : nil
         }
     }
 

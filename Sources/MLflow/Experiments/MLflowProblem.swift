@@ -6,6 +6,8 @@ package struct MLflowProblem: Sendable, Equatable {
     package let code: String?
     /// On one line, at most 300 characters.
     package let message: String
+    /// All of the message, in lower case; at most the first 8 KiB.
+    private let words: String
     /// Whether the body was one of MLflow's own forms, and not a page of a proxy or of the web server.
     package let isFromMLflow: Bool
 
@@ -15,8 +17,14 @@ package struct MLflowProblem: Sendable, Equatable {
         let detail = node?["detail"]
         let text = node?["message"]?.string ?? detail?.string ?? detail?.elements?.first?["msg"]?.string
         isFromMLflow = code != nil || text != nil
-        let said = (text ?? Self.plainText(response.body)).excerpt()
-        message = said.isEmpty ? "status \(response.status) without a message" : said
+        let said = text ?? Self.plainText(response.body)
+        message = said.excerpt().isEmpty ? "no message" : said.excerpt()
+        words = String(said.prefix(8192)).lowercased()
+    }
+
+    /// Whether the message holds one of these, in any case.
+    package func mentions(_ phrases: String...) -> Bool {
+        phrases.contains { words.contains($0.lowercased()) }
     }
 
     /// The body without HTML tags.

@@ -118,10 +118,10 @@ package struct MappingRules: Sendable {
     ///
     /// - Parameters:
     ///   - conventions: The names of those that count; nil for all.
-    ///   - user: The user's rules; nil for none.
+    ///   - user: The user's rules, the first winning.
     /// - Throws: What is wrong in a document or does not fit together.
-    package init(conventions: [String]? = nil, user: RuleDocument? = nil) throws(DocumentProblems) {
-        var documents: [RuleDocument] = user.map { [$0] } ?? []
+    package init(conventions: [String]? = nil, user: [RuleDocument] = []) throws(DocumentProblems) {
+        var documents = user
         for (name, text) in EmbeddedRules.conventions where conventions?.contains(name) ?? true {
             documents.append(try RuleDocument(decoding: try Self.parse(text)))
         }

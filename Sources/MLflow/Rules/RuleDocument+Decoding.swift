@@ -14,11 +14,12 @@ extension RuleDocument {
         try reader.finish()
     }
 
-    /// Reads the rules that a user wrote in the pipeline file: the groups of a document, without its head.
+    /// Reads a document that a user wrote in the pipeline file: the groups, and its name where he gave one.
     package init(userRules node: JSONNode) throws(DocumentProblems) {
         var reader = NodeReader()
-        self.init(convention: "user")
-        if reader.expectObject(NodePlace(node), of: Self.groups) { decodeGroups(NodePlace(node), &reader) }
+        let place = NodePlace(node)
+        self.init(convention: reader.optionalString("convention", of: place) ?? "user")
+        if reader.expectObject(place, of: ["convention"] + Self.groups) { decodeGroups(place, &reader) }
         try reader.finish()
     }
 

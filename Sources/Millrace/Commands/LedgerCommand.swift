@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import Logging
 
 /// `millrace ledger`: what became of every accepted span.
 struct LedgerCommand: AsyncParsableCommand {
@@ -14,7 +15,8 @@ struct LedgerCommand: AsyncParsableCommand {
         let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardError) }
         do {
             let answer = try AdminClient(address: file.admin.listen).get("/ledger")
-            let ledger = if let answer { answer } else { try await storedLedger(file) }
+            let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
+            let ledger = if let answer { answer } else { try await file.storedLedger(logger: logger) }
             writeLine(ledger, to: .standardOutput)
         } catch {
             writeLine("\(error)", to: .standardError)

@@ -13,7 +13,7 @@ func runProcess(_ file: PipelineFile, logger: Logger) async throws {
         configuration: ServiceGroupConfiguration(
             services: [
                 .init(service: JournalService(journal: assembly.journal)),
-                .init(service: AdminService(assembly: assembly)),
+                .init(service: AdminService(admin: assembly.admin)),
                 .init(service: DeliveryService(assembly: assembly, logger: logger)),
                 .init(service: ReceiverService(assembly: assembly)),
             ],

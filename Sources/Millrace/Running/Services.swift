@@ -1,4 +1,5 @@
 import Configuration
+import Console
 import Journal
 import Logging
 import Pipeline
@@ -19,10 +20,9 @@ struct JournalService: Service {
 
 /// Answers operators and their tools.
 struct AdminService: Service {
-    let assembly: Assembly
+    let admin: AdminEndpoint
 
     func run() async throws {
-        guard let admin = assembly.admin else { return try await gracefulShutdown() }
         try await admin.start()
         try? await gracefulShutdown()
         await admin.close()
@@ -43,6 +43,7 @@ struct DeliveryService: Service {
             await drain()
             group.cancelAll()
         }
+        await assembly.exporters.close()
         for (name, queued) in assembly.queuedByDestination where queued > 0 {
             logger.info("spans stay in the journal", metadata: ["destination": "\(name)", "spans": "\(queued)"])
         }
@@ -69,9 +70,8 @@ struct ReceiverService: Service {
     let assembly: Assembly
 
     func run() async throws {
-        for receiver in assembly.receivers { try await receiver.start() }
-        assembly.readiness.receiversAreUp()
+        try await assembly.startReceiving()
         try? await gracefulShutdown()
-        for receiver in assembly.receivers { await receiver.stop() }
+        await assembly.stopReceiving()
     }
 }

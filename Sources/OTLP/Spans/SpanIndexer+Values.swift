@@ -11,6 +11,17 @@ extension SpanIndexer {
     ) throws(WireError) {
         try reserve(AttributeEntry.self)
         let end = body.upperBound
+        if let keyEnd = Self.plainKeyEnd(body, text) {
+            attributes.append(
+                AttributeEntry(
+                    fieldRange: ShortRange(start, end),
+                    keyRange: ShortRange(body.lowerBound &+ 2, keyEnd),
+                    valueRange: ShortRange(keyEnd &+ 2, end),
+                    owner: owner
+                )
+            )
+            return
+        }
         var key = ShortRange(end, end)
         var value = ShortRange(end, end)
         var cursor = WireCursor(body)
@@ -27,6 +38,29 @@ extension SpanIndexer {
         attributes.append(
             AttributeEntry(fieldRange: ShortRange(start, end), keyRange: key, valueRange: value, owner: owner)
         )
+    }
+
+    /// Where the key ends, in the form that nearly all attributes have: a key, then a value that is a scalar, all ASCII and
+    /// all lengths under 128; nil for any other form.
+    @inline(__always)
+    private static func plainKeyEnd(_ body: Range<Int>, _ text: RawSpan) -> Int? {
+        let start = body.lowerBound
+        let end = body.upperBound
+        guard end &- start >= 6, text.byte(at: start) == 0x0A else { return nil }
+        let keyEnd = start &+ 2 &+ Int(text.byte(at: start &+ 1))
+        guard end &- keyEnd >= 4 else { return nil }
+        let head = text.halfWord(at: keyEnd)
+        let size = Int(head >> 8 & 0xFF)
+        guard head & 0xFF == 0x12, keyEnd &+ 2 &+ size == end, keyEnd &- start < 0x82, size < 0x80 else { return nil }
+        let length = Int(head >> 24)
+        switch head >> 16 & 0xFF {
+        case 0x0A where length == size &- 2:
+            guard text.isASCII(Range(uncheckedBounds: (keyEnd &+ 4, end))) else { return nil }
+        case 0x18 where length < 0x80 && size == 2: break
+        case 0x21 where size == 9: break
+        default: return nil
+        }
+        return text.isASCII(Range(uncheckedBounds: (start &+ 2, keyEnd))) ? keyEnd : nil
     }
 
     @inline(__always)

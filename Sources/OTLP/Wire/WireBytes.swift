@@ -61,32 +61,8 @@ func varintSize(_ value: Int) -> Int {
 
 extension RawSpan {
     /// Whether the bytes of `range` are well-formed UTF-8.
-    ///
-    /// Looks at eight bytes at a time while they are ASCII.
     @inline(__always)
-    func isText(_ range: Range<Int>) -> Bool {
-        let high: UInt64 = 0x8080_8080_8080_8080
-        var found: UInt64 = 0
-        var offset = range.lowerBound
-        let end = range.upperBound
-        while end &- offset >= 8 {
-            found |= word(at: offset)
-            offset &+= 8
-        }
-        if offset < end {
-            if range.count >= 8 {
-                found |= word(at: end &- 8)
-            } else if byteCount &- offset >= 8 {
-                found |= word(at: offset) & ((1 &<< UInt64(truncatingIfNeeded: (end &- offset) &* 8)) &- 1)
-            } else {
-                while offset < end {
-                    found |= UInt64(byte(at: offset))
-                    offset &+= 1
-                }
-            }
-        }
-        return found & high == 0 || isValidUTF8(range)
-    }
+    func isText(_ range: Range<Int>) -> Bool { isASCII(range) || isValidUTF8(range) }
 
     @inline(never)
     private func isValidUTF8(_ range: Range<Int>) -> Bool { extracting(range).isValidUTF8 }

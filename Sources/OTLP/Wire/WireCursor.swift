@@ -66,7 +66,7 @@ struct WireCursor {
         guard length <= UInt64(truncatingIfNeeded: end &- offset) else { throw tooLong(length) }
         let start = offset
         offset &+= Int(truncatingIfNeeded: length)
-        return start..<offset
+        return Range(uncheckedBounds: (start, offset))
     }
 
     @inline(__always)

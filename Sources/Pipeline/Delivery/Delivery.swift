@@ -71,7 +71,6 @@ package final class Delivery: Sendable {
             group.addTask { await self.read() }
             await self.dispatch(in: &group)
         }
-        await exporter.close()
     }
 
     /// Sends without lingering from now on, and returns once all that was readable is settled.

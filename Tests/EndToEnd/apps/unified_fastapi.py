@@ -1,8 +1,8 @@
 """MLflow's announcement, third way: a FastAPI app traced by OpenTelemetry, with `@mlflow.trace` and OpenAI autologging
 inside, as one trace. Serves itself one request, then ends.
 
-MLFLOW_USE_DEFAULT_TRACER_PROVIDER=false lets MLflow share OpenTelemetry's provider; OTEL_EXPORTER_OTLP_TRACES_* say where
-the spans go.
+MLFLOW_USE_DEFAULT_TRACER_PROVIDER=false lets MLflow share OpenTelemetry's provider; OTEL_EXPORTER_OTLP_TRACES_* say
+where the spans go.
 
 usage: unified_fastapi.py OPENAI_URL
 """

@@ -1,4 +1,4 @@
-"""Where things stand: the checkout, the binary under test, the virtual environments, the shared captures and payloads."""
+"""Where things stand: the checkout, the binary under test, the virtual environments, captures and payloads."""
 
 import os
 import pathlib

@@ -29,7 +29,8 @@ def traces(experiment):
 
 def spans(experiment):
     names = experiments() if experiment is None else [experiment]
-    return [(bare(trace.info.trace_id), span.span_id) for name in names for trace in found(name) for span in trace.data.spans]
+    traces = (trace for name in names for trace in found(name))
+    return [(bare(trace.info.trace_id), span.span_id) for trace in traces for span in trace.data.spans]
 
 
 def found(name):

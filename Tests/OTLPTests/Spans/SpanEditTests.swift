@@ -1,3 +1,4 @@
+import Oracle
 import TestKit
 import Testing
 

@@ -1,3 +1,4 @@
+import Oracle
 import Foundation
 import SwiftProtobuf
 import TestKit

@@ -1,3 +1,4 @@
+import Oracle
 import Foundation
 
 @testable import OTLP

@@ -1,3 +1,4 @@
+import Oracle
 import Basics
 import Foundation
 

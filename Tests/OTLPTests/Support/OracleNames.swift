@@ -1,4 +1,5 @@
 import Foundation
+import Oracle
 import SwiftProtobuf
 
 // The generated messages under the names of the specification.

@@ -1,0 +1,55 @@
+package import Basics
+package import MLflow
+package import Pipeline
+
+/// The settings of `mlflow_map`.
+package struct MLflowMapSettings: Sendable {
+    /// The conventions to read, by their names in `MappingRules.conventionNames`; empty for all.
+    package var conventions: [String] = []
+    /// The user's rule documents, the first winning; each has the groups of `RuleDocument`.
+    package var rules: [JSONNode] = []
+    /// Whether attributes that were mapped also stay as they came.
+    package var keepSource = true
+
+    package init() {}
+}
+
+/// Gives spans of every GenAI convention the attributes that MLflow shows.
+package struct MLflowMap: SpanProcessor {
+    private let name: String
+    private let rules: MappingRules
+    private let settings: SpanMapper.Settings
+
+    /// - Parameters:
+    ///   - name: The processor's key in the pipeline file, under which it counts.
+    ///   - settings: What it is to do.
+    /// - Throws: What is wrong with the user's rules; offsets and pointers are those inside `rules`.
+    package init(name: String, settings: MLflowMapSettings) throws(DocumentProblems) {
+        self.name = name
+        var documents: [RuleDocument] = []
+        for node in settings.rules { documents.append(try RuleDocument(userRules: node)) }
+        rules = try MappingRules(
+            conventions: settings.conventions.isEmpty ? nil : settings.conventions,
+            user: documents
+        )
+        var mapping = SpanMapper.Settings()
+        mapping.keepsSource = settings.keepSource
+        self.settings = mapping
+    }
+
+    package func process(_ work: inout SpanWork) {
+        var mapper = SpanMapper(rules: rules, settings: settings)
+        let outcome = mapper.map(&work.batch)
+        work.mapped = outcome.spans
+        work.tally.add(outcome.mappedSpans, .mapped, by: name)
+        work.tally.add(outcome.repairedSpans, .repaired, by: name)
+    }
+
+    /// Maps like `process` and tells every decision, for people who ask why.
+    package func explain(_ work: inout SpanWork) -> [MappingDecision] {
+        var mapper = SpanMapper(rules: rules, settings: settings)
+        let outcome = mapper.map(&work.batch, explaining: true)
+        work.mapped = outcome.spans
+        return outcome.decisions ?? []
+    }
+}

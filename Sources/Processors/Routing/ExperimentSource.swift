@@ -1,0 +1,109 @@
+import OTLP
+import Pipeline
+
+/// Where the name of an experiment may come from.
+enum ExperimentSource: Equatable, Sendable {
+    /// The request header `x-mlflow-experiment-id`.
+    case header
+    /// The name that authentication gave.
+    case identity
+    /// A resource attribute.
+    case resource([UInt8])
+    /// An attribute of the root or, where it is not there, of the trace's first span.
+    case attribute([UInt8])
+
+    /// Nil for a text that names no source.
+    init?(_ text: String) {
+        switch text {
+        case "header": self = .header
+        case "auth": self = .identity
+        case _ where text.hasPrefix("resource."): self = .resource(Array(text.utf8.dropFirst("resource.".utf8.count)))
+        case _ where text.hasPrefix("attribute."):
+            self = .attribute(Array(text.utf8.dropFirst("attribute.".utf8.count)))
+        default: return nil
+        }
+    }
+
+    /// What it says about the trace of a span; nil where it says nothing.
+    func value(for span: Int, _ work: SpanWork) -> String? {
+        let value: String?
+        switch self {
+        case .header: value = work.source.header(MLflowExperiment.headerName).map(trimmed)
+        case .identity: value = work.source.identity
+        case .resource(let key):
+            let scope = work.batch.scopes[work.batch.spans[span].scope]
+            value = text(of: key, in: work.batch.resources[scope.resource].attributes, work.batch)
+        case .attribute(let key):
+            value = text(of: key, in: work.batch.spans[span].attributes, work.batch)
+        }
+        return value.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    private func trimmed(_ text: String) -> String {
+        String(text.drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
+    }
+
+    private func text(of key: [UInt8], in attributes: Range<Int>, _ batch: SpanBatch) -> String? {
+        let bytes = batch.bytes.span.bytes
+        guard let attribute = bytes.attribute(key, in: attributes, of: batch) else { return nil }
+        switch batch.value(of: attribute) {
+        case .string(let range): return batch.text(range)
+        case .int(let number): return "\(number)"
+        case .empty, .bool, .double, .bytes, .array, .keyValueList: return nil
+        }
+    }
+}
+
+/// Experiments by value or by a glob that the value matches.
+struct ExperimentMap: Sendable {
+    private var exact: [String: String] = [:]
+    private var globs: [(glob: Glob, experiment: String)] = []
+
+    init(_ entries: [(value: String, experiment: String)]) {
+        for (value, experiment) in entries {
+            if Glob.isPattern(value) {
+                globs.append((Glob(value), experiment))
+            } else {
+                exact[value] = experiment
+            }
+        }
+    }
+
+    /// The experiment of the value itself or, without one, of the first glob that it matches.
+    func experiment(for value: String) -> String? {
+        exact[value] ?? globs.first { $0.glob.matches(value) }?.experiment
+    }
+}
+
+/// The traces of one request.
+struct RequestTraces {
+    struct Trace {
+        let id: TraceID
+        let first: Int
+        var root: Int?
+    }
+
+    private(set) var traces: [Trace] = []
+    /// By span: its trace, -1 for a removed one.
+    private var indices: [Int32]
+
+    init(_ batch: SpanBatch) {
+        indices = [Int32](repeating: -1, count: batch.spans.count)
+        var known: [TraceID: Int] = [:]
+        var latest = -1
+        for (span, entry) in batch.spans.enumerated() where batch.removal(of: span) == nil {
+            if latest < 0 || traces[latest].id != entry.traceID {
+                latest = known[entry.traceID] ?? traces.count
+                if latest == traces.count {
+                    known[entry.traceID] = latest
+                    traces.append(Trace(id: entry.traceID, first: span))
+                }
+            }
+            if traces[latest].root == nil, entry.parentID == nil { traces[latest].root = span }
+            indices[span] = Int32(truncatingIfNeeded: latest)
+        }
+    }
+
+    /// The trace of a span, as an index; nil for a removed span.
+    func trace(of span: Int) -> Int? { indices[span] < 0 ? nil : Int(indices[span]) }
+}

@@ -1,0 +1,78 @@
+package import Basics
+package import MLflow
+import OTLP
+package import Pipeline
+
+/// The settings of `sample`.
+package struct SampleSettings: Sendable {
+    /// The share of the traces that is kept, from 0 to 1.
+    package var ratio = 1.0
+    /// Spans for which this holds are kept whatever the ratio says; nil for none.
+    package var keep: JSONNode?
+
+    package init() {}
+}
+
+/// Keeps a share of the traces: the same ones wherever traces are sampled consistently (OpenTelemetry specification, "Trace
+/// Context in TraceState: Probability Sampling").
+///
+/// A trace is kept where its randomness, the last 56 bits of its id or `ot=rv:`, is at least the threshold. What an SDK has
+/// sampled before counts: the threshold that is written is the higher one. A span kept by the condition keeps the
+/// `tracestate` it came with, because the ratio says nothing about it.
+package struct Sample: SpanProcessor {
+    private let name: String
+    /// In 2⁵⁶ths.
+    private let threshold: UInt64
+    private let keep: Condition?
+    private let freshTraceState: String
+
+    /// - Parameters:
+    ///   - name: The processor's key in the pipeline file, under which it counts.
+    ///   - settings: What it is to do.
+    /// - Throws: What is wrong with the condition; offsets and pointers are those inside `keep`.
+    package init(name: String, settings: SampleSettings) throws(DocumentProblems) {
+        self.name = name
+        let ratio = min(max(settings.ratio, 0), 1)
+        threshold = UInt64(((1 - ratio) * Double(Self.whole)).rounded())
+        if let node = settings.keep { keep = try Condition(decoding: node) } else { keep = nil }
+        var state = TraceState("")
+        state.threshold = threshold
+        freshTraceState = state.text ?? ""
+    }
+
+    /// 2⁵⁶, above every randomness.
+    private static let whole: UInt64 = 1 << 56
+
+    package func process(_ work: inout SpanWork) {
+        guard threshold > 0 else { return }
+        var removed = 0
+        for span in work.batch.spans.indices where work.batch.removal(of: span) == nil {
+            if let keep, keep.matches(span, in: work) { continue }
+            if !sample(span, &work.batch) {
+                work.batch.remove(span, as: .sampledOut)
+                removed += 1
+            }
+        }
+        work.tally.add(removed, .sampledOut, by: name)
+    }
+
+    /// Decides on one span and writes the threshold where it stays.
+    private func sample(_ span: Int, _ batch: inout SpanBatch) -> Bool {
+        let entry = batch.spans[span]
+        let ofID = entry.traceID.low & (Self.whole - 1)
+        guard !entry.traceState.isEmpty else {
+            guard ofID >= threshold else { return false }
+            batch.setTraceState(freshTraceState, of: span)
+            return true
+        }
+        let text = batch.text(entry.traceState)
+        var state = TraceState(text)
+        let randomness = state.randomness ?? ofID
+        guard randomness >= threshold else { return false }
+        // A threshold above the randomness contradicts that the span is here, so it cannot be true.
+        let earlier = state.threshold.flatMap { $0 <= randomness ? $0 : nil } ?? 0
+        state.threshold = max(earlier, threshold)
+        if let changed = state.text, changed != text { batch.setTraceState(changed, of: span) }
+        return true
+    }
+}

@@ -1,0 +1,211 @@
+import Basics
+import TestKit
+import Testing
+
+@testable import Journal
+
+/// Random histories of appends, reads, settlements, disk failures, crashes and restarts, against what must hold always:
+/// accounts balance, and what was durable is read by every reader or counted as expired.
+@Suite(.timeLimit(.minutes(2))) struct HistoryTests {
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func `whatever happens, what was durable reaches every reader`(seed: UInt64) async throws {
+        try await History(seed: seed, whenFull: .reject, maxBytes: .mebibytes(64)).run(steps: 150)
+    }
+
+    @Test(arguments: 101...115 as ClosedRange<UInt64>)
+    func `whatever happens under a small budget, what is not read counts as expired`(seed: UInt64) async throws {
+        try await History(seed: seed, whenFull: .dropOldest, maxBytes: .kibibytes(384)).run(steps: 150)
+    }
+}
+
+/// One random history and what is known of it.
+private final class History {
+    private struct ReaderModel {
+        var inFlight: [StoredRecord] = []
+        var seen: Set<String> = []
+    }
+
+    private let seed: UInt64
+    private let disk: Disk
+    private var generator: SeededGenerator
+    private var journal: SteppedJournal
+    private var readers: [[ReaderModel]]
+    /// By log: payloads of durable records.
+    private var durable: [Set<String>] = [[], []]
+    private var durableItems: [UInt64] = [0, 0]
+    private var appended = 0
+    /// A crash that keeps some sectors and not others may leave holes before records that were never acknowledged.
+    private var holesPossible = false
+
+    /// A crash may bring deleted segments and reserved space back.
+    private var bytesMax: Int
+
+    private static let definitions = [
+        LogDefinition.traces("one", "two"), LogDefinition(name: "logs", readers: [ReaderDefinition(name: "three")]),
+    ]
+
+    init(seed: UInt64, whenFull: FullPolicy, maxBytes: ByteCount) throws {
+        self.seed = seed
+        generator = SeededGenerator(seed: seed)
+        disk = Disk(seed: seed, maxBytes: maxBytes, whenFull: whenFull)
+        bytesMax = maxBytes.bytes
+        journal = try disk.openStepped(Self.definitions)
+        readers = Self.definitions.map { $0.readers.map { _ in ReaderModel() } }
+    }
+
+    func run(steps: Int) async throws {
+        disk.files.setShortWrites(Bool.random(using: &generator))
+        for step in 0..<steps {
+            try await act()
+            check(step)
+        }
+        try await drain()
+    }
+
+    private func act() async throws {
+        switch Int.random(in: 0..<20, using: &generator) {
+        case 0..<8: append()
+        case 8..<12: try await read()
+        case 12..<16: finish()
+        case 16: journal.committer.tick()
+        case 17: failSomething()
+        case 18: try restart()
+        default: try crash()
+        }
+    }
+
+    // MARK: Actions
+
+    private func append() {
+        var groups: [[NewRecord]] = []
+        for _ in 0..<Int.random(in: 1...4, using: &generator) {
+            groups.append((0..<Int.random(in: 1...3, using: &generator)).map { _ in record() })
+        }
+        let results = journal.commit(groups)
+        for (group, result) in zip(groups, results) where result == .durable {
+            for entry in group where entry.kind == .items {
+                durable[entry.log].insert(String(decoding: entry.payload, as: UTF8.self))
+                durableItems[entry.log] += UInt64(entry.items)
+            }
+        }
+    }
+
+    private func record(log: Int? = nil) -> NewRecord {
+        appended += 1
+        let log = log ?? Int.random(in: 0...1, using: &generator)
+        let items = UInt32.random(in: 1...5, using: &generator)
+        guard Int.random(in: 0..<6, using: &generator) > 0 else {
+            return NewRecord("", items: items, log: log, kind: .counts)
+        }
+        let size = Int.random(in: 0..<10, using: &generator) == 0 ? 100_000 : 3000
+        let padding = String(repeating: "x", count: Int.random(in: 0..<size, using: &generator))
+        return NewRecord("\(appended) \(padding)", items: items, log: log)
+    }
+
+    /// Reads once; something is appended first, so that there is something to read.
+    private func read() async throws {
+        let log = Int.random(in: 0...1, using: &generator)
+        let index = Int.random(in: 0..<readers[log].count, using: &generator)
+        let marker = NewRecord("marker \(appended)", log: log)
+        appended += 1
+        guard journal.commit([marker]) == [.durable] else { return }
+        try await take(log, index, bytesMax: Int.random(in: 1...20_000, using: &generator))
+    }
+
+    private func take(_ log: Int, _ index: Int, bytesMax: Int) async throws {
+        let reader = journal.logs[log].readers[index]
+        let records = try await reader.next(bytesMax: bytesMax, recordsMax: Int.random(in: 1...20, using: &generator))
+        #expect(zip(records, records.dropFirst()).allSatisfy { $0.id < $1.id }, "seed \(seed)")
+        readers[log][index].inFlight += records
+        readers[log][index].seen.formUnion(records.map(\.text))
+    }
+
+    private func finish() {
+        let log = Int.random(in: 0...1, using: &generator)
+        let index = Int.random(in: 0..<readers[log].count, using: &generator)
+        settle(log, index) { Bool.random(using: &generator) }
+    }
+
+    private func settle(_ log: Int, _ index: Int, where isChosen: () -> Bool) {
+        var kept: [StoredRecord] = []
+        var settled: [SettledRecord] = []
+        for record in readers[log][index].inFlight {
+            guard isChosen() else {
+                kept.append(record)
+                continue
+            }
+            let rejected = UInt64.random(in: 0...UInt64(record.items), using: &generator)
+            let outcomes = OutcomeCounts(delivered: UInt64(record.items) - rejected, rejected: rejected)
+            settled.append(SettledRecord(id: record.id, items: record.items, outcomes: outcomes))
+        }
+        readers[log][index].inFlight = kept
+        journal.logs[log].readers[index].finish(settled.shuffled(using: &generator))
+    }
+
+    private func failSomething() {
+        let operations: [FaultyFileSystem.Operation] = [
+            .write, .sync, .preallocate, .truncate, .remove, .syncDirectory,
+        ]
+        let operation = operations.randomElement(using: &generator) ?? .write
+        let code: Int32 = Bool.random(using: &generator) ? 5 : 28
+        disk.files.fail(operation, code: code, times: Int.random(in: 1...3, using: &generator))
+    }
+
+    private func restart() throws {
+        disk.files.heal()
+        journal.committer.close()
+        try reopen()
+    }
+
+    private func crash() throws {
+        let losses: [FaultyFileSystem.Loss] = [.everything, .nothing, .random]
+        let loss = losses.randomElement(using: &generator) ?? .everything
+        if loss == .random { holesPossible = true }
+        disk.files.crash(losing: loss)
+        try reopen()
+    }
+
+    private func reopen() throws {
+        journal = try disk.openStepped(Self.definitions)
+        bytesMax = max(disk.settings.maxBytes.bytes, bytes)
+        for log in readers.indices {
+            for index in readers[log].indices { readers[log][index].inFlight = [] }
+        }
+    }
+
+    // MARK: What must hold
+
+    private func check(_ step: Int) {
+        for (log, models) in zip(journal.logs, readers) {
+            for (reader, _) in zip(log.readers, models) {
+                let account = reader.account
+                #expect(account.isBalanced, "seed \(seed), step \(step), \(account)")
+                #expect((account.oldestQueued == nil) == (account.queued == 0), "seed \(seed), step \(step)")
+                if !holesPossible { #expect(account.outcomes.lost == 0, "seed \(seed), step \(step)") }
+            }
+        }
+        #expect(bytes <= bytesMax, "seed \(seed), step \(step)")
+    }
+
+    private var bytes: Int { journal.logs.reduce(0) { $0 + $1.statistics.bytes } }
+
+    private func drain() async throws {
+        disk.files.heal()
+        for log in readers.indices {
+            for index in readers[log].indices {
+                let end = NewRecord("end \(index)", log: log)
+                #expect(journal.commit([end]) == [.durable], "seed \(seed)")
+                while !readers[log][index].seen.contains("end \(index)") {
+                    try await take(log, index, bytesMax: 100_000)
+                }
+                settle(log, index) { true }
+                let account = journal.logs[log].readers[index].account
+                #expect(account.queued == 0, "seed \(seed)")
+                #expect(account.outcomes.sum == account.accepted, "seed \(seed)")
+                #expect(account.accepted >= durableItems[log], "seed \(seed)")
+                let missing = durable[log].subtracting(readers[log][index].seen)
+                #expect(missing.isEmpty || account.outcomes.expired > 0, "seed \(seed), \(missing.count) missing")
+            }
+        }
+    }
+}

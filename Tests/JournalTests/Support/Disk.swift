@@ -1,0 +1,128 @@
+import Basics
+import Logging
+import Synchronization
+import TestKit
+
+@testable import Journal
+
+/// A journal on a faulty disk that can be opened again and again.
+struct Disk {
+    static let directory = "/data"
+    static let tracesSegments = "/data/traces/"
+
+    let files: FaultyFileSystem
+    let clock = SettableClock()
+    var settings: JournalSettings
+
+    init(
+        seed: UInt64 = 1,
+        sync: SyncMode = .everyGroup,
+        maxBytes: ByteCount = .mebibytes(8),
+        segment: ByteCount = .kibibytes(64),
+        whenFull: FullPolicy = .reject
+    ) {
+        files = FaultyFileSystem(seed: seed)
+        settings = JournalSettings(
+            directory: Self.directory,
+            sync: sync,
+            maxBytes: maxBytes,
+            minFree: .kibibytes(0),
+            segment: segment,
+            whenFull: whenFull
+        )
+    }
+
+    func open(_ logs: [LogDefinition] = [.traces()]) throws -> Journal {
+        try Journal.open(
+            settings,
+            logs: logs,
+            fileSystem: files,
+            clock: clock.wall,
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
+    }
+
+    /// The same without a journal's thread: the test makes the rounds.
+    func openStepped(_ logs: [LogDefinition] = [.traces()]) throws -> SteppedJournal {
+        try SteppedJournal(self, logs)
+    }
+
+    var segments: [String] { files.paths(endingWith: ".log") }
+}
+
+/// A journal whose rounds are made by the test.
+final class SteppedJournal {
+    let logs: [Log]
+    let committer: Committer
+    let commits = Commits()
+    private let readThread = SerialThread(name: "journal-read")
+
+    init(_ disk: Disk, _ definitions: [LogDefinition]) throws {
+        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let recovery = Recovery(
+            fileSystem: disk.files,
+            settings: disk.settings,
+            now: disk.clock.wall.now(),
+            logger: logger
+        )
+        let recovered = try recovery.logs(definitions, readThread: readThread, signal: ThreadSignal())
+        logs = zip(recovered, definitions).map { Log($0.core, $1) }
+        committer = Committer(
+            disk.settings,
+            logs: recovered,
+            fileSystem: disk.files,
+            clock: disk.clock.wall,
+            logger: logger,
+            onSync: { _ in }
+        )
+        committer.collect()
+    }
+
+    deinit {
+        readThread.stop()
+    }
+
+    /// Commits groups in one round; their tickets are their positions.
+    func commit(_ groups: [NewRecord]...) -> [CommitResult] { commit(groups) }
+
+    func commit(_ groups: [[NewRecord]]) -> [CommitResult] {
+        let submissions = groups.enumerated().map { ticket, entries in
+            Submission(
+                group: RecordGroup(entries: entries),
+                ticket: UInt64(ticket),
+                observer: commits,
+                receivedAt: committer.clock.now()
+            )
+        }
+        committer.commit(submissions)
+        return submissions.map { commits.results[$0.ticket] ?? .failed("no result") }
+    }
+}
+
+extension LogDefinition {
+    /// A log of the name that most tests use.
+    static func traces(_ readers: String..., start: ReaderDefinition.Start = .newest) -> LogDefinition {
+        let names = readers.isEmpty ? ["one"] : readers
+        return LogDefinition(name: "traces", readers: names.map { ReaderDefinition(name: $0, start: start) })
+    }
+}
+
+/// A wall clock that stands until a test moves it.
+final class SettableClock: Sendable {
+    private let nanoseconds = Mutex<UInt64>(1_800_000_000_000_000_000)
+
+    var wall: WallClock { WallClock { UnixTime(nanoseconds: self.nanoseconds.withLock { $0 }) } }
+
+    func advance(by duration: Duration) {
+        nanoseconds.withLock { $0 += UInt64(duration.wholeNanoseconds) }
+    }
+}
+
+extension LogReader {
+    /// Reads until a record with the payload `text` has come.
+    func read(through text: String) async throws -> [StoredRecord] {
+        var records: [StoredRecord] = []
+        while records.last?.text != text { records += try await next(bytesMax: 100_000, recordsMax: 1000) }
+        return records
+    }
+}
