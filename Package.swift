@@ -107,7 +107,7 @@ let package = Package(
         tests("Journal", on: "Basics", "Journal", logging),
         tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
-        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
+        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", nio("NIOEmbedded"), logging),
         tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
         tests("Configuration", on: "Basics", "Configuration", "Exporters"),
