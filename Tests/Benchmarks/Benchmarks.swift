@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 import OTLP
 import Oracle
@@ -18,6 +19,7 @@ enum Benchmarks {
             try rounds.measure("copy") { Array(wire[1...]).count }
             try rounds.measure("walk") { try SpanBatch(wire).spans.count }
             try rounds.measure("walk + one attribute a span + write") { try withOneAttribute(wire) }
+            try rounds.measure("JSON tokens only") { try scan(json) }
             try rounds.measure("JSON to protobuf") { try decode(json).count }
             try rounds.measure("JSON to protobuf + walk") { try SpanBatch(try decode(json)).spans.count }
             try rounds.measure("protobuf to JSON") { try OTLPJSON.encode(wire, signal: .traces).count }
@@ -33,6 +35,15 @@ enum Benchmarks {
             batch.addAttribute("mlflow.spanType", to: .span(span)) { $0.string("CHAT_MODEL") }
         }
         return batch.encoded()?.payload.count ?? 0
+    }
+
+    private static func scan(_ json: [UInt8]) throws -> Int {
+        var scanner = JSONScanner()
+        var tokens = 0
+        while true {
+            if case .end = try scanner.next(in: json.span.bytes) { return tokens }
+            tokens += 1
+        }
     }
 
     private static func decode(_ json: [UInt8]) throws -> [UInt8] {
