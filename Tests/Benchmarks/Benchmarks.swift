@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 import MLflow
 import OTLP
@@ -19,8 +20,12 @@ enum Benchmarks {
             try rounds.measure("copy") { Array(wire[1...]).count }
             try rounds.measure("walk") { try SpanBatch(wire).spans.count }
             try rounds.measure("walk + one attribute a span + write") { try withOneAttribute(wire) }
+<<<<<<< HEAD
             let rules = try MappingRules()
             try rounds.measure("walk + mlflow_map + write") { try mapped(wire, rules) }
+=======
+            try rounds.measure("JSON tokens only") { try scan(json) }
+>>>>>>> otlp
             try rounds.measure("JSON to protobuf") { try decode(json).count }
             try rounds.measure("JSON to protobuf + walk") { try SpanBatch(try decode(json)).spans.count }
             try rounds.measure("protobuf to JSON") { try OTLPJSON.encode(wire, signal: .traces).count }
@@ -38,11 +43,21 @@ enum Benchmarks {
         return batch.encoded()?.payload.count ?? 0
     }
 
+<<<<<<< HEAD
     private static func mapped(_ wire: [UInt8], _ rules: MappingRules) throws -> Int {
         var batch = try SpanBatch(wire)
         var mapper = SpanMapper(rules: rules)
         _ = mapper.map(&batch)
         return batch.encoded()?.payload.count ?? 0
+=======
+    private static func scan(_ json: [UInt8]) throws -> Int {
+        var scanner = JSONScanner()
+        var tokens = 0
+        while true {
+            if case .end = try scanner.next(in: json.span.bytes) { return tokens }
+            tokens += 1
+        }
+>>>>>>> otlp
     }
 
     private static func decode(_ json: [UInt8]) throws -> [UInt8] {

@@ -104,7 +104,7 @@ import Testing
         deviations.enumName = 2
         deviations.snakeCase = 1
         var found: [String: Int] = [:]
-        deviations.forEach { found[$0] = $1 }
+        deviations.forEach { name, count in found[name] = count }
         #expect(found == ["enum_name": 2, "snake_case": 1])
     }
 }
