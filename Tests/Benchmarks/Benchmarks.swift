@@ -6,8 +6,9 @@ import Oracle
 import SwiftProtobuf
 import TestKit
 
-/// Prints the cost of each step over the bodies in `shared/payloads`, as the median of rounds; only the steps that are named as arguments, where
-/// some are.
+/// Prints the cost of each step over the bodies in `shared/payloads`, as the median of rounds.
+///
+/// Only the steps that are named as arguments, where some are.
 @main
 enum Benchmarks {
     static func main() throws {
@@ -20,12 +21,9 @@ enum Benchmarks {
             try rounds.measure("copy") { Array(wire[1...]).count }
             try rounds.measure("walk") { try SpanBatch(wire).spans.count }
             try rounds.measure("walk + one attribute a span + write") { try withOneAttribute(wire) }
-<<<<<<< HEAD
             let rules = try MappingRules()
             try rounds.measure("walk + mlflow_map + write") { try mapped(wire, rules) }
-=======
             try rounds.measure("JSON tokens only") { try scan(json) }
->>>>>>> otlp
             try rounds.measure("JSON to protobuf") { try decode(json).count }
             try rounds.measure("JSON to protobuf + walk") { try SpanBatch(try decode(json)).spans.count }
             try rounds.measure("protobuf to JSON") { try OTLPJSON.encode(wire, signal: .traces).count }
@@ -43,13 +41,13 @@ enum Benchmarks {
         return batch.encoded()?.payload.count ?? 0
     }
 
-<<<<<<< HEAD
     private static func mapped(_ wire: [UInt8], _ rules: MappingRules) throws -> Int {
         var batch = try SpanBatch(wire)
         var mapper = SpanMapper(rules: rules)
         _ = mapper.map(&batch)
         return batch.encoded()?.payload.count ?? 0
-=======
+    }
+
     private static func scan(_ json: [UInt8]) throws -> Int {
         var scanner = JSONScanner()
         var tokens = 0
@@ -57,7 +55,6 @@ enum Benchmarks {
             if case .end = try scanner.next(in: json.span.bytes) { return tokens }
             tokens += 1
         }
->>>>>>> otlp
     }
 
     private static func decode(_ json: [UInt8]) throws -> [UInt8] {
