@@ -39,7 +39,7 @@ let benchmarks: [Target] =
     : [
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["Basics", "OTLP", "Oracle", "TestKit", protobuf],
+            dependencies: ["Basics", "OTLP", "MLflow", "Oracle", "TestKit", protobuf],
             path: "Tests/Benchmarks",
             swiftSettings: strict
         )
@@ -106,6 +106,7 @@ let package = Package(
         tests("OTLP", on: "Basics", "OTLP", "Oracle", protobuf),
         tests("Journal", on: "Basics", "Journal", logging),
         tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
+        tests("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline", "Processors"),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", nio("NIOEmbedded"), logging),
         tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
