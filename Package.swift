@@ -39,7 +39,7 @@ let benchmarks: [Target] =
     : [
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["Basics", "OTLP", "Oracle", "TestKit", protobuf],
+            dependencies: ["Basics", "OTLP", "MLflow", "Oracle", "TestKit", protobuf],
             path: "Tests/Benchmarks",
             swiftSettings: strict
         )
@@ -106,8 +106,9 @@ let package = Package(
         tests("OTLP", on: "Basics", "OTLP", "Oracle", protobuf),
         tests("Journal", on: "Basics", "Journal", logging),
         tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
+        tests("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline", "Processors"),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
-        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
+        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", nio("NIOEmbedded"), logging),
         tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
         tests("Configuration", on: "Basics", "Configuration", "Exporters"),

@@ -1,4 +1,5 @@
 import Glibc
+import MLflow
 import OTLP
 import Oracle
 import SwiftProtobuf
@@ -18,6 +19,8 @@ enum Benchmarks {
             try rounds.measure("copy") { Array(wire[1...]).count }
             try rounds.measure("walk") { try SpanBatch(wire).spans.count }
             try rounds.measure("walk + one attribute a span + write") { try withOneAttribute(wire) }
+            let rules = try MappingRules()
+            try rounds.measure("walk + mlflow_map + write") { try mapped(wire, rules) }
             try rounds.measure("JSON to protobuf") { try decode(json).count }
             try rounds.measure("JSON to protobuf + walk") { try SpanBatch(try decode(json)).spans.count }
             try rounds.measure("protobuf to JSON") { try OTLPJSON.encode(wire, signal: .traces).count }
@@ -32,6 +35,13 @@ enum Benchmarks {
         for span in batch.spans.indices {
             batch.addAttribute("mlflow.spanType", to: .span(span)) { $0.string("CHAT_MODEL") }
         }
+        return batch.encoded()?.payload.count ?? 0
+    }
+
+    private static func mapped(_ wire: [UInt8], _ rules: MappingRules) throws -> Int {
+        var batch = try SpanBatch(wire)
+        var mapper = SpanMapper(rules: rules)
+        _ = mapper.map(&batch)
         return batch.encoded()?.payload.count ?? 0
     }
 

@@ -74,37 +74,38 @@ package struct JSONScanner: Sendable {
     ///
     /// After `.end`, again `.end`.
     package mutating func next(in text: RawSpan) throws(JSONSyntaxError) -> JSONToken {
-        skipWhitespace(in: text)
-        if expected == .commaOrEnd, offset < text.byteCount, text.byte(at: offset) == UInt8(ascii: ",") {
+        var byte = nextByte(in: text)
+        if expected == .commaOrEnd, byte == UInt8(ascii: ",") {
             offset += 1
             expected = inObject ? .key : .value
-            skipWhitespace(in: text)
+            byte = nextByte(in: text)
         }
         tokenStart = offset
-        guard offset < text.byteCount else {
-            guard expected == .nothing else { throw fail("the text ends too early") }
-            return .end
-        }
-        let byte = text.byte(at: offset)
-        switch (expected, byte) {
-        case (.nothing, _):
-            throw fail("nothing may follow the value")
-        case (.key, UInt8(ascii: "\"")), (.keyOrObjectEnd, UInt8(ascii: "\"")):
+        switch expected {
+        case .value where byte != 0: return try value(byte, in: text)
+        case .valueOrArrayEnd where byte == UInt8(ascii: "]"): return close(.arrayEnd)
+        case .valueOrArrayEnd where byte != 0: return try value(byte, in: text)
+        case .key where byte == UInt8(ascii: "\""), .keyOrObjectEnd where byte == UInt8(ascii: "\""):
             return try key(in: text)
-        case (.keyOrObjectEnd, UInt8(ascii: "}")):
-            return close(.objectEnd)
-        case (.valueOrArrayEnd, UInt8(ascii: "]")):
-            return close(.arrayEnd)
-        case (.commaOrEnd, closingBracket):
-            return close(inObject ? .objectEnd : .arrayEnd)
-        case (.value, _), (.valueOrArrayEnd, _):
-            return try value(byte, in: text)
-        case (.key, _), (.keyOrObjectEnd, _):
-            throw fail("a member's name in quotes is expected")
-        case (.commaOrEnd, _):
-            throw fail("a comma or the end of the \(inObject ? "object" : "array") is expected")
+        case .keyOrObjectEnd where byte == UInt8(ascii: "}"): return close(.objectEnd)
+        case .commaOrEnd where byte == closingBracket: return close(inObject ? .objectEnd : .arrayEnd)
+        case .nothing where offset == text.byteCount: return .end
+        default: throw unexpected(in: text)
         }
     }
+
+    private func unexpected(in text: RawSpan) -> JSONSyntaxError {
+        guard offset < text.byteCount else { return fail("the text ends too early") }
+        switch expected {
+        case .nothing: return fail("nothing may follow the value")
+        case .key, .keyOrObjectEnd: return fail("a member's name in quotes is expected")
+        case .commaOrEnd: return fail("a comma or the end of the \(inObject ? "object" : "array") is expected")
+        case .value, .valueOrArrayEnd: return fail(Self.valueExpected)
+        }
+    }
+
+    private static let valueExpected =
+        "a value is expected: an object, an array, a string, a number, true, false or null"
 
     /// Consumes the value that comes next, whatever it is, and returns where it stands.
     package mutating func skipValue(in text: RawSpan) throws(JSONSyntaxError) -> Range<Int> {
@@ -133,7 +134,7 @@ package struct JSONScanner: Sendable {
         case UInt8(ascii: "t"): return try literal("true", .bool(true), in: text)
         case UInt8(ascii: "f"): return try literal("false", .bool(false), in: text)
         case UInt8(ascii: "n"): return try literal("null", .null, in: text)
-        default: throw fail("a value is expected: an object, an array, a string, a number, true, false or null")
+        default: throw fail(Self.valueExpected)
         }
     }
 
@@ -161,8 +162,7 @@ package struct JSONScanner: Sendable {
 
     private mutating func key(in text: RawSpan) throws(JSONSyntaxError) -> JSONToken {
         let name = try string(in: text)
-        skipWhitespace(in: text)
-        guard offset < text.byteCount, text.byte(at: offset) == UInt8(ascii: ":") else {
+        guard nextByte(in: text) == UInt8(ascii: ":") else {
             throw fail("a colon is expected after a member's name")
         }
         offset += 1
@@ -185,13 +185,18 @@ package struct JSONScanner: Sendable {
         return token
     }
 
-    private mutating func skipWhitespace(in text: RawSpan) {
+    /// Moves past whitespace; the byte then at `offset`, 0 at the end.
+    @inline(__always)
+    private mutating func nextByte(in text: RawSpan) -> UInt8 {
         while offset < text.byteCount {
-            switch text.byte(at: offset) {
-            case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"): offset += 1
-            default: return
+            let byte = text.byte(at: offset)
+            guard byte <= UInt8(ascii: " ") else { return byte }
+            switch byte {
+            case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"): offset &+= 1
+            default: return byte
             }
         }
+        return 0
     }
 }
 

@@ -56,7 +56,8 @@ extension ContentAssembler {
             }
             if let parameters = function.first(.parameters, .inputSchema, on: tape) {
                 builder.key("parameters")
-                tape.write(object(parameters, bytes) ?? parameters, to: &builder, bytes)
+                let schema = object(parameters, bytes) ?? parameters
+                tape.write(schema, to: &builder, bytes)
             }
             builder.endKeyValueList()
             builder.endKeyValueList()

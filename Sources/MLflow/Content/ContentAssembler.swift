@@ -56,9 +56,7 @@ struct ContentAssembler {
 
     /// Content of one attribute that is kept as it is: structured where it is JSON, else text.
     ///
-    /// - Parameters:
-    ///   - value: The attribute's `AnyValue` message.
-    ///   - isPlain: Whether the emitter says that it is no JSON.
+    /// `value` is the attribute's `AnyValue` message; with `isPlain` the emitter says that it is no JSON.
     func prepare(value: Range<Int>, isPlain: Bool, _ bytes: RawSpan) -> Prepared? {
         switch AttributeValue(value, in: bytes) {
         case .empty: return nil
@@ -77,7 +75,7 @@ struct ContentAssembler {
         switch AttributeValue(value, in: bytes) {
         case .empty: return nil
         case .string(let range):
-            guard let first = bytes.firstLetter(range) else { return nil }
+            guard let first = bytes.firstLetter(range), !bytes.equals("null", range) else { return nil }
             if range.count <= contentMax, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
                 if let node = tape.append(json: range, of: bytes) { return node }
             }

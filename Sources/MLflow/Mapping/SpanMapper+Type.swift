@@ -57,7 +57,7 @@ extension SpanMapper {
         guard candidates != 0, scan[.model] == nil, scan[.provider] == nil else { return }
         while let rank = candidates.popLowest() {
             let rule = rules.models[rank]
-            let model = firstText(rule.model, batch, bytes)
+            let model = firstText(rule.model, batch, bytes) ?? modelInside(rule.modelIn, batch, bytes)
             let provider = firstText(rule.provider, batch, bytes)
             guard model != nil || provider != nil else { continue }
             if let model {
@@ -70,6 +70,19 @@ extension SpanMapper {
             }
             return
         }
+    }
+
+    /// The model that a call's parameters name; failed calls often have it nowhere else.
+    private mutating func modelInside(_ keys: [Int], _ batch: SpanBatch, _ bytes: RawSpan) -> Range<Int>? {
+        for key in keys {
+            guard let attribute = scan[key],
+                let node = content.append(value: batch.attributes[attribute].value, bytes),
+                let model = ContentFields(of: node, on: content.tape, in: bytes)[.model],
+                content.tape.nodes[model].kind == .text, !content.tape.isEmpty(model)
+            else { continue }
+            return content.tape.nodes[model].range
+        }
+        return nil
     }
 
     private mutating func firstText(_ keys: [Int], _ batch: SpanBatch, _ bytes: RawSpan) -> Range<Int>? {

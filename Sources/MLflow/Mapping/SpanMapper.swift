@@ -33,9 +33,9 @@ package struct SpanMapper: Sendable {
         content = ContentAssembler(contentMax: settings.contentMax.bytes)
     }
 
-    /// Maps every span that is still in the batch.
+    /// Maps every span that is still in the batch and says what became of it.
     ///
-    /// - Parameter explaining: Whether to keep every decision.
+    /// With `explaining`, every decision is kept.
     package mutating func map(_ batch: inout SpanBatch, explaining: Bool = false) -> MappingOutcome {
         let body = batch.bytes
         let spans = batch.spans

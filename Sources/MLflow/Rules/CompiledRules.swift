@@ -43,6 +43,7 @@ package struct MappingRules: Sendable {
     struct Model: Sendable {
         let name: String
         let model: [Int]
+        let modelIn: [Int]
         let provider: [Int]
     }
 

@@ -107,9 +107,8 @@ struct RuleCompiler {
     mutating func usages(_ documents: [RuleDocument]) throws(DocumentProblems) -> [MappingRules.Usage] {
         try ranked(documents, \.usage, \.name, .usage).enumerated().map { rank, entry in
             let rule = entry.rule
-            for key in rule.input + rule.output + rule.total + rule.inputCost + rule.totalCost {
-                keys.trigger(key, .usage, rank: rank)
-            }
+            let counts = rule.input + rule.output + rule.total + rule.cacheRead + rule.cacheCreation
+            for key in counts + rule.inputCost + rule.totalCost { keys.trigger(key, .usage, rank: rank) }
             return MappingRules.Usage(
                 name: entry.name,
                 input: ids(rule.input),
@@ -127,10 +126,13 @@ struct RuleCompiler {
 
     mutating func models(_ documents: [RuleDocument]) throws(DocumentProblems) -> [MappingRules.Model] {
         try ranked(documents, \.model, \.name, .model).enumerated().map { rank, entry in
-            for key in entry.rule.model + entry.rule.provider { keys.trigger(key, .model, rank: rank) }
+            for key in entry.rule.model + entry.rule.modelIn + entry.rule.provider {
+                keys.trigger(key, .model, rank: rank)
+            }
             return MappingRules.Model(
                 name: entry.name,
                 model: ids(entry.rule.model),
+                modelIn: ids(entry.rule.modelIn),
                 provider: ids(entry.rule.provider)
             )
         }

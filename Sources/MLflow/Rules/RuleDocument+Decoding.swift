@@ -145,10 +145,13 @@ extension NodeReader {
     }
 
     fileprivate mutating func modelRule(_ place: NodePlace) -> ModelRule? {
-        guard expectObject(place, of: ["rule", "model", "provider"]), let name = string("rule", of: place) else {
+        guard expectObject(place, of: ["rule", "model", "model_in", "provider"]), let name = string("rule", of: place)
+        else {
             return nil
         }
-        return ModelRule(name: name, model: strings("model", of: place), provider: strings("provider", of: place))
+        var rule = ModelRule(name: name, model: strings("model", of: place), provider: strings("provider", of: place))
+        rule.modelIn = strings("model_in", of: place)
+        return rule
     }
 
     fileprivate mutating func textRule(_ place: NodePlace) -> TextRule? {

@@ -111,6 +111,8 @@ package struct ModelRule: Sendable, Equatable {
     package var name: String
     package var model: [String]
     package var provider: [String]
+    /// Attributes with an object whose `model` counts where no attribute of its own names one.
+    package var modelIn: [String] = []
 }
 
 /// Gives a session, a user or a trace's name.

@@ -5,7 +5,7 @@ struct JSONTranscoder {
     private(set) var output: [UInt8] = []
     private(set) var deviations: DeviationCounts
     private var scanner = JSONScanner(depthMax: OTLPJSON.depthMax)
-    private let schemas = MessageSchema.all
+    private let tables = SchemaTables.all
 
     init(capacity: Int, _ deviations: DeviationCounts) {
         self.deviations = deviations
@@ -15,7 +15,7 @@ struct JSONTranscoder {
     /// Reads a whole text.
     mutating func request(_ type: MessageType, _ text: RawSpan) throws(WireError) {
         guard case .objectStart = try next(text) else { throw fail("a request is an object") }
-        try message(schemas[type.rawValue], text)
+        try message(tables.messages[type.rawValue], text)
         _ = try next(text)
     }
 
@@ -32,49 +32,57 @@ struct JSONTranscoder {
     private func fail(_ reason: String) -> WireError { .malformed(offset: scanner.tokenStart, reason: reason) }
 
     /// Reads the members of an object whose brace was read.
-    private mutating func message(_ schema: MessageSchema, _ text: RawSpan) throws(WireError) {
+    private mutating func message(_ schema: MessageTraits, _ text: RawSpan) throws(WireError) {
         while case .key(let name) = try next(text) {
             guard let index = field(name, schema, text) else {
                 try skip(try next(text), text)
                 continue
             }
+            let field = tables.fields[index]
             let token = try next(text)
-            if token == .null { continue }
-            let field = schema.fields[index]
-            guard field.isRepeated else {
+            if case .null = token { continue }
+            if !field.isRepeated {
                 try value(token, field, schema, text)
-                continue
-            }
-            guard token == .arrayStart else {
+            } else if case .arrayStart = token {
+                try elements(field, schema, text)
+            } else {
                 try mismatch(token, field, schema, text)
-                continue
             }
-            while true {
-                let element = try next(text)
-                if element == .arrayEnd { break }
-                try value(element, field, schema, text)
-            }
+        }
+    }
+
+    private mutating func elements(
+        _ field: FieldSchema,
+        _ schema: MessageTraits,
+        _ text: RawSpan
+    ) throws(WireError) {
+        while true {
+            let element = try next(text)
+            if case .arrayEnd = element { return }
+            try value(element, field, schema, text)
         }
     }
 
     /// The index of the field that a member's name means; nil for an unknown one.
-    private mutating func field(_ name: JSONString, _ schema: MessageSchema, _ text: RawSpan) -> Int? {
-        let found: Int?
+    private mutating func field(_ name: JSONString, _ schema: MessageTraits, _ text: RawSpan) -> Int? {
+        let found: (index: Int, isSnakeCase: Bool)?
         if name.isPlain {
-            found = schema.names.find(text, name.range)
+            found = tables.field(text, name.range, of: schema.type)
         } else {
             let plain = name.unescaped(in: text)
-            found = schema.names.find(plain.span.bytes, 0..<plain.count)
+            found = tables.field(plain.span.bytes, 0..<plain.count, of: schema.type)
         }
         guard let found else { return nil }
-        guard found >= schema.fields.count else { return found }
-        deviations.snakeCase += 1
-        return found - schema.fields.count
+        if found.isSnakeCase { deviations.snakeCase += 1 }
+        return found.index
     }
 
     /// Consumes the rest of a value whose first token was read.
     private mutating func skip(_ token: JSONToken, _ text: RawSpan) throws(WireError) {
-        guard token == .objectStart || token == .arrayStart else { return }
+        switch token {
+        case .objectStart, .arrayStart: break
+        default: return
+        }
         let level = scanner.depth
         while scanner.depth >= level { _ = try next(text) }
     }
@@ -85,7 +93,7 @@ struct JSONTranscoder {
     private mutating func mismatch(
         _ token: JSONToken,
         _ field: FieldSchema,
-        _ schema: MessageSchema,
+        _ schema: MessageTraits,
         _ text: RawSpan
     ) throws(WireError) {
         guard schema.isolatesFlaws else { throw fail("\(field.name) has another type than OTLP gives it") }
@@ -99,35 +107,28 @@ struct JSONTranscoder {
     private mutating func value(
         _ token: JSONToken,
         _ field: FieldSchema,
-        _ schema: MessageSchema,
+        _ schema: MessageTraits,
         _ text: RawSpan
     ) throws(WireError) {
         let isWritten: Bool
-        switch (field.kind, token) {
-        case (.message(let type), .objectStart): return try submessage(field, schemas[type.rawValue], text)
-        case (.message, .null) where field.isRepeated:
-            output.appendVarint(field.tag)
-            output.append(0)
-            isWritten = true
-        case (.string, .string(let string)): isWritten = write(string, field, schema, text)
-        case (.id(let count), .string(let string)): isWritten = writeID(string, count, field, text)
-        case (.bytes, .string(let string)): isWritten = writeBytes(string, field, text)
-        case (.bool, .bool(let bool)): isWritten = write(bool ? 1 : 0, field, schema)
-        case (.double, .number(let range)): isWritten = writeDouble(range, field, schema, text)
-        case (.double, .string(let string)): isWritten = writeDouble(string.range, field, schema, text)
-        case (.enumeration(let names), .string(let string)):
-            isWritten = writeEnum(string.range, names, field, schema, text)
-        case (.message, _), (.string, _), (.id, _), (.bytes, _), (.bool, _): isWritten = false
-        case (_, .number(let range)): isWritten = writeInteger(range, field, schema, text)
-        case (_, .string(let string)): isWritten = writeInteger(string.range, field, schema, text)
-        default: isWritten = false
+        switch token {
+        case .objectStart:
+            if case .message(let type) = field.kind {
+                return try submessage(field, tables.messages[type.rawValue], text)
+            }
+            isWritten = false
+        case .string(let string): isWritten = write(string, field, schema, text)
+        case .number(let range): isWritten = writeNumber(range, field, schema, text)
+        case .bool(let bool): isWritten = write(bool, field, schema)
+        case .null: isWritten = writeNull(field)
+        case .arrayStart, .arrayEnd, .objectEnd, .key, .end: isWritten = false
         }
         if !isWritten { try mismatch(token, field, schema, text) }
     }
 
     private mutating func submessage(
         _ field: FieldSchema,
-        _ schema: MessageSchema,
+        _ schema: MessageTraits,
         _ text: RawSpan
     ) throws(WireError) {
         output.appendVarint(field.tag)
@@ -141,7 +142,36 @@ extension JSONTranscoder {
     private mutating func write(
         _ string: JSONString,
         _ field: FieldSchema,
-        _ schema: MessageSchema,
+        _ schema: MessageTraits,
+        _ text: RawSpan
+    ) -> Bool {
+        switch field.kind {
+        case .string: return writeText(string, field, schema, text)
+        case .id(let count): return writeID(string, count, field, text)
+        case .bytes: return writeBytes(string, field, text)
+        case .enumeration(let type): return writeEnum(string.range, type, field, schema, text)
+        case .double, .int64, .uint32, .fixed32, .fixed64: return writeNumber(string.range, field, schema, text)
+        case .bool, .message: return false
+        }
+    }
+
+    private mutating func write(_ bool: Bool, _ field: FieldSchema, _ schema: MessageTraits) -> Bool {
+        guard case .bool = field.kind else { return false }
+        return write(bool ? 1 : 0, field, schema)
+    }
+
+    /// An element that is null is an empty message.
+    private mutating func writeNull(_ field: FieldSchema) -> Bool {
+        guard case .message = field.kind else { return false }
+        output.appendVarint(field.tag)
+        output.append(0)
+        return true
+    }
+
+    private mutating func writeText(
+        _ string: JSONString,
+        _ field: FieldSchema,
+        _ schema: MessageTraits,
         _ text: RawSpan
     ) -> Bool {
         guard !string.range.isEmpty || schema.isOneof || field.isRepeated else { return true }
@@ -198,22 +228,22 @@ extension JSONTranscoder {
 
     private mutating func writeEnum(
         _ range: Range<Int>,
-        _ names: [StaticString],
+        _ type: EnumType,
         _ field: FieldSchema,
-        _ schema: MessageSchema,
+        _ schema: MessageTraits,
         _ text: RawSpan
     ) -> Bool {
-        guard let value = names.firstIndex(where: { text.equals($0, range) }) else {
-            return writeInteger(range, field, schema, text)
+        guard let value = type.names.firstIndex(where: { text.equals($0, range) }) else {
+            return writeNumber(range, field, schema, text)
         }
         deviations.enumName += 1
         return write(UInt64(value), field, schema)
     }
 
-    private mutating func writeInteger(
+    private mutating func writeNumber(
         _ range: Range<Int>,
         _ field: FieldSchema,
-        _ schema: MessageSchema,
+        _ schema: MessageTraits,
         _ text: RawSpan
     ) -> Bool {
         switch field.kind {
@@ -229,22 +259,15 @@ extension JSONTranscoder {
         case .fixed64:
             guard let value = JSONNumber.unsigned(text, range) else { return false }
             return write(value, field, schema)
-        case .string, .bytes, .id, .bool, .double, .message: return false
+        case .double:
+            guard let value = JSONNumber.double(text, range) else { return false }
+            return write(value.bitPattern, field, schema)
+        case .string, .bytes, .id, .bool, .message: return false
         }
     }
 
-    private mutating func writeDouble(
-        _ range: Range<Int>,
-        _ field: FieldSchema,
-        _ schema: MessageSchema,
-        _ text: RawSpan
-    ) -> Bool {
-        guard let value = JSONNumber.double(text, range) else { return false }
-        return write(value.bitPattern, field, schema)
-    }
-
     /// Writes a number unless it is zero and that goes without saying.
-    private mutating func write(_ bits: UInt64, _ field: FieldSchema, _ schema: MessageSchema) -> Bool {
+    private mutating func write(_ bits: UInt64, _ field: FieldSchema, _ schema: MessageTraits) -> Bool {
         guard bits != 0 || schema.isOneof else { return true }
         output.appendVarint(field.tag)
         switch field.kind.wireType {

@@ -98,7 +98,7 @@ extension MessageSchema {
         default:
             MessageSchema([
                 FieldSchema(2, "message", .string),
-                FieldSchema(3, "code", .enumeration(["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"])),
+                FieldSchema(3, "code", .enumeration(.statusCode)),
             ])
         }
     }
@@ -116,14 +116,7 @@ extension MessageSchema {
             FieldSchema(3, "traceState", .string),
             FieldSchema(4, "parentSpanId", .id(8)),
             FieldSchema(5, "name", .string),
-            FieldSchema(
-                6,
-                "kind",
-                .enumeration([
-                    "SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL", "SPAN_KIND_SERVER", "SPAN_KIND_CLIENT",
-                    "SPAN_KIND_PRODUCER", "SPAN_KIND_CONSUMER",
-                ])
-            ),
+            FieldSchema(6, "kind", .enumeration(.spanKind)),
             FieldSchema(7, "startTimeUnixNano", .fixed64),
             FieldSchema(8, "endTimeUnixNano", .fixed64),
             FieldSchema(9, "attributes", .message(.keyValue), repeated: true),

@@ -1,5 +1,3 @@
-import Basics
-
 /// The messages of OTLP that JSON can hold; the raw value is the index into `MessageSchema.all`.
 enum MessageType: Int, CaseIterable, Sendable {
     case anyValue, arrayValue, keyValueList, keyValue, scope, resource, entityReference
@@ -10,6 +8,23 @@ enum MessageType: Int, CaseIterable, Sendable {
         switch signal {
         case .traces: self = .tracesRequest
         case .metrics, .logs: return nil
+        }
+    }
+}
+
+/// The enums of OTLP, whose values have names in plain protobuf JSON.
+enum EnumType: Sendable {
+    case spanKind, statusCode
+
+    /// The names, in the order of their numbers.
+    var names: [StaticString] {
+        switch self {
+        case .spanKind:
+            [
+                "SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL", "SPAN_KIND_SERVER", "SPAN_KIND_CLIENT",
+                "SPAN_KIND_PRODUCER", "SPAN_KIND_CONSUMER",
+            ]
+        case .statusCode: ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"]
         }
     }
 }
@@ -29,8 +44,8 @@ enum FieldKind: Sendable {
     /// A decimal string in JSON.
     case fixed64
     case double
-    /// A number in JSON; the names in the order of their numbers.
-    case enumeration([StaticString])
+    /// A number in JSON.
+    case enumeration(EnumType)
     case message(MessageType)
 
     var wireType: UInt32 {
@@ -71,29 +86,11 @@ struct MessageSchema: Sendable {
     let isolatesFlaws: Bool
     /// How many bytes its length usually takes.
     let lengthSize: Int
-    /// Names in JSON, then the same in snake case; the index modulo the number of fields is the field's.
-    let names: KeyTable
-    /// By field number the index into `fields`; -1 for unknown ones.
-    private let indices: [Int8]
 
     init(oneof: Bool = false, isolatesFlaws: Bool = true, lengthSize: Int = 1, _ fields: [FieldSchema]) {
         self.fields = fields
         isOneof = oneof
         self.isolatesFlaws = isolatesFlaws
         self.lengthSize = lengthSize
-        names = KeyTable(fields.map { "\($0.name)" } + fields.map { Self.snakeCase("\($0.name)") })
-        var indices = [Int8](repeating: -1, count: (fields.map(\.number).max() ?? 0) + 1)
-        for (index, field) in fields.enumerated() { indices[field.number] = Int8(index) }
-        self.indices = indices
-    }
-
-    /// The index of the field of that number; nil for an unknown one.
-    func index(of number: Int) -> Int? {
-        guard number < indices.count, indices[number] >= 0 else { return nil }
-        return Int(indices[number])
-    }
-
-    private static func snakeCase(_ name: String) -> String {
-        name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
     }
 }

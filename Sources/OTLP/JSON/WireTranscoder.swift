@@ -4,7 +4,7 @@ import Basics
 struct WireTranscoder {
     /// One field of an open message.
     private struct Item {
-        /// Index into the fields of its schema.
+        /// Index into the fields of the tables.
         var field: Int
         var content: Range<Int>
         /// The value of a number.
@@ -12,7 +12,7 @@ struct WireTranscoder {
     }
 
     private(set) var writer: JSONWriter
-    private let schemas = MessageSchema.all
+    private let tables = SchemaTables.all
     /// The fields of all open messages, the innermost last.
     private var items: [Item] = []
     private var depth = 0
@@ -23,7 +23,7 @@ struct WireTranscoder {
 
     /// Writes a whole request.
     mutating func request(_ type: MessageType, _ text: RawSpan) throws(WireError) {
-        let schema = schemas[type.rawValue]
+        let schema = tables.messages[type.rawValue]
         writer.beginObject()
         try collect(schema, 0..<text.byteCount, text)
         try members(schema, from: 0, text)
@@ -31,23 +31,23 @@ struct WireTranscoder {
     }
 
     /// Puts the known fields of one part of a message behind `items`.
-    private mutating func collect(_ schema: MessageSchema, _ range: Range<Int>, _ text: RawSpan) throws(WireError) {
+    private mutating func collect(_ schema: MessageTraits, _ range: Range<Int>, _ text: RawSpan) throws(WireError) {
         var reader = WireReader(range)
         while let field = try reader.next(in: text) {
-            guard let index = schema.index(of: field.number),
-                schema.fields[index].kind.wireType == UInt32(field.form.rawValue)
+            guard let index = tables.field(field.number, of: schema.type),
+                tables.fields[index].kind.wireType == UInt32(field.form.rawValue)
             else { continue }
             items.append(Item(field: index, content: field.content, bits: field.value))
         }
     }
 
     /// Writes what was collected since `first`, and forgets it.
-    private mutating func members(_ schema: MessageSchema, from first: Int, _ text: RawSpan) throws(WireError) {
+    private mutating func members(_ schema: MessageTraits, from first: Int, _ text: RawSpan) throws(WireError) {
         arrange(schema, from: first)
         let end = items.count
         var start = first
         while start < end {
-            let field = schema.fields[items[start].field]
+            let field = tables.fields[items[start].field]
             var stop = start + 1
             while stop < end, items[stop].field == items[start].field { stop += 1 }
             if field.isRepeated {
@@ -65,7 +65,7 @@ struct WireTranscoder {
     }
 
     /// Brings the occurrences of each field together; of a oneof only the last member stays.
-    private mutating func arrange(_ schema: MessageSchema, from first: Int) {
+    private mutating func arrange(_ schema: MessageTraits, from first: Int) {
         guard items.count - first > 1 else { return }
         if schema.isOneof {
             let last = items[items.count - 1].field
@@ -80,7 +80,7 @@ struct WireTranscoder {
     }
 
     /// Whether a singular field is written: zero and empty go without saying, except in a oneof.
-    private func isSaid(_ field: FieldSchema, _ item: Item, _ schema: MessageSchema) -> Bool {
+    private func isSaid(_ field: FieldSchema, _ item: Item, _ schema: MessageTraits) -> Bool {
         switch field.kind {
         case .message: true
         case .string, .bytes, .id: schema.isOneof || !item.content.isEmpty
@@ -92,7 +92,7 @@ struct WireTranscoder {
     private mutating func value(_ field: FieldSchema, _ parts: Range<Int>, _ text: RawSpan) throws(WireError) {
         let item = items[parts.upperBound - 1]
         switch field.kind {
-        case .message(let type): try submessage(schemas[type.rawValue], parts, text)
+        case .message(let type): try submessage(tables.messages[type.rawValue], parts, text)
         case .string:
             guard text.isText(item.content) else {
                 throw .malformed(offset: item.content.lowerBound, reason: "a string is not valid UTF-8")
@@ -115,7 +115,7 @@ struct WireTranscoder {
     }
 
     private mutating func submessage(
-        _ schema: MessageSchema,
+        _ schema: MessageTraits,
         _ parts: Range<Int>,
         _ text: RawSpan
     ) throws(WireError) {

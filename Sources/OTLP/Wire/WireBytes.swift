@@ -2,7 +2,14 @@ import Basics
 
 extension [UInt8] {
     /// Appends a varint in its shortest form.
+    @inline(__always)
     package mutating func appendVarint(_ value: UInt64) {
+        guard value >= 0x80 else { return append(UInt8(truncatingIfNeeded: value)) }
+        appendLongVarint(value)
+    }
+
+    @inline(never)
+    private mutating func appendLongVarint(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
             append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -56,7 +63,7 @@ extension [UInt8] {
 @inline(__always)
 func varintSize(_ value: Int) -> Int {
     let bits = 64 &- (UInt64(truncatingIfNeeded: value) | 1).leadingZeroBitCount
-    return (bits &+ 6) / 7
+    return (bits &* 9 &+ 64) >> 6
 }
 
 extension RawSpan {

@@ -16,15 +16,16 @@ package final class RegularExpression: @unchecked Sendable {
     ///
     /// - Throws: What is wrong with it.
     package init(_ pattern: String) throws(PatternError) {
-        self.pattern = pattern
-        unsafe compiled = .allocate(capacity: 1)
-        let code = unsafe regcomp(compiled, pattern, REG_EXTENDED | REG_NOSUB)
+        let memory = UnsafeMutablePointer<regex_t>.allocate(capacity: 1)
+        let code = unsafe regcomp(memory, pattern, REG_EXTENDED | REG_NOSUB)
         guard code == 0 else {
             var text = [CChar](repeating: 0, count: 256)
-            _ = unsafe regerror(code, compiled, &text, text.count)
-            unsafe compiled.deallocate()
+            _ = unsafe regerror(code, memory, &text, text.count)
+            unsafe memory.deallocate()
             throw PatternError(reason: String(decoding: text.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self))
         }
+        self.pattern = pattern
+        unsafe compiled = memory
     }
 
     deinit {
@@ -34,14 +35,11 @@ package final class RegularExpression: @unchecked Sendable {
 
     /// Whether the pattern is found in the UTF-8 in `range` of `text`.
     package func matches(_ text: RawSpan, _ range: Range<Int>) -> Bool {
-        text.withUnsafeBytes { bytes in
+        text.extracting(range).withUnsafeBytes { bytes in
             guard let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: CChar.self) else {
                 return unsafe regexec(compiled, "", 0, nil, 0) == 0
             }
-            var match = regmatch_t(
-                rm_so: regoff_t(truncatingIfNeeded: range.lowerBound),
-                rm_eo: regoff_t(truncatingIfNeeded: range.upperBound)
-            )
+            var match = regmatch_t(rm_so: 0, rm_eo: regoff_t(truncatingIfNeeded: bytes.count))
             return unsafe regexec(compiled, start, 1, &match, REG_STARTEND) == 0
         }
     }

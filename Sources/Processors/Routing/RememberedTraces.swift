@@ -65,6 +65,11 @@ final class RememberedTraces: Sendable {
         }
     }
 
+    /// The route of a trace, without keeping it any longer for that.
+    func peek(_ key: Key) -> UInt16? {
+        slot(key).shard.withLock { $0.young[key] ?? $0.old[key] }
+    }
+
     private func slot(_ key: Key) -> Slot { slots[Int(truncatingIfNeeded: key.trace.low) & (Self.shardCount - 1)] }
 }
 

@@ -33,10 +33,10 @@ package struct Sample: SpanProcessor {
     package init(name: String, settings: SampleSettings) throws(DocumentProblems) {
         self.name = name
         let ratio = min(max(settings.ratio, 0), 1)
-        threshold = UInt64(((1 - ratio) * Double(Self.whole)).rounded())
+        threshold = Self.whole - UInt64((ratio * Double(Self.whole)).rounded())
         if let node = settings.keep { keep = try Condition(decoding: node) } else { keep = nil }
         var state = TraceState("")
-        state.threshold = threshold
+        state.threshold = threshold < Self.whole ? threshold : nil
         freshTraceState = state.text ?? ""
     }
 

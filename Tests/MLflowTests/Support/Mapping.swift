@@ -17,10 +17,23 @@ func map(_ bytes: [UInt8], _ settings: SpanMapper.Settings = .init()) throws -> 
 
 /// Maps these spans.
 func map(_ spans: TestSpan..., settings: SpanMapper.Settings = .init()) throws -> [ReadSpan] {
-    try map(request(spans), settings)
+    try map(tracesRequest(spans), settings)
 }
 
 /// Maps one span that is no root, with these attributes.
 func mapChild(_ attributes: KeyValuePairs<String, TestValue>) throws -> ReadSpan {
     try map(TestSpan(id: 2, parent: 1, attributes))[0]
+}
+
+/// The request that leaves, in wire form.
+func mappedBytes(_ bytes: [UInt8]) throws -> [UInt8] {
+    var batch = try SpanBatch(bytes)
+    var mapper = SpanMapper(rules: try TestRules.all.get())
+    _ = mapper.map(&batch)
+    return batch.encoded()?.payload ?? []
+}
+
+extension SpanBatch {
+    /// One request with these spans.
+    static func of(_ spans: TestSpan...) throws -> SpanBatch { try SpanBatch(tracesRequest(spans)) }
 }

@@ -1,6 +1,6 @@
-import Oracle
 import Basics
 import Foundation
+import Oracle
 import SwiftProtobuf
 import TestKit
 import Testing

@@ -1,5 +1,5 @@
-import Oracle
 import Foundation
+import Oracle
 import SwiftProtobuf
 import TestKit
 import Testing

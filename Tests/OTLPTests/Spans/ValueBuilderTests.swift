@@ -1,5 +1,5 @@
-import Oracle
 import Basics
+import Oracle
 import SwiftProtobuf
 import TestKit
 import Testing

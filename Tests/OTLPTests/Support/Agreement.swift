@@ -1,6 +1,6 @@
-import Oracle
 import Basics
 import Foundation
+import Oracle
 import Testing
 
 @testable import OTLP

@@ -1,5 +1,5 @@
-import Oracle
 import Foundation
+import Oracle
 
 /// SplitMix64: the same numbers for the same seed on every machine.
 struct SeededGenerator: RandomNumberGenerator {

@@ -1,6 +1,6 @@
-import Oracle
 import Basics
 import Foundation
+import Oracle
 
 @testable import OTLP
 
@@ -22,7 +22,7 @@ struct WireMangler {
         var reader = WireReader(0..<bytes.count)
         while let field = try reader.next(in: bytes.span.bytes) {
             let content = Array(bytes[field.content])
-            guard let known = schema.index(of: field.number).map({ schema.fields[$0] }),
+            guard let known = schema.fields.first(where: { $0.number == field.number }),
                 case .message(let child) = known.kind
             else {
                 fields.append(

@@ -1,8 +1,8 @@
-import Basics
 import OTLP
 
 /// A value of an attribute, written down in a test.
-indirect enum TestValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+package indirect enum TestValue: Sendable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+    ExpressibleByFloatLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
     case string(String)
@@ -13,15 +13,15 @@ indirect enum TestValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral
     case members([(String, TestValue)])
     case empty
 
-    init(stringLiteral value: String) { self = .string(value) }
-    init(integerLiteral value: Int64) { self = .int(value) }
-    init(floatLiteral value: Double) { self = .double(value) }
-    init(booleanLiteral value: Bool) { self = .bool(value) }
-    init(arrayLiteral elements: TestValue...) { self = .array(elements) }
-    init(dictionaryLiteral elements: (String, TestValue)...) { self = .members(elements) }
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int64) { self = .int(value) }
+    package init(floatLiteral value: Double) { self = .double(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(arrayLiteral elements: TestValue...) { self = .array(elements) }
+    package init(dictionaryLiteral elements: (String, TestValue)...) { self = .members(elements) }
 
     /// The `AnyValue` message.
-    var wire: [UInt8] {
+    package var wire: [UInt8] {
         switch self {
         case .string(let value): return field(0x0A, Array(value.utf8))
         case .bool(let value): return [0x10, value ? 1 : 0]
@@ -40,28 +40,32 @@ indirect enum TestValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral
     }
 }
 
-func field(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] {
+private func field(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] {
     var bytes: [UInt8] = [tag]
     bytes.appendVarint(content.count)
     return bytes + content
 }
 
-func keyValue(_ key: String, _ value: TestValue) -> [UInt8] {
+private func keyValue(_ key: String, _ value: TestValue) -> [UInt8] {
     field(0x0A, Array(key.utf8)) + field(0x12, value.wire)
 }
 
 /// A span, written down in a test.
-struct TestSpan {
-    var name = "span"
-    var id: UInt64 = 1
-    var parent: UInt64 = 0
-    var trace: UInt64 = 7
-    var status = 0
-    var statusMessage = ""
-    var attributes: [(String, TestValue)] = []
-    var events: [(String, [(String, TestValue)])] = []
+///
+/// It starts at 1,000 and ends at 2,000 nanoseconds.
+package struct TestSpan: Sendable {
+    package var name = "span"
+    package var id: UInt64 = 1
+    package var parent: UInt64 = 0
+    package var trace: UInt64 = 7
+    package var status = 0
+    package var statusMessage = ""
+    package var attributes: [(String, TestValue)] = []
+    package var traceState = ""
+    package var kind = 0
+    package var events: [(String, [(String, TestValue)])] = []
 
-    init(
+    package init(
         _ name: String = "span",
         id: UInt64 = 1,
         parent: UInt64 = 0,
@@ -75,10 +79,12 @@ struct TestSpan {
         self.attributes = attributes.map { ($0.key, $0.value) }
     }
 
-    var wire: [UInt8] {
+    package var wire: [UInt8] {
         var bytes = field(0x0A, bigEndian(0) + bigEndian(trace)) + field(0x12, bigEndian(id))
+        if !traceState.isEmpty { bytes += field(0x1A, Array(traceState.utf8)) }
         if parent != 0 { bytes += field(0x22, bigEndian(parent)) }
         bytes += field(0x2A, Array(name.utf8))
+        if kind != 0 { bytes += [0x30, UInt8(kind)] }
         bytes.append(0x39)
         bytes.appendFixed64(1000)
         bytes.append(0x41)
@@ -96,8 +102,13 @@ struct TestSpan {
     }
 }
 
-/// One request with these spans of one service.
-func request(_ spans: [TestSpan]) -> [UInt8] {
-    let resource = field(0x0A, field(0x0A, keyValue("service.name", "shop")))
-    return field(0x0A, resource + field(0x12, spans.flatMap { field(0x12, $0.wire) }))
+/// One request with these spans, all of one resource and one instrumentation scope.
+package func tracesRequest(
+    _ spans: [TestSpan],
+    resource attributes: KeyValuePairs<String, TestValue> = ["service.name": "shop"],
+    scope: String = "tests"
+) -> [UInt8] {
+    let resource = field(0x0A, attributes.flatMap { field(0x0A, keyValue($0.key, $0.value)) })
+    let scopeField = field(0x0A, field(0x0A, Array(scope.utf8)))
+    return field(0x0A, resource + field(0x12, scopeField + spans.flatMap { field(0x12, $0.wire) }))
 }

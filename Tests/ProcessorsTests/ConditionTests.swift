@@ -1,0 +1,119 @@
+import Basics
+import MLflow
+import OTLP
+import Pipeline
+import TestKit
+import Testing
+
+@testable import Processors
+
+struct ConditionTests {
+    private func sample() throws -> SpanWorkBox {
+        var span = TestSpan(
+            "GET /cart",
+            id: 2,
+            parent: 1,
+            [
+                "http.status": 503, "cart.total": 12.5, "vip": true, "user": "Zoë", "tags": ["red", "green"],
+                "gen_ai.usage.input_tokens": 40, "gen_ai.usage.output_tokens": 2, "mlflow.spanType": "TOOL",
+            ]
+        )
+        span.status = 2
+        span.kind = 3
+        span.events = [("exception", [])]
+        return SpanWorkBox(work: try work(span, resource: ["service.name": "shop", "host": "h1"]))
+    }
+
+    private struct SpanWorkBox {
+        let work: SpanWork
+        func matches(_ text: String) throws -> Bool { try condition(text).matches(0, in: work) }
+    }
+
+    @Test(
+        arguments: [
+            // Attributes and the operators.
+            (#"{"attribute":"http.status","equals":503}"#, true),
+            (#"{"attribute":"http.status","equals":"503"}"#, false),
+            (#"{"attribute":"vip","equals":true}"#, true), (#"{"attribute":"user","equals":"Zoë"}"#, true),
+            (#"{"attribute":"user","equals":"Zo"}"#, false), (#"{"attribute":"http.status","in":[500,503]}"#, true),
+            (#"{"attribute":"user","in":["a","b"]}"#, false), (#"{"attribute":"user","matches":"^Z"}"#, true),
+            (#"{"attribute":"user","matches":"^z"}"#, false), (#"{"attribute":"user","glob":"Z*"}"#, true),
+            (#"{"attribute":"http.status","over":499}"#, true), (#"{"attribute":"http.status","over":503}"#, false),
+            (#"{"attribute":"http.status","over":499,"under":503}"#, false),
+            (#"{"attribute":"cart.total","under":13}"#, true),
+            (#"{"attribute":"user","over":1}"#, false), (#"{"attribute":"user","exists":true}"#, true),
+            (#"{"attribute":"user","exists":false}"#, false), (#"{"attribute":"nobody","exists":false}"#, true),
+            (#"{"attribute":"nobody","equals":""}"#, false), (#"{"attribute":"tags","equals":"green"}"#, true),
+            (#"{"attribute":"tags","equals":"blue"}"#, false),
+            // Everything else of a span.
+            (#"{"resource":"host","equals":"h1"}"#, true), (#"{"service":"shop"}"#, true),
+            (#"{"service":{"glob":"s*"}}"#, true),
+            (#"{"scope":"tests.scope"}"#, true), (#"{"name":{"matches":"/cart$"}}"#, true), (#"{"name":"GET"}"#, false),
+            (#"{"event":"exception"}"#, true), (#"{"event":"other"}"#, false), (#"{"kind":"client"}"#, true),
+            (#"{"kind":{"in":["server","client"]}}"#, true), (#"{"status":"error"}"#, true),
+            (#"{"status":"ok"}"#, false),
+            (#"{"span_type":"TOOL"}"#, true), (#"{"duration":{"over":"999ns"}}"#, true),
+            (#"{"duration":{"over":"1us"}}"#, false), (#"{"tokens":{"over":41}}"#, true),
+            (#"{"tokens":{"under":42}}"#, false),
+            (#"{"root":true}"#, false), (#"{"root":false}"#, true),
+            // Put together.
+            (#"{"all":[{"status":"error"},{"kind":"client"}]}"#, true),
+            (#"{"all":[{"status":"error"},{"kind":"server"}]}"#, false),
+            (#"{"any":[{"status":"ok"},{"kind":"client"}]}"#, true),
+            (#"{"any":[{"status":"ok"},{"kind":"server"}]}"#, false),
+            (#"{"not":{"status":"ok"}}"#, true), (#"{"not":{"not":{"status":"ok"}}}"#, false),
+        ]
+    )
+    func `a span satisfies a condition or does not`(text: String, expected: Bool) throws {
+        #expect(try sample().matches(text) == expected)
+    }
+
+    @Test func `type and tokens are those that mapping decided, where it ran`() throws {
+        var work = try work(TestSpan(id: 2, parent: 1, ["mlflow.spanType": "TOOL", "gen_ai.usage.input_tokens": 5]))
+        work.mapped = [MappedSpan(type: "AGENT", tokens: nil)]
+        #expect(try condition(#"{"span_type":"AGENT"}"#).matches(0, in: work))
+        #expect(try !condition(#"{"tokens":{"over":1}}"#).matches(0, in: work))
+    }
+
+    @Test(
+        arguments: [
+            (#"5"#, "a condition is an object", ""),
+            (#"{}"#, "a condition has one of attribute, resource", ""),
+            (#"{"status":"error","kind":"client"}"#, "a condition has one of", ""),
+            (#"{"colour":"red"}"#, "a condition has one of", ""),
+            (#"{"attribute":"a"}"#, "one of equals, in, matches", ""),
+            (#"{"attribute":"a","equal":1}"#, "\"equal\" is not known here", ""),
+            (#"{"attribute":5,"equals":1}"#, "a string that is not empty", "/attribute"),
+            (#"{"attribute":"a","in":5}"#, "an array of values", "/in"),
+            (#"{"attribute":"a","matches":"("}"#, "no POSIX extended regular expression", "/matches"),
+            (#"{"attribute":"a","over":"1"}"#, "a number is expected", "/over"),
+            (#"{"status":"bad"}"#, "one of unset, ok, error", "/status"),
+            (#"{"kind":{"equals":"alien"}}"#, "one of unspecified, internal", "/kind/equals"),
+            (#"{"duration":{"over":5}}"#, "a duration with a unit", "/duration/over"),
+            (#"{"duration":"5s"}"#, #"{"over": "2s"}"#, "/duration"),
+            (#"{"root":"yes"}"#, "true or false", "/root"),
+            (#"{"all":[]}"#, "an array of conditions", "/all"),
+            (#"{"all":[{"status":"ok"},{"not":{"x":1}}]}"#, "a condition has one of", "/all/1/not"),
+            (#"{"cost":{"over":1}}"#, "\"cost\" asks about a whole trace, which only tail_sample sees", "/cost"),
+            (#"{"any":[{"spans":{"over":1}}]}"#, "\"spans\" asks about a whole trace", "/any/0/spans"),
+        ]
+    )
+    func `a wrong condition is named with its place`(text: String, message: String, pointer: String) throws {
+        let error = #expect(throws: DocumentProblems.self) { try condition(text) }
+        let problem = try #require(error?.list.first)
+        #expect(problem.message.contains(message), "\(problem.message)")
+        #expect(problem.pointer == pointer)
+    }
+
+    @Test func `the offset of a problem points into the text`() throws {
+        let text = #"{"any": [{"status": "bad"}, {"kind": 7}]}"#
+        let error = #expect(throws: DocumentProblems.self) { try condition(text) }
+        #expect(error?.list.map(\.offset) == [20, 37])
+    }
+
+    @Test func `conditions nest so far and no further`() throws {
+        let deep = String(repeating: #"{"not":"#, count: 40) + #"{"status":"ok"}"# + String(repeating: "}", count: 40)
+        let error = #expect(throws: DocumentProblems.self) { try condition(deep) }
+        #expect(error?.list.first?.message.contains("nested deeper") == true)
+    }
+}
