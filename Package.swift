@@ -65,7 +65,17 @@ let package = Package(
         layer("Journal", on: "Basics", logging),
         layer("MLflow", on: "Basics", "OTLP", "CEmbedded"),
         layer("Pipeline", on: "Basics", "OTLP", "Journal", "MLflow", logging),
-        layer("Receivers", on: "Basics", "OTLP", "Pipeline", "CZlib", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
+        layer(
+            "Receivers",
+            on: "Basics",
+            "OTLP",
+            "Pipeline",
+            "CZlib",
+            nio("NIOCore"),
+            nio("NIOPosix"),
+            nio("NIOHTTP1"),
+            logging
+        ),
         layer("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline"),
         layer("Exporters", on: "Basics", "OTLP", "Journal", "MLflow", "Pipeline", "CCurl", "CZlib", logging),
         layer("Console", on: "Basics", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
@@ -85,7 +95,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "Millrace",
-            dependencies: ["Basics", "CMachine", "Configuration", "Journal", "Pipeline", arguments, lifecycle, unixSignals, logging],
+            dependencies: [
+                "Basics", "CMachine", "Configuration", "Journal", "Pipeline", arguments, lifecycle, unixSignals,
+                logging,
+            ],
             swiftSettings: strict
         ),
 
