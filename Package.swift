@@ -65,7 +65,17 @@ let package = Package(
         layer("Journal", on: "Basics", logging),
         layer("MLflow", on: "Basics", "OTLP", "CEmbedded"),
         layer("Pipeline", on: "Basics", "OTLP", "Journal", "MLflow", logging),
-        layer("Receivers", on: "Basics", "OTLP", "Pipeline", "CZlib", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
+        layer(
+            "Receivers",
+            on: "Basics",
+            "OTLP",
+            "Pipeline",
+            "CZlib",
+            nio("NIOCore"),
+            nio("NIOPosix"),
+            nio("NIOHTTP1"),
+            logging
+        ),
         layer("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline"),
         layer("Exporters", on: "Basics", "OTLP", "Journal", "MLflow", "Pipeline", "CCurl", "CZlib", logging),
         layer("Console", on: "Basics", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
@@ -85,7 +95,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "Millrace",
-            dependencies: ["Basics", "CMachine", "Configuration", "Journal", "Pipeline", arguments, lifecycle, unixSignals, logging],
+            dependencies: [
+                "Basics", "CMachine", "Configuration", "Journal", "Pipeline", arguments, lifecycle, unixSignals,
+                logging,
+            ],
             swiftSettings: strict
         ),
 
@@ -108,7 +121,7 @@ let package = Package(
         tests("MLflow", on: "Basics", "OTLP", "MLflow", exclude: ["Golden"]),
         tests("Processors", on: "Basics", "OTLP", "MLflow", "Pipeline", "Processors"),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
-        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", logging),
+        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", nio("NIOEmbedded"), logging),
         tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
         tests("Configuration", on: "Basics", "Configuration", "Exporters"),

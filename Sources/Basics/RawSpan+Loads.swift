@@ -72,4 +72,10 @@ extension [UInt8] {
     package mutating func append(_ word: StaticString) {
         word.withUTF8Buffer { letters in unsafe append(contentsOf: letters) }
     }
+
+    /// Appends eight bytes, the lowest first.
+    @inlinable
+    package mutating func append(word: UInt64) {
+        Swift.withUnsafeBytes(of: word.littleEndian) { unsafe append(contentsOf: $0) }
+    }
 }

@@ -73,8 +73,8 @@ package final class SerialThread: Sendable {
 
 /// Starts a detached thread that runs `body`.
 ///
-/// The name is shown by `top -H`; at most 15 bytes. A write of the thread to a closed pipe or socket fails with EPIPE and
-/// sends no SIGPIPE.
+/// The name is shown by `top -H`; at most 15 bytes. A write of the thread to a closed pipe or socket fails with EPIPE
+/// and sends no SIGPIPE.
 package func spawnThread(named name: String, _ body: @escaping @Sendable () -> Void) {
     final class Start: Sendable {
         let name: String

@@ -46,8 +46,13 @@ package struct AdminSettings: Sendable {
 
 /// What the process writes about itself on standard error.
 package struct LogSettings: Sendable {
-    package var level = Logger.Level.info
-    package var format = LogFormat.text
+    package var level: Logger.Level
+    package var format: LogFormat
+
+    package init(level: Logger.Level = .info, format: LogFormat = .text) {
+        self.level = level
+        self.format = format
+    }
 }
 
 /// How one log record is written.

@@ -22,7 +22,9 @@ struct Cursor: Sendable, Equatable {
 
     /// Restores an account; nil when it does not balance.
     init?(since: UInt64, startID: UInt64, closedID: UInt64?, finished: FinishedRanges, totals: OutcomeCounts) {
-        guard finished.low >= startID, totals.sum == finished.low - startID + finished.countAboveLow else { return nil }
+        guard finished.low >= startID, closedID ?? startID >= startID,
+            totals.sum == finished.low - startID + finished.countAboveLow
+        else { return nil }
         self.since = since
         self.startID = startID
         self.closedID = closedID

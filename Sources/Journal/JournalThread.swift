@@ -30,7 +30,8 @@ final class JournalThread: Sendable {
 
     /// Starts the thread; `makeCommitter` runs on it.
     func start(interval: Duration?, _ makeCommitter: @escaping @Sendable () -> Committer) {
-        spawnThread(named: "journal") { self.loop(makeCommitter(), pause: min(interval ?? Self.tick, Self.tick)) }
+        let pause = max(min(interval ?? Self.tick, Self.tick), .milliseconds(1))
+        spawnThread(named: "journal") { self.loop(makeCommitter(), pause: pause) }
     }
 
     /// Queues a group, or what it is refused with; false once the thread has ended.

@@ -99,7 +99,10 @@ package final class LogReader: Sendable {
         for range in finding.missing where !range.isEmpty {
             core.logger.error(
                 "Items are missing from a segment.",
-                metadata: ["segment": "\(segment.path)", "reader": "\(name)", "items": "\(range.count)"]
+                metadata: [
+                    "segment": "\(segment.path)", "reader": "\(name)",
+                    "items": "\(range.upperBound - range.lowerBound)",
+                ]
             )
         }
     }

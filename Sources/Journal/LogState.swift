@@ -3,7 +3,7 @@
 /// Events in, decisions out; it does no I/O. `Log` holds it under a lock and acts on what it returns.
 ///
 /// Our own mistakes that it answers: a record settled twice counts once; a record settled whose segment was given up
-/// meanwhile stays expired; outcomes that do not add up to the record's items are cut or counted as lost.
+/// meanwhile stays expired; a record that nobody was given is ignored; outcomes that do not add up to the record's items are cut or counted as lost.
 struct LogState: Sendable {
     /// Ascending by number; the last may be open.
     private(set) var segments: [SegmentState]
@@ -227,7 +227,7 @@ extension LogState {
         let wasFull = readers[reader].inFlight >= LogReader.inFlightMax
         for record in settled {
             let (end, overflow) = record.id.addingReportingOverflow(UInt64(record.items))
-            if !overflow { readers[reader].cursor.finish(record.id..<end, as: record.outcomes) }
+            if !overflow && end <= endID { readers[reader].cursor.finish(record.id..<end, as: record.outcomes) }
         }
         readers[reader].inFlight = max(0, readers[reader].inFlight - settled.count)
         readers[reader].dirty = true

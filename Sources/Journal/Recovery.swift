@@ -66,7 +66,10 @@ struct Recovery {
 
     private func lose(_ ids: Range<UInt64>, in state: inout LogState, _ log: String) {
         state.lose(ids)
-        logger.error("Records are missing.", metadata: ["log": "\(log)", "items": "\(ids.count)"])
+        logger.error(
+            "Records are missing.",
+            metadata: ["log": "\(log)", "items": "\(ids.upperBound - ids.lowerBound)"]
+        )
     }
 
     /// Writes every cursor that is new or changed before anything is appended, so that each account keeps its beginning.

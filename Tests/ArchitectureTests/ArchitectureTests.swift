@@ -16,9 +16,9 @@ import Testing
         "Console": ["Basics", "Pipeline"],
         "Configuration": [
             "Basics", "OTLP", "Journal", "MLflow", "Pipeline", "Receivers", "Processors", "Exporters", "Console",
-            "CEmbedded",
+            "CMachine", "CEmbedded",
         ],
-        "Millrace": ["Basics", "CMachine", "Configuration", "Journal", "Pipeline"],
+        "Millrace": ["Basics", "CMachine", "Configuration", "Console", "Journal", "Pipeline"],
     ]
 
     @Test(arguments: SourceFile.all)
@@ -66,7 +66,8 @@ import Testing
 
     @Test(arguments: SourceFile.all)
     func `what the compiler cannot check stands in few places`(file: SourceFile) {
-        let mayShare = file.module == "Basics" || file.path.hasPrefix("Exporters/HTTP/Curl")
+        let boundary = ["Basics/", "Exporters/HTTP/Curl", "Processors/Conditions/RegularExpression.swift"]
+        let mayShare = boundary.contains(where: file.path.hasPrefix)
         for (index, line) in file.code.enumerated() where line.contains("@unchecked") || line.contains("unsafeLoad") {
             #expect(mayShare || !line.contains("@unchecked Sendable"), "line \(index + 1)")
             #expect(file.path == "Basics/RawSpan+Loads.swift" || !line.contains("unsafeLoad"), "line \(index + 1)")
@@ -87,6 +88,7 @@ import Testing
         let manifest = try String(contentsOf: SourceFile.repository.appending(path: "Package.swift"), encoding: .utf8)
         let targets = manifest.matches(of: /layer\(\s*"(\w+)"|executableTarget\(\s*name: "(\w+)"/)
             .compactMap { ($0.1 ?? $0.2).map(String.init) }
+            .filter { $0 != "Benchmarks" }
         #expect(targets.count > 10)
         #expect(Set(targets).isSubset(of: Self.layers.map(\.key)))
         #expect(Set(targets).isSubset(of: SourceFile.all.map(\.module)))

@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 import MLflow
 import OTLP
@@ -5,8 +6,9 @@ import Oracle
 import SwiftProtobuf
 import TestKit
 
-/// Prints the cost of each step over the bodies in `shared/payloads`, as the median of rounds; only the steps that are named as arguments, where
-/// some are.
+/// Prints the cost of each step over the bodies in `shared/payloads`, as the median of rounds.
+///
+/// Only the steps that are named as arguments, where some are.
 @main
 enum Benchmarks {
     static func main() throws {
@@ -21,6 +23,7 @@ enum Benchmarks {
             try rounds.measure("walk + one attribute a span + write") { try withOneAttribute(wire) }
             let rules = try MappingRules()
             try rounds.measure("walk + mlflow_map + write") { try mapped(wire, rules) }
+            try rounds.measure("JSON tokens only") { try scan(json) }
             try rounds.measure("JSON to protobuf") { try decode(json).count }
             try rounds.measure("JSON to protobuf + walk") { try SpanBatch(try decode(json)).spans.count }
             try rounds.measure("protobuf to JSON") { try OTLPJSON.encode(wire, signal: .traces).count }
@@ -43,6 +46,15 @@ enum Benchmarks {
         var mapper = SpanMapper(rules: rules)
         _ = mapper.map(&batch)
         return batch.encoded()?.payload.count ?? 0
+    }
+
+    private static func scan(_ json: [UInt8]) throws -> Int {
+        var scanner = JSONScanner()
+        var tokens = 0
+        while true {
+            if case .end = try scanner.next(in: json.span.bytes) { return tokens }
+            tokens += 1
+        }
     }
 
     private static func decode(_ json: [UInt8]) throws -> [UInt8] {

@@ -100,6 +100,35 @@ import Testing
             #"f.json:3:53: /exporters/out/headers/content-type: found "content-type"; allowed: the name of an HTTP header that the exporter does not set itself"#
         ),
         (
+            "exporters", #"{"out": {"type": "console", "tls": {}}}"#,
+            #"f.json:3:42: /exporters/out/tls: "tls" has no meaning for this type, which sends no requests; allowed: type, style, batch, retry, start"#
+        ),
+        (
+            "exporters",
+            #"{"out": {"type": "mlflow", "endpoint": "http://m", "token": "t", "username": "u", "password": "p"}}"#,
+            #"f.json:3:22: /exporters/out: "token" and "username" exclude each other"#
+        ),
+        (
+            "exporters", #"{"out": {"type": "mlflow", "endpoint": "http://m", "password": "p"}}"#,
+            #"f.json:3:22: /exporters/out: "username" and "password" go together"#
+        ),
+        (
+            "exporters", #"{"out": {"type": "file", "path": "x", "rotate": {"keep": 3}}}"#,
+            #"f.json:3:62: /exporters/out/rotate: "bytes" or "age" is missing; without them no file is ever closed"#
+        ),
+        (
+            "processors", #"{"keep": {"type": "sample", "ratio": 1, "keep": {"status": "err"}}}"#,
+            "f.json:3:74: /processors/keep/keep/status: one of unset, ok, error is expected"
+        ),
+        (
+            "processors", #"{"map": {"type": "mlflow_map", "rules": [{"type": [{"rule": "a"}]}]}}"#,
+            #"f.json:3:66: /processors/map/rules/0/type/0: "attribute" is missing"#
+        ),
+        (
+            "processors", #"{"map": {"type": "mlflow_map", "conventions": ["openinferense"]}}"#,
+            #"f.json:3:62: /processors/map/conventions/0: found "openinferense"; allowed: "common", "otel_genai", "openinference", "traceloop"; did you mean "openinference"?"#
+        ),
+        (
             "processors", #"{"keep": {"type": "sample", "ratio": 2}}"#,
             "f.json:3:52: /processors/keep/ratio: found the number 2; allowed: a number from 0 to 1"
         ),

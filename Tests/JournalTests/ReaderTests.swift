@@ -39,6 +39,16 @@ import Testing
         await journal.close()
     }
 
+    @Test func `two callers of next at once are a mistake of ours`() async {
+        await #expect(processExitsWith: .failure) {
+            let journal = try Disk().open()
+            let reader = journal.logs[0].readers[0]
+            async let first = reader.next(bytesMax: 1, recordsMax: 1)
+            async let second = reader.next(bytesMax: 1, recordsMax: 1)
+            _ = try await (first, second)
+        }
+    }
+
     @Test func `closing the journal wakes its readers`() async throws {
         let journal = try disk.open()
         let reader = journal.logs[0].readers[0]

@@ -9,13 +9,15 @@ import Testing
 @Suite struct StandardErrorLogTests {
     /// What one logger writes, at 2026-11-22T10:00:00.007Z.
     private func lines(_ settings: LogSettings, _ body: (Logger) -> Void) -> [String] {
-        let lines = Mutex([String]())
+        let sink = Sink()
         let clock = WallClock { UnixTime(nanoseconds: 1_795_341_600_007_000_000) }
-        let sink = { (line: String) in lines.withLock { $0.append(line) } }
-        withoutActuallyEscaping(sink) { sink in
-            body(Logger(label: "t") { _ in StandardErrorLog(settings: settings, clock: clock, write: sink) })
-        }
-        return lines.withLock { $0 }
+        body(Logger(label: "t") { _ in StandardErrorLog(settings: settings, clock: clock, write: sink.append) })
+        return sink.lines.withLock { $0 }
+    }
+
+    private final class Sink: Sendable {
+        let lines = Mutex([String]())
+        @Sendable func append(_ line: String) { lines.withLock { $0.append(line) } }
     }
 
     @Test func `a record is one line of text`() {
@@ -33,10 +35,7 @@ import Testing
     }
 
     @Test func `a record is one line of JSON`() {
-        var settings = LogSettings()
-        settings.format = .json
-        settings.level = .debug
-        let written = lines(settings) { logger in
+        let written = lines(LogSettings(level: .debug, format: .json)) { logger in
             var logger = logger
             logger[metadataKey: "receiver"] = "otlp"
             logger.debug("said \"hello\"", metadata: ["count": "3"])

@@ -56,7 +56,8 @@ struct PipelineBench {
     }
 
     /// Sends one request and waits for its answer.
-    func send(_ body: [UInt8], as encoding: BodyEncoding = .protobuf, headers: [HTTPHeader] = []) async -> IntakeAnswer {
+    func send(_ body: [UInt8], as encoding: BodyEncoding = .protobuf, headers: [HTTPHeader] = []) async -> IntakeAnswer
+    {
         let source = RequestSource(receiver: "otlp", headers: headers)
         let request = IncomingRequest(signal: .traces, encoding: encoding, body: body, source: source)
         return await observer.answer { ticket in gateway.accept(request, ticket: ticket, observer: observer) }

@@ -25,7 +25,8 @@ import Testing
 
     @Test func `requests are merged up to the limits by putting them one behind the other`() async throws {
         let exporter = ScriptedExporter()
-        let bench = try PipelineBench(to: exporter, limits: BatchLimits(items: 20, bytes: .mebibytes(1), linger: .seconds(9)))
+        let limits = BatchLimits(items: 20, bytes: .mebibytes(1), linger: .seconds(9))
+        let bench = try PipelineBench(to: exporter, limits: limits)
         for _ in 0..<4 { #expect(await bench.send(small) == .accepted) }
         await bench.deliverAll()
         #expect(exporter.batches.map(\.items) == [20, 20])
@@ -34,7 +35,8 @@ import Testing
 
     @Test func `a request over the limits is split by trace`() async throws {
         let exporter = ScriptedExporter()
-        let bench = try PipelineBench(to: exporter, limits: BatchLimits(items: 100, bytes: .mebibytes(4), linger: .zero))
+        let limits = BatchLimits(items: 100, bytes: .mebibytes(4), linger: .zero)
+        let bench = try PipelineBench(to: exporter, limits: limits)
         #expect(try await bench.send(Fixtures.bytes("payloads/large.pb")) == .accepted)
         await bench.deliverAll()
         #expect(exporter.batches.allSatisfy { $0.items <= 100 })

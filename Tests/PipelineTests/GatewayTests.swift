@@ -83,6 +83,8 @@ private struct EveryOther: SpanProcessor {
 /// Routes each trace to an experiment of its own.
 private struct ByTrace: SpanProcessor {
     func process(_ work: inout SpanWork) {
-        for (index, span) in work.batch.spans.enumerated() { work.assign(.experimentName("\(span.traceID)"), to: index) }
+        for (index, span) in work.batch.spans.enumerated() {
+            work.assign(.experimentName("\(span.traceID)"), to: index)
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Basics
+import Foundation
 import Glibc
 import OTLP
 import Pipeline
@@ -104,6 +105,44 @@ struct Oddity: Sendable, CustomTestStringConvertible {
             await connection.send(request(body: [4]))
             #expect(await connection.receive()?.status == 200)
             #expect(harness.intake.received.map(\.body) == [[1, 2], [3], [4]])
+        }
+    }
+
+    @Test func `an offer of another protocol is refused like any request, whatever follows it`() async throws {
+        try await withReceiver { harness in
+            let offer = ["Connection: Upgrade", "Upgrade: h2c"]
+            for body in [[], [1, 2, 3]] as [[UInt8]] {
+                let connection = try harness.connect()
+                await connection.send(request("POST", "/nowhere", headers: offer, body: body) + request(body: [1]))
+                #expect(await connection.receive()?.status == 404)
+                #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+            }
+            try await harness.expect(200, request(body: [1]))
+        }
+    }
+
+    @Test func `what a client pipelines behind a request in the intake waits, and is then answered`() async throws {
+        try await withReceiver(ScriptedIntake { _ in .held }) { harness in
+            let connection = try harness.connect()
+            let last = request("GET", headers: ["Connection: close"])
+            await connection.send(request(body: [1]) + (1..<10_000).flatMap { _ in request("GET") } + last)
+            await harness.intake.waitForRequests(1)
+            harness.intake.settle(.accepted)
+            #expect(await connection.receive()?.status == 200)
+            let answers = String(decoding: try #require(await connection.receiveUntilClosed()), as: UTF8.self)
+            #expect(answers.components(separatedBy: "HTTP/1.1 405").count - 1 == 10_000)
+        }
+    }
+
+    @Test func `a client that reads its answers late gets all of them`() async throws {
+        try await withReceiver { harness in
+            let connection = try harness.connect()
+            let count = 20_000
+            let last = request("GET", headers: ["Connection: close"])
+            #expect(await connection.send((1..<count).flatMap { _ in request("GET") } + last))
+            let answers = try #require(await connection.receiveUntilClosed())
+            let text = String(decoding: answers, as: UTF8.self)
+            #expect(text.components(separatedBy: "HTTP/1.1 405").count - 1 == count)
         }
     }
 

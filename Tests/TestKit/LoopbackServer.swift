@@ -79,14 +79,17 @@ package final class LoopbackServer: Sendable {
             return state.isClosed
         }
         guard !wasClosed else { return }
+        // The thread that accepts closes it: closed here, its number could be another server's before that thread is awake.
         shutdown(listener, Int32(SHUT_RDWR))
-        _ = Glibc.close(listener)
     }
 
     private func acceptAll() {
         while true {
             let client = accept(listener, nil, nil)
-            guard client >= 0 else { return }
+            guard client >= 0 else {
+                _ = Glibc.close(listener)
+                return
+            }
             let number = state.withLock { state in
                 state.connections += 1
                 return state.connections - 1

@@ -26,6 +26,8 @@ package final class RawConnection: Sendable {
     package init(to address: ListenAddress) throws {
         descriptor = try Self.connect(address)
         var timeout = timeval(tv_sec: Self.timeoutSeconds, tv_usec: 0)
+        var yes: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     }

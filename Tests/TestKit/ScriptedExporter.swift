@@ -47,7 +47,8 @@ package final class ScriptedExporter: Exporter {
             let count = state.batches.count
             let ready = state.watchers.filter { $0.count <= count }.map(\.continuation)
             state.watchers.removeAll { $0.count <= count }
-            return (state.script.popLast() ?? (refuses(batch) ? .refused(status: 400, reason: "poison") : .delivered), ready)
+            let unscripted = refuses(batch) ? DeliveryOutcome.refused(status: 400, reason: "poison") : .delivered
+            return (state.script.popLast() ?? unscripted, ready)
         }
         for continuation in ready { continuation.resume() }
         return outcome

@@ -78,6 +78,12 @@ extension JSONString {
     package func unescaped(in text: RawSpan) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(range.count)
+        appendUnescaped(from: text, to: &bytes)
+        return bytes
+    }
+
+    /// Appends the value's UTF-8, with escapes resolved; a lone surrogate becomes U+FFFD.
+    package func appendUnescaped(from text: RawSpan, to bytes: inout [UInt8]) {
         var offset = range.lowerBound
         var copied = offset
         while offset < range.upperBound {
@@ -100,7 +106,6 @@ extension JSONString {
             copied = offset
         }
         bytes.append(text, copied..<offset)
-        return bytes
     }
 
     /// Reads four hexadecimal digits at `offset`, and a second escape where they are half of a surrogate pair.

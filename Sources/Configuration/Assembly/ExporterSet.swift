@@ -63,7 +63,9 @@ extension PipelineFile {
     fileprivate func createsExperiments(for exporter: String) -> Bool {
         let used = pipelines.filter { $0.value.exporters.contains(exporter) }.flatMap(\.value.processors)
         return processors.allSatisfy { processor in
-            guard used.contains(processor.name), case .mlflowExperiment(let settings) = processor.settings else { return true }
+            guard used.contains(processor.name), case .mlflowExperiment(let settings) = processor.settings else {
+                return true
+            }
             return settings.create
         }
     }

@@ -30,7 +30,9 @@ extension PipelineFile {
         for reader in waiting {
             logger.warning(
                 "an exporter is gone from the pipeline file and its spans wait in the journal; name it again to deliver them",
-                metadata: ["exporter": "\(reader.name)", "pipeline": "\(reader.log)", "spans": "\(reader.account.queued)"]
+                metadata: [
+                    "exporter": "\(reader.name)", "pipeline": "\(reader.log)", "spans": "\(reader.account.queued)",
+                ]
             )
         }
         return journal

@@ -80,7 +80,7 @@ extension Shape<FileDraft> {
             Field("rotate", optional: \.rotation, .group(.rotation), "When the next file is begun; without it, never."),
             .unavailable("compression"),
         ],
-        common: Shape<ReadingSettings>.fields(at: \.reading)
+        common: Shape<ReadingSettings>.fields(at: \.reading) + withoutRequests
     )
 }
 
@@ -118,8 +118,17 @@ extension Shape<ConsoleDraft> {
                 "A trace as a tree with durations, tokens and status, or one line a span."
             )
         ],
-        common: Shape<ReadingSettings>.fields(at: \.reading)
+        common: Shape<ReadingSettings>.fields(at: \.reading) + withoutRequests
     )
+}
+
+extension Shape {
+    /// The settings of requests, for exporters that send none.
+    fileprivate static var withoutRequests: [Field<Settings>] {
+        ["timeout", "concurrency", "compression", "headers", "tls", "proxy"].map { name in
+            .refused(name, "has no meaning for this type, which sends no requests")
+        }
+    }
 }
 
 extension Shape<ReadingSettings> {

@@ -6,8 +6,8 @@ struct Field<Settings: Sendable>: Sendable {
     /// Meaning, unit, and what happens at the limit, in one or two sentences.
     let summary: String
     let isRequired: Bool
-    /// Whether this version can do it; a setting it cannot do is refused, not ignored.
-    let isAvailable: Bool
+    /// Why a setting that the interface names is refused, instead of ignored; nil for one that can be set.
+    let refusal: String?
     let allowed: String
     let brief: String
     let schema: JSON
@@ -29,7 +29,7 @@ extension Field {
             name: name,
             summary: summary,
             isRequired: isRequired,
-            isAvailable: true,
+            refusal: nil,
             allowed: kind.allowed,
             brief: kind.brief,
             schema: kind.schema,
@@ -51,13 +51,16 @@ extension Field {
         self.init(name, path, kind.optional, summary, required: isRequired)
     }
 
-    /// A setting that the interface names and this version refuses.
-    static func unavailable(_ name: String) -> Field {
+    /// A setting that the interface names and this version does not have.
+    static func unavailable(_ name: String) -> Field { refused(name, "is not available in this version") }
+
+    /// A setting that other components have.
+    static func refused(_ name: String, _ refusal: String) -> Field {
         Field(
             name: name,
             summary: "",
             isRequired: false,
-            isAvailable: false,
+            refusal: refusal,
             allowed: "",
             brief: "",
             schema: .null,
@@ -65,6 +68,9 @@ extension Field {
             write: { _ in .null }
         )
     }
+
+    /// Whether it can be set.
+    var isAvailable: Bool { refusal == nil }
 
     /// The default as the file would have it; null for none.
     func initial(_ settings: Settings) -> JSON { write(settings) }
@@ -75,7 +81,7 @@ extension Field {
             name: name,
             summary: summary,
             isRequired: isRequired,
-            isAvailable: isAvailable,
+            refusal: refusal,
             allowed: allowed,
             brief: brief,
             schema: schema,

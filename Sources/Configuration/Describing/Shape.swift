@@ -36,9 +36,10 @@ struct Shape<Settings: Sendable>: Sendable {
                     let what = "\(quoted(member.name)) is no known setting"
                     return reading.refuse(unknown: member.name, at: member.nameOffset, allowed: names, what: what)
                 }
-                guard field.isAvailable else {
-                    let what = "\(quoted(member.name)) is not available in this version"
-                    return reading.report("\(what); allowed: \(names.joined(separator: ", "))", at: member.nameOffset)
+                if let refusal = field.refusal {
+                    let allowed = names.joined(separator: ", ")
+                    let what = "\(quoted(member.name)) \(refusal)"
+                    return reading.report("\(what); allowed: \(allowed)", at: member.nameOffset)
                 }
                 field.read(member.node, &settings, &reading)
             }

@@ -12,7 +12,8 @@ extension PipelineFile {
         checkAddresses(root, &reading)
         checkFiles(root, &reading)
         checkMemory(root, &reading)
-        warnOfUnused(root, &reading)
+        // In a file with errors most of what seems unused is misspelt elsewhere.
+        if !reading.problems.contains(where: { $0.severity == .error }) { warnOfUnused(root, &reading) }
     }
 
     private func checkNames(_ root: JSONNode, _ reading: inout Reading) {

@@ -11,11 +11,8 @@ package struct DeviationCounts: Sendable, Equatable {
 
     package var isEmpty: Bool { self == DeviationCounts() }
 
-    /// Visits each deviation that occurred, with the name that metrics give it.
-    package func forEach(_ visit: (_ name: String, _ count: Int) -> Void) {
-        for (name, count) in [("base64_id", base64ID), ("enum_name", enumName), ("snake_case", snakeCase)]
-        where count > 0 {
-            visit(name, count)
-        }
+    /// Each deviation that occurred, by the name that metrics give it.
+    package var byName: [(name: String, count: Int)] {
+        [("base64_id", base64ID), ("enum_name", enumName), ("snake_case", snakeCase)].filter { $0.1 > 0 }
     }
 }

@@ -18,10 +18,10 @@ enum JSONNumber {
 
     /// Any number, or NaN and the infinities by their names in proto3 JSON.
     static func double(_ text: RawSpan, _ range: Range<Int>) -> Double? {
+        if let number = number(text, range) { return number }
         if text.equals("NaN", range) { return .nan }
         if text.equals("Infinity", range) { return .infinity }
-        if text.equals("-Infinity", range) { return -.infinity }
-        return number(text, range)
+        return text.equals("-Infinity", range) ? -.infinity : nil
     }
 
     /// Digits only, with a sign or without; nil for anything else or over 64 bits.

@@ -180,9 +180,10 @@ extension JSONTranscoder {
             output.appendVarint(string.range.count)
             output.append(text, string.range)
         } else {
-            let plain = string.unescaped(in: text)
-            output.appendVarint(plain.count)
-            output.append(contentsOf: plain)
+            let size = varintSize(string.range.count)
+            let start = output.openLength(reserving: size)
+            string.appendUnescaped(from: text, to: &output)
+            output.closeLength(start, reserved: size)
         }
         return true
     }
@@ -203,15 +204,16 @@ extension JSONTranscoder {
         return true
     }
 
+    /// Appends an id of 8 or 16 bytes; false, and nothing appended, where a digit is none.
     private mutating func appendHexadecimal(_ range: Range<Int>, _ count: Int, _ text: RawSpan) -> Bool {
         let start = output.count
         output.append(UInt8(truncatingIfNeeded: count))
-        for offset in stride(from: range.lowerBound, to: range.upperBound, by: 2) {
-            guard let high = text.byte(at: offset).hexDigit, let low = text.byte(at: offset + 1).hexDigit else {
+        for offset in stride(from: range.lowerBound, to: range.upperBound, by: 16) {
+            guard let word = text.hexadecimalWord(at: offset) else {
                 output.removeLast(output.count - start)
                 return false
             }
-            output.append(high << 4 | low)
+            output.append(word: word.byteSwapped)
         }
         return true
     }
@@ -276,5 +278,17 @@ extension JSONTranscoder {
         default: output.appendVarint(bits)
         }
         return true
+    }
+}
+
+extension RawSpan {
+    /// The number that 16 hexadecimal digits of either case say.
+    fileprivate func hexadecimalWord(at start: Int) -> UInt64? {
+        var word: UInt64 = 0
+        for offset in start..<start &+ 16 {
+            guard let digit = byte(at: offset).hexDigit else { return nil }
+            word = word << 4 | UInt64(digit)
+        }
+        return word
     }
 }

@@ -23,9 +23,7 @@ extension [UInt8] {
     package mutating func appendVarint(_ value: Int) { appendVarint(UInt64(truncatingIfNeeded: value)) }
 
     /// Appends eight bytes, the lowest first.
-    package mutating func appendFixed64(_ value: UInt64) {
-        for shift in stride(from: 0, to: 64, by: 8) { append(UInt8(truncatingIfNeeded: value >> UInt64(shift))) }
-    }
+    package mutating func appendFixed64(_ value: UInt64) { append(word: value) }
 
     /// Appends four bytes, the lowest first.
     package mutating func appendFixed32(_ value: UInt32) {

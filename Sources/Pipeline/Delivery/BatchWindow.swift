@@ -1,6 +1,8 @@
 import Basics
 
-/// Decides what an exporter sends next. Holds no clock and does no I/O.
+/// Decides what an exporter sends next.
+///
+/// Holds no clock and does no I/O.
 ///
 /// Records are gathered in lanes, one for each merge key, so that one busy service does not make small batches of the
 /// others. A lane gives a batch when it is full, when its first record has waited `linger`, or when the window drains. A
@@ -101,7 +103,8 @@ package struct BatchWindow: Sendable {
     private mutating func take(from index: Int, now: Duration) -> PendingBatch? {
         guard isOpen(lanes[index]) else { return nil }
         let tried = lanes[index].again
-        let due = isExclusive ? tried.prefix(1).firstIndex { $0.notBefore <= now } : tried.firstIndex { $0.notBefore <= now }
+        let due =
+            isExclusive ? tried.prefix(1).firstIndex { $0.notBefore <= now } : tried.firstIndex { $0.notBefore <= now }
         if let due {
             lanes[index].inFlight += 1
             return lanes[index].again.remove(at: due)

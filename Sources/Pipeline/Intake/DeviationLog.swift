@@ -18,15 +18,16 @@ package final class DeviationLog: Sendable {
 
     /// Counts the deviations of one request.
     func note(_ counts: DeviationCounts, from source: RequestSource) {
-        counts.forEach { kind, count in
-            meters.counter(
-                "millrace_receiver_deviations_total",
-                ["receiver": source.receiver, "signal": "traces", "kind": kind]
-            ).add(count)
-            let client = source.client ?? "unknown"
+        let client = source.client ?? "unknown"
+        for (kind, count) in counts.byName {
+            let labels = ["receiver": source.receiver, "signal": "traces", "kind": kind]
+            meters.counter("millrace_receiver_deviations_total", labels).add(count)
             let isNew = named.withLock { $0.count < Self.clientsMax && $0.insert("\(kind) \(client)").inserted }
-            guard isNew else { return }
-            logger.info("a client deviates from OTLP and is understood", metadata: ["kind": "\(kind)", "client": "\(client)"])
+            guard isNew else { continue }
+            logger.info(
+                "a client deviates from OTLP and is understood",
+                metadata: ["kind": "\(kind)", "client": "\(client)"]
+            )
         }
     }
 }

@@ -56,10 +56,13 @@ struct BodyCollector {
         try grant(max(total, min(granted * 2, limit.bytes), min(Self.firstGrant, limit.bytes)))
     }
 
+    /// While an array grows, its old and its new bytes are held at once.
     private mutating func grant(_ total: Int) throws(Refusal) {
-        guard reservation.grow(to: (decoder?.workingBytes ?? 0) + total) else { throw .noMemory }
+        let working = decoder?.workingBytes ?? 0
+        guard reservation.grow(to: working + granted + total) else { throw .noMemory }
         granted = total
         bytes.reserveCapacity(total)
+        reservation.shrink(to: working + total)
     }
 }
 

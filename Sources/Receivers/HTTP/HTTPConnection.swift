@@ -54,6 +54,9 @@ final class HTTPConnection: ChannelDuplexHandler {
     private var decoder: RequestDecoder.Handler
     private(set) var channelContext: ChannelHandlerContext?
     private var held = CircularBuffer<Event>()
+    private var isHandling = false
+    /// Whether more came than is held; from then on everything is dropped, and the next answer is the last.
+    private(set) var hasLostEvents = false
     private var hasPendingRead = false
     private var sawPart = false
     private var hasStartedHead = false
@@ -148,14 +151,23 @@ final class HTTPConnection: ChannelDuplexHandler {
             if case .part(.body(let bytes)) = event { drop(bytes.readableBytes) }
             return
         }
-        guard isBusy || !held.isEmpty else { return handle(event) }
-        if held.count < Self.heldEventsMax { held.append(event) }
+        if held.count >= Self.heldEventsMax { hasLostEvents = true }
+        if !hasLostEvents { held.append(event) }
+        if !isBusy { handleHeld() }
     }
 
-    /// Handles what waited, until something has to wait again.
-    func resume() {
+    /// Handles what waits, until something has to wait again; writing an answer may lead here once more, which is ignored.
+    private func handleHeld() {
+        guard !isHandling else { return }
+        isHandling = true
         while !isBusy, let event = held.popFirst() { handle(event) }
-        guard !isBusy else { return }
+        isHandling = false
+    }
+
+    /// Goes on after something had to wait.
+    func resume() {
+        handleHeld()
+        guard !isBusy, !isHandling else { return }
         if isInputClosed { return closeNow() }
         if hasPendingRead {
             hasPendingRead = false
@@ -177,9 +189,6 @@ final class HTTPConnection: ChannelDuplexHandler {
         default: break
         }
     }
-
-    /// Whether more was held than is kept, so that the next requests are not known.
-    var hasLostEvents: Bool { held.count >= Self.heldEventsMax }
 
     // MARK: Time and end
 

@@ -24,7 +24,7 @@ struct RequestHeaders {
             if name.isHeader("content-type") {
                 contentType = contentType ?? value[...]
             } else if name.isHeader("content-length") {
-                contentLength = Int(value)
+                contentLength = Int(value[...].trimmed)
             } else if name.isHeader("content-encoding") {
                 codings += value.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
             } else if name.isHeader("transfer-encoding") {
@@ -32,7 +32,7 @@ struct RequestHeaders {
             } else if name.isHeader("accept") {
                 accept = value
             } else if name.isHeader("expect") {
-                expectation = value
+                expectation = String(value[...].trimmed)
             } else if name.isHeader("user-agent") {
                 userAgent = value
             } else if name.isHeader("upgrade") {

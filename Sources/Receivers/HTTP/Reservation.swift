@@ -20,4 +20,11 @@ final class Reservation {
         bytes = total
         return true
     }
+
+    /// Makes the share at most `total` bytes.
+    func shrink(to total: Int) {
+        guard total < bytes else { return }
+        budget.release(bytes - total)
+        bytes = total
+    }
 }

@@ -104,7 +104,8 @@ import Testing
         deviations.enumName = 2
         deviations.snakeCase = 1
         var found: [String: Int] = [:]
-        deviations.forEach { found[$0] = $1 }
+        let note = { (name: String, count: Int) in found[name] = count }
+        deviations.forEach(note)
         #expect(found == ["enum_name": 2, "snake_case": 1])
     }
 }

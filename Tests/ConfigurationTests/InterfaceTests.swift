@@ -1,0 +1,67 @@
+import Configuration
+import Testing
+
+/// Names that files of users may hold: each is taken, or refused with the reason, never unknown.
+@Suite struct InterfaceTests {
+    @Test(arguments: [
+        (
+            "receivers", "otlp_http",
+            "listen traces_path metrics_path logs_path max_body max_connections header_timeout body_timeout idle_timeout tls auth cors forward_headers"
+        ),
+        ("processors", "mlflow_map", "conventions rules keep_source"),
+        ("processors", "mlflow_experiment", "from map default create remember max_routes"),
+        ("processors", "sample", "ratio keep"),
+        ("processors", "batch", "spans bytes linger"),
+        (
+            "exporters", "mlflow",
+            "endpoint username password token workspace run_id trace_names timeout concurrency compression headers batch retry backlog start tls proxy signals"
+        ),
+        (
+            "exporters", "otlp_http",
+            "endpoint traces_endpoint encoding preset timeout concurrency compression headers batch retry backlog start tls proxy signals"
+        ),
+        (
+            "exporters", "file",
+            "path format rotate timeout concurrency compression headers batch retry backlog start tls proxy signals"
+        ),
+        (
+            "exporters", "console",
+            "style timeout concurrency compression headers batch retry backlog start tls proxy signals"
+        ),
+    ])
+    func `every setting of a component is known by its name`(section: String, type: String, names: String) {
+        for name in names.split(separator: " ") {
+            let lines = problems(of: file([section: #"{"in": {"type": "\#(type)", "\#(name)": null}}"#]))
+            #expect(!lines.contains { $0.contains("is no known setting") }, "\(name)")
+            #expect(lines.contains { $0.contains("/\(section)/in/\(name): ") }, "\(name)")
+        }
+    }
+
+    @Test(arguments: [
+        "$schema", "receivers", "processors", "exporters", "pipelines", "journal", "admin", "log", "drain_timeout",
+        "memory_limit", "tests",
+    ])
+    func `every setting of the file is known by its name`(name: String) {
+        #expect(!problems(of: file([name: "null"])).contains { $0.contains("is no known setting") })
+    }
+
+    @Test(arguments: [
+        ("receivers", "otlp_grpc otlp_file"),
+        ("processors", "attributes filter redact truncate assemble tail_sample"),
+        ("exporters", "otlp_grpc"),
+    ])
+    func `a type of a later version is refused by its name`(section: String, types: String) {
+        for type in types.split(separator: " ") {
+            let lines = problems(of: file([section: #"{"in": {"type": "\#(type)"}}"#]))
+            #expect(lines.contains { $0.contains("\"\(type)\" is not available in this version") }, "\(type)")
+        }
+    }
+
+    @Test func `every setting of the journal is known by its name`() {
+        for name in ["directory", "storage", "sync", "max_bytes", "min_free", "max_age", "segment", "when_full"] {
+            let lines = problems(of: file(["journal": #"{"\#(name)": null}"#]))
+            #expect(lines.count == 1)
+            #expect(lines[0].contains("/journal/\(name): found null"))
+        }
+    }
+}
