@@ -56,10 +56,9 @@ struct PipelineBench {
     }
 
     /// Sends one request and waits for its answer.
-    func send(_ body: [UInt8], as encoding: BodyEncoding = .protobuf, headers: [HTTPHeader] = []) async -> IntakeAnswer
-    {
-        let source = RequestSource(receiver: "otlp", headers: headers)
-        let request = IncomingRequest(signal: .traces, encoding: encoding, body: body, source: source)
+    func send(_ body: [UInt8], from receiver: String = "otlp", headers: [HTTPHeader] = []) async -> IntakeAnswer {
+        let source = RequestSource(receiver: receiver, headers: headers)
+        let request = IncomingRequest(signal: .traces, encoding: .protobuf, body: body, source: source)
         return await observer.answer { ticket in gateway.accept(request, ticket: ticket, observer: observer) }
     }
 
