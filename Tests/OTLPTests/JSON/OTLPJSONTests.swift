@@ -103,9 +103,7 @@ import Testing
         var deviations = DeviationCounts()
         deviations.enumName = 2
         deviations.snakeCase = 1
-        var found: [String: Int] = [:]
-        let note = { (name: String, count: Int) in found[name] = count }
-        deviations.forEach(note)
+        let found = Dictionary(uniqueKeysWithValues: deviations.byName.map { ($0.name, $0.count) })
         #expect(found == ["enum_name": 2, "snake_case": 1])
     }
 }
