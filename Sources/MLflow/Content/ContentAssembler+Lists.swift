@@ -42,17 +42,12 @@ extension ContentAssembler {
             let fields = ContentFields(of: tool, on: tape, in: bytes)
             let function = fields[.function].map { ContentFields(of: $0, on: tape, in: bytes) } ?? fields
             builder.beginKeyValueList()
-            builder.key("type")
-            builder.string("function")
+            builder.member("type", word: "function")
             builder.key("function")
             builder.beginKeyValueList()
-            if let name = function.first(.name, on: tape) {
-                builder.key("name")
-                writeText(name, to: &builder, bytes)
-            }
+            if let name = function.first(.name, on: tape) { writeText("name", name, to: &builder, bytes) }
             if let description = function.first(.description, on: tape) {
-                builder.key("description")
-                writeText(description, to: &builder, bytes)
+                writeText("description", description, to: &builder, bytes)
             }
             if let parameters = function.first(.parameters, .inputSchema, on: tape) {
                 builder.key("parameters")
@@ -71,19 +66,15 @@ extension ContentAssembler {
         for document in tape.elements(of: list) {
             let fields = ContentFields(of: document, on: tape, in: bytes)
             builder.beginKeyValueList()
-            builder.key("page_content")
             let content = fields.first(.pageContent, .content, .text, on: tape)
             if let content = content ?? (tape.nodes[document].kind == .object ? nil : document) {
-                writeText(content, to: &builder, bytes)
+                writeText("page_content", content, to: &builder, bytes)
             } else {
-                builder.string("")
+                builder.member("page_content", word: "")
             }
             builder.key("metadata")
             writeMetadata(fields, to: &builder, bytes)
-            if let id = fields.first(.id, on: tape) {
-                builder.key("id")
-                writeText(id, to: &builder, bytes)
-            }
+            if let id = fields.first(.id, on: tape) { writeText("id", id, to: &builder, bytes) }
             builder.endKeyValueList()
         }
         builder.endArray()
@@ -95,8 +86,7 @@ extension ContentAssembler {
             tape.writeMembers(of: metadata, to: &builder, bytes)
         }
         if let address = fields.first(.uri, .url, on: tape) {
-            builder.key("doc_uri")
-            writeText(address, to: &builder, bytes)
+            writeText("doc_uri", address, to: &builder, bytes)
         }
         if let score = fields.first(.score, on: tape) {
             builder.key("score")

@@ -10,7 +10,11 @@ extension ContentAssembler {
         guard !tape.isEmpty(node) else { return }
         switch tape.nodes[node].kind {
         case .array:
-            for element in tape.elements(of: node) { addMessages(element, role: role, bytes) }
+            var element = node + 1
+            while element < tape.nodes[node].next {
+                addMessages(element, role: role, bytes)
+                element = tape.nodes[element].next
+            }
         case .object:
             let fields = ContentFields(of: node, on: tape, in: bytes)
             if let list = fields[.messages] ?? fields[.choices], tape.nodes[list].kind == .array {
@@ -86,7 +90,11 @@ extension ContentAssembler {
         switch tape.nodes[node].kind {
         case .null: return
         case .array:
-            for element in tape.elements(of: node) { readPart(element, bytes) }
+            var element = node + 1
+            while element < tape.nodes[node].next {
+                readPart(element, bytes)
+                element = tape.nodes[element].next
+            }
         case .object:
             readPart(node, bytes)
         default:

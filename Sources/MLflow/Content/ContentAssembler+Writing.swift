@@ -11,6 +11,7 @@ extension ContentAssembler {
         case .messages(let range):
             inventedCalls = 0
             inventedResponses = 0
+            builder.expect(bytes: range.reduce(0) { $0 + size(of: sources[$1]) })
             if side == .inputs {
                 writeMessages(range, to: &builder, bytes)
             } else {
@@ -25,6 +26,7 @@ extension ContentAssembler {
         builder.key("messages")
         builder.beginArray()
         for index in range {
+            builder.expect(bytes: size(of: sources[index]))
             read(sources[index], defaultRole: .user, bytes)
             for response in message.responses { writeToolMessage(response, to: &builder, bytes) }
             let hasMore = !message.parts.isEmpty || !message.calls.isEmpty || !message.reasoning.isEmpty
@@ -42,14 +44,13 @@ extension ContentAssembler {
             read(sources[source], defaultRole: .assistant, bytes)
             message.role = .assistant
             message.parts.append(contentsOf: message.responses.map { .text($0) })
+            builder.expect(bytes: size(of: sources[source]))
             builder.beginKeyValueList()
-            builder.key("index")
-            builder.int(Int64(index))
+            builder.member("index", int: Int64(index))
             builder.key("message")
             writeMessage(.outputs, to: &builder, bytes)
             let reason = message.finishReason ?? (index < finishReasons.count ? finishReasons[index] : nil)
             if let reason, tape.isText(reason), !tape.isEmpty(reason) {
-                builder.key("finish_reason")
                 writeFinishReason(reason, to: &builder, bytes)
             }
             builder.endKeyValueList()
@@ -58,41 +59,38 @@ extension ContentAssembler {
         builder.endKeyValueList()
     }
 
+    /// About how many bytes a message takes when it is written: as many as it took.
+    private func size(of source: ChatSource) -> Int { max(tape.nodes[source.node].range.count, 64) }
+
     /// OpenAI says `tool_calls` where OpenTelemetry says `tool_call`.
     private mutating func writeFinishReason(_ node: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         if tape.equals(node, "tool_call", bytes) {
-            builder.string("tool_calls")
+            builder.member("finish_reason", word: "tool_calls")
         } else {
-            writeText(node, to: &builder, bytes)
+            writeText("finish_reason", node, to: &builder, bytes)
         }
     }
 
     private mutating func writeToolMessage(_ response: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         let fields = ContentFields(of: response, on: tape, in: bytes)
         builder.beginKeyValueList()
-        builder.key("role")
-        builder.string("tool")
-        builder.key("tool_call_id")
+        builder.member("role", word: "tool")
         let id = fields.first(.id, .toolCallID, .callID, .toolUseID, on: tape) ?? message.toolCallID
         writeResponseID(id, to: &builder, bytes)
-        builder.key("content")
         if let result = fields.first(.response, .result, .output, .content, on: tape) {
-            writeText(result, to: &builder, bytes)
+            writeText("content", result, to: &builder, bytes)
         } else {
-            builder.string("")
+            builder.member("content", word: "")
         }
         builder.endKeyValueList()
     }
 
     private mutating func writeMessage(_ side: Side, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         builder.beginKeyValueList()
-        builder.key("role")
-        builder.string("\(message.role.text)")
-        builder.key("content")
+        builder.member("role", word: message.role.text)
         writeContent(side, to: &builder, bytes)
         if message.role == .assistant, !message.reasoning.isEmpty {
-            builder.key("reasoning")
-            writeJoined(message.reasoning, to: &builder, bytes)
+            writeJoined("reasoning", message.reasoning, to: &builder, bytes)
         }
         if message.role == .assistant, !message.calls.isEmpty {
             builder.key("tool_calls")
@@ -101,7 +99,6 @@ extension ContentAssembler {
             builder.endArray()
         }
         if message.role == .tool {
-            builder.key("tool_call_id")
             writeResponseID(message.toolCallID, to: &builder, bytes)
         }
         builder.endKeyValueList()
@@ -110,9 +107,13 @@ extension ContentAssembler {
     private mutating func writeContent(_ side: Side, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         switch (message.parts.first, message.parts.count) {
         case (nil, _):
-            if message.role == .assistant { builder.null() } else { builder.string("") }
+            if message.role == .assistant {
+                builder.nullMember("content")
+            } else {
+                builder.member("content", word: "")
+            }
         case (.text(let node), 1):
-            writeText(node, to: &builder, bytes)
+            writeText("content", node, to: &builder, bytes)
         case (_, _) where side == .outputs:
             // MLflow 3.6.0 takes no list here.
             let nodes = message.parts.map { part in
@@ -120,8 +121,9 @@ extension ContentAssembler {
                 case .text(let node), .image(let node), .imageData(_, let node): node
                 }
             }
-            writeJoined(nodes, to: &builder, bytes)
+            writeJoined("content", nodes, to: &builder, bytes)
         default:
+            builder.key("content")
             builder.beginArray()
             for part in message.parts { writePart(part, to: &builder, bytes) }
             builder.endArray()
@@ -130,16 +132,13 @@ extension ContentAssembler {
 
     private mutating func writePart(_ part: ChatMessage.Part, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         builder.beginKeyValueList()
-        builder.key("type")
         if case .text(let node) = part {
-            builder.string("text")
-            builder.key("text")
-            writeText(node, to: &builder, bytes)
+            builder.member("type", word: "text")
+            writeText("text", node, to: &builder, bytes)
         } else {
-            builder.string("image_url")
+            builder.member("type", word: "image_url")
             builder.key("image_url")
             builder.beginKeyValueList()
-            builder.key("url")
             writeAddress(part, to: &builder, bytes)
             builder.endKeyValueList()
         }
@@ -156,60 +155,72 @@ extension ContentAssembler {
             text.append(";base64,")
             tape.appendText(data, to: &text, bytes)
         }
-        builder.string(text.span.bytes, 0..<text.count)
+        builder.member("url", text.span.bytes, 0..<text.count)
     }
 
     private mutating func writeCall(_ call: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         let fields = ContentFields(of: call, on: tape, in: bytes)
         let function = fields[.function].map { ContentFields(of: $0, on: tape, in: bytes) } ?? fields
         builder.beginKeyValueList()
-        builder.key("id")
         if let id = fields.first(.id, .toolCallID, .callID, .toolUseID, on: tape), !tape.isEmpty(id) {
-            writeText(id, to: &builder, bytes)
+            writeText("id", id, to: &builder, bytes)
         } else {
+            builder.key("id")
             builder.string("call_\(inventedCalls)")
             inventedCalls += 1
         }
-        builder.key("type")
-        builder.string("function")
+        builder.member("type", word: "function")
         builder.key("function")
         builder.beginKeyValueList()
-        builder.key("name")
         if let name = function.first(.name, .toolName, on: tape) ?? fields.first(.name, .toolName, on: tape) {
-            writeText(name, to: &builder, bytes)
+            writeText("name", name, to: &builder, bytes)
         } else {
-            builder.string("function")
+            builder.member("name", word: "function")
         }
-        builder.key("arguments")
-        let arguments = function.first(.arguments, .args, .input, .parameters, on: tape)
-        if let arguments { writeText(arguments, to: &builder, bytes) } else { builder.string("{}") }
+        if let arguments = function.first(.arguments, .args, .input, .parameters, on: tape) {
+            writeText("arguments", arguments, to: &builder, bytes)
+        } else {
+            builder.member("arguments", word: "{}")
+        }
         builder.endKeyValueList()
         builder.endKeyValueList()
     }
 
     private mutating func writeResponseID(_ node: Int?, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         if let node, !tape.isEmpty(node) {
-            writeText(node, to: &builder, bytes)
+            writeText("tool_call_id", node, to: &builder, bytes)
         } else {
+            builder.key("tool_call_id")
             builder.string("call_\(inventedResponses)")
             inventedResponses += 1
         }
     }
 
-    /// A node as a string: text itself, everything else as JSON.
-    mutating func writeText(_ node: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
-        if tape.nodes[node].kind == .text { return builder.string(bytes, tape.nodes[node].range) }
+    /// A member that is a node as a string: text itself, everything else as JSON.
+    mutating func writeText(
+        _ name: StaticString,
+        _ node: Int,
+        to builder: inout ValueBuilder,
+        _ bytes: RawSpan
+    ) {
+        let item = tape.nodes[node]
+        if item.kind == .text { return builder.member(name, bytes, item.range) }
         text.removeAll(keepingCapacity: true)
         tape.appendText(node, to: &text, bytes)
-        builder.string(text.span.bytes, 0..<text.count)
+        builder.member(name, text.span.bytes, 0..<text.count)
     }
 
-    private mutating func writeJoined(_ nodes: [Int], to builder: inout ValueBuilder, _ bytes: RawSpan) {
+    private mutating func writeJoined(
+        _ name: StaticString,
+        _ nodes: [Int],
+        to builder: inout ValueBuilder,
+        _ bytes: RawSpan
+    ) {
         text.removeAll(keepingCapacity: true)
         for (index, node) in nodes.enumerated() {
             if index > 0 { text.append(UInt8(ascii: "\n")) }
             tape.appendText(node, to: &text, bytes)
         }
-        builder.string(text.span.bytes, 0..<text.count)
+        builder.member(name, text.span.bytes, 0..<text.count)
     }
 }

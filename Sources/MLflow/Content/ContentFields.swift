@@ -75,10 +75,29 @@ struct ContentFields {
     }
 
     /// The node of the first of these members that is there and not null.
-    func first(_ fields: ContentField..., on tape: ContentTape) -> Int? {
-        for field in fields {
-            if let node = self[field], tape.nodes[node].kind != .null { return node }
-        }
+    ///
+    /// Written out, because a variable number of arguments is an array, made for every call.
+    func first(
+        _ first: ContentField,
+        _ second: ContentField? = nil,
+        _ third: ContentField? = nil,
+        _ fourth: ContentField? = nil,
+        _ fifth: ContentField? = nil,
+        _ sixth: ContentField? = nil,
+        on tape: ContentTape
+    ) -> Int? {
+        if let node = node(first, tape) { return node }
+        if let second, let node = node(second, tape) { return node }
+        if let third, let node = node(third, tape) { return node }
+        if let fourth, let node = node(fourth, tape) { return node }
+        if let fifth, let node = node(fifth, tape) { return node }
+        if let sixth, let node = node(sixth, tape) { return node }
         return nil
+    }
+
+    @inline(__always)
+    private func node(_ field: ContentField, _ tape: ContentTape) -> Int? {
+        guard let node = self[field], tape.nodes[node].kind != .null else { return nil }
+        return node
     }
 }

@@ -85,7 +85,7 @@ extension SpanMapper {
             didSet("mlflow.spanOutputs", index, by: .rule(group, found.outputsRank))
         }
         if isChat, scan[.messageFormat] == nil {
-            batch.addAttribute("mlflow.message.format", to: .span(index)) { $0.string("openai") }
+            batch.addAttribute("mlflow.message.format", to: .span(index)) { $0.word("openai") }
             didSet(
                 "mlflow.message.format",
                 index,

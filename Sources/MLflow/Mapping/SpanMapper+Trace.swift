@@ -129,14 +129,13 @@ extension SpanMapper {
     /// Stops MLflow from counting again, on a span above, what model calls of this request used.
     private mutating func blankWrappers(_ batch: inout SpanBatch) {
         let spans = batch.spans
-        var positions: [SpanID: Int] = [:]
-        for index in spans.indices { positions[spans[index].spanID] = index }
-        var blank: Set<Int> = []
         let wrappers = Set(traces.wrappers)
+        let positions = SpanPositions(spans)
+        var blank: Set<Int> = []
         for call in traces.modelCalls {
             var current = call
             for _ in 0..<Self.ancestorsMax {
-                guard let parent = spans[current].parentID.flatMap({ positions[$0] }),
+                guard let parent = spans[current].parentID.flatMap({ positions.find($0, spans) }),
                     spans[parent].traceID == spans[call].traceID, parent != current
                 else { break }
                 if wrappers.contains(parent) { blank.insert(parent) }

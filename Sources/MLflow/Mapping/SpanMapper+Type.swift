@@ -9,7 +9,9 @@ extension SpanMapper {
         guard let (name, rule) = ruledType(batch, bytes) else { return own }
         let type = rules.typeNames[name]
         if let attribute = scan[.spanType] { batch.removeAttribute(attribute) }
-        batch.addAttribute("mlflow.spanType", to: .span(index)) { $0.string(type) }
+        batch.addAttribute("mlflow.spanType", to: .span(index)) {
+            $0.string(rules.typeLetters.span.bytes, rules.typeRanges[name].range)
+        }
         didSet("mlflow.spanType", index, by: .rule(.type, rule))
         return type
     }

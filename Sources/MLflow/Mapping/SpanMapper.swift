@@ -43,6 +43,7 @@ package struct SpanMapper: Sendable {
         outcome = MappingOutcome(spans: [MappedSpan](repeating: MappedSpan(), count: spans.count))
         if explaining { outcome.decisions = [] }
         traces.clear()
+        batch.reserve(edits: spans.count * Self.editsPerSpan, bytes: body.count)
         for index in spans.indices where batch.removal(of: index) == nil {
             map(index, spans[index], attributes, &batch, body.span.bytes)
         }
@@ -81,6 +82,9 @@ package struct SpanMapper: Sendable {
         if didMap { outcome.mappedSpans += 1 }
         if didRepair { outcome.repairedSpans += 1 }
     }
+
+    /// What a span of a model call usually gets.
+    private static let editsPerSpan = 8
 
     /// Whether tokens and cost belong on a span of that type.
     static func isModelCall(_ type: String) -> Bool {

@@ -34,20 +34,11 @@ struct TokenCounts: Equatable {
     /// Writes the counts as a structured value.
     func write(to builder: inout ValueBuilder) {
         builder.beginKeyValueList()
-        builder.key("input_tokens")
-        builder.int(input)
-        builder.key("output_tokens")
-        builder.int(output)
-        builder.key("total_tokens")
-        builder.int(total)
-        if let cacheRead {
-            builder.key("cache_read_input_tokens")
-            builder.int(cacheRead)
-        }
-        if let cacheCreation {
-            builder.key("cache_creation_input_tokens")
-            builder.int(cacheCreation)
-        }
+        builder.member("input_tokens", int: input)
+        builder.member("output_tokens", int: output)
+        builder.member("total_tokens", int: total)
+        if let cacheRead { builder.member("cache_read_input_tokens", int: cacheRead) }
+        if let cacheCreation { builder.member("cache_creation_input_tokens", int: cacheCreation) }
         builder.endKeyValueList()
     }
 }
@@ -71,12 +62,9 @@ struct CallCost: Equatable {
     /// Writes the cost as a structured value.
     func write(to builder: inout ValueBuilder) {
         builder.beginKeyValueList()
-        builder.key("input_cost")
-        builder.double(input)
-        builder.key("output_cost")
-        builder.double(output)
-        builder.key("total_cost")
-        builder.double(total)
+        builder.member("input_cost", double: input)
+        builder.member("output_cost", double: output)
+        builder.member("total_cost", double: total)
         builder.endKeyValueList()
     }
 }

@@ -51,6 +51,9 @@ package struct MappingRules: Sendable {
     /// By rule and value: the type as an index into `typeNames`, -1 for none.
     let typesByValue: [Int32]
     let typeNames: [String]
+    /// The same in UTF-8, in one piece.
+    let typeLetters: [UInt8]
+    let typeRanges: [NumberList]
     /// Words that rules look for: keys of an event's attributes, path segments that say nothing.
     let words: [[UInt8]]
     let events: [EventRule]
@@ -106,10 +109,21 @@ package struct MappingRules: Sendable {
         typeValues = KeyTable(compiler.typeValues.names)
         typesByValue = compiler.typesByValue
         typeNames = compiler.typeNames.names
+        (typeLetters, typeRanges) = Self.joined(typeNames)
         words = compiler.words.names.map { Array($0.utf8) }
         events = compiler.eventRules
         numbers = compiler.numbers
         ruleNames = compiler.ruleNames
+    }
+
+    private static func joined(_ texts: [String]) -> ([UInt8], [NumberList]) {
+        var letters: [UInt8] = []
+        let ranges = texts.map { text in
+            let start = letters.count
+            letters += text.utf8
+            return NumberList(start..<letters.count)
+        }
+        return (letters, ranges)
     }
 
     static func parse(_ text: [UInt8]) throws(DocumentProblems) -> JSONNode {

@@ -20,6 +20,13 @@ package enum AttributeValue: Sendable, Equatable {
     ///
     /// The last field counts, as it does for any decoder; bytes that cannot be read are `.empty`.
     package init(_ range: Range<Int>, in text: RawSpan) {
+        // Most values are one short text.
+        if range.count >= 2, text.byte(at: range.lowerBound) == 0x0A,
+            Int(text.byte(at: range.lowerBound + 1)) == range.count - 2, range.count < 0x82
+        {
+            self = .string(range.lowerBound + 2..<range.upperBound)
+            return
+        }
         self = .empty
         var cursor = WireCursor(range)
         while !cursor.isAtEnd, let value = try? Self.next(&cursor, text) {

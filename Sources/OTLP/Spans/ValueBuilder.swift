@@ -16,8 +16,9 @@ package struct ValueBuilder: Sendable {
     /// What has been built so far, one thing behind the other.
     var bytes: [UInt8] = []
     private var containers: [Container] = []
-    /// Where the lengths of open messages stand.
+    /// The lengths of open messages: four times where each stands, plus how many bytes were left for it.
     private var lengths: [Int] = []
+    private var lengthSize = 1
 
     init() {}
 
@@ -113,8 +114,16 @@ package struct ValueBuilder: Sendable {
         bytes.appendVarint(length)
     }
 
+    /// Says how many bytes what is opened next will about take, so that little has to be moved when it ends.
+    ///
+    /// Counts until the attribute's value ends; a wrong guess costs time only.
+    package mutating func expect(bytes count: Int) {
+        lengthSize = min(varintSize(count), 3)
+    }
+
     /// Starts the value of an attribute of its own, whatever is open around it.
     mutating func beginValue() {
+        lengthSize = 1
         precondition(containers.isEmpty, "an attribute is added while a container is open")
     }
 
@@ -144,29 +153,38 @@ package struct ValueBuilder: Sendable {
     private mutating func end() {
         guard containers.last == .member else { return }
         containers.removeLast()
-        bytes.closeLength(lengths.removeLast())
+        closeLength()
     }
 
     private mutating func open(_ tag: UInt8, _ container: Container) {
         if let around = containers.last {
             bytes.append(around == .array ? 0x0A : 0x12)
-            lengths.append(bytes.openLength())
+            openLength()
         }
         bytes.append(tag)
-        lengths.append(bytes.openLength())
+        openLength()
         containers.append(container)
     }
 
     private mutating func close() {
         containers.removeLast()
-        bytes.closeLength(lengths.removeLast())
-        if !containers.isEmpty { bytes.closeLength(lengths.removeLast()) }
+        closeLength()
+        if !containers.isEmpty { closeLength() }
         end()
+    }
+
+    private mutating func openLength() {
+        lengths.append(bytes.openLength(reserving: lengthSize) << 2 | lengthSize)
+    }
+
+    private mutating func closeLength() {
+        let length = lengths.removeLast()
+        bytes.closeLength(length >> 2, reserved: length & 3)
     }
 
     private mutating func openMember(keySize: Int) {
         bytes.append(0x0A)
-        lengths.append(bytes.openLength())
+        openLength()
         containers.append(.member)
         openField(0x0A, length: keySize)
     }

@@ -1,0 +1,36 @@
+import OTLP
+
+/// Where the spans of one request stand, by their ids.
+///
+/// Hashed with a factor of this process alone, so that no request can be made to collide.
+struct SpanPositions {
+    private var slots: [Int32]
+    private let mask: Int
+
+    init(_ spans: [SpanEntry]) {
+        var size = 16
+        while size < spans.count * 2 { size *= 2 }
+        mask = size - 1
+        slots = [Int32](repeating: -1, count: size)
+        for index in spans.indices {
+            var slot = Self.slot(spans[index].spanID) & mask
+            while slots[slot] >= 0, spans[Int(slots[slot])].spanID != spans[index].spanID { slot = (slot + 1) & mask }
+            if slots[slot] < 0 { slots[slot] = Int32(truncatingIfNeeded: index) }
+        }
+    }
+
+    /// The first span of that id.
+    func find(_ id: SpanID, _ spans: [SpanEntry]) -> Int? {
+        var slot = Self.slot(id) & mask
+        while slots[slot] >= 0 {
+            let index = Int(slots[slot])
+            if spans[index].spanID == id { return index }
+            slot = (slot + 1) & mask
+        }
+        return nil
+    }
+
+    private static let factor = UInt64.random(in: 0...UInt64.max) | 1
+
+    private static func slot(_ id: SpanID) -> Int { Int(truncatingIfNeeded: (id.value &* factor) >> 32) }
+}
