@@ -1,5 +1,8 @@
 #include "embedded_pipeline.h"
 
+// Part of C23, which no released compiler has as its default.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
 static const uint8_t text[] = {
 #embed "../../pipelines/default.json"
 };
