@@ -9,6 +9,17 @@ import Testing
         #expect(crc.value == expected)
     }
 
+    @Test func `long texts give the same as many short pieces`() {
+        let bytes = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 7) }
+        var whole = CRC32C()
+        whole.update(bytes.span.bytes)
+        var pieces = CRC32C()
+        for start in stride(from: 0, to: bytes.count, by: 7) {
+            pieces.update(Array(bytes[start..<min(start + 7, bytes.count)]).span.bytes)
+        }
+        #expect(whole.value == pieces.value)
+    }
+
     @Test func `pieces give the same as the whole`() {
         let bytes = (0..<1000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         var whole = CRC32C(salt: 5)

@@ -1,3 +1,4 @@
+import CMachine
 import Configuration
 import Glibc
 import Logging
@@ -8,6 +9,7 @@ import UnixSignals
 ///
 /// - Throws: `JournalError`, or what a receiver or the admin endpoint says when it cannot listen.
 func runProcess(_ file: PipelineFile, logger: Logger) async throws {
+    millrace_tune_allocator()
     let assembly = try Assembly(file, logger: logger)
     let group = ServiceGroup(
         configuration: ServiceGroupConfiguration(
