@@ -33,23 +33,36 @@ extension RawSpan {
     /// Whether all bytes of `range` are under 0x80.
     ///
     /// Traps outside the span.
-    @inlinable
+    @inlinable @inline(__always)
     package func isASCII(_ range: Range<Int>) -> Bool {
-        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
-        let end = range.upperBound
-        var offset = range.lowerBound
+        let (start, end) = (range.lowerBound, range.upperBound)
+        precondition(start >= 0 && start <= end && end <= byteCount)
         var found: UInt64 = 0
+        switch end &- start {
+        case 8...16:
+            found = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: start, as: UInt64.self)
+            found |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: end &- 8, as: UInt64.self)
+        case 4..<8:
+            let first = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: start, as: UInt32.self)
+            let last = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: end &- 4, as: UInt32.self)
+            found = UInt64(first | last)
+        case 0..<4:
+            for offset in start..<end {
+                found |= UInt64(unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self))
+            }
+        default: return isLongASCII(start, end)
+        }
+        return found & 0x8080_8080_8080_8080 == 0
+    }
+
+    /// The same for eight bytes or more that are known to lie inside the span.
+    @usableFromInline @inline(never)
+    func isLongASCII(_ start: Int, _ end: Int) -> Bool {
+        var found: UInt64 = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: end &- 8, as: UInt64.self)
+        var offset = start
         while end &- offset >= 8 {
             found |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
             offset &+= 8
-        }
-        if end &- offset >= 4 {
-            found |= UInt64(unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
-            offset &+= 4
-        }
-        while offset < end {
-            found |= UInt64(unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self))
-            offset &+= 1
         }
         return found & 0x8080_8080_8080_8080 == 0
     }

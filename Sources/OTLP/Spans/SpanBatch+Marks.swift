@@ -36,6 +36,7 @@ extension SpanBatch {
         let body = bytes
         let text = body.span.bytes
         var edit = BatchMarks.Edit(cut: entry.fieldRange)
+        prepare()
         edit.content.start = marks.builder.position
         marks.builder.renamed(key, entry.field, in: text)
         edit.content.end = marks.builder.position
@@ -63,6 +64,7 @@ extension SpanBatch {
         _ build: (inout AttributesBuilder) -> Void
     ) {
         var edit = BatchMarks.Edit(cut: ShortRange())
+        prepare()
         edit.content.start = marks.builder.position
         marks.builder.bytes.append(0x09)
         marks.builder.bytes.appendFixed64(time)
@@ -88,6 +90,7 @@ extension SpanBatch {
         }
         guard !traceState.isEmpty else { return }
         var edit = BatchMarks.Edit(cut: ShortRange())
+        prepare()
         edit.content.start = marks.builder.position
         marks.builder.openField(0x1A, length: traceState.utf8.count)
         marks.builder.bytes.append(contentsOf: traceState.utf8)
@@ -103,6 +106,7 @@ extension SpanBatch {
         key: (inout ValueBuilder) -> Void
     ) {
         var edit = BatchMarks.Edit(cut: ShortRange())
+        prepare()
         edit.content.start = marks.builder.position
         marks.builder.beginValue()
         build(&marks.builder)
@@ -117,6 +121,15 @@ extension SpanBatch {
         marks.builder.openField(0x12, length: valueSize)
         edit.prefix.end = marks.builder.position
         append(edit, to: place)
+    }
+
+    /// Makes room before the first edit, so that what is added does not move again and again; pages that are not written
+    /// cost nothing.
+    @inline(__always)
+    private mutating func prepare() {
+        guard marks.edits.isEmpty else { return }
+        marks.edits.reserveCapacity(spans.count * 2)
+        marks.builder.bytes.reserveCapacity(bytes.count / 2)
     }
 
     /// Puts an edit behind the others of its place; one that cuts nothing stands at the place's end.

@@ -19,7 +19,7 @@ extension SpanIndexer {
         while !cursor.isAtEnd {
             let start = cursor.offset
             switch try cursor.tag(in: text) {
-            case 0x4A: try attribute(at: start, try cursor.content(in: text), owner, text)
+            case 0x4A: try attributes(from: start, &cursor, owner, text)
             case 0x0A: traceIDLength = try traceID(&cursor, &entry.traceID, text)
             case 0x12: spanIDLength = try spanID(&cursor, &entry.spanID, text)
             case 0x1A: entry.traceStateRange = try string(&cursor, text)
@@ -43,6 +43,22 @@ extension SpanIndexer {
         entry.flaw = flaw
         flaw = nil
         spans.append(entry)
+    }
+
+    /// Indexes an attribute whose tag was read, and those directly behind it.
+    @inline(__always)
+    private mutating func attributes(
+        from start: Int,
+        _ cursor: inout WireCursor,
+        _ owner: UInt32,
+        _ text: RawSpan
+    ) throws(WireError) {
+        try attribute(at: start, try cursor.content(in: text), owner, text)
+        while !cursor.isAtEnd, text.byte(at: cursor.offset) == 0x4A {
+            let next = cursor.offset
+            cursor.offset &+= 1
+            try attribute(at: next, try cursor.content(in: text), owner, text)
+        }
     }
 
     private mutating func noteIDs(_ entry: SpanEntry, _ traceIDLength: Int, _ spanIDLength: Int) {

@@ -46,6 +46,14 @@ struct WireCursor {
 
     @inline(never)
     private mutating func longVarint(in text: RawSpan) throws(WireError) -> UInt64 {
+        if end &- offset >= 2 {
+            let second = text.byte(at: offset &+ 1)
+            if second < 0x80 {
+                let first = text.byte(at: offset)
+                offset &+= 2
+                return UInt64(first & 0x7F) | UInt64(second) << 7
+            }
+        }
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while shift < 70 {

@@ -94,8 +94,12 @@ package final class Delivery: Sendable {
             guard let records = try? await reader.next(bytesMax: space, recordsMax: Self.recordsMax) else { return }
             for record in records { take(record) }
             due.ring()
+            if records.count < Self.recordsMax { try? await clock.sleep(limits.linger / Self.readsPerLinger) }
         }
     }
+
+    /// A reader that has caught up reads so often while a batch lingers, and not once for every record.
+    private static let readsPerLinger = 8
 
     /// Records read in one go, at most; bounds what small records cost beside their bytes.
     private static let recordsMax = 1024

@@ -65,11 +65,20 @@ package struct PendingBatch: Sendable {
             signal: key.signal,
             route: key.route,
             headers: key.headers,
-            payload: records.count == 1 ? records[0].payload : Array(records.map(\.payload).joined()),
+            payload: merged(),
             items: records.reduce(0) { $0 + $1.payloadItems }
         )
         let isOver = whole.items > limits.items || whole.payload.count > limits.bytes.bytes
         requests = records.count == 1 && isOver ? whole.split(items: limits.items, bytes: limits.bytes.bytes) : [whole]
+    }
+
+    /// The payloads one behind the other: requests of OTLP merge by concatenation.
+    private func merged() -> [UInt8] {
+        guard records.count > 1 else { return records[0].payload }
+        var payload: [UInt8] = []
+        payload.reserveCapacity(bytes)
+        for record in records { payload.append(contentsOf: record.payload) }
+        return payload
     }
 
     /// Two batches with half of the records each; nil for a single record.
@@ -85,7 +94,9 @@ package struct PendingBatch: Sendable {
     /// Replaces the next request by smaller ones; false where it cannot be split.
     package mutating func splitNextRequest() -> Bool {
         guard let next = requests.first, next.items > 1 else { return false }
-        let parts = next.split(items: next.items / 2, bytes: next.payload.count / 2)
+        let (items, bytes) = (next.items / 2, next.payload.count / 2)
+        let byTrace = next.split(items: items, bytes: bytes)
+        let parts = byTrace.count > 1 ? byTrace : next.split(items: items, bytes: bytes, dividesTraces: true)
         guard parts.count > 1 else { return false }
         requests.replaceSubrange(0..<1, with: parts)
         return true
@@ -93,16 +104,20 @@ package struct PendingBatch: Sendable {
 }
 
 extension Batch {
-    /// The same spans in several batches: whole traces together as far as the limits allow.
+    /// The same spans in several batches: whole traces together, unless `dividesTraces` says otherwise.
     ///
     /// Returns the batch itself where it cannot be split.
-    package func split(items: Int, bytes: Int) -> [Batch] {
+    package func split(items: Int, bytes: Int, dividesTraces: Bool = false) -> [Batch] {
         guard var spans = try? SpanBatch(payload) else { return [self] }
-        let groups = spans.groupByTrace(itemsMax: items, bytesMax: bytes)
-        let parts = (0..<groups).compactMap { group in
-            spans.encoded(group: UInt16(group)).map {
-                Batch(signal: signal, route: route, headers: headers, payload: $0.payload, items: $0.spans)
-            }
+        _ = spans.groupByTrace(itemsMax: items, bytesMax: bytes, dividesTraces: dividesTraces)
+        let parts = spans.encodedByGroup().map { part in
+            Batch(
+                signal: signal,
+                route: route,
+                headers: headers,
+                payload: part.spans.payload,
+                items: part.spans.spans
+            )
         }
         return parts.isEmpty ? [self] : parts
     }

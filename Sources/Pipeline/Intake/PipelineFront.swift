@@ -48,9 +48,8 @@ package struct PipelineFront: Sendable {
             sampledOut: work.batch.removedCount(.sampledOut)
         )
         var records: [NewRecord] = []
-        for (group, route) in work.routes.enumerated() {
-            guard let encoded = work.batch.encoded(group: UInt16(group)) else { continue }
-            metadata.route = route
+        for (group, encoded) in work.batch.encodedByGroup() {
+            metadata.route = work.routes[Int(group)]
             records.append(record(.items, items: encoded.spans + metadata.removed, metadata, encoded.payload))
             metadata.filtered = 0
             metadata.sampledOut = 0
