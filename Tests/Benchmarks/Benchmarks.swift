@@ -23,6 +23,7 @@ enum Benchmarks {
             try rounds.measure("walk + one attribute a span + write") { try withOneAttribute(wire) }
             let rules = try MappingRules()
             try rounds.measure("walk + mlflow_map + write") { try mapped(wire, rules) }
+            try rounds.measure("split by trace") { split(try SpanBatch(framesOf: wire), itemsMax: spans - 1) }
             try rounds.measure("JSON tokens only") { try scan(json) }
             try rounds.measure("JSON to protobuf") { try decode(json).count }
             try rounds.measure("JSON to protobuf + walk") { try SpanBatch(try decode(json)).spans.count }
@@ -46,6 +47,12 @@ enum Benchmarks {
         var mapper = SpanMapper(rules: rules)
         _ = mapper.map(&batch)
         return batch.encoded()?.payload.count ?? 0
+    }
+
+    private static func split(_ spans: SpanBatch, itemsMax: Int) -> Int {
+        var spans = spans
+        _ = spans.groupByTrace(itemsMax: itemsMax, bytesMax: .max)
+        return spans.encodedByGroup().reduce(0) { $0 + $1.spans.payload.count }
     }
 
     private static func scan(_ json: [UInt8]) throws -> Int {

@@ -26,7 +26,19 @@ package struct SpanBatch: Sendable {
     ///
     /// Spans with a flaw are removed as `.invalid` at once, the others stay; so nothing invalid ever leaves.
     package init(_ bytes: [UInt8], limits: WireLimits = .standard) throws(WireError) {
-        let indexer = try SpanIndexer(bytes.span.bytes, limits: limits)
+        try self.init(bytes, limits, .full)
+    }
+
+    /// Indexes a request that was validated before, as far as grouping its spans needs.
+    ///
+    /// Of each span there are only its ids and its size; names, times, attributes and events stay empty, and no span has a
+    /// flaw. Throws where the frames or the fields of a span are broken, whatever is inside those.
+    package init(framesOf bytes: [UInt8]) throws(WireError) {
+        try self.init(bytes, .standard, .frames)
+    }
+
+    private init(_ bytes: [UInt8], _ limits: WireLimits, _ depth: SpanIndexer.Depth) throws(WireError) {
+        let indexer = try SpanIndexer(bytes.span.bytes, limits: limits, depth: depth)
         self.bytes = bytes
         spans = indexer.spans
         scopes = indexer.scopes

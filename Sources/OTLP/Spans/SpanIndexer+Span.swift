@@ -3,13 +3,7 @@ import Basics
 extension SpanIndexer {
     /// Indexes one span, then the events in it, so that the attributes of each stand together in the table.
     mutating func span(_ frame: Frame, _ scope: Int, _ text: RawSpan) throws(WireError) {
-        guard spans.count < limits.spansMax else {
-            throw .overLimit("more than \(limits.spansMax) spans in one request")
-        }
-        try reserve(SpanEntry.self)
-        var entry = SpanEntry()
-        entry.frame = frame
-        entry.scopeIndex = Int32(truncatingIfNeeded: scope)
+        var entry = try newSpan(frame, scope)
         let owner = Place.span(spans.count).packed
         let firstAttribute = attributes.count
         let firstEvent = events.count
@@ -43,6 +37,34 @@ extension SpanIndexer {
         entry.flaw = flaw
         flaw = nil
         spans.append(entry)
+    }
+
+    /// Indexes one span without a look at anything but its ids.
+    mutating func spanIDs(_ frame: Frame, _ scope: Int, _ text: RawSpan) throws(WireError) {
+        var entry = try newSpan(frame, scope)
+        var cursor = WireCursor(frame.content)
+        while !cursor.isAtEnd {
+            switch try cursor.tag(in: text) {
+            case 0x0A: _ = try traceID(&cursor, &entry.traceID, text)
+            case 0x12: _ = try spanID(&cursor, &entry.spanID, text)
+            case 0x22: try parentID(&cursor, &entry, text)
+            case 0x2A, 0x4A, 0x5A, 0x7A: _ = try cursor.content(in: text)
+            case let tag: try cursor.skip(tag, in: text)
+            }
+        }
+        spans.append(entry)
+    }
+
+    @inline(__always)
+    private mutating func newSpan(_ frame: Frame, _ scope: Int) throws(WireError) -> SpanEntry {
+        guard spans.count < limits.spansMax else {
+            throw .overLimit("more than \(limits.spansMax) spans in one request")
+        }
+        try reserve(SpanEntry.self)
+        var entry = SpanEntry()
+        entry.frame = frame
+        entry.scopeIndex = Int32(truncatingIfNeeded: scope)
+        return entry
     }
 
     /// Indexes an attribute whose tag was read, and those directly behind it.

@@ -5,7 +5,16 @@ import Basics
 /// Broken frames (lengths, varints, groups) make the whole body unreadable and are thrown. What is wrong inside intact
 /// frames is noted in `flaw` by the innermost function and taken from there by the span, scope or resource around it.
 struct SpanIndexer {
+    /// How far to look into what is found.
+    enum Depth {
+        /// Everything is validated and stands in the tables.
+        case full
+        /// Only where resources, scopes and spans stand, and the ids of the spans; nothing inside has a flaw.
+        case frames
+    }
+
     let limits: WireLimits
+    let depth: Depth
     var resources: [ResourceEntry] = []
     var scopes: [ScopeEntry] = []
     var spans: [SpanEntry] = []
@@ -20,12 +29,13 @@ struct SpanIndexer {
     /// The first flaw found since it was last taken.
     var flaw: SpanFlaw?
 
-    init(_ text: RawSpan, limits: WireLimits) throws(WireError) {
+    init(_ text: RawSpan, limits: WireLimits, depth: Depth) throws(WireError) {
         self.limits = limits
+        self.depth = depth
         room = limits.indexBytesMax
         guard text.byteCount < Int(Int32.max) else { throw .overLimit("the body is over 2 GiB") }
         spans.reserveCapacity(min(text.byteCount / 512 + 8, limits.spansMax))
-        attributes.reserveCapacity(text.byteCount / 64 + 8)
+        if depth == .full { attributes.reserveCapacity(text.byteCount / 64 + 8) }
         var cursor = WireCursor(0..<text.byteCount)
         var lastEnd = 0
         while !cursor.isAtEnd {
@@ -42,6 +52,7 @@ struct SpanIndexer {
     }
 
     mutating func note(_ found: SpanFlaw) {
+        guard depth == .full else { return }
         isFlawed = true
         if flaw == nil { flaw = found }
     }
@@ -130,6 +141,7 @@ struct SpanIndexer {
         _ entry: inout ResourceEntry,
         _ text: RawSpan
     ) throws(WireError) {
+        guard depth == .full else { return }
         let first = attributes.count
         let owner = Place.resource(index).packed
         var cursor = WireCursor(body)
@@ -174,7 +186,8 @@ struct SpanIndexer {
                 let content = try cursor.content(in: text)
                 if start != lastEnd, spans.count > firstSpan { entry.isDense = false }
                 lastEnd = cursor.offset
-                try span(Frame(start: start, body: content), index, text)
+                let frame = Frame(start: start, body: content)
+                if depth == .full { try span(frame, index, text) } else { try spanIDs(frame, index, text) }
             case 0x0A:
                 let part = Frame(start: start, body: try cursor.content(in: text))
                 guard entry.scopeFrame == Frame() else {
@@ -220,6 +233,7 @@ struct SpanIndexer {
         _ entry: inout ScopeEntry,
         _ text: RawSpan
     ) throws(WireError) {
+        guard depth == .full else { return }
         let first = attributes.count
         let owner = Place.scope(index).packed
         var cursor = WireCursor(body)

@@ -106,9 +106,9 @@ package struct PendingBatch: Sendable {
 extension Batch {
     /// The same spans in several batches: whole traces together, unless `dividesTraces` says otherwise.
     ///
-    /// Returns the batch itself where it cannot be split.
+    /// Returns the batch itself where it cannot be split. The payload counts as validated: only its frames are read.
     package func split(items: Int, bytes: Int, dividesTraces: Bool = false) -> [Batch] {
-        guard var spans = try? SpanBatch(payload) else { return [self] }
+        guard signal == .traces, var spans = try? SpanBatch(framesOf: payload) else { return [self] }
         _ = spans.groupByTrace(itemsMax: items, bytesMax: bytes, dividesTraces: dividesTraces)
         let parts = spans.encodedByGroup().map { part in
             Batch(

@@ -101,12 +101,14 @@ import Testing
         #expect(try SpanBatch(emptyResource + good).encoded()?.payload == good)
     }
 
-    @Test(arguments: [
+    static let brokenFrames: [(bytes: [UInt8], reason: String)] = [
         ([0x0A], "ends inside"), ([0x0A, 5, 0], "longer than its message"), ([0x08, 1], "another type"),
         ([0x0A, 2, 0x10, 1], "another type"), ([0x0B], "group"), ([0x0A, 1, 0x0C], "group"), ([0x0E], "wire type 6"),
         ([0x02, 0], "number 0"), ([0x0A, 0x80], "ends inside"), ([0xFF, 0xFF, 0xFF, 0xFF, 0x7F], "over 536870911"),
         ([UInt8](repeating: 0xFF, count: 11), "ten bytes"), ([0x99, 0x3F, 1, 2, 3], "ends inside"),
-    ])
+    ]
+
+    @Test(arguments: brokenFrames)
     func `broken frames are refused and named`(bytes: [UInt8], reason: String) throws {
         let error = #expect(throws: WireError.self) { try SpanBatch(bytes) }
         guard case .malformed(let offset, let text) = error else {
