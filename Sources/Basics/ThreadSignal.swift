@@ -30,10 +30,11 @@ package final class ThreadSignal: @unchecked Sendable {
         while unsafe sem_wait(semaphore) != 0 {}
     }
 
-    /// Blocks like `wait()`, at most until `deadline` on the wall clock has passed; false when it did.
-    package func wait(until deadline: UnixTime) -> Bool {
+    /// Blocks like `wait()`, at most for that long on the monotonic clock; false when the time has passed.
+    package func wait(for duration: Duration) -> Bool {
+        let deadline = millrace_monotonic_nanoseconds() &+ UInt64(max(0, duration.wholeNanoseconds))
         while true {
-            switch unsafe millrace_wait_until(semaphore, deadline.nanoseconds) {
+            switch unsafe millrace_wait_until(semaphore, deadline) {
             case 0: return true
             case ETIMEDOUT: return false
             default: continue

@@ -89,9 +89,7 @@ final class JournalThread: Sendable {
 
     /// Returns at once where the deadline has passed.
     private func waitForWork(until deadline: ContinuousClock.Instant) {
-        let left = max(0, (deadline - .now).wholeNanoseconds)
-        let now = WallClock.system.now().nanoseconds
-        _ = signal.wait(until: UnixTime(nanoseconds: now &+ UInt64(left)))
+        _ = signal.wait(for: deadline - .now)
     }
 
     /// Ends everything, unless more was queued meanwhile.

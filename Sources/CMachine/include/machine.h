@@ -28,10 +28,20 @@ static inline uint64_t millrace_wall_nanoseconds(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-// Waits for the semaphore until a moment of CLOCK_REALTIME; 0 when it was signalled, otherwise an errno.
+// Nanoseconds of CLOCK_MONOTONIC.
+static inline uint64_t millrace_monotonic_nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+// glibc declares it for _GNU_SOURCE only.
+extern int sem_clockwait(sem_t *, clockid_t, const struct timespec *);
+
+// Waits for the semaphore until a moment of CLOCK_MONOTONIC; 0 when it was signalled, otherwise an errno.
 static inline int millrace_wait_until(sem_t *semaphore, uint64_t nanoseconds) {
     struct timespec time = {(time_t)(nanoseconds / 1000000000u), (long)(nanoseconds % 1000000000u)};
-    return sem_timedwait(semaphore, &time) == 0 ? 0 : errno;
+    return sem_clockwait(semaphore, CLOCK_MONOTONIC, &time) == 0 ? 0 : errno;
 }
 
 // Resident memory of the process in bytes; 0 where /proc is missing.

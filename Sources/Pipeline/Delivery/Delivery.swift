@@ -168,7 +168,9 @@ package final class Delivery: Sendable {
             meters.observe(outcome, took: clock.now() - start)
             switch outcome {
             case .delivered(let rejected, let message):
-                if rejected > 0 { complain("\(rejected) of \(request.items) items rejected: \(message)") }
+                if rejected > 0 || !message.isEmpty {
+                    complain("\(rejected) of \(request.items) items rejected: \(message)")
+                }
                 batch.rejected += min(rejected, request.items)
                 batch.requests.removeFirst()
             case .retry(let reason, let after):
