@@ -124,7 +124,16 @@ let package = Package(
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", nio("NIOEmbedded"), logging),
         tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Console", on: "Basics", "Console", logging),
-        tests("Configuration", on: "Basics", "Configuration", "Exporters"),
+        tests(
+            "Configuration",
+            on: "Basics",
+            "OTLP",
+            "Journal",
+            "Pipeline",
+            "Configuration",
+            "Exporters",
+            logging
+        ),
         tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
         tests("Architecture"),
     ] + benchmarks,

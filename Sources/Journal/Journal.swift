@@ -9,6 +9,7 @@ import Synchronization
 /// SegmentFormat.swift). Readers take records by `LogReader.next`, which reads on a second thread (SegmentVisit.swift),
 /// and settle them by `LogReader.finish`; both meet the writer in the one locked value of each log (LogState.swift). What
 /// they settled is kept in cursors (Cursor.swift, CursorFile.swift). Opening repairs what a crash left (Recovery.swift).
+/// Whoever only wants to look at what is there visits it (Log+Retained.swift).
 package final class Journal: Sendable {
     /// In the order of their definitions.
     package let logs: [Log]

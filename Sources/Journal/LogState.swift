@@ -185,7 +185,7 @@ extension LogState {
         return segments.lastIndex { $0.firstID <= low } ?? segments.indices.first
     }
 
-    private func start(of segment: SegmentState) -> ReaderState.Position {
+    func start(of segment: SegmentState) -> ReaderState.Position {
         .init(segment: segment.number, offset: SegmentHeader.areaBytes, expectedID: segment.firstID)
     }
 

@@ -43,9 +43,12 @@ struct ReaderState: Sendable {
 /// What one visit to a segment is to read.
 struct ReadPlan: Sendable {
     let segment: SegmentState
-    let position: ReaderState.Position
+    var position: ReaderState.Position
+    /// Records that are not wanted, because the reader finished them before the log was opened.
     let resume: FinishedRanges
     let recordsMax: Int
+    /// Records received before are not wanted.
+    var since: UInt64 = 0
 }
 
 /// What one visit to a segment found.

@@ -34,7 +34,7 @@ struct SegmentVisit {
         var bytes = 0
         reading: while finding.records.count < plan.recordsMax && scan.offset < end {
             let step = scan.next { header in
-                if isSettled(header, expectedID: finding.position.expectedID) { return .pass }
+                guard isWanted(header, expectedID: finding.position.expectedID) else { return .pass }
                 let fits = bytes + header.metadataBytes + header.payloadBytes <= bytesMax
                 return fits || finding.records.isEmpty ? .read : .stop
             }
@@ -54,10 +54,11 @@ struct SegmentVisit {
         if scan.offset >= end { reachEnd(&finding) }
     }
 
-    /// Whether the record was finished before the journal was opened, or is void.
-    private func isSettled(_ header: RecordHeader, expectedID: UInt64) -> Bool {
-        if header.id < expectedID || isVoid(header) { return true }
-        return header.items > 0 && plan.resume.contains(header.id) || header.id < plan.resume.low
+    /// Not where the record was finished before the journal was opened, is void, or is too old for the plan.
+    private func isWanted(_ header: RecordHeader, expectedID: UInt64) -> Bool {
+        guard header.id >= expectedID, !isVoid(header), header.receivedAt >= plan.since else { return false }
+        let isFinished = header.items > 0 && plan.resume.contains(header.id) || header.id < plan.resume.low
+        return !isFinished
     }
 
     private func isVoid(_ header: RecordHeader) -> Bool { header.endID > plan.segment.endID }

@@ -26,7 +26,7 @@ package struct Assembly: Sendable {
         journal = try file.openJournal(meters: meters, clock: clock, logger: logger)
         exporters = ExporterSet(file, logger: logger)
         deliveries = try file.deliveries(from: journal, to: exporters, meters: meters, logger: logger)
-        let fronts = try file.fronts(meters: meters)
+        let fronts = try file.fronts(of: journal, meters: meters, clock: clock)
         let deviations = DeviationLog(meters: meters, logger: logger)
         let memory = MemoryBudget(limit: file.receiversMemory)
         eventLoops = EventLoops()

@@ -1,4 +1,5 @@
 import Basics
+import Journal
 import Pipeline
 import Processors
 import Receivers
@@ -10,10 +11,19 @@ extension PipelineFile {
     var exportersMemory: ByteCount { ByteCount(bytes: memoryLimit.bytes / 4) }
 
     /// The front half of every pipeline, once for each receiver it reads.
-    func fronts(meters: Meters) throws -> [(receiver: String, front: PipelineFront)] {
+    ///
+    /// Blocks while processors that remember learn from the journal what they knew before the process started.
+    func fronts(
+        of journal: Journal,
+        meters: Meters,
+        clock: WallClock
+    ) throws -> [(receiver: String, front: PipelineFront)] {
         try pipelines.enumerated().flatMap { log, pipeline in
             let processors = try pipeline.value.processors.compactMap { name in
                 try self.processors.first { $0.name == name }?.spanProcessor()
+            }
+            for case let processor as any RememberingProcessor in processors {
+                processor.restore(from: journal.logs[log], at: clock.now())
             }
             return pipeline.value.receivers.map { receiver in
                 let tally = IntakeTally(meters, pipeline: pipeline.name, receiver: receiver, signal: "traces")

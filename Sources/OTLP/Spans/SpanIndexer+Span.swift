@@ -100,12 +100,7 @@ extension SpanIndexer {
     @inline(__always)
     private func traceID(_ cursor: inout WireCursor, _ id: inout TraceID, _ text: RawSpan) throws(WireError) -> Int {
         let content = try cursor.content(in: text)
-        if content.count == 16 {
-            id = TraceID(
-                high: text.word(at: content.lowerBound).byteSwapped,
-                low: text.word(at: content.lowerBound &+ 8).byteSwapped
-            )
-        }
+        if content.count == TraceID.byteCount { id = TraceID(text, at: content.lowerBound) }
         return content.count
     }
 

@@ -26,7 +26,7 @@ package struct MLflowExperimentSettings: Sendable {
 /// The first request that brings a span of a trace decides, by its root where it is among them, and all that come later
 /// follow, because MLflow files a trace under one experiment. Never shared between identities: one client's choice says
 /// nothing about another's trace of the same id.
-package final class MLflowExperiment: SpanProcessor {
+package final class MLflowExperiment: RememberingProcessor {
     /// The header by which MLflow's own clients name the experiment.
     package static let headerName = "x-mlflow-experiment-id"
     /// Traces that are remembered at most.
@@ -37,6 +37,7 @@ package final class MLflowExperiment: SpanProcessor {
         var identities = Numbering<String>(countMax: Int(UInt16.max))
     }
 
+    package let remember: Duration
     private let name: String
     private let sources: [ExperimentSource]
     private let map: ExperimentMap
@@ -49,6 +50,7 @@ package final class MLflowExperiment: SpanProcessor {
     ///   - settings: What it is to do; a source that is none is left out.
     package init(name: String, settings: MLflowExperimentSettings) {
         self.name = name
+        remember = settings.remember
         sources = settings.from.compactMap(ExperimentSource.init)
         map = ExperimentMap(settings.map)
         defaultRoute = Route(experiment: settings.defaultExperiment)
@@ -75,6 +77,14 @@ package final class MLflowExperiment: SpanProcessor {
             if defaulted[trace] { defaultedSpans += 1 }
         }
         work.tally.add(defaultedSpans, .defaulted, by: name)
+    }
+
+    package func restore(_ record: RetainedRecord) {
+        let metadata = record.metadata
+        guard metadata.route != .none else { return }
+        for trace in record.traceIDs {
+            restore(trace, route: metadata.route, identity: metadata.identity, receivedAt: record.receivedAt)
+        }
     }
 
     /// Remembers what a trace got before, from the records that the journal retains; oldest first.
