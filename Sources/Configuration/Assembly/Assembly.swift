@@ -15,6 +15,8 @@ package struct Assembly: Sendable {
     package let admin: AdminEndpoint
     private let readiness = Readiness()
     package let drainTimeout: Duration
+    /// Whether what is undelivered at the end waits in the journal.
+    package let keepsUndelivered: Bool
 
     /// Opens the journal and builds the rest around it: exporters behind the logs, pipelines and receivers before them.
     ///
@@ -65,6 +67,7 @@ package struct Assembly: Sendable {
         observatory.registerReadings()
         admin = AdminEndpoint(listen: file.admin.listen, source: observatory, logger: logger)
         drainTimeout = file.drainTimeout
+        keepsUndelivered = file.journal.storage == .disk
     }
 
     /// Opens every receiver; the error says which address and why.

@@ -44,8 +44,9 @@ struct DeliveryService: Service {
             group.cancelAll()
         }
         await assembly.exporters.close()
+        let fate = assembly.keepsUndelivered ? "spans stay in the journal" : "spans are lost with the process"
         for (name, queued) in assembly.queuedByDestination where queued > 0 {
-            logger.info("spans stay in the journal", metadata: ["destination": "\(name)", "spans": "\(queued)"])
+            logger.notice("\(fate)", metadata: ["destination": "\(name)", "spans": "\(queued)"])
         }
     }
 
