@@ -96,8 +96,8 @@ let package = Package(
         .executableTarget(
             name: "Millrace",
             dependencies: [
-                "Basics", "CMachine", "Configuration", "Journal", "Pipeline", arguments, lifecycle, unixSignals,
-                logging,
+                "Basics", "CMachine", "Configuration", "Console", "Journal", "Pipeline",
+                arguments, lifecycle, unixSignals, logging,
             ],
             swiftSettings: strict
         ),

@@ -16,7 +16,7 @@ import Testing
         "Console": ["Basics", "Pipeline"],
         "Configuration": [
             "Basics", "OTLP", "Journal", "MLflow", "Pipeline", "Receivers", "Processors", "Exporters", "Console",
-            "CMachine", "CEmbedded",
+            "CEmbedded",
         ],
         "Millrace": ["Basics", "CMachine", "Configuration", "Console", "Journal", "Pipeline"],
     ]

@@ -1,5 +1,4 @@
 import Basics
-import CMachine
 import Console
 import Journal
 import Pipeline
@@ -30,8 +29,8 @@ struct Observatory: AdminSource {
             meters.counter("millrace_journal_lost_records_total", labels) { Double(log.statistics.lostItems) }
             for reader in log.readers { register(reader, of: log.name) }
         }
-        meters.gauge("millrace_process_resident_bytes") { Double(millrace_resident_bytes()) }
-        meters.counter("millrace_process_cpu_seconds_total") { Double(millrace_cpu_nanoseconds()) / 1e9 }
+        meters.gauge("millrace_process_resident_bytes") { Double(ProcessUsage.resident.bytes) }
+        meters.counter("millrace_process_cpu_seconds_total") { ProcessUsage.cpuTime.inSeconds }
         let start = Double(clock.now().nanoseconds) / 1e9
         meters.gauge("millrace_process_start_seconds") { start }
     }

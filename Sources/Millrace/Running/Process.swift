@@ -1,4 +1,4 @@
-import CMachine
+import Basics
 import Configuration
 import Glibc
 import Logging
@@ -9,7 +9,7 @@ import UnixSignals
 ///
 /// - Throws: `JournalError`, or what a receiver or the admin endpoint says when it cannot listen.
 func runProcess(_ file: PipelineFile, logger: Logger) async throws {
-    millrace_tune_allocator()
+    ProcessUsage.tuneAllocator()
     let assembly = try Assembly(file, logger: logger)
     let group = ServiceGroup(
         configuration: ServiceGroupConfiguration(
