@@ -35,19 +35,18 @@ extension RawSpan {
     /// a byte over 0x7F, or `end`.
     @inlinable
     package func endOfPlainRun(from start: Int, to end: Int) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
         var position = start
-        while position + 8 <= end {
-            let word = word(at: position)
-            let quotes = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
-            let backslashes = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
-            let stops =
-                (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes
-                | (word &- ones &* 0x20) & ~word | word
-            let found = stops & highs
-            guard found == 0 else { return position + found.trailingZeroBitCount >> 3 }
-            position += 8
+        // A long run is mostly far from its end: four words are looked at together.
+        while position &+ 32 <= end {
+            let first = word(at: position).stops | word(at: position &+ 8).stops
+            let second = word(at: position &+ 16).stops | word(at: position &+ 24).stops
+            guard (first | second) & UInt64.highs == 0 else { break }
+            position &+= 32
+        }
+        while position &+ 8 <= end {
+            let found = word(at: position).stops & UInt64.highs
+            guard found == 0 else { return position &+ found.trailingZeroBitCount &>> 3 }
+            position &+= 8
         }
         while position < end {
             switch byte(at: position) {
@@ -65,6 +64,19 @@ extension RawSpan {
         return word.withUTF8Buffer { letters in
             letters.indices.allSatisfy { unsafe letters[$0] == byte(at: range.lowerBound + $0) }
         }
+    }
+}
+
+extension UInt64 {
+    /// The highest bit of each byte.
+    @inlinable @inline(__always) static var highs: UInt64 { 0x8080_8080_8080_8080 }
+
+    /// Eight bytes in which the lowest byte with its highest bit set is the first that ends a plain run.
+    @inlinable @inline(__always) var stops: UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quotes = self ^ (ones &* UInt64(UInt8(ascii: "\"")))
+        let backslashes = self ^ (ones &* UInt64(UInt8(ascii: "\\")))
+        return (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes | (self &- ones &* 0x20) & ~self | self
     }
 }
 

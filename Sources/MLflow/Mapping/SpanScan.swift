@@ -80,13 +80,23 @@ struct SpanScan {
 
     private mutating func clear() {
         for key in found { positions[key] = -1 }
-        found.removeAll(keepingCapacity: true)
+        if !found.isEmpty { found.removeAll(keepingCapacity: true) }
         candidates = Candidates(repeating: 0)
         hasCandidates = false
         known = 0
-        others.removeAll(keepingCapacity: true)
-        tokenCounts.removeAll(keepingCapacity: true)
+        if !others.isEmpty { others.removeAll(keepingCapacity: true) }
+        if !tokenCounts.isEmpty { tokenCounts.removeAll(keepingCapacity: true) }
         hasException = false
+    }
+
+    /// Whether a key is there that the app writes for MLflow, other than those of sessions, users and errors.
+    var hasOwn: Bool { known & Self.ownKeys != 0 }
+
+    private static let ownKeys: UInt32 = KnownKey.allCases.reduce(0) { keys, key in
+        switch key {
+        case .sessionID, .conversationID, .userID, .errorType: keys
+        default: keys | 1 << UInt32(key.rawValue)
+        }
     }
 
     /// Of a key that repeats the last attribute counts, as it does for MLflow.
