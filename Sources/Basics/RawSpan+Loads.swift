@@ -30,6 +30,25 @@ extension RawSpan {
         return UInt32(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
     }
 
+    /// Whether the 32 bytes from `offset` are ASCII without quotes, backslashes and control characters.
+    ///
+    /// Traps unless all of them lie in the span.
+    @inlinable @inline(__always)
+    package func isPlain32(at offset: Int) -> Bool {
+        precondition(offset >= 0 && offset <= byteCount - 32)
+        let first = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: SIMD16<Int8>.self)
+        let second = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 16, as: SIMD16<Int8>.self)
+        // Signed, so that bytes over 0x7F count as control characters too.
+        let space = SIMD16<Int8>(repeating: 0x20)
+        let quote = SIMD16<Int8>(repeating: 0x22)
+        let backslash = SIMD16<Int8>(repeating: 0x5C)
+        let stops =
+            (first .< space) .| (first .== quote) .| (first .== backslash)
+            .| (second .< space) .| (second .== quote) .| (second .== backslash)
+        let bits = unsafe unsafeBitCast(stops, to: SIMD2<UInt64>.self)
+        return bits.x | bits.y == 0
+    }
+
     /// Whether all bytes of `range` are under 0x80.
     ///
     /// Traps outside the span.

@@ -36,15 +36,9 @@ extension RawSpan {
     @inlinable
     package func endOfPlainRun(from start: Int, to end: Int) -> Int {
         var position = start
-        // A long run is mostly far from its end: four words are looked at together.
-        while position &+ 32 <= end {
-            let first = word(at: position).stops | word(at: position &+ 8).stops
-            let second = word(at: position &+ 16).stops | word(at: position &+ 24).stops
-            guard (first | second) & UInt64.highs == 0 else { break }
-            position &+= 32
-        }
+        while position &+ 32 <= end, isPlain32(at: position) { position &+= 32 }
         while position &+ 8 <= end {
-            let found = word(at: position).stops & UInt64.highs
+            let found = word(at: position).stops
             guard found == 0 else { return position &+ found.trailingZeroBitCount &>> 3 }
             position &+= 8
         }
@@ -68,15 +62,13 @@ extension RawSpan {
 }
 
 extension UInt64 {
-    /// The highest bit of each byte.
-    @inlinable @inline(__always) static var highs: UInt64 { 0x8080_8080_8080_8080 }
-
-    /// Eight bytes in which the lowest byte with its highest bit set is the first that ends a plain run.
+    /// In eight bytes: the lowest bit that is set is the highest of the first byte that ends a plain run.
     @inlinable @inline(__always) var stops: UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let quotes = self ^ (ones &* UInt64(UInt8(ascii: "\"")))
         let backslashes = self ^ (ones &* UInt64(UInt8(ascii: "\\")))
-        return (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes | (self &- ones &* 0x20) & ~self | self
+        let found = (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes
+        return (found | (self &- ones &* 0x20) & ~self | self) & (ones &* 0x80)
     }
 }
 

@@ -58,7 +58,7 @@ struct ContentFields {
     private var places: [48 of Int32] = .init(repeating: -1)
 
     /// The members of `node`; none where it is no object.
-    init(of node: Int, on tape: ContentTape, in bytes: RawSpan) {
+    init(of node: Int, on tape: borrowing ContentTape, in bytes: RawSpan) {
         guard tape.nodes[node].kind == .object else { return }
         var key = node + 1
         let end = tape.nodes[node].next
