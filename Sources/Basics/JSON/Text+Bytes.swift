@@ -35,19 +35,12 @@ extension RawSpan {
     /// a byte over 0x7F, or `end`.
     @inlinable
     package func endOfPlainRun(from start: Int, to end: Int) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
         var position = start
-        while position + 8 <= end {
-            let word = word(at: position)
-            let quotes = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
-            let backslashes = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
-            let stops =
-                (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes
-                | (word &- ones &* 0x20) & ~word | word
-            let found = stops & highs
-            guard found == 0 else { return position + found.trailingZeroBitCount >> 3 }
-            position += 8
+        while position &+ 32 <= end, isPlain32(at: position) { position &+= 32 }
+        while position &+ 8 <= end {
+            let found = word(at: position).stops
+            guard found == 0 else { return position &+ found.trailingZeroBitCount &>> 3 }
+            position &+= 8
         }
         while position < end {
             switch byte(at: position) {
@@ -65,6 +58,17 @@ extension RawSpan {
         return word.withUTF8Buffer { letters in
             letters.indices.allSatisfy { unsafe letters[$0] == byte(at: range.lowerBound + $0) }
         }
+    }
+}
+
+extension UInt64 {
+    /// In eight bytes: the lowest bit that is set is the highest of the first byte that ends a plain run.
+    @inlinable @inline(__always) var stops: UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quotes = self ^ (ones &* UInt64(UInt8(ascii: "\"")))
+        let backslashes = self ^ (ones &* UInt64(UInt8(ascii: "\\")))
+        let found = (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes
+        return (found | (self &- ones &* 0x20) & ~self | self) & (ones &* 0x80)
     }
 }
 

@@ -20,10 +20,10 @@ struct ChatMessage {
     /// Starts the next message in the same memory.
     mutating func clear(role: ChatRole) {
         self.role = role
-        parts.removeAll(keepingCapacity: true)
-        calls.removeAll(keepingCapacity: true)
-        responses.removeAll(keepingCapacity: true)
-        reasoning.removeAll(keepingCapacity: true)
+        if !parts.isEmpty { parts.removeAll(keepingCapacity: true) }
+        if !calls.isEmpty { calls.removeAll(keepingCapacity: true) }
+        if !responses.isEmpty { responses.removeAll(keepingCapacity: true) }
+        if !reasoning.isEmpty { reasoning.removeAll(keepingCapacity: true) }
         toolCallID = nil
         finishReason = nil
     }

@@ -9,6 +9,7 @@ enum ChatRole: String, Sendable, CaseIterable {
     case tool
 
     private static let names = KeyTable(roles.map(\.0))
+    private static let values = roles.map(\.1)
     private static let roles: [(String, ChatRole)] = [
         ("system", .system), ("developer", .system), ("System", .system), ("SYSTEM", .system),
         ("user", .user), ("human", .user), ("User", .user), ("USER", .user), ("Human", .user),
@@ -20,7 +21,7 @@ enum ChatRole: String, Sendable, CaseIterable {
     /// The role that one of the many names in use stands for; nil for an unknown one.
     init?(named range: Range<Int>, in bytes: RawSpan) {
         guard let index = Self.names.find(bytes, range) else { return nil }
-        self = Self.roles[index].1
+        self = Self.values[index]
     }
 
     /// Its name on the page.
@@ -45,6 +46,7 @@ enum ChatPartKind: Sendable {
     case file
 
     private static let names = KeyTable(kinds.map(\.0))
+    private static let values = kinds.map(\.1)
     private static let kinds: [(String, ChatPartKind)] = [
         ("text", .text), ("input_text", .text), ("output_text", .text), ("string", .text),
         ("reasoning", .reasoning), ("thinking", .reasoning), ("redacted_thinking", .reasoning),
@@ -60,6 +62,6 @@ enum ChatPartKind: Sendable {
     /// The kind that one of the many names in use stands for; nil for an unknown one.
     init?(named range: Range<Int>, in bytes: RawSpan) {
         guard let index = Self.names.find(bytes, range) else { return nil }
-        self = Self.kinds[index].1
+        self = Self.values[index]
     }
 }

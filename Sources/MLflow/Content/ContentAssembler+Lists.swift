@@ -19,7 +19,7 @@ extension ContentAssembler {
     private func name(of tool: Int, _ bytes: RawSpan) -> Int? {
         let fields = ContentFields(of: tool, on: tape, in: bytes)
         let function = fields[.function].map { ContentFields(of: $0, on: tape, in: bytes) } ?? fields
-        return function.first(.name, on: tape)
+        return function.first(.name)
     }
 
     /// A node that is an object, or the text of one.
@@ -45,11 +45,11 @@ extension ContentAssembler {
             builder.member("type", word: "function")
             builder.key("function")
             builder.beginKeyValueList()
-            if let name = function.first(.name, on: tape) { writeText("name", name, to: &builder, bytes) }
-            if let description = function.first(.description, on: tape) {
+            if let name = function.first(.name) { writeText("name", name, to: &builder, bytes) }
+            if let description = function.first(.description) {
                 writeText("description", description, to: &builder, bytes)
             }
-            if let parameters = function.first(.parameters, .inputSchema, on: tape) {
+            if let parameters = function.first(.parameters, .inputSchema) {
                 builder.key("parameters")
                 let schema = object(parameters, bytes) ?? parameters
                 tape.write(schema, to: &builder, bytes)
@@ -66,7 +66,7 @@ extension ContentAssembler {
         for document in tape.elements(of: list) {
             let fields = ContentFields(of: document, on: tape, in: bytes)
             builder.beginKeyValueList()
-            let content = fields.first(.pageContent, .content, .text, on: tape)
+            let content = fields.first(.pageContent, .content, .text)
             if let content = content ?? (tape.nodes[document].kind == .object ? nil : document) {
                 writeText("page_content", content, to: &builder, bytes)
             } else {
@@ -74,7 +74,7 @@ extension ContentAssembler {
             }
             builder.key("metadata")
             writeMetadata(fields, to: &builder, bytes)
-            if let id = fields.first(.id, on: tape) { writeText("id", id, to: &builder, bytes) }
+            if let id = fields.first(.id) { writeText("id", id, to: &builder, bytes) }
             builder.endKeyValueList()
         }
         builder.endArray()
@@ -82,13 +82,13 @@ extension ContentAssembler {
 
     private mutating func writeMetadata(_ fields: ContentFields, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         builder.beginKeyValueList()
-        if let metadata = fields.first(.metadata, on: tape).flatMap({ object($0, bytes) }) {
+        if let metadata = fields.first(.metadata).flatMap({ object($0, bytes) }) {
             tape.writeMembers(of: metadata, to: &builder, bytes)
         }
-        if let address = fields.first(.uri, .url, on: tape) {
+        if let address = fields.first(.uri, .url) {
             writeText("doc_uri", address, to: &builder, bytes)
         }
-        if let score = fields.first(.score, on: tape) {
+        if let score = fields.first(.score) {
             builder.key("score")
             tape.write(score, to: &builder, bytes)
         }

@@ -37,33 +37,33 @@ extension ContentAssembler {
         guard tape.nodes[node].kind == .object else { return readContent(node, bytes) }
         let fields = ContentFields(of: node, on: tape, in: bytes)
         let hasRole = readRole(fields, bytes)
-        if let reason = fields.first(.finishReason, on: tape) { message.finishReason = reason }
+        if let reason = fields.first(.finishReason) { message.finishReason = reason }
         let content = content(fields)
-        if content == nil, let inner = fields.first(.message, .kwargs, .data, on: tape) {
+        if content == nil, let inner = fields.first(.message, .kwargs, .data) {
             return readInner(inner, bytes)
         }
         if !hasRole, let type = fields[.type], let kind = ChatPartKind(named: tape.nodes[type].range, in: bytes),
-            kind != .text || fields.first(.text, .content, on: tape) != nil
+            kind != .text || fields.first(.text, .content) != nil
         {
             return readPart(node, bytes)
         }
         if let content { readContent(content, bytes) }
-        if let calls = fields.first(.toolCalls, on: tape) { readCalls(calls, bytes) }
-        if let call = fields.first(.functionCall, on: tape), !tape.isEmpty(call) { message.calls.append(call) }
-        if let reasoning = fields.first(.reasoning, .reasoningContent, .thinking, on: tape) {
+        if let calls = fields.first(.toolCalls) { readCalls(calls, bytes) }
+        if let call = fields.first(.functionCall), !tape.isEmpty(call) { message.calls.append(call) }
+        if let reasoning = fields.first(.reasoning, .reasoningContent, .thinking) {
             if !tape.isEmpty(reasoning) { message.reasoning.append(reasoning) }
         }
-        let id = fields.first(.toolCallID, .callID, .toolUseID, on: tape)
-        message.toolCallID = id ?? (message.role == .tool ? fields.first(.id, on: tape) : nil)
+        let id = fields.first(.toolCallID, .callID, .toolUseID)
+        message.toolCallID = id ?? (message.role == .tool ? fields.first(.id) : nil)
     }
 
     /// Whether the message itself says who speaks.
     private mutating func readRole(_ fields: ContentFields, _ bytes: RawSpan) -> Bool {
-        if let node = fields.first(.role, on: tape) {
+        if let node = fields.first(.role) {
             if let role = ChatRole(named: tape.nodes[node].range, in: bytes) { message.role = role }
             return true
         }
-        guard let node = fields.first(.type, on: tape), fields[.function] == nil,
+        guard let node = fields.first(.type), fields[.function] == nil,
             let role = ChatRole(named: tape.nodes[node].range, in: bytes)
         else { return false }
         message.role = role
@@ -118,12 +118,12 @@ extension ContentAssembler {
             return
         }
         let fields = ContentFields(of: node, on: tape, in: bytes)
-        let type = fields.first(.type, .kind, on: tape)
+        let type = fields.first(.type, .kind)
         switch type.flatMap({ ChatPartKind(named: tape.nodes[$0].range, in: bytes) }) {
         case .text:
-            if let text = fields.first(.text, .content, on: tape) { message.parts.append(.text(text)) }
+            if let text = fields.first(.text, .content) { message.parts.append(.text(text)) }
         case .reasoning:
-            let text = fields.first(.content, .text, .thinking, .reasoning, .summary, on: tape)
+            let text = fields.first(.content, .text, .thinking, .reasoning, .summary)
             if let text, !tape.isEmpty(text) { message.reasoning.append(text) }
         case .toolCall: message.calls.append(node)
         case .toolResponse: message.responses.append(node)
@@ -134,7 +134,7 @@ extension ContentAssembler {
     }
 
     private mutating func readUntypedPart(_ node: Int, _ fields: ContentFields, hasType: Bool, _ bytes: RawSpan) {
-        if !hasType, let text = fields.first(.text, .content, on: tape), tape.isText(text) {
+        if !hasType, let text = fields.first(.text, .content), tape.isText(text) {
             message.parts.append(.text(text))
         } else if !hasType, fields[.imageURL] != nil, let image = image(fields, bytes) {
             message.parts.append(image)
@@ -166,17 +166,17 @@ extension ContentAssembler {
 extension ContentAssembler {
     private func isImage(_ fields: ContentFields, _ bytes: RawSpan) -> Bool {
         if let modality = fields[.modality] { return tape.equals(modality, "image", bytes) }
-        guard let type = fields.first(.mimeType, .mediaType, on: tape), tape.isText(type) else { return false }
+        guard let type = fields.first(.mimeType, .mediaType), tape.isText(type) else { return false }
         return bytes.text(tape.nodes[type].range).hasPrefix("image/")
     }
 
     /// The address or the data of an image, however deep it is wrapped.
     private func image(_ fields: ContentFields, _ bytes: RawSpan) -> ChatMessage.Part? {
-        if let node = fields.first(.imageURL, .image, .url, .uri, .source, on: tape) {
+        if let node = fields.first(.imageURL, .image, .url, .uri, .source) {
             if tape.isText(node) { return .image(node) }
             return image(ContentFields(of: node, on: tape, in: bytes), bytes)
         }
-        guard let data = fields.first(.data, .content, on: tape), tape.isText(data) else { return nil }
-        return .imageData(mediaType: fields.first(.mimeType, .mediaType, on: tape), data: data)
+        guard let data = fields.first(.data, .content), tape.isText(data) else { return nil }
+        return .imageData(mediaType: fields.first(.mimeType, .mediaType), data: data)
     }
 }

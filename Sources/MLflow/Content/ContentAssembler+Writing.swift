@@ -11,13 +11,25 @@ extension ContentAssembler {
         case .messages(let range):
             inventedCalls = 0
             inventedResponses = 0
-            builder.expect(bytes: range.reduce(0) { $0 + size(of: sources[$1]) })
+            builder.expect(bytes: size(of: content))
             if side == .inputs {
                 writeMessages(range, to: &builder, bytes)
             } else {
                 writeChoices(range, to: &builder, bytes)
             }
         case .documents(let node): writeDocuments(node, to: &builder, bytes)
+        }
+    }
+
+    /// About how many bytes one side of a span takes when it is written.
+    func size(of content: Prepared) -> Int {
+        switch content {
+        case .value(let range), .text(let range), .json(let range): return range.count
+        case .messages(let range):
+            var size = 0
+            for source in range { size += self.size(of: sources[source]) }
+            return size
+        case .documents(let node): return tape.nodes[node].range.count
         }
     }
 
@@ -75,9 +87,9 @@ extension ContentAssembler {
         let fields = ContentFields(of: response, on: tape, in: bytes)
         builder.beginKeyValueList()
         builder.member("role", word: "tool")
-        let id = fields.first(.id, .toolCallID, .callID, .toolUseID, on: tape) ?? message.toolCallID
+        let id = fields.first(.id, .toolCallID, .callID, .toolUseID) ?? message.toolCallID
         writeResponseID(id, to: &builder, bytes)
-        if let result = fields.first(.response, .result, .output, .content, on: tape) {
+        if let result = fields.first(.response, .result, .output, .content) {
             writeText("content", result, to: &builder, bytes)
         } else {
             builder.member("content", word: "")
@@ -162,7 +174,7 @@ extension ContentAssembler {
         let fields = ContentFields(of: call, on: tape, in: bytes)
         let function = fields[.function].map { ContentFields(of: $0, on: tape, in: bytes) } ?? fields
         builder.beginKeyValueList()
-        if let id = fields.first(.id, .toolCallID, .callID, .toolUseID, on: tape), !tape.isEmpty(id) {
+        if let id = fields.first(.id, .toolCallID, .callID, .toolUseID), !tape.isEmpty(id) {
             writeText("id", id, to: &builder, bytes)
         } else {
             builder.key("id")
@@ -172,12 +184,12 @@ extension ContentAssembler {
         builder.member("type", word: "function")
         builder.key("function")
         builder.beginKeyValueList()
-        if let name = function.first(.name, .toolName, on: tape) ?? fields.first(.name, .toolName, on: tape) {
+        if let name = function.first(.name, .toolName) ?? fields.first(.name, .toolName) {
             writeText("name", name, to: &builder, bytes)
         } else {
             builder.member("name", word: "function")
         }
-        if let arguments = function.first(.arguments, .args, .input, .parameters, on: tape) {
+        if let arguments = function.first(.arguments, .args, .input, .parameters) {
             writeText("arguments", arguments, to: &builder, bytes)
         } else {
             builder.member("arguments", word: "{}")

@@ -50,8 +50,8 @@ struct ContentAssembler {
     mutating func clear() {
         tape.clear()
         flattened.clear()
-        sources.removeAll(keepingCapacity: true)
-        finishReasons.removeAll(keepingCapacity: true)
+        if !sources.isEmpty { sources.removeAll(keepingCapacity: true) }
+        if !finishReasons.isEmpty { finishReasons.removeAll(keepingCapacity: true) }
     }
 
     /// Content of one attribute that is kept as it is: structured where it is JSON, else text.

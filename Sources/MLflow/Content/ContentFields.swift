@@ -39,12 +39,13 @@ struct ContentFields {
     /// All names, each with its field.
     struct Names: Sendable {
         let table: KeyTable
-        let fields: [ContentField]
+        /// By name: the raw value of its field.
+        let places: [Int]
 
         init() {
             let pairs = ContentField.allCases.flatMap { field in field.names.map { (name: $0, field: field) } }
             table = KeyTable(pairs.map(\.name))
-            fields = pairs.map(\.field)
+            places = pairs.map(\.field.rawValue)
         }
     }
 
@@ -53,51 +54,54 @@ struct ContentFields {
 
     private static let names = Names()
 
+    /// By field: the node; -1 where there is none; of one that is null, -2 less its node.
     private var places: [48 of Int32] = .init(repeating: -1)
 
     /// The members of `node`; none where it is no object.
-    init(of node: Int, on tape: ContentTape, in bytes: RawSpan) {
+    init(of node: Int, on tape: borrowing ContentTape, in bytes: RawSpan) {
         guard tape.nodes[node].kind == .object else { return }
-        let names = Self.names
         var key = node + 1
-        while key + 1 < tape.nodes[node].next {
-            if let found = names.table.find(bytes, tape.nodes[key].range) {
-                places[names.fields[found].rawValue] = Int32(truncatingIfNeeded: key + 1)
+        let end = tape.nodes[node].next
+        while key + 1 < end {
+            let value = tape.nodes[key + 1]
+            if let found = Self.names.table.find(bytes, tape.nodes[key].range) {
+                let place = Int32(truncatingIfNeeded: key + 1)
+                places[Self.names.places[found]] = value.kind == .null ? -2 - place : place
             }
-            key = tape.nodes[key + 1].next
+            key = value.next
         }
     }
 
     /// The node of a member.
     subscript(field: ContentField) -> Int? {
         let place = places[field.rawValue]
-        return place < 0 ? nil : Int(place)
+        return place == -1 ? nil : Int(place < 0 ? -2 - place : place)
     }
 
     /// The node of the first of these members that is there and not null.
     ///
     /// Written out, because a variable number of arguments is an array, made for every call.
+    @inline(__always)
     func first(
         _ first: ContentField,
         _ second: ContentField? = nil,
         _ third: ContentField? = nil,
         _ fourth: ContentField? = nil,
         _ fifth: ContentField? = nil,
-        _ sixth: ContentField? = nil,
-        on tape: ContentTape
+        _ sixth: ContentField? = nil
     ) -> Int? {
-        if let node = node(first, tape) { return node }
-        if let second, let node = node(second, tape) { return node }
-        if let third, let node = node(third, tape) { return node }
-        if let fourth, let node = node(fourth, tape) { return node }
-        if let fifth, let node = node(fifth, tape) { return node }
-        if let sixth, let node = node(sixth, tape) { return node }
+        if let node = node(first) { return node }
+        if let second, let node = node(second) { return node }
+        if let third, let node = node(third) { return node }
+        if let fourth, let node = node(fourth) { return node }
+        if let fifth, let node = node(fifth) { return node }
+        if let sixth, let node = node(sixth) { return node }
         return nil
     }
 
     @inline(__always)
-    private func node(_ field: ContentField, _ tape: ContentTape) -> Int? {
-        guard let node = self[field], tape.nodes[node].kind != .null else { return nil }
-        return node
+    private func node(_ field: ContentField) -> Int? {
+        let place = places[field.rawValue]
+        return place < 0 ? nil : Int(place)
     }
 }

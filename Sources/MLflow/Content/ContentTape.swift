@@ -67,7 +67,7 @@ struct ContentTape {
 
     /// Forgets everything, for the next span.
     mutating func clear() {
-        nodes.removeAll(keepingCapacity: true)
+        if !nodes.isEmpty { nodes.removeAll(keepingCapacity: true) }
     }
 
     /// Adds a leaf.
@@ -121,7 +121,7 @@ extension ContentTape {
     /// - Returns: Its root; nil, with nothing added, where the text is not valid JSON or too deep.
     mutating func append(json range: Range<Int>, of bytes: RawSpan) -> Int? {
         let start = nodes.count
-        open.removeAll(keepingCapacity: true)
+        if !open.isEmpty { open.removeAll(keepingCapacity: true) }
         guard (try? appendTokens(bytes.extracting(range), base: range.lowerBound)) == true else {
             truncate(to: start)
             return nil

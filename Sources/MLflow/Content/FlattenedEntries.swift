@@ -20,7 +20,7 @@ struct FlattenedEntries {
     private(set) var entries: [Entry] = []
 
     mutating func clear() {
-        entries.removeAll(keepingCapacity: true)
+        if !entries.isEmpty { entries.removeAll(keepingCapacity: true) }
     }
 
     mutating func append(_ entry: Entry) {

@@ -73,13 +73,13 @@ extension SpanMapper {
             outputs = outputs.map { content.asMessages($0, .outputs, bytes) }
         }
         if let inputs {
-            batch.addAttribute("mlflow.spanInputs", to: .span(index)) {
+            batch.addAttribute("mlflow.spanInputs", to: .span(index), expecting: content.size(of: inputs)) {
                 content.write(inputs, .inputs, to: &$0, bytes)
             }
             didSet("mlflow.spanInputs", index, by: .rule(group, found.inputsRank))
         }
         if let outputs {
-            batch.addAttribute("mlflow.spanOutputs", to: .span(index)) {
+            batch.addAttribute("mlflow.spanOutputs", to: .span(index), expecting: content.size(of: outputs)) {
                 content.write(outputs, .outputs, to: &$0, bytes)
             }
             didSet("mlflow.spanOutputs", index, by: .rule(group, found.outputsRank))
@@ -207,7 +207,14 @@ extension SpanMapper {
         guard let attribute = source.finishReasons.flatMap({ scan[$0] }),
             let node = content.append(value: batch.attributes[attribute].value, bytes)
         else { return }
-        content.finishReasons = content.tape.isText(node) ? [node] : content.tape.elements(of: node)
+        content.finishReasons.removeAll(keepingCapacity: true)
+        guard !content.tape.isText(node) else { return content.finishReasons.append(node) }
+        guard content.tape.nodes[node].kind == .array else { return }
+        var element = node + 1
+        while element < content.tape.nodes[node].next {
+            content.finishReasons.append(element)
+            element = content.tape.nodes[element].next
+        }
     }
 }
 
@@ -229,7 +236,7 @@ extension ContentAssembler {
         }
         tape.end(node)
         let fields = ContentFields(of: node, on: tape, in: bytes)
-        let content = fields.first(.content, .message, .parts, .text, .toolCalls, .functionCall, on: tape)
+        let content = fields.first(.content, .message, .parts, .text, .toolCalls, .functionCall)
         return content.map(tape.isEmpty) ?? true ? nil : node
     }
 }

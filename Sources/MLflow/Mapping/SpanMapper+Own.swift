@@ -10,6 +10,14 @@ extension SpanMapper {
         for attribute in scan.tokenCounts { repairTokenCount(attribute, index, &batch, bytes) }
         for attribute in scan.others { repairOther(attribute, index, &batch, bytes) }
         guard scan.known != 0 else { return }
+        if scan.hasOwn { repairNamed(index, &batch, bytes) }
+        repairContext(.sessionID, "session.id", TextLimit.session, index, &batch, bytes)
+        repairContext(.conversationID, "gen_ai.conversation.id", TextLimit.session, index, &batch, bytes)
+        repairContext(.userID, "user.id", TextLimit.user, index, &batch, bytes)
+        if scan.hasOwn { repairStructured(index, &batch, bytes) }
+    }
+
+    private mutating func repairNamed(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         if let attribute = scan[.traceRequestID] {
             batch.removeAttribute(attribute)
             didRepair("mlflow.traceRequestId", index, .removed)
@@ -19,9 +27,9 @@ extension SpanMapper {
         repairText(.provider, "mlflow.llm.provider", .max, index, &batch, bytes)
         repairText(.messageFormat, "mlflow.message.format", .max, index, &batch, bytes)
         repairText(.traceName, "mlflow.traceTag.mlflow.traceName", TextLimit.traceName, index, &batch, bytes)
-        repairContext(.sessionID, "session.id", TextLimit.session, index, &batch, bytes)
-        repairContext(.conversationID, "gen_ai.conversation.id", TextLimit.session, index, &batch, bytes)
-        repairContext(.userID, "user.id", TextLimit.user, index, &batch, bytes)
+    }
+
+    private mutating func repairStructured(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         for key in [KnownKey.inputs, .outputs, .tools] {
             if let attribute = scan[key] { decodeJSON(attribute, index, &batch, bytes) }
         }

@@ -64,7 +64,7 @@ extension SpanMapper {
         _ bytes: RawSpan
     ) {
         let name = bytes.prefix(of: range, characters: TextLimit.traceName)
-        batch.addAttribute("mlflow.traceTag.mlflow.traceName", to: .span(index)) { $0.string(bytes, name) }
+        batch.addAttribute("mlflow.traceTag.mlflow.traceName", to: .span(index), bytes, name)
         didSet("mlflow.traceTag.mlflow.traceName", index, by: rule)
     }
 

@@ -9,9 +9,8 @@ extension SpanMapper {
         guard let (name, rule) = ruledType(batch, bytes) else { return own }
         let type = rules.typeNames[name]
         if let attribute = scan[.spanType] { batch.removeAttribute(attribute) }
-        batch.addAttribute("mlflow.spanType", to: .span(index)) {
-            $0.string(rules.typeLetters.span.bytes, rules.typeRanges[name].range)
-        }
+        let letters = rules.typeRanges[name].range
+        batch.addAttribute("mlflow.spanType", to: .span(index), rules.typeLetters.span.bytes, letters)
         didSet("mlflow.spanType", index, by: .rule(.type, rule))
         return type
     }
@@ -65,11 +64,11 @@ extension SpanMapper {
             let provider = firstText(rule.provider, batch, bytes)
             guard model != nil || provider != nil else { continue }
             if let model {
-                batch.addAttribute("mlflow.llm.model", to: .span(index)) { $0.string(bytes, model) }
+                batch.addAttribute("mlflow.llm.model", to: .span(index), bytes, model)
                 didSet("mlflow.llm.model", index, by: .rule(.model, rank))
             }
             if let provider {
-                batch.addAttribute("mlflow.llm.provider", to: .span(index)) { $0.string(bytes, provider) }
+                batch.addAttribute("mlflow.llm.provider", to: .span(index), bytes, provider)
                 didSet("mlflow.llm.provider", index, by: .rule(.model, rank))
             }
             return

@@ -26,8 +26,8 @@ extension SpanMapper {
             )
             guard counts != nil || cost != nil else { continue }
             guard isModelCall else { return traces.noteWrapper(index) }
-            counts?.cacheRead = cacheCount(\.cacheRead, rule, candidates, batch, bytes)
-            counts?.cacheCreation = cacheCount(\.cacheCreation, rule, candidates, batch, bytes)
+            counts?.cacheRead = cacheCount({ $0.cacheRead }, rule, candidates, batch, bytes)
+            counts?.cacheCreation = cacheCount({ $0.cacheCreation }, rule, candidates, batch, bytes)
             counts?.includeCache(excluded: rule.inputExcludesCache)
             write(counts, cost, index, .rule(.usage, rank), &batch)
             return
@@ -55,16 +55,16 @@ extension SpanMapper {
 
     /// The cached tokens by the rule that won or, where it has none, by the next.
     private mutating func cacheCount(
-        _ keys: KeyPath<MappingRules.Usage, NumberList>,
+        _ keys: (MappingRules.Usage) -> NumberList,
         _ rule: MappingRules.Usage,
         _ others: UInt128,
         _ batch: SpanBatch,
         _ bytes: RawSpan
     ) -> Int64? {
-        if let count = count(rule[keyPath: keys], batch, bytes) { return count }
+        if let count = count(keys(rule), batch, bytes) { return count }
         var others = others
         while let rank = others.popLowest() {
-            if let count = count(rules.usages[rank][keyPath: keys], batch, bytes) { return count }
+            if let count = count(keys(rules.usages[rank]), batch, bytes) { return count }
         }
         return nil
     }

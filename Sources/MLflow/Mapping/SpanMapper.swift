@@ -63,7 +63,7 @@ package struct SpanMapper: Sendable {
         if !span.events.isEmpty { scan.scanEvents(span, batch.events, rules, bytes) }
         didMap = false
         didRepair = false
-        used.removeAll(keepingCapacity: true)
+        if !used.isEmpty { used.removeAll(keepingCapacity: true) }
         let isRoot = span.parentID == nil
         if !scan.isEmpty {
             repairOwn(index, &batch, bytes)
@@ -83,8 +83,8 @@ package struct SpanMapper: Sendable {
         if didRepair { outcome.repairedSpans += 1 }
     }
 
-    /// What a span of a model call usually gets.
-    private static let editsPerSpan = 8
+    /// Mostly one: what is added behind a span in a row is one.
+    private static let editsPerSpan = 2
 
     /// Whether tokens and cost belong on a span of that type.
     static func isModelCall(_ type: String) -> Bool {

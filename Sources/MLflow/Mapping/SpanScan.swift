@@ -3,10 +3,11 @@ import OTLP
 
 /// What of one span the rules know: found in one pass over its attributes and events.
 struct SpanScan {
-    /// By key: the attribute's position in the batch, -1 where the span has none.
-    private var positions: [Int32]
-    /// The keys whose positions are set.
-    private var found: [Int] = []
+    /// By key: the attribute's position in the batch, and above it the turn in which it was found.
+    private var positions: [UInt64]
+    /// Counts the spans, so that what was found in one before needs no clearing.
+    private var turn: UInt64 = 1
+    private var isKeyFound = false
     /// By group: the rules that came into play, the winner in the lowest bit.
     private var candidates = Candidates(repeating: 0)
     /// One bit for each `KnownKey` that is there.
@@ -21,17 +22,17 @@ struct SpanScan {
     private typealias Candidates = [8 of UInt128]
 
     init(_ rules: MappingRules) {
-        positions = [Int32](repeating: -1, count: rules.keys.count)
+        positions = [UInt64](repeating: 0, count: rules.keys.count)
     }
 
     /// Whether there is nothing that any rule, or the engine itself, looks at.
-    var isEmpty: Bool { found.isEmpty && others.isEmpty && !hasCandidates }
+    var isEmpty: Bool { !isKeyFound && others.isEmpty && !hasCandidates }
 
     /// The position of the attribute of that key.
     @inline(__always)
     subscript(key: Int) -> Int? {
         let position = positions[key]
-        return position < 0 ? nil : Int(position)
+        return position &>> 32 == turn ? Int(position & 0xFFFF_FFFF) : nil
     }
 
     @inline(__always)
@@ -79,24 +80,35 @@ struct SpanScan {
     private static let ownPrefix: UInt64 = "mlflow.".utf8.reversed().reduce(0) { $0 << 8 | UInt64($1) }
 
     private mutating func clear() {
-        for key in found { positions[key] = -1 }
-        found.removeAll(keepingCapacity: true)
+        turn += 1
+        if turn >> 32 != 0 {
+            positions = [UInt64](repeating: 0, count: positions.count)
+            turn = 1
+        }
+        isKeyFound = false
         candidates = Candidates(repeating: 0)
         hasCandidates = false
         known = 0
-        others.removeAll(keepingCapacity: true)
-        tokenCounts.removeAll(keepingCapacity: true)
+        if !others.isEmpty { others.removeAll(keepingCapacity: true) }
+        if !tokenCounts.isEmpty { tokenCounts.removeAll(keepingCapacity: true) }
         hasException = false
+    }
+
+    /// Whether a key is there that the app writes for MLflow, other than those of sessions, users and errors.
+    var hasOwn: Bool { known & Self.ownKeys != 0 }
+
+    private static let ownKeys: UInt32 = KnownKey.allCases.reduce(0) { keys, key in
+        switch key {
+        case .sessionID, .conversationID, .userID, .errorType: keys
+        default: keys | 1 << UInt32(key.rawValue)
+        }
     }
 
     /// Of a key that repeats the last attribute counts, as it does for MLflow.
     private mutating func note(_ key: Int, at position: Int, _ rules: MappingRules) {
-        if positions[key] < 0 {
-            found.append(key)
-        } else if key == KnownKey.traceRequestID.rawValue {
-            others.append(Int(positions[key]))
-        }
-        positions[key] = Int32(truncatingIfNeeded: position)
+        isKeyFound = true
+        if key == KnownKey.traceRequestID.rawValue, let before = self[key] { others.append(before) }
+        positions[key] = turn &<< 32 | UInt64(truncatingIfNeeded: position)
         if key < KnownKey.allCases.count { known |= 1 << UInt32(key) }
         if rules.isTokenCount[key] { tokenCounts.append(position) }
         trigger(rules.keyTriggers[key], rules)

@@ -27,11 +27,25 @@ package enum AttributeValue: Sendable, Equatable {
             self = .string(range.lowerBound + 2..<range.upperBound)
             return
         }
+        if let count = Self.shortInteger(range, text) {
+            self = .int(count)
+            return
+        }
         self = .empty
         var cursor = WireCursor(range)
         while !cursor.isAtEnd, let value = try? Self.next(&cursor, text) {
             if value != .empty { self = value }
         }
+    }
+
+    /// An integer under 16384 and nothing else.
+    @inline(__always)
+    private static func shortInteger(_ range: Range<Int>, _ text: RawSpan) -> Int64? {
+        guard range.count == 2 || range.count == 3, text.byte(at: range.lowerBound) == 0x18 else { return nil }
+        let first = Int64(text.byte(at: range.lowerBound + 1))
+        if range.count == 2 { return first < 0x80 ? first : nil }
+        let second = Int64(text.byte(at: range.lowerBound + 2))
+        return first >= 0x80 && second < 0x80 ? first & 0x7F | second << 7 : nil
     }
 
     /// The next field; `.empty` for an unknown one.

@@ -6,8 +6,7 @@ struct BatchMarks: Sendable {
     struct Edit: Sendable {
         /// The bytes of the body that go.
         var cut: ShortRange
-        /// What comes in their place: `prefix` and then `content`, in `added`.
-        var prefix = ShortRange()
+        /// What comes in their place, a part of what `builder` built.
         var content = ShortRange()
         /// The event inside which the change is made; -1 outside of events.
         var event: Int32 = -1
@@ -47,6 +46,8 @@ struct BatchMarks: Sendable {
     /// How many spans each group has; kept only while `groups` is.
     var groupCounts: [Int] = []
     var edits: [Edit] = []
+    /// The place whose end the last of `edits` is made at, packed; what is added there next becomes a part of that edit.
+    var latestEnd: UInt32?
     var spanEdits = Chains()
     var scopeEdits = Chains()
     var resourceEdits = Chains()

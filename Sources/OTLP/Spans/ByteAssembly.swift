@@ -75,18 +75,16 @@ struct ByteAssembly {
 
     /// Everything, in a buffer of exactly its size.
     func bytes(_ body: RawSpan, _ added: RawSpan) -> [UInt8] {
-        var output: [UInt8] = []
-        output.reserveCapacity(size)
-        for piece in pieces {
-            let range = Int(piece.start)..<Int(piece.end)
-            switch piece.source {
-            case Self.fromBody: output.append(body, range)
-            case Self.fromAdded: output.append(added, range)
-            default:
-                output.appendVarint(Int(piece.source))
-                output.appendVarint(Int(piece.end))
+        [UInt8](atMost: size) { writer in
+            for piece in pieces {
+                switch piece.source {
+                case Self.fromBody: writer.bytes(body, Int(piece.start)..<Int(piece.end))
+                case Self.fromAdded: writer.bytes(added, Int(piece.start)..<Int(piece.end))
+                default:
+                    writer.varint(Int(piece.source))
+                    writer.varint(Int(piece.end))
+                }
             }
         }
-        return output
     }
 }

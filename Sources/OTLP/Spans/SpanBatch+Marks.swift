@@ -34,26 +34,49 @@ extension SpanBatch {
     package mutating func renameAttribute(_ attribute: Int, to key: String) {
         let entry = attributes[attribute]
         let body = bytes
-        let text = body.span.bytes
-        var edit = BatchMarks.Edit(cut: entry.fieldRange)
         prepare()
-        edit.content.start = marks.builder.position
-        marks.builder.renamed(key, entry.field, in: text)
-        edit.content.end = marks.builder.position
-        edit.prefix = ShortRange(Int(edit.content.end), Int(edit.content.end))
-        marks.builder.openField(entry.place.attributesTag, length: Int(edit.content.end &- edit.content.start))
-        edit.prefix.end = marks.builder.position
-        append(edit, to: entry.place)
+        let start = marks.builder.position
+        marks.builder.renamed(key, entry.field, as: entry.place.attributesTag, in: body.span.bytes)
+        append(BatchMarks.Edit(cut: entry.fieldRange, content: added(from: start)), to: entry.place)
     }
 
     /// Puts an attribute behind the others of its place; a key that is there already is not looked for.
-    package mutating func addAttribute(_ key: StaticString, to place: Place, _ build: (inout ValueBuilder) -> Void) {
-        addAttribute(keySize: key.utf8CodeUnitCount, to: place, build) { $0.bytes.append(key) }
+    ///
+    /// `bytes` is about how many the value takes; a wrong guess costs time only.
+    package mutating func addAttribute(
+        _ key: StaticString,
+        to place: Place,
+        expecting bytes: Int = 0,
+        _ build: (inout ValueBuilder) -> Void
+    ) {
+        addAttribute(keySize: key.utf8CodeUnitCount, to: place, expecting: bytes, build) { $0.letters(key) }
     }
 
     /// Puts an attribute behind the others of its place; a key that is there already is not looked for.
     package mutating func addAttribute(_ key: String, to place: Place, _ build: (inout ValueBuilder) -> Void) {
-        addAttribute(keySize: key.utf8.count, to: place, build) { $0.bytes.append(contentsOf: key.utf8) }
+        addAttribute(keySize: key.utf8.count, to: place, expecting: 0, build) { $0.letters(key) }
+    }
+
+    /// Puts an attribute that is a text behind the others of its place.
+    ///
+    /// Its UTF-8 stands in `range` of `text`; the caller knows that it is well-formed.
+    package mutating func addAttribute(_ key: StaticString, to place: Place, _ text: RawSpan, _ range: Range<Int>) {
+        prepare()
+        let start = marks.builder.position
+        let keySize = key.utf8CodeUnitCount
+        let valueSize = 1 + varintSize(range.count) + range.count
+        marks.builder.bytes.write(atMost: keySize + range.count + 48) { writer in
+            writer.field(
+                place.attributesTag,
+                length: 1 + varintSize(keySize) + keySize + 1 + varintSize(valueSize) + valueSize
+            )
+            writer.field(0x0A, length: keySize)
+            writer.letters(key)
+            writer.field(0x12, length: valueSize)
+            writer.field(0x0A, length: range.count)
+            writer.bytes(text, range)
+        }
+        appendAtEnd(from: start, to: place)
     }
 
     /// Puts an event behind the others of a span, with the attributes that `build` adds.
@@ -63,23 +86,23 @@ extension SpanBatch {
         to span: Int,
         _ build: (inout AttributesBuilder) -> Void
     ) {
-        var edit = BatchMarks.Edit(cut: ShortRange())
         prepare()
-        edit.content.start = marks.builder.position
-        marks.builder.bytes.append(0x09)
-        marks.builder.bytes.appendFixed64(time)
-        marks.builder.bytes.append(0x12)
-        marks.builder.bytes.appendVarint(name.utf8CodeUnitCount)
-        marks.builder.bytes.append(name)
+        let start = marks.builder.position
+        let size = name.utf8CodeUnitCount
+        marks.builder.bytes.write(atMost: size + 32) { writer in
+            writer.byte(0x5A)
+            writer.skip(1)
+            writer.byte(0x09)
+            writer.word(time)
+            writer.field(0x12, length: size)
+            writer.letters(name)
+        }
         var attributes = AttributesBuilder(values: ValueBuilder())
         swap(&attributes.values, &marks.builder)
         build(&attributes)
         swap(&attributes.values, &marks.builder)
-        edit.content.end = marks.builder.position
-        edit.prefix.start = edit.content.end
-        marks.builder.openField(0x5A, length: Int(edit.content.end &- edit.content.start))
-        edit.prefix.end = marks.builder.position
-        append(edit, to: .span(span))
+        marks.builder.bytes.close(Int(start) + 2, reserved: 1)
+        appendAtEnd(from: start, to: .span(span))
     }
 
     /// Replaces `trace_state`; an empty text takes it out.
@@ -89,38 +112,69 @@ extension SpanBatch {
             if field.number == 3 { append(BatchMarks.Edit(cut: ShortRange(field.field)), to: .span(span)) }
         }
         guard !traceState.isEmpty else { return }
-        var edit = BatchMarks.Edit(cut: ShortRange())
         prepare()
-        edit.content.start = marks.builder.position
-        marks.builder.openField(0x1A, length: traceState.utf8.count)
-        marks.builder.bytes.append(contentsOf: traceState.utf8)
-        edit.content.end = marks.builder.position
-        append(edit, to: .span(span))
+        let start = marks.builder.position
+        let size = traceState.utf8.count
+        marks.builder.bytes.write(atMost: size + 16) { writer in
+            writer.field(0x1A, length: size)
+            writer.letters(traceState)
+        }
+        appendAtEnd(from: start, to: .span(span))
     }
 
     @inline(__always)
     private mutating func addAttribute(
         keySize: Int,
         to place: Place,
+        expecting size: Int,
         _ build: (inout ValueBuilder) -> Void,
-        key: (inout ValueBuilder) -> Void
+        key: (inout ByteWriter) -> Void
     ) {
-        var edit = BatchMarks.Edit(cut: ShortRange())
         prepare()
-        edit.content.start = marks.builder.position
+        let start = marks.builder.position
+        let room = min(varintSize(size), 3)
+        marks.builder.bytes.write(atMost: keySize + 32) { writer in
+            writer.byte(place.attributesTag)
+            writer.skip(room)
+            writer.field(0x0A, length: keySize)
+            key(&writer)
+            writer.byte(0x12)
+            writer.skip(room)
+        }
+        let value = marks.builder.bytes.count
         marks.builder.beginValue()
         build(&marks.builder)
         marks.builder.endValue()
-        edit.content.end = marks.builder.position
-        edit.prefix.start = edit.content.end
-        let valueSize = Int(edit.content.end &- edit.content.start)
-        let size = 1 + varintSize(keySize) + keySize + 1 + varintSize(valueSize) + valueSize
-        marks.builder.openField(place.attributesTag, length: size)
-        marks.builder.openField(0x0A, length: keySize)
-        key(&marks.builder)
-        marks.builder.openField(0x12, length: valueSize)
-        edit.prefix.end = marks.builder.position
-        append(edit, to: place)
+        marks.builder.bytes.close(value, reserved: room)
+        marks.builder.bytes.close(Int(start) + 1 + room, reserved: room)
+        appendAtEnd(from: start, to: place)
+    }
+
+    /// What was built since `start`.
+    private func added(from start: Int32) -> ShortRange {
+        var range = ShortRange()
+        range.start = start
+        range.end = marks.builder.position
+        return range
+    }
+
+    /// Puts what was built since `start` at the end of its place; what is added to one place in a row becomes one edit.
+    private mutating func appendAtEnd(from start: Int32, to place: Place) {
+        if marks.latestEnd == place.packed, let last = marks.edits.indices.last,
+            marks.edits[last].content.end == start
+        {
+            marks.edits[last].content.end = marks.builder.position
+            return
+        }
+        let range: ShortRange =
+            switch place {
+            case .resource(let owner): .atEnd(of: resources[owner].frame)
+            case .scope(let owner): .atEnd(of: scopes[owner].frame)
+            case .span(let owner): .atEnd(of: spans[owner].frame)
+            case .event(let event): .atEnd(of: events[event].frame)
+            }
+        append(BatchMarks.Edit(cut: range, content: added(from: start)), to: place)
+        marks.latestEnd = place.packed
     }
 
     /// Makes room before the first edit, so that what is added does not move again and again; pages that are not written
@@ -129,31 +183,20 @@ extension SpanBatch {
     private mutating func prepare() {
         guard marks.edits.isEmpty else { return }
         marks.edits.reserveCapacity(spans.count * 2)
-        marks.builder.bytes.reserveCapacity(bytes.count / 2)
+        marks.builder.bytes.reserve(bytes.count / 2)
     }
 
-    /// Puts an edit behind the others of its place; one that cuts nothing stands at the place's end.
+    /// Puts an edit behind the others of its place.
     private mutating func append(_ edit: BatchMarks.Edit, to place: Place) {
-        var edit = edit
         let index = Int32(truncatingIfNeeded: marks.edits.count)
-        let adds = edit.cut == ShortRange()
+        marks.edits.append(edit)
+        marks.latestEnd = nil
         switch place {
-        case .resource(let owner):
-            if adds { edit.cut = .atEnd(of: resources[owner].frame) }
-            marks.edits.append(edit)
-            marks.resourceEdits.append(index, to: owner, of: resources.count, &marks.edits)
-        case .scope(let owner):
-            if adds { edit.cut = .atEnd(of: scopes[owner].frame) }
-            marks.edits.append(edit)
-            marks.scopeEdits.append(index, to: owner, of: scopes.count, &marks.edits)
-        case .span(let owner):
-            if adds { edit.cut = .atEnd(of: spans[owner].frame) }
-            marks.edits.append(edit)
-            marks.spanEdits.append(index, to: owner, of: spans.count, &marks.edits)
+        case .resource(let owner): marks.resourceEdits.append(index, to: owner, of: resources.count, &marks.edits)
+        case .scope(let owner): marks.scopeEdits.append(index, to: owner, of: scopes.count, &marks.edits)
+        case .span(let owner): marks.spanEdits.append(index, to: owner, of: spans.count, &marks.edits)
         case .event(let event):
-            if adds { edit.cut = .atEnd(of: events[event].frame) }
-            edit.event = Int32(truncatingIfNeeded: event)
-            marks.edits.append(edit)
+            marks.edits[Int(index)].event = Int32(truncatingIfNeeded: event)
             marks.spanEdits.append(index, to: events[event].span, of: spans.count, &marks.edits)
         }
     }
@@ -170,7 +213,7 @@ extension ShortRange {
 
 extension Place {
     /// The tag of `attributes` in the message of this place.
-    fileprivate var attributesTag: Int {
+    fileprivate var attributesTag: UInt8 {
         switch self {
         case .resource: 0x0A
         case .scope, .event: 0x1A

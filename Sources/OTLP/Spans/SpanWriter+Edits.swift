@@ -77,7 +77,6 @@ extension SpanWriter {
         guard edit.cut.start >= cursor else { return }
         assembly.copy(cursor, edit.cut.start)
         assembly.touch()
-        assembly.insert(edit.prefix)
         assembly.insert(edit.content)
         cursor = edit.cut.end
     }

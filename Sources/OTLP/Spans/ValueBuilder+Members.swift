@@ -9,45 +9,52 @@ extension ValueBuilder {
 
     /// A member that is a text in `range` of `text`; the caller knows that it is well-formed.
     package mutating func member(_ name: StaticString, _ text: RawSpan, _ range: Range<Int>) {
-        openMember(name, valueSize: 1 + varintSize(range.count) + range.count)
-        openField(0x0A, length: range.count)
-        bytes.append(text, range)
+        member(name, size: 1 + varintSize(range.count) + range.count) { writer in
+            writer.field(0x0A, length: range.count)
+            writer.bytes(text, range)
+        }
     }
 
     /// A member that is a word of the program.
     package mutating func member(_ name: StaticString, word: StaticString) {
         let size = word.utf8CodeUnitCount
-        openMember(name, valueSize: 1 + varintSize(size) + size)
-        openField(0x0A, length: size)
-        bytes.append(word)
+        member(name, size: 1 + varintSize(size) + size) { writer in
+            writer.field(0x0A, length: size)
+            writer.letters(word)
+        }
     }
 
     /// A member that is a whole number.
     package mutating func member(_ name: StaticString, int value: Int64) {
-        openMember(name, valueSize: 1 + (value < 0 ? 10 : varintSize(Int(value))))
-        bytes.append(0x18)
-        bytes.appendVarint(UInt64(bitPattern: value))
+        member(name, size: 1 + varintSize(Int(value))) { writer in
+            writer.byte(0x18)
+            writer.varint(UInt64(bitPattern: value))
+        }
     }
 
     /// A member that is a number.
     package mutating func member(_ name: StaticString, double value: Double) {
-        openMember(name, valueSize: 9)
-        bytes.append(0x21)
-        bytes.appendFixed64(value.bitPattern)
+        member(name, size: 9) { writer in
+            writer.byte(0x21)
+            writer.word(value.bitPattern)
+        }
     }
 
     /// A member in which nothing is set.
     package mutating func nullMember(_ name: StaticString) {
-        openMember(name, valueSize: 0)
+        member(name, size: 0) { _ in }
     }
 
     @inline(__always)
-    private mutating func openMember(_ name: StaticString, valueSize: Int) {
+    private mutating func member(_ name: StaticString, size: Int, _ value: (inout ByteWriter) -> Void) {
         let keySize = name.utf8CodeUnitCount
-        openField(0x0A, length: 1 + varintSize(keySize) + keySize + 1 + varintSize(valueSize) + valueSize)
-        openField(0x0A, length: keySize)
-        bytes.append(name)
-        openField(0x12, length: valueSize)
+        bytes.write(atMost: keySize + size + 32) { writer in
+            writer.field(0x0A, length: 1 + varintSize(keySize) + keySize + 1 + varintSize(size) + size)
+            writer.field(0x0A, length: keySize)
+            writer.letters(name)
+            writer.field(0x12, length: size)
+            value(&writer)
+        }
     }
 }
 
@@ -57,6 +64,6 @@ extension SpanBatch {
     /// `edits` and `bytes` are guesses; neither is a limit.
     package mutating func reserve(edits: Int, bytes: Int) {
         marks.edits.reserveCapacity(marks.edits.count + edits)
-        marks.builder.bytes.reserveCapacity(marks.builder.bytes.count + bytes)
+        marks.builder.bytes.reserve(bytes)
     }
 }
