@@ -1,0 +1,37 @@
+import Basics
+import Testing
+
+struct ByteSinkTests {
+    @Test(arguments: [0, 1, 127, 128, 300, 16_383, 16_384, 70_000], 1...3)
+    func `a length is written in its shortest form whatever room was left`(length: Int, reserved: Int) {
+        var sink = ByteSink()
+        sink.write(atMost: 8) { writer in
+            writer.byte(0x0A)
+            writer.skip(reserved)
+        }
+        let start = sink.count
+        let content = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        sink.write(atMost: length) { $0.bytes(content.span.bytes, 0..<length) }
+        sink.close(start, reserved: reserved)
+        sink.write(atMost: 1) { $0.byte(0xEE) }
+        let expected = [UInt8](atMost: length + 16) { writer in
+            writer.byte(0x0A)
+            writer.varint(length)
+            writer.bytes(content.span.bytes, 0..<length)
+            writer.byte(0xEE)
+        }
+        #expect(Array(sink.buffer.prefix(sink.count)) == expected)
+    }
+
+    @Test(arguments: [0x00, 0x1F, 0x22, 0x5C, 0x80, 0xFF] as [UInt8])
+    func `a plain run ends at the first byte that JSON escapes, wherever it stands`(stop: UInt8) {
+        for length in [1, 7, 8, 31, 32, 33, 64, 100] {
+            for position in 0..<length {
+                var text = (0..<length).map { [0x20, 0x21, 0x23, 0x5B, 0x5D, 0x7F][$0 % 6] as UInt8 }
+                #expect(text.span.bytes.endOfPlainRun(from: 0, to: length) == length)
+                text[position] = stop
+                #expect(text.span.bytes.endOfPlainRun(from: 0, to: length) == position)
+            }
+        }
+    }
+}
