@@ -1,4 +1,6 @@
+#define _GNU_SOURCE
 #include "machine.h"
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -9,4 +11,9 @@ uint64_t millrace_resident_bytes(void) {
     int found = fscanf(file, "%llu %llu", &total, &resident);
     fclose(file);
     return found == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+int millrace_usable_cores(void) {
+    cpu_set_t cores;
+    return sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : (int)sysconf(_SC_NPROCESSORS_ONLN);
 }

@@ -47,6 +47,9 @@ static inline int millrace_wait_until(sem_t *semaphore, uint64_t nanoseconds) {
 // Resident memory of the process in bytes; 0 where /proc is missing.
 uint64_t millrace_resident_bytes(void);
 
+// Cores that this process may run on (taskset, cpuset), at least 1.
+int millrace_usable_cores(void);
+
 // CPU time used by the process so far, user and system.
 static inline uint64_t millrace_cpu_nanoseconds(void) {
     struct timespec time;

@@ -1,3 +1,4 @@
+import Basics
 import NIOCore
 import NIOPosix
 
@@ -5,8 +6,8 @@ import NIOPosix
 package final class EventLoops: Sendable {
     let group: MultiThreadedEventLoopGroup
 
-    /// - Parameter count: The number of threads; one for each core unless given.
-    package init(count: Int = System.coreCount) {
+    /// - Parameter count: The number of threads; one for each core that the process may use unless given.
+    package init(count: Int = min(System.coreCount, ProcessUsage.usableCores)) {
         group = MultiThreadedEventLoopGroup(numberOfThreads: count)
     }
 
