@@ -46,6 +46,9 @@ package final class LogReader: Sendable {
         core.state.withLock { !$0.isClosed && $0.plan(for: index, recordsMax: 1) != nil }
     }
 
+    /// Records that `next` returned and that are not settled.
+    package var unsettled: Int { core.state.withLock { $0.readers[index].inFlight } }
+
     private func nextPlan(recordsMax: Int) async throws(CancellationError) -> ReadPlan {
         while true {
             if Task.isCancelled { throw CancellationError() }

@@ -17,6 +17,8 @@ package final class Delivery: Sendable {
     private let window: Mutex<BatchWindow>
     /// How many more requests may be under way.
     private let slots: Mutex<Int>
+    /// Records that stay in the journal unsettled, because the destination refuses them alone.
+    private let held = Mutex(0)
     private let complaints: Mutex<Complaints>
     /// Rings when a batch may be due.
     private let due = Doorbell()
@@ -79,7 +81,7 @@ package final class Delivery: Sendable {
     package func drain() async {
         window.withLock { $0.isDraining = true }
         due.ring()
-        while !Task.isCancelled, reader.hasUnread || window.withLock({ !$0.isEmpty }) {
+        while !Task.isCancelled, reader.hasUnread || reader.unsettled > held.withLock({ $0 }) {
             await settled.wait()
         }
     }
@@ -107,6 +109,8 @@ package final class Delivery: Sendable {
     private func take(_ record: StoredRecord) {
         guard let metadata = RecordMetadata(decoding: record.metadata) else {
             complain("record \(record.id) has metadata this version cannot read; it stays queued")
+            held.withLock { $0 += 1 }
+            settled.ring()
             return
         }
         let queued = QueuedRecord(id: record.id, items: record.items, metadata: metadata, payload: record.payload)
@@ -205,7 +209,9 @@ package final class Delivery: Sendable {
 
     /// A record with refused items keeps its place in the journal, as a hole below the cursor; the others are settled.
     private func finish(_ batch: PendingBatch) {
-        if batch.refused == 0 {
+        if batch.refused > 0 {
+            held.withLock { $0 += batch.records.count }
+        } else {
             var rejected = batch.rejected
             reader.finish(
                 batch.records.map { record in
