@@ -107,15 +107,6 @@ package struct JSONScanner: Sendable {
     private static let valueExpected =
         "a value is expected: an object, an array, a string, a number, true, false or null"
 
-    /// Consumes the value that comes next, whatever it is, and returns where it stands.
-    package mutating func skipValue(in text: RawSpan) throws(JSONSyntaxError) -> Range<Int> {
-        let level = depth
-        _ = try next(in: text)
-        let start = tokenStart
-        while depth > level { _ = try next(in: text) }
-        return start..<offset
-    }
-
     private var inObject: Bool { containers[depth >> 6] >> UInt64(depth & 63) & 1 == 1 }
     private var closingBracket: UInt8 { UInt8(ascii: inObject ? "}" : "]") }
 

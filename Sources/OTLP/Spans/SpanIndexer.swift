@@ -124,15 +124,18 @@ struct SpanIndexer {
     private mutating func splitResource(_ index: Int, _ entry: inout ResourceEntry, _ text: RawSpan) throws(WireError) {
         let first = attributes.count
         var cursor = WireCursor(entry.frame.content)
+        while let part = try Self.nextPart(&cursor, text) { try resource(part, index, &entry, text) }
+        entry.attributeRange = ShortRange(first, attributes.count)
+    }
+
+    /// The next part of a message's first field; nil at the end.
+    private static func nextPart(_ cursor: inout WireCursor, _ text: RawSpan) throws(WireError) -> Range<Int>? {
         while !cursor.isAtEnd {
             let tag = try cursor.tag(in: text)
-            guard tag == 0x0A else {
-                try cursor.skip(tag, in: text)
-                continue
-            }
-            try resource(try cursor.content(in: text), index, &entry, text)
+            if tag == 0x0A { return try cursor.content(in: text) }
+            try cursor.skip(tag, in: text)
         }
-        entry.attributeRange = ShortRange(first, attributes.count)
+        return nil
     }
 
     private mutating func resource(
@@ -216,14 +219,7 @@ struct SpanIndexer {
     private mutating func splitScope(_ index: Int, _ entry: inout ScopeEntry, _ text: RawSpan) throws(WireError) {
         let first = attributes.count
         var cursor = WireCursor(entry.frame.content)
-        while !cursor.isAtEnd {
-            let tag = try cursor.tag(in: text)
-            guard tag == 0x0A else {
-                try cursor.skip(tag, in: text)
-                continue
-            }
-            try scope(try cursor.content(in: text), index, &entry, text)
-        }
+        while let part = try Self.nextPart(&cursor, text) { try scope(part, index, &entry, text) }
         entry.attributeRange = ShortRange(first, attributes.count)
     }
 

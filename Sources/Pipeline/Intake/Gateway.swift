@@ -67,15 +67,13 @@ extension WireError {
     }
 }
 
-/// A request's spans after each was checked.
+/// A request's spans after each was checked; indexing marks the flawed ones as removed.
 private struct CheckedSpans {
-    /// The flawed ones are marked as removed.
-    private(set) var batch: SpanBatch
-    private(set) var flawed = 0
-    private var reasons: [String] = []
+    let batch: SpanBatch
 
+    var flawed: Int { batch.removedCount(.invalid) }
     /// Spans that may go on.
-    var valid: Int { batch.spans.count - flawed }
+    var valid: Int { batch.keptCount }
 
     /// What the client is told once the valid spans are durable.
     var answer: IntakeAnswer {
@@ -87,6 +85,11 @@ private struct CheckedSpans {
     /// Reasons named in an answer, at most.
     private static let reasonsMax = 5
 
+    private var reasons: [String] {
+        let flaws = batch.spans.enumerated().lazy.compactMap { index, span in span.flaw.map { "span \(index): \($0)" } }
+        return Array(flaws.prefix(Self.reasonsMax))
+    }
+
     init(_ request: IncomingRequest, noting deviations: DeviationLog) throws(WireError) {
         switch request.encoding {
         case .protobuf:
@@ -95,12 +98,6 @@ private struct CheckedSpans {
             var counts = DeviationCounts()
             batch = try SpanBatch(OTLPJSON.decode(request.body, signal: request.signal, deviations: &counts))
             if !counts.isEmpty { deviations.note(counts, from: request.source) }
-        }
-        for index in batch.spans.indices {
-            guard let flaw = batch.spans[index].flaw else { continue }
-            flawed += 1
-            batch.remove(index, as: .invalid)
-            if reasons.count < Self.reasonsMax { reasons.append("span \(index): \(flaw)") }
         }
     }
 }

@@ -42,9 +42,6 @@ struct RequestHeaders {
         }
     }
 
-    /// Whether body bytes follow the head.
-    var announcesBody: Bool { transferEncoding != nil || (contentLength ?? 0) > 0 }
-
     /// The encoding that the content type names, parameters aside.
     var encoding: BodyEncoding? {
         guard let contentType else { return nil }
