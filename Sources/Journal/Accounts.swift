@@ -11,7 +11,9 @@ package struct ReaderAccount: Sendable, Equatable {
     package let outcomes: OutcomeCounts
     /// Items not finished yet.
     package let queued: UInt64
-    /// When the oldest of them was received, to about a second; nil when nothing is queued.
+    /// Those of `queued` that are dead letters, which stay until somebody settles them; zero in ordinary logs.
+    package let held: UInt64
+    /// When the oldest of the others was received, to about a second; nil when there are none.
     package let oldestQueued: UnixTime?
 }
 

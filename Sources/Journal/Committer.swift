@@ -23,6 +23,8 @@ final class Committer {
     let writers: [SegmentWriter]
     var cursors: [[CursorFile]]
     var generator = SystemRandomNumberGenerator()
+    /// Dead-letter logs without room in reserve, which was said.
+    var unreserved: Set<Int> = []
     private let onSync: @Sendable (Duration) -> Void
     /// Of the round under way, by position; nil while a group is neither refused nor failed.
     private var results: [CommitResult?] = []
@@ -52,6 +54,12 @@ final class Committer {
         }
     }
 
+    /// What is due once, before the first round.
+    func start() {
+        collect()
+        reserveDeadLetters()
+    }
+
     /// Writes, syncs and settles a round of groups.
     func commit(_ submissions: [Submission]) {
         results = submissions.map(\.refusal)
@@ -77,6 +85,8 @@ final class Committer {
             lastSync = .now
         }
         expireByAge()
+        boundDeadLetters()
+        reserveDeadLetters()
         for log in writers.indices { _ = persistCursors(of: log) }
         collect()
     }
@@ -168,7 +178,7 @@ extension Committer {
     private func fail(_ writer: SegmentWriter, _ error: FileSystemError) {
         logger.error(
             "The disk failed; the log goes on in a new segment.",
-            metadata: ["log": "\(writer.core.name)", "cause": "\(error)"]
+            metadata: ["log": "\(writer.core.title)", "cause": "\(error)"]
         )
         for position in writer.unproven { results[position] = .failed("\(error)") }
         prove(writer)

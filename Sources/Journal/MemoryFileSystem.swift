@@ -11,6 +11,7 @@ final class MemoryFileSystem: FileSystem {
     func entries(of directory: String) -> [String] {
         files.withLock { files in
             files.keys.filter { $0.hasPrefix(directory + "/") }.map { String($0.dropFirst(directory.count + 1)) }
+                .filter { !$0.contains("/") }
         }
     }
 

@@ -1,6 +1,7 @@
 import Basics
 
 // The format of a segment, `directory/LOG/NNNNNNNNNNNNNNNNNNNN.log`, where N is the segment's number in decimal.
+// LOG is the name of a pipeline; the logs of its dead letters lie below it (DeadLetters.swift).
 //
 // Invariants
 //   - All integers are little-endian. What is called zero below is written as zero and not looked at.

@@ -109,6 +109,27 @@ struct SegmentRecovery {
         }
     }
 
+    /// The ids of all dead letters, by their headers; what a reader finds damaged later is lost to it then.
+    func held(in segments: [SegmentState]) throws(JournalError) -> HeldIDs {
+        var held = HeldIDs()
+        for segment in segments {
+            let file = try recovery.checked { () throws(FileSystemError) in
+                try fileSystem.open(segment.path, .existing)
+            }
+            var scan = SegmentScan(file, segment.header, from: SegmentHeader.areaBytes, to: segment.endOffset)
+            scanning: while true {
+                switch scan.next(interest: { _ in .pass }) {
+                case .passed(let header):
+                    let isVoid = header.endID > segment.endID
+                    if header.kind == .deadLetter && !isVoid { held.append(header.id..<header.endID) }
+                case .damage: continue
+                case .end, .record, .stopped: break scanning
+                }
+            }
+        }
+        return held
+    }
+
     private func report(_ damage: [Range<Int>], _ path: String) {
         for range in damage {
             logger.error(

@@ -51,7 +51,12 @@ package final class FaultyFileSystem: FileSystem {
     }
 
     package func createDirectory(_ path: String) throws(FileSystemError) {
-        state.withLock { _ = $0.directories.insert(path) }
+        state.withLock { state in
+            var path = Substring(path)
+            while let slash = path.lastIndex(of: "/"), state.directories.insert(String(path)).inserted {
+                path = path[..<slash]
+            }
+        }
     }
 
     package func entries(of directory: String) throws(FileSystemError) -> [String] {
