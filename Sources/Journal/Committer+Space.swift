@@ -10,8 +10,9 @@ extension Committer {
     private static let segmentBytesMin = 65536
 
     /// The size of a segment without large records.
-    private var segmentBytes: Int {
-        max(min(settings.segment.bytes, settings.maxBytes.bytes / 8), SegmentHeader.areaBytes * 2)
+    private func segmentBytes(of log: Int) -> Int {
+        let budget = min(settings.maxBytes.bytes, writers[log].core.backlogBytesMin ?? .max)
+        return max(min(settings.segment.bytes, budget / 8), SegmentHeader.areaBytes * 2)
     }
 
     /// Creates the next segment of a log with room for `bytes` of records, or says why not.
@@ -29,7 +30,8 @@ extension Committer {
         guard needed <= maxBytes.bytes else {
             return .failed("a group of \(bytes) bytes is larger than max_bytes, \(maxBytes)")
         }
-        let room = limits.map { deadLetterRoom(of: log, for: needed, $0) } ?? room(for: needed, sparing: sparing)
+        let room =
+            limits.map { deadLetterRoom(of: log, for: needed, $0) } ?? room(of: log, for: needed, sparing: sparing)
         guard let size = room else { return .full(retryAfter: Self.retryAfter) }
         do throws(FileSystemError) {
             try writers[log].start(bytes: size, firstReceivedAt: receivedAt, using: &generator)
@@ -42,7 +44,8 @@ extension Committer {
     }
 
     /// The size that a new segment may have, at least `needed`; makes room as far as the settings allow.
-    private func room(for needed: Int, sparing: [Int]) -> Int? {
+    private func room(of log: Int, for needed: Int, sparing: [Int]) -> Int? {
+        let segmentBytes = segmentBytes(of: log)
         let minimum = max(needed, min(segmentBytes, Self.segmentBytesMin))
         var sealedIdle = false
         while true {
@@ -101,8 +104,20 @@ extension Committer {
         }
     }
 
-    /// Deletes segments that every reader has passed.
+    /// What a group is answered while a reader of one of its logs is too far behind.
+    func backlogRefusal(of log: Int) -> CommitResult? {
+        let writer = writers[log]
+        guard writer.core.backlogBytesMin != nil,
+            writer.core.state.withLock({ $0.isBacklogFull(unpublished: writer.unpublishedBytes) })
+        else { return nil }
+        return .full(retryAfter: Self.retryAfter)
+    }
+
+    /// Moves readers that are too far behind, and deletes segments that every reader has passed.
     func collect() {
+        for writer in writers where writer.core.backlogBytesMin != nil {
+            writer.core.state.withLock { $0.expireBacklogs() }
+        }
         _ = deleteAllPassed(sparingNewest: true)
     }
 

@@ -42,6 +42,7 @@ struct CursorRecovery {
             var state = ReaderState(
                 name: name,
                 isDefined: definition != nil,
+                backlog: definition?.backlog,
                 cursor: cursor,
                 persistedLow: changed ? 0 : cursor.finished.low
             )

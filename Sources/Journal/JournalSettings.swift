@@ -40,7 +40,7 @@ package struct JournalSettings: Sendable {
     ///
     /// Checked when a segment is created. At the limit `whenFull` decides.
     package var minFree: ByteCount
-    /// The size of a segment; an eighth of `maxBytes` where that is less.
+    /// The size of a segment; an eighth of `maxBytes` or of the smallest backlog where that is less.
     ///
     /// A group that does not fit gets a segment of its own.
     package var segment: ByteCount
@@ -135,9 +135,34 @@ package struct ReaderDefinition: Sendable {
 
     package var name: String
     package var start: Start
+    /// How far behind it may be; nil for no limit but the journal's.
+    package var backlog: Backlog?
 
-    package init(name: String, start: Start = .newest) {
+    package init(name: String, start: Start = .newest, backlog: Backlog? = nil) {
         self.name = name
         self.start = start
+        self.backlog = backlog
+    }
+}
+
+/// How far behind one reader of an ordinary log may be.
+package struct Backlog: Sendable, Equatable {
+    /// What happens at the limit.
+    package enum Policy: Sendable, Equatable {
+        /// New groups for the log settle as `CommitResult.full` until the reader has finished enough.
+        case reject
+        /// The reader's cursor moves past its oldest segments, which counts as expired; other readers do not notice.
+        case expire
+    }
+
+    /// Of the log's segments from the first that the reader has not finished.
+    ///
+    /// Segments are made no larger than an eighth of it. One segment it may always have: what a large record takes.
+    package var maxBytes: ByteCount
+    package var whenFull: Policy
+
+    package init(maxBytes: ByteCount, whenFull: Policy = .reject) {
+        self.maxBytes = maxBytes
+        self.whenFull = whenFull
     }
 }

@@ -31,6 +31,8 @@ package final class Log: Sendable {
 final class LogCore: Sendable {
     let name: String
     let role: LogDefinition.Role
+    /// The smallest of its readers; nil where none is limited.
+    let backlogBytesMin: Int?
     let directory: String
     let fileSystem: any FileSystem
     let state: Mutex<LogState>
@@ -52,6 +54,7 @@ final class LogCore: Sendable {
     ) {
         self.name = name
         self.role = role
+        self.backlogBytesMin = state.readers.compactMap { $0.backlog?.maxBytes.bytes }.min()
         self.directory = directory
         self.fileSystem = fileSystem
         self.state = Mutex(state)

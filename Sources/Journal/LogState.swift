@@ -14,6 +14,8 @@ struct LogState: Sendable {
     private var lost = FinishedRanges(low: 0)
     private(set) var lostItems: UInt64 = 0
     private(set) var isClosed = false
+    /// What expired and was not reported yet.
+    var expiries: [Expiry: UInt64] = [:]
     /// Dead letters that lie in `segments`, finished or not; empty in an ordinary log.
     private(set) var held: HeldIDs
 
@@ -95,40 +97,6 @@ extension LogState {
         guard !empty.isEmpty else { return [] }
         segments.removeAll { segment in empty.contains { $0.number == segment.number } }
         return empty
-    }
-
-    /// The oldest segment is given up: what is unfinished in it expires.
-    ///
-    /// - Returns: False when it may still grow, or when nothing in it is unfinished.
-    mutating func expireFirst() -> Bool {
-        guard let first = segments.first, first.sealed, !firstIsPassed(sparingNewest: false) else { return false }
-        expire(first)
-        return true
-    }
-
-    /// Gives up the oldest segments for as long as a cursor has more than `rangesMax` ranges.
-    mutating func expire(untilRanges rangesMax: Int) {
-        for segment in segments {
-            guard segment.sealed, readers.contains(where: { $0.cursor.finished.ranges.count > rangesMax }) else {
-                return
-            }
-            expire(segment)
-        }
-    }
-
-    /// Gives up the oldest segments for as long as they are sealed and `isOld`.
-    mutating func expire(while isOld: (SegmentState) -> Bool) {
-        for segment in segments {
-            guard segment.sealed, isOld(segment) else { return }
-            expire(segment)
-        }
-    }
-
-    private mutating func expire(_ segment: SegmentState) {
-        for reader in readers.indices where readers[reader].needsFrom < segment.endID {
-            readers[reader].cursor.expire(below: segment.endID)
-            readers[reader].dirty = true
-        }
     }
 
     /// Gives up a reader that is no longer defined.

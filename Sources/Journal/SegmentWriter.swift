@@ -85,6 +85,12 @@ final class SegmentWriter {
     var hasUnwritten: Bool { open.map { $0.placedOffset > $0.written.endOffset } ?? false }
     var hasUnsynced: Bool { open.map { $0.written.endOffset > $0.synced.endOffset } ?? false }
 
+    /// What was placed and cannot be read yet.
+    var unpublishedBytes: Int {
+        guard let open else { return 0 }
+        return open.placedOffset - (publishesUnsynced ? open.written : open.synced).endOffset
+    }
+
     /// Whether nothing of it is on its way to the disk.
     var isIdle: Bool { unproven.isEmpty && !hasUnwritten && !hasUnsynced }
 

@@ -1,5 +1,4 @@
 import Basics
-import Logging
 import Synchronization
 import TestKit
 
@@ -12,6 +11,7 @@ struct Disk {
 
     let files: FaultyFileSystem
     let clock = SettableClock()
+    let log = LogLines()
     var settings: JournalSettings
 
     init(
@@ -38,7 +38,7 @@ struct Disk {
             logs: logs,
             fileSystem: files,
             clock: clock.wall,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            logger: log.logger
         )
     }
 
@@ -58,7 +58,7 @@ final class SteppedJournal {
     private let readThread = SerialThread(name: "journal-read")
 
     init(_ disk: Disk, _ definitions: [LogDefinition]) throws {
-        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let logger = disk.log.logger
         let recovery = Recovery(
             fileSystem: disk.files,
             settings: disk.settings,
