@@ -122,6 +122,26 @@ struct CursorSnapshot: Sendable, Equatable {
     }
 }
 
+/// What both slots of a cursor file say.
+struct CursorSlots: Sendable {
+    private(set) var newest: (snapshot: CursorSnapshot, generation: UInt64)?
+    private(set) var foreignVersion: UInt32?
+    /// The offsets of slots that were written and are not valid.
+    private(set) var damaged: [Int] = []
+
+    init(_ file: any File, _ slot: CursorSlot) {
+        for offset in [0, slot.bytes] {
+            let bytes = file.readTolerantly(slot.bytes, at: offset)
+            switch CursorSnapshot.reading(bytes) {
+            case .valid(let snapshot, let generation):
+                if generation > newest?.generation ?? 0 { newest = (snapshot, generation) }
+            case .foreign(let version): foreignVersion = version
+            case .invalid: if !bytes.allSatisfy({ $0 == 0 }) { damaged.append(offset) }
+            }
+        }
+    }
+}
+
 /// The open cursor file of one reader.
 struct CursorFile: Sendable {
     private let file: any File
@@ -154,22 +174,11 @@ struct CursorFile: Sendable {
         let file = try fileSystem.open(path, exists ? .existing : .create)
         let fileBytes = size.bytes * 2
         if try file.size() < fileBytes { try file.preallocate(fileBytes) }
-        var best: (snapshot: CursorSnapshot, generation: UInt64)?
-        var blank = true
-        var foreignVersion: UInt32?
-        for slot in 0..<2 {
-            let bytes = file.readTolerantly(size.bytes, at: slot * size.bytes)
-            switch CursorSnapshot.reading(bytes) {
-            case .valid(let snapshot, let generation):
-                if generation > best?.generation ?? 0 { best = (snapshot, generation) }
-            case .foreign(let version): foreignVersion = version
-            case .invalid: blank = blank && bytes.allSatisfy { $0 == 0 }
-            }
-        }
-        if let foreignVersion, best == nil { return .foreign(version: foreignVersion) }
-        let opened = CursorFile(file, path: path, slot: size, generation: best?.generation ?? 0)
-        guard let best else { return .empty(opened, damaged: !blank) }
-        return .read(opened, best.snapshot)
+        let slots = CursorSlots(file, size)
+        if let version = slots.foreignVersion, slots.newest == nil { return .foreign(version: version) }
+        let opened = CursorFile(file, path: path, slot: size, generation: slots.newest?.generation ?? 0)
+        guard let newest = slots.newest else { return .empty(opened, damaged: !slots.damaged.isEmpty) }
+        return .read(opened, newest.snapshot)
     }
 
     /// Overwrites the older slot.

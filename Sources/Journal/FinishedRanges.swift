@@ -28,6 +28,11 @@ struct FinishedRanges: Sendable, Equatable {
         end(ofRangeWith: id) != nil
     }
 
+    func contains(_ ids: Range<UInt64>) -> Bool {
+        guard !ids.isEmpty, let end = end(ofRangeWith: ids.lowerBound) else { return ids.isEmpty }
+        return end >= ids.upperBound
+    }
+
     /// The first unfinished id behind `id`; nil when `id` is unfinished itself.
     func end(ofRangeWith id: UInt64) -> UInt64? {
         guard id >= low else { return low }

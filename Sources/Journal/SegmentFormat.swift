@@ -120,6 +120,11 @@ extension SegmentHeader {
         return area.allSatisfy { $0 == 0 } ? .blank : .damaged
     }
 
+    /// The offsets of those of its two copies that are not valid.
+    static func damagedCopies(in area: [UInt8]) -> [Int] {
+        [0, copyOffset].filter { Self(copyOf: area, at: $0) == nil }
+    }
+
     private init?(copyOf area: [UInt8], at offset: Int) {
         guard offset + Self.byteCount <= area.count else { return nil }
         let bytes = area.span.bytes

@@ -35,6 +35,7 @@ package struct SystemFileSystem: FileSystem {
             switch mode {
             case .create: O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL
             case .existing: O_RDWR | O_CLOEXEC
+            case .readOnly: O_RDONLY | O_CLOEXEC
             }
         let descriptor = Glibc.open(path, flags, 0o640)
         guard descriptor >= 0 else { throw FileSystemError(operation: "open", path: path) }

@@ -71,8 +71,9 @@ package final class FaultyFileSystem: FileSystem {
         try check(.open, path)
         return try state.withLock { state throws(FileSystemError) in
             switch (mode, state.names[path]) {
-            case (.existing, let file?): return OpenFile(file, in: self, epoch: state.epoch)
-            case (.existing, nil): throw FileSystemError(operation: "open", path: path, code: 2)
+            case (.existing, let file?), (.readOnly, let file?):
+                return OpenFile(file, in: self, epoch: state.epoch)
+            case (.existing, nil), (.readOnly, nil): throw FileSystemError(operation: "open", path: path, code: 2)
             case (.create, _?): throw FileSystemError(operation: "open", path: path, code: 17)
             case (.create, nil):
                 let file = FaultyFile(path: path)
