@@ -59,6 +59,17 @@ package struct JournalError: Error, Sendable, CustomStringConvertible {
     package let message: String
 
     package var description: String { message }
+
+    /// What the operator is told of a failed operation.
+    init(unusable directory: String, _ error: FileSystemError) {
+        let advice = error.advice.map { "; \($0)" } ?? ""
+        self.init(code: .unusable, message: "the journal in \(directory) cannot be used: \(error)\(advice)")
+    }
+
+    init(code: Code, message: String) {
+        self.code = code
+        self.message = message
+    }
 }
 
 extension JournalError: Equatable {

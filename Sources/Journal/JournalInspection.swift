@@ -44,7 +44,7 @@ package struct JournalInspection: Sendable {
         do throws(FileSystemError) {
             names = try fileSystem.entries(of: directory)
         } catch {
-            throw JournalError(code: .unusable, message: "the journal in \(directory) cannot be read: \(error)")
+            throw JournalError(unusable: directory, error)
         }
         for name in names.sorted() {
             let folder = directory + "/" + name
@@ -63,6 +63,32 @@ package struct JournalInspection: Sendable {
         guard let inspection else { return }
         logs.append(inspection.log)
         findings += inspection.findings
+    }
+}
+
+extension Journal {
+    /// What readers have not finished in a journal that nobody has open; empty where there is no journal.
+    ///
+    /// Reads only. Any thread, which waits for the disk: the header of every record is read.
+    ///
+    /// - Parameters:
+    ///   - directory: That of the journal.
+    ///   - fileSystem: Where it is.
+    /// - Returns: One entry for each reader with something left; those of dead letters have the log "PIPELINE/dead-letters".
+    /// - Throws: `JournalError.Code.unusable` when the directory cannot be read.
+    package static func leftovers(
+        in directory: String,
+        fileSystem: any FileSystem = .system
+    ) throws(JournalError) -> [(log: String, reader: String, queued: UInt64)] {
+        do throws(FileSystemError) {
+            _ = try fileSystem.entries(of: directory)
+        } catch {
+            if error.isNotFound { return [] }
+        }
+        return try JournalInspection.inspect(directory, fileSystem: fileSystem).logs.flatMap { log in
+            let name = log.exporter == nil ? log.pipeline : log.pipeline + "/" + FileName.deadLetters
+            return log.cursors.filter { $0.account.queued > 0 }.map { (name, $0.reader, $0.account.queued) }
+        }
     }
 }
 

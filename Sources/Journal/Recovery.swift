@@ -54,7 +54,7 @@ struct Recovery {
         do throws(FileSystemError) {
             return try body()
         } catch {
-            throw JournalError(code: .unusable, message: "the journal cannot be used: \(error)")
+            throw JournalError(unusable: settings.directory, error)
         }
     }
 

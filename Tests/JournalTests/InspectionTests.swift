@@ -249,6 +249,20 @@ import Testing
         thread.stop()
     }
 
+    @Test func `what is left in a journal is known without opening it`() async throws {
+        #expect(try Journal.leftovers(in: "/nowhere/at/all").isEmpty)
+        let stepped = try disk.openStepped(logs)
+        #expect(try Journal.leftovers(in: Disk.directory, fileSystem: disk.files).isEmpty)
+        try await fill(stepped)
+        stepped.committer.close()
+        let writes = disk.files.count(of: .write)
+        let leftovers = try Journal.leftovers(in: Disk.directory, fileSystem: disk.files)
+        #expect(leftovers.map(\.log) == ["traces", "traces", "traces/dead-letters"])
+        #expect(leftovers.map(\.reader) == ["one", "two", "one"])
+        #expect(leftovers.map(\.queued) == [25, 32, 7])
+        #expect(disk.files.count(of: .write) == writes)
+    }
+
     @Test func `a directory that is not there is a clear error`() {
         let error = #expect(throws: JournalError.self) { try JournalInspection.inspect("/nowhere/at/all") }
         #expect(error?.code == .unusable)

@@ -9,7 +9,7 @@ import Synchronization
 package final class FaultyFileSystem: FileSystem {
     /// What can be made to fail.
     package enum Operation: Sendable, Hashable {
-        case open, preallocate, write, read, sync, truncate, remove, syncDirectory
+        case createDirectory, lock, open, preallocate, write, read, sync, truncate, remove, syncDirectory
     }
 
     /// What a crash does to bytes that were not synced.
@@ -51,6 +51,7 @@ package final class FaultyFileSystem: FileSystem {
     }
 
     package func createDirectory(_ path: String) throws(FileSystemError) {
+        try check(.createDirectory, path)
         state.withLock { state in
             var path = Substring(path)
             while let slash = path.lastIndex(of: "/"), state.directories.insert(String(path)).inserted {
@@ -106,7 +107,8 @@ package final class FaultyFileSystem: FileSystem {
     }
 
     package func lock(_ path: String) throws(FileSystemError) -> (any AnyObject & Sendable)? {
-        state.withLock { state in
+        try check(.lock, path)
+        return state.withLock { state in
             guard state.lockedIn != state.epoch else { return nil }
             state.lockedIn = state.epoch
             return HeldLock(self, epoch: state.epoch)
