@@ -1,6 +1,6 @@
 /// The operations on files that the journal needs.
 ///
-/// The seam that tests replace. Called only on the journal's own threads and while it is opened.
+/// The seam that tests replace. Any thread.
 package protocol FileSystem: Sendable {
     /// Creates a directory and its parents; fine where it exists.
     func createDirectory(_ path: String) throws(FileSystemError)

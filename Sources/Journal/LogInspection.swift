@@ -70,7 +70,7 @@ extension LogInspection {
     private mutating func heads(_ numbers: [UInt64]) -> [Head] {
         var heads: [Head] = []
         for number in numbers {
-            guard let head = head(number, isNewest: number == numbers.last) else { continue }
+            guard let head = head(number) else { continue }
             if let last = heads.indices.last {
                 heads[last].closedAt = max(heads[last].header.firstID, head.header.firstID)
             }
@@ -79,7 +79,7 @@ extension LogInspection {
         return heads
     }
 
-    private mutating func head(_ number: UInt64, isNewest: Bool) -> Head? {
+    private mutating func head(_ number: UInt64) -> Head? {
         let path = log.directory + "/" + FileName.segment(number)
         guard let file = open(path), let bytes = try? file.size() else { return nil }
         let area = file.readTolerantly(SegmentHeader.areaBytes, at: 0)
@@ -92,9 +92,8 @@ extension LogInspection {
         case .valid(let header): problem(path, 0, "the header is that of segment \(header.number)")
         case .foreign(let version):
             problem(path, 8, "format version \(version); this Millrace reads version \(SegmentHeader.version)")
-        case .blank where isNewest:
-            note(path, 0, "no header yet: the segment is being created, or a crash cut that short")
-        case .blank: problem(path, 0, "the segment's header is blank")
+        // Had it held records that count, their ids would be missing.
+        case .blank: note(path, 0, "no header: the segment is being created, or that was cut short")
         case .damaged: problem(path, 0, "both copies of the segment's header are damaged")
         }
         return nil

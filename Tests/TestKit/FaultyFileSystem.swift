@@ -36,6 +36,7 @@ package final class FaultyFileSystem: FileSystem {
         var directories: Set<String> = []
         var faults: [Fault] = []
         var counts: [Operation: Int] = [:]
+        var retriedSyncs = 0
         var shortWrites = false
         var capacity: Int?
         /// Rises with each crash; files that were open before are dead.
@@ -178,6 +179,9 @@ extension FaultyFileSystem {
     package func count(of operation: Operation) -> Int {
         state.withLock { $0.counts[operation] ?? 0 }
     }
+
+    /// How often a segment was synced by whom a sync of it had failed before: what that one lost stays lost.
+    package var retriedSyncs: Int { state.withLock { $0.retriedSyncs } }
 
     /// The paths of all files that end with `suffix`, in order.
     package func paths(endingWith suffix: String) -> [String] {
