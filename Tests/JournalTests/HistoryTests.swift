@@ -205,6 +205,8 @@ private final class History {
     }
 
     private func reopen() throws {
+        // What a failed sync left and no truncation could take away looks sound until the system forgets its pages.
+        if !disk.log.lines("A segment cannot be shortened.").isEmpty { holesPossible = true }
         journal = try disk.openStepped(definitions)
         bytesMax = max(disk.settings.maxBytes.bytes, bytes)
         lettersBytesMax = max(lettersBytesMax, journal.logs[Self.lettersLog].statistics.bytes)
