@@ -25,6 +25,11 @@ package final class Log: Sendable {
     package func reader(named name: String) -> LogReader? { readers.first { $0.name == name } }
 
     package var statistics: LogStatistics { core.state.withLock { $0.statistics } }
+
+    /// The log and the accounts of its readers, in their order, at one moment.
+    package var snapshot: (statistics: LogStatistics, accounts: [ReaderAccount]) {
+        core.state.withLock { state in (state.statistics, readers.indices.map { state.account(of: $0) }) }
+    }
 }
 
 /// What the threads of one log share.
