@@ -25,7 +25,6 @@ struct LogInspection {
     /// A segment's header, and what is known before its records are read.
     private struct Head {
         let path: String
-        let file: any File
         let header: SegmentHeader
         let bytes: Int
         var closedAt: UInt64?
@@ -88,7 +87,7 @@ extension LogInspection {
             for offset in SegmentHeader.damagedCopies(in: area) {
                 problem(path, offset, "a copy of the segment's header is damaged; the other is valid")
             }
-            return Head(path: path, file: file, header: header, bytes: bytes)
+            return Head(path: path, header: header, bytes: bytes)
         case .valid(let header): problem(path, 0, "the header is that of segment \(header.number)")
         case .foreign(let version):
             problem(path, 8, "format version \(version); this Millrace reads version \(SegmentHeader.version)")
@@ -130,10 +129,16 @@ extension LogInspection {
 // Records.
 extension LogInspection {
     private mutating func survey(_ head: Head) {
+        // Opened again: there may be more segments than a process may have files.
+        guard let file = open(head.path) else {
+            let ids = head.header.firstID..<(head.closedAt ?? head.header.firstID)
+            if !ids.isEmpty { gaps.append(Gap(ids: ids, path: head.path, offset: nil)) }
+            return
+        }
         var expected = head.header.firstID
         var group: [(RecordHeader, Int)] = []
         let found = SegmentSurvey(
-            head.file,
+            file,
             head.header,
             bytes: head.bytes,
             closedAt: head.closedAt,
@@ -148,7 +153,7 @@ extension LogInspection {
         if let closedAt = head.closedAt, expected < closedAt {
             gaps.append(Gap(ids: expected..<closedAt, path: head.path, offset: nil))
         }
-        let damage = head.closedAt == nil ? lasting(found.damage, head) : found.damage
+        let damage = head.closedAt == nil ? lasting(found.damage, head, file) : found.damage
         for range in damage {
             problem(head.path, range.lowerBound, "\(range.count) bytes hold no valid record: a checksum does not match")
         }
@@ -190,10 +195,10 @@ extension LogInspection {
     }
 
     /// Damage in the newest segment that is still there at a second look: the first may have met a write half done.
-    private func lasting(_ damage: [Range<Int>], _ head: Head) -> [Range<Int>] {
+    private func lasting(_ damage: [Range<Int>], _ head: Head, _ file: any File) -> [Range<Int>] {
         guard !damage.isEmpty else { return [] }
         let again = SegmentSurvey(
-            head.file,
+            file,
             head.header,
             bytes: head.bytes,
             closedAt: nil,

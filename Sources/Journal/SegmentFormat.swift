@@ -120,9 +120,12 @@ extension SegmentHeader {
         return area.allSatisfy { $0 == 0 } ? .blank : .damaged
     }
 
-    /// The offsets of those of its two copies that are not valid.
+    /// The offsets of those of its two copies that are neither valid nor still to be written.
     static func damagedCopies(in area: [UInt8]) -> [Int] {
-        [0, copyOffset].filter { Self(copyOf: area, at: $0) == nil }
+        [0, copyOffset].filter { offset in
+            let copy = area.dropFirst(offset).prefix(byteCount)
+            return Self(copyOf: area, at: offset) == nil && !copy.allSatisfy { $0 == 0 }
+        }
     }
 
     private init?(copyOf area: [UInt8], at offset: Int) {

@@ -207,7 +207,7 @@ import Testing
         #expect(inspection.logs[0].cursors.map(\.account.queued) == [2, 2])
     }
 
-    @Test func `a real directory is only read, by one who may not write`() async throws {
+    @Test func `a real directory is only read`() async throws {
         let directory = try TemporaryDirectory()
         let settings = JournalSettings(directory: directory.path, minFree: .kibibytes(0), segment: .kibibytes(64))
         let journal = try Journal.open(settings, logs: logs, logger: disk.log.logger)
