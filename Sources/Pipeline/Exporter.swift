@@ -27,12 +27,16 @@ package struct Batch: Sendable {
 package enum DeliveryOutcome: Sendable, Equatable {
     /// The destination has it; `rejected` items of it were turned away by a partial success with `message`.
     case delivered(rejected: Int, message: String)
-    /// The same bytes may succeed later, not before `after` where the destination said so.
-    case retry(reason: String, after: Duration?)
+    /// The destination takes nothing now, whatever it is sent; not before `after` where it said so.
+    case unavailable(reason: String, after: Duration?)
+    /// No answer came in time: the request may be too much for the destination, which may have stored it all the same.
+    case timedOut(reason: String)
+    /// The destination failed on it: it is in trouble, or it stumbles over these bytes.
+    case failed(Refusal)
     /// The destination takes no request of this size.
-    case tooLarge(reason: String)
+    case tooLarge(Refusal)
     /// The destination will never take these bytes.
-    case refused(status: Int?, reason: String)
+    case refused(Refusal)
     /// The route takes nothing until somebody acts: a deleted experiment, refused credentials.
     case parked(reason: String)
     /// The process is shutting down; nothing is known of the batch.
@@ -40,6 +44,25 @@ package enum DeliveryOutcome: Sendable, Equatable {
 
     /// Delivered whole.
     package static let delivered = DeliveryOutcome.delivered(rejected: 0, message: "")
+}
+
+/// What a destination said when it did not take a batch.
+package struct Refusal: Sendable, Equatable {
+    /// Of an answer's body, what is kept of it at most.
+    package static let bodyBytesMax = 4096
+
+    /// The status of the answer; nil where the batch was refused without one.
+    package let status: Int?
+    /// For logs and listings, on one line.
+    package let reason: String
+    /// The answer's body, its first 4 KiB.
+    package let body: [UInt8]
+
+    package init(status: Int?, reason: String, body: [UInt8] = []) {
+        self.status = status
+        self.reason = reason
+        self.body = Array(body.prefix(Self.bodyBytesMax))
+    }
 }
 
 /// Sends batches to one destination.

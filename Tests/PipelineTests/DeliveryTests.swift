@@ -52,7 +52,7 @@ import Testing
 
     @Test func `a destination that recovers gets everything`() async throws {
         let exporter = ScriptedExporter([
-            .retry(reason: "503", after: .seconds(20)), .parked(reason: "401"), .retry(reason: "down", after: nil),
+            .unavailable(reason: "503", after: .seconds(20)), .parked(reason: "401"), .unavailable(reason: "down", after: nil),
         ])
         let clock = ManualClock()
         let bench = try PipelineBench(to: exporter, clock: MonotonicClock(clock))

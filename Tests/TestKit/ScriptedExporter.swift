@@ -47,7 +47,7 @@ package final class ScriptedExporter: Exporter {
             let count = state.batches.count
             let ready = state.watchers.filter { $0.count <= count }.map(\.continuation)
             state.watchers.removeAll { $0.count <= count }
-            let unscripted = refuses(batch) ? DeliveryOutcome.refused(status: 400, reason: "poison") : .delivered
+            let unscripted = refuses(batch) ? DeliveryOutcome.refused(Refusal(status: 400, reason: "poison")) : .delivered
             return (state.script.popLast() ?? unscripted, ready)
         }
         for continuation in ready { continuation.resume() }

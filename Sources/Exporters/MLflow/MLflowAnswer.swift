@@ -11,24 +11,24 @@ enum MLflowAnswer: Equatable {
     case outcome(DeliveryOutcome)
     /// The id is unknown to the server: its experiment was removed for good, or the server has another database now.
     case experimentGone(reason: String)
-    /// Either the database was busy or a span is at fault: tried again a few times, then refused.
-    case doubtful(status: Int, reason: String)
 
     init(_ response: HTTPResponse, now: UnixTime) {
         let problem = MLflowProblem(response)
         let reason = "status \(response.status): \(problem.message)"
+        let refusal = Refusal(status: response.status, reason: reason, body: response.body)
         switch response.status {
         case 200..<300: self = .outcome(OTLPAnswer.success(response, .traces))
-        case 408, 429, 502, 503, 504:
-            self = .outcome(.retry(reason: reason, after: response.retryAfter(now: now)))
-        case 413: self = .outcome(.tooLarge(reason: reason))
+        case 408, 504: self = .outcome(.timedOut(reason: reason))
+        case 429, 502, 503: self = .outcome(.unavailable(reason: reason, after: response.retryAfter(now: now)))
+        case 413: self = .outcome(.tooLarge(refusal))
         case 404: self = Self.notFound(problem, reason)
-        case 400, 422: self = Self.unprocessable(response.status, problem, reason)
-        case 500: self = Self.serverError(problem, reason)
+        case 400, 422: self = Self.unprocessable(problem, refusal)
         case 501: self = .outcome(.parked(reason: "\(reason) (a file store keeps no OTLP traces)"))
         case 300..<400: self = .outcome(.parked(reason: "redirected to \(response.header("location") ?? "nowhere")"))
         case 401, 403, 405, 407, 415: self = .outcome(.parked(reason: reason))
-        default: self = .outcome(.refused(status: response.status, reason: reason))
+        // A time over 2^63 and an archived trace among them: only who else gets through tells whose fault it is.
+        case 500...: self = .outcome(.failed(refusal))
+        default: self = .outcome(.refused(refusal))
         }
     }
 
@@ -39,22 +39,14 @@ enum MLflowAnswer: Equatable {
         return .outcome(.parked(reason: "\(reason) (OTLP needs MLflow 3.6 or later)"))
     }
 
-    private static func unprocessable(_ status: Int, _ problem: MLflowProblem, _ reason: String) -> MLflowAnswer {
-        if namesMissingExperiment(problem) { return .experimentGone(reason: reason) }
-        if isTransient(problem) { return .outcome(.retry(reason: reason, after: nil)) }
-        if status == 422 ? problem.mentions("Failed to log OpenTelemetry spans") : isFromDatabase(problem) {
-            // 3.6.0 names what it failed on; 3.17.2 says only that it failed.
-            return isAboutContent(problem)
-                ? .outcome(.refused(status: status, reason: reason)) : .doubtful(status: status, reason: reason)
-        }
-        if problem.mentions("Invalid experiment ID") { return .outcome(.parked(reason: reason)) }
-        return .outcome(.refused(status: status, reason: reason))
-    }
-
-    /// An answer in MLflow's own form blames a span (a time over 2^63, an archived trace); any other, the server.
-    private static func serverError(_ problem: MLflowProblem, _ reason: String) -> MLflowAnswer {
-        guard problem.isFromMLflow, !isTransient(problem) else { return .outcome(.retry(reason: reason, after: nil)) }
-        return .outcome(.refused(status: 500, reason: reason))
+    private static func unprocessable(_ problem: MLflowProblem, _ refusal: Refusal) -> MLflowAnswer {
+        if namesMissingExperiment(problem) { return .experimentGone(reason: refusal.reason) }
+        if isTransient(problem) { return .outcome(.unavailable(reason: refusal.reason, after: nil)) }
+        if problem.mentions("Invalid experiment ID") { return .outcome(.parked(reason: refusal.reason)) }
+        let isUnexplained =
+            refusal.status == 422 ? problem.mentions("Failed to log OpenTelemetry spans") : isFromDatabase(problem)
+        // 3.6.0 names what it failed on; 3.17.2 says only that it failed.
+        return .outcome(isUnexplained && !isAboutContent(problem) ? .failed(refusal) : .refused(refusal))
     }
 
     private static func namesMissingExperiment(_ problem: MLflowProblem) -> Bool {

@@ -19,7 +19,6 @@ package struct MLflowExporter: Exporter {
     private let experiments: ExperimentDirectory
     private let version: MLflowVersionProbe
     private let names: TraceNames?
-    private let patience = Patience()
     private let wallClock: WallClock
 
     /// An exporter over the process's libcurl thread.
@@ -66,7 +65,7 @@ package struct MLflowExporter: Exporter {
     package var concurrency: Int { settings.concurrency }
 
     package func export(_ batch: Batch) async -> DeliveryOutcome {
-        guard batch.signal == .traces else { return .refused(status: nil, reason: "MLflow takes traces only") }
+        guard batch.signal == .traces else { return .refused(Refusal(status: nil, reason: "MLflow takes traces only")) }
         // Where the server forgot the experiment, it is looked up or created again and the batch goes out once more.
         for isFirst in [true, false] {
             let id: String
@@ -74,7 +73,7 @@ package struct MLflowExporter: Exporter {
             case .found(let found): id = found
             case .unavailable(let reason, let retryAfter):
                 version.forget()
-                return .retry(reason: reason, after: retryAfter)
+                return .unavailable(reason: reason, after: retryAfter)
             case .parked(let reason): return .parked(reason: reason)
             case .cancelled: return .cancelled
             }
@@ -83,9 +82,6 @@ package struct MLflowExporter: Exporter {
                 guard let names else { return .delivered(rejected: rejected, message: message) }
                 return .delivered(rejected: rejected, message: message + (await names.set(for: batch.payload)))
             case .outcome(let outcome): return outcome
-            case .doubtful(let status, let reason):
-                let lasts = patience.lasts(batch.payload)
-                return lasts ? .retry(reason: reason, after: nil) : .refused(status: status, reason: reason)
             case .experimentGone(let reason):
                 guard case .experimentName(let name) = batch.route, isFirst else { return .parked(reason: reason) }
                 experiments.forget(name)

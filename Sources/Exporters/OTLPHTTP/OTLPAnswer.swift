@@ -7,26 +7,28 @@ enum OTLPAnswer {
     /// What became of the batch that got this answer.
     ///
     /// The specification lets a client drop what is answered with any status but 429, 502, 503 and 504. A gateway has
-    /// accepted the data and loses nothing, so it also tries again after 408 and 500, which usually pass, and waits for
+    /// accepted the data and loses nothing, so it also tries again after 408, 500 and other server errors, and waits for
     /// somebody to act where the address, the method, the content type or the credentials are at fault.
     static func outcome(of response: HTTPResponse, signal: Signal, now: UnixTime) -> DeliveryOutcome {
         switch response.status {
         case 200..<300: success(response, signal)
-        case 408, 429, 500, 502, 503, 504: .retry(reason: reason(response), after: response.retryAfter(now: now))
-        case 413: .tooLarge(reason: reason(response))
+        case 408, 504: .timedOut(reason: reason(response))
+        case 429, 502, 503: .unavailable(reason: reason(response), after: response.retryAfter(now: now))
+        case 413: .tooLarge(refusal(response))
         case 300..<400: .parked(reason: "redirected to \((response.header("location") ?? "nowhere").excerpt())")
-        case 401, 403, 404, 405, 407, 415: .parked(reason: reason(response))
-        default: .refused(status: response.status, reason: reason(response))
+        case 401, 403, 404, 405, 407, 415, 501: .parked(reason: reason(response))
+        case 500...: .failed(refusal(response))
+        default: .refused(refusal(response))
         }
     }
 
     /// What a request without an answer means.
     static func outcome(of failure: HTTPFailure) -> DeliveryOutcome {
         switch failure {
-        case .unreachable(let reason): .retry(reason: reason.excerpt(), after: nil)
-        case .timedOut: .retry(reason: "no answer in time", after: nil)
+        case .unreachable(let reason): .unavailable(reason: reason.excerpt(), after: nil)
+        case .timedOut: .timedOut(reason: "no answer in time")
         // The protocol forbids trying again (section "OTLP/HTTP Response").
-        case .responseTooLarge: .refused(status: nil, reason: "the answer is over the limit of 4 MiB")
+        case .responseTooLarge: .refused(Refusal(status: nil, reason: "the answer is over the limit of 4 MiB"))
         case .cancelled: .cancelled
         }
     }
@@ -37,6 +39,10 @@ enum OTLPAnswer {
             let answer = ExportResponse(decoding: response.body, encoding, signal: signal), answer.rejected > 0
         else { return .delivered }
         return .delivered(rejected: Int(clamping: answer.rejected), message: answer.message.excerpt())
+    }
+
+    private static func refusal(_ response: HTTPResponse) -> Refusal {
+        Refusal(status: response.status, reason: reason(response), body: response.body)
     }
 
     private static func reason(_ response: HTTPResponse) -> String {

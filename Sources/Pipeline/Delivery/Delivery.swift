@@ -177,16 +177,20 @@ package final class Delivery: Sendable {
                 }
                 batch.rejected += min(rejected, request.items)
                 batch.requests.removeFirst()
-            case .retry(let reason, let after):
+            case .unavailable(let reason, let after):
                 return postpone(batch, atLeast: after ?? .zero, because: reason)
+            case .timedOut(let reason):
+                return postpone(batch, atLeast: .zero, because: reason)
+            case .failed(let refusal):
+                return postpone(batch, atLeast: .zero, because: refusal.reason)
             case .parked(let reason):
                 return postpone(batch, atLeast: Self.parkedPause, because: "\(request.route) is parked: \(reason)")
-            case .tooLarge(let reason), .refused(_, let reason):
+            case .tooLarge(let refusal), .refused(let refusal):
                 if let halves = batch.halved() {
                     return window.withLock { $0.putBack([halves.0, halves.1]) }
                 }
                 guard !batch.splitNextRequest() else { continue }
-                complain("\(request.items) items stay in the journal, the destination refuses them: \(reason)")
+                complain("\(request.items) items stay in the journal, the destination refuses them: \(refusal.reason)")
                 batch.refused += request.items
                 batch.requests.removeFirst()
             case .cancelled:

@@ -36,12 +36,16 @@ package struct DeliveryMeters: Sendable {
 }
 
 extension DeliveryOutcome {
-    fileprivate static let names = ["delivered", "retry", "too_large", "refused", "parked", "cancelled"]
+    fileprivate static let names = [
+        "delivered", "unavailable", "timed_out", "failed", "too_large", "refused", "parked", "cancelled",
+    ]
 
     fileprivate var name: String {
         switch self {
         case .delivered: "delivered"
-        case .retry: "retry"
+        case .unavailable: "unavailable"
+        case .timedOut: "timed_out"
+        case .failed: "failed"
         case .tooLarge: "too_large"
         case .refused: "refused"
         case .parked: "parked"
