@@ -94,8 +94,22 @@ import Testing
         let directory = directory()
         _ = await directory.id(of: "x")
         try? await clock.sleep(until: clock.now.advanced(by: .seconds(300)), tolerance: nil)
-        mlflow.change { $0.nextRESTAnswers = [.reply(503)] }
+        mlflow.change {
+            $0.nextRESTAnswers = [.reply(503, #"{"error_code":"TEMPORARILY_UNAVAILABLE","message":"locked"}"#)]
+        }
         #expect(await directory.id(of: "x") == .found(id: "1"))
+    }
+
+    @Test func `a lost connection while looking up forgets every id`() async {
+        mlflow.change { $0.experiments = ["x": ("1", false), "y": ("2", false)] }
+        let directory = directory()
+        _ = await directory.id(of: "x")
+        mlflow.change {
+            $0.nextRESTAnswers = [.reply(502, "<html>Bad Gateway</html>")]
+            $0.experiments = ["x": ("2", false), "y": ("1", false)]
+        }
+        #expect(await directory.id(of: "y") == .unreachable(reason: "status 502: Bad Gateway", retryAfter: nil))
+        #expect(await directory.id(of: "x") == .found(id: "2"))
     }
 
     @Test func `nothing is remembered across a lost connection`() async {
@@ -104,7 +118,7 @@ import Testing
         _ = await directory.id(of: "x")
         directory.forgetAll()
         mlflow.change { $0.nextRESTAnswers = [.failure(.unreachable("down"))] }
-        #expect(await directory.id(of: "x") == .unavailable(reason: "down", retryAfter: nil))
+        #expect(await directory.id(of: "x") == .unreachable(reason: "down", retryAfter: nil))
         mlflow.change { $0.experiments["x"] = ("5", false) }
         #expect(await directory.id(of: "x") == .found(id: "5"))
     }
@@ -142,7 +156,16 @@ import Testing
         (401, "nobody", ExperimentLookup.parked(reason: "MLflow refuses the credentials (401): nobody")),
         (403, "read only", .parked(reason: "MLflow refuses the credentials (403): read only")),
         (404, "<h1>Not Found</h1>", .parked(reason: "MLflow refuses it (404): Not Found")),
-        (503, "busy", .unavailable(reason: "status 503: busy", retryAfter: .seconds(2))),
+        (503, "busy", .unreachable(reason: "status 503: busy", retryAfter: .seconds(2))),
+        (
+            503, #"{"error_code":"TEMPORARILY_UNAVAILABLE","message":"busy"}"#,
+            .unavailable(reason: "status 503: busy", retryAfter: .seconds(2))
+        ),
+        (
+            400, #"{"error_code":"BAD_REQUEST","message":"(psycopg2.X) no"}"#,
+            .unavailable(reason: "status 400: (psycopg2.X) no", retryAfter: .seconds(2))
+        ),
+        (400, #"{"error_code":"BAD_REQUEST","message":"no"}"#, .parked(reason: "MLflow refuses it (400): no")),
         (500, "oops", .unavailable(reason: "status 500: oops", retryAfter: .seconds(2))),
         (200, "a login page", .parked(reason: "the answer is not MLflow's: a login page")),
         (200, #"{"message":"no id"}"#, .parked(reason: "the answer is not MLflow's: no id")),

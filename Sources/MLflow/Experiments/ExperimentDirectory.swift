@@ -22,6 +22,11 @@ package final class ExperimentDirectory: Sendable {
         /// Counts the times that everything was forgotten.
         var epoch = 0
 
+        mutating func forgetAll() {
+            known = [:]
+            epoch &+= 1
+        }
+
         mutating func makeRoom(for name: String, namesMax: Int) {
             guard known.count >= namesMax, known[name] == nil,
                 let oldest = known.min(by: { $0.value.at < $1.value.at })?.key
@@ -86,10 +91,7 @@ package final class ExperimentDirectory: Sendable {
 
     /// The connection was lost: nothing remembered is certain.
     package func forgetAll() {
-        state.withLock { state in
-            state.known = [:]
-            state.epoch &+= 1
-        }
+        state.withLock { $0.forgetAll() }
     }
 
     private func source(of name: String) -> Source {
@@ -118,6 +120,9 @@ package final class ExperimentDirectory: Sendable {
             case .unavailable:
                 // An id that was only old is still better than none: MLflow says so where it is wrong.
                 return state.known[name].map { .found(id: $0.id) } ?? lookup
+            case .unreachable:
+                state.forgetAll()
+                return lookup
             case .parked:
                 state.known[name] = nil
                 return lookup

@@ -4,6 +4,8 @@ package enum ExperimentLookup: Sendable, Equatable {
     case found(id: String)
     /// MLflow cannot say now.
     case unavailable(reason: String, retryAfter: Duration?)
+    /// The server was away: the one that answers next may have another database, and no remembered id is certain.
+    case unreachable(reason: String, retryAfter: Duration?)
     /// It will not say before somebody acts: refused credentials, a deleted experiment, creation not allowed.
     case parked(reason: String)
     /// The task was cancelled.

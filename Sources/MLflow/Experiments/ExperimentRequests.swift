@@ -86,7 +86,7 @@ struct ExperimentRequests: Sendable {
 
     private static func lookup(after failure: HTTPFailure) -> ExperimentLookup {
         switch failure {
-        case .unreachable(let reason): .unavailable(reason: reason, retryAfter: nil)
+        case .unreachable(let reason): .unreachable(reason: reason, retryAfter: nil)
         case .timedOut: .unavailable(reason: "MLflow did not answer in time", retryAfter: nil)
         case .responseTooLarge: .parked(reason: "the answer is too large to be MLflow's")
         case .cancelled: .cancelled
@@ -94,14 +94,16 @@ struct ExperimentRequests: Sendable {
     }
 
     private func trouble(_ response: HTTPResponse, _ problem: MLflowProblem) -> ExperimentLookup {
-        switch response.status {
+        let reason = "status \(response.status): \(problem.message)"
+        let pause = response.retryAfter(now: wallClock.now())
+        return switch response.status {
         case 200..<300: .parked(reason: "the answer is not MLflow's: \(problem.message)")
         case 401, 403: .parked(reason: "MLflow refuses the credentials (\(response.status)): \(problem.message)")
-        case 408, 429, 500, 502...599:
-            .unavailable(
-                reason: "status \(response.status): \(problem.message)",
-                retryAfter: response.retryAfter(now: wallClock.now())
-            )
+        // A proxy without a server behind it.
+        case 502 where !problem.isFromMLflow, 503 where !problem.isFromMLflow:
+            .unreachable(reason: reason, retryAfter: pause)
+        case 408, 429, 500, 502...599: .unavailable(reason: reason, retryAfter: pause)
+        case 400 where problem.isTransient || problem.isFromDatabase: .unavailable(reason: reason, retryAfter: pause)
         default: .parked(reason: "MLflow refuses it (\(response.status)): \(problem.message)")
         }
     }
