@@ -72,7 +72,8 @@ struct PipelineBench {
     }
 }
 
-private final class AnswerCollector: IntakeObserver {
+/// Waits for the answers of single requests.
+final class AnswerCollector: IntakeObserver {
     private struct State {
         var tickets: UInt64 = 0
         var waiting: [UInt64: CheckedContinuation<IntakeAnswer, Never>] = [:]
