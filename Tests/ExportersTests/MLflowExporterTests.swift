@@ -199,12 +199,19 @@ import Testing
     }
 
     @Test func `an unknown id parks its route`() async throws {
-        guard case .parked(let reason) = try await exporter().export(batch(.experimentID("99"))) else {
-            Issue.record("the route is not parked")
-            return
-        }
-        #expect(reason.contains("No Experiment with id=99"))
-        #expect(mlflow.experimentIDs == ["99"])
+        let outcome = try await exporter().export(batch(.experimentID("99")))
+        #expect(outcome == .parked(reason: "MLflow has no such experiment"))
+        #expect(mlflow.experimentIDs.isEmpty)
+    }
+
+    @Test func `an id that the server forgot is asked for again and parks its route`() async throws {
+        mlflow.change { $0.experiments["x"] = ("31", false) }
+        let exporter = try exporter()
+        #expect(await exporter.export(batch(.experimentID("31"))) == .delivered)
+        mlflow.change { $0.experiments = [:] }
+        let outcome = await exporter.export(batch(.experimentID("31")))
+        #expect(outcome == .parked(reason: "MLflow has no such experiment"))
+        #expect(mlflow.experimentIDs == ["31", "31"])
     }
 
     @Test func `a name that may not be created parks its route`() async throws {

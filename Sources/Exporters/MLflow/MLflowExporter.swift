@@ -87,20 +87,19 @@ package struct MLflowExporter: Exporter {
                 forgetServer()
                 return .unavailable(reason: reason, after: retryAfter)
             case .experimentGone(let reason):
-                guard case .experimentName(let name) = batch.route, isFirst else { return .parked(reason: reason) }
-                experiments.forget(name)
+                guard let reference = batch.route.experiment, isFirst else { return .parked(reason: reason) }
+                experiments.forget(reference)
             }
         }
         return .parked(reason: "MLflow does not know the experiment that it has just named")
     }
 
     private func experiment(of route: Route) async -> ExperimentLookup {
-        switch route {
-        case .none: .found(id: Self.defaultExperiment)
-        case .experimentID(let id):
-            !id.isEmpty && id.utf8.allSatisfy(\.isDigit) ? .found(id: id) : .parked(reason: "an id is all digits")
-        case .experimentName(let name): await experiments.id(of: name)
+        guard let reference = route.experiment else { return .found(id: Self.defaultExperiment) }
+        if case .id(let id) = reference, id.isEmpty || !id.utf8.allSatisfy(\.isDigit) {
+            return .parked(reason: "an id is all digits")
         }
+        return await experiments.id(of: reference)
     }
 
     private func send(_ batch: Batch, to experiment: String) async -> MLflowAnswer {
@@ -133,5 +132,16 @@ package struct MLflowExporter: Exporter {
     private func forgetServer() {
         experiments.forgetAll()
         version.forget()
+    }
+}
+
+extension Route {
+    /// Nil where none was chosen.
+    fileprivate var experiment: ExperimentReference? {
+        switch self {
+        case .none: nil
+        case .experimentName(let name): .name(name)
+        case .experimentID(let id): .id(id)
+        }
     }
 }

@@ -1,3 +1,10 @@
+/// How somebody names an experiment.
+package enum ExperimentReference: Hashable, Sendable {
+    case name(String)
+    /// All digits.
+    case id(String)
+}
+
 /// What is known of an experiment's id.
 package enum ExperimentLookup: Sendable, Equatable {
     /// All digits, never empty.
