@@ -8,7 +8,7 @@ extension ContentAssembler {
         let elements = tape.nodes[node].kind == .object ? [node] : tape.elements(of: node)
         for element in elements {
             guard let tool = object(element, bytes) else { continue }
-            let fields = ContentFields(of: tool, on: tape, in: bytes)
+            let fields = ContentFields(of: tool, on: tape)
             let schema = fields[.jsonSchema].flatMap { object($0, bytes) }
             let function = fields[.function].flatMap { object($0, bytes) }
             if name(of: schema ?? tool, bytes) != nil || function != nil { definitions.append(schema ?? tool) }
@@ -17,8 +17,8 @@ extension ContentAssembler {
     }
 
     private func name(of tool: Int, _ bytes: RawSpan) -> Int? {
-        let fields = ContentFields(of: tool, on: tape, in: bytes)
-        let function = fields[.function].map { ContentFields(of: $0, on: tape, in: bytes) } ?? fields
+        let fields = ContentFields(of: tool, on: tape)
+        let function = fields[.function].map { ContentFields(of: $0, on: tape) } ?? fields
         return function.first(.name)
     }
 
@@ -39,8 +39,8 @@ extension ContentAssembler {
     mutating func writeTools(to builder: inout ValueBuilder, _ bytes: RawSpan) {
         builder.beginArray()
         for tool in definitions {
-            let fields = ContentFields(of: tool, on: tape, in: bytes)
-            let function = fields[.function].map { ContentFields(of: $0, on: tape, in: bytes) } ?? fields
+            let fields = ContentFields(of: tool, on: tape)
+            let function = fields[.function].map { ContentFields(of: $0, on: tape) } ?? fields
             builder.beginKeyValueList()
             builder.member("type", word: "function")
             builder.key("function")
@@ -64,7 +64,7 @@ extension ContentAssembler {
     mutating func writeDocuments(_ list: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         builder.beginArray()
         for document in tape.elements(of: list) {
-            let fields = ContentFields(of: document, on: tape, in: bytes)
+            let fields = ContentFields(of: document, on: tape)
             builder.beginKeyValueList()
             let content = fields.first(.pageContent, .content, .text)
             if let content = content ?? (tape.nodes[document].kind == .object ? nil : document) {

@@ -16,7 +16,7 @@ extension ContentAssembler {
                 element = tape.nodes[element].next
             }
         case .object:
-            let fields = ContentFields(of: node, on: tape, in: bytes)
+            let fields = ContentFields(of: node, on: tape)
             if let list = fields[.messages] ?? fields[.choices], tape.nodes[list].kind == .array {
                 addMessages(list, role: role, bytes)
             } else {
@@ -35,7 +35,7 @@ extension ContentAssembler {
 
     private mutating func readMessage(_ node: Int, _ bytes: RawSpan) {
         guard tape.nodes[node].kind == .object else { return readContent(node, bytes) }
-        let fields = ContentFields(of: node, on: tape, in: bytes)
+        let fields = ContentFields(of: node, on: tape)
         let hasRole = readRole(fields, bytes)
         if let reason = fields.first(.finishReason) { message.finishReason = reason }
         let content = content(fields)
@@ -107,9 +107,12 @@ extension ContentAssembler {
     }
 
     private func isListOfParts(_ node: Int, _ bytes: RawSpan) -> Bool {
-        let elements = tape.elements(of: node)
-        return !elements.isEmpty
-            && elements.allSatisfy { ContentFields(of: $0, on: tape, in: bytes)[.type] != nil }
+        guard var element = tape.firstElement(of: node) else { return false }
+        while ContentFields(of: element, on: tape)[.type] != nil {
+            guard let next = tape.element(after: element, in: node) else { return true }
+            element = next
+        }
+        return false
     }
 
     private mutating func readPart(_ node: Int, _ bytes: RawSpan) {
@@ -117,7 +120,7 @@ extension ContentAssembler {
             if !tape.isEmpty(node) { message.parts.append(.text(node)) }
             return
         }
-        let fields = ContentFields(of: node, on: tape, in: bytes)
+        let fields = ContentFields(of: node, on: tape)
         let type = fields.first(.type, .kind)
         switch type.flatMap({ ChatPartKind(named: tape.nodes[$0].range, in: bytes) }) {
         case .text:
@@ -174,7 +177,7 @@ extension ContentAssembler {
     private func image(_ fields: ContentFields, _ bytes: RawSpan) -> ChatMessage.Part? {
         if let node = fields.first(.imageURL, .image, .url, .uri, .source) {
             if tape.isText(node) { return .image(node) }
-            return image(ContentFields(of: node, on: tape, in: bytes), bytes)
+            return image(ContentFields(of: node, on: tape), bytes)
         }
         guard let data = fields.first(.data, .content), tape.isText(data) else { return nil }
         return .imageData(mediaType: fields.first(.mimeType, .mediaType), data: data)

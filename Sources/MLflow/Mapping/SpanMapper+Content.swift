@@ -121,7 +121,7 @@ extension SpanMapper {
         } else {
             guard let node = node(source, batch, bytes) else { return nil }
             if source.shape == .documents {
-                return content.tape.elements(of: node).isEmpty ? nil : .documents(node)
+                return content.tape.firstElement(of: node) == nil ? nil : .documents(node)
             }
             guard source.shape == .chat else { return nil }
             content.addMessages(node, role: nil, bytes)
@@ -231,11 +231,11 @@ extension ContentAssembler {
     mutating func append(event: EventEntry, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> Int? {
         let node = tape.begin(.object)
         for attribute in event.attributes {
-            _ = tape.append(.text, .joined, attributes[attribute].key)
+            tape.appendName(.text, .joined, attributes[attribute].key, bytes)
             if append(value: attributes[attribute].value, bytes) == nil { _ = tape.append(.null) }
         }
         tape.end(node)
-        let fields = ContentFields(of: node, on: tape, in: bytes)
+        let fields = ContentFields(of: node, on: tape)
         let content = fields.first(.content, .message, .parts, .text, .toolCalls, .functionCall)
         return content.map(tape.isEmpty) ?? true ? nil : node
     }

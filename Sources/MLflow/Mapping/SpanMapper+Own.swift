@@ -7,9 +7,9 @@ import OTLP
 extension SpanMapper {
     /// Mends the app's own attributes of one span.
     mutating func repairOwn(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        for attribute in scan.tokenCounts { repairTokenCount(attribute, index, &batch, bytes) }
-        for attribute in scan.others { repairOther(attribute, index, &batch, bytes) }
-        guard scan.known != 0 else { return }
+        for attribute in scan.plan.found.tokenCounts { repairTokenCount(scan.first + attribute, index, &batch, bytes) }
+        for attribute in scan.plan.found.others { repairOther(scan.first + attribute, index, &batch, bytes) }
+        guard scan.plan.found.known != 0 else { return }
         if scan.hasOwn { repairNamed(index, &batch, bytes) }
         repairContext(.sessionID, "session.id", TextLimit.session, index, &batch, bytes)
         repairContext(.conversationID, "gen_ai.conversation.id", TextLimit.session, index, &batch, bytes)

@@ -4,13 +4,12 @@ import OTLP
 extension SpanMapper {
     /// Notes the session and the user that a span names, for its trace's root.
     mutating func noteContext(_ index: Int, _ span: SpanEntry, _ batch: SpanBatch, _ bytes: RawSpan) {
-        guard scan.rules(of: .session) | scan.rules(of: .user) != 0 else { return }
         let isRoot = span.parentID == nil
-        let session = candidate(.session, rules.sessions, isRoot: isRoot, batch, bytes)
-        let user = candidate(.user, rules.users, isRoot: isRoot, batch, bytes)
+        let session = candidate(scan.plan.sessions, isRoot: isRoot, batch, bytes)
+        let user = candidate(scan.plan.users, isRoot: isRoot, batch, bytes)
+        guard session != nil || user != nil else { return }
         let ownSession = scan[.sessionID].flatMap { text(of: $0, batch, bytes) == nil ? nil : $0 }
         let conversation = scan[.conversationID].flatMap { text(of: $0, batch, bytes) == nil ? nil : $0 }
-        guard session != nil || user != nil else { return }
         traces.update(span.traceID) { trace in
             if isRoot {
                 trace.sessionOfRoot = trace.sessionOfRoot ?? session
@@ -25,18 +24,16 @@ extension SpanMapper {
     }
 
     private func candidate(
-        _ group: RuleGroup,
-        _ texts: [MappingRules.Text],
+        _ texts: [SpanPlan.Text],
         isRoot: Bool,
         _ batch: SpanBatch,
         _ bytes: RawSpan
     ) -> TraceFacts.Candidate? {
-        var candidates = scan.rules(of: group)
-        while let rank = candidates.popLowest() {
-            guard isRoot || !texts[rank].rootOnly, let attribute = scan[texts[rank].key] else { continue }
+        for text in texts where isRoot || !text.rootOnly {
+            let attribute = scan.first &+ text.attribute
             switch AttributeValue(batch.attributes[attribute].value, in: bytes) {
-            case .string(let range) where !range.isEmpty: return .init(attribute: attribute, rank: rank)
-            case .int: return .init(attribute: attribute, rank: rank)
+            case .string(let range) where !range.isEmpty: return .init(attribute: attribute, rank: text.rank)
+            case .int: return .init(attribute: attribute, rank: text.rank)
             default: continue
             }
         }
@@ -46,12 +43,9 @@ extension SpanMapper {
     /// Names a trace on its root: as the app says, after the agent or workflow, else after the root.
     mutating func decideName(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         if let own = scan[.traceName], ownText(own, batch, bytes) != nil { return }
-        var candidates = scan.rules(of: .name)
-        while let rank = candidates.popLowest() {
-            guard let attribute = scan[rules.names[rank].key], let range = text(of: attribute, batch, bytes) else {
-                continue
-            }
-            return setName(range, index, .rule(.name, rank), &batch, bytes)
+        for name in scan.plan.names {
+            guard let range = text(of: scan.first + name.attribute, batch, bytes) else { continue }
+            return setName(range, index, .rule(.name, name.rank), &batch, bytes)
         }
         if !span.name.isEmpty { setName(span.name, index, .engine("root"), &batch, bytes) }
     }

@@ -17,7 +17,7 @@ package struct SpanMapper: Sendable {
 
     let rules: MappingRules
     let settings: Settings
-    var scan: SpanScan
+    var scan = SpanScan()
     var content: ContentAssembler
     var traces = TraceFacts()
     var outcome = MappingOutcome(spans: [])
@@ -29,7 +29,6 @@ package struct SpanMapper: Sendable {
     package init(rules: MappingRules, settings: Settings = Settings()) {
         self.rules = rules
         self.settings = settings
-        scan = SpanScan(rules)
         content = ContentAssembler(contentMax: settings.contentMax.bytes)
     }
 
@@ -43,6 +42,7 @@ package struct SpanMapper: Sendable {
         outcome = MappingOutcome(spans: [MappedSpan](repeating: MappedSpan(), count: spans.count))
         if explaining { outcome.decisions = [] }
         traces.clear()
+        scan.clear()
         batch.reserve(edits: spans.count * Self.editsPerSpan, bytes: body.count)
         for index in spans.indices where batch.removal(of: index) == nil {
             map(index, spans[index], attributes, &batch, body.span.bytes)
@@ -59,7 +59,8 @@ package struct SpanMapper: Sendable {
         _ bytes: RawSpan
     ) {
         content.clear()
-        scan.scan(span, attributes, rules, &content.flattened, bytes)
+        scan.scan(span, attributes, rules, bytes)
+        if !scan.plan.found.parts.isEmpty { noteParts(attributes) }
         if !span.events.isEmpty { scan.scanEvents(span, batch.events, rules, bytes) }
         didMap = false
         didRepair = false
@@ -67,9 +68,7 @@ package struct SpanMapper: Sendable {
         let isRoot = span.parentID == nil
         if !scan.isEmpty {
             repairOwn(index, &batch, bytes)
-            let type = decideType(index, &batch, bytes)
-            let isModelCall = type.map(Self.isModelCall) ?? false
-            outcome.spans[index].type = type
+            let isModelCall = decideType(index, &batch, bytes)
             decideContent(index, isModelCall: isModelCall, &batch, bytes)
             decideUsage(index, isModelCall: isModelCall, &batch, bytes)
             decideModel(index, &batch, bytes)
@@ -83,16 +82,19 @@ package struct SpanMapper: Sendable {
         if didRepair { outcome.repairedSpans += 1 }
     }
 
-    /// Mostly one: what is added behind a span in a row is one.
-    private static let editsPerSpan = 2
-
-    /// Whether tokens and cost belong on a span of that type.
-    static func isModelCall(_ type: String) -> Bool {
-        switch type {
-        case "LLM", "CHAT_MODEL", "EMBEDDING", "RERANKER": true
-        default: false
+    /// Collects the attributes that are parts of flattened lists.
+    private mutating func noteParts(_ attributes: [AttributeEntry]) {
+        for part in scan.plan.found.parts {
+            let position = scan.first + part.attribute
+            let key = attributes[position].key
+            let path = key.lowerBound + part.digits..<key.upperBound
+            let value = attributes[position].value
+            content.flattened.append(.init(family: part.family, attribute: position, path: path, value: value))
         }
     }
+
+    /// Mostly one: what is added behind a span in a row is one.
+    private static let editsPerSpan = 2
 
     /// Who decided, without its name being looked up.
     enum Decider {

@@ -53,6 +53,7 @@ extension SpanBatch {
     }
 
     /// Puts an attribute behind the others of its place; a key that is there already is not looked for.
+    @_disfavoredOverload
     package mutating func addAttribute(_ key: String, to place: Place, _ build: (inout ValueBuilder) -> Void) {
         addAttribute(keySize: key.utf8.count, to: place, expecting: 0, build) { $0.letters(key) }
     }
@@ -64,8 +65,17 @@ extension SpanBatch {
         prepare()
         let start = marks.builder.position
         let keySize = key.utf8CodeUnitCount
-        let valueSize = 1 + varintSize(range.count) + range.count
-        marks.builder.bytes.write(atMost: keySize + range.count + 48) { writer in
+        let size = range.count
+        let valueSize = 1 &+ varintSize(size) &+ size
+        marks.builder.bytes.write(atMost: keySize &+ size &+ 48) { writer in
+            if keySize &+ size < 0x7A {
+                writer.shortField(place.attributesTag, length: keySize &+ size &+ 6)
+                writer.shortField(0x0A, length: keySize)
+                writer.letters(key)
+                writer.shortField(0x12, length: size &+ 2)
+                writer.shortField(0x0A, length: size)
+                return writer.bytes(text, range)
+            }
             writer.field(
                 place.attributesTag,
                 length: 1 + varintSize(keySize) + keySize + 1 + varintSize(valueSize) + valueSize
@@ -73,7 +83,7 @@ extension SpanBatch {
             writer.field(0x0A, length: keySize)
             writer.letters(key)
             writer.field(0x12, length: valueSize)
-            writer.field(0x0A, length: range.count)
+            writer.field(0x0A, length: size)
             writer.bytes(text, range)
         }
         appendAtEnd(from: start, to: place)
@@ -181,6 +191,7 @@ extension SpanBatch {
     /// cost nothing.
     @inline(__always)
     private mutating func prepare() {
+        marks.builder.bytes.own()
         guard marks.edits.isEmpty else { return }
         marks.edits.reserveCapacity(spans.count * 2)
         marks.builder.bytes.reserve(bytes.count / 2)

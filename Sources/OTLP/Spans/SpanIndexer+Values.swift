@@ -57,6 +57,7 @@ extension SpanIndexer {
         case 0x0A where length == size &- 2:
             guard text.isASCII(Range(uncheckedBounds: (keyEnd &+ 4, end))) else { return nil }
         case 0x18 where length < 0x80 && size == 2: break
+        case 0x18 where length >= 0x80 && size == 3 && text.byte(at: end &- 1) < 0x80: break
         case 0x21 where size == 9: break
         default: return nil
         }
