@@ -99,8 +99,35 @@ package struct ByteWriter: ~Copyable {
     mutating func copy(_ source: UnsafeRawBufferPointer) {
         precondition(source.count <= room.count &- offset)
         guard let start = source.baseAddress, let base = room.baseAddress else { return }
-        unsafe (base + offset).copyMemory(from: start, byteCount: source.count)
+        unsafe Self.copy(source.count, from: start, to: base + offset)
         offset &+= source.count
+    }
+
+    /// Most of what is copied is a few bytes, for which a call costs more than the copy.
+    @inlinable @inline(__always)
+    static func copy(_ count: Int, from start: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
+        if count > 32 {
+            unsafe target.copyMemory(from: start, byteCount: count)
+        } else if count >= 16 {
+            let first = unsafe start.loadUnaligned(as: SIMD16<UInt8>.self)
+            let last = unsafe start.loadUnaligned(fromByteOffset: count &- 16, as: SIMD16<UInt8>.self)
+            unsafe target.storeBytes(of: first, as: SIMD16<UInt8>.self)
+            unsafe target.storeBytes(of: last, toByteOffset: count &- 16, as: SIMD16<UInt8>.self)
+        } else if count >= 8 {
+            let first = unsafe start.loadUnaligned(as: UInt64.self)
+            let last = unsafe start.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+            unsafe target.storeBytes(of: first, as: UInt64.self)
+            unsafe target.storeBytes(of: last, toByteOffset: count &- 8, as: UInt64.self)
+        } else if count >= 4 {
+            let first = unsafe start.loadUnaligned(as: UInt32.self)
+            let last = unsafe start.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
+            unsafe target.storeBytes(of: first, as: UInt32.self)
+            unsafe target.storeBytes(of: last, toByteOffset: count &- 4, as: UInt32.self)
+        } else {
+            for index in 0..<count {
+                unsafe target.storeBytes(of: start.load(fromByteOffset: index, as: UInt8.self), toByteOffset: index, as: UInt8.self)
+            }
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+import CMachine
+
 // The only file that reads memory without the compiler's bounds checks. Each load checks its own range first, so that a
 // wrong offset traps instead of reading what is not ours. `RawSpan` has no safe loads before Swift 6.4 (SE-0525), and
 // arrays take no bytes of a span in bulk. What writes memory stands in `ByteSink.swift`.
@@ -49,51 +51,36 @@ extension RawSpan {
         return bits.x | bits.y == 0
     }
 
-    /// Whether the 32 bytes from `offset` have no quotes, backslashes and control characters.
+    /// Whether the bytes of `range` are those of `otherRange` of `other`.
     ///
-    /// Traps unless all of them lie in the span.
+    /// Traps outside the spans.
     @inlinable @inline(__always)
-    package func isUnescaped32(at offset: Int) -> Bool {
-        precondition(offset >= 0 && offset <= byteCount - 32)
-        let first = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: SIMD16<UInt8>.self)
-        let second = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 16, as: SIMD16<UInt8>.self)
-        let space = SIMD16<UInt8>(repeating: 0x20)
-        let quote = SIMD16<UInt8>(repeating: 0x22)
-        let backslash = SIMD16<UInt8>(repeating: 0x5C)
-        let stops =
-            (first .< space) .| (first .== quote) .| (first .== backslash)
-            .| (second .< space) .| (second .== quote) .| (second .== backslash)
-        let bits = unsafe unsafeBitCast(stops, to: SIMD2<UInt64>.self)
-        return bits.x | bits.y == 0
-    }
-
-    /// Whether two ranges hold the same bytes.
-    ///
-    /// Traps outside the span.
-    @inlinable @inline(__always)
-    package func areSame(_ first: Range<Int>, _ second: Range<Int>) -> Bool {
-        let count = first.count
-        guard count == second.count else { return false }
-        let (left, right) = (first.lowerBound, second.lowerBound)
-        precondition(left >= 0 && right >= 0 && max(left, right) <= byteCount &- count)
-        guard count >= 8 else {
-            for offset in 0..<count {
-                let byte = unsafe unsafeLoad(fromUncheckedByteOffset: left &+ offset, as: UInt8.self)
-                let other = unsafe unsafeLoad(fromUncheckedByteOffset: right &+ offset, as: UInt8.self)
-                if byte != other { return false }
-            }
-            return true
-        }
+    package func isSame(_ range: Range<Int>, as other: RawSpan, _ otherRange: Range<Int>) -> Bool {
+        let count = range.count
+        guard count == otherRange.count else { return false }
+        let (left, right) = (range.lowerBound, otherRange.lowerBound)
+        precondition(left >= 0 && left <= byteCount &- count && right >= 0 && right <= other.byteCount &- count)
         var offset = 0
-        var difference: UInt64 = 0
-        while offset < count {
-            let step = min(offset, count &- 8)
-            let word = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ step, as: UInt64.self)
-            let other = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: right &+ step, as: UInt64.self)
-            difference |= word ^ other
+        while offset &+ 8 <= count {
+            let word = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ offset, as: UInt64.self)
+            let same = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: right &+ offset, as: UInt64.self)
+            if word != same { return false }
             offset &+= 8
         }
-        return difference == 0
+        guard offset < count else { return true }
+        if count >= 8 {
+            offset = count &- 8
+            let word = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ offset, as: UInt64.self)
+            let same = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: right &+ offset, as: UInt64.self)
+            return word == same
+        }
+        while offset < count {
+            let byte = unsafe unsafeLoad(fromUncheckedByteOffset: left &+ offset, as: UInt8.self)
+            let same = unsafe other.unsafeLoad(fromUncheckedByteOffset: right &+ offset, as: UInt8.self)
+            if byte != same { return false }
+            offset &+= 1
+        }
+        return true
     }
 
     /// Whether all bytes of `range` are under 0x80.
@@ -105,7 +92,7 @@ extension RawSpan {
         precondition(start >= 0 && start <= end && end <= byteCount)
         var found: UInt64 = 0
         switch end &- start {
-        case 8...16:
+        case 8..<16:
             found = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: start, as: UInt64.self)
             found |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: end &- 8, as: UInt64.self)
         case 4..<8:
@@ -116,29 +103,33 @@ extension RawSpan {
             for offset in start..<end {
                 found |= UInt64(unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self))
             }
+        case 16...32:
+            let first = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: start, as: SIMD2<UInt64>.self)
+            let last = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: end &- 16, as: SIMD2<UInt64>.self)
+            let both = first | last
+            found = both.x | both.y
         default: return isLongASCII(start, end)
         }
         return found & 0x8080_8080_8080_8080 == 0
     }
 
-    /// The same for eight bytes or more that are known to lie inside the span.
+    /// The same for bytes that are known to lie inside the span.
     @usableFromInline @inline(never)
     func isLongASCII(_ start: Int, _ end: Int) -> Bool {
-        var found: UInt64 = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: end &- 8, as: UInt64.self)
-        var offset = start
-        while end &- offset >= 32 {
-            var four = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
-            four |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 8, as: UInt64.self)
-            four |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 16, as: UInt64.self)
-            four |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 24, as: UInt64.self)
-            found |= four
-            offset &+= 32
+        withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return true }
+            return unsafe millrace_is_ascii(base + start, end &- start) != 0
         }
-        while end &- offset >= 8 {
-            found |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
-            offset &+= 8
+    }
+
+    /// Where bytes end that JSON strings hold unescaped.
+    @usableFromInline @inline(never)
+    func endOfLongStringRun(from start: Int, to end: Int) -> Int {
+        precondition(start >= 0 && start <= end && end <= byteCount)
+        return withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return end }
+            return unsafe start &+ millrace_string_run(base + start, end &- start)
         }
-        return found & 0x8080_8080_8080_8080 == 0
     }
 }
 

@@ -60,24 +60,6 @@ extension RawSpan {
         return endOfLongStringRun(from: start &+ 8, to: end)
     }
 
-    @usableFromInline
-    func endOfLongStringRun(from start: Int, to end: Int) -> Int {
-        var position = start
-        while position &+ 32 <= end, isUnescaped32(at: position) { position &+= 32 }
-        while position &+ 8 <= end {
-            let found = word(at: position).stringStops
-            guard found == 0 else { return position &+ found.trailingZeroBitCount &>> 3 }
-            position &+= 8
-        }
-        while position < end {
-            switch byte(at: position) {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"), 0..<0x20: return position
-            default: position &+= 1
-            }
-        }
-        return position
-    }
-
     /// Whether the bytes of `range` are exactly `word`.
     @inlinable
     package func equals(_ word: StaticString, _ range: Range<Int>) -> Bool {

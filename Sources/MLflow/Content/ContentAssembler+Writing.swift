@@ -172,7 +172,7 @@ extension ContentAssembler {
 
     private mutating func writeCall(_ call: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         let fields = ContentFields(of: call, on: tape)
-        let function = fields[.function].map { ContentFields(of: $0, on: tape) } ?? fields
+        let function = ContentFields(of: fields[.function] ?? call, on: tape)
         builder.beginKeyValueList()
         if let id = fields.first(.id, .toolCallID, .callID, .toolUseID), !tape.isEmpty(id) {
             writeText("id", id, to: &builder, bytes)

@@ -35,7 +35,9 @@ enum ContentField: Int, CaseIterable {
 }
 
 /// Where the known members of one object stand on the tape.
-struct ContentFields {
+///
+/// Not copied, because it is large.
+struct ContentFields: ~Copyable {
     /// All names, each with its field.
     struct Names: Sendable {
         let table: KeyTable

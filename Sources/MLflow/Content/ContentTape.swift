@@ -124,6 +124,18 @@ struct ContentTape {
         return next < nodes[node].next ? next : nil
     }
 
+    /// The last member of an object that goes by a field's name.
+    func member(_ field: ContentField, of node: Int) -> Int? {
+        guard nodes[node].kind == .object else { return nil }
+        var found: Int?
+        var key = node + 1
+        while key + 1 < nodes[node].next {
+            if nodes[key].field == field.rawValue { found = key + 1 }
+            key = nodes[key + 1].next
+        }
+        return found
+    }
+
     /// Whether a node says nothing: null, empty text or an empty container.
     func isEmpty(_ node: Int) -> Bool {
         switch nodes[node].kind {

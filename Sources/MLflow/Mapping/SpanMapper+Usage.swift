@@ -15,19 +15,19 @@ extension SpanMapper {
             let rank = scan.plan.usages[planned].rank
             let rule = scan.plan.usages[planned].lists
             var counts = TokenCounts(
-                input: count(rule.input, batch, bytes),
-                output: count(rule.output, batch, bytes),
-                total: count(rule.total, batch, bytes)
+                input: count(rule.input, bytes),
+                output: count(rule.output, bytes),
+                total: count(rule.total, bytes)
             )
             let cost = CallCost(
-                input: number(rule.inputCost, batch, bytes),
-                output: number(rule.outputCost, batch, bytes),
-                total: number(rule.totalCost, batch, bytes)
+                input: number(rule.inputCost, bytes),
+                output: number(rule.outputCost, bytes),
+                total: number(rule.totalCost, bytes)
             )
             guard counts != nil || cost != nil else { continue }
             guard isModelCall else { return traces.noteWrapper(index) }
-            counts?.cacheRead = count(rule.cacheRead, batch, bytes)
-            counts?.cacheCreation = count(rule.cacheCreation, batch, bytes)
+            counts?.cacheRead = count(rule.cacheRead, bytes)
+            counts?.cacheCreation = count(rule.cacheCreation, bytes)
             counts?.includeCache(excluded: rule.inputExcludesCache)
             write(counts, cost, index, .rule(.usage, rank), &batch)
             return
@@ -53,10 +53,10 @@ extension SpanMapper {
         }
     }
 
-    private mutating func count(_ keys: NumberList, _ batch: SpanBatch, _ bytes: RawSpan) -> Int64? {
+    private mutating func count(_ keys: NumberList, _ bytes: RawSpan) -> Int64? {
         for index in keys.range {
             let attribute = scan.attribute(index)
-            guard let count = AttributeValue(batch.attributes[attribute].value, in: bytes).count(in: bytes) else {
+            guard let count = AttributeValue(attributes[attribute].value, in: bytes).count(in: bytes) else {
                 continue
             }
             use(attribute)
@@ -65,10 +65,10 @@ extension SpanMapper {
         return nil
     }
 
-    private mutating func number(_ keys: NumberList, _ batch: SpanBatch, _ bytes: RawSpan) -> Double? {
+    private mutating func number(_ keys: NumberList, _ bytes: RawSpan) -> Double? {
         for index in keys.range {
             let attribute = scan.attribute(index)
-            guard let number = AttributeValue(batch.attributes[attribute].value, in: bytes).number(in: bytes) else {
+            guard let number = AttributeValue(attributes[attribute].value, in: bytes).number(in: bytes) else {
                 continue
             }
             use(attribute)

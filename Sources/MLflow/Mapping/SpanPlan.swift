@@ -40,9 +40,22 @@ final class SpanPlan: Sendable {
         let digits: Int
     }
 
-    /// The attributes in the batch that it was made for.
-    let model: Range<Int>
-    let found: FoundKeys
+    /// The keys in their order, parts of `letters`.
+    let keys: [NumberList]
+    private let letters: [UInt8]
+    /// By key: the attribute; -1 where there is none.
+    private let positions: [Int32]
+    /// Whether there is anything that a rule, or the engine itself, looks at.
+    let isUseful: Bool
+    /// By group: the rules that come into play, the winner in the lowest bit.
+    let candidates: FoundKeys.Candidates
+    /// One bit for each `KnownKey` that is there.
+    let known: UInt32
+    /// Attributes in MLflow's own name space that are no `KnownKey`.
+    let others: [Int]
+    /// Attributes that MLflow 3.6.0 takes as whole numbers only.
+    let tokenCounts: [Int]
+    let parts: [Part]
     let kinds: [Kind]
     let usages: [Usage]
     let models: [Model]
@@ -54,22 +67,39 @@ final class SpanPlan: Sendable {
     /// The plan of a span without attributes.
     static let empty = SpanPlan()
 
-    private init() {
-        model = 0..<0
-        found = FoundKeys()
-        (kinds, usages, models) = ([], [], [])
-        (sessions, users, names) = ([], [], [])
-        numbers = []
-    }
+    private convenience init() { self.init([], [], FoundKeys(), nil) }
 
-    init(
-        _ model: Range<Int>,
+    convenience init(
+        _ range: Range<Int>,
         _ attributes: [AttributeEntry],
         _ rules: MappingRules,
         _ bytes: RawSpan
     ) {
-        self.model = model
-        let found = FoundKeys(model, attributes, rules, bytes)
+        var letters: [UInt8] = []
+        let keys = range.map { attribute in
+            let start = letters.count
+            letters.append(bytes, attributes[attribute].key)
+            return NumberList(start..<letters.count)
+        }
+        self.init(keys, letters, FoundKeys(range, attributes, rules, bytes), rules)
+    }
+
+    private init(_ keys: [NumberList], _ letters: [UInt8], _ found: FoundKeys, _ rules: MappingRules?) {
+        self.keys = keys
+        self.letters = letters
+        positions = found.positions
+        isUseful = found.isUseful
+        candidates = found.candidates
+        known = found.known
+        others = found.others
+        tokenCounts = found.tokenCounts
+        parts = found.parts
+        guard let rules else {
+            (kinds, usages, models) = ([], [], [])
+            (sessions, users, names) = ([], [], [])
+            numbers = []
+            return
+        }
         var resolver = Resolver(rules: rules, found: found)
         kinds = found.ranks(.type).compactMap { resolver.kind($0) }
         usages = resolver.usages()
@@ -78,20 +108,41 @@ final class SpanPlan: Sendable {
         users = resolver.texts(.user, rules.users)
         names = resolver.texts(.name, rules.names)
         numbers = resolver.numbers
-        self.found = found
     }
 
-    /// Whether the attributes in `range` have the keys that it was made for.
-    func fits(_ range: Range<Int>, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> Bool {
-        guard range.count == model.count else { return false }
-        // Spans differ at their end if anywhere.
-        var offset = range.count
-        while offset > 0 {
-            offset &-= 1
-            let key = attributes[range.lowerBound &+ offset].key
-            guard bytes.areSame(key, attributes[model.lowerBound &+ offset].key) else { return false }
+    /// The attribute of that key.
+    @inline(__always)
+    subscript(key: Int) -> Int? {
+        guard key < positions.count, case let position = positions[key], position >= 0 else { return nil }
+        return Int(position)
+    }
+
+    /// Whether the attributes in `range` have its keys; the first `known` of them are known to.
+    @inline(__always)
+    func fits(_ range: Range<Int>, from known: Int, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> Bool {
+        guard range.count == keys.count else { return false }
+        return known == keys.count || hasKeys(range, from: known, attributes, bytes)
+    }
+
+    private func hasKeys(_ range: Range<Int>, from known: Int, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> Bool {
+        let letters = letters
+        for index in known..<keys.count {
+            let key = attributes[range.lowerBound + index].key
+            guard bytes.isSame(key, as: letters.span.bytes, keys[index].range) else { return false }
         }
         return true
+    }
+
+    /// How many of its first keys `other` has too.
+    func keysShared(with other: SpanPlan) -> Int {
+        let (own, others) = (letters, other.letters)
+        var count = 0
+        while count < min(keys.count, other.keys.count),
+            own.span.bytes.isSame(keys[count].range, as: others.span.bytes, other.keys[count].range)
+        {
+            count += 1
+        }
+        return count
     }
 }
 
@@ -100,8 +151,8 @@ struct FoundKeys: Sendable {
     typealias Candidates = [8 of UInt128]
 
     /// By key: the attribute; -1 where there is none.
-    private var positions: [Int32] = []
-    private(set) var isAny = false
+    private(set) var positions: [Int32] = []
+    private(set) var isUseful = false
     /// By group: the rules that come into play, the winner in the lowest bit.
     private(set) var candidates = Candidates(repeating: 0)
     /// One bit for each `KnownKey` that is there.
@@ -130,7 +181,7 @@ struct FoundKeys: Sendable {
                 }
             }
         }
-        isAny = isAny || !others.isEmpty || !parts.isEmpty
+        isUseful = isUseful || !others.isEmpty || !parts.isEmpty
     }
 
     /// The attribute of that key.
@@ -152,7 +203,7 @@ struct FoundKeys: Sendable {
 
     /// Of a key that repeats the last attribute counts, as it does for MLflow.
     private mutating func note(_ key: Int, at position: Int, _ rules: MappingRules) {
-        isAny = true
+        isUseful = true
         if key == KnownKey.traceRequestID.rawValue, let before = self[key] { others.append(before) }
         positions[key] = Int32(truncatingIfNeeded: position)
         if key < KnownKey.allCases.count { known |= 1 << UInt32(key) }

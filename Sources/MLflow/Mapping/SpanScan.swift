@@ -1,5 +1,6 @@
 import Basics
 import OTLP
+import Synchronization
 
 /// What of one span the rules know: found by the keys of its attributes and the names of its events.
 struct SpanScan {
@@ -11,24 +12,29 @@ struct SpanScan {
     private var candidates = FoundKeys.Candidates(repeating: 0)
     private(set) var hasException = false
     private var hasEvents = false
-    /// The plans of the spans before.
-    private var plans: [SpanPlan] = []
+    private var set = PlanSet.empty
+    /// Position of `plan` in `set`; nil where it is not there.
+    private var slot: Int?
+    /// The last span that was looked at.
+    private var latest = -1
+    /// How many plans were made for this batch.
+    private var madePlans = 0
 
-    /// How many plans are kept: a request has spans of few kinds.
-    private static let plansMax = 8
+    /// How many plans of one batch are kept; where spans have ever new keys, keeping them would only cost.
+    private static let madePlansMax = 16
 
     init() {}
 
     /// Whether there is nothing that any rule, or the engine itself, looks at.
-    var isEmpty: Bool { !plan.found.isAny && !hasEvents }
+    var isEmpty: Bool { !plan.isUseful && !hasEvents }
 
     /// The position of the attribute of that key.
     @inline(__always)
-    subscript(key: Int) -> Int? { plan.found[key].map { $0 &+ first } }
+    subscript(key: Int) -> Int? { plan[key].map { $0 &+ first } }
 
     @inline(__always)
     subscript(key: KnownKey) -> Int? {
-        plan.found.known & 1 << UInt32(key.rawValue) == 0 ? nil : self[key.rawValue]
+        plan.known & 1 << UInt32(key.rawValue) == 0 ? nil : self[key.rawValue]
     }
 
     /// The position of the attribute that a list of the plan names.
@@ -38,14 +44,35 @@ struct SpanScan {
     /// The rules of a group that came into play.
     func rules(of group: RuleGroup) -> UInt128 { candidates[group.rawValue] }
 
+    /// Starts with a batch.
+    mutating func begin(_ rules: MappingRules) {
+        set = rules.plans.withLock { $0 }
+        (plan, slot, latest, madePlans) = (.empty, nil, -1, 0)
+    }
+
+    /// Leaves the plans that were made to the batches that come.
+    mutating func finish(_ rules: MappingRules) {
+        guard madePlans > 0 else { return }
+        let set = set
+        rules.plans.withLock { $0 = set }
+    }
+
     /// Forgets the span before and looks at the next one.
-    mutating func scan(_ span: SpanEntry, _ attributes: [AttributeEntry], _ rules: MappingRules, _ bytes: RawSpan) {
+    mutating func scan(
+        _ index: Int,
+        _ span: SpanEntry,
+        _ attributes: [AttributeEntry],
+        _ rules: MappingRules,
+        _ bytes: RawSpan
+    ) {
         let range = span.attributes
         first = range.lowerBound
         hasException = false
         hasEvents = false
-        if !plan.fits(range, attributes, bytes) { choosePlan(range, attributes, rules, bytes) }
-        candidates = plan.found.candidates
+        let known = latest == index &- 1 && latest >= 0 ? span.twins : 0
+        latest = index
+        if !plan.fits(range, from: known, attributes, bytes) { choosePlan(range, known, attributes, rules, bytes) }
+        candidates = plan.candidates
     }
 
     /// Looks at the span's events too.
@@ -58,30 +85,33 @@ struct SpanScan {
         }
     }
 
-    /// Forgets the plans, which belong to one batch.
-    mutating func clear() {
-        plan = .empty
-        plans.removeAll(keepingCapacity: true)
-    }
-
     /// Takes the plan of an earlier span with the same keys, or makes one.
+    ///
+    /// The first `known` keys are those of the span before.
     private mutating func choosePlan(
         _ range: Range<Int>,
+        _ known: Int,
         _ attributes: [AttributeEntry],
         _ rules: MappingRules,
         _ bytes: RawSpan
     ) {
-        for index in plans.indices where plans[index].fits(range, attributes, bytes) {
-            plan = plans[index]
+        for other in set.plans.indices where set.plans[other].keys.count == range.count {
+            let shared = slot.map { min(known, set.keysShared($0, other)) } ?? 0
+            guard set.plans[other].fits(range, from: shared, attributes, bytes) else { continue }
+            plan = set.plans[other]
+            slot = other
             return
         }
         plan = SpanPlan(range, attributes, rules, bytes)
-        if plans.count == Self.plansMax { plans.removeFirst() }
-        plans.append(plan)
+        slot = nil
+        guard madePlans < Self.madePlansMax else { return }
+        madePlans += 1
+        set = set.adding(plan)
+        slot = set.plans.count - 1
     }
 
     /// Whether a key is there that the app writes for MLflow, other than those of sessions, users and errors.
-    var hasOwn: Bool { plan.found.known & Self.ownKeys != 0 }
+    var hasOwn: Bool { plan.known & Self.ownKeys != 0 }
 
     private static let ownKeys: UInt32 = KnownKey.allCases.reduce(0) { keys, key in
         switch key {

@@ -1,5 +1,6 @@
 import Basics
 import OTLP
+import Synchronization
 
 /// Groups of MLflow's fields; in each the first rule with a usable value wins.
 enum RuleGroup: Int, CaseIterable {
@@ -70,6 +71,8 @@ package final class MappingRules: Sendable {
     let names: [Text]
     /// By group: the rules' full names, for people.
     let ruleNames: [[String]]
+    /// The plans that batches before left.
+    let plans = Mutex(PlanSet.empty)
 
     /// The names that the setting `conventions` may hold.
     package static let conventionNames = EmbeddedRules.conventions.map(\.name)

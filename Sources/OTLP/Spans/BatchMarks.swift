@@ -6,7 +6,7 @@ struct BatchMarks: Sendable {
     struct Edit: Sendable {
         /// The bytes of the body that go.
         var cut: ShortRange
-        /// What comes in their place, a part of what `builder` built.
+        /// What comes in their place, a part of what `builder` built; of the last addition, everything to its end.
         var content = ShortRange()
         /// The event inside which the change is made; -1 outside of events.
         var event: Int32 = -1
@@ -47,6 +47,7 @@ struct BatchMarks: Sendable {
     var groupCounts: [Int] = []
     var edits: [Edit] = []
     /// The place whose end the last of `edits` is made at, packed; what is added there next becomes a part of that edit.
+    /// Nil where that edit is complete.
     var latestEnd: UInt32?
     var spanEdits = Chains()
     var scopeEdits = Chains()

@@ -170,12 +170,7 @@ extension SpanBatch {
 
     /// Puts what was built since `start` at the end of its place; what is added to one place in a row becomes one edit.
     private mutating func appendAtEnd(from start: Int32, to place: Place) {
-        if marks.latestEnd == place.packed, let last = marks.edits.indices.last,
-            marks.edits[last].content.end == start
-        {
-            marks.edits[last].content.end = marks.builder.position
-            return
-        }
+        guard marks.latestEnd != place.packed else { return }
         let range: ShortRange =
             switch place {
             case .resource(let owner): .atEnd(of: resources[owner].frame)
@@ -183,7 +178,9 @@ extension SpanBatch {
             case .span(let owner): .atEnd(of: spans[owner].frame)
             case .event(let event): .atEnd(of: events[event].frame)
             }
-        append(BatchMarks.Edit(cut: range, content: added(from: start)), to: place)
+        var content = added(from: start)
+        content.end = .max
+        append(BatchMarks.Edit(cut: range, content: content), to: place)
         marks.latestEnd = place.packed
     }
 
@@ -199,9 +196,12 @@ extension SpanBatch {
 
     /// Puts an edit behind the others of its place.
     private mutating func append(_ edit: BatchMarks.Edit, to place: Place) {
+        if marks.latestEnd != nil, let last = marks.edits.indices.last {
+            marks.edits[last].content.end = edit.content.isEmpty ? marks.builder.position : edit.content.start
+            marks.latestEnd = nil
+        }
         let index = Int32(truncatingIfNeeded: marks.edits.count)
         marks.edits.append(edit)
-        marks.latestEnd = nil
         switch place {
         case .resource(let owner): marks.resourceEdits.append(index, to: owner, of: resources.count, &marks.edits)
         case .scope(let owner): marks.scopeEdits.append(index, to: owner, of: scopes.count, &marks.edits)
