@@ -9,7 +9,9 @@ from kit.environments import APPS, BINARY, clean_environment, program
 from kit.fake_openai import FakeOpenAI
 from kit.millrace import QUICK_RETRY, Millrace, pipeline
 from kit.mlflow_server import MLflowServer
+from kit.nginx import Nginx
 from kit.phoenix_server import PhoenixServer
+from kit.sink import Sink
 
 VERSIONS = ("3.17.2", "3.6.0")
 
@@ -78,13 +80,39 @@ def millrace(tmp_path):
 
 
 @pytest.fixture
+def nginx(tmp_path):
+    """`nginx(server, **settings)` starts one in front of a server."""
+    started = []
+
+    def start(server, **settings):
+        started.append(Nginx(tmp_path, server, **settings))
+        return started[-1].start()
+
+    yield start
+    for front in started:
+        front.close()
+
+
+@pytest.fixture
+def sink():
+    """A destination that keeps what it is sent."""
+    sink = Sink().start()
+    yield sink
+    sink.close()
+
+
+@pytest.fixture
 def gateway(millrace, each_mlflow):
     """A gateway in front of each MLflow version in turn."""
     return millrace({"mlflow": mlflow_exporter(each_mlflow)})
 
 
-def mlflow_exporter(server):
-    return {"type": "mlflow", "endpoint": server.url, "retry": QUICK_RETRY}
+def mlflow_exporter(server, **settings):
+    return {"type": "mlflow", "endpoint": server.url, "retry": QUICK_RETRY} | settings
+
+
+def otlp_exporter(server, **settings):
+    return {"type": "otlp_http", "endpoint": server.url, "retry": QUICK_RETRY} | settings
 
 
 @pytest.fixture

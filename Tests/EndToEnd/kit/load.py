@@ -5,6 +5,7 @@ import http.client
 import threading
 
 from kit import otlp
+from kit.waiting import eventually
 
 
 class Load:
@@ -35,6 +36,11 @@ class Load:
         for thread in self._threads:
             thread.join(30)
         assert not any(thread.is_alive() for thread in self._threads)
+
+    def acknowledge(self, count, within=60):
+        """Waits until `count` spans more have been answered 200."""
+        goal = len(self.acknowledged) + count
+        eventually(lambda: len(self.acknowledged) >= goal, within=within)
 
     def _run(self):
         connection = self._connection()

@@ -27,6 +27,14 @@ def request(service, spans=5, padding=0):
     return message
 
 
+def batch(service, traces, spans=1, padding=0):
+    """One request of several traces, each in a ResourceSpans of its own."""
+    message = ExportTraceServiceRequest()
+    for _ in range(traces):
+        message.MergeFrom(request(service, spans, padding))
+    return message
+
+
 def spans_of(message):
     """[(trace id, span id)] in hex, in order."""
     return [
