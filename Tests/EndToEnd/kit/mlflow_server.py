@@ -14,7 +14,7 @@ READER = __file__.replace("mlflow_server.py", "mlflow_reader.py")
 
 
 class MLflowServer:
-    def __init__(self, version, directory):
+    def __init__(self, version, directory, store=None):
         directory.mkdir(parents=True)
         self.version = version
         self.environment = f"mlflow-{version}"
@@ -24,7 +24,7 @@ class MLflowServer:
             self.environment,
             [
                 *(program(self.environment, "mlflow"), "server", "--workers", "1"),
-                *("--backend-store-uri", f"sqlite:///{directory}/store.db"),
+                *("--backend-store-uri", store or f"sqlite:///{directory}/store.db"),
                 *("--artifacts-destination", directory / "artifacts"),
                 *("--host", "127.0.0.1", "--port", self.url.rsplit(":", 1)[1]),
             ],
