@@ -67,8 +67,9 @@ def millrace(tmp_path):
     """`millrace(exporters, **sections)` starts one; the test ends with SIGTERM, exit code 0, a balanced ledger."""
     started = []
 
-    def start(exporters, **sections):
-        gateway = Millrace(tmp_path, pipeline(tmp_path, exporters, **sections))
+    def start(exporters, directory=tmp_path, **sections):
+        directory.mkdir(exist_ok=True)
+        gateway = Millrace(directory, pipeline(directory, exporters, **sections))
         started.append(gateway)
         return gateway.start()
 
@@ -113,6 +114,17 @@ def mlflow_exporter(server, **settings):
 
 def otlp_exporter(server, **settings):
     return {"type": "otlp_http", "endpoint": server.url, "retry": QUICK_RETRY} | settings
+
+
+@pytest.fixture
+def report(capsys):
+    """Prints a figure that nothing is asserted about where a person sees it."""
+
+    def report(line):
+        with capsys.disabled():
+            print(f"\n    {line}")
+
+    return report
 
 
 @pytest.fixture
