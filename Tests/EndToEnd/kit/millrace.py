@@ -102,6 +102,15 @@ class Millrace:
         """The ledger's one pipeline; that every destination balances is checked on every reading."""
         return checked(self.admin("/ledger").json())
 
+    def delivered(self, destination, spans, within=60):
+        """Waits until a destination has been delivered so many spans."""
+
+        def there():
+            self.process.expect_running()
+            return self.ledger()["destinations"][destination]["delivered"] >= spans
+
+        eventually(there, within=within, every=0.005)
+
     def settled(self, accepted=None, within=60):
         """Waits until nothing is queued anywhere (and `accepted` spans were taken); the ledger then."""
 
