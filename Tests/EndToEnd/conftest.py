@@ -1,10 +1,12 @@
 """The real parts: servers of every kind, started once, all at once, when a test first asks for one of them."""
 
+import collections
 import subprocess
 import uuid
 
 import pytest
 
+from kit import otlp
 from kit.environments import APPS, BINARY, clean_environment, program
 from kit.fake_openai import FakeOpenAI
 from kit.millrace import QUICK_RETRY, Millrace, pipeline
@@ -103,6 +105,17 @@ def sink():
 
 
 @pytest.fixture
+def archives(tmp_path):
+    """`archives(name)` is a file exporter, `archives.spans(name)` what it wrote, each span counted."""
+
+    def exporter(name, **settings):
+        return {"type": "file", "path": str(tmp_path / f"{name}.jsonl")} | settings
+
+    exporter.spans = lambda name: collections.Counter(otlp.spans_of_file(tmp_path / f"{name}.jsonl"))
+    return exporter
+
+
+@pytest.fixture
 def gateway(millrace, each_mlflow):
     """A gateway in front of each MLflow version in turn."""
     return millrace({"mlflow": mlflow_exporter(each_mlflow)})
@@ -114,6 +127,10 @@ def mlflow_exporter(server, **settings):
 
 def otlp_exporter(server, **settings):
     return {"type": "otlp_http", "endpoint": server.url, "retry": QUICK_RETRY} | settings
+
+
+AWAY = {"type": "otlp_http", "endpoint": "http://127.0.0.1:9", "retry": QUICK_RETRY}
+"""An exporter whose destination is down."""
 
 
 @pytest.fixture

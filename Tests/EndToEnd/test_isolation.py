@@ -3,12 +3,11 @@
 import statistics
 import time
 
+from conftest import AWAY
 from kit import journal, otlp
-from kit.millrace import QUICK_RETRY
 
 MIB = 1 << 20
 ROUNDS, REQUESTS, SPANS = 3, 150, 50
-AWAY = {"type": "otlp_http", "endpoint": "http://127.0.0.1:9", "retry": QUICK_RETRY}
 
 
 def spans_a_second(gateway, bodies):

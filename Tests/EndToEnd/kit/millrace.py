@@ -6,6 +6,7 @@ import subprocess
 
 import requests
 
+from kit import otlp
 from kit.environments import BINARY, clean_environment, free_port
 from kit.processes import Process
 from kit.waiting import eventually
@@ -59,6 +60,12 @@ class Millrace:
         """Writes the pipeline file; the next start reads it."""
         self.file.write_text(json.dumps(self.pipeline, indent=2))
 
+    def change(self, exporters):
+        """Writes a pipeline file with these exporters; the next start reads it."""
+        self.pipeline["exporters"] = exporters
+        self.pipeline["pipelines"]["traces"]["exporters"] = list(exporters)
+        self.save()
+
     @property
     def url(self):
         return "http://" + self.pipeline["receivers"]["otlp"]["listen"]
@@ -71,8 +78,8 @@ class Millrace:
     def admin(self, path):
         return self.session.get("http://" + self.pipeline["admin"]["listen"] + path, timeout=10)
 
-    def start(self):
-        self.process.start()
+    def start(self, *more):
+        self.process.start(*more)
 
         def ready():
             self.process.expect_running()
@@ -98,6 +105,14 @@ class Millrace:
             self.url + path, data=body, headers={"content-type": content_type} | named, timeout=60
         )
 
+    def send(self, service, traces=4, spans=5):
+        """Posts so many traces, each in a request of its own that must be taken; {(trace id, span id)}."""
+        messages = [otlp.request(service, spans) for _ in range(traces)]
+        for message in messages:
+            answer = self.post(message.SerializeToString())
+            assert answer.status_code == 200, answer.content
+        return {span for message in messages for span in otlp.spans_of(message)}
+
     def ledger(self):
         """The ledger's one pipeline; that every destination balances is checked on every reading."""
         return checked(self.admin("/ledger").json())
@@ -110,6 +125,12 @@ class Millrace:
             return self.ledger()["destinations"][destination]["delivered"] >= spans
 
         eventually(there, within=within, every=0.005)
+
+    def printed_ledger(self):
+        """The same by the command, from the running process or from the journal."""
+        done = run("ledger", "--config", self.file)
+        assert done.returncode == 0, done.stderr
+        return checked(json.loads(done.stdout))
 
     def settled(self, accepted=None, within=60):
         """Waits until nothing is queued anywhere (and `accepted` spans were taken); the ledger then."""
