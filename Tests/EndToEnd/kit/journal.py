@@ -57,5 +57,5 @@ def records(segment):
 
 
 def size(directory):
-    """Bytes of all segments, preallocated space left out."""
-    return sum(min(file.stat().st_size, file.stat().st_blocks * 512) for file in directory.rglob("*.log"))
+    """Bytes on disk of the log's segments."""
+    return sum(min(file.stat().st_size, file.stat().st_blocks * 512) for file in segments(directory))

@@ -120,17 +120,24 @@ class Millrace:
     def delivered(self, destination, spans, within=60):
         """Waits until a destination has been delivered so many spans."""
 
-        def there():
-            self.process.expect_running()
-            return self.ledger()["destinations"][destination]["delivered"] >= spans
-
-        eventually(there, within=within, every=0.005)
+        eventually(lambda: self.row(destination)["delivered"] >= spans, within=within, every=0.005)
 
     def printed_ledger(self):
         """The same by the command, from the running process or from the journal."""
         done = run("ledger", "--config", self.file)
         assert done.returncode == 0, done.stderr
         return checked(json.loads(done.stdout))
+
+    def row(self, destination):
+        """A destination's row of the ledger."""
+        self.process.expect_running()
+        return self.ledger()["destinations"][destination]
+
+    def dead_letters(self, action="list", *more):
+        """What `millrace dead-letters` prints as JSON, from the running process or from the disk."""
+        done = run("dead-letters", action, "--config", self.file, "--json", *more)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
     def settled(self, accepted=None, within=60):
         """Waits until nothing is queued anywhere (and `accepted` spans were taken); the ledger then."""
