@@ -1,7 +1,11 @@
 """The real parts: servers of every kind, started once, all at once, when a test first asks for one of them."""
 
 import collections
+import os
+import random
 import subprocess
+import threading
+import time
 import uuid
 
 import pytest
@@ -142,6 +146,20 @@ def report(capsys):
             print(f"\n    {line}")
 
     return report
+
+
+@pytest.fixture
+def seeded(report):
+    """Random numbers that MILLRACE_SEED repeats."""
+    seed = int(os.environ.get("MILLRACE_SEED", time.time_ns() % 1_000_000))
+    report(f"MILLRACE_SEED={seed}")
+    return random.Random(seed)
+
+
+@pytest.fixture
+def at_some_moment(seeded):
+    """`at_some_moment(seconds)` lets up to so many seconds pass: the moment is what is drawn, nothing is waited for."""
+    return lambda seconds: threading.Event().wait(seeded.uniform(0, seconds))
 
 
 @pytest.fixture

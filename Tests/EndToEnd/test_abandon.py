@@ -45,12 +45,18 @@ def test_a_vanished_exporter_with_records_left_is_given_up_only_by_name(left_beh
     assert gateway.printed_ledger()["destinations"]["away"] == row
 
 
-def test_only_the_named_one_is_given_up(left_behind, archives):
-    gateway = left_behind
+def test_only_the_named_one_is_given_up(millrace, archives, service):
+    gateway = millrace({"kept": archives("kept"), "away": AWAY, "gone": AWAY}, drain_timeout="200ms")
+    gateway.send(service)
+    gateway.delivered("kept", 20)
+    gateway.stop()
     gateway.change({"kept": archives("kept")})
-    done = run("run", "--config", gateway.file, "--abandon", "kept")
+    done = run("run", "--config", gateway.file, "--abandon", "gone")
     assert done.returncode == 1, done.stderr
     assert "--abandon away" in done.stderr
+    gateway.change({"kept": archives("kept"), "away": AWAY, "gone": AWAY})
+    gateway.start()
+    assert gateway.row("away")["queued"] == 20
 
 
 def test_storage_in_memory_does_not_give_up_what_the_disk_holds(left_behind):

@@ -1,13 +1,6 @@
 """`kill -9` at random moments, again and again, and damage on disk in between: what was answered 200 arrives, or is
 counted as lost and named. A run is repeated by MILLRACE_SEED, which every run prints."""
 
-import os
-import random
-import threading
-import time
-
-import pytest
-
 from conftest import otlp_exporter
 from kit import journal, otlp
 from kit.environments import LONG
@@ -18,20 +11,8 @@ KILLS = 300 if LONG else 30
 ROUNDS = 20 if LONG else 3
 
 
-@pytest.fixture
-def seeded(report):
-    seed = int(os.environ.get("MILLRACE_SEED", time.time_ns() % 1_000_000))
-    report(f"MILLRACE_SEED={seed}")
-    return random.Random(seed)
-
-
-def at_some_moment(seeded, seconds):
-    """Lets up to so many seconds pass: the moment is what is drawn, nothing is waited for."""
-    threading.Event().wait(seeded.uniform(0, seconds))
-
-
 def test_killed_again_and_again_no_acknowledged_span_is_missing(
-    millrace, sink, service, tmp_path, seeded, report
+    millrace, sink, service, tmp_path, seeded, at_some_moment, report
 ):
     archive = tmp_path / "archive.jsonl"
     gateway = millrace(
@@ -40,12 +21,12 @@ def test_killed_again_and_again_no_acknowledged_span_is_missing(
     )
     with Load(gateway, service, threads=4, rate=25) as load:
         for _ in range(KILLS):
-            at_some_moment(seeded, 0.8)
+            at_some_moment(0.8)
             acknowledged = len(load.acknowledged)
             gateway.kill()
             if seeded.random() < 0.2:  # and once more while it starts
                 gateway.process.start()
-                at_some_moment(seeded, 0.05)
+                at_some_moment(0.05)
                 gateway.kill()
             gateway.start()
             for name, row in gateway.ledger()["destinations"].items():

@@ -11,12 +11,12 @@ def test_a_span_over_the_limit_of_the_proxy_is_set_aside_and_its_siblings_are_no
     front = nginx(mlflow, max_body="24k")
     gateway = millrace({"mlflow": mlflow_exporter(front, compression="none")})
     message = otlp.request(service, spans=6, padding=KIB)
-    large = message.resource_spans[0].scope_spans[0].spans[3]
+    large = otlp.each_span(message)[3]
     large.attributes.add(key="scan").value.string_value = "x" * 32 * KIB
     assert gateway.post(message.SerializeToString()).status_code == 200
     row = gateway.settled(accepted=6, within=90)["destinations"]["mlflow"]
     assert (row["delivered"], row["dead_lettered"]) == (5, 1)
-    there = set(otlp.spans_of(message)) - {(large.trace_id.hex(), large.span_id.hex())}
+    there = set(otlp.spans_of(message)) - {otlp.pair(large)}
     assert mlflow.spans(service) == there
 
     (letter,) = gateway.dead_letters()["dead_letters"]

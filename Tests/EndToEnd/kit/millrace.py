@@ -1,5 +1,6 @@
 """The gateway under test: its pipeline file, its process, its admin endpoint."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -88,6 +89,17 @@ class Millrace:
         eventually(ready, within=15, every=0.01)
         return self
 
+    @contextlib.contextmanager
+    def later(self, shift):
+        """Runs for the block with its clock moved by, say, "+8d"; ends by `kill -9`, since nothing hands signals on."""
+        arguments = self.process.arguments
+        self.process.arguments = ["faketime", "-m", "--exclude-monotonic", "-f", shift, *arguments]
+        try:
+            yield self.start()
+        finally:
+            self.process.end_group(signal.SIGKILL)
+            self.process.arguments = arguments
+
     def stop(self, within=15):
         """SIGTERM; the drain ends with exit code 0."""
         self.process.expect_running()
@@ -105,9 +117,13 @@ class Millrace:
             self.url + path, data=body, headers={"content-type": content_type} | named, timeout=60
         )
 
-    def send(self, service, traces=4, spans=5):
+    def post_trace(self, service, spans=5, padding=0):
+        """Posts one trace; the answer."""
+        return self.post(otlp.request(service, spans, padding).SerializeToString())
+
+    def send(self, service, traces=4, spans=5, padding=0):
         """Posts so many traces, each in a request of its own that must be taken; {(trace id, span id)}."""
-        messages = [otlp.request(service, spans) for _ in range(traces)]
+        messages = [otlp.request(service, spans, padding) for _ in range(traces)]
         for message in messages:
             answer = self.post(message.SerializeToString())
             assert answer.status_code == 200, answer.content
