@@ -1,0 +1,56 @@
+"""Experiments that change under a running gateway: deleted by a person, or gone with the whole database."""
+
+import pytest
+
+from conftest import mlflow_exporter
+from kit.mlflow_server import MLflowServer
+from kit.waiting import eventually
+
+
+@pytest.fixture
+def forgetful(tmp_path):
+    """An MLflow of its own, which may be wiped."""
+    server = MLflowServer("3.17.2", tmp_path / "forgetful")
+    server.start()
+    yield server.wait()
+    server.close()
+
+
+def test_a_deleted_experiment_is_restored_for_new_spans(millrace, mlflow, service):
+    mlflow.create_experiment(service)
+    mlflow.delete_experiment(service)
+    gateway = millrace({"mlflow": mlflow_exporter(mlflow)})
+    sent = gateway.send(service)
+    gateway.settled(accepted=len(sent))
+    assert service in mlflow.experiments()
+    assert mlflow.spans(service) == sent
+
+
+def test_after_a_wipe_that_gives_ids_to_other_experiments_spans_go_where_they_belong(millrace, forgetful, service):
+    first, second = f"{service}-first", f"{service}-second"
+    gateway = millrace({"mlflow": mlflow_exporter(forgetful)})
+    for name in (first, second):
+        gateway.send(name)
+        gateway.settled()
+    before = forgetful.experiments()
+
+    forgetful.stop()
+    forgetful.wipe()
+    sent = gateway.send(first)
+    eventually(lambda: gateway.metric("millrace_exporter_attempts_total", outcome="delivered") > 0)
+    eventually(lambda: attempts_besides(gateway, "delivered") > 0)
+    forgetful.start()
+    forgetful.wait()
+    if second not in forgetful.experiments():
+        forgetful.create_experiment(second)  # takes the id that the first one had
+    sent |= gateway.send(first)
+    gateway.settled(within=90)
+    assert forgetful.spans(first) == sent
+    assert forgetful.spans(second) == set()
+    assert set(forgetful.experiments()) == set(before)
+
+
+def attempts_besides(gateway, outcome):
+    return gateway.metric("millrace_exporter_attempts_total") - gateway.metric(
+        "millrace_exporter_attempts_total", outcome=outcome
+    )
