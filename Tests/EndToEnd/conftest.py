@@ -11,6 +11,7 @@ import uuid
 import pytest
 
 from kit import otlp
+from kit.disk import SmallDisk
 from kit.environments import APPS, BINARY, clean_environment, program
 from kit.fake_openai import FakeOpenAI
 from kit.millrace import QUICK_RETRY, Millrace, pipeline
@@ -48,6 +49,15 @@ def servers(tmp_path_factory):
 def mlflow(servers):
     """MLflow's newest version."""
     return servers.mlflow[VERSIONS[0]].wait()
+
+
+@pytest.fixture
+def forgetful(tmp_path):
+    """An MLflow of its own, which may be wiped."""
+    server = MLflowServer(VERSIONS[0], tmp_path / "forgetful")
+    server.start()
+    yield server.wait()
+    server.close()
 
 
 @pytest.fixture(scope="session", params=VERSIONS)
@@ -117,6 +127,14 @@ def archives(tmp_path):
 
     exporter.spans = lambda name: collections.Counter(otlp.spans_of_file(tmp_path / f"{name}.jsonl"))
     return exporter
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """32 MiB; comes before `millrace` in a test's arguments, so that it goes after it."""
+    disk = SmallDisk(tmp_path / "small", size="32m")
+    yield disk
+    disk.close()
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ from kit.load import Load
 KILLS = 100 if LONG else 12
 
 
-def test_killed_while_poison_is_set_aside_each_span_has_one_outcome(
-    millrace, sink, service, tmp_path, seeded, at_some_moment
-):
+def test_killed_while_poison_is_set_aside_each_span_has_one_outcome(millrace, sink, service, at_some_moment):
     def is_poison(span):
         return span.span_id[0] < 8  # one in 32
 

@@ -3,18 +3,11 @@
 import pytest
 
 from conftest import otlp_exporter
-from kit.disk import SmallDisk, files_limited
+from kit.disk import files_limited
 from kit.load import Load
 
 MIB = 1 << 20
 JOURNAL = {"segment": "1MiB", "min_free": "64KiB"}
-
-
-@pytest.fixture
-def disk(tmp_path):
-    disk = SmallDisk(tmp_path / "small", size="32m")
-    yield disk
-    disk.close()
 
 
 @pytest.fixture
@@ -39,19 +32,19 @@ def expect_nothing_lost(gateway, sink, load, pid):
     assert sink.spans == load.acknowledged
 
 
-def test_a_full_disk_refuses_until_there_is_room_again(millrace, sink, load, disk):
+def test_a_full_disk_refuses_until_there_is_room_again(small_disk, millrace, sink, load):
     gateway = millrace(
-        {"sink": otlp_exporter(sink)}, journal=JOURNAL | {"directory": str(disk.directory / "journal")}
+        {"sink": otlp_exporter(sink)}, journal=JOURNAL | {"directory": str(small_disk.directory / "journal")}
     )
     pid = gateway.process.pid
     sink.close()
     with load(gateway) as load:
         load.acknowledge(50)
-        with disk.taken():  # by somebody else
+        with small_disk.taken():  # by somebody else
             load.refused()
         load.acknowledge(50)
         load.refused()  # by the journal itself
-        assert disk.free < 2 * MIB
+        assert small_disk.free < 2 * MIB
         sink.start()
         load.acknowledge(50)
     expect_nothing_lost(gateway, sink, load, pid)

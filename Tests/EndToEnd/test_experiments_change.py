@@ -1,19 +1,7 @@
 """Experiments that change under a running gateway: deleted by a person, or gone with the whole database."""
 
-import pytest
-
 from conftest import mlflow_exporter
-from kit.mlflow_server import MLflowServer
 from kit.waiting import eventually
-
-
-@pytest.fixture
-def forgetful(tmp_path):
-    """An MLflow of its own, which may be wiped."""
-    server = MLflowServer("3.17.2", tmp_path / "forgetful")
-    server.start()
-    yield server.wait()
-    server.close()
 
 
 def test_a_deleted_experiment_is_restored_for_new_spans(millrace, mlflow, service):
