@@ -10,10 +10,6 @@ from kit.waiting import eventually
 KIB = 1 << 10
 
 
-def retries(gateway):
-    return gateway.metric("millrace_exporter_attempts_total", exporter="mlflow", outcome="retry")
-
-
 def expect_all_delivered(gateway, mlflow, service, load):
     """What a proxy does in front of MLflow is not felt by apps, and loses nothing."""
     assert (set(load.statuses), load.broken) == ({200}, 0)
@@ -50,7 +46,7 @@ def test_a_proxy_that_answers_for_a_server_that_is_away_is_tried_until_it_is_bac
         load.acknowledge(50)
         eventually(lambda: ("200", "200") in front.answers(), within=60)
         with front.fault(status):
-            eventually(lambda: front.answers().count((status, "-")) >= 4, within=60)
+            eventually(lambda: front.failures(status) >= 4, within=60)
             assert gateway.ledger()["destinations"]["mlflow"]["queued"] > 0
         load.acknowledge(50)
     expect_all_delivered(gateway, mlflow, service, load)
@@ -63,7 +59,7 @@ def test_answers_that_come_too_late_are_time_outs_and_the_resent_spans_are_there
     gateway = millrace({"mlflow": mlflow_exporter(front, timeout="2s", batch={"spans": 100, "linger": "50ms"})})
     with Load(gateway, service) as load:
         with front.fault("slow"):
-            eventually(lambda: retries(gateway) >= 2, within=60)
+            eventually(lambda: gateway.failures("mlflow") >= 2, within=60)
         load.acknowledge(50)
     expect_all_delivered(gateway, mlflow, service, load)
     traces = mlflow.traces(service)
@@ -75,6 +71,6 @@ def test_answers_that_end_in_the_middle_are_asked_for_again(millrace, mlflow, ng
     gateway = millrace({"mlflow": mlflow_exporter(front)})
     with Load(gateway, service) as load:
         with front.fault("cut"):
-            eventually(lambda: retries(gateway) >= 4, within=60)
+            eventually(lambda: gateway.failures("mlflow") >= 4, within=60)
         load.acknowledge(50)
     expect_all_delivered(gateway, mlflow, service, load)

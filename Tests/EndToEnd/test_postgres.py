@@ -29,17 +29,14 @@ def test_a_database_stopped_and_started_under_load_costs_no_span(millrace, mlflo
     gateway = millrace({"mlflow": mlflow_exporter(mlflow)})
 
     def delivered():
-        return gateway.ledger()["destinations"]["mlflow"]["delivered"]
-
-    def retries():
-        return gateway.metric("millrace_exporter_attempts_total", exporter="mlflow", outcome="retry")
+        return gateway.row("mlflow")["delivered"]
 
     with Load(gateway, service) as load:
         eventually(lambda: delivered() >= 50, within=60)
         postgres.stop(how)
         try:
-            goal = retries() + 4
-            eventually(lambda: retries() >= goal, within=90)
+            goal = gateway.failures("mlflow") + 4
+            eventually(lambda: gateway.failures("mlflow") >= goal, within=90)
         finally:
             postgres.start()
         before = delivered()

@@ -178,6 +178,11 @@ class Millrace:
                 total += float(value)
         return total
 
+    def failures(self, exporter):
+        """How many requests of an exporter were not delivered."""
+        name = "millrace_exporter_attempts_total"
+        return self.metric(name, exporter=exporter) - self.metric(name, exporter=exporter, outcome="delivered")
+
     def memory(self, field="VmHWM"):
         """Bytes: the peak (VmHWM) or present (VmRSS) resident size."""
         with open(f"/proc/{self.process.pid}/status") as status:

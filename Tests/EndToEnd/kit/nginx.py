@@ -93,6 +93,12 @@ class Nginx:
 
     def answers(self):
         """[(status to the client, status of the upstream or "-")] of the trace requests so far, in order."""
-        lines = (self.directory / "nginx-access.log").read_text().splitlines()
-        rows = [line.split() for line in lines if line.startswith("POST ")]
-        return [(row[2], row[3]) for row in rows if row[1].startswith(("/v1/traces", "/faults/"))]
+        paths = ("/v1/traces", "/faults/")
+        return [(status, behind) for _, path, status, behind in self._log() if path.startswith(paths)]
+
+    def failures(self, status):
+        """How many requests of any kind got that status from nginx itself."""
+        return sum((seen, behind) == (status, "-") for _, _, seen, behind in self._log())
+
+    def _log(self):
+        return [line.split()[:4] for line in (self.directory / "nginx-access.log").read_text().splitlines()]
