@@ -8,20 +8,30 @@ from kit.millrace import run
 
 
 @pytest.fixture
-def folder(millrace, service, tmp_path):
-    """The journal of a process that has ended, with records for a destination that was away."""
+def gateway(millrace, service):
+    """Has records for a destination that is away."""
     gateway = millrace({"away": AWAY}, drain_timeout="200ms")
-    gateway.send(service)
+    gateway.send(service, traces=4)
+    return gateway
+
+
+@pytest.fixture
+def folder(gateway, tmp_path):
+    """The journal of that gateway, which has ended."""
     gateway.stop()
     return tmp_path / "journal"
 
 
-def test_inspect_names_segments_records_and_cursors(folder):
-    done = run("journal", "inspect", folder)
-    assert done.returncode == 0, done.stderr
-    for segment in journal.segments(folder):
-        assert segment.name in done.stdout
-    assert "away" in done.stdout
+def test_inspect_tells_segments_records_and_cursors_of_a_stopped_and_of_a_running_process(gateway, tmp_path):
+    for _ in range(2):
+        done = run("journal", "inspect", tmp_path / "journal")
+        assert done.returncode == 0, done.stderr
+        for segment in journal.segments(tmp_path / "journal"):
+            assert f"segment {int(segment.stem)}:" in done.stdout
+        assert "4 records, 20 items" in done.stdout
+        assert "away" in done.stdout and "queued 20" in done.stdout
+        if gateway.process.running:
+            gateway.stop()
 
 
 def test_verify_says_where_a_checksum_fails(folder):
