@@ -1,6 +1,8 @@
+import CMachine
+
 // The only file that reads memory without the compiler's bounds checks. Each load checks its own range first, so that a
 // wrong offset traps instead of reading what is not ours. `RawSpan` has no safe loads before Swift 6.4 (SE-0525), and
-// arrays take no bytes of a span in bulk.
+// arrays take no bytes of a span in bulk. What writes memory stands in `ByteSink.swift`.
 
 extension RawSpan {
     /// The byte at `offset`.
@@ -49,6 +51,38 @@ extension RawSpan {
         return bits.x | bits.y == 0
     }
 
+    /// Whether the bytes of `range` are those of `otherRange` of `other`.
+    ///
+    /// Traps outside the spans.
+    @inlinable @inline(__always)
+    package func isSame(_ range: Range<Int>, as other: RawSpan, _ otherRange: Range<Int>) -> Bool {
+        let count = range.count
+        guard count == otherRange.count else { return false }
+        let (left, right) = (range.lowerBound, otherRange.lowerBound)
+        precondition(left >= 0 && left <= byteCount &- count && right >= 0 && right <= other.byteCount &- count)
+        var offset = 0
+        while offset &+ 8 <= count {
+            let word = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ offset, as: UInt64.self)
+            let same = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: right &+ offset, as: UInt64.self)
+            if word != same { return false }
+            offset &+= 8
+        }
+        guard offset < count else { return true }
+        if count >= 8 {
+            offset = count &- 8
+            let word = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ offset, as: UInt64.self)
+            let same = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: right &+ offset, as: UInt64.self)
+            return word == same
+        }
+        while offset < count {
+            let byte = unsafe unsafeLoad(fromUncheckedByteOffset: left &+ offset, as: UInt8.self)
+            let same = unsafe other.unsafeLoad(fromUncheckedByteOffset: right &+ offset, as: UInt8.self)
+            if byte != same { return false }
+            offset &+= 1
+        }
+        return true
+    }
+
     /// Whether all bytes of `range` are under 0x80.
     ///
     /// Traps outside the span.
@@ -58,7 +92,7 @@ extension RawSpan {
         precondition(start >= 0 && start <= end && end <= byteCount)
         var found: UInt64 = 0
         switch end &- start {
-        case 8...16:
+        case 8..<16:
             found = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: start, as: UInt64.self)
             found |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: end &- 8, as: UInt64.self)
         case 4..<8:
@@ -69,29 +103,33 @@ extension RawSpan {
             for offset in start..<end {
                 found |= UInt64(unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self))
             }
+        case 16...32:
+            let first = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: start, as: SIMD2<UInt64>.self)
+            let last = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: end &- 16, as: SIMD2<UInt64>.self)
+            let both = first | last
+            found = both.x | both.y
         default: return isLongASCII(start, end)
         }
         return found & 0x8080_8080_8080_8080 == 0
     }
 
-    /// The same for eight bytes or more that are known to lie inside the span.
+    /// The same for bytes that are known to lie inside the span.
     @usableFromInline @inline(never)
     func isLongASCII(_ start: Int, _ end: Int) -> Bool {
-        var found: UInt64 = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: end &- 8, as: UInt64.self)
-        var offset = start
-        while end &- offset >= 32 {
-            var four = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
-            four |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 8, as: UInt64.self)
-            four |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 16, as: UInt64.self)
-            four |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 24, as: UInt64.self)
-            found |= four
-            offset &+= 32
+        withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return true }
+            return unsafe millrace_is_ascii(base + start, end &- start) != 0
         }
-        while end &- offset >= 8 {
-            found |= unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
-            offset &+= 8
+    }
+
+    /// Where bytes end that JSON strings hold unescaped.
+    @usableFromInline @inline(never)
+    func endOfLongStringRun(from start: Int, to end: Int) -> Int {
+        precondition(start >= 0 && start <= end && end <= byteCount)
+        return withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return end }
+            return unsafe start &+ millrace_string_run(base + start, end &- start)
         }
-        return found & 0x8080_8080_8080_8080 == 0
     }
 }
 
@@ -117,185 +155,5 @@ extension [UInt8] {
     @inlinable
     package mutating func append(word: UInt64) {
         Swift.withUnsafeBytes(of: word.littleEndian) { unsafe append(contentsOf: $0) }
-    }
-}
-
-extension [UInt8] {
-    /// Bytes of at most that number, which `write` writes.
-    @inlinable @inline(__always)
-    package init(atMost size: Int, _ write: (inout ByteWriter) -> Void) {
-        self.init(unsafeUninitializedCapacity: size) { buffer, count in
-            var writer = unsafe ByteWriter(UnsafeMutableRawBufferPointer(buffer), from: 0)
-            write(&writer)
-            count = writer.offset
-        }
-    }
-}
-
-/// Writes into room that was made before.
-///
-/// Every step checks that it stays inside and traps otherwise.
-@usableFromInline
-package struct ByteWriter: ~Copyable {
-    @usableFromInline let room: UnsafeMutableRawBufferPointer
-    /// Where the next byte goes.
-    @usableFromInline var offset: Int
-
-    @inlinable @inline(__always)
-    init(_ room: UnsafeMutableRawBufferPointer, from offset: Int) {
-        unsafe self.room = room
-        self.offset = offset
-    }
-
-    /// One byte.
-    @inlinable @inline(__always)
-    package mutating func byte(_ value: UInt8) {
-        precondition(offset < room.count)
-        unsafe room.storeBytes(of: value, toByteOffset: offset, as: UInt8.self)
-        offset &+= 1
-    }
-
-    /// Eight bytes, the lowest first.
-    @inlinable @inline(__always)
-    package mutating func word(_ value: UInt64) {
-        precondition(room.count &- offset >= 8)
-        unsafe room.storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt64.self)
-        offset &+= 8
-    }
-
-    /// A varint in its shortest form.
-    @inlinable @inline(__always)
-    package mutating func varint(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            byte(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        byte(UInt8(truncatingIfNeeded: rest))
-    }
-
-    /// A length or a tag.
-    @inlinable @inline(__always)
-    package mutating func varint(_ value: Int) { varint(UInt64(truncatingIfNeeded: value)) }
-
-    /// The bytes of `range` of `source`.
-    @inlinable @inline(__always)
-    package mutating func bytes(_ source: RawSpan, _ range: Range<Int>) {
-        precondition(range.lowerBound >= 0 && range.upperBound <= source.byteCount)
-        source.withUnsafeBytes { unsafe copy(UnsafeRawBufferPointer(rebasing: $0[range])) }
-    }
-
-    /// The UTF-8 of a word of the program.
-    @inlinable @inline(__always)
-    package mutating func letters(_ word: StaticString) {
-        word.withUTF8Buffer { unsafe copy(UnsafeRawBufferPointer($0)) }
-    }
-
-    /// The UTF-8 of a text.
-    @inlinable
-    package mutating func letters(_ text: String) {
-        var text = text
-        text.withUTF8 { unsafe copy(UnsafeRawBufferPointer($0)) }
-    }
-
-    /// Leaves out bytes that are written later.
-    @inlinable @inline(__always)
-    package mutating func skip(_ count: Int) {
-        precondition(count >= 0 && count <= room.count &- offset)
-        offset &+= count
-    }
-
-    @inlinable @inline(__always)
-    mutating func copy(_ source: UnsafeRawBufferPointer) {
-        precondition(source.count <= room.count &- offset)
-        guard let start = source.baseAddress, let base = room.baseAddress else { return }
-        unsafe (base + offset).copyMemory(from: start, byteCount: source.count)
-        offset &+= source.count
-    }
-}
-
-/// Bytes that grow at their end, with one check of the room for several steps.
-@usableFromInline
-package struct ByteSink: Sendable {
-    /// Its first `count` bytes are set.
-    @usableFromInline var storage: [UInt8] = []
-    @usableFromInline var end = 0
-
-    package init() {}
-
-    /// How many bytes were written.
-    @inlinable package var count: Int { end }
-
-    /// What was written, and room that holds anything behind it.
-    @inlinable package var buffer: [UInt8] { storage }
-
-    /// Writes at most `size` bytes.
-    ///
-    /// Traps on more.
-    @inlinable @inline(__always)
-    package mutating func write(atMost size: Int, _ write: (inout ByteWriter) -> Void) {
-        reserve(size)
-        let start = end
-        end = storage.withUnsafeMutableBytes { room in
-            var writer = unsafe ByteWriter(room, from: start)
-            write(&writer)
-            return writer.offset
-        }
-    }
-
-    /// Makes room for that many bytes more.
-    @inlinable @inline(__always)
-    package mutating func reserve(_ size: Int) {
-        if storage.count &- end < size { grow(size) }
-    }
-
-    @usableFromInline @inline(never)
-    mutating func grow(_ size: Int) {
-        let room = max(end + max(size, 0), storage.count * 2, 256)
-        let (old, end) = (storage, end)
-        storage = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
-            var writer = unsafe ByteWriter(UnsafeMutableRawBufferPointer(buffer), from: 0)
-            writer.bytes(old.span.bytes, 0..<end)
-            count = room
-        }
-    }
-
-    /// Forgets everything behind the first `count` bytes.
-    package mutating func truncate(to count: Int) {
-        precondition(count >= 0 && count <= end)
-        end = count
-    }
-
-    /// Writes the length of what stands behind `start` into the `size` bytes before it, moving what follows where the
-    /// length takes another number of bytes.
-    @inlinable @inline(__always)
-    package mutating func close(_ start: Int, reserved size: Int) {
-        let length = end &- start
-        if size == 1, length < 0x80, start > 0 {
-            storage[start &- 1] = UInt8(truncatingIfNeeded: length)
-        } else if size == 2, length >= 0x80, length < 0x4000, start > 1 {
-            storage[start &- 2] = UInt8(truncatingIfNeeded: length) | 0x80
-            storage[start &- 1] = UInt8(truncatingIfNeeded: length &>> 7)
-        } else {
-            closeLong(start, reserved: size)
-        }
-    }
-
-    @usableFromInline
-    mutating func closeLong(_ start: Int, reserved size: Int) {
-        let length = end - start
-        let needed = max(1, (70 - UInt64(truncatingIfNeeded: length).leadingZeroBitCount) / 7)
-        let first = start - size
-        precondition(first >= 0 && length >= 0)
-        reserve(needed)
-        let moved = end + needed - size
-        storage.withUnsafeMutableBytes { room in
-            if needed != size, let base = room.baseAddress {
-                unsafe (base + first + needed).copyMemory(from: base + start, byteCount: length)
-            }
-            var writer = unsafe ByteWriter(room, from: first)
-            writer.varint(length)
-        }
-        end = moved
     }
 }

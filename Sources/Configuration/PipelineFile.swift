@@ -94,4 +94,8 @@ package struct ReadingSettings: Sendable {
     package var retry = RetrySettings.standard
     /// Where an exporter that is new to the journal begins.
     package var start = ReaderDefinition.Start.newest
+    /// What may wait for this exporter; nil for as much as the journal takes.
+    package var backlog: Backlog?
+    /// What may lie among its dead letters.
+    package var deadLetters = DeadLetterLimits()
 }

@@ -8,7 +8,8 @@ import Synchronization
 
 /// The admin endpoint: health, readiness, metrics and the ledger over HTTP, on a thread of its own.
 ///
-/// It answers while the receivers' threads are busy. It has no authentication; it listens on loopback unless told otherwise.
+/// It answers while the receivers' threads are busy. Only dead letters need a token; it listens
+/// on loopback unless told otherwise.
 package final class AdminEndpoint: Sendable {
     /// Connections at once; further ones are closed.
     private static let connectionsMax = 64
@@ -22,16 +23,19 @@ package final class AdminEndpoint: Sendable {
 
     private let listen: ListenAddress
     private let source: any AdminSource
+    private let token: AdminToken?
     private let logger: Logger
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - listen: Where to listen.
     ///   - source: What to show.
+    ///   - token: Opens the dead letters; without it they are closed.
     ///   - logger: Told where it listens.
-    package init(listen: ListenAddress, source: any AdminSource, logger: Logger) {
+    package init(listen: ListenAddress, source: any AdminSource, token: AdminToken? = nil, logger: Logger) {
         self.listen = listen
         self.source = source
+        self.token = token
         self.logger = logger
     }
 
@@ -68,7 +72,7 @@ package final class AdminEndpoint: Sendable {
     }
 
     private func bind(_ group: MultiThreadedEventLoopGroup) async throws -> any Channel {
-        let (source, open) = (source, OpenConnections())
+        let (source, token, open) = (source, token, OpenConnections())
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
@@ -79,7 +83,7 @@ package final class AdminEndpoint: Sendable {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(IdleStateHandler(readTimeout: Self.idleTimeout))
                     try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
-                    try pipeline.addHandler(AdminConnection(source))
+                    try pipeline.addHandler(AdminConnection(source, token))
                 }
             }
         switch listen {
@@ -97,52 +101,4 @@ package final class AdminEndpoint: Sendable {
 
 private final class OpenConnections: Sendable {
     let count = Atomic<Int>(0)
-}
-
-/// One client of the admin endpoint; bodies are not looked at.
-private final class AdminConnection: ChannelInboundHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
-
-    private let source: any AdminSource
-    private var request: HTTPRequestHead?
-
-    init(_ source: any AdminSource) {
-        self.source = source
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head): request = head
-        case .body: break
-        case .end:
-            guard let head = request.take() else { return }
-            answer(head, AdminPage(head.method, head.uri, from: source), context)
-        }
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
-        context.fireUserInboundEventTriggered(event)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
-    }
-
-    private func answer(_ request: HTTPRequestHead, _ page: AdminPage, _ context: ChannelHandlerContext) {
-        let keepsAlive = request.isKeepAlive && request.version != .http1_0
-        var headers: HTTPHeaders = ["content-type": page.contentType, "content-length": String(page.body.count)]
-        if let allow = page.allow { headers.add(name: "allow", value: allow) }
-        if !keepsAlive { headers.add(name: "connection", value: "close") }
-        let head = HTTPResponseHead(version: .http1_1, status: page.status, headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if request.method != .HEAD {
-            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: page.body)))), promise: nil)
-        }
-        let written = context.writeAndFlush(wrapOutboundOut(.end(nil)))
-        guard !keepsAlive else { return }
-        let channel = context.channel
-        written.whenComplete { _ in channel.close(promise: nil) }
-    }
 }

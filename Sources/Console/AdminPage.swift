@@ -1,5 +1,6 @@
 import Basics
 import NIOHTTP1
+import Pipeline
 
 /// The answer to one request of the admin endpoint.
 struct AdminPage {
@@ -37,6 +38,28 @@ struct AdminPage {
         }
     }
 
+    /// What became of a request about dead letters.
+    init(_ answer: DeadLetterOffice.Answer) {
+        switch answer {
+        case .done(let json):
+            self.init(.ok, "")
+            body = json
+            contentType = "application/json"
+        case .unknown(let reason): self.init(.notFound, reason)
+        case .incomplete(let reason): self.init(.insufficientStorage, reason)
+        }
+    }
+
+    /// For whoever asks for dead letters without the token, or with the wrong method.
+    init(refusing method: HTTPMethod, _ path: DeadLetterPath, isAllowed: Bool) {
+        guard isAllowed else {
+            self.init(.forbidden, "dead letters need the token that lies in the journal's directory\n")
+            return
+        }
+        self.init(.methodNotAllowed, "\(method.rawValue) is not allowed here\n")
+        allow = path.method
+    }
+
     private init(_ status: HTTPResponseStatus, _ text: String) {
         self.status = status
         body = Array(text.utf8)
@@ -64,6 +87,8 @@ struct AdminPage {
         /readyz   200 when requests are taken, else 503 with the reasons
         /metrics  counters and gauges for Prometheus
         /ledger   what became of every span, for each destination
+
+        millrace dead-letters list|show|replay|purge for what a destination refuses
 
         """
 }

@@ -1,3 +1,5 @@
+package import Pipeline
+
 /// What the admin endpoint shows.
 ///
 /// Asked on the endpoint's own thread for every request; must not block.
@@ -8,4 +10,6 @@ package protocol AdminSource: Sendable {
     var ledgerJSON: [UInt8] { get }
     /// Everything counted, in Prometheus text form.
     var metricsText: String { get }
+    /// Lists, shows, replays or purges dead letters.
+    func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer
 }

@@ -11,7 +11,9 @@ package struct ReaderAccount: Sendable, Equatable {
     package let outcomes: OutcomeCounts
     /// Items not finished yet.
     package let queued: UInt64
-    /// When the oldest of them was received, to about a second; nil when nothing is queued.
+    /// Those of `queued` that are dead letters, which stay until somebody settles them; zero in ordinary logs.
+    package let held: UInt64
+    /// When the oldest of the others was received, to about a second; nil when there are none.
     package let oldestQueued: UnixTime?
 }
 
@@ -57,6 +59,17 @@ package struct JournalError: Error, Sendable, CustomStringConvertible {
     package let message: String
 
     package var description: String { message }
+
+    /// What the operator is told of a failed operation.
+    init(unusable directory: String, _ error: FileSystemError) {
+        let advice = error.advice.map { "; \($0)" } ?? ""
+        self.init(code: .unusable, message: "the journal in \(directory) cannot be used: \(error)\(advice)")
+    }
+
+    init(code: Code, message: String) {
+        self.code = code
+        self.message = message
+    }
 }
 
 extension JournalError: Equatable {

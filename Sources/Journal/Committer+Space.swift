@@ -5,13 +5,14 @@ import Synchronization
 /// Room on the disk: new segments within the budget, and old ones that go.
 extension Committer {
     /// When a client may come back after the budget was used up: readers free segments every few seconds at most.
-    static let retryAfter = Duration.seconds(5)
+    private static let retryAfter = Duration.seconds(5)
     /// Below this a segment is not worth its file.
     private static let segmentBytesMin = 65536
 
     /// The size of a segment without large records.
-    private var segmentBytes: Int {
-        max(min(settings.segment.bytes, settings.maxBytes.bytes / 8), SegmentHeader.areaBytes * 2)
+    private func segmentBytes(of log: Int) -> Int {
+        let budget = min(settings.maxBytes.bytes, writers[log].core.backlogBytesMin ?? .max)
+        return max(min(settings.segment.bytes, budget / 8), SegmentHeader.areaBytes * 2)
     }
 
     /// Creates the next segment of a log with room for `bytes` of records, or says why not.
@@ -24,21 +25,27 @@ extension Committer {
         sparing: [Int]
     ) -> CommitResult? {
         let needed = SegmentHeader.areaBytes + bytes
-        guard needed <= settings.maxBytes.bytes else {
-            return .failed("a group of \(bytes) bytes is larger than max_bytes, \(settings.maxBytes)")
+        let limits = writers[log].core.role.limits
+        let maxBytes = limits?.maxBytes ?? settings.maxBytes
+        guard needed <= maxBytes.bytes else {
+            return .failed("a group of \(bytes) bytes is larger than max_bytes, \(maxBytes)")
         }
-        guard let size = room(for: needed, sparing: sparing) else { return .full(retryAfter: Self.retryAfter) }
+        let room =
+            limits.map { deadLetterRoom(of: log, for: needed, $0) } ?? room(of: log, for: needed, sparing: sparing)
+        guard let size = room else { return .full(retryAfter: Self.retryAfter) }
         do throws(FileSystemError) {
             try writers[log].start(bytes: size, firstReceivedAt: receivedAt, using: &generator)
             return nil
         } catch {
-            logger.error("A segment cannot be created.", metadata: ["cause": "\(error)"])
+            let metadata: Logger.Metadata = ["log": "\(writers[log].core.title)", "cause": "\(error)"]
+            if !unreserved.contains(log) { logger.error("A segment cannot be created.", metadata: metadata) }
             return error.isNoSpace ? .full(retryAfter: Self.retryAfter) : .failed("\(error)")
         }
     }
 
     /// The size that a new segment may have, at least `needed`; makes room as far as the settings allow.
-    private func room(for needed: Int, sparing: [Int]) -> Int? {
+    private func room(of log: Int, for needed: Int, sparing: [Int]) -> Int? {
+        let segmentBytes = segmentBytes(of: log)
         let minimum = max(needed, min(segmentBytes, Self.segmentBytesMin))
         var sealedIdle = false
         while true {
@@ -57,7 +64,7 @@ extension Committer {
     }
 
     private var bytesLeft: Int {
-        let used = writers.reduce(0) { $0 + $1.core.state.withLock { $0.bytes } }
+        let used = writers.reduce(0) { $1.core.role == .items ? $0 + $1.core.state.withLock { $0.bytes } : $0 }
         let free = (try? fileSystem.freeBytes(at: settings.directory)) ?? .max
         return min(settings.maxBytes.bytes - used, free == .max ? .max : free - settings.minFree.bytes)
     }
@@ -65,7 +72,7 @@ extension Committer {
     /// Gives back what idle logs have preallocated.
     private func sealIdle(sparing: [Int]) {
         for (log, writer) in writers.enumerated()
-        where !sparing.contains(log) && writer.unproven.isEmpty && !writer.hasUnwritten && !writer.hasUnsynced {
+        where !sparing.contains(log) && writer.core.role == .items && writer.isIdle {
             writer.seal()
         }
     }
@@ -73,20 +80,21 @@ extension Committer {
     /// Expires and deletes the oldest sealed segment of all logs.
     private func dropOldest() -> Bool {
         let ages = writers.indices.compactMap { log -> (log: Int, receivedAt: UInt64)? in
+            guard writers[log].core.role == .items else { return nil }
             let first = writers[log].core.state.withLock { $0.segments.first }
             guard let first, first.sealed else { return nil }
             return (log, first.header.firstReceivedAt)
         }
         guard let oldest = ages.min(by: { $0.receivedAt < $1.receivedAt }) else { return false }
-        writers[oldest.log].core.state.withLock { $0.expireFirst() }
-        return deletePassed(of: oldest.log, sparingNewest: false)
+        return writers[oldest.log].core.state.withLock { $0.expireFirst() }
+            && deletePassed(of: oldest.log, sparingNewest: false)
     }
 
     /// Expires segments whose newest record is too old.
     func expireByAge() {
-        let age = UInt64(clamping: settings.maxAge.wholeNanoseconds)
         let now = clock.now().nanoseconds
         for writer in writers {
+            let age = UInt64(clamping: (writer.core.role.limits?.maxAge ?? settings.maxAge).wholeNanoseconds)
             if let open = writer.open, open.placedOffset > SegmentHeader.areaBytes, !writer.hasUnwritten,
                 !writer.hasUnsynced, open.written.lastReceivedAt.addingClamped(age) < now
             {
@@ -96,8 +104,20 @@ extension Committer {
         }
     }
 
-    /// Deletes segments that every reader has passed.
+    /// What a group is answered while a reader of one of its logs is too far behind.
+    func backlogRefusal(of log: Int) -> CommitResult? {
+        let writer = writers[log]
+        guard writer.core.backlogBytesMin != nil,
+            writer.core.state.withLock({ $0.isBacklogFull(unpublished: writer.unpublishedBytes) })
+        else { return nil }
+        return .full(retryAfter: Self.retryAfter)
+    }
+
+    /// Moves readers that are too far behind, and deletes segments that every reader has passed.
     func collect() {
+        for writer in writers where writer.core.backlogBytesMin != nil {
+            writer.core.state.withLock { $0.expireBacklogs() }
+        }
         _ = deleteAllPassed(sparingNewest: true)
     }
 
@@ -105,24 +125,33 @@ extension Committer {
         writers.indices.reduce(false) { deletePassed(of: $1, sparingNewest: sparingNewest) || $0 }
     }
 
-    private func deletePassed(of log: Int, sparingNewest: Bool) -> Bool {
+    func deletePassed(of log: Int, sparingNewest: Bool) -> Bool {
         let core = writers[log].core
         var deleted = false
+        defer { deleteEmpty(of: core) }
         while core.state.withLock({ $0.firstIsPassed(sparingNewest: sparingNewest) }) {
             if !core.state.withLock({ $0.firstIsRemovable(sparingNewest: sparingNewest) }) {
                 guard persistCursors(of: log),
                     core.state.withLock({ $0.firstIsRemovable(sparingNewest: sparingNewest) })
                 else { break }
             }
-            let segment = core.state.withLock { $0.removeFirst() }
+            remove(core.state.withLock { $0.removeFirst() })
             deleted = true
-            do throws(FileSystemError) {
-                try fileSystem.remove(segment.path)
-            } catch {
-                logger.warning("A segment cannot be deleted.", metadata: ["cause": "\(error)"])
-            }
         }
         return deleted
+    }
+
+    /// Deletes what a process reserved and left without records when it was killed.
+    private func deleteEmpty(of core: LogCore) {
+        for segment in core.state.withLock({ $0.removeEmptyInner() }) { remove(segment) }
+    }
+
+    private func remove(_ segment: SegmentState) {
+        do throws(FileSystemError) {
+            try fileSystem.remove(segment.path)
+        } catch {
+            logger.warning("A segment cannot be deleted.", metadata: ["cause": "\(error)"])
+        }
     }
 
     /// Writes the cursors that changed; false when one could not be written.

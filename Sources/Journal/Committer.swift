@@ -23,10 +23,15 @@ final class Committer {
     let writers: [SegmentWriter]
     var cursors: [[CursorFile]]
     var generator = SystemRandomNumberGenerator()
+    /// Dead-letter logs without room in reserve, which was said.
+    var unreserved: Set<Int> = []
     private let onSync: @Sendable (Duration) -> Void
     /// Of the round under way, by position; nil while a group is neither refused nor failed.
     private var results: [CommitResult?] = []
+    private static let reportPause = Duration.seconds(60)
     private var lastSync = ContinuousClock.now
+    /// When expired items were last reported.
+    private var lastReport: UnixTime?
 
     init(
         _ settings: JournalSettings,
@@ -50,6 +55,12 @@ final class Committer {
                 publishesUnsynced: settings.sync != .everyGroup
             )
         }
+    }
+
+    /// What is due once, before the first round.
+    func start() {
+        collect()
+        reserveDeadLetters()
     }
 
     /// Writes, syncs and settles a round of groups.
@@ -77,8 +88,11 @@ final class Committer {
             lastSync = .now
         }
         expireByAge()
+        boundDeadLetters()
+        reserveDeadLetters()
         for log in writers.indices { _ = persistCursors(of: log) }
         collect()
+        reportExpiries(atOnce: false)
     }
 
     /// Ends everything in order; nothing may be committed afterwards.
@@ -88,6 +102,25 @@ final class Committer {
             writer.seal()
             _ = persistCursors(of: log)
             for waiter in writer.core.state.withLock({ $0.close() }) { waiter.resume() }
+        }
+        reportExpiries(atOnce: true)
+    }
+
+    /// Says what expired, at most once a minute: a log that gives way all the time would fill the other kind of log.
+    private func reportExpiries(atOnce: Bool) {
+        let now = clock.now()
+        if !atOnce, let lastReport, (.zero..<Self.reportPause).contains(now.since(lastReport)) { return }
+        for writer in writers {
+            for (expiry, items) in writer.core.state.withLock({ $0.takeExpiries() }) {
+                lastReport = now
+                logger.warning(
+                    "Items expired.",
+                    metadata: [
+                        "log": "\(writer.core.title)", "reader": "\(expiry.reader)", "cause": "\(expiry.cause)",
+                        "items": "\(items)",
+                    ]
+                )
+            }
         }
     }
 
@@ -110,6 +143,9 @@ extension Committer {
             return .failed("a record is larger than \(ByteCount(bytes: partBytesMax))")
         }
         let logs = Set(entries.map(\.log)).sorted()
+        for log in logs {
+            if let refusal = backlogRefusal(of: log) { return refusal }
+        }
         for log in logs {
             let bytes = entries.reduce(0) { sum, entry in
                 guard entry.log == log else { return sum }
@@ -168,7 +204,7 @@ extension Committer {
     private func fail(_ writer: SegmentWriter, _ error: FileSystemError) {
         logger.error(
             "The disk failed; the log goes on in a new segment.",
-            metadata: ["log": "\(writer.core.name)", "cause": "\(error)"]
+            metadata: ["log": "\(writer.core.title)", "cause": "\(error)"]
         )
         for position in writer.unproven { results[position] = .failed("\(error)") }
         prove(writer)

@@ -66,8 +66,8 @@ struct Cursor: Sendable, Equatable {
         self.closedID = nil
     }
 
-    /// The account of a log whose next id is `endID`.
-    func account(endID: UInt64, oldestQueued: (UInt64) -> UInt64?) -> ReaderAccount {
+    /// The account of a log whose next id is `endID` and which holds back the ids `held`.
+    func account(endID: UInt64, held: HeldIDs, receivedAt: (UInt64) -> UInt64?) -> ReaderAccount {
         let end = max(closedID ?? endID, finished.high)
         let queued = end - finished.low - finished.countAboveLow
         return ReaderAccount(
@@ -75,7 +75,9 @@ struct Cursor: Sendable, Equatable {
             accepted: end - startID,
             outcomes: totals,
             queued: queued,
-            oldestQueued: queued == 0 ? nil : oldestQueued(finished.low).map(UnixTime.init(nanoseconds:))
+            held: held.count(notIn: finished),
+            oldestQueued: held.firstOther(from: finished.low, below: end, notIn: finished).flatMap(receivedAt)
+                .map(UnixTime.init(nanoseconds:))
         )
     }
 }

@@ -1,7 +1,7 @@
 import Basics
 
 // The format of a cursor, `directory/LOG/NAME.cursor`: two slots that are overwritten in turn, so that a torn write
-// leaves the one before. All integers are little-endian.
+// leaves the one before. All integers are little-endian. In a log of dead letters slots have 262144 bytes.
 //
 //   offset  size
 //   0       65536 slot of even generations
@@ -22,11 +22,21 @@ import Basics
 //   120     16    for each range its first id and the id after its last
 //   –       4     CRC-32C of everything before
 
+/// The size of a slot and how many ranges fit.
+struct CursorSlot: Sendable {
+    let bytes: Int
+    let rangesMax: Int
+
+    /// `LogReader.inFlightMax` keeps a reader below it.
+    static let ordinary = CursorSlot(bytes: 65536, rangesMax: 4000)
+    /// Between two ranges may also lie a dead letter: `Committer.boundDeadLetters` keeps their log below it.
+    static let deadLetters = CursorSlot(bytes: 262_144, rangesMax: 16000)
+
+    static func of(_ role: LogDefinition.Role) -> CursorSlot { role == .items ? .ordinary : .deadLetters }
+}
+
 /// What a cursor file says.
 struct CursorSnapshot: Sendable, Equatable {
-    static let slotBytes = 65536
-    /// How many ranges fit; `LogReader.inFlightMax` keeps a reader below it.
-    static let rangesMax = 4000
     private static let version: UInt32 = 1
     private static let fixedBytes = 120
     private static let magic = Array("MILLCURS".utf8)
@@ -36,9 +46,9 @@ struct CursorSnapshot: Sendable, Equatable {
     var endID: UInt64
 
     /// The bytes of a slot; nil when there are too many ranges.
-    func encoded(generation: UInt64) -> [UInt8]? {
+    func encoded(generation: UInt64, in slot: CursorSlot = .ordinary) -> [UInt8]? {
         let ranges = cursor.finished.ranges
-        guard ranges.count <= Self.rangesMax else { return nil }
+        guard ranges.count <= slot.rangesMax else { return nil }
         var bytes = Self.magic
         bytes.append(littleEndian: Self.version)
         bytes.append(littleEndian: UInt32(truncatingIfNeeded: ranges.count))
@@ -73,7 +83,7 @@ struct CursorSnapshot: Sendable, Equatable {
         guard bytes.halfWord(at: 8) == version else { return .foreign(version: bytes.halfWord(at: 8)) }
         let count = Int(bytes.halfWord(at: 12))
         let end = fixedBytes + 16 * count
-        guard count <= rangesMax, end + 4 <= slot.count else { return .invalid }
+        guard end + 4 <= slot.count else { return .invalid }
         var checksum = CRC32C()
         checksum.update(bytes.extracting(0..<end))
         guard checksum.value == bytes.halfWord(at: end) else { return .invalid }
@@ -112,10 +122,31 @@ struct CursorSnapshot: Sendable, Equatable {
     }
 }
 
+/// What both slots of a cursor file say.
+struct CursorSlots: Sendable {
+    private(set) var newest: (snapshot: CursorSnapshot, generation: UInt64)?
+    private(set) var foreignVersion: UInt32?
+    /// The offsets of slots that were written and are not valid.
+    private(set) var damaged: [Int] = []
+
+    init(_ file: any File, _ slot: CursorSlot) {
+        for offset in [0, slot.bytes] {
+            let bytes = file.readTolerantly(slot.bytes, at: offset)
+            switch CursorSnapshot.reading(bytes) {
+            case .valid(let snapshot, let generation):
+                if generation > newest?.generation ?? 0 { newest = (snapshot, generation) }
+            case .foreign(let version): foreignVersion = version
+            case .invalid: if !bytes.allSatisfy({ $0 == 0 }) { damaged.append(offset) }
+            }
+        }
+    }
+}
+
 /// The open cursor file of one reader.
 struct CursorFile: Sendable {
     private let file: any File
     private let path: String
+    private let slot: CursorSlot
     private var generation: UInt64
 
     /// What opening a cursor gave.
@@ -126,33 +157,28 @@ struct CursorFile: Sendable {
         case foreign(version: UInt32)
     }
 
-    private init(_ file: any File, path: String, generation: UInt64) {
+    private init(_ file: any File, path: String, slot: CursorSlot, generation: UInt64) {
         self.file = file
         self.path = path
+        self.slot = slot
         self.generation = generation
     }
 
     /// Opens the cursor at `path`, or creates it with its space reserved.
-    static func open(_ path: String, exists: Bool, in fileSystem: any FileSystem) throws(FileSystemError) -> Opened {
+    static func open(
+        _ path: String,
+        exists: Bool,
+        slot size: CursorSlot = .ordinary,
+        in fileSystem: any FileSystem
+    ) throws(FileSystemError) -> Opened {
         let file = try fileSystem.open(path, exists ? .existing : .create)
-        let size = CursorSnapshot.slotBytes * 2
-        if try file.size() < size { try file.preallocate(size) }
-        var best: (snapshot: CursorSnapshot, generation: UInt64)?
-        var blank = true
-        var foreignVersion: UInt32?
-        for slot in 0..<2 {
-            let bytes = file.readTolerantly(CursorSnapshot.slotBytes, at: slot * CursorSnapshot.slotBytes)
-            switch CursorSnapshot.reading(bytes) {
-            case .valid(let snapshot, let generation):
-                if generation > best?.generation ?? 0 { best = (snapshot, generation) }
-            case .foreign(let version): foreignVersion = version
-            case .invalid: blank = blank && bytes.allSatisfy { $0 == 0 }
-            }
-        }
-        if let foreignVersion, best == nil { return .foreign(version: foreignVersion) }
-        let opened = CursorFile(file, path: path, generation: best?.generation ?? 0)
-        guard let best else { return .empty(opened, damaged: !blank) }
-        return .read(opened, best.snapshot)
+        let fileBytes = size.bytes * 2
+        if try file.size() < fileBytes { try file.preallocate(fileBytes) }
+        let slots = CursorSlots(file, size)
+        if let version = slots.foreignVersion, slots.newest == nil { return .foreign(version: version) }
+        let opened = CursorFile(file, path: path, slot: size, generation: slots.newest?.generation ?? 0)
+        guard let newest = slots.newest else { return .empty(opened, damaged: !slots.damaged.isEmpty) }
+        return .read(opened, newest.snapshot)
     }
 
     /// Overwrites the older slot.
@@ -160,9 +186,9 @@ struct CursorFile: Sendable {
     /// - Returns: False when there are too many ranges for a slot; the slot before stays, which repeats deliveries after
     ///   a crash and loses nothing.
     mutating func write(_ snapshot: CursorSnapshot, sync: Bool) throws(FileSystemError) -> Bool {
-        guard let bytes = snapshot.encoded(generation: generation + 1) else { return false }
-        let slot = Int((generation + 1) % 2)
-        try file.writeAll([bytes], at: slot * CursorSnapshot.slotBytes, path: path)
+        guard let bytes = snapshot.encoded(generation: generation + 1, in: slot) else { return false }
+        let position = Int((generation + 1) % 2)
+        try file.writeAll([bytes], at: position * slot.bytes, path: path)
         if sync { try file.sync() }
         generation += 1
         return true

@@ -9,6 +9,7 @@ struct CursorRecovery {
         let name: String
         /// Nil when the reader is no longer defined.
         let definition: ReaderDefinition?
+        let role: LogDefinition.Role
         let snapshot: CursorSnapshot?
         /// Whether there was a cursor and it could not be read.
         let damaged: Bool
@@ -22,8 +23,9 @@ struct CursorRecovery {
         /// The reader as it goes on in a log that holds the ids from `firstID` to `nextID`.
         func reader(firstID: UInt64, nextID: UInt64, now: UnixTime) -> ReaderState {
             guard let snapshot else {
-                // What a damaged cursor had finished is not known: delivering it again loses nothing.
-                let startsOldest = damaged || definition?.start == .oldest
+                // What a damaged cursor had finished is not known: delivering it again loses nothing. Dead letters
+                // without a cursor are whole.
+                let startsOldest = damaged || definition?.start == .oldest || role != .items
                 let cursor = Cursor(since: now, startID: startsOldest ? firstID : nextID)
                 return state(cursor, changed: true)
             }
@@ -40,6 +42,7 @@ struct CursorRecovery {
             var state = ReaderState(
                 name: name,
                 isDefined: definition != nil,
+                backlog: definition?.backlog,
                 cursor: cursor,
                 persistedLow: changed ? 0 : cursor.finished.low
             )
@@ -66,10 +69,11 @@ struct CursorRecovery {
         let defined = definition.readers.map(\.name)
         var cursors: [Opened] = []
         for reader in definition.readers {
-            cursors.append(try open(reader.name, reader, exists: stored.contains(reader.name), in: directory))
+            let exists = stored.contains(reader.name)
+            cursors.append(try open(reader.name, reader, definition.role, exists: exists, in: directory))
         }
         for name in stored where !defined.contains(name) {
-            cursors.append(try open(name, nil, exists: true, in: directory))
+            cursors.append(try open(name, nil, definition.role, exists: true, in: directory))
         }
         return cursors
     }
@@ -77,16 +81,24 @@ struct CursorRecovery {
     private func open(
         _ name: String,
         _ definition: ReaderDefinition?,
+        _ role: LogDefinition.Role,
         exists: Bool,
         in directory: String
     ) throws(JournalError) -> Opened {
         let path = directory + "/" + FileName.escaped(name) + FileName.cursorSuffix
         let opened = try recovery.checked { () throws(FileSystemError) in
-            try CursorFile.open(path, exists: exists, in: fileSystem)
+            try CursorFile.open(path, exists: exists, slot: .of(role), in: fileSystem)
         }
         switch opened {
         case .read(let file, let snapshot):
-            return Opened(file: file, name: name, definition: definition, snapshot: snapshot, damaged: false)
+            return Opened(
+                file: file,
+                name: name,
+                definition: definition,
+                role: role,
+                snapshot: snapshot,
+                damaged: false
+            )
         case .empty(let file, let damaged):
             if damaged {
                 recovery.logger.error(
@@ -94,7 +106,14 @@ struct CursorRecovery {
                     metadata: ["cursor": "\(path)"]
                 )
             }
-            return Opened(file: file, name: name, definition: definition, snapshot: nil, damaged: damaged)
+            return Opened(
+                file: file,
+                name: name,
+                definition: definition,
+                role: role,
+                snapshot: nil,
+                damaged: damaged
+            )
         case .foreign(let version):
             throw JournalError(code: .foreignFormat, message: "\(path) has the foreign format version \(version)")
         }

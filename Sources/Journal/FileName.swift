@@ -2,6 +2,8 @@
 enum FileName {
     static let segmentSuffix = ".log"
     static let cursorSuffix = ".cursor"
+    /// The folder of a pipeline's dead letters.
+    static let deadLetters = "dead-letters"
     private static let digits = 20
 
     /// Letters, digits, `-`, `_` and inner dots stay; every other byte becomes `%` and two hexadecimal digits.

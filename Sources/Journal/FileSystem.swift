@@ -1,12 +1,12 @@
 /// The operations on files that the journal needs.
 ///
-/// The seam that tests replace. Called only on the journal's own threads and while it is opened.
+/// The seam that tests replace. Any thread.
 package protocol FileSystem: Sendable {
     /// Creates a directory and its parents; fine where it exists.
     func createDirectory(_ path: String) throws(FileSystemError)
     /// The names in a directory, in no order.
     func entries(of directory: String) throws(FileSystemError) -> [String]
-    /// Opens a file for reading and writing.
+    /// Opens a file.
     ///
     /// The file is closed when the object goes.
     func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> any File
@@ -45,6 +45,8 @@ package enum OpenMode: Sendable {
     case create
     /// It must exist.
     case existing
+    /// It must exist; only for reading.
+    case readOnly
 }
 
 /// A failed operation on a file.

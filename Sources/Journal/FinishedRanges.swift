@@ -25,9 +25,25 @@ struct FinishedRanges: Sendable, Equatable {
     var high: UInt64 { ranges.last?.upperBound ?? low }
 
     func contains(_ id: UInt64) -> Bool {
-        guard id >= low else { return true }
-        let index = firstRange(endingAfter: id)
-        return index < ranges.count && ranges[index].lowerBound <= id
+        end(ofRangeWith: id) != nil
+    }
+
+    func contains(_ ids: Range<UInt64>) -> Bool {
+        guard !ids.isEmpty, let end = end(ofRangeWith: ids.lowerBound) else { return ids.isEmpty }
+        return end >= ids.upperBound
+    }
+
+    /// The first unfinished id behind `id`; nil when `id` is unfinished itself.
+    func end(ofRangeWith id: UInt64) -> UInt64? {
+        guard id >= low else { return low }
+        let index = ranges.firstIndex(endingAfter: id)
+        return index < ranges.count && ranges[index].lowerBound <= id ? ranges[index].upperBound : nil
+    }
+
+    /// The first finished id behind `id`, which is unfinished.
+    func start(ofRangeAfter id: UInt64) -> UInt64? {
+        let index = ranges.firstIndex(endingAfter: id)
+        return index < ranges.count ? ranges[index].lowerBound : nil
     }
 
     /// Adds ids.
@@ -38,7 +54,7 @@ struct FinishedRanges: Sendable, Equatable {
         var merged = max(added.lowerBound, low)..<added.upperBound
         var fresh = merged.upperBound - merged.lowerBound
         // Every range that overlaps or touches the new one becomes part of it.
-        let first = firstRange(endingAfter: merged.lowerBound == 0 ? 0 : merged.lowerBound - 1)
+        let first = ranges.firstIndex(endingAfter: merged.lowerBound == 0 ? 0 : merged.lowerBound - 1)
         var last = first
         while last < ranges.count, ranges[last].lowerBound <= merged.upperBound {
             let overlap = ranges[last].clamped(to: max(added.lowerBound, low)..<added.upperBound)
@@ -54,14 +70,16 @@ struct FinishedRanges: Sendable, Equatable {
         }
         return fresh
     }
+}
 
-    /// The position of the first range that ends after `id`.
-    private func firstRange(endingAfter id: UInt64) -> Int {
+extension [Range<UInt64>] {
+    /// In ascending ranges the position of the first that ends after `id`; their number when there is none.
+    func firstIndex(endingAfter id: UInt64) -> Int {
         var below = 0
-        var above = ranges.count
+        var above = count
         while below < above {
             let middle = (below + above) / 2
-            if ranges[middle].upperBound > id { above = middle } else { below = middle + 1 }
+            if self[middle].upperBound > id { above = middle } else { below = middle + 1 }
         }
         return below
     }

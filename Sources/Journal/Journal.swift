@@ -127,7 +127,9 @@ package final class Journal: Sendable {
             for reader in log.readers where reader.account.queued > 0 {
                 logger.warning(
                     "Undelivered items end with the process.",
-                    metadata: ["log": "\(log.name)", "reader": "\(reader.name)", "items": "\(reader.account.queued)"]
+                    metadata: [
+                        "log": "\(log.core.title)", "reader": "\(reader.name)", "items": "\(reader.account.queued)",
+                    ]
                 )
             }
         }
@@ -154,6 +156,8 @@ extension Journal {
     }
 
     /// Gives up what vanished readers of that name have not finished: it counts as expired, and their accounts stay.
+    ///
+    /// Their dead letters stay on the disk as they are, for when the exporter is defined again.
     ///
     /// - Returns: Whether there was one.
     package func abandon(reader name: String) -> Bool {

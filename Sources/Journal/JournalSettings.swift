@@ -32,7 +32,7 @@ package struct JournalSettings: Sendable {
     package var directory: String
     package var storage: JournalStorage
     package var sync: SyncMode
-    /// Of all segments of all logs, preallocated space included.
+    /// Of all segments of all logs, preallocated space included; those of dead letters have limits of their own.
     ///
     /// Checked when a segment is created. At the limit `whenFull` decides.
     package var maxBytes: ByteCount
@@ -40,7 +40,7 @@ package struct JournalSettings: Sendable {
     ///
     /// Checked when a segment is created. At the limit `whenFull` decides.
     package var minFree: ByteCount
-    /// The size of a segment; an eighth of `maxBytes` where that is less.
+    /// The size of a segment; an eighth of `maxBytes` or of the smallest backlog where that is less.
     ///
     /// A group that does not fit gets a segment of its own.
     package var segment: ByteCount
@@ -76,13 +76,50 @@ package struct JournalSettings: Sendable {
 
 /// One log of the journal and who reads it.
 package struct LogDefinition: Sendable {
-    /// The name of its folder, escaped where a file name needs it.
+    /// What a log is for.
+    package enum Role: Sendable, Equatable {
+        /// The records of a pipeline.
+        case items
+        /// What one exporter of the pipeline could not deliver, in a budget of its own; DeadLetters.swift says more.
+        case deadLetters(of: String, limits: DeadLetterLimits)
+
+        /// Nil for an ordinary log.
+        var limits: DeadLetterLimits? {
+            if case .deadLetters(_, let limits) = self { limits } else { nil }
+        }
+    }
+
+    /// The pipeline's name, which is that of the log's folder, escaped where a file name needs it.
     package var name: String
+    package var role: Role
+    /// In a log of dead letters exactly one, with the name of the exporter.
     package var readers: [ReaderDefinition]
 
-    package init(name: String, readers: [ReaderDefinition]) {
+    package init(name: String, role: Role = .items, readers: [ReaderDefinition]) {
         self.name = name
+        self.role = role
         self.readers = readers
+    }
+
+    /// Its folder in the directory of a journal.
+    func directory(in root: String) -> String {
+        let pipeline = root + "/" + FileName.escaped(name)
+        guard case .deadLetters(let exporter, _) = role else { return pipeline }
+        return pipeline + "/" + FileName.deadLetters + "/" + FileName.escaped(exporter)
+    }
+}
+
+/// What the dead letters of one exporter may use; beyond it their oldest segment expires whole.
+package struct DeadLetterLimits: Sendable, Equatable {
+    /// Of all segments, preallocated space included; a larger group fails.
+    package var maxBytes: ByteCount
+    /// Segments whose newest record is older expire.
+    package var maxAge: Duration
+
+    /// The defaults of the pipeline file.
+    package init(maxBytes: ByteCount = .mebibytes(64), maxAge: Duration = .seconds(720 * 3600)) {
+        self.maxBytes = maxBytes
+        self.maxAge = maxAge
     }
 }
 
@@ -98,9 +135,34 @@ package struct ReaderDefinition: Sendable {
 
     package var name: String
     package var start: Start
+    /// How far behind it may be; nil for no limit but the journal's.
+    package var backlog: Backlog?
 
-    package init(name: String, start: Start = .newest) {
+    package init(name: String, start: Start = .newest, backlog: Backlog? = nil) {
         self.name = name
         self.start = start
+        self.backlog = backlog
+    }
+}
+
+/// How far behind one reader of an ordinary log may be.
+package struct Backlog: Sendable, Equatable {
+    /// What happens at the limit.
+    package enum Policy: Sendable, Equatable {
+        /// New groups for the log settle as `CommitResult.full` until the reader has finished enough.
+        case reject
+        /// The reader's cursor moves past its oldest segments, which counts as expired; other readers do not notice.
+        case expire
+    }
+
+    /// Of the log's segments from the first that the reader has not finished.
+    ///
+    /// Segments are made no larger than an eighth of it. One segment it may always have: what a large record takes.
+    package var maxBytes: ByteCount
+    package var whenFull: Policy
+
+    package init(maxBytes: ByteCount, whenFull: Policy = .reject) {
+        self.maxBytes = maxBytes
+        self.whenFull = whenFull
     }
 }

@@ -66,7 +66,7 @@ final class JournalThread: Sendable {
     }
 
     private func loop(_ committer: Committer, pause: Duration) {
-        committer.collect()
+        committer.start()
         var nextTick = ContinuousClock.now + pause
         while true {
             waitForWork(until: nextTick)

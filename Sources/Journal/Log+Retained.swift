@@ -8,7 +8,7 @@ extension Log {
 
     /// Gives `visit` every record that the log still has, oldest first, whatever its readers have done with it.
     ///
-    /// Changes nothing. Any thread, which waits for the disk meanwhile; records that are appended or deleted meanwhile
+    /// Dead letters too: this is how they are found. Changes nothing. Any thread, which waits for the disk meanwhile; records that are appended or deleted meanwhile
     /// may be among them or not. Damaged ones are left out without a word: recovery and the readers report them.
     ///
     /// - Parameters:

@@ -7,7 +7,7 @@ package final class LogReader: Sendable {
     /// How many records may be handed out and not settled; beyond it `next` waits.
     ///
     /// Bounds the finished ranges of the cursor: between two of them lies a record in flight.
-    package static let inFlightMax = CursorSnapshot.rangesMax - 1
+    package static let inFlightMax = CursorSlot.ordinary.rangesMax - 1
 
     package let name: String
     private let core: LogCore
@@ -32,7 +32,7 @@ package final class LogReader: Sendable {
         while true {
             let plan = try await nextPlan(recordsMax: max(1, recordsMax))
             let finding = await core.readThread.run { [core] in
-                SegmentVisit(plan, bytesMax: bytesMax, in: core.fileSystem).find()
+                SegmentVisit(plan, bytesMax: bytesMax, passesHeld: core.role != .items, in: core.fileSystem).find()
             }
             report(finding, in: plan.segment)
             let records = core.state.withLock { $0.apply(finding, for: index) }
@@ -41,9 +41,9 @@ package final class LogReader: Sendable {
         }
     }
 
-    /// Whether `next` would return something at once.
+    /// Whether items lie behind what `next` has returned; dead letters, which it never returns, aside.
     package var hasUnread: Bool {
-        core.state.withLock { !$0.isClosed && $0.plan(for: index, recordsMax: 1) != nil }
+        core.state.withLock { !$0.isClosed && $0.hasUnread(index) }
     }
 
     /// Records that `next` returned and that are not settled.
@@ -118,6 +118,22 @@ package final class LogReader: Sendable {
         let (waiter, passedSegment) = core.state.withLock { $0.finish(settled, for: index) }
         waiter?.resume()
         if passedSegment { core.signal.signal() }
+    }
+
+    /// Settles records that `next` did not return: dead letters, or records found by `Log.visitRetained`.
+    ///
+    /// One that `next` would have returned later is not returned any more; one that is finished already counts once.
+    /// Any thread, never blocks. The journal's thread writes it to the cursor within a second.
+    package func settleHeld(_ settled: [SettledRecord]) {
+        guard !settled.isEmpty else { return }
+        if core.state.withLock({ $0.settle(settled, for: index) }) { core.signal.signal() }
+    }
+
+    /// Whether this reader is done with an item: settled, expired or lost it, or began behind it.
+    ///
+    /// Any thread, never blocks.
+    package func isFinished(_ id: UInt64) -> Bool {
+        core.state.withLock { $0.readers[index].cursor.finished.contains(id) }
     }
 
     /// Balanced at every moment.

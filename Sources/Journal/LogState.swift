@@ -14,17 +14,22 @@ struct LogState: Sendable {
     private var lost = FinishedRanges(low: 0)
     private(set) var lostItems: UInt64 = 0
     private(set) var isClosed = false
+    /// What expired and was not reported yet.
+    var expiries: [Expiry: UInt64] = [:]
+    /// Dead letters that lie in `segments`, finished or not; empty in an ordinary log.
+    private(set) var held: HeldIDs
 
-    init(segments: [SegmentState], endID: UInt64, readers: [ReaderState]) {
+    init(segments: [SegmentState], endID: UInt64, readers: [ReaderState], held: HeldIDs = HeldIDs()) {
         self.segments = segments
         self.endID = endID
         self.readers = readers
+        self.held = held
     }
 
     var bytes: Int { segments.reduce(0) { $0 + $1.bytes } }
 
     func account(of reader: Int) -> ReaderAccount {
-        readers[reader].cursor.account(endID: endID) { id in
+        readers[reader].cursor.account(endID: endID, held: held) { id in
             let segment = segments.last { $0.firstID <= id } ?? segments.first
             return segment?.time(of: id)
         }
@@ -51,12 +56,17 @@ extension LogState {
     /// More of the newest segment became readable.
     ///
     /// - Returns: Who waited for it.
-    mutating func publish(_ extent: SegmentExtent, marks: [TimeMark]) -> [CheckedContinuation<Void, Never>] {
+    mutating func publish(
+        _ extent: SegmentExtent,
+        marks: [TimeMark],
+        held added: [Range<UInt64>]
+    ) -> [CheckedContinuation<Void, Never>] {
         guard let last = segments.indices.last else { return [] }
         segments[last].endOffset = extent.endOffset
         segments[last].endID = extent.endID
         segments[last].lastReceivedAt = extent.lastReceivedAt
         for mark in marks { segments[last].marks.note(mark) }
+        for ids in added { held.append(ids) }
         endID = extent.endID
         return readers.indices.compactMap { takeWaiter(of: $0) }
     }
@@ -80,24 +90,13 @@ extension LogState {
         return empty
     }
 
-    /// The oldest segment is given up: what is unfinished in it expires.
-    mutating func expireFirst() {
-        if let first = segments.first { expire(first) }
-    }
-
-    /// Gives up the oldest segments for as long as they are sealed and `isOld`.
-    mutating func expire(while isOld: (SegmentState) -> Bool) {
-        for segment in segments {
-            guard segment.sealed, isOld(segment) else { return }
-            expire(segment)
-        }
-    }
-
-    private mutating func expire(_ segment: SegmentState) {
-        for reader in readers.indices where readers[reader].needsFrom < segment.endID {
-            readers[reader].cursor.expire(below: segment.endID)
-            readers[reader].dirty = true
-        }
+    /// Takes out segments without records, but for the first and the newest.
+    mutating func removeEmptyInner() -> [SegmentState] {
+        guard segments.count > 2 else { return [] }
+        let empty = segments[1..<segments.count - 1].filter { $0.sealed && $0.endOffset == SegmentHeader.areaBytes }
+        guard !empty.isEmpty else { return [] }
+        segments.removeAll { segment in empty.contains { $0.number == segment.number } }
+        return empty
     }
 
     /// Gives up a reader that is no longer defined.
@@ -127,6 +126,7 @@ extension LogState {
     /// Takes the first segment out; readers that stood in it go on with the next.
     mutating func removeFirst() -> SegmentState {
         let first = segments.removeFirst()
+        held.forget(below: first.endID)
         for reader in readers.indices where readers[reader].position?.segment == first.number {
             readers[reader].position = nil
         }
@@ -177,6 +177,14 @@ extension LogState {
         )
     }
 
+    /// Whether something is left to hand out to `reader`, held records aside.
+    mutating func hasUnread(_ reader: Int) -> Bool {
+        guard !held.ranges.isEmpty else { return plan(for: reader, recordsMax: 1) != nil }
+        let finished = readers[reader].cursor.finished
+        let next = max(finished.low, readers[reader].position?.expectedID ?? 0)
+        return held.firstOther(from: next, below: endID, notIn: finished) != nil
+    }
+
     private func index(for reader: Int) -> Int? {
         if let position = readers[reader].position {
             return segments.firstIndex { $0.number >= position.segment }
@@ -225,13 +233,21 @@ extension LogState {
         for reader: Int
     ) -> (waiter: CheckedContinuation<Void, Never>?, passedSegment: Bool) {
         let wasFull = readers[reader].inFlight >= LogReader.inFlightMax
+        readers[reader].inFlight = max(0, readers[reader].inFlight - settled.count)
+        let passedSegment = settle(settled, for: reader)
+        return (wasFull ? takeWaiter(of: reader) : nil, passedSegment)
+    }
+
+    /// Finishes records of `reader` that nobody handed out.
+    ///
+    /// - Returns: Whether a segment may have become deletable.
+    mutating func settle(_ settled: [SettledRecord], for reader: Int) -> Bool {
         for record in settled {
             let (end, overflow) = record.id.addingReportingOverflow(UInt64(record.items))
             if !overflow && end <= endID { readers[reader].cursor.finish(record.id..<end, as: record.outcomes) }
         }
-        readers[reader].inFlight = max(0, readers[reader].inFlight - settled.count)
         readers[reader].dirty = true
-        return (wasFull ? takeWaiter(of: reader) : nil, firstIsPassed(sparingNewest: true))
+        return firstIsPassed(sparingNewest: true)
     }
 
     mutating func takeWaiter(of reader: Int) -> CheckedContinuation<Void, Never>? {

@@ -11,14 +11,16 @@ final class MemoryFileSystem: FileSystem {
     func entries(of directory: String) -> [String] {
         files.withLock { files in
             files.keys.filter { $0.hasPrefix(directory + "/") }.map { String($0.dropFirst(directory.count + 1)) }
+                .filter { !$0.contains("/") }
         }
     }
 
     func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> any File {
         try files.withLock { files throws(FileSystemError) in
             switch (mode, files[path]) {
-            case (.existing, let file?): return file
-            case (.existing, nil): throw FileSystemError(operation: "open", path: path, code: FileSystemError.notFound)
+            case (.existing, let file?), (.readOnly, let file?): return file
+            case (.existing, nil), (.readOnly, nil):
+                throw FileSystemError(operation: "open", path: path, code: FileSystemError.notFound)
             case (.create, _):
                 let file = MemoryFile()
                 files[path] = file

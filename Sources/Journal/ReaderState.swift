@@ -13,6 +13,7 @@ struct ReaderState: Sendable {
     let name: String
     /// Whether somebody reads it; false for a cursor whose reader is no longer defined.
     let isDefined: Bool
+    let backlog: Backlog?
     var cursor: Cursor
     /// What was finished when the log was opened: records that are not handed out again.
     let resume: FinishedRanges
@@ -27,9 +28,10 @@ struct ReaderState: Sendable {
     /// Where the cursor on the disk stands: what is below it may be deleted.
     var persistedLow: UInt64
 
-    init(name: String, isDefined: Bool, cursor: Cursor, persistedLow: UInt64) {
+    init(name: String, isDefined: Bool, backlog: Backlog? = nil, cursor: Cursor, persistedLow: UInt64) {
         self.name = name
         self.isDefined = isDefined
+        self.backlog = backlog
         self.cursor = cursor
         self.resume = cursor.finished
         self.persistedLow = persistedLow

@@ -27,8 +27,7 @@ struct Recovery {
 
     func recover(_ definition: LogDefinition, in directory: String) throws(JournalError) -> Found {
         let names = try checked { () throws(FileSystemError) in
-            try fileSystem.createDirectory(directory)
-            return try fileSystem.entries(of: directory)
+            try fileSystem.entries(of: directory)
         }
         let numbers = names.compactMap(FileName.segmentNumber).sorted()
         var segments = try SegmentRecovery(self).segments(numbers, in: directory)
@@ -38,9 +37,10 @@ struct Recovery {
         if let last = segments.indices.last { segments[last].endID = nextID }
         let firstID = segments.first?.firstID ?? nextID
         let readers = cursors.map { $0.reader(firstID: firstID, nextID: nextID, now: now) }
-        var state = LogState(segments: segments, endID: nextID, readers: readers)
-        loseMissing(below: firstID, in: &state, definition.name)
-        if storedEnd < nextID { lose(storedEnd..<nextID, in: &state, definition.name) }
+        let held = definition.role == .items ? HeldIDs() : try SegmentRecovery(self).held(in: segments)
+        var state = LogState(segments: segments, endID: nextID, readers: readers, held: held)
+        loseMissing(below: firstID, in: &state, directory)
+        if storedEnd < nextID { lose(storedEnd..<nextID, in: &state, directory) }
         var files = cursors.map(\.file)
         try checked { () throws(FileSystemError) in
             try persist(&state, &files)
@@ -54,21 +54,21 @@ struct Recovery {
         do throws(FileSystemError) {
             return try body()
         } catch {
-            throw JournalError(code: .unusable, message: "the journal cannot be used: \(error)")
+            throw JournalError(unusable: settings.directory, error)
         }
     }
 
     /// Whole segments that are gone below the first one, for readers that still needed them.
-    private func loseMissing(below firstID: UInt64, in state: inout LogState, _ log: String) {
+    private func loseMissing(below firstID: UInt64, in state: inout LogState, _ directory: String) {
         let needed = state.readers.map(\.needsFrom).min() ?? firstID
-        if needed < firstID { lose(needed..<firstID, in: &state, log) }
+        if needed < firstID { lose(needed..<firstID, in: &state, directory) }
     }
 
-    private func lose(_ ids: Range<UInt64>, in state: inout LogState, _ log: String) {
+    private func lose(_ ids: Range<UInt64>, in state: inout LogState, _ directory: String) {
         state.lose(ids)
         logger.error(
             "Records are missing.",
-            metadata: ["log": "\(log)", "items": "\(ids.upperBound - ids.lowerBound)"]
+            metadata: ["log": "\(directory)", "items": "\(ids.upperBound - ids.lowerBound)"]
         )
     }
 
@@ -108,10 +108,11 @@ extension Recovery {
     ) throws(JournalError) -> [RecoveredLog] {
         var logs: [RecoveredLog] = []
         for definition in definitions + (try vanishedLogs(besides: definitions)) {
-            let directory = settings.directory + "/" + FileName.escaped(definition.name)
+            let directory = try directory(of: definition)
             let found = try recover(definition, in: directory)
             let core = LogCore(
                 name: definition.name,
+                role: definition.role,
                 directory: directory,
                 fileSystem: fileSystem,
                 state: found.state,
@@ -121,8 +122,21 @@ extension Recovery {
             )
             logs.append(RecoveredLog(core: core, cursors: found.cursors, nextNumber: found.nextNumber))
         }
-        try checked { () throws(FileSystemError) in try fileSystem.syncDirectory(settings.directory) }
         return logs
+    }
+
+    /// The folder of a log, created where missing.
+    private func directory(of definition: LogDefinition) throws(JournalError) -> String {
+        let directory = definition.directory(in: settings.directory)
+        try checked { () throws(FileSystemError) in
+            try fileSystem.createDirectory(directory)
+            var parent = directory
+            while parent != settings.directory, let slash = parent.lastIndex(of: "/") {
+                parent = String(parent[..<slash])
+                try fileSystem.syncDirectory(parent)
+            }
+        }
+        return directory
     }
 
     /// Folders with cursors of logs that are no longer defined.

@@ -1,6 +1,7 @@
 import Basics
 
 // The format of a segment, `directory/LOG/NNNNNNNNNNNNNNNNNNNN.log`, where N is the segment's number in decimal.
+// LOG is the name of a pipeline; the logs of its dead letters lie below it (DeadLetters.swift).
 //
 // Invariants
 //   - All integers are little-endian. What is called zero below is written as zero and not looked at.
@@ -117,6 +118,14 @@ extension SegmentHeader {
             return .foreign(version: versions[0])
         }
         return area.allSatisfy { $0 == 0 } ? .blank : .damaged
+    }
+
+    /// The offsets of those of its two copies that are neither valid nor still to be written.
+    static func damagedCopies(in area: [UInt8]) -> [Int] {
+        [0, copyOffset].filter { offset in
+            let copy = area.dropFirst(offset).prefix(byteCount)
+            return Self(copyOf: area, at: offset) == nil && !copy.allSatisfy { $0 == 0 }
+        }
     }
 
     private init?(copyOf area: [UInt8], at offset: Int) {

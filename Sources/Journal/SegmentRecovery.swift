@@ -84,29 +84,34 @@ struct SegmentRecovery {
     ///
     /// - Returns: How many bytes were written behind it.
     private func scan(_ segment: inout SegmentState, _ file: any File) -> Int {
-        var scan = SegmentScan(file, segment.header, from: SegmentHeader.areaBytes, to: segment.bytes)
-        var endOffset = SegmentHeader.areaBytes
-        /// Damage counts only once something valid lies behind it.
-        var damage: [Range<Int>] = []
-        while true {
-            let offset = scan.offset
-            switch scan.next(interest: { _ in .read }) {
-            case .record(let header, _):
-                segment.marks.note(TimeMark(id: header.id, time: header.receivedAt))
-                segment.lastReceivedAt = max(segment.lastReceivedAt, header.receivedAt)
-                guard header.isLastOfGroup else { continue }
-                segment.endID = max(segment.endID, header.endID)
-                endOffset = scan.offset
-            case .damage(let range):
-                damage.append(range)
-            case .end(let tornBytes):
-                report(damage.filter { $0.upperBound <= endOffset }, segment.path)
-                segment.endOffset = endOffset
-                return offset - endOffset + tornBytes
-            case .passed, .stopped:
-                return 0
+        var marks: [TimeMark] = []
+        let survey = SegmentSurvey(file, segment.header, bytes: segment.bytes, closedAt: nil, readsBodies: true) {
+            header,
+            _ in marks.append(TimeMark(id: header.id, time: header.receivedAt))
+        }
+        for mark in marks { segment.marks.note(mark) }
+        segment.lastReceivedAt = max(segment.lastReceivedAt, survey.lastReceivedAt ?? 0)
+        segment.endID = max(segment.endID, survey.endID)
+        segment.endOffset = survey.endOffset
+        report(survey.damage, segment.path)
+        return survey.tornBytes
+    }
+
+    /// The ids of all dead letters, by their headers; what a reader finds damaged later is lost to it then.
+    func held(in segments: [SegmentState]) throws(JournalError) -> HeldIDs {
+        var held = HeldIDs()
+        for segment in segments {
+            let file = try recovery.checked { () throws(FileSystemError) in
+                try fileSystem.open(segment.path, .existing)
+            }
+            let bytes = segment.endOffset
+            _ = SegmentSurvey(file, segment.header, bytes: bytes, closedAt: segment.endID, readsBodies: false) {
+                header,
+                _ in
+                if header.kind == .deadLetter { held.append(header.id..<header.endID) }
             }
         }
+        return held
     }
 
     private func report(_ damage: [Range<Int>], _ path: String) {

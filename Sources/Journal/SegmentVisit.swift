@@ -2,11 +2,14 @@
 struct SegmentVisit {
     private let plan: ReadPlan
     private let bytesMax: Int
+    /// Whether dead letters are only looked at, so that damage to one is found.
+    private let passesHeld: Bool
     private let fileSystem: any FileSystem
 
-    init(_ plan: ReadPlan, bytesMax: Int, in fileSystem: any FileSystem) {
+    init(_ plan: ReadPlan, bytesMax: Int, passesHeld: Bool = false, in fileSystem: any FileSystem) {
         self.plan = plan
         self.bytesMax = bytesMax
+        self.passesHeld = passesHeld
         self.fileSystem = fileSystem
     }
 
@@ -35,12 +38,14 @@ struct SegmentVisit {
         reading: while finding.records.count < plan.recordsMax && scan.offset < end {
             let step = scan.next { header in
                 guard isWanted(header, expectedID: finding.position.expectedID) else { return .pass }
+                if isPassed(header) { return .read }
                 let fits = bytes + header.metadataBytes + header.payloadBytes <= bytesMax
                 return fits || finding.records.isEmpty ? .read : .stop
             }
             switch step {
             case .record(let header, let record):
                 advance(past: header, &finding)
+                if isPassed(header) { break }
                 bytes += header.metadataBytes + header.payloadBytes
                 finding.records.append(record)
             case .passed(let header): advance(past: header, &finding)
@@ -60,6 +65,8 @@ struct SegmentVisit {
         let isFinished = header.items > 0 && plan.resume.contains(header.id) || header.id < plan.resume.low
         return !isFinished
     }
+
+    private func isPassed(_ header: RecordHeader) -> Bool { passesHeld && header.kind == .deadLetter }
 
     private func isVoid(_ header: RecordHeader) -> Bool { header.endID > plan.segment.endID }
 

@@ -72,6 +72,7 @@ final class SegmentWriter {
     private var lastReceivedAt: UInt64 = 0
     /// Of groups that are not readable yet.
     private var marks: [TimeMark] = []
+    private var held: [Range<UInt64>] = []
     private let publishesUnsynced: Bool
 
     init(core: LogCore, nextID: UInt64, nextNumber: UInt64, publishesUnsynced: Bool) {
@@ -83,6 +84,15 @@ final class SegmentWriter {
 
     var hasUnwritten: Bool { open.map { $0.placedOffset > $0.written.endOffset } ?? false }
     var hasUnsynced: Bool { open.map { $0.written.endOffset > $0.synced.endOffset } ?? false }
+
+    /// What was placed and cannot be read yet.
+    var unpublishedBytes: Int {
+        guard let open else { return 0 }
+        return open.placedOffset - (publishesUnsynced ? open.written : open.synced).endOffset
+    }
+
+    /// Whether nothing of it is on its way to the disk.
+    var isIdle: Bool { unproven.isEmpty && !hasUnwritten && !hasUnsynced }
 
     /// Whether `bytes` more fit into the open segment.
     func fits(_ bytes: Int) -> Bool {
@@ -105,6 +115,7 @@ final class SegmentWriter {
                 kind: record.kind
             )
             open?.place(record, header)
+            if record.kind == .deadLetter, core.role != .items { held.append(nextID..<header.endID) }
             nextID = header.endID
         }
         marks.append(TimeMark(id: firstID, time: receivedAt.nanoseconds))
@@ -130,8 +141,9 @@ final class SegmentWriter {
     }
 
     private func publish(_ extent: SegmentExtent) {
-        let waiters = core.state.withLock { $0.publish(extent, marks: marks) }
+        let waiters = core.state.withLock { $0.publish(extent, marks: marks, held: held) }
         marks = []
+        held = []
         for waiter in waiters { waiter.resume() }
     }
 
@@ -143,6 +155,7 @@ final class SegmentWriter {
         let kept = publishesUnsynced ? open.written : open.synced
         nextID = kept.endID
         marks = []
+        held = []
         finishSegment(at: kept.endOffset)
     }
 

@@ -35,6 +35,7 @@ package struct SystemFileSystem: FileSystem {
             switch mode {
             case .create: O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL
             case .existing: O_RDWR | O_CLOEXEC
+            case .readOnly: O_RDONLY | O_CLOEXEC
             }
         let descriptor = Glibc.open(path, flags, 0o640)
         guard descriptor >= 0 else { throw FileSystemError(operation: "open", path: path) }
@@ -181,6 +182,19 @@ extension FileSystemError {
     package var isNoSpace: Bool { code == ENOSPC || code == EDQUOT }
     /// There is no such file.
     package var isNotFound: Bool { code == ENOENT }
+
+    /// What an operator can do about it; nil where that is not known.
+    var advice: String? {
+        switch code {
+        case EACCES, EPERM:
+            "let the user that runs Millrace (uid \(geteuid())) read and write the directory and all files in it, or choose another directory"
+        case EROFS: "its file system is mounted read-only: mount it for writing, or choose another directory"
+        case ENOTDIR: "a part of that path is a file: move it away, or choose another directory"
+        case ENOSPC, EDQUOT: "free some space, or choose another directory"
+        case ENOENT: "check the path"
+        default: nil
+        }
+    }
 }
 
 extension FileSystemError: CustomStringConvertible {

@@ -10,25 +10,39 @@ package struct Ledger: Sendable {
         package let pipeline: String
         package let accepted: UInt64
         package let refused: Int
-        package let destinations: [(name: String, account: ReaderAccount)]
+        package let destinations: [(name: String, account: DestinationAccount)]
     }
 
     package let entries: [Entry]
 
-    /// The accounts as they stand in a journal.
+    /// The accounts as they stand in a journal, those of exporters that are gone from the pipeline file included.
     ///
     /// - Parameters:
     ///   - journal: Its logs are named for the pipelines, their readers for the exporters.
     ///   - refused: Gives a pipeline's refused items.
     package init(of journal: Journal, refused: (String) -> Int) {
-        entries = journal.logs.map { log in
-            Entry(
+        let vanished = Dictionary(grouping: journal.vanishedReaders, by: \.log).mapValues { readers in
+            readers.map { (name: $0.name, account: DestinationAccount($0.account, boxed: nil)) }
+        }
+        let present = journal.pipelines.map { log in
+            // Read first: what becomes a dead letter meanwhile is then still counted where it was.
+            let boxed = log.readers.map { journal.boxAccount(of: $0.name, in: log.name) }
+            let moment = log.snapshot
+            let destinations = log.readers.indices.map { index in
+                (log.readers[index].name, DestinationAccount(moment.accounts[index], boxed: boxed[index]))
+            }
+            return Entry(
                 pipeline: log.name,
-                accepted: log.statistics.acceptedItems,
+                accepted: moment.statistics.acceptedItems,
                 refused: refused(log.name),
-                destinations: log.readers.map { ($0.name, $0.account) }
+                destinations: destinations + (vanished[log.name] ?? [])
             )
         }
+        let gone = vanished.filter { name, _ in !present.contains { $0.pipeline == name } }.map { name, destinations in
+            let accepted = destinations.map(\.account.accepted).max() ?? 0
+            return Entry(pipeline: name, accepted: accepted, refused: 0, destinations: destinations)
+        }
+        entries = present + gone.sorted { $0.pipeline < $1.pipeline }
     }
 
     /// The form of `/ledger` and `millrace ledger`.
@@ -62,7 +76,7 @@ package struct Ledger: Sendable {
         writer.endObject()
     }
 
-    private func write(_ account: ReaderAccount, now: UnixTime, to writer: inout JSONWriter) {
+    private func write(_ account: DestinationAccount, now: UnixTime, to writer: inout JSONWriter) {
         let outcomes = account.outcomes
         writer.beginObject()
         writer.key("since")
@@ -76,7 +90,7 @@ package struct Ledger: Sendable {
             "dead_lettered": outcomes.deadLettered,
             "expired": outcomes.expired,
             "lost": outcomes.lost,
-            "queued": UInt64(account.queued),
+            "queued": account.queued,
         ]
         for (name, count) in counts {
             writer.key(name)
@@ -88,9 +102,25 @@ package struct Ledger: Sendable {
     }
 }
 
-extension ReaderAccount {
-    /// How long ago the oldest item that still waits was received, in seconds; 0 when none waits.
-    package func oldestQueuedAge(now: UnixTime) -> Double {
-        oldestQueued.map { max(0, now.since($0).inSeconds) } ?? 0
+extension Journal {
+    /// The logs of pipelines, in the order of the pipeline file; those of dead letters left out.
+    package var pipelines: [Log] { logs.filter { $0.role == .items } }
+
+    /// What became of the spans of one exporter, its dead letters included.
+    package func account(of reader: LogReader, in pipeline: String) -> DestinationAccount {
+        let boxed = boxAccount(of: reader.name, in: pipeline)
+        return DestinationAccount(reader.account, boxed: boxed)
+    }
+
+    /// The account of an exporter's dead letters; nil for one that has no room for them.
+    fileprivate func boxAccount(of exporter: String, in pipeline: String) -> ReaderAccount? {
+        logs.first { $0.name == pipeline && $0.holdsDeadLetters(of: exporter) }?.readers.first?.account
+    }
+}
+
+extension Log {
+    /// Whether it holds what the destination of that exporter refuses.
+    func holdsDeadLetters(of exporter: String) -> Bool {
+        if case .deadLetters(of: exporter, _) = role { true } else { false }
     }
 }

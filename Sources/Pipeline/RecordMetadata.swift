@@ -5,7 +5,8 @@ package import OTLP
 ///
 /// The form, pinned by a test: one byte each for signal and route kind, then the route, the identity (each a length and
 /// UTF-8), the counts of filtered and of sampled-out items, the number of headers, and each header's name and value.
-/// Lengths and counts are LEB128. What stands after that is ignored, so that later versions may append.
+/// Lengths and counts are LEB128. For spans that were replayed 1 and the id of their dead letter follow; 0 stands for
+/// none. What stands after that is ignored, so that later versions may append.
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -17,6 +18,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var filtered: Int
     /// Items that sampling removed before the journal.
     package var sampledOut: Int
+    /// The dead letter, by its id in the same log, that these spans were; nil for spans that nobody replayed.
+    package var replays: UInt64?
 
     package init(
         signal: Signal,
@@ -24,7 +27,8 @@ package struct RecordMetadata: Hashable, Sendable {
         identity: String? = nil,
         headers: [HTTPHeader] = [],
         filtered: Int = 0,
-        sampledOut: Int = 0
+        sampledOut: Int = 0,
+        replays: UInt64? = nil
     ) {
         self.signal = signal
         self.route = route
@@ -32,6 +36,7 @@ package struct RecordMetadata: Hashable, Sendable {
         self.headers = headers
         self.filtered = filtered
         self.sampledOut = sampledOut
+        self.replays = replays
     }
 
     /// Items that were accepted and are not in the payload.
@@ -44,12 +49,16 @@ extension RecordMetadata {
         var bytes: [UInt8] = [signal.rawValue, route.kind]
         bytes.append(text: route.text)
         bytes.append(text: identity ?? "")
-        bytes.append(leb128: filtered)
-        bytes.append(leb128: sampledOut)
-        bytes.append(leb128: headers.count)
+        bytes.append(leb128: UInt64(filtered))
+        bytes.append(leb128: UInt64(sampledOut))
+        bytes.append(leb128: UInt64(headers.count))
         for header in headers {
             bytes.append(text: header.name)
             bytes.append(text: header.value)
+        }
+        if let replays {
+            bytes.append(1)
+            bytes.append(leb128: replays)
         }
         return bytes
     }
@@ -59,13 +68,18 @@ extension RecordMetadata {
         var rest = bytes[...]
         guard let signal = rest.popFirst().flatMap(Signal.init(rawValue:)), let kind = rest.popFirst(),
             let routeText = rest.popText(), let route = Route(kind: kind, text: routeText),
-            let identity = rest.popText(), let filtered = rest.popLEB128(), let sampledOut = rest.popLEB128(),
-            let headerCount = rest.popLEB128()
+            let identity = rest.popText(), let filtered = rest.popCount(), let sampledOut = rest.popCount(),
+            let headerCount = rest.popCount()
         else { return nil }
         var headers: [HTTPHeader] = []
         for _ in 0..<headerCount {
             guard let name = rest.popText(), let value = rest.popText() else { return nil }
             headers.append(HTTPHeader(name, value))
+        }
+        var replays: UInt64?
+        if rest.popFirst() == 1 {
+            guard let id = rest.popLEB128() else { return nil }
+            replays = id
         }
         self.init(
             signal: signal,
@@ -73,7 +87,8 @@ extension RecordMetadata {
             identity: identity.isEmpty ? nil : identity,
             headers: headers,
             filtered: filtered,
-            sampledOut: sampledOut
+            sampledOut: sampledOut,
+            replays: replays
         )
     }
 }
@@ -101,39 +116,5 @@ extension Route {
         case 2: self = .experimentID(text)
         default: return nil
         }
-    }
-}
-
-extension [UInt8] {
-    fileprivate mutating func append(leb128 value: Int) {
-        var rest = UInt64(value)
-        while rest >= 0x80 {
-            append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        append(UInt8(rest))
-    }
-
-    fileprivate mutating func append(text: String) {
-        append(leb128: text.utf8.count)
-        append(contentsOf: text.utf8)
-    }
-}
-
-extension ArraySlice<UInt8> {
-    fileprivate mutating func popLEB128() -> Int? {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 63, by: 7) {
-            guard let byte = popFirst() else { return nil }
-            value |= UInt64(byte & 0x7F) << shift
-            if byte < 0x80 { return Int(exactly: value) }
-        }
-        return nil
-    }
-
-    fileprivate mutating func popText() -> String? {
-        guard let length = popLEB128(), length <= count else { return nil }
-        defer { removeFirst(length) }
-        return String(validating: prefix(length), as: UTF8.self)
     }
 }

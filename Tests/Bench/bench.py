@@ -1,6 +1,9 @@
 """What forwarding a span costs: Millrace beside nginx (the same bytes, unparsed) and rotel, all on CPU 0, while the
 load and the sink share CPU 1. Rounds are interleaved, because only figures of one run can be compared.
 
+Then what durability costs: Millrace with a sync before each answer beside one that leaves its journal to the system,
+under many clients that send large bodies at once.
+
 usage: bench.py MILLRACE [--rounds N] [--seconds N]
 """
 
@@ -16,7 +19,7 @@ import tempfile
 import time
 
 import machine
-from contenders import Millrace, Nginx, Rotel, Sink
+from contenders import Millrace, Nginx, Rotel, Sink, Unsynced
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
@@ -24,6 +27,7 @@ SHARED = [pathlib.Path(os.environ.get("MILLRACE_SHARED", "/")), *(folder / "shar
 PAYLOADS = next((folder / "payloads" for folder in SHARED if (folder / "payloads").is_dir()), None)
 SPANS = {"small": 10, "large": 512}
 CONNECTIONS = 8
+SYNC_CONNECTIONS = 16
 
 
 def main():
@@ -40,22 +44,30 @@ def main():
     else:
         print("rotel is not installed: left out", file=sys.stderr)
 
-    results = {}
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.binary.absolute().parent) as directory:
         os.chmod(directory, 0o755)  # nginx started by root works as another user
-        for number in range(arguments.rounds):
-            for payload in SPANS:
-                for kind, program in contenders:
-                    place = pathlib.Path(directory, f"{number}-{payload}-{kind.__name__}")
-                    try:
-                        row = measure(kind, program, payload, place, arguments.seconds)
-                    except machine.Failed as failure:
-                        print(f"{kind.name}, {payload}: {failure}", file=sys.stderr)
-                        continue
-                    results.setdefault((payload, kind.name), []).append(row)
-                    print(f"round {number + 1}, {payload}, {kind.name}: {row['cpu']:.2f}", file=sys.stderr)
-                    shutil.rmtree(place, ignore_errors=True)
-    report(results)
+        results = interleaved(contenders, SPANS, CONNECTIONS, pathlib.Path(directory), arguments)
+        syncs = [(kind, arguments.binary.absolute()) for kind in (Millrace, Unsynced)]
+        durability = interleaved(syncs, ["large"], SYNC_CONNECTIONS, pathlib.Path(directory), arguments)
+    report(results, durability)
+
+
+def interleaved(contenders, payloads, connections, directory, arguments):
+    """{(payload, contender's name): [figures of each round]}."""
+    results = {}
+    for number in range(arguments.rounds):
+        for payload in payloads:
+            for kind, program in contenders:
+                place = directory / f"{number}-{payload}-{kind.__name__}"
+                try:
+                    row = measure(kind, program, payload, place, arguments.seconds, connections)
+                except machine.Failed as failure:
+                    print(f"{kind.name}, {payload}: {failure}", file=sys.stderr)
+                    continue
+                results.setdefault((payload, kind.name), []).append(row)
+                print(f"round {number + 1}, {payload}, {kind.name}: {row['cpu']:.2f}", file=sys.stderr)
+                shutil.rmtree(place, ignore_errors=True)
+    return results
 
 
 def parsed():
@@ -71,7 +83,7 @@ def rotel_agent():
     return next(environments.glob("rotel/lib/python*/site-packages/rotel/rotel-agent"), None)
 
 
-def measure(kind, program, payload, place, seconds):
+def measure(kind, program, payload, place, seconds, connections):
     """One contender under one payload, from a fresh start."""
     body = (PAYLOADS / f"{payload}.pb").read_bytes()
     sink = Sink(place / "sink", keeps_bodies=kind.needs_bodies).start()
@@ -82,7 +94,7 @@ def measure(kind, program, payload, place, seconds):
         steady = machine.steady_latencies(server.port, body) if payload == "small" else (None, None)
         server.delivered(0, SPANS[payload])
         cpu, start = machine.cpu_seconds(server.pid), time.monotonic()
-        load = wrk(server.port, payload, seconds)
+        load = wrk(server.port, payload, seconds, connections)
         accepted = load["requests"] - load["refused"]
         spans, late = server.delivered(accepted, SPANS[payload])
         took = time.monotonic() - start - late
@@ -108,10 +120,10 @@ def measure(kind, program, payload, place, seconds):
         sink.stop()
 
 
-def wrk(port, payload, seconds):
+def wrk(port, payload, seconds, connections):
     done = subprocess.run(
         [
-            *("taskset", "-c", "1", "wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
+            *("taskset", "-c", "1", "wrk", "--threads", "1", "--connections", str(connections)),
             *("--duration", f"{seconds}s", "--timeout", "30s", "--script", str(HERE / "post.lua")),
             f"http://127.0.0.1:{port}/v1/traces",
         ],
@@ -123,11 +135,15 @@ def wrk(port, payload, seconds):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def report(results):
-    """The README's table on stdout, everything measured in reports/bench.json."""
+def report(results, durability):
+    """The README's table and what durability costs on stdout, everything measured in reports/bench.json."""
     folder = CHECKOUT / "reports"
     folder.mkdir(exist_ok=True)
-    everything = {f"{payload} {name}": rows for (payload, name), rows in results.items()}
+    sections = {"forwarding": results, "durability": durability}
+    everything = {
+        section: {f"{payload} {name}": rows for (payload, name), rows in measured.items()}
+        for section, measured in sections.items()
+    }
     (folder / "bench.json").write_text(json.dumps(everything, indent=2))
     print("| payload | who | CPU s per million spans, median (least) | × nginx | spans/s | flat out p50 / p99 ms |"
           " at 300/s p50 / p99 ms | answered 503 | peak RSS MiB | idle RSS MiB | ready ms |")
@@ -144,6 +160,13 @@ def report(results):
             f"| {median('rate'):,.0f} | {median('p50'):.2f} / {median('p99'):.2f} | {steady} "
             f"| {median('refused'):.1%} | {max(row['peak'] for row in rows):.0f} | {median('idle'):.0f} "
             f"| {median('ready'):.0f} |"
+        )
+    if len(durability) == 2:
+        rates = {name: statistics.median(row["rate"] for row in rows) for (_, name), rows in durability.items()}
+        synced, unsynced = rates[Millrace.name], rates[Unsynced.name]
+        print(
+            f"\nA sync before each answer, {SYNC_CONNECTIONS} clients, bodies of {SPANS['large']} spans: {synced:,.0f} "
+            f"spans/s, {synced / unsynced:.2f} of the {unsynced:,.0f} without."
         )
 
 

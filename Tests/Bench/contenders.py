@@ -156,6 +156,7 @@ class Millrace(Server):
 
     name = "millrace"
     needs_bodies = False
+    sync = "batch"
 
     def __init__(self, directory, sink, binary):
         super().__init__(directory)
@@ -176,7 +177,7 @@ class Millrace(Server):
             "pipelines": {
                 "traces": {"receivers": ["otlp"], "processors": ["map", "route", "batch"], "exporters": ["sink"]}
             },
-            "journal": {"directory": str(self.directory / "journal"), "sync": "batch"},
+            "journal": {"directory": str(self.directory / "journal"), "sync": self.sync},
             "admin": {"listen": f"127.0.0.1:{self.admin}"},
         }
         self.file.write_text(json.dumps(pipeline))
@@ -205,3 +206,10 @@ def nginx(directory, http, keep=False, **values):
     common = NGINX_HTTP.format(directory=directory, keep="client_body_in_file_only on;" if keep else "")
     file.write_text(NGINX_COMMON.format(directory=directory) + http.format(http=common, directory=directory, **values))
     return ["nginx", "-c", file, "-p", directory, "-e", directory / "error.log"]
+
+
+class Unsynced(Millrace):
+    """The same, with the journal left to the operating system: what durability costs is the difference."""
+
+    name = "millrace, sync never"
+    sync = "never"

@@ -101,7 +101,7 @@ import Testing
         ),
         (
             "exporters", #"{"out": {"type": "console", "tls": {}}}"#,
-            #"f.json:3:42: /exporters/out/tls: "tls" has no meaning for this type, which sends no requests; allowed: type, style, batch, retry, start"#
+            #"f.json:3:42: /exporters/out/tls: "tls" has no meaning for this type, which sends no requests; allowed: type, style, batch, retry, start, backlog, dead_letters"#
         ),
         (
             "exporters",

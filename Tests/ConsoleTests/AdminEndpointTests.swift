@@ -1,6 +1,8 @@
 import Basics
 import Console
 import Logging
+import Pipeline
+import Synchronization
 import TestKit
 import Testing
 
@@ -8,15 +10,23 @@ private struct FixedSource: AdminSource {
     var unreadyReasons: [String] = []
     var ledgerJSON: [UInt8] { Array(#"{"pipelines":{}}"#.utf8) }
     var metricsText: String { "# TYPE a counter\na 1\n" }
+    func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer {
+        switch request.id {
+        case "gone": .unknown("there is no dead letter gone")
+        case "full": .incomplete("no room")
+        default: .done(Array("\(request.action) \(request.exporter ?? "-") \(request.id ?? "-")".utf8))
+        }
+    }
 }
 
 private func withEndpoint(
     _ source: FixedSource = FixedSource(),
     on listen: ListenAddress = .tcp(host: "127.0.0.1", port: 0),
+    token: AdminToken? = nil,
     _ body: (AdminEndpoint, ListenAddress) async throws -> Void
 ) async throws {
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    let endpoint = AdminEndpoint(listen: listen, source: source, logger: logger)
+    let endpoint = AdminEndpoint(listen: listen, source: source, token: token, logger: logger)
     try await endpoint.start()
     let result: Result<Void, any Error>
     do {
@@ -91,5 +101,60 @@ private func withEndpoint(
             }
             #expect(error?.description == "cannot listen on \(address): Address already in use")
         }
+    }
+}
+
+@Suite struct `Dead letters at the admin endpoint` {
+    private let directory: TemporaryDirectory
+    private let token: AdminToken
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        token = try #require(AdminToken.create(in: directory.path, logger: logger))
+    }
+
+    private func ask(
+        _ method: String,
+        _ path: String,
+        authorization: String?
+    ) async throws -> (status: Int, text: String) {
+        let answer = Mutex((status: 0, text: ""))
+        try await withEndpoint(token: token) { _, address in
+            let connection = try RawConnection(to: address)
+            let header = authorization.map { "Authorization: \($0)\r\n" } ?? ""
+            await connection.send("\(method) \(path) HTTP/1.1\r\nHost: a\r\n\(header)\r\n")
+            let received = try #require(await connection.receive())
+            answer.withLock { $0 = (received.status, received.text) }
+        }
+        return answer.withLock { $0 }
+    }
+
+    @Test func `are closed to whoever has not the token of the journal's directory`() async throws {
+        for authorization in [nil, "Bearer x", token.text, "Bearer " + String(token.text.reversed())] {
+            for (method, action) in [("GET", "list"), ("GET", "show"), ("POST", "replay"), ("POST", "purge")] {
+                #expect(try await ask(method, "/dead-letters/\(action)", authorization: authorization).status == 403)
+            }
+        }
+    }
+
+    @Test func `are listed, shown, replayed and purged with it`() async throws {
+        let read = try #require(AdminToken.read(in: directory.path)).authorization
+        for action in DeadLetterOffice.Request.Action.allCases {
+            let path = DeadLetterPath(.init(action, exporter: "a b&c", id: "t/a b&c/1"))
+            let answer = try await ask(path.method, path.uri, authorization: read)
+            #expect(answer.status == 200 && answer.text == "\(action) a b&c t/a b&c/1")
+        }
+        #expect(try await ask("POST", "/dead-letters/purge?id=gone", authorization: read).status == 404)
+        #expect(try await ask("POST", "/dead-letters/replay?id=full", authorization: read).status == 507)
+        #expect(try await ask("GET", "/dead-letters/purge", authorization: read).status == 405)
+        #expect(try await ask("GET", "/dead-letters/burn", authorization: read).status == 404)
+    }
+
+    @Test func `the token is new for each process and readable by its user alone`() throws {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        #expect(AdminToken.create(in: directory.path, logger: logger)?.text != token.text)
+        #expect(directory.permissions(of: "admin-token") == 0o600)
+        #expect(AdminToken.create(in: directory.path + "/none", logger: logger) == nil)
     }
 }

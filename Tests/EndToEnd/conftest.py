@@ -1,15 +1,24 @@
 """The real parts: servers of every kind, started once, all at once, when a test first asks for one of them."""
 
+import collections
+import os
+import random
 import subprocess
+import threading
+import time
 import uuid
 
 import pytest
 
+from kit import otlp
+from kit.disk import SmallDisk
 from kit.environments import APPS, BINARY, clean_environment, program
 from kit.fake_openai import FakeOpenAI
 from kit.millrace import QUICK_RETRY, Millrace, pipeline
 from kit.mlflow_server import MLflowServer
+from kit.nginx import Nginx
 from kit.phoenix_server import PhoenixServer
+from kit.sink import Sink
 
 VERSIONS = ("3.17.2", "3.6.0")
 
@@ -42,6 +51,15 @@ def mlflow(servers):
     return servers.mlflow[VERSIONS[0]].wait()
 
 
+@pytest.fixture
+def forgetful(tmp_path):
+    """An MLflow of its own, which may be wiped."""
+    server = MLflowServer(VERSIONS[0], tmp_path / "forgetful")
+    server.start()
+    yield server.wait()
+    server.close()
+
+
 @pytest.fixture(scope="session", params=VERSIONS)
 def each_mlflow(request, servers):
     """Each version in turn."""
@@ -65,8 +83,9 @@ def millrace(tmp_path):
     """`millrace(exporters, **sections)` starts one; the test ends with SIGTERM, exit code 0, a balanced ledger."""
     started = []
 
-    def start(exporters, **sections):
-        gateway = Millrace(tmp_path, pipeline(tmp_path, exporters, **sections))
+    def start(exporters, directory=tmp_path, **sections):
+        directory.mkdir(exist_ok=True)
+        gateway = Millrace(directory, pipeline(directory, exporters, **sections))
         started.append(gateway)
         return gateway.start()
 
@@ -78,13 +97,87 @@ def millrace(tmp_path):
 
 
 @pytest.fixture
+def nginx(tmp_path):
+    """`nginx(server, **settings)` starts one in front of a server."""
+    started = []
+
+    def start(server, **settings):
+        started.append(Nginx(tmp_path, server, **settings))
+        return started[-1].start()
+
+    yield start
+    for front in started:
+        front.close()
+
+
+@pytest.fixture
+def sink():
+    """A destination that keeps what it is sent."""
+    sink = Sink().start()
+    yield sink
+    sink.close()
+
+
+@pytest.fixture
+def archives(tmp_path):
+    """`archives(name)` is a file exporter, `archives.spans(name)` what it wrote, each span counted."""
+
+    def exporter(name, **settings):
+        return {"type": "file", "path": str(tmp_path / f"{name}.jsonl")} | settings
+
+    exporter.spans = lambda name: collections.Counter(otlp.spans_of_file(tmp_path / f"{name}.jsonl"))
+    return exporter
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """32 MiB; comes before `millrace` in a test's arguments, so that it goes after it."""
+    disk = SmallDisk(tmp_path / "small", size="32m")
+    yield disk
+    disk.close()
+
+
+@pytest.fixture
 def gateway(millrace, each_mlflow):
     """A gateway in front of each MLflow version in turn."""
     return millrace({"mlflow": mlflow_exporter(each_mlflow)})
 
 
-def mlflow_exporter(server):
-    return {"type": "mlflow", "endpoint": server.url, "retry": QUICK_RETRY}
+def mlflow_exporter(server, **settings):
+    return {"type": "mlflow", "endpoint": server.url, "retry": QUICK_RETRY} | settings
+
+
+def otlp_exporter(server, **settings):
+    return {"type": "otlp_http", "endpoint": server.url, "retry": QUICK_RETRY} | settings
+
+
+AWAY = {"type": "otlp_http", "endpoint": "http://127.0.0.1:9", "retry": QUICK_RETRY}
+"""An exporter whose destination is down."""
+
+
+@pytest.fixture
+def report(capsys):
+    """Prints a figure that nothing is asserted about where a person sees it."""
+
+    def report(line):
+        with capsys.disabled():
+            print(f"\n    {line}")
+
+    return report
+
+
+@pytest.fixture
+def seeded(report):
+    """Random numbers that MILLRACE_SEED repeats."""
+    seed = int(os.environ.get("MILLRACE_SEED", time.time_ns() % 1_000_000))
+    report(f"MILLRACE_SEED={seed}")
+    return random.Random(seed)
+
+
+@pytest.fixture
+def at_some_moment(seeded):
+    """`at_some_moment(seconds)` lets up to so many seconds pass: the moment is what is drawn, nothing is waited for."""
+    return lambda seconds: threading.Event().wait(seeded.uniform(0, seconds))
 
 
 @pytest.fixture

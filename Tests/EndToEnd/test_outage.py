@@ -12,16 +12,10 @@ from kit.waiting import eventually
 OUTAGE = float(os.environ.get("MILLRACE_OUTAGE_SECONDS", 60 if LONG else 15))
 
 
-def acknowledged(load, count):
-    """Waits until `count` spans more have been answered 200."""
-    goal = len(load.acknowledged) + count
-    eventually(lambda: len(load.acknowledged) >= goal, within=30)
-
-
 def test_mlflow_away_under_load_is_not_felt_by_apps_and_loses_nothing(millrace, mlflow, service):
     gateway = millrace({"mlflow": mlflow_exporter(mlflow)})
     with Load(gateway, service) as load:
-        acknowledged(load, 100)
+        load.acknowledge(100)
         eventually(lambda: gateway.ledger()["destinations"]["mlflow"]["delivered"] > 0)
         mlflow.stop()
         try:
@@ -30,7 +24,7 @@ def test_mlflow_away_under_load_is_not_felt_by_apps_and_loses_nothing(millrace, 
         finally:
             mlflow.start()
             mlflow.wait()
-        acknowledged(load, 100)
+        load.acknowledge(100)
     assert (set(load.statuses), load.broken) == ({200}, 0)
     ledger = gateway.settled(accepted=len(load.acknowledged), within=90)
     assert ledger["destinations"]["mlflow"]["delivered"] == len(load.acknowledged)
@@ -42,10 +36,10 @@ def test_killed_under_load_and_started_again_keeps_every_acknowledged_span(millr
     gateway = millrace({"mlflow": mlflow_exporter(mlflow), "archive": {"type": "file", "path": str(archive)}})
     with Load(gateway, service) as load:
         for _ in range(3):
-            acknowledged(load, 150)
+            load.acknowledge(150)
             gateway.kill()
             gateway.start()
-        acknowledged(load, 50)
+        load.acknowledge(50)
     assert set(load.statuses) == {200}
     ledger = gateway.settled(within=90)
     assert ledger["accepted_spans"] >= len(load.acknowledged)

@@ -25,8 +25,8 @@ import Testing
     @Test func `a name that exists is found once and remembered`() async {
         mlflow.change { $0.experiments["shop & co/ü"] = ("7", false) }
         let directory = directory()
-        #expect(await directory.id(of: "shop & co/ü") == .found(id: "7"))
-        #expect(await directory.id(of: "shop & co/ü") == .found(id: "7"))
+        #expect(await directory.id(of: .name("shop & co/ü")) == .found(id: "7"))
+        #expect(await directory.id(of: .name("shop & co/ü")) == .found(id: "7"))
         #expect(mlflow.calls == ["get-by-name"])
         #expect(
             mlflow.requests[0].url
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test func `requests carry credentials and workspace`() async {
-        _ = await directory().id(of: "x")
+        _ = await directory().id(of: .name("x"))
         #expect(mlflow.requests.allSatisfy { $0.header("Authorization") == "Basic dXNlcjpww6Rzc3dvcmQ=" })
         #expect(mlflow.requests.allSatisfy { $0.header("x-mlflow-workspace") == "team" })
     }
@@ -47,12 +47,12 @@ import Testing
     }
 
     @Test func `a name that does not exist is created`() async {
-        #expect(await directory().id(of: "new") == .found(id: "1"))
+        #expect(await directory().id(of: .name("new")) == .found(id: "1"))
         #expect(mlflow.calls == ["get-by-name", "create"])
     }
 
     @Test func `without permission nothing is created`() async {
-        let lookup = await directory(mayCreate: false).id(of: "new")
+        let lookup = await directory(mayCreate: false).id(of: .name("new"))
         #expect(lookup == .parked(reason: "it does not exist, and creating it is not allowed"))
         #expect(mlflow.calls == ["get-by-name"])
     }
@@ -62,58 +62,102 @@ import Testing
             $0.experiments["raced"] = ("9", false)
             $0.nextRESTAnswers = [.reply(404, #"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":""}"#)]
         }
-        #expect(await directory().id(of: "raced") == .found(id: "9"))
+        #expect(await directory().id(of: .name("raced")) == .found(id: "9"))
         #expect(mlflow.calls == ["get-by-name", "create", "get-by-name"])
     }
 
     @Test func `a deleted experiment is restored`() async {
         mlflow.change { $0.experiments["old"] = ("4", true) }
-        #expect(await directory().id(of: "old") == .found(id: "4"))
+        #expect(await directory().id(of: .name("old")) == .found(id: "4"))
         #expect(mlflow.calls == ["get-by-name", "restore"])
     }
 
     @Test func `a deleted experiment that may not be restored is parked`() async {
         mlflow.change { $0.experiments["old"] = ("4", true) }
-        let lookup = await directory(mayCreate: false).id(of: "old")
+        let lookup = await directory(mayCreate: false).id(of: .name("old"))
         #expect(lookup == .parked(reason: "it was deleted, and restoring it is not allowed"))
+    }
+
+    @Test func `an id is asked for once, because MLflow takes spans for a deleted experiment`() async {
+        mlflow.change { $0.experiments["old"] = ("4", true) }
+        let lookup = await directory(mayCreate: false).id(of: .id("4"))
+        #expect(lookup == .parked(reason: "it was deleted, and restoring it is not allowed"))
+        let directory = directory()
+        #expect(await directory.id(of: .id("4")) == .found(id: "4"))
+        #expect(await directory.id(of: .id("4")) == .found(id: "4"))
+        #expect(mlflow.calls == ["get", "get", "restore"])
+        #expect(await directory.id(of: .id("5")) == .parked(reason: "MLflow has no such experiment"))
+    }
+
+    @Test(arguments: [401, 403, 404, 400])
+    func `an id that MLflow does not let us ask for is used as it is`(status: Int) async {
+        mlflow.change { $0.nextRESTAnswers = [.reply(status, "<h1>no</h1>")] }
+        #expect(await directory().id(of: .id("4")) == .found(id: "4"))
     }
 
     @Test func `a remembered id is looked up again after a while`() async {
         mlflow.change { $0.experiments["x"] = ("1", false) }
         let directory = directory()
-        _ = await directory.id(of: "x")
+        _ = await directory.id(of: .name("x"))
         mlflow.change { $0.experiments["x"] = ("2", false) }
         try? await clock.sleep(until: clock.now.advanced(by: .seconds(299)), tolerance: nil)
-        #expect(await directory.id(of: "x") == .found(id: "1"))
+        directory.serverAnswered()
+        #expect(await directory.id(of: .name("x")) == .found(id: "1"))
         try? await clock.sleep(until: clock.now.advanced(by: .seconds(1)), tolerance: nil)
-        #expect(await directory.id(of: "x") == .found(id: "2"))
+        directory.serverAnswered()
+        #expect(await directory.id(of: .name("x")) == .found(id: "2"))
+    }
+
+    @Test func `a server that was silent may have another database and is asked again`() async {
+        mlflow.change { $0.experiments["x"] = ("1", false) }
+        let directory = directory()
+        _ = await directory.id(of: .name("x"))
+        mlflow.change { $0.experiments["x"] = ("2", false) }
+        try? await clock.sleep(until: clock.now.advanced(by: .seconds(1)), tolerance: nil)
+        #expect(await directory.id(of: .name("x")) == .found(id: "1"))
+        try? await clock.sleep(until: clock.now.advanced(by: .seconds(1)), tolerance: nil)
+        #expect(await directory.id(of: .name("x")) == .found(id: "2"))
     }
 
     @Test func `an old id serves where MLflow cannot say`() async {
         mlflow.change { $0.experiments["x"] = ("1", false) }
         let directory = directory()
-        _ = await directory.id(of: "x")
+        _ = await directory.id(of: .name("x"))
         try? await clock.sleep(until: clock.now.advanced(by: .seconds(300)), tolerance: nil)
-        mlflow.change { $0.nextRESTAnswers = [.reply(503)] }
-        #expect(await directory.id(of: "x") == .found(id: "1"))
+        mlflow.change {
+            $0.nextRESTAnswers = [.reply(503, #"{"error_code":"TEMPORARILY_UNAVAILABLE","message":"locked"}"#)]
+        }
+        #expect(await directory.id(of: .name("x")) == .found(id: "1"))
+    }
+
+    @Test func `a lost connection while looking up forgets every id`() async {
+        mlflow.change { $0.experiments = ["x": ("1", false), "y": ("2", false)] }
+        let directory = directory()
+        _ = await directory.id(of: .name("x"))
+        mlflow.change {
+            $0.nextRESTAnswers = [.reply(502, "<html>Bad Gateway</html>")]
+            $0.experiments = ["x": ("2", false), "y": ("1", false)]
+        }
+        #expect(await directory.id(of: .name("y")) == .unreachable(reason: "status 502: Bad Gateway", retryAfter: nil))
+        #expect(await directory.id(of: .name("x")) == .found(id: "2"))
     }
 
     @Test func `nothing is remembered across a lost connection`() async {
         mlflow.change { $0.experiments["x"] = ("1", false) }
         let directory = directory()
-        _ = await directory.id(of: "x")
+        _ = await directory.id(of: .name("x"))
         directory.forgetAll()
         mlflow.change { $0.nextRESTAnswers = [.failure(.unreachable("down"))] }
-        #expect(await directory.id(of: "x") == .unavailable(reason: "down", retryAfter: nil))
+        #expect(await directory.id(of: .name("x")) == .unreachable(reason: "down", retryAfter: nil))
         mlflow.change { $0.experiments["x"] = ("5", false) }
-        #expect(await directory.id(of: "x") == .found(id: "5"))
+        #expect(await directory.id(of: .name("x")) == .found(id: "5"))
     }
 
     @Test func `many who ask at once cause one lookup`() async {
         mlflow.change { $0.experiments["x"] = ("1", false) }
         let directory = directory()
         let answers = await withTaskGroup(of: ExperimentLookup.self) { group in
-            for _ in 0..<50 { group.addTask { await directory.id(of: "x") } }
+            for _ in 0..<50 { group.addTask { await directory.id(of: .name("x")) } }
             return await group.reduce(into: []) { $0.append($1) }
         }
         #expect(answers == Array(repeating: .found(id: "1"), count: 50))
@@ -129,9 +173,9 @@ import Testing
             client: client,
             mayCreate: true
         )
-        let first = Task { await directory.id(of: "x") }
+        let first = Task { await directory.id(of: .name("x")) }
         for await _ in asked { break }
-        let second = Task { await directory.id(of: "x") }
+        let second = Task { await directory.id(of: .name("x")) }
         first.cancel()
         release.finish()
         #expect(await first.value == .cancelled)
@@ -142,7 +186,20 @@ import Testing
         (401, "nobody", ExperimentLookup.parked(reason: "MLflow refuses the credentials (401): nobody")),
         (403, "read only", .parked(reason: "MLflow refuses the credentials (403): read only")),
         (404, "<h1>Not Found</h1>", .parked(reason: "MLflow refuses it (404): Not Found")),
-        (503, "busy", .unavailable(reason: "status 503: busy", retryAfter: .seconds(2))),
+        (503, "busy", .unreachable(reason: "status 503: busy", retryAfter: .seconds(2))),
+        (
+            503, #"{"error_code":"TEMPORARILY_UNAVAILABLE","message":"busy"}"#,
+            .unavailable(reason: "status 503: busy", retryAfter: .seconds(2))
+        ),
+        (
+            400, #"{"error_code":"BAD_REQUEST","message":"(psycopg2.X) deadlock"}"#,
+            .unavailable(reason: "status 400: (psycopg2.X) deadlock", retryAfter: .seconds(2))
+        ),
+        (
+            500, #"{"error_code":"INTERNAL_ERROR","message":"int too large"}"#,
+            .parked(reason: "MLflow fails on it (500): int too large")
+        ),
+        (400, #"{"error_code":"BAD_REQUEST","message":"no"}"#, .parked(reason: "MLflow refuses it (400): no")),
         (500, "oops", .unavailable(reason: "status 500: oops", retryAfter: .seconds(2))),
         (200, "a login page", .parked(reason: "the answer is not MLflow's: a login page")),
         (200, #"{"message":"no id"}"#, .parked(reason: "the answer is not MLflow's: no id")),
@@ -153,7 +210,7 @@ import Testing
     ])
     func `each trouble has its answer`(status: Int, body: String, lookup: ExperimentLookup) async {
         mlflow.change { $0.nextRESTAnswers = [.reply(status, body, headers: [HTTPHeader("retry-after", "2")])] }
-        #expect(await directory().id(of: "x") == lookup)
+        #expect(await directory().id(of: .name("x")) == lookup)
     }
 
     @Test func `beyond the bound the name looked up longest ago is forgotten`() async {
@@ -161,14 +218,15 @@ import Testing
         let clock = MonotonicClock(clock)
         let directory = ExperimentDirectory(server: server, client: mlflow, mayCreate: true, namesMax: 2, clock: clock)
         for name in ["a", "b", "c"] {
-            _ = await directory.id(of: name)
+            _ = await directory.id(of: .name(name))
             try? await clock.sleep(.seconds(1))
         }
         let before = mlflow.requests.count
-        _ = await directory.id(of: "b")
-        _ = await directory.id(of: "c")
+        directory.serverAnswered()
+        _ = await directory.id(of: .name("b"))
+        _ = await directory.id(of: .name("c"))
         #expect(mlflow.requests.count == before)
-        _ = await directory.id(of: "a")
+        _ = await directory.id(of: .name("a"))
         #expect(mlflow.requests.count == before + 1)
     }
 }

@@ -164,21 +164,21 @@ import Testing
     @Test func `a full disk is tried again`() async {
         let exporter = exporter(FileSettings(path: "/dev/full", format: .protobuf))
         let outcome = await exporter.export(batch([1]))
-        #expect(outcome == .retry(reason: "write /dev/full: No space left on device", after: nil))
+        #expect(outcome == .unavailable(reason: "write /dev/full: No space left on device", after: nil))
     }
 
     @Test func `a folder that cannot be created is tried again with a clear reason`() async {
         prepare("plain", [1])
         let exporter = exporter(FileSettings(path: path("plain/t.jsonl")))
         let outcome = await exporter.export(batch(Self.request("x")))
-        #expect(outcome == .retry(reason: "open \(path("plain/t.jsonl")): Not a directory", after: nil))
+        #expect(outcome == .unavailable(reason: "open \(path("plain/t.jsonl")): Not a directory", after: nil))
     }
 
     @Test func `two writers do not mix their records`() async {
         let first = exporter(FileSettings(path: path("t.pb"), format: .protobuf))
         let second = exporter(FileSettings(path: path("t.pb"), format: .protobuf))
         #expect(await first.export(batch([1])) == .delivered)
-        guard case .retry(let reason, _) = await second.export(batch([2])) else {
+        guard case .unavailable(let reason, _) = await second.export(batch([2])) else {
             Issue.record("both write")
             return
         }

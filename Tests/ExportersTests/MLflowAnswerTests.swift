@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct MLflowAnswerTests {
     enum Verdict: Sendable {
-        case delivered, retry, tooLarge, parked, refused, gone, doubtful
+        case delivered, unavailable, timedOut, failed, tooLarge, refused, parked, experimentGone, serverGone
     }
 
     struct Row: CustomTestStringConvertible, Sendable {
@@ -16,92 +16,107 @@ import Testing
         let body: String
         let verdict: Verdict
         var testDescription: String { "\(status) \(body)" }
+
+        init(_ status: Int, _ body: String, _ verdict: Verdict) {
+            self.status = status
+            self.body = body
+            self.verdict = verdict
+        }
+
+        /// An answer of MLflow's store.
+        init(_ status: Int, _ code: String, _ message: String, _ verdict: Verdict) {
+            self.init(status, #"{"error_code":"\#(code)","message":"\#(message)"}"#, verdict)
+        }
+
+        /// An answer of MLflow's OTLP endpoint.
+        static func detail(_ status: Int, _ detail: String, _ verdict: Verdict) -> Row {
+            Row(status, #"{"detail":"\#(detail)"}"#, verdict)
+        }
+
+        /// The answer of 3.6.0, which names what a trace failed on.
+        static func oldFailure(_ reason: String, _ verdict: Verdict) -> Row {
+            .detail(422, "Failed to log OpenTelemetry spans: Trace tr-b2: \(reason)", verdict)
+        }
     }
 
-    private static let failed = "Failed to log OpenTelemetry spans"
-
     /// Bodies as MLflow 3.6.0 and 3.17.2 write them.
-    static let table: [Row] = [
-        Row(status: 200, body: "", verdict: .delivered),
-        Row(status: 200, body: #"{"partialSuccess":null}"#, verdict: .delivered),
-        Row(
-            status: 503,
-            body: #"{"error_code":"TEMPORARILY_UNAVAILABLE","message":"(sqlite3.OperationalError)"}"#,
-            verdict: .retry
-        ),
-        Row(status: 502, body: "<html>Bad Gateway</html>", verdict: .retry),
-        Row(status: 504, body: "", verdict: .retry),
-        Row(status: 429, body: "", verdict: .retry),
-        Row(status: 413, body: "<html>too large</html>", verdict: .tooLarge),
-        Row(status: 401, body: "You are not authenticated", verdict: .parked),
-        Row(status: 403, body: "Invalid Host header - possible DNS rebinding attack detected", verdict: .parked),
-        Row(
-            status: 404,
-            body: #"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"No Experiment with id=9 exists"}"#,
-            verdict: .gone
-        ),
-        Row(status: 404, body: "<!doctype html> <title>404 Not Found</title>", verdict: .parked),
-        Row(
-            status: 422,
-            body: #"{"detail":"\#(failed): Trace tr-b2: No Experiment with id=9 exists"}"#,
-            verdict: .gone
-        ),
-        Row(
-            status: 422,
-            body: #"{"detail":"\#(failed): Trace tr-48: No row was found when one was required"}"#,
-            verdict: .gone
-        ),
-        Row(
-            status: 400,
-            body: #"{"error_code":"BAD_REQUEST","message":"No row was found when one was required"}"#,
-            verdict: .gone
-        ),
-        Row(
-            status: 422,
-            body: #"{"detail":"\#(failed): Trace tr-1: (sqlite3.OperationalError) database is locked"}"#,
-            verdict: .retry
-        ),
-        Row(status: 422, body: #"{"detail":"\#(failed)"}"#, verdict: .doubtful),
-        Row(status: 422, body: #"{"detail":"\#(failed): Trace tr-1: int too big to convert"}"#, verdict: .refused),
-        Row(
-            status: 422,
-            body: #"{"detail":"\#(failed): Trace tr-9: invalid literal for int() with base 10"}"#,
-            verdict: .refused
-        ),
-        Row(status: 422, body: #"{"detail":"Cannot convert OpenTelemetry span to MLflow span"}"#, verdict: .refused),
-        Row(status: 422, body: #"{"detail":[{"type":"missing","msg":"Field required"}]}"#, verdict: .refused),
-        Row(status: 400, body: #"{"detail":"Invalid OpenTelemetry format"}"#, verdict: .refused),
-        Row(status: 400, body: #"{"detail":"Invalid OpenTelemetry protobuf format"}"#, verdict: .refused),
-        Row(
-            status: 400,
-            body: #"{"error_code":"BAD_REQUEST","message":"(psycopg2.errors.UniqueViolation) duplicate key value"}"#,
-            verdict: .doubtful
-        ),
-        Row(
-            status: 400,
-            body: #"{"error_code":"BAD_REQUEST","message":"(psycopg2.errors.DeadlockDetected) deadlock detected"}"#,
-            verdict: .retry
-        ),
-        Row(
-            status: 400,
-            body: #"{"error_code":"INVALID_PARAMETER_VALUE","message":"Invalid experiment ID 'abc'."}"#,
-            verdict: .parked
-        ),
-        Row(
-            status: 400,
-            body: #"{"error_code":"INVALID_PARAMETER_VALUE","message":"session too long"}"#,
-            verdict: .refused
-        ),
-        Row(status: 500, body: "Internal Server Error", verdict: .retry),
-        Row(
-            status: 500,
-            body: #"{"error_code":"INTERNAL_ERROR","message":"Python int too large to convert"}"#,
-            verdict: .refused
-        ),
-        Row(status: 500, body: #"{"error_code":"INVALID_STATE","message":"the trace is archived"}"#, verdict: .refused),
-        Row(status: 501, body: #"{"detail":"not supported by the file store"}"#, verdict: .parked),
-        Row(status: 308, body: "", verdict: .parked),
-        Row(status: 418, body: "", verdict: .refused),
+    static let table =
+        taken + experiments + database + content + proxies + [
+            Row(401, "You are not authenticated", .parked),
+            Row(403, "Permission denied", .parked),
+            Row(403, "Invalid Host header - possible DNS rebinding attack detected", .parked),
+            Row(403, "<html>blocked</html>", .parked),
+            Row(404, "<!doctype html> <title>404 Not Found</title>", .parked),
+            Row(405, "", .parked),
+            Row(407, "", .parked),
+            Row(415, "", .parked),
+            .detail(501, "REST OTLP span logging is not supported by FileStore", .parked),
+            Row(408, "", .timedOut),
+            Row(418, "", .refused),
+            Row(429, "", .unavailable),
+            Row(500, "Internal Server Error", .failed),
+            Row(505, "", .failed),
+        ]
+
+    private static let taken = [
+        Row(200, "", .delivered),
+        Row(200, #"{"partialSuccess":null}"#, .delivered),
+        Row(202, "", .delivered),
+        Row(200, "<!DOCTYPE html><title>Log in</title>", .parked),
+        Row(200, "\r\n <html>", .parked),
+        Row(302, "", .parked),
+        Row(308, "", .parked),
+    ]
+
+    private static let experiments = [
+        Row(404, "RESOURCE_DOES_NOT_EXIST", "No Experiment with id=9 exists", .experimentGone),
+        .oldFailure("No Experiment with id=9 exists", .experimentGone),
+        .oldFailure("No row was found when one was required", .experimentGone),
+        Row(400, "BAD_REQUEST", "No row was found when one was required", .experimentGone),
+        Row(404, "RESOURCE_DOES_NOT_EXIST", "Cannot log spans to traces that no longer exist: 'tr-1'.", .failed),
+        Row(400, "INVALID_PARAMETER_VALUE", "Invalid experiment ID 'abc'. Experiment ID must be a valid", .parked),
+        Row(422, #"{"detail":[{"type":"missing","msg":"Field required"}]}"#, .refused),
+    ]
+
+    private static let database = [
+        Row(503, "TEMPORARILY_UNAVAILABLE", "(sqlite3.OperationalError) database is locked", .unavailable),
+        .oldFailure("(sqlite3.OperationalError) database is locked", .unavailable),
+        .oldFailure("(psycopg2.OperationalError) server closed the connection unexpectedly", .unavailable),
+        Row(400, "BAD_REQUEST", "(psycopg2.errors.DeadlockDetected) deadlock detected", .unavailable),
+        Row(400, "BAD_REQUEST", "(psycopg2.errors.SerializationFailure) could not serialize access", .unavailable),
+        Row(400, "BAD_REQUEST", "QueuePool limit of size 5 overflow 10 reached", .unavailable),
+        Row(400, "BAD_REQUEST", "(pymysql.err.InternalError) Lock wait timeout exceeded", .unavailable),
+        Row(400, "BAD_REQUEST", "(psycopg2.errors.UniqueViolation) duplicate key value", .failed),
+        Row(400, "BAD_REQUEST", "(raised as a result of Query-invoked autoflush)", .failed),
+        Row(400, "BAD_REQUEST", "(psycopg2.errors.X) no [SQL: INSERT ? [parameters: 'deadlock']]", .failed),
+        Row(400, "BAD_REQUEST", "(psycopg2.errors.StringDataRightTruncation) value too long for type", .refused),
+        Row(400, "BAD_REQUEST", "(pymysql.err.DataError) (1406, Data too long for column 'value')", .refused),
+    ]
+
+    private static let content = [
+        .detail(422, "Failed to log OpenTelemetry spans", .failed),
+        .oldFailure("int too big to convert", .refused),
+        .oldFailure("invalid literal for int() with base 10", .refused),
+        .oldFailure("A string literal cannot contain NUL (0x00) characters.", .refused),
+        .oldFailure("'str' object has no attribute 'get'", .failed),
+        .detail(422, "Cannot convert OpenTelemetry span to MLflow span", .refused),
+        .detail(400, "Invalid OpenTelemetry format", .refused),
+        .detail(400, "Invalid OpenTelemetry protobuf format", .refused),
+        .detail(400, "Unsupported Content-Encoding: zstd", .refused),
+        Row(400, "INVALID_PARAMETER_VALUE", "'value' exceeds the maximum length of 250", .refused),
+        Row(500, "INTERNAL_ERROR", "Python int too large to convert to SQLite INTEGER", .failed),
+        Row(500, "INVALID_STATE", "Cannot log spans to archived traces: 'tr-1'.", .refused),
+    ]
+
+    private static let proxies = [
+        Row(400, "<html>The plain HTTP request was sent to HTTPS port</html>", .parked),
+        Row(413, "<html>413 Request Entity Too Large</html>", .tooLarge),
+        Row(422, "<html></html>", .parked),
+        Row(500, "<html>500 Internal Server Error</html>", .failed),
+        Row(502, "<html>502 Bad Gateway</html>", .serverGone),
+        Row(503, "<html>503 Service Temporarily Unavailable</html>", .serverGone),
+        Row(503, "no healthy upstream", .serverGone),
+        Row(504, "<html>504 Gateway Time-out</html>", .timedOut),
     ]
 
     @Test(arguments: table)
@@ -110,10 +125,19 @@ import Testing
         #expect(Verdict(MLflowAnswer(response, now: UnixTime(nanoseconds: 0))) == row.verdict)
     }
 
-    @Test func `a pause is honoured`() {
-        let response = HTTPResponse(status: 503, headers: [HTTPHeader("retry-after", "4")], body: [])
+    @Test(arguments: [429, 503])
+    func `a pause is honoured`(status: Int) {
+        let body = Array(#"{"error_code":"TEMPORARILY_UNAVAILABLE","message":"busy"}"#.utf8)
+        let response = HTTPResponse(status: status, headers: [HTTPHeader("retry-after", "4")], body: body)
         let answer = MLflowAnswer(response, now: UnixTime(nanoseconds: 0))
-        #expect(answer == .outcome(.retry(reason: "status 503: no message", after: .seconds(4))))
+        #expect(answer == .outcome(.unavailable(reason: "status \(status): busy", after: .seconds(4))))
+    }
+
+    @Test func `a refusal keeps the server's own words`() {
+        let body = #"{"detail":"Invalid OpenTelemetry format"}"#
+        let response = HTTPResponse(status: 400, headers: [], body: Array(body.utf8))
+        let refusal = Refusal(status: 400, reason: "status 400: Invalid OpenTelemetry format", body: Array(body.utf8))
+        #expect(MLflowAnswer(response, now: UnixTime(nanoseconds: 0)) == .outcome(.refused(refusal)))
     }
 
     @Test(arguments: [
@@ -127,28 +151,21 @@ import Testing
     func `other texts are no version`(text: String) {
         #expect(MLflowVersion(text: text) == nil)
     }
-
-    @Test func `patience ends after a few failures of the same batch`() {
-        let patience = Patience()
-        #expect(patience.lasts([1]))
-        #expect(patience.lasts([2]))
-        #expect(patience.lasts([1]))
-        #expect(!patience.lasts([1]))
-        #expect(patience.lasts([1]))
-        #expect(patience.lasts([2]))
-    }
 }
 
 extension MLflowAnswerTests.Verdict {
-    init(_ answer: MLflowAnswer) {
+    init?(_ answer: MLflowAnswer) {
         switch answer {
-        case .experimentGone: self = .gone
-        case .doubtful: self = .doubtful
+        case .experimentGone: self = .experimentGone
+        case .serverGone: self = .serverGone
         case .outcome(.delivered): self = .delivered
-        case .outcome(.retry): self = .retry
+        case .outcome(.unavailable): self = .unavailable
+        case .outcome(.timedOut): self = .timedOut
+        case .outcome(.failed): self = .failed
         case .outcome(.tooLarge): self = .tooLarge
+        case .outcome(.refused): self = .refused
         case .outcome(.parked): self = .parked
-        case .outcome(.refused), .outcome(.cancelled): self = .refused
+        case .outcome(.cancelled): return nil
         }
     }
 }

@@ -98,10 +98,62 @@ import Testing
             $0.version = "3.6.0"
             $0.experiments = ["shop": ("40", false)]
         }
-        #expect(await exporter.export(batch(.experimentName("shop"))) == .retry(reason: "down", after: nil))
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .unavailable(reason: "down", after: nil))
         #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
         #expect(mlflow.experimentIDs == ["1", "1", "40"])
         #expect(try traceRequest().header("Content-Encoding") == nil)
+    }
+
+    @Test(arguments: [502, 503])
+    func `a proxy without a server behind it is a lost connection`(status: Int) async throws {
+        let exporter = try exporter()
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        mlflow.change {
+            $0.nextAnswers = [.reply(status, "<html>nginx</html>", headers: [HTTPHeader("retry-after", "7")])]
+            $0.version = "3.6.0"
+            $0.experiments = ["shop": ("40", false)]
+        }
+        let outcome = await exporter.export(batch(.experimentName("shop")))
+        #expect(outcome == .unavailable(reason: "status \(status): nginx", after: .seconds(7)))
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        #expect(mlflow.experimentIDs == ["1", "1", "40"])
+        #expect(mlflow.calls.filter { $0 == "version" }.count == 2)
+    }
+
+    @Test func `a lookup that finds no server forgets the others too`() async throws {
+        let exporter = try exporter()
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        mlflow.change {
+            $0.nextRESTAnswers = [.failure(.unreachable("down"))]
+            $0.experiments = ["shop": ("40", false)]
+        }
+        #expect(await exporter.export(batch(.experimentName("desk"))) == .unavailable(reason: "down", after: nil))
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        #expect(mlflow.experimentIDs == ["1", "40"])
+        #expect(mlflow.calls.filter { $0 == "version" }.count == 2)
+    }
+
+    @Test func `a time-out forgets nothing`() async throws {
+        let exporter = try exporter()
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        mlflow.change { $0.nextAnswers = [.failure(.timedOut)] }
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .timedOut(reason: "no answer in time"))
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        #expect(mlflow.calls.filter { $0 == "get-by-name" }.count == 1)
+    }
+
+    @Test(arguments: [("3.17.2", 20), ("3.7.0", 20), ("3.6.0", 100), ("a login page", 20)])
+    func `a version that counts a resend's tokens again gets five times as long`(
+        version: String,
+        seconds: Int
+    ) async throws {
+        mlflow.change { $0.version = version }
+        let exporter = try exporter {
+            $0.timeout = .seconds(20)
+            $0.compression = .none
+        }
+        _ = await exporter.export(batch(.none))
+        #expect(try traceRequest().timeout == .seconds(seconds))
     }
 
     @Test func `an experiment that the server forgot is created again and the batch goes there`() async throws {
@@ -112,21 +164,54 @@ import Testing
         #expect(mlflow.experimentIDs == ["1", "1", "2"])
     }
 
-    @Test func `the old server's word for a forgotten experiment is understood`() async throws {
+    @Test(arguments: ["No Experiment with id=1 exists", "No row was found when one was required"])
+    func `the old server's word for a forgotten experiment is understood`(reason: String) async throws {
         let exporter = try exporter()
-        let gone = #"{"detail":"Failed to log OpenTelemetry spans: Trace tr-1: No Experiment with id=1 exists"}"#
-        mlflow.change { $0.nextAnswers = [.reply(422, gone)] }
         #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
-        #expect(mlflow.experimentIDs == ["1", "1"])
+        let gone = #"{"detail":"Failed to log OpenTelemetry spans: Trace tr-1: \#(reason)"}"#
+        mlflow.change {
+            $0.nextAnswers = [.reply(422, gone)]
+            $0.experiments = ["shop": ("40", false)]
+        }
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        #expect(mlflow.experimentIDs == ["1", "1", "40"])
+    }
+
+    @Test func `an experiment that stays unknown parks its route`() async throws {
+        let gone = Result<HTTPResponse, HTTPFailure>.reply(
+            404,
+            #"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"No Experiment with id=1 exists"}"#
+        )
+        mlflow.change { $0.nextAnswers = [gone, gone] }
+        let outcome = try await exporter().export(batch(.experimentName("shop")))
+        #expect(outcome == .parked(reason: "status 404: No Experiment with id=1 exists"))
+        #expect(mlflow.experimentIDs.count == 2)
+    }
+
+    @Test func `an experiment that was deleted is restored, or parks its route where that is not allowed`() async throws
+    {
+        mlflow.change { $0.experiments["shop"] = ("12", true) }
+        let parking = try exporter { $0.createsExperiments = false }
+        let outcome = await parking.export(batch(.experimentName("shop")))
+        #expect(outcome == .parked(reason: "it was deleted, and restoring it is not allowed"))
+        #expect(try await exporter().export(batch(.experimentName("shop"))) == .delivered)
+        #expect(mlflow.experimentIDs == ["12"])
     }
 
     @Test func `an unknown id parks its route`() async throws {
-        guard case .parked(let reason) = try await exporter().export(batch(.experimentID("99"))) else {
-            Issue.record("the route is not parked")
-            return
-        }
-        #expect(reason.contains("No Experiment with id=99"))
-        #expect(mlflow.experimentIDs == ["99"])
+        let outcome = try await exporter().export(batch(.experimentID("99")))
+        #expect(outcome == .parked(reason: "MLflow has no such experiment"))
+        #expect(mlflow.experimentIDs.isEmpty)
+    }
+
+    @Test func `an id that the server forgot is asked for again and parks its route`() async throws {
+        mlflow.change { $0.experiments["x"] = ("31", false) }
+        let exporter = try exporter()
+        #expect(await exporter.export(batch(.experimentID("31"))) == .delivered)
+        mlflow.change { $0.experiments = [:] }
+        let outcome = await exporter.export(batch(.experimentID("31")))
+        #expect(outcome == .parked(reason: "MLflow has no such experiment"))
+        #expect(mlflow.experimentIDs == ["31", "31"])
     }
 
     @Test func `a name that may not be created parks its route`() async throws {
@@ -134,17 +219,6 @@ import Testing
         let outcome = await exporter.export(batch(.experimentName("shop")))
         #expect(outcome == .parked(reason: "it does not exist, and creating it is not allowed"))
         #expect(mlflow.experimentIDs.isEmpty)
-    }
-
-    @Test func `a failure that names nothing is tried a few times and then refused`() async throws {
-        let exporter = try exporter()
-        let failed = Result<HTTPResponse, HTTPFailure>.reply(422, #"{"detail":"Failed to log OpenTelemetry spans"}"#)
-        mlflow.change { $0.nextAnswers = [failed, failed, failed] }
-        let reason = "status 422: Failed to log OpenTelemetry spans"
-        #expect(await exporter.export(batch(.none)) == .retry(reason: reason, after: nil))
-        #expect(await exporter.export(batch(.none)) == .retry(reason: reason, after: nil))
-        #expect(await exporter.export(batch(.none)) == .refused(status: 422, reason: reason))
-        #expect(await exporter.export(batch(.none)) == .delivered)
     }
 
     @Test func `with trace names by REST each delivered root names its trace`() async throws {
@@ -182,7 +256,7 @@ import Testing
 
     @Test func `other signals are refused`() async throws {
         let outcome = try await exporter().export(batch(.none, signal: .metrics))
-        #expect(outcome == .refused(status: nil, reason: "MLflow takes traces only"))
+        #expect(outcome == .refused(Refusal(status: nil, reason: "MLflow takes traces only")))
     }
 
     @Test func `requests of one experiment go one after another`() throws {

@@ -65,7 +65,7 @@ import Testing
         settings.encoding = .json
         let batch = Batch(signal: .traces, route: .none, headers: [], payload: [0xFF], items: 1)
         let outcome = await exporter(settings, client).export(batch)
-        #expect(outcome == .refused(status: nil, reason: "the batch cannot be written as JSON"))
+        #expect(outcome == .refused(Refusal(status: nil, reason: "the batch cannot be written as JSON")))
         #expect(client.requests.isEmpty)
     }
 
@@ -130,7 +130,7 @@ import Testing
         }
         let exporter = exporter(try settings(.gzip), client)
         #expect(await exporter.export(batch()) == .delivered)
-        #expect(await exporter.export(batch()) == .retry(reason: "down", after: nil))
+        #expect(await exporter.export(batch()) == .unavailable(reason: "down", after: nil))
         #expect(await exporter.export(batch()) == .delivered)
         #expect(client.requests.map { $0.header("Content-Encoding") } == ["gzip", nil, nil, "gzip"])
     }
@@ -139,7 +139,10 @@ import Testing
         let client = ScriptedHTTPClient(.reply(200), .reply(400, "bad"))
         let exporter = exporter(try settings(.gzip), client)
         #expect(await exporter.export(batch()) == .delivered)
-        #expect(await exporter.export(batch()) == .refused(status: 400, reason: "status 400: bad"))
+        #expect(
+            await exporter.export(batch())
+                == .refused(Refusal(status: 400, reason: "status 400: bad", body: Array("bad".utf8)))
+        )
         #expect(client.requests.count == 2)
     }
 
@@ -150,7 +153,7 @@ import Testing
         let loop = CurlLoop()
         let settings = OTLPHTTPSettings(endpoint: HTTPEndpoint(text: server.url), compression: .gzip)
         let exporter = OTLPHTTPExporter(settings, loop: loop, encoder: BodyEncoder())
-        #expect(await exporter.export(batch()) == .retry(reason: "status 503: busy", after: .seconds(12)))
+        #expect(await exporter.export(batch()) == .unavailable(reason: "status 503: busy", after: .seconds(12)))
         let request = try #require(server.requests.first)
         #expect(request.path == "/v1/traces")
         #expect(gunzip(request.body) == Self.payload)

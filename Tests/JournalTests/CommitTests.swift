@@ -89,14 +89,35 @@ import Testing
         await journal.close()
     }
 
-    @Test func `a disk that fails for long leaves no files and comes back`() throws {
+    @Test(arguments: [FaultyFileSystem.Operation.open, .preallocate, .write, .sync, .syncDirectory], [Int32(5), 28])
+    func `a disk that fails for long leaves no files and comes back without a restart`(
+        operation: FaultyFileSystem.Operation,
+        code: Int32
+    ) throws {
         let stepped = try disk.openStepped()
-        disk.files.fail(.sync, times: 1000, pathSuffix: ".log")
-        for _ in 0..<10 { #expect(stepped.commit([NewRecord("a")]) != [.durable]) }
+        disk.files.fail(operation, code: code, times: 1000, pathSuffix: operation == .syncDirectory ? "" : ".log")
+        for _ in 0..<10 {
+            #expect(stepped.commit([NewRecord("a")]) != [.durable])
+            stepped.committer.tick()
+        }
         #expect(disk.segments.isEmpty)
         disk.files.heal()
         #expect(stepped.commit([NewRecord("a")]) == [.durable])
         #expect(stepped.logs[0].readers[0].account.accepted == 1)
+        #expect(disk.files.retriedSyncs == 0)
+    }
+
+    @Test func `a disk that was full to the brim takes records again once there is room`() async throws {
+        let stepped = try disk.openStepped()
+        let large = NewRecord(String(repeating: "x", count: 10_000))
+        disk.files.setCapacity(400 * 1024)
+        var count = 0
+        while stepped.commit([large]) == [.durable] { count += 1 }
+        #expect(stepped.commit([large]) == [.full(retryAfter: .seconds(5))])
+        let reader = stepped.logs[0].readers[0]
+        for _ in 0..<count { reader.finish(try await reader.next(bytesMax: 1, recordsMax: 1).map(\.delivered)) }
+        #expect(stepped.commit([large]) == [.durable])
+        #expect(reader.account.outcomes == OutcomeCounts(delivered: UInt64(count)))
     }
 
     @Test func `short writes are finished`() async throws {

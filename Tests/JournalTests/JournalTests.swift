@@ -1,6 +1,7 @@
 import Basics
 import Journal
 import Logging
+import TestKit
 import Testing
 
 /// The same questions, on a disk and in memory.
@@ -16,14 +17,19 @@ import Testing
         readers: [String] = ["one", "two"],
         start: ReaderDefinition.Start = .newest
     ) throws -> Journal {
-        try Journal.open(
+        let definitions = readers.map { ReaderDefinition(name: $0, start: start) }
+        let letters = LogDefinition.Role.deadLetters(of: "one", limits: DeadLetterLimits())
+        return try Journal.open(
             JournalSettings(
                 directory: directory.path,
                 storage: storage,
                 minFree: .kibibytes(0),
                 segment: .kibibytes(256)
             ),
-            logs: [LogDefinition(name: "traces", readers: readers.map { ReaderDefinition(name: $0, start: start) })],
+            logs: [
+                LogDefinition(name: "traces", readers: definitions),
+                LogDefinition(name: "traces", role: letters, readers: Array(definitions.prefix(1))),
+            ],
             logger: Logger(label: "test")
         )
     }
@@ -43,6 +49,25 @@ import Testing
             #expect(reader.account.queued == 0)
             #expect(reader.account.oldestQueued == nil)
         }
+        await journal.close()
+    }
+
+    @Test(arguments: [JournalStorage.disk, .memory])
+    func `dead letters wait, and replays among them are read`(storage: JournalStorage) async throws {
+        let journal = try open(storage)
+        let letter = NewRecord("letter", items: 3, log: 1, kind: .deadLetter)
+        #expect(await journal.append([letter, NewRecord("replay", items: 2, log: 1), letter]) == .durable)
+        let log = journal.logs[1]
+        #expect(try await log.readers[0].next(bytesMax: 1000, recordsMax: 10).map(\.text) == ["replay"])
+        var ids: [UInt64] = []
+        log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max)) { ids.append($0.id) }
+        #expect(ids == [0, 3, 5])
+        log.readers[0].settleHeld([SettledRecord(id: 0, items: 3, outcomes: OutcomeCounts(expired: 3))])
+        let (statistics, accounts) = log.snapshot
+        #expect(statistics == log.statistics)
+        #expect(accounts == [log.readers[0].account])
+        #expect(accounts.map(\.held) == [3])
+        #expect(accounts.map(\.queued) == [5])
         await journal.close()
     }
 

@@ -2,6 +2,7 @@ import Basics
 import Foundation
 import Journal
 import Logging
+import TestKit
 import Testing
 
 /// Two processes never write one journal.
@@ -57,5 +58,35 @@ import Testing
         }
         #expect(error.code == .unusable)
         #expect(error.message.contains("Not a directory"))
+        #expect(error.message.contains("move it away"))
+    }
+
+    @Test(arguments: [
+        (FaultyFileSystem.Operation.lock, Int32(13), "Permission denied; let the user that runs Millrace"),
+        (.createDirectory, 13, "Permission denied; let the user that runs Millrace"),
+        (.lock, 30, "Read-only file system; its file system is mounted read-only"),
+        (.createDirectory, 30, "Read-only file system; its file system is mounted read-only"),
+        (.open, 13, "all files in it"), (.open, 30, "mount it for writing"), (.preallocate, 28, "free some space"),
+    ])
+    func `a directory that cannot be used is refused with its path, the reason and what to do`(
+        operation: FaultyFileSystem.Operation,
+        code: Int32,
+        text: String
+    ) throws {
+        let files = FaultyFileSystem()
+        let definition = LogDefinition(name: "traces", readers: [ReaderDefinition(name: "one")])
+        files.fail(operation, code: code)
+        let error = try #require(throws: JournalError.self) {
+            try Journal.open(
+                JournalSettings(directory: "/data", minFree: .kibibytes(0)),
+                logs: [definition],
+                fileSystem: files,
+                logger: Logger(label: "test")
+            )
+        }
+        #expect(error.code == .unusable)
+        #expect(error.message.hasPrefix("the journal in /data cannot be used: "))
+        #expect(error.message.contains(text))
+        #expect(error.message.contains(": \(operation) /data") || operation == .preallocate)
     }
 }

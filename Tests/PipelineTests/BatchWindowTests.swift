@@ -76,24 +76,33 @@ import Testing
         #expect(window.next(now: .zero) != nil)
     }
 
-    @Test func `what failed is sent again before newer records of its lane`() throws {
+    @Test func `what failed is passed by newer records while it pauses, and then goes before them`() throws {
         var window = window(exclusive: true)
-        for id in 0..<20 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }
+        for id in 0..<30 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }
         var failed = try next(&window)
         failed.notBefore = .seconds(5)
         window.putBack([failed])
-        #expect(window.next(now: .seconds(4)) == nil)
-        #expect(window.wake == .seconds(5))
+        let passing = window.next(now: .seconds(4))
+        #expect(passing?.records.first?.id == 10)
+        window.settle(try #require(passing))
         #expect(window.next(now: .seconds(5))?.records.first?.id == 0)
     }
 
-    @Test func `a lane that may overlap goes on while a batch waits to be sent again`() throws {
-        var window = window()
-        for id in 0..<20 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }
-        var failed = try next(&window)
-        failed.notBefore = .seconds(5)
-        window.putBack([failed])
-        #expect(window.next(now: .seconds(1))?.records.first?.id == 10)
+    @Test func `nothing of a parked lane goes, and other lanes go on`() throws {
+        var window = window(exclusive: true)
+        for route in ["a", "b"] {
+            for id in 0..<20 { window.add(record(UInt64(id)), key: key(route), now: .zero) }
+        }
+        let batch = try next(&window)
+        window.putBack([batch])
+        window.park(batch.key, until: .seconds(60))
+        let other = try next(&window)
+        #expect(other.key != batch.key)
+        window.settle(other)
+        #expect(window.next(now: .seconds(1))?.key == other.key)
+        #expect(window.next(now: .seconds(59)) == nil)
+        #expect(window.wake == .seconds(60))
+        #expect(window.next(now: .seconds(60))?.records.first?.id == 0)
     }
 
     @Test func `memory is counted until a batch is settled`() throws {

@@ -52,7 +52,8 @@ import Testing
 
     @Test func `a destination that recovers gets everything`() async throws {
         let exporter = ScriptedExporter([
-            .unavailable(reason: "503", after: .seconds(20)), .parked(reason: "401"), .unavailable(reason: "down", after: nil),
+            .unavailable(reason: "503", after: .seconds(20)), .parked(reason: "401"),
+            .unavailable(reason: "down", after: nil),
         ])
         let clock = ManualClock()
         let bench = try PipelineBench(to: exporter, clock: MonotonicClock(clock))
@@ -70,24 +71,6 @@ import Testing
         await bench.deliverAll()
         #expect(bench.reader.account.outcomes.rejected == 3)
         #expect(bench.reader.account.outcomes.delivered == 7)
-    }
-
-    @Test func `one refused trace does not keep the others`() async throws {
-        let large = try Fixtures.bytes("payloads/large.pb")
-        let poison = try SpanBatch(large).spans[0].traceID
-        let exporter = ScriptedExporter(refusing: { batch in
-            (try? SpanBatch(batch.payload).spans.contains { $0.traceID == poison }) ?? true
-        })
-        let bench = try PipelineBench(to: exporter)
-        #expect(await bench.send(large) == .accepted)
-        #expect(await bench.send(small) == .accepted)
-        await bench.deliverAll()
-        #expect(bench.reader.account.outcomes.delivered == 10, "the request without poison is settled")
-        #expect(bench.reader.account.queued == 512, "the one with poison keeps its place in the journal")
-        let delivered = Set(
-            try exporter.batches.flatMap { try SpanBatch($0.payload).spans.map(\.spanID) }
-        )
-        #expect(delivered.count == 522, "every span was sent")
     }
 
     @Test func `headers that are forwarded keep requests apart`() async throws {

@@ -12,22 +12,36 @@ struct PipelineBench {
     let gateway: Gateway
     let delivery: Delivery
     let meters = Meters()
+    let office: DeadLetterOffice
     private let observer = AnswerCollector()
 
     var reader: LogReader { journal.logs[0].readers[0] }
+    /// With the dead letters.
+    var account: DestinationAccount { journal.account(of: reader, in: "traces") }
+    var isBalanced: Bool { account.accepted == account.outcomes.sum + account.queued }
 
     init(
         processors: [any SpanProcessor] = [],
         forwarding: Set<String> = [],
         to exporter: any Exporter,
         limits: BatchLimits = BatchLimits(items: 500, bytes: .mebibytes(4), linger: .zero),
+        retry: RetrySettings = .standard,
         clock: MonotonicClock = MonotonicClock(ManualClock())
     ) throws {
         var settings = JournalSettings()
         settings.storage = .memory
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let definition = LogDefinition(name: "traces", readers: [ReaderDefinition(name: "out")])
-        journal = try Journal.open(settings, logs: [definition], logger: logger)
+        let definitions = [
+            LogDefinition(name: "traces", readers: [ReaderDefinition(name: "out")]),
+            LogDefinition(
+                name: "traces",
+                role: .deadLetters(of: "out", limits: DeadLetterLimits()),
+                readers: [ReaderDefinition(name: "out", start: .oldest)]
+            ),
+        ]
+        journal = try Journal.open(settings, logs: definitions, logger: logger)
+        let box = DeadLetterBox(of: "out", in: "traces", journal: journal)
+        office = DeadLetterOffice([box].compactMap { $0 })
         let tally = IntakeTally(meters, pipeline: "traces", receiver: "otlp", signal: "traces")
         let front = PipelineFront(
             name: "traces",
@@ -46,8 +60,9 @@ struct PipelineBench {
             name: "out",
             exporter: exporter,
             reader: journal.logs[0].readers[0],
+            deadLetters: box,
             limits: limits,
-            retry: .standard,
+            retry: retry,
             bytesMax: 1 << 20,
             clock: clock,
             meters: DeliveryMeters(meters, pipeline: "traces", exporter: "out", signal: "traces"),
@@ -62,6 +77,12 @@ struct PipelineBench {
         return await observer.answer { ticket in gateway.accept(request, ticket: ticket, observer: observer) }
     }
 
+    /// The dead letters as `dead-letters list` and `show` give them.
+    func listing(_ request: DeadLetterOffice.Request = .init(.list)) async throws -> [JSONNode] {
+        guard case .done(let json) = await office.answer(request) else { return [] }
+        return try JSONNode(parsing: json)["dead_letters"]?.elements ?? []
+    }
+
     /// Delivers until everything accepted so far is settled.
     func deliverAll() async {
         await withTaskGroup { group in
@@ -72,7 +93,8 @@ struct PipelineBench {
     }
 }
 
-private final class AnswerCollector: IntakeObserver {
+/// Waits for the answers of single requests.
+final class AnswerCollector: IntakeObserver {
     private struct State {
         var tickets: UInt64 = 0
         var waiting: [UInt64: CheckedContinuation<IntakeAnswer, Never>] = [:]

@@ -18,6 +18,10 @@ import Testing
         let expected: [UInt8] =
             [1, 1] + text("shop") + text("team-a") + [3, 0xAC, 0x02, 1] + text("x-tenant") + text("7")
         #expect(full.encoded() == expected)
+        var replay = full
+        replay.replays = 300
+        #expect(replay.encoded() == expected + [1, 0xAC, 0x02])
+        #expect(RecordMetadata(decoding: replay.encoded()) == replay)
     }
 
     @Test(arguments: [Route.none, .experimentName("a"), .experimentID("12")])

@@ -165,6 +165,26 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
         }
     }
 
+    @Test(arguments: [[], ["Content-Encoding: gzip"]])
+    func `a body is paid for before its first byte comes`(_ headers: [String]) async throws {
+        try await withReceiver(memory: .mebibytes(4)) { harness in
+            let first = try harness.connect()
+            await first.send(request(headers: headers + ["Content-Length: 3000000", "Expect: 100-continue"]))
+            #expect(await first.receive()?.status == 100)
+            #expect(harness.memory.inUse >= 3_000_000)
+            let second = try harness.connect()
+            await second.send(request(headers: headers + ["Content-Length: 3000000", "Expect: 100-continue"]))
+            let answer = try #require(await second.receive())
+            #expect(answer.status == 503 && answer.headers["retry-after"] == "1")
+        }
+    }
+
+    @Test func `a body that could never be held is too long and not refused for now`() async throws {
+        try await withReceiver(memory: .kibibytes(100)) { harness in
+            try await harness.expect(413, request(headers: ["Content-Length: 200000"]))
+        }
+    }
+
     @Test func `memory of a request in the intake stays reserved when its client goes away`() async throws {
         let intake = ScriptedIntake { _ in .held }
         try await withReceiver(intake) { harness in

@@ -67,8 +67,13 @@ extension FakeMLflow.State {
             guard let known = experiments.first(where: { Self.encoded($0.key) == query }) else {
                 return Self.missing("Could not find experiment")
             }
-            let stage = known.value.isDeleted ? "deleted" : "active"
-            return .reply(200, #"{"experiment":{"experiment_id":"\#(known.value.id)","lifecycle_stage":"\#(stage)"}}"#)
+            return Self.found(known.value)
+        }
+        if let id = request.url.split(separator: "?experiment_id=").dropFirst().first {
+            guard let known = experiments.values.first(where: { $0.id == id }) else {
+                return Self.missing("No Experiment with id=\(id) exists")
+            }
+            return Self.found(known)
         }
         if request.url.hasSuffix("/create"), let name = body?["name"]?.string {
             guard experiments[name] == nil else {
@@ -85,6 +90,11 @@ extension FakeMLflow.State {
             return .reply(200, "{}")
         }
         return .reply(200, "{}")
+    }
+
+    private static func found(_ experiment: (id: String, isDeleted: Bool)) -> Result<HTTPResponse, HTTPFailure> {
+        let stage = experiment.isDeleted ? "deleted" : "active"
+        return .reply(200, #"{"experiment":{"experiment_id":"\#(experiment.id)","lifecycle_stage":"\#(stage)"}}"#)
     }
 
     private static func missing(_ message: String) -> Result<HTTPResponse, HTTPFailure> {

@@ -58,6 +58,7 @@ final class OpenFile: File {
     private let file: FaultyFile
     private let fileSystem: FaultyFileSystem
     private let epoch: Int
+    private let hasFailedSync = Mutex(false)
 
     init(_ file: FaultyFile, in fileSystem: FaultyFileSystem, epoch: Int) {
         self.file = file
@@ -116,7 +117,11 @@ final class OpenFile: File {
             try check(.sync)
         } catch {
             file.contents.withLock { $0.dirtySectors = [] }
+            hasFailedSync.withLock { $0 = true }
             throw error
+        }
+        if hasFailedSync.withLock({ $0 }), file.path.hasSuffix(".log") {
+            fileSystem.state.withLock { $0.retriedSyncs += 1 }
         }
         file.contents.withLock { $0.sync() }
     }

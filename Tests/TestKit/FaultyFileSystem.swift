@@ -9,7 +9,7 @@ import Synchronization
 package final class FaultyFileSystem: FileSystem {
     /// What can be made to fail.
     package enum Operation: Sendable, Hashable {
-        case open, preallocate, write, read, sync, truncate, remove, syncDirectory
+        case createDirectory, lock, open, preallocate, write, read, sync, truncate, remove, syncDirectory
     }
 
     /// What a crash does to bytes that were not synced.
@@ -36,6 +36,7 @@ package final class FaultyFileSystem: FileSystem {
         var directories: Set<String> = []
         var faults: [Fault] = []
         var counts: [Operation: Int] = [:]
+        var retriedSyncs = 0
         var shortWrites = false
         var capacity: Int?
         /// Rises with each crash; files that were open before are dead.
@@ -51,7 +52,13 @@ package final class FaultyFileSystem: FileSystem {
     }
 
     package func createDirectory(_ path: String) throws(FileSystemError) {
-        state.withLock { _ = $0.directories.insert(path) }
+        try check(.createDirectory, path)
+        state.withLock { state in
+            var path = Substring(path)
+            while let slash = path.lastIndex(of: "/"), state.directories.insert(String(path)).inserted {
+                path = path[..<slash]
+            }
+        }
     }
 
     package func entries(of directory: String) throws(FileSystemError) -> [String] {
@@ -66,8 +73,9 @@ package final class FaultyFileSystem: FileSystem {
         try check(.open, path)
         return try state.withLock { state throws(FileSystemError) in
             switch (mode, state.names[path]) {
-            case (.existing, let file?): return OpenFile(file, in: self, epoch: state.epoch)
-            case (.existing, nil): throw FileSystemError(operation: "open", path: path, code: 2)
+            case (.existing, let file?), (.readOnly, let file?):
+                return OpenFile(file, in: self, epoch: state.epoch)
+            case (.existing, nil), (.readOnly, nil): throw FileSystemError(operation: "open", path: path, code: 2)
             case (.create, _?): throw FileSystemError(operation: "open", path: path, code: 17)
             case (.create, nil):
                 let file = FaultyFile(path: path)
@@ -100,7 +108,8 @@ package final class FaultyFileSystem: FileSystem {
     }
 
     package func lock(_ path: String) throws(FileSystemError) -> (any AnyObject & Sendable)? {
-        state.withLock { state in
+        try check(.lock, path)
+        return state.withLock { state in
             guard state.lockedIn != state.epoch else { return nil }
             state.lockedIn = state.epoch
             return HeldLock(self, epoch: state.epoch)
@@ -170,6 +179,9 @@ extension FaultyFileSystem {
     package func count(of operation: Operation) -> Int {
         state.withLock { $0.counts[operation] ?? 0 }
     }
+
+    /// How often a segment was synced by whom a sync of it had failed before: what that one lost stays lost.
+    package var retriedSyncs: Int { state.withLock { $0.retriedSyncs } }
 
     /// The paths of all files that end with `suffix`, in order.
     package func paths(endingWith suffix: String) -> [String] {

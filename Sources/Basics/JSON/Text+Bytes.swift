@@ -51,6 +51,15 @@ extension RawSpan {
         return position
     }
 
+    /// Where a run of bytes that JSON strings hold unescaped ends: at a quote, a backslash, a control character, or `end`.
+    @inlinable @inline(__always)
+    package func endOfStringRun(from start: Int, to end: Int) -> Int {
+        guard start &+ 8 <= end else { return endOfLongStringRun(from: start, to: end) }
+        let found = word(at: start).stringStops
+        guard found == 0 else { return start &+ found.trailingZeroBitCount &>> 3 }
+        return endOfLongStringRun(from: start &+ 8, to: end)
+    }
+
     /// Whether the bytes of `range` are exactly `word`.
     @inlinable
     package func equals(_ word: StaticString, _ range: Range<Int>) -> Bool {
@@ -63,12 +72,15 @@ extension RawSpan {
 
 extension UInt64 {
     /// In eight bytes: the lowest bit that is set is the highest of the first byte that ends a plain run.
-    @inlinable @inline(__always) var stops: UInt64 {
+    @inlinable @inline(__always) var stops: UInt64 { stringStops | self & 0x8080_8080_8080_8080 }
+
+    /// The same where bytes over 0x7F end no run.
+    @inlinable @inline(__always) var stringStops: UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let quotes = self ^ (ones &* UInt64(UInt8(ascii: "\"")))
         let backslashes = self ^ (ones &* UInt64(UInt8(ascii: "\\")))
         let found = (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes
-        return (found | (self &- ones &* 0x20) & ~self | self) & (ones &* 0x80)
+        return (found | (self &- ones &* 0x20) & ~self) & (ones &* 0x80)
     }
 }
 

@@ -66,3 +66,9 @@ static inline void millrace_tune_allocator(void) {
 
 // CRC-32C (Castagnoli), by the processor's instructions where it has them. Continues from `crc`; start with 0.
 uint32_t millrace_crc32c(uint32_t crc, const void *bytes, size_t count);
+
+// How many bytes stand before the first that a JSON string must escape: a quote, a backslash or a control character.
+size_t millrace_string_run(const void *bytes, size_t count);
+
+// Whether all bytes are under 0x80.
+int millrace_is_ascii(const void *bytes, size_t count);

@@ -13,59 +13,64 @@ package struct Assembly: Sendable {
     private let receivers: [any Receiver]
     private let eventLoops: EventLoops
     package let admin: AdminEndpoint
-    private let readiness = Readiness()
+    private let readiness: Readiness
     package let drainTimeout: Duration
     /// Whether what is undelivered at the end waits in the journal.
     package let keepsUndelivered: Bool
 
     /// Opens the journal and builds the rest around it: exporters behind the logs, pipelines and receivers before them.
     ///
+    /// - Parameters:
+    ///   - file: What to build.
+    ///   - abandoning: Exporters that are gone from the file and whose undelivered spans are given up.
+    ///   - logger: For everything that the parts have to say.
     /// - Throws: `JournalError` where the directory cannot be used, `AssemblyError` where the file does not fit what it
     ///   holds.
-    package init(_ file: PipelineFile, logger: Logger) throws {
+    package init(_ file: PipelineFile, abandoning: [String] = [], logger: Logger) throws {
         let meters = Meters()
         let clock = WallClock.system
-        journal = try file.openJournal(meters: meters, clock: clock, logger: logger)
+        let journal = try file.openJournal(abandoning: abandoning, meters: meters, clock: clock, logger: logger)
+        self.journal = journal
+        let deadLetters = file.deadLetterBoxes(of: journal)
+        for box in deadLetters { box.recover() }
+        let shares = file.routeShares(of: journal)
         exporters = ExporterSet(file, logger: logger)
-        deliveries = try file.deliveries(from: journal, to: exporters, meters: meters, logger: logger)
+        deliveries = try file.deliveries(
+            from: journal,
+            to: exporters,
+            deadLetters: deadLetters,
+            shares: shares,
+            meters: meters,
+            logger: logger
+        )
         let fronts = try file.fronts(of: journal, meters: meters, clock: clock)
         let deviations = DeviationLog(meters: meters, logger: logger)
         let memory = MemoryBudget(limit: file.receiversMemory)
-        eventLoops = EventLoops()
-        var receivers: [any Receiver] = []
-        for receiver in file.receivers {
+        let (readiness, eventLoops) = (Readiness(), EventLoops())
+        self.eventLoops = eventLoops
+        receivers = file.receivers.map { receiver in
             let gateway = Gateway(
                 fronts: fronts.filter { $0.receiver == receiver.name }.map(\.front),
                 journal: journal,
                 clock: clock,
-                deviations: deviations
+                deviations: deviations,
+                shares: shares,
+                condition: readiness.journal
             )
-            switch receiver.settings {
-            case .otlpHTTP(let settings):
-                receivers.append(
-                    OTLPHTTPReceiver(
-                        name: receiver.name,
-                        settings: settings,
-                        processorHeaders: file.processorHeaders(after: receiver.name),
-                        intake: gateway,
-                        memory: memory,
-                        eventLoops: eventLoops,
-                        meters: meters,
-                        logger: logger
-                    )
-                )
-            }
+            return file.build(receiver, before: gateway, memory: memory, on: eventLoops, meters: meters, logger: logger)
         }
-        self.receivers = receivers
         let observatory = Observatory(
             journal: journal,
             fronts: fronts.map(\.front),
+            deadLetters: DeadLetterOffice(deadLetters),
             meters: meters,
             readiness: readiness,
             clock: clock
         )
         observatory.registerReadings()
-        admin = AdminEndpoint(listen: file.admin.listen, source: observatory, logger: logger)
+        self.readiness = readiness
+        let token = file.journal.storage == .disk ? AdminToken.create(in: file.journal.directory, logger: logger) : nil
+        admin = AdminEndpoint(listen: file.admin.listen, source: observatory, token: token, logger: logger)
         drainTimeout = file.drainTimeout
         keepsUndelivered = file.journal.storage == .disk
     }
@@ -85,7 +90,34 @@ package struct Assembly: Sendable {
 
     /// What every destination has not got yet, by pipeline and exporter.
     package var queuedByDestination: [(name: String, queued: UInt64)] {
-        journal.logs.flatMap { log in log.readers.map { ("\(log.name)/\($0.name)", $0.account.queued) } }
+        journal.pipelines.flatMap { log in
+            log.readers.map { ("\(log.name)/\($0.name)", journal.account(of: $0, in: log.name).queued) }
+        }
+    }
+}
+
+extension PipelineFile {
+    fileprivate func build(
+        _ receiver: Configured<ReceiverSettings>,
+        before gateway: Gateway,
+        memory: MemoryBudget,
+        on eventLoops: EventLoops,
+        meters: Meters,
+        logger: Logger
+    ) -> any Receiver {
+        switch receiver.settings {
+        case .otlpHTTP(let settings):
+            OTLPHTTPReceiver(
+                name: receiver.name,
+                settings: settings,
+                processorHeaders: processorHeaders(after: receiver.name),
+                intake: gateway,
+                memory: memory,
+                eventLoops: eventLoops,
+                meters: meters,
+                logger: logger
+            )
+        }
     }
 }
 

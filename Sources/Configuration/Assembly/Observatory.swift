@@ -7,6 +7,7 @@ import Pipeline
 struct Observatory: AdminSource {
     let journal: Journal
     let fronts: [PipelineFront]
+    let deadLetters: DeadLetterOffice
     let meters: Meters
     let readiness: Readiness
     let clock: WallClock
@@ -20,9 +21,13 @@ struct Observatory: AdminSource {
         return ledger.json(now: clock.now())
     }
 
+    func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer {
+        await deadLetters.answer(request)
+    }
+
     /// Registers what is read when somebody asks, instead of counted when it happens.
     func registerReadings() {
-        for log in journal.logs {
+        for log in journal.pipelines {
             let labels = ["pipeline": log.name]
             meters.gauge("millrace_journal_bytes", labels) { Double(log.statistics.bytes) }
             meters.gauge("millrace_journal_segments", labels) { Double(log.statistics.segments) }
@@ -37,14 +42,10 @@ struct Observatory: AdminSource {
 
     private func register(_ reader: LogReader, of pipeline: String) {
         let labels = ["pipeline": pipeline, "exporter": reader.name, "signal": "traces"]
-        let clock = clock
-        meters.gauge("millrace_exporter_queued_spans", labels) { Double(reader.account.queued) }
-        meters.gauge("millrace_exporter_oldest_queued_seconds", labels) {
-            reader.account.oldestQueuedAge(now: clock.now())
-        }
-        meters.counter("millrace_exporter_expired_spans_total", labels) { Double(reader.account.outcomes.expired) }
-        meters.counter("millrace_exporter_dead_lettered_spans_total", labels) {
-            Double(reader.account.outcomes.deadLettered)
-        }
+        let (journal, clock) = (journal, clock)
+        let account = { @Sendable in journal.account(of: reader, in: pipeline) }
+        meters.gauge("millrace_exporter_queued_spans", labels) { Double(account().queued) }
+        meters.gauge("millrace_exporter_oldest_queued_seconds", labels) { account().oldestQueuedAge(now: clock.now()) }
+        meters.counter("millrace_exporter_expired_spans_total", labels) { Double(account().outcomes.expired) }
     }
 }

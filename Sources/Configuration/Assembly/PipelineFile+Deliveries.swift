@@ -8,19 +8,26 @@ extension PipelineFile {
     func deliveries(
         from journal: Journal,
         to exporters: ExporterSet,
+        deadLetters: [DeadLetterBox],
+        shares: RouteShares,
         meters: Meters,
         logger: Logger
     ) throws -> [Delivery] {
-        let readers = zip(pipelines, journal.logs).flatMap { pipeline, log in log.readers.map { (pipeline, $0) } }
-        return try readers.map { pipeline, reader in
+        let readers = zip(pipelines.indices, journal.pipelines).flatMap { log, pipeline in
+            pipeline.readers.map { (log, $0) }
+        }
+        return try readers.map { log, reader in
+            let pipeline = pipelines[log]
             guard let exporter = exporters[reader.name],
-                let reading = self.exporters.first(where: { $0.name == reader.name })?.settings.reading
+                let reading = settings(of: reader.name)?.reading
             else { throw AssemblyError(description: "no exporter \"\(reader.name)\"") }
             let limits = reading.batch ?? batchLimits(of: pipeline.value)
-            return Delivery(
+            let delivery = Delivery(
                 name: reader.name,
                 exporter: exporter,
                 reader: reader,
+                deadLetters: deadLetters.first { $0.pipeline == pipeline.name && $0.exporter == reader.name },
+                shares: shares.destination(reader.name, of: log),
                 limits: limits,
                 retry: reading.retry,
                 bytesMax: max(exportersMemory.bytes / readers.count, limits.bytes.bytes),
@@ -28,6 +35,9 @@ extension PipelineFile {
                 meters: DeliveryMeters(meters, pipeline: pipeline.name, exporter: reader.name, signal: "traces"),
                 logger: logger
             )
+            let labels = ["pipeline": pipeline.name, "exporter": reader.name, "signal": "traces"]
+            meters.gauge("millrace_exporter_circuit_open", labels) { delivery.isCircuitOpen ? 1 : 0 }
+            return delivery
         }
     }
 

@@ -1,7 +1,7 @@
 import Basics
 import Journal
 package import Logging
-import Pipeline
+package import Pipeline
 
 /// Why a valid pipeline file cannot be run as things stand.
 package struct AssemblyError: Error, CustomStringConvertible {
@@ -9,43 +9,148 @@ package struct AssemblyError: Error, CustomStringConvertible {
 }
 
 extension PipelineFile {
-    /// One log a pipeline, one reader for each of its exporters.
+    /// One log a pipeline with a reader for each of its exporters, then one for the dead letters of each.
     private var logs: [LogDefinition] {
-        pipelines.map { pipeline in
-            LogDefinition(
-                name: pipeline.name,
-                readers: pipeline.value.exporters.map { name in
-                    let start = exporters.first { $0.name == name }?.settings.reading.start
-                    return ReaderDefinition(name: name, start: start ?? .newest)
-                }
+        let pipelines = pipelines.map { pipeline in
+            LogDefinition(name: pipeline.name, readers: pipeline.value.exporters.map(reader))
+        }
+        let deadLetters = self.pipelines.flatMap { pipeline in
+            pipeline.value.exporters.compactMap { name -> LogDefinition? in
+                guard let settings = settings(of: name), settings.destination.mayRefuse else { return nil }
+                return LogDefinition(
+                    name: pipeline.name,
+                    role: .deadLetters(of: name, limits: settings.reading.deadLetters),
+                    readers: [ReaderDefinition(name: name, start: .oldest)]
+                )
+            }
+        }
+        return pipelines + deadLetters
+    }
+
+    private func reader(_ exporter: String) -> ReaderDefinition {
+        let reading = settings(of: exporter)?.reading ?? ReadingSettings()
+        return ReaderDefinition(name: exporter, start: reading.start, backlog: reading.backlog)
+    }
+
+    func settings(of exporter: String) -> ExporterSettings? {
+        exporters.first { $0.name == exporter }?.settings
+    }
+
+    /// Opens the journal, unless that would give up silently what is left for an exporter that is gone from the file.
+    ///
+    /// The exporters in `abandoning` are given up.
+    func openJournal(
+        abandoning: [String] = [],
+        meters: Meters,
+        clock: WallClock,
+        logger: Logger
+    ) throws -> Journal {
+        try refuseLeftovers(abandoning)
+        let syncs = meters.histogram("millrace_journal_sync_seconds")
+        let journal = try Journal.open(journal, logs: logs, clock: clock, logger: logger) { syncs.observe($0) }
+        let waiting = journal.vanishedReaders.filter { reader in
+            !reader.abandoned && reader.account.queued > 0 && !abandoning.contains(reader.name)
+        }
+        if !waiting.isEmpty { throw AssemblyError(leaving: waiting.map { ($0.log, $0.name, $0.account.queued) }) }
+        for name in abandoning where !journal.abandon(reader: name) {
+            throw AssemblyError(
+                description: "no exporter \"\(name)\" is gone from the pipeline file: nothing to abandon"
+            )
+        }
+        return journal
+    }
+
+    /// What a journal on disk still holds is not left behind silently when it is replaced by one in memory.
+    private func refuseLeftovers(_ abandoning: [String]) throws {
+        guard journal.storage == .memory else { return }
+        let left = try Journal.leftovers(in: journal.directory).filter { !abandoning.contains($0.reader) }
+        guard left.isEmpty else {
+            throw AssemblyError(
+                leaving: left.map { ($0.log, $0.reader, $0.queued) },
+                because: "journal.storage is \"memory\", and \(journal.directory) holds undelivered spans"
             )
         }
     }
 
-    /// Opens the journal, and refuses to give up silently what an exporter that is gone from the file has not delivered.
-    func openJournal(meters: Meters, clock: WallClock, logger: Logger) throws -> Journal {
-        let syncs = meters.histogram("millrace_journal_sync_seconds")
-        let journal = try Journal.open(journal, logs: logs, clock: clock, logger: logger) { syncs.observe($0) }
-        let waiting = journal.vanishedReaders.filter { !$0.abandoned && $0.account.queued > 0 }
-        for reader in waiting {
-            logger.warning(
-                "an exporter is gone from the pipeline file and its spans wait in the journal; name it again to deliver them",
-                metadata: [
-                    "exporter": "\(reader.name)", "pipeline": "\(reader.log)", "spans": "\(reader.account.queued)",
-                ]
-            )
-        }
-        return journal
+    /// Opens the journal without a process around it, for a command that looks at it or changes it.
+    ///
+    /// - Throws: `JournalError`, also where a process has the journal open.
+    private func withStoredJournal<Value>(
+        logger: Logger,
+        _ body: (Journal) async throws -> Value
+    ) async throws -> Value {
+        let journal = try Journal.open(journal, logs: logs, clock: .system, logger: logger)
+        for box in deadLetterBoxes(of: journal) { box.recover() }
+        let result: Result<Value, any Error>
+        do { result = .success(try await body(journal)) } catch { result = .failure(error) }
+        await journal.close()
+        return try result.get()
     }
 
     /// The ledger in JSON as the journal on disk has it, for when no process runs.
     ///
     /// - Throws: `JournalError`, also where a process has the journal open.
     package func storedLedger(logger: Logger) async throws -> String {
-        let clock = WallClock.system
-        let journal = try Journal.open(journal, logs: logs, clock: clock, logger: logger)
-        let ledger = Ledger(of: journal) { _ in 0 }.json(now: clock.now())
-        await journal.close()
-        return String(decoding: ledger, as: UTF8.self)
+        try await withStoredJournal(logger: logger) { journal in
+            String(decoding: Ledger(of: journal) { _ in 0 }.json(now: WallClock.system.now()), as: UTF8.self)
+        }
+    }
+
+    /// What the dead letters on disk answer, for when no process runs.
+    ///
+    /// - Throws: `JournalError`, also where a process has the journal open.
+    package func answerFromDisk(
+        _ request: DeadLetterOffice.Request,
+        logger: Logger
+    ) async throws -> DeadLetterOffice.Answer {
+        try await withStoredJournal(logger: logger) { journal in
+            await DeadLetterOffice(deadLetterBoxes(of: journal)).answer(request)
+        }
+    }
+
+    /// What each route may hold of the journal, with what earlier processes accepted counted already.
+    ///
+    /// Blocks while the journal's undelivered records are read, the newest 512 MiB of each log.
+    func routeShares(of journal: Journal) -> RouteShares {
+        let pipelines = journal.pipelines
+        let used = pipelines.reduce(0) { $0 + $1.statistics.bytes }
+        let free = (try? SystemFileSystem().freeBytes(at: self.journal.directory)) ?? .max / 2
+        // On a small disk the floor of free space is reached long before `max_bytes`.
+        let reachable = self.journal.storage == .disk ? used + max(0, free - self.journal.minFree.bytes) : .max
+        let budget = min(self.journal.maxBytes, ByteCount(bytes: reachable))
+        let shares = RouteShares(budget: budget, logs: pipelines)
+        for (index, log) in pipelines.enumerated() {
+            log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: .mebibytes(512)) { record in
+                let pending = log.readers.filter { !$0.isFinished(record.id) }.map(\.name)
+                if !pending.isEmpty { shares.restore(record, of: index, pending: pending) }
+            }
+        }
+        return shares
+    }
+
+    /// The boxes of every exporter in every pipeline.
+    func deadLetterBoxes(of journal: Journal) -> [DeadLetterBox] {
+        pipelines.flatMap { pipeline in
+            pipeline.value.exporters.compactMap { DeadLetterBox(of: $0, in: pipeline.name, journal: journal) }
+        }
+    }
+}
+
+extension AssemblyError {
+    /// Undelivered spans that nobody would deliver.
+    fileprivate init(
+        leaving left: [(pipeline: String, exporter: String, spans: UInt64)],
+        because reason: String = "exporters are gone from the pipeline file, and the journal holds undelivered spans"
+    ) {
+        let spans = left.map { "\($0.spans) for \($0.exporter) of pipeline \($0.pipeline)" }.joined(separator: ", ")
+        let options = Set(left.map { "--abandon \($0.exporter)" }).sorted().joined(separator: " ")
+        description = "\(reason): \(spans); name the exporters again to deliver them, or give them up with \(options)"
+    }
+}
+
+extension DestinationSettings {
+    /// Whether spans may become dead letters; what is printed is never refused.
+    fileprivate var mayRefuse: Bool {
+        if case .console = self { false } else { true }
     }
 }

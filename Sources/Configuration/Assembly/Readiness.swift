@@ -1,3 +1,4 @@
+import Pipeline
 import Synchronization
 
 /// Whether the process takes requests, for `/readyz`.
@@ -6,6 +7,8 @@ final class Readiness: Sendable {
         case starting, running, stopping
     }
 
+    /// Told by the gateways what becomes of requests.
+    let journal = JournalCondition()
     private let phase = Mutex(Phase.starting)
 
     /// Every receiver listens.
@@ -21,6 +24,7 @@ final class Readiness: Sendable {
     /// Why requests should go elsewhere; empty while all is well.
     var reasons: [String] {
         let phase = phase.withLock { $0 }
-        return phase == .running ? [] : [phase.rawValue]
+        let waiting = phase == .running ? nil : phase.rawValue
+        return [waiting, journal.reason].compactMap { $0 }
     }
 }

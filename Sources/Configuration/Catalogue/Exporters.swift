@@ -148,7 +148,9 @@ extension Shape<ReadingSettings> {
                 .choice(["newest": .newest, "oldest": .oldest]),
                 "Where an exporter that is new to the journal begins."
             ),
-            .unavailable("backlog"), .unavailable("signals"),
+            Field("backlog", optional: \.backlog, .group(.backlog), "Limits what may wait for this exporter alone."),
+            Field("dead_letters", \.deadLetters, .group(.deadLetters), "Limits what the destination refuses for good."),
+            .unavailable("signals"),
         ]
         return fields.map { $0.at(part) }
     }
@@ -156,17 +158,55 @@ extension Shape<ReadingSettings> {
 
 extension Shape<RetrySettings> {
     static let retry = Shape(
-        "Pauses between attempts, with full jitter; attempts go on until the spans are delivered or expire.",
+        "Pauses between attempts, with full jitter; attempts go on until spans are delivered or expire, unless told else.",
         .standard,
         [
             Field("initial", \.initial, .pause, "Longest first pause; it doubles with each attempt."),
             Field("max", \.max, .pause, "Longest pause."),
-            .unavailable("give_up_after"),
+            Field(
+                "give_up_after",
+                optional: \.giveUpAfter,
+                .duration(.seconds(1) ... .seconds(3650 * 86400)),
+                "Time after the first attempt when spans become dead letters; without it, never."
+            ),
         ],
         check: { settings, group, reading in
             if settings.initial > settings.max {
                 reading.report("\"initial\" is longer than \"max\"", at: group.offset)
             }
         }
+    )
+}
+
+extension Shape<Backlog> {
+    static let backlog = Shape(
+        "What may wait in the journal for one exporter.",
+        Settings(maxBytes: .gibibytes(1), whenFull: .reject),
+        [
+            Field(
+                "max_bytes",
+                \.maxBytes,
+                .size(.mebibytes(1)...),
+                "Bytes of the journal that wait for it.",
+                required: true
+            ),
+            Field(
+                "when_full",
+                \.whenFull,
+                .choice(["reject": .reject, "expire": .expire]),
+                "Refuse new requests with 503, or let the oldest records expire for this exporter alone."
+            ),
+        ]
+    )
+}
+
+extension Shape<DeadLetterLimits> {
+    static let deadLetters = Shape(
+        "How much is kept of what a destination refuses, beside the journal's own budget; the oldest expires first.",
+        Settings(),
+        [
+            Field("max_bytes", \.maxBytes, .size(.mebibytes(1)...), "Bytes of dead letters."),
+            Field("max_age", \.maxAge, .duration(.seconds(60) ... .seconds(3650 * 86400)), "Older ones expire."),
+        ]
     )
 }

@@ -71,9 +71,10 @@ package struct MLflowExporter: Exporter {
             let id: String
             switch await experiment(of: batch.route) {
             case .found(let found): id = found
-            case .unavailable(let reason, let retryAfter):
+            case .unreachable(let reason, let retryAfter):
                 version.forget()
                 return .unavailable(reason: reason, after: retryAfter)
+            case .unavailable(let reason, let retryAfter): return .unavailable(reason: reason, after: retryAfter)
             case .parked(let reason): return .parked(reason: reason)
             case .cancelled: return .cancelled
             }
@@ -82,21 +83,23 @@ package struct MLflowExporter: Exporter {
                 guard let names else { return .delivered(rejected: rejected, message: message) }
                 return .delivered(rejected: rejected, message: message + (await names.set(for: batch.payload)))
             case .outcome(let outcome): return outcome
+            case .serverGone(let reason, let retryAfter):
+                forgetServer()
+                return .unavailable(reason: reason, after: retryAfter)
             case .experimentGone(let reason):
-                guard case .experimentName(let name) = batch.route, isFirst else { return .parked(reason: reason) }
-                experiments.forget(name)
+                guard let reference = batch.route.experiment, isFirst else { return .parked(reason: reason) }
+                experiments.forget(reference)
             }
         }
         return .parked(reason: "MLflow does not know the experiment that it has just named")
     }
 
     private func experiment(of route: Route) async -> ExperimentLookup {
-        switch route {
-        case .none: .found(id: Self.defaultExperiment)
-        case .experimentID(let id):
-            !id.isEmpty && id.utf8.allSatisfy(\.isDigit) ? .found(id: id) : .parked(reason: "an id is all digits")
-        case .experimentName(let name): await experiments.id(of: name)
+        guard let reference = route.experiment else { return .found(id: Self.defaultExperiment) }
+        if case .id(let id) = reference, id.isEmpty || !id.utf8.allSatisfy(\.isDigit) {
+            return .parked(reason: "an id is all digits")
         }
+        return await experiments.id(of: reference)
     }
 
     private func send(_ batch: Batch, to experiment: String) async -> MLflowAnswer {
@@ -108,22 +111,39 @@ package struct MLflowExporter: Exporter {
             !Self.fixedHeaders.contains($0.name.lowercased())
         }
         let headers = fixed + configured.forwarding(batch.headers, except: Self.fixedHeaders)
+        let version = await version.known()
         let request = HTTPRequest(
             method: "POST",
             url: settings.endpoint.url(path: Signal.traces.defaultPath),
             headers: headers,
             body: batch.payload,
-            timeout: settings.timeout
+            timeout: settings.timeout(for: version)
         )
         do throws(HTTPFailure) {
-            let mayCompress = settings.compression == .none ? false : await version.takesGzip()
-            return MLflowAnswer(try await client.send(request, mayCompress: mayCompress), now: wallClock.now())
+            let mayCompress = version.map { $0 >= .firstWithGzip } ?? false
+            let answer = MLflowAnswer(try await client.send(request, mayCompress: mayCompress), now: wallClock.now())
+            if case .outcome(.delivered) = answer { experiments.serverAnswered() }
+            return answer
         } catch {
-            if case .unreachable = error {
-                experiments.forgetAll()
-                version.forget()
-            }
+            if case .unreachable = error { forgetServer() }
             return .outcome(OTLPAnswer.outcome(of: error))
+        }
+    }
+
+    /// The server was away and may come back as another version with another database.
+    private func forgetServer() {
+        experiments.forgetAll()
+        version.forget()
+    }
+}
+
+extension Route {
+    /// Nil where none was chosen.
+    fileprivate var experiment: ExperimentReference? {
+        switch self {
+        case .none: nil
+        case .experimentName(let name): .name(name)
+        case .experimentID(let id): .id(id)
         }
     }
 }

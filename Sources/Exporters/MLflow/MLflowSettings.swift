@@ -5,6 +5,8 @@ package import MLflow
 package struct MLflowSettings: Sendable {
     /// For one request by default: MLflow stores about 200 to 2,000 spans a second.
     package static let defaultTimeout = Duration.seconds(60)
+    /// How much longer a server may take that counts tokens again when a request is sent again.
+    package static let patienceWithoutResends = 5
     /// Requests under way at once by default; more do not make MLflow faster.
     package static let defaultConcurrency = 2
 
@@ -31,6 +33,8 @@ package struct MLflowSettings: Sendable {
     /// Whatever is set, a server older than 3.7 or of unknown version gets no compressed body.
     package var compression: CompressionSetting
     /// For one request, connecting included; a slower answer is a failure that is tried again.
+    ///
+    /// A server older than 3.7 gets five times as long.
     package var timeout: Duration
     /// Requests under way at once, at least 1.
     package var concurrency: Int
@@ -60,5 +64,15 @@ package struct MLflowSettings: Sendable {
         self.timeout = timeout
         self.concurrency = concurrency
         self.connection = connection
+    }
+}
+
+extension MLflowSettings {
+    /// How long a server of that version may take for one request.
+    ///
+    /// A server that is merely slow stores the spans all the same, and an old one then counts their tokens twice.
+    func timeout(for version: MLflowVersion?) -> Duration {
+        guard let version, version < .firstCountingOnce else { return timeout }
+        return timeout * Self.patienceWithoutResends
     }
 }

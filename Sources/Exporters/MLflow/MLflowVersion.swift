@@ -9,6 +9,8 @@ struct MLflowVersion: Comparable, Sendable {
 
     /// The first that inflates gzip (mlflow#19024).
     static let firstWithGzip = MLflowVersion(major: 3, minor: 7)
+    /// The first that is taken to count the tokens of a span once, however often the span is sent; 3.6.0 adds them again.
+    static let firstCountingOnce = MLflowVersion(major: 3, minor: 7)
 
     init(major: Int, minor: Int) {
         self.major = major
@@ -50,17 +52,13 @@ final class MLflowVersionProbe: Sendable {
         self.clock = clock
     }
 
-    /// Whether the server is known to inflate gzip.
-    func takesGzip() async -> Bool {
-        await version().map { $0 >= .firstWithGzip } ?? false
-    }
-
     /// The server was away and may come back as another version.
     func forget() {
         state.withLock { $0 = State() }
     }
 
-    private func version() async -> MLflowVersion? {
+    /// The server's version, asked for where it is not known; nil where it cannot be had.
+    func known() async -> MLflowVersion? {
         let now = clock.now()
         let (known, mayAsk) = state.withLock { ($0.version, $0.notBefore <= now) }
         guard known == nil, mayAsk, let response = try? await client.send(server.get("/version")) else { return known }

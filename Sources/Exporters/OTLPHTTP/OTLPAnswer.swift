@@ -16,7 +16,7 @@ enum OTLPAnswer {
         case 429, 502, 503: .unavailable(reason: reason(response), after: response.retryAfter(now: now))
         case 413: .tooLarge(refusal(response))
         case 300..<400: .parked(reason: "redirected to \((response.header("location") ?? "nowhere").excerpt())")
-        case 401, 403, 404, 405, 407, 415, 501: .parked(reason: reason(response))
+        case 401...405, 407, 410, 415, 501: .parked(reason: reason(response))
         case 500...: .failed(refusal(response))
         default: .refused(refusal(response))
         }

@@ -8,18 +8,17 @@ extension ContentAssembler {
         let elements = tape.nodes[node].kind == .object ? [node] : tape.elements(of: node)
         for element in elements {
             guard let tool = object(element, bytes) else { continue }
-            let fields = ContentFields(of: tool, on: tape, in: bytes)
+            let fields = ContentFields(of: tool, on: tape)
             let schema = fields[.jsonSchema].flatMap { object($0, bytes) }
             let function = fields[.function].flatMap { object($0, bytes) }
-            if name(of: schema ?? tool, bytes) != nil || function != nil { definitions.append(schema ?? tool) }
+            if name(of: schema ?? tool) != nil || function != nil { definitions.append(schema ?? tool) }
         }
         return !definitions.isEmpty
     }
 
-    private func name(of tool: Int, _ bytes: RawSpan) -> Int? {
-        let fields = ContentFields(of: tool, on: tape, in: bytes)
-        let function = fields[.function].map { ContentFields(of: $0, on: tape, in: bytes) } ?? fields
-        return function.first(.name)
+    private func name(of tool: Int) -> Int? {
+        let function = tape.member(.function, of: tool) ?? tool
+        return ContentFields(of: function, on: tape).first(.name)
     }
 
     /// A node that is an object, or the text of one.
@@ -39,8 +38,7 @@ extension ContentAssembler {
     mutating func writeTools(to builder: inout ValueBuilder, _ bytes: RawSpan) {
         builder.beginArray()
         for tool in definitions {
-            let fields = ContentFields(of: tool, on: tape, in: bytes)
-            let function = fields[.function].map { ContentFields(of: $0, on: tape, in: bytes) } ?? fields
+            let function = ContentFields(of: tape.member(.function, of: tool) ?? tool, on: tape)
             builder.beginKeyValueList()
             builder.member("type", word: "function")
             builder.key("function")
@@ -64,7 +62,7 @@ extension ContentAssembler {
     mutating func writeDocuments(_ list: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         builder.beginArray()
         for document in tape.elements(of: list) {
-            let fields = ContentFields(of: document, on: tape, in: bytes)
+            let fields = ContentFields(of: document, on: tape)
             builder.beginKeyValueList()
             let content = fields.first(.pageContent, .content, .text)
             if let content = content ?? (tape.nodes[document].kind == .object ? nil : document) {
@@ -80,7 +78,11 @@ extension ContentAssembler {
         builder.endArray()
     }
 
-    private mutating func writeMetadata(_ fields: ContentFields, to builder: inout ValueBuilder, _ bytes: RawSpan) {
+    private mutating func writeMetadata(
+        _ fields: borrowing ContentFields,
+        to builder: inout ValueBuilder,
+        _ bytes: RawSpan
+    ) {
         builder.beginKeyValueList()
         if let metadata = fields.first(.metadata).flatMap({ object($0, bytes) }) {
             tape.writeMembers(of: metadata, to: &builder, bytes)

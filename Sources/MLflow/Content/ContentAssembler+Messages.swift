@@ -16,8 +16,9 @@ extension ContentAssembler {
                 element = tape.nodes[element].next
             }
         case .object:
-            let fields = ContentFields(of: node, on: tape, in: bytes)
-            if let list = fields[.messages] ?? fields[.choices], tape.nodes[list].kind == .array {
+            if let list = tape.member(.messages, of: node) ?? tape.member(.choices, of: node),
+                tape.nodes[list].kind == .array
+            {
                 addMessages(list, role: role, bytes)
             } else {
                 sources.append(ChatSource(node: node, role: role))
@@ -35,7 +36,7 @@ extension ContentAssembler {
 
     private mutating func readMessage(_ node: Int, _ bytes: RawSpan) {
         guard tape.nodes[node].kind == .object else { return readContent(node, bytes) }
-        let fields = ContentFields(of: node, on: tape, in: bytes)
+        let fields = ContentFields(of: node, on: tape)
         let hasRole = readRole(fields, bytes)
         if let reason = fields.first(.finishReason) { message.finishReason = reason }
         let content = content(fields)
@@ -58,7 +59,7 @@ extension ContentAssembler {
     }
 
     /// Whether the message itself says who speaks.
-    private mutating func readRole(_ fields: ContentFields, _ bytes: RawSpan) -> Bool {
+    private mutating func readRole(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
         if let node = fields.first(.role) {
             if let role = ChatRole(named: tape.nodes[node].range, in: bytes) { message.role = role }
             return true
@@ -70,7 +71,7 @@ extension ContentAssembler {
         return true
     }
 
-    private func content(_ fields: ContentFields) -> Int? {
+    private func content(_ fields: borrowing ContentFields) -> Int? {
         if let parts = fields[.parts], !tape.isEmpty(parts) { return parts }
         if let content = fields[.content], !tape.isEmpty(content) { return content }
         if let contents = fields[.contents], !tape.isEmpty(contents) { return contents }
@@ -107,9 +108,12 @@ extension ContentAssembler {
     }
 
     private func isListOfParts(_ node: Int, _ bytes: RawSpan) -> Bool {
-        let elements = tape.elements(of: node)
-        return !elements.isEmpty
-            && elements.allSatisfy { ContentFields(of: $0, on: tape, in: bytes)[.type] != nil }
+        guard var element = tape.firstElement(of: node) else { return false }
+        while tape.member(.type, of: element) != nil {
+            guard let next = tape.element(after: element, in: node) else { return true }
+            element = next
+        }
+        return false
     }
 
     private mutating func readPart(_ node: Int, _ bytes: RawSpan) {
@@ -117,7 +121,7 @@ extension ContentAssembler {
             if !tape.isEmpty(node) { message.parts.append(.text(node)) }
             return
         }
-        let fields = ContentFields(of: node, on: tape, in: bytes)
+        let fields = ContentFields(of: node, on: tape)
         let type = fields.first(.type, .kind)
         switch type.flatMap({ ChatPartKind(named: tape.nodes[$0].range, in: bytes) }) {
         case .text:
@@ -133,7 +137,12 @@ extension ContentAssembler {
         }
     }
 
-    private mutating func readUntypedPart(_ node: Int, _ fields: ContentFields, hasType: Bool, _ bytes: RawSpan) {
+    private mutating func readUntypedPart(
+        _ node: Int,
+        _ fields: borrowing ContentFields,
+        hasType: Bool,
+        _ bytes: RawSpan
+    ) {
         if !hasType, let text = fields.first(.text, .content), tape.isText(text) {
             message.parts.append(.text(text))
         } else if !hasType, fields[.imageURL] != nil, let image = image(fields, bytes) {
@@ -164,17 +173,17 @@ extension ContentAssembler {
 }
 
 extension ContentAssembler {
-    private func isImage(_ fields: ContentFields, _ bytes: RawSpan) -> Bool {
+    private func isImage(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
         if let modality = fields[.modality] { return tape.equals(modality, "image", bytes) }
         guard let type = fields.first(.mimeType, .mediaType), tape.isText(type) else { return false }
         return bytes.text(tape.nodes[type].range).hasPrefix("image/")
     }
 
     /// The address or the data of an image, however deep it is wrapped.
-    private func image(_ fields: ContentFields, _ bytes: RawSpan) -> ChatMessage.Part? {
+    private func image(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> ChatMessage.Part? {
         if let node = fields.first(.imageURL, .image, .url, .uri, .source) {
             if tape.isText(node) { return .image(node) }
-            return image(ContentFields(of: node, on: tape, in: bytes), bytes)
+            return image(ContentFields(of: node, on: tape), bytes)
         }
         guard let data = fields.first(.data, .content), tape.isText(data) else { return nil }
         return .imageData(mediaType: fields.first(.mimeType, .mediaType), data: data)

@@ -84,7 +84,7 @@ extension ContentAssembler {
     }
 
     private mutating func writeToolMessage(_ response: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
-        let fields = ContentFields(of: response, on: tape, in: bytes)
+        let fields = ContentFields(of: response, on: tape)
         builder.beginKeyValueList()
         builder.member("role", word: "tool")
         let id = fields.first(.id, .toolCallID, .callID, .toolUseID) ?? message.toolCallID
@@ -171,8 +171,8 @@ extension ContentAssembler {
     }
 
     private mutating func writeCall(_ call: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
-        let fields = ContentFields(of: call, on: tape, in: bytes)
-        let function = fields[.function].map { ContentFields(of: $0, on: tape, in: bytes) } ?? fields
+        let fields = ContentFields(of: call, on: tape)
+        let function = ContentFields(of: fields[.function] ?? call, on: tape)
         builder.beginKeyValueList()
         if let id = fields.first(.id, .toolCallID, .callID, .toolUseID), !tape.isEmpty(id) {
             writeText("id", id, to: &builder, bytes)

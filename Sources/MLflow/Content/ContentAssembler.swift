@@ -105,10 +105,9 @@ struct ContentAssembler {
 
     /// Adds the messages of a request or an answer of a chat API; anything else becomes the text of one message.
     private mutating func addRecognised(_ node: Int, _ side: Side, _ bytes: RawSpan) {
-        let fields = ContentFields(of: node, on: tape, in: bytes)
-        let first = tape.elements(of: node).first
-        let firstFields = first.map { ContentFields(of: $0, on: tape, in: bytes) }
-        if fields[.messages] ?? fields[.choices] ?? fields[.role] ?? firstFields?[.role] != nil {
+        let inside = tape.member(.messages, of: node) ?? tape.member(.choices, of: node)
+        let first = tape.firstElement(of: node) ?? node
+        if inside ?? tape.member(.role, of: first) != nil {
             addMessages(node, role: side.role, bytes)
         } else {
             sources.append(ChatSource(node: node, role: side.role))

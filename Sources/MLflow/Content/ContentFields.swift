@@ -35,38 +35,49 @@ enum ContentField: Int, CaseIterable {
 }
 
 /// Where the known members of one object stand on the tape.
-struct ContentFields {
+///
+/// Not copied, because it is large.
+struct ContentFields: ~Copyable {
     /// All names, each with its field.
     struct Names: Sendable {
         let table: KeyTable
         /// By name: the raw value of its field.
-        let places: [Int]
+        let places: [UInt8]
 
         init() {
             let pairs = ContentField.allCases.flatMap { field in field.names.map { (name: $0, field: field) } }
             table = KeyTable(pairs.map(\.name))
-            places = pairs.map(\.field.rawValue)
+            places = pairs.map { UInt8(truncatingIfNeeded: $0.field.rawValue) }
+        }
+
+        /// The raw value of the field of that name; `unknown` where there is none.
+        @inline(__always)
+        func field(_ bytes: RawSpan, _ range: Range<Int>) -> UInt8 {
+            table.find(bytes, range).map { places[$0] } ?? ContentFields.unknown
         }
     }
 
     /// Fields that there is room for.
     static let countMax = 48
 
-    private static let names = Names()
+    static let names = Names()
+    /// Stands for a name that is none of the fields'.
+    static let unknown: UInt8 = 0xFF
 
     /// By field: the node; -1 where there is none; of one that is null, -2 less its node.
     private var places: [48 of Int32] = .init(repeating: -1)
 
     /// The members of `node`; none where it is no object.
-    init(of node: Int, on tape: borrowing ContentTape, in bytes: RawSpan) {
+    init(of node: Int, on tape: borrowing ContentTape) {
         guard tape.nodes[node].kind == .object else { return }
         var key = node + 1
         let end = tape.nodes[node].next
         while key + 1 < end {
             let value = tape.nodes[key + 1]
-            if let found = Self.names.table.find(bytes, tape.nodes[key].range) {
+            let field = tape.nodes[key].field
+            if field != Self.unknown {
                 let place = Int32(truncatingIfNeeded: key + 1)
-                places[Self.names.places[found]] = value.kind == .null ? -2 - place : place
+                places[Int(field)] = value.kind == .null ? -2 - place : place
             }
             key = value.next
         }

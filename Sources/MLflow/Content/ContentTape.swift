@@ -35,21 +35,25 @@ struct ContentTape {
     struct Node {
         let kind: Kind
         let origin: Origin
+        /// Of a member's name: the raw value of the field that goes by it.
+        let field: UInt8
         private let lower: UInt32
         private var upper: UInt32
         private var end: UInt32
 
-        init(_ kind: Kind, _ origin: Origin, _ range: Range<Int>, next: Int) {
+        @inline(__always)
+        init(_ kind: Kind, _ origin: Origin, _ range: Range<Int>, next: Int, field: UInt8 = ContentFields.unknown) {
             self.kind = kind
             self.origin = origin
+            self.field = field
             lower = UInt32(truncatingIfNeeded: range.lowerBound)
             upper = UInt32(truncatingIfNeeded: range.upperBound)
             end = UInt32(truncatingIfNeeded: next)
         }
 
         /// What it covers of the request's bytes.
-        var range: Range<Int> { Int(lower)..<Int(max(lower, upper)) }
-        /// The node after it and everything it holds.
+        var range: Range<Int> { Range(uncheckedBounds: (Int(lower), Int(max(lower, upper)))) }
+        /// The node after it and everything it holds; of a container that is being read, the one around it.
         var next: Int { Int(end) }
 
         mutating func close(upper: Int, next: Int) {
@@ -62,8 +66,8 @@ struct ContentTape {
     /// 100 messages inside each other and every container takes three.
     static let depthMax = 24
 
-    private(set) var nodes: [Node] = []
-    private var open: [Int] = []
+    var nodes: [Node] = []
+    private let names = ContentFields.names
 
     /// Forgets everything, for the next span.
     mutating func clear() {
@@ -74,6 +78,12 @@ struct ContentTape {
     mutating func append(_ kind: Kind, _ origin: Origin = .joined, _ range: Range<Int> = 0..<0) -> Int {
         nodes.append(Node(kind, origin, range, next: nodes.count + 1))
         return nodes.count - 1
+    }
+
+    /// Adds the name of a member.
+    @inline(__always)
+    mutating func appendName(_ kind: Kind, _ origin: Origin, _ range: Range<Int>, _ bytes: RawSpan) {
+        nodes.append(Node(kind, origin, range, next: nodes.count + 1, field: names.field(bytes, range)))
     }
 
     /// Adds a container that is filled by what is added next, until it is closed.
@@ -94,14 +104,36 @@ struct ContentTape {
 
     /// The elements of an array, each a node.
     func elements(of node: Int) -> [Int] {
-        guard nodes[node].kind == .array else { return [] }
         var elements: [Int] = []
-        var child = node + 1
-        while child < nodes[node].next {
-            elements.append(child)
-            child = nodes[child].next
+        var child = firstElement(of: node)
+        while let element = child {
+            elements.append(element)
+            child = self.element(after: element, in: node)
         }
         return elements
+    }
+
+    /// The first element of an array; nil where it is empty, or no array.
+    func firstElement(of node: Int) -> Int? {
+        nodes[node].kind == .array && nodes[node].next > node + 1 ? node + 1 : nil
+    }
+
+    /// The element behind one of an array.
+    func element(after element: Int, in node: Int) -> Int? {
+        let next = nodes[element].next
+        return next < nodes[node].next ? next : nil
+    }
+
+    /// The last member of an object that goes by a field's name.
+    func member(_ field: ContentField, of node: Int) -> Int? {
+        guard nodes[node].kind == .object else { return nil }
+        var found: Int?
+        var key = node + 1
+        while key + 1 < nodes[node].next {
+            if nodes[key].field == field.rawValue { found = key + 1 }
+            key = nodes[key + 1].next
+        }
+        return found
     }
 
     /// Whether a node says nothing: null, empty text or an empty container.
@@ -116,42 +148,6 @@ struct ContentTape {
 }
 
 extension ContentTape {
-    /// Adds a JSON text.
-    ///
-    /// - Returns: Its root; nil, with nothing added, where the text is not valid JSON or too deep.
-    mutating func append(json range: Range<Int>, of bytes: RawSpan) -> Int? {
-        let start = nodes.count
-        if !open.isEmpty { open.removeAll(keepingCapacity: true) }
-        guard (try? appendTokens(bytes.extracting(range), base: range.lowerBound)) == true else {
-            truncate(to: start)
-            return nil
-        }
-        return start
-    }
-
-    /// Whether the text was not too deep.
-    private mutating func appendTokens(_ text: RawSpan, base: Int) throws(JSONSyntaxError) -> Bool {
-        var scanner = JSONScanner()
-        while true {
-            let token = try scanner.next(in: text)
-            let start = base + scanner.tokenStart
-            switch token {
-            case .objectStart: open.append(begin(.object, .json, at: start))
-            case .arrayStart: open.append(begin(.array, .json, at: start))
-            case .objectEnd, .arrayEnd:
-                if let node = open.popLast() { end(node, at: base + scanner.offset) }
-            case .key(let string), .string(let string):
-                let range = base + string.range.lowerBound..<base + string.range.upperBound
-                _ = append(string.isPlain ? .text : .escaped, .json, range)
-            case .number(let range): _ = append(.number, .json, base + range.lowerBound..<base + range.upperBound)
-            case .bool(let bool): _ = append(bool ? .yes : .no, .json, start..<base + scanner.offset)
-            case .null: _ = append(.null, .json, start..<base + scanner.offset)
-            case .end: return true
-            }
-            guard open.count <= Self.depthMax else { return false }
-        }
-    }
-
     /// Adds an `AnyValue` message.
     ///
     /// - Returns: Its root; nil, with nothing added, where it is nested too deep.
@@ -205,7 +201,7 @@ extension ContentTape {
             if field.number == 1 { key = field.content }
             if field.number == 2 { value = field.content }
         }
-        _ = append(.text, .wire, key)
+        appendName(.text, .wire, key, bytes)
         guard let value, append(value: value, of: bytes, depth: depth + 1) != nil else {
             _ = append(.null, .wire)
             return

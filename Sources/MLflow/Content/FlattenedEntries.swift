@@ -96,7 +96,7 @@ private struct FlattenedBuilder {
                 entries[end].path = rest
                 end += 1
             }
-            if !isList { _ = tape.append(.text, .joined, segment) }
+            if !isList { tape.appendName(.text, .joined, segment, bytes) }
             if append(&entries, start..<end, depth: depth + 1, on: &tape, of: bytes) == nil { _ = tape.append(.null) }
             start = end
         }

@@ -5,7 +5,7 @@ struct ExperimentRequests: Sendable {
     /// One step on the way from a name to an id.
     enum Step: Equatable {
         case settled(ExperimentLookup)
-        /// No experiment has that name.
+        /// There is no such experiment.
         case missing
         /// An experiment has that name already.
         case exists
@@ -22,11 +22,12 @@ struct ExperimentRequests: Sendable {
     let mayCreate: Bool
 
     /// The whole way: finds the experiment, creates or restores it where that is allowed.
-    func lookUp(_ name: String) async -> ExperimentLookup {
+    func lookUp(_ experiment: ExperimentReference) async -> ExperimentLookup {
         // A second round is for an experiment that somebody else created or removed between two steps.
         for _ in 0..<2 {
-            var step = await find(name)
+            var step = await find(experiment)
             if step == .missing {
+                guard case .name(let name) = experiment else { return .parked(reason: "MLflow has no such experiment") }
                 guard mayCreate else { return .parked(reason: "it does not exist, and creating it is not allowed") }
                 step = await create(name)
             }
@@ -39,8 +40,19 @@ struct ExperimentRequests: Sendable {
         return .unavailable(reason: "MLflow neither finds nor creates it", retryAfter: nil)
     }
 
-    func find(_ name: String) async -> Step {
-        await ask(server.get("\(Self.path)/get-by-name", query: ("experiment_name", name))) { response, problem in
+    private func find(_ experiment: ExperimentReference) async -> Step {
+        switch experiment {
+        case .name(let name): return await find("get-by-name", ("experiment_name", name))
+        case .id(let id):
+            let step = await find("get", ("experiment_id", id))
+            // Whoever may not ask may be allowed to send all the same.
+            guard case .settled(.parked) = step else { return step }
+            return .settled(.found(id: id))
+        }
+    }
+
+    private func find(_ method: String, _ query: (name: String, value: String)) async -> Step {
+        await ask(server.get("\(Self.path)/\(method)", query: query)) { response, problem in
             guard response.status == 200 else {
                 return response.status == 404 && problem.code == "RESOURCE_DOES_NOT_EXIST" ? .missing : nil
             }
@@ -50,7 +62,7 @@ struct ExperimentRequests: Sendable {
         }
     }
 
-    func create(_ name: String) async -> Step {
+    private func create(_ name: String) async -> Step {
         await ask(server.send("POST", "\(Self.path)/create", ["name": name])) { response, problem in
             guard response.status == 200 else { return problem.code == "RESOURCE_ALREADY_EXISTS" ? .exists : nil }
             let id = (try? JSONNode(parsing: response.body))?["experiment_id"]?.string
@@ -58,7 +70,7 @@ struct ExperimentRequests: Sendable {
         }
     }
 
-    func restore(_ id: String) async -> Step {
+    private func restore(_ id: String) async -> Step {
         await ask(server.send("POST", "\(Self.path)/restore", ["experiment_id": id])) { response, problem in
             if response.status == 200 { return .settled(.found(id: id)) }
             // Restored by somebody else, or gone for good: the next round sees which.
@@ -86,7 +98,7 @@ struct ExperimentRequests: Sendable {
 
     private static func lookup(after failure: HTTPFailure) -> ExperimentLookup {
         switch failure {
-        case .unreachable(let reason): .unavailable(reason: reason, retryAfter: nil)
+        case .unreachable(let reason): .unreachable(reason: reason, retryAfter: nil)
         case .timedOut: .unavailable(reason: "MLflow did not answer in time", retryAfter: nil)
         case .responseTooLarge: .parked(reason: "the answer is too large to be MLflow's")
         case .cancelled: .cancelled
@@ -94,14 +106,19 @@ struct ExperimentRequests: Sendable {
     }
 
     private func trouble(_ response: HTTPResponse, _ problem: MLflowProblem) -> ExperimentLookup {
-        switch response.status {
+        let reason = "status \(response.status): \(problem.message)"
+        let pause = response.retryAfter(now: wallClock.now())
+        return switch response.status {
         case 200..<300: .parked(reason: "the answer is not MLflow's: \(problem.message)")
         case 401, 403: .parked(reason: "MLflow refuses the credentials (\(response.status)): \(problem.message)")
-        case 408, 429, 500, 502...599:
-            .unavailable(
-                reason: "status \(response.status): \(problem.message)",
-                retryAfter: response.retryAfter(now: wallClock.now())
-            )
+        // A proxy without a server behind it.
+        case 502 where !problem.isFromMLflow, 503 where !problem.isFromMLflow:
+            .unreachable(reason: reason, retryAfter: pause)
+        case 400 where problem.isTransient: .unavailable(reason: reason, retryAfter: pause)
+        // MLflow stumbles over this one experiment, not over everything.
+        case 500 where problem.isFromMLflow && !problem.isTransient:
+            .parked(reason: "MLflow fails on it (500): \(problem.message)")
+        case 408, 429, 500, 502...599: .unavailable(reason: reason, retryAfter: pause)
         default: .parked(reason: "MLflow refuses it (\(response.status)): \(problem.message)")
         }
     }

@@ -50,7 +50,7 @@ package struct MLflowServer: Sendable {
 
     /// A request without a body.
     package func get(_ path: String, query: (name: String, value: String)? = nil) -> HTTPRequest {
-        let suffix = query.map { "?\($0.name)=\(percentEncoded($0.value))" } ?? ""
+        let suffix = query.map { "?\($0.name)=\($0.value.percentEncoded)" } ?? ""
         return HTTPRequest(method: "GET", url: baseURL + path + suffix, headers: headers, body: [], timeout: timeout)
     }
 
@@ -71,22 +71,6 @@ package struct MLflowServer: Sendable {
             timeout: timeout
         )
     }
-}
-
-/// Everything but unreserved characters as `%XX` (RFC 3986 section 2.1).
-private func percentEncoded(_ text: String) -> String {
-    let digits = Array("0123456789ABCDEF".utf8)
-    var encoded: [UInt8] = []
-    for byte in text.utf8 {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-            UInt8(ascii: "~"):
-            encoded.append(byte)
-        default: encoded += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-        }
-    }
-    return String(decoding: encoded, as: UTF8.self)
 }
 
 /// The UTF-8 of the text in base64 (RFC 4648 section 4), as Basic authentication wants it.

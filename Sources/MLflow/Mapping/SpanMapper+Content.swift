@@ -27,7 +27,7 @@ extension SpanMapper {
         while let rank = candidates.popLowest() {
             let rule = isModelCall ? rules.contents[rank] : rules.contentsElsewhere[rank]
             guard convention == nil || convention == rule.convention else { continue }
-            find(rule, rank, of: index, &found, batch, bytes)
+            find(rule, rank, of: index, &found, bytes)
             if found.inputs != nil || found.outputs != nil { convention = rule.convention }
         }
         write(found, index, group, &batch, bytes)
@@ -38,20 +38,19 @@ extension SpanMapper {
         _ rank: Int,
         of index: Int,
         _ found: inout Found,
-        _ batch: SpanBatch,
         _ bytes: RawSpan
     ) {
         if found.inputs == nil, let source = rule.inputs {
-            found.inputs = prepare(source, .inputs, of: index, batch, bytes)
+            found.inputs = prepare(source, .inputs, of: index, bytes)
             if found.inputs != nil { found.inputsRank = rank }
         }
         if found.outputs == nil, let source = rule.outputs {
-            found.outputs = prepare(source, .outputs, of: index, batch, bytes)
-            if case .messages = found.outputs { readFinishReasons(source, batch, bytes) }
+            found.outputs = prepare(source, .outputs, of: index, bytes)
+            if case .messages = found.outputs { readFinishReasons(source, bytes) }
             if found.outputs != nil { found.outputsRank = rank }
         }
         if !found.hasTools, let source = rule.tools, scan[.tools] == nil,
-            let node = node(source, batch, bytes)
+            let node = node(source, bytes)
         {
             found.hasTools = content.readTools(node, bytes)
             if found.hasTools { found.toolsRank = rank }
@@ -102,13 +101,12 @@ extension SpanMapper {
         _ source: MappingRules.Source,
         _ side: ContentAssembler.Side,
         of index: Int,
-        _ batch: SpanBatch,
         _ bytes: RawSpan
     ) -> ContentAssembler.Prepared? {
         if case .attribute(let key) = source.origin {
             guard let attribute = scan[key] else { return nil }
-            let value = batch.attributes[attribute].value
-            let isPlain = source.mediaType.flatMap { scan[$0] }.map { isPlainText($0, batch, bytes) } ?? false
+            let value = attributes[attribute].value
+            let isPlain = source.mediaType.flatMap { scan[$0] }.map { isPlainText($0, bytes) } ?? false
             if source.shape == .value || value.count > content.contentMax {
                 let prepared = content.prepare(value: value, isPlain: isPlain, bytes)
                 if prepared != nil { use(attribute) }
@@ -117,27 +115,27 @@ extension SpanMapper {
         }
         let start = content.sources.count
         if case .events(let events) = source.origin {
-            for event in batch.spans[index].events { addEvent(event, events.range, batch, bytes) }
+            for event in spans[index].events { addEvent(event, events.range, bytes) }
         } else {
-            guard let node = node(source, batch, bytes) else { return nil }
+            guard let node = node(source, bytes) else { return nil }
             if source.shape == .documents {
-                return content.tape.elements(of: node).isEmpty ? nil : .documents(node)
+                return content.tape.firstElement(of: node) == nil ? nil : .documents(node)
             }
             guard source.shape == .chat else { return nil }
             content.addMessages(node, role: nil, bytes)
             if content.sources.count > start, let key = source.instructions, let attribute = scan[key] {
-                addInstructions(batch.attributes[attribute].value, at: start, bytes)
+                addInstructions(attributes[attribute].value, at: start, bytes)
             }
         }
         return content.sources.count > start ? .messages(start..<content.sources.count) : nil
     }
 
     /// The root of a source that is one attribute or a flattened list.
-    private mutating func node(_ source: MappingRules.Source, _ batch: SpanBatch, _ bytes: RawSpan) -> Int? {
+    private mutating func node(_ source: MappingRules.Source, _ bytes: RawSpan) -> Int? {
         switch source.origin {
         case .attribute(let key):
             guard let attribute = scan[key],
-                let node = content.append(value: batch.attributes[attribute].value, bytes)
+                let node = content.append(value: attributes[attribute].value, bytes)
             else { return nil }
             use(attribute)
             return node
@@ -160,8 +158,8 @@ extension SpanMapper {
         }
     }
 
-    private func isPlainText(_ attribute: Int, _ batch: SpanBatch, _ bytes: RawSpan) -> Bool {
-        text(of: attribute, batch, bytes).map { bytes.equals("text/plain", $0) } ?? false
+    private func isPlainText(_ attribute: Int, _ bytes: RawSpan) -> Bool {
+        text(of: attribute, bytes).map { bytes.equals("text/plain", $0) } ?? false
     }
 
     /// Puts the system's instructions before the messages, unless those begin with some.
@@ -176,36 +174,35 @@ extension SpanMapper {
     private mutating func addEvent(
         _ event: Int,
         _ sources: Range<Int>,
-        _ batch: SpanBatch,
         _ bytes: RawSpan
     ) {
-        let entry = batch.events[event]
+        let entry = events[event]
         guard let id = rules.eventNames.find(bytes, entry.name),
             let source = sources.first(where: { rules.events[$0].event == id }).map({ rules.events[$0] })
         else { return }
         guard let name = source.attribute.map({ rules.words[$0] }) else {
-            if let node = content.append(event: entry, batch.attributes, bytes) {
+            if let node = content.append(event: entry, attributes, bytes) {
                 content.sources.append(ChatSource(node: node, role: source.role))
             }
             return
         }
         let start = content.sources.count
-        for attribute in entry.attributes where bytes.equals(name, batch.attributes[attribute].key) {
-            if let node = content.append(value: batch.attributes[attribute].value, bytes) {
+        for attribute in entry.attributes where bytes.equals(name, attributes[attribute].key) {
+            if let node = content.append(value: attributes[attribute].value, bytes) {
                 content.addMessages(node, role: source.role, bytes)
             }
         }
         guard let instructions = source.instructions.map({ rules.words[$0] }), content.sources.count > start else {
             return
         }
-        for attribute in entry.attributes where bytes.equals(instructions, batch.attributes[attribute].key) {
-            addInstructions(batch.attributes[attribute].value, at: start, bytes)
+        for attribute in entry.attributes where bytes.equals(instructions, attributes[attribute].key) {
+            addInstructions(attributes[attribute].value, at: start, bytes)
         }
     }
 
-    private mutating func readFinishReasons(_ source: MappingRules.Source, _ batch: SpanBatch, _ bytes: RawSpan) {
+    private mutating func readFinishReasons(_ source: MappingRules.Source, _ bytes: RawSpan) {
         guard let attribute = source.finishReasons.flatMap({ scan[$0] }),
-            let node = content.append(value: batch.attributes[attribute].value, bytes)
+            let node = content.append(value: attributes[attribute].value, bytes)
         else { return }
         content.finishReasons.removeAll(keepingCapacity: true)
         guard !content.tape.isText(node) else { return content.finishReasons.append(node) }
@@ -231,11 +228,11 @@ extension ContentAssembler {
     mutating func append(event: EventEntry, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> Int? {
         let node = tape.begin(.object)
         for attribute in event.attributes {
-            _ = tape.append(.text, .joined, attributes[attribute].key)
+            tape.appendName(.text, .joined, attributes[attribute].key, bytes)
             if append(value: attributes[attribute].value, bytes) == nil { _ = tape.append(.null) }
         }
         tape.end(node)
-        let fields = ContentFields(of: node, on: tape, in: bytes)
+        let fields = ContentFields(of: node, on: tape)
         let content = fields.first(.content, .message, .parts, .text, .toolCalls, .functionCall)
         return content.map(tape.isEmpty) ?? true ? nil : node
     }

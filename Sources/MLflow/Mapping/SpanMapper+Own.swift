@@ -7,9 +7,9 @@ import OTLP
 extension SpanMapper {
     /// Mends the app's own attributes of one span.
     mutating func repairOwn(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        for attribute in scan.tokenCounts { repairTokenCount(attribute, index, &batch, bytes) }
-        for attribute in scan.others { repairOther(attribute, index, &batch, bytes) }
-        guard scan.known != 0 else { return }
+        for attribute in scan.plan.tokenCounts { repairTokenCount(scan.first + attribute, index, &batch, bytes) }
+        for attribute in scan.plan.others { repairOther(scan.first + attribute, index, &batch, bytes) }
+        guard scan.plan.known != 0 else { return }
         if scan.hasOwn { repairNamed(index, &batch, bytes) }
         repairContext(.sessionID, "session.id", TextLimit.session, index, &batch, bytes)
         repairContext(.conversationID, "gen_ai.conversation.id", TextLimit.session, index, &batch, bytes)
@@ -46,7 +46,7 @@ extension SpanMapper {
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) {
-        guard let attribute = scan[key], let range = text(of: attribute, batch, bytes) else { return }
+        guard let attribute = scan[key], let range = text(of: attribute, bytes) else { return }
         let inner = bytes.prefix(of: unquoted(range, bytes), characters: limit)
         guard inner != range else { return }
         batch.removeAttribute(attribute)
@@ -65,7 +65,7 @@ extension SpanMapper {
         _ bytes: RawSpan
     ) {
         guard let attribute = scan[key] else { return }
-        switch AttributeValue(batch.attributes[attribute].value, in: bytes) {
+        switch AttributeValue(attributes[attribute].value, in: bytes) {
         case .empty: break
         case .string(let range):
             let inner = bytes.prefix(of: range, characters: limit)
@@ -82,18 +82,18 @@ extension SpanMapper {
 
     /// Text that is JSON becomes the value it describes: 3.6.0 would store it as text inside text.
     private mutating func decodeJSON(_ attribute: Int, _ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        guard let range = text(of: attribute, batch, bytes), range.count <= content.contentMax,
+        guard let range = text(of: attribute, bytes), range.count <= content.contentMax,
             let node = content.tape.append(json: range, of: bytes), content.tape.nodes[node].kind != .null
         else { return }
         batch.removeAttribute(attribute)
-        let key = batch.text(batch.attributes[attribute].key)
+        let key = batch.text(attributes[attribute].key)
         batch.addAttribute(key, to: .span(index)) { content.tape.write(node, to: &$0, bytes) }
         didRepair(key, index)
     }
 
     /// An attribute in MLflow's name space that the engine does not know: tags that would harm go, JSON is decoded.
     private mutating func repairOther(_ attribute: Int, _ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        let key = batch.text(batch.attributes[attribute].key)
+        let key = batch.text(attributes[attribute].key)
         if key == "mlflow.traceRequestId" || key.hasPrefix("mlflow.traceTag.mlflow.") {
             guard !Self.harmlessTags.contains(key) else { return }
             batch.removeAttribute(attribute)
@@ -108,9 +108,9 @@ extension SpanMapper {
 
     /// MLflow 3.6.0 refuses a request in which one of these is text or has a fraction.
     private mutating func repairTokenCount(_ attribute: Int, _ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        let value = AttributeValue(batch.attributes[attribute].value, in: bytes)
+        let value = AttributeValue(attributes[attribute].value, in: bytes)
         if case .int = value { return }
-        let key = batch.text(batch.attributes[attribute].key)
+        let key = batch.text(attributes[attribute].key)
         batch.removeAttribute(attribute)
         guard let count = value.count(in: bytes) else { return didRepair(key, index, .removed) }
         batch.addAttribute(key, to: .span(index)) { $0.int(count) }

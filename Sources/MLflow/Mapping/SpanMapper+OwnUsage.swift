@@ -5,7 +5,7 @@ extension SpanMapper {
     /// Usage that is not three whole numbers at least is refused by MLflow 3.17.2.
     mutating func repairUsage(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         guard let attribute = scan[.tokenUsage],
-            let node = content.append(value: batch.attributes[attribute].value, bytes),
+            let node = content.append(value: attributes[attribute].value, bytes),
             !content.tape.isEmpty(node)
         else { return }
         func count(_ name: StaticString) -> Int64? { member(name, of: node, bytes)?.count(in: bytes) }
@@ -28,8 +28,8 @@ extension SpanMapper {
 
     /// Cost that is not a map of three finite numbers is refused by MLflow 3.17.2.
     mutating func repairCost(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        guard let attribute = scan[.cost], !batch.attributes[attribute].value.isEmpty else { return }
-        let node = content.append(value: batch.attributes[attribute].value, bytes)
+        guard let attribute = scan[.cost], !attributes[attribute].value.isEmpty else { return }
+        let node = content.append(value: attributes[attribute].value, bytes)
         func number(_ name: StaticString) -> Double? {
             node.flatMap { member(name, of: $0, bytes) }?.number(in: bytes)
         }

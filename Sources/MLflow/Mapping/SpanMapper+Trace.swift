@@ -3,14 +3,13 @@ import OTLP
 
 extension SpanMapper {
     /// Notes the session and the user that a span names, for its trace's root.
-    mutating func noteContext(_ index: Int, _ span: SpanEntry, _ batch: SpanBatch, _ bytes: RawSpan) {
-        guard scan.rules(of: .session) | scan.rules(of: .user) != 0 else { return }
+    mutating func noteContext(_ index: Int, _ span: SpanEntry, _ bytes: RawSpan) {
         let isRoot = span.parentID == nil
-        let session = candidate(.session, rules.sessions, isRoot: isRoot, batch, bytes)
-        let user = candidate(.user, rules.users, isRoot: isRoot, batch, bytes)
-        let ownSession = scan[.sessionID].flatMap { text(of: $0, batch, bytes) == nil ? nil : $0 }
-        let conversation = scan[.conversationID].flatMap { text(of: $0, batch, bytes) == nil ? nil : $0 }
+        let session = candidate(scan.plan.sessions, isRoot: isRoot, bytes)
+        let user = candidate(scan.plan.users, isRoot: isRoot, bytes)
         guard session != nil || user != nil else { return }
+        let ownSession = scan[.sessionID].flatMap { text(of: $0, bytes) == nil ? nil : $0 }
+        let conversation = scan[.conversationID].flatMap { text(of: $0, bytes) == nil ? nil : $0 }
         traces.update(span.traceID) { trace in
             if isRoot {
                 trace.sessionOfRoot = trace.sessionOfRoot ?? session
@@ -25,18 +24,17 @@ extension SpanMapper {
     }
 
     private func candidate(
-        _ group: RuleGroup,
-        _ texts: [MappingRules.Text],
+        _ texts: [SpanPlan.Text],
         isRoot: Bool,
-        _ batch: SpanBatch,
         _ bytes: RawSpan
     ) -> TraceFacts.Candidate? {
-        var candidates = scan.rules(of: group)
-        while let rank = candidates.popLowest() {
-            guard isRoot || !texts[rank].rootOnly, let attribute = scan[texts[rank].key] else { continue }
-            switch AttributeValue(batch.attributes[attribute].value, in: bytes) {
-            case .string(let range) where !range.isEmpty: return .init(attribute: attribute, rank: rank)
-            case .int: return .init(attribute: attribute, rank: rank)
+        for text in texts where isRoot || !text.rootOnly {
+            let attribute = scan.first &+ text.attribute
+            let value = attributes[attribute].value
+            if bytes.shortText(value) != nil { return .init(attribute: attribute, rank: text.rank) }
+            switch AttributeValue(value, in: bytes) {
+            case .string(let range) where !range.isEmpty: return .init(attribute: attribute, rank: text.rank)
+            case .int: return .init(attribute: attribute, rank: text.rank)
             default: continue
             }
         }
@@ -45,13 +43,10 @@ extension SpanMapper {
 
     /// Names a trace on its root: as the app says, after the agent or workflow, else after the root.
     mutating func decideName(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        if let own = scan[.traceName], ownText(own, batch, bytes) != nil { return }
-        var candidates = scan.rules(of: .name)
-        while let rank = candidates.popLowest() {
-            guard let attribute = scan[rules.names[rank].key], let range = text(of: attribute, batch, bytes) else {
-                continue
-            }
-            return setName(range, index, .rule(.name, rank), &batch, bytes)
+        if let own = scan[.traceName], ownText(own, bytes) != nil { return }
+        for name in scan.plan.names {
+            guard let range = text(of: scan.first + name.attribute, bytes) else { continue }
+            return setName(range, index, .rule(.name, name.rank), &batch, bytes)
         }
         if !span.name.isEmpty { setName(span.name, index, .engine("root"), &batch, bytes) }
     }
@@ -94,13 +89,13 @@ extension SpanMapper {
         setContext(session, "session.id", TextLimit.session, root, rule, &batch, bytes)
         guard let visible = trace.visible, visible.span < root, visible.isConversation,
             visible.attribute != session.attribute,
-            !isSame(visible.attribute, session.attribute, batch, bytes)
+            !isSame(visible.attribute, session.attribute, bytes)
         else { return }
         setContext(session, "session.id", TextLimit.session, visible.span, rule, &batch, bytes)
     }
 
-    private func isSame(_ first: Int, _ second: Int, _ batch: SpanBatch, _ bytes: RawSpan) -> Bool {
-        bytes.text(batch.attributes[first].value) == bytes.text(batch.attributes[second].value)
+    private func isSame(_ first: Int, _ second: Int, _ bytes: RawSpan) -> Bool {
+        bytes.text(attributes[first].value) == bytes.text(attributes[second].value)
     }
 
     /// Writes a session or user to a span, unless its own attribute of that key is where it came from.
@@ -113,7 +108,7 @@ extension SpanMapper {
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) {
-        let entry = batch.attributes[candidate.attribute]
+        let entry = attributes[candidate.attribute]
         if bytes.equals(key, entry.key), entry.place == .span(span) { return }
         let value = AttributeValue(entry.value, in: bytes)
         batch.addAttribute(key, to: .span(span)) { builder in
@@ -129,7 +124,8 @@ extension SpanMapper {
     /// Stops MLflow from counting again, on a span above, what model calls of this request used.
     private mutating func blankWrappers(_ batch: inout SpanBatch) {
         let spans = batch.spans
-        let wrappers = Set(traces.wrappers)
+        var isWrapper = [Bool](repeating: false, count: spans.count)
+        for wrapper in traces.wrappers { isWrapper[wrapper] = true }
         let positions = SpanPositions(spans)
         var blank: Set<Int> = []
         for call in traces.modelCalls {
@@ -138,7 +134,7 @@ extension SpanMapper {
                 guard let parent = spans[current].parentID.flatMap({ positions.find($0, spans) }),
                     spans[parent].traceID == spans[call].traceID, parent != current
                 else { break }
-                if wrappers.contains(parent) { blank.insert(parent) }
+                if isWrapper[parent] { blank.insert(parent) }
                 current = parent
             }
         }

@@ -3,32 +3,32 @@ import OTLP
 
 extension SpanMapper {
     /// The type of a span: the app's own, unless that says nothing, else the first rule's.
-    mutating func decideType(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) -> String? {
-        let own = scan[.spanType].flatMap { ownText($0, batch, bytes) }
-        if let own, own != "UNKNOWN" { return own }
-        guard let (name, rule) = ruledType(batch, bytes) else { return own }
-        let type = rules.typeNames[name]
+    ///
+    /// - Returns: Whether it is the type of a model call.
+    mutating func decideType(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) -> Bool {
+        let own = scan[.spanType].flatMap { ownText($0, bytes) }
+        outcome.spans[index].type = own
+        if let own, own != "UNKNOWN" { return MappingRules.isModelCall(own) }
+        guard let (name, rule) = ruledType(bytes) else { return false }
         if let attribute = scan[.spanType] { batch.removeAttribute(attribute) }
         let letters = rules.typeRanges[name].range
-        batch.addAttribute("mlflow.spanType", to: .span(index), rules.typeLetters.span.bytes, letters)
+        batch.addAttribute("mlflow.spanType", to: .span(index), typeLetters.span.bytes, letters)
         didSet("mlflow.spanType", index, by: .rule(.type, rule))
-        return type
+        outcome.spans[index].type = rules.typeNames[name]
+        return rules.isModelCall[name]
     }
 
-    private mutating func ruledType(_ batch: SpanBatch, _ bytes: RawSpan) -> (type: Int, rule: Int)? {
-        var candidates = scan.rules(of: .type)
-        while let rule = candidates.popLowest() {
-            switch rules.types[rule].form {
-            case .values(let key, let types):
-                guard let attribute = scan[key], let range = text(of: attribute, batch, bytes),
-                    let value = rules.typeValues.find(bytes, unquoted(range, bytes)),
-                    case let type = rules.typesByValue[types.range.lowerBound + value], type >= 0
-                else { continue }
-                use(attribute)
-                return (Int(type), rule)
-            case .present(let keys, let type):
-                if keys.range.allSatisfy({ scan[Int(rules.numbers[$0])] != nil }) { return (type, rule) }
-            }
+    private mutating func ruledType(_ bytes: RawSpan) -> (type: Int, rule: Int)? {
+        for index in 0..<scan.plan.kinds.count {
+            let kind = scan.plan.kinds[index]
+            guard let position = kind.attribute else { return (kind.type, kind.rank) }
+            let attribute = scan.first &+ position
+            guard let range = text(of: attribute, bytes),
+                let value = rules.typeValues.find(bytes, unquoted(range, bytes)),
+                case let type = rules.typesByValue[kind.row + value], type >= 0
+            else { continue }
+            use(attribute)
+            return (Int(type), kind.rank)
         }
         return nil
     }
@@ -43,8 +43,8 @@ extension SpanMapper {
     }
 
     /// The text of one of the app's own attributes, without JSON's quotes; nil where it is empty or no text.
-    func ownText(_ attribute: Int, _ batch: SpanBatch, _ bytes: RawSpan) -> String? {
-        guard let range = text(of: attribute, batch, bytes) else { return nil }
+    func ownText(_ attribute: Int, _ bytes: RawSpan) -> String? {
+        guard let range = text(of: attribute, bytes) else { return nil }
         let inner = unquoted(range, bytes)
         return inner.isEmpty ? nil : bytes.text(inner)
     }
@@ -56,12 +56,12 @@ extension SpanMapper {
 
     /// Gives model and provider from the first rule with either.
     mutating func decideModel(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        var candidates = scan.rules(of: .model)
-        guard candidates != 0, scan[.model] == nil, scan[.provider] == nil else { return }
-        while let rank = candidates.popLowest() {
-            let rule = rules.models[rank]
-            let model = firstText(rule.model, batch, bytes) ?? modelInside(rule.modelIn, batch, bytes)
-            let provider = firstText(rule.provider, batch, bytes)
+        guard scan[.model] == nil, scan[.provider] == nil else { return }
+        for planned in 0..<scan.plan.models.count {
+            let rank = scan.plan.models[planned].rank
+            let rule = scan.plan.models[planned].lists
+            let model = firstText(rule.model, bytes) ?? modelInside(rule.modelIn, bytes)
+            let provider = firstText(rule.provider, bytes)
             guard model != nil || provider != nil else { continue }
             if let model {
                 batch.addAttribute("mlflow.llm.model", to: .span(index), bytes, model)
@@ -76,11 +76,11 @@ extension SpanMapper {
     }
 
     /// The model that a call's parameters name; failed calls often have it nowhere else.
-    private mutating func modelInside(_ keys: NumberList, _ batch: SpanBatch, _ bytes: RawSpan) -> Range<Int>? {
+    private mutating func modelInside(_ keys: NumberList, _ bytes: RawSpan) -> Range<Int>? {
         for index in keys.range {
-            guard let attribute = scan[Int(rules.numbers[index])],
-                let node = content.append(value: batch.attributes[attribute].value, bytes),
-                let model = ContentFields(of: node, on: content.tape, in: bytes)[.model],
+            let value = attributes[scan.attribute(index)].value
+            guard let node = content.append(value: value, bytes),
+                let model = content.tape.member(.model, of: node),
                 content.tape.nodes[model].kind == .text, !content.tape.isEmpty(model)
             else { continue }
             return content.tape.nodes[model].range
@@ -88,11 +88,10 @@ extension SpanMapper {
         return nil
     }
 
-    private mutating func firstText(_ keys: NumberList, _ batch: SpanBatch, _ bytes: RawSpan) -> Range<Int>? {
+    private mutating func firstText(_ keys: NumberList, _ bytes: RawSpan) -> Range<Int>? {
         for index in keys.range {
-            guard let attribute = scan[Int(rules.numbers[index])], let range = text(of: attribute, batch, bytes) else {
-                continue
-            }
+            let attribute = scan.attribute(index)
+            guard let range = text(of: attribute, bytes) else { continue }
             use(attribute)
             return range
         }

@@ -6,28 +6,28 @@ extension SpanMapper {
     ///
     /// Other spans get none: MLflow sums over the tree, and a wrapper repeats what its model calls used.
     mutating func decideUsage(_ index: Int, isModelCall: Bool, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        var candidates = scan.rules(of: .usage)
-        guard candidates != 0 || scan[.tokenUsage] != nil else { return }
+        guard scan.rules(of: .usage) != 0 || scan[.tokenUsage] != nil else { return }
         guard scan[.tokenUsage] == nil, scan[.cost] == nil else {
             if isModelCall { traces.noteModelCall(index) }
             return
         }
-        while let rank = candidates.popLowest() {
-            let rule = rules.usages[rank]
+        for planned in 0..<scan.plan.usages.count {
+            let rank = scan.plan.usages[planned].rank
+            let rule = scan.plan.usages[planned].lists
             var counts = TokenCounts(
-                input: count(rule.input, batch, bytes),
-                output: count(rule.output, batch, bytes),
-                total: count(rule.total, batch, bytes)
+                input: count(rule.input, bytes),
+                output: count(rule.output, bytes),
+                total: count(rule.total, bytes)
             )
             let cost = CallCost(
-                input: number(rule.inputCost, batch, bytes),
-                output: number(rule.outputCost, batch, bytes),
-                total: number(rule.totalCost, batch, bytes)
+                input: number(rule.inputCost, bytes),
+                output: number(rule.outputCost, bytes),
+                total: number(rule.totalCost, bytes)
             )
             guard counts != nil || cost != nil else { continue }
             guard isModelCall else { return traces.noteWrapper(index) }
-            counts?.cacheRead = cacheCount({ $0.cacheRead }, rule, candidates, batch, bytes)
-            counts?.cacheCreation = cacheCount({ $0.cacheCreation }, rule, candidates, batch, bytes)
+            counts?.cacheRead = count(rule.cacheRead, bytes)
+            counts?.cacheCreation = count(rule.cacheCreation, bytes)
             counts?.includeCache(excluded: rule.inputExcludesCache)
             write(counts, cost, index, .rule(.usage, rank), &batch)
             return
@@ -53,38 +53,24 @@ extension SpanMapper {
         }
     }
 
-    /// The cached tokens by the rule that won or, where it has none, by the next.
-    private mutating func cacheCount(
-        _ keys: (MappingRules.Usage) -> NumberList,
-        _ rule: MappingRules.Usage,
-        _ others: UInt128,
-        _ batch: SpanBatch,
-        _ bytes: RawSpan
-    ) -> Int64? {
-        if let count = count(keys(rule), batch, bytes) { return count }
-        var others = others
-        while let rank = others.popLowest() {
-            if let count = count(keys(rules.usages[rank]), batch, bytes) { return count }
-        }
-        return nil
-    }
-
-    private mutating func count(_ keys: NumberList, _ batch: SpanBatch, _ bytes: RawSpan) -> Int64? {
+    private mutating func count(_ keys: NumberList, _ bytes: RawSpan) -> Int64? {
         for index in keys.range {
-            guard let attribute = scan[Int(rules.numbers[index])],
-                let count = AttributeValue(batch.attributes[attribute].value, in: bytes).count(in: bytes)
-            else { continue }
+            let attribute = scan.attribute(index)
+            guard let count = AttributeValue(attributes[attribute].value, in: bytes).count(in: bytes) else {
+                continue
+            }
             use(attribute)
             return count
         }
         return nil
     }
 
-    private mutating func number(_ keys: NumberList, _ batch: SpanBatch, _ bytes: RawSpan) -> Double? {
+    private mutating func number(_ keys: NumberList, _ bytes: RawSpan) -> Double? {
         for index in keys.range {
-            guard let attribute = scan[Int(rules.numbers[index])],
-                let number = AttributeValue(batch.attributes[attribute].value, in: bytes).number(in: bytes)
-            else { continue }
+            let attribute = scan.attribute(index)
+            guard let number = AttributeValue(attributes[attribute].value, in: bytes).number(in: bytes) else {
+                continue
+            }
             use(attribute)
             return number
         }

@@ -16,20 +16,27 @@ package struct SpanMapper: Sendable {
     }
 
     let rules: MappingRules
+    /// Those of `rules`, here because a reference would be counted for every span.
+    let typeLetters: [UInt8]
     let settings: Settings
-    var scan: SpanScan
+    /// The tables of the batch: whole batches are too large to be handed from function to function.
+    private(set) var spans: [SpanEntry] = []
+    private(set) var attributes: [AttributeEntry] = []
+    private(set) var events: [EventEntry] = []
+    var scan = SpanScan()
     var content: ContentAssembler
     var traces = TraceFacts()
     var outcome = MappingOutcome(spans: [])
     /// Attributes that a target was made of, where they go.
     var used: [Int] = []
+    private var isExplaining = false
     var didMap = false
     var didRepair = false
 
     package init(rules: MappingRules, settings: Settings = Settings()) {
         self.rules = rules
+        typeLetters = rules.typeLetters
         self.settings = settings
-        scan = SpanScan(rules)
         content = ContentAssembler(contentMax: settings.contentMax.bytes)
     }
 
@@ -38,42 +45,45 @@ package struct SpanMapper: Sendable {
     /// With `explaining`, every decision is kept.
     package mutating func map(_ batch: inout SpanBatch, explaining: Bool = false) -> MappingOutcome {
         let body = batch.bytes
-        let spans = batch.spans
-        let attributes = batch.attributes
+        spans = batch.spans
+        attributes = batch.attributes
+        events = batch.events
         outcome = MappingOutcome(spans: [MappedSpan](repeating: MappedSpan(), count: spans.count))
+        isExplaining = explaining
         if explaining { outcome.decisions = [] }
         traces.clear()
+        scan.begin(rules)
         batch.reserve(edits: spans.count * Self.editsPerSpan, bytes: body.count)
         for index in spans.indices where batch.removal(of: index) == nil {
-            map(index, spans[index], attributes, &batch, body.span.bytes)
+            map(index, spans[index], &batch, body.span.bytes)
         }
         finishTraces(&batch, body.span.bytes)
+        scan.finish(rules)
+        (spans, attributes, events) = ([], [], [])
         return outcome
     }
 
     private mutating func map(
         _ index: Int,
         _ span: SpanEntry,
-        _ attributes: [AttributeEntry],
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) {
         content.clear()
-        scan.scan(span, attributes, rules, &content.flattened, bytes)
-        if !span.events.isEmpty { scan.scanEvents(span, batch.events, rules, bytes) }
+        scan.scan(index, span, attributes, rules, bytes)
+        if !scan.plan.parts.isEmpty { noteParts() }
+        if !span.events.isEmpty { scan.scanEvents(span, events, rules, bytes) }
         didMap = false
         didRepair = false
         if !used.isEmpty { used.removeAll(keepingCapacity: true) }
         let isRoot = span.parentID == nil
         if !scan.isEmpty {
             repairOwn(index, &batch, bytes)
-            let type = decideType(index, &batch, bytes)
-            let isModelCall = type.map(Self.isModelCall) ?? false
-            outcome.spans[index].type = type
+            let isModelCall = decideType(index, &batch, bytes)
             decideContent(index, isModelCall: isModelCall, &batch, bytes)
             decideUsage(index, isModelCall: isModelCall, &batch, bytes)
             decideModel(index, &batch, bytes)
-            noteContext(index, span, batch, bytes)
+            noteContext(index, span, bytes)
             if !settings.keepsSource { for attribute in Set(used) { batch.removeAttribute(attribute) } }
         }
         if isRoot { decideName(index, span, &batch, bytes) }
@@ -83,16 +93,19 @@ package struct SpanMapper: Sendable {
         if didRepair { outcome.repairedSpans += 1 }
     }
 
-    /// Mostly one: what is added behind a span in a row is one.
-    private static let editsPerSpan = 2
-
-    /// Whether tokens and cost belong on a span of that type.
-    static func isModelCall(_ type: String) -> Bool {
-        switch type {
-        case "LLM", "CHAT_MODEL", "EMBEDDING", "RERANKER": true
-        default: false
+    /// Collects the attributes that are parts of flattened lists.
+    private mutating func noteParts() {
+        for part in scan.plan.parts {
+            let position = scan.first + part.attribute
+            let key = attributes[position].key
+            let path = key.lowerBound + part.digits..<key.upperBound
+            let value = attributes[position].value
+            content.flattened.append(.init(family: part.family, attribute: position, path: path, value: value))
         }
     }
+
+    /// Mostly one: what is added behind a span in a row is one.
+    private static let editsPerSpan = 2
 
     /// Who decided, without its name being looked up.
     enum Decider {
@@ -100,9 +113,14 @@ package struct SpanMapper: Sendable {
         case engine(StaticString)
     }
 
+    @inline(__always)
     mutating func didSet(_ target: StaticString, _ span: Int, by decider: Decider) {
         didMap = true
-        guard outcome.decisions != nil else { return }
+        if isExplaining { explain(target, span, decider) }
+    }
+
+    @inline(never)
+    private mutating func explain(_ target: StaticString, _ span: Int, _ decider: Decider) {
         let rule = name(of: decider)
         outcome.decisions?.append(MappingDecision(span: span, action: .set, target: "\(target)", rule: rule))
     }
@@ -121,7 +139,7 @@ package struct SpanMapper: Sendable {
 
     /// A failed span is marked on MLflow's page only where it has such an event.
     private mutating func addException(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        let type = scan[.errorType].flatMap { text(of: $0, batch, bytes) }
+        let type = scan[.errorType].flatMap { text(of: $0, bytes) }
         batch.addEvent("exception", at: span.end, to: index) { event in
             if let type { event.add("exception.type") { $0.string(bytes, type) } }
             event.add("exception.message") { $0.string(bytes, span.statusMessage) }
@@ -131,11 +149,22 @@ package struct SpanMapper: Sendable {
     }
 
     /// The text of an attribute that is a string and not empty.
-    func text(of attribute: Int, _ batch: SpanBatch, _ bytes: RawSpan) -> Range<Int>? {
-        guard case .string(let range) = AttributeValue(batch.attributes[attribute].value, in: bytes), !range.isEmpty
-        else {
-            return nil
-        }
+    func text(of attribute: Int, _ bytes: RawSpan) -> Range<Int>? {
+        let value = attributes[attribute].value
+        if let text = bytes.shortText(value) { return text }
+        guard case .string(let range) = AttributeValue(value, in: bytes), !range.isEmpty else { return nil }
         return range
+    }
+}
+
+extension RawSpan {
+    /// The text of an `AnyValue` that holds one of 1 to 127 bytes and nothing else, as most do.
+    @inline(__always)
+    func shortText(_ value: Range<Int>) -> Range<Int>? {
+        let (start, end) = (value.lowerBound, value.upperBound)
+        guard end &- start > 2, end &- start < 0x82, byte(at: start) == 0x0A,
+            Int(byte(at: start &+ 1)) == end &- start &- 2
+        else { return nil }
+        return Range(uncheckedBounds: (start &+ 2, end))
     }
 }

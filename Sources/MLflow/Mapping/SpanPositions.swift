@@ -13,7 +13,7 @@ struct SpanPositions {
         mask = size - 1
         slots = [Int32](repeating: -1, count: size)
         for index in spans.indices {
-            var slot = Self.slot(spans[index].spanID) & mask
+            var slot = slot(spans[index].spanID)
             while slots[slot] >= 0, spans[Int(slots[slot])].spanID != spans[index].spanID { slot = (slot + 1) & mask }
             if slots[slot] < 0 { slots[slot] = Int32(truncatingIfNeeded: index) }
         }
@@ -21,7 +21,7 @@ struct SpanPositions {
 
     /// The first span of that id.
     func find(_ id: SpanID, _ spans: [SpanEntry]) -> Int? {
-        var slot = Self.slot(id) & mask
+        var slot = slot(id)
         while slots[slot] >= 0 {
             let index = Int(slots[slot])
             if spans[index].spanID == id { return index }
@@ -32,5 +32,8 @@ struct SpanPositions {
 
     private static let factor = UInt64.random(in: 0...UInt64.max) | 1
 
-    private static func slot(_ id: SpanID) -> Int { Int(truncatingIfNeeded: (id.value &* factor) >> 32) }
+    /// By the highest bits, which depend on all others.
+    private func slot(_ id: SpanID) -> Int {
+        (Int(truncatingIfNeeded: (id.value &* Self.factor) >> 32) &* slots.count) >> 32
+    }
 }

@@ -1,5 +1,6 @@
 import Basics
 import OTLP
+import Synchronization
 
 /// Groups of MLflow's fields; in each the first rule with a usable value wins.
 enum RuleGroup: Int, CaseIterable {
@@ -23,9 +24,9 @@ struct Trigger: Sendable {
 
 /// All rules, made ready for one lookup for each attribute that is there.
 ///
-/// Built once at start and shared by all threads. Everything that is read for a span is a number or lies in one flat table,
-/// so that no reference is counted on the way. A group holds at most 128 rules.
-package struct MappingRules: Sendable {
+/// Built once at start and shared by all threads. Everything that is read for a span is a number or lies in one flat table.
+/// A group holds at most 128 rules.
+package final class MappingRules: Sendable {
     static let rulesPerGroupMax = 128
 
     /// Every attribute key of any rule; the first ones are `KnownKey`, in its order.
@@ -54,6 +55,8 @@ package struct MappingRules: Sendable {
     /// The same in UTF-8, in one piece.
     let typeLetters: [UInt8]
     let typeRanges: [NumberList]
+    /// By type: whether tokens and cost belong on its spans.
+    let isModelCall: [Bool]
     /// Words that rules look for: keys of an event's attributes, path segments that say nothing.
     let words: [[UInt8]]
     let events: [EventRule]
@@ -68,6 +71,8 @@ package struct MappingRules: Sendable {
     let names: [Text]
     /// By group: the rules' full names, for people.
     let ruleNames: [[String]]
+    /// The plans that batches before left.
+    let plans = Mutex(PlanSet.empty)
 
     /// The names that the setting `conventions` may hold.
     package static let conventionNames = EmbeddedRules.conventions.map(\.name)
@@ -78,7 +83,7 @@ package struct MappingRules: Sendable {
     ///   - conventions: The names of those that count; nil for all.
     ///   - user: The user's rules, the first winning.
     /// - Throws: What is wrong in a document or does not fit together.
-    package init(conventions: [String]? = nil, user: [RuleDocument] = []) throws(DocumentProblems) {
+    package convenience init(conventions: [String]? = nil, user: [RuleDocument] = []) throws(DocumentProblems) {
         var documents = user
         for (name, text) in EmbeddedRules.conventions where conventions?.contains(name) ?? true {
             documents.append(try RuleDocument(decoding: try Self.parse(text)))
@@ -110,10 +115,19 @@ package struct MappingRules: Sendable {
         typesByValue = compiler.typesByValue
         typeNames = compiler.typeNames.names
         (typeLetters, typeRanges) = Self.joined(typeNames)
+        isModelCall = typeNames.map(Self.isModelCall)
         words = compiler.words.names.map { Array($0.utf8) }
         events = compiler.eventRules
         numbers = compiler.numbers
         ruleNames = compiler.ruleNames
+    }
+
+    /// Whether tokens and cost belong on a span of that type.
+    static func isModelCall(_ type: String) -> Bool {
+        switch type {
+        case "LLM", "CHAT_MODEL", "EMBEDDING", "RERANKER": true
+        default: false
+        }
     }
 
     private static func joined(_ texts: [String]) -> ([UInt8], [NumberList]) {

@@ -16,11 +16,19 @@ struct AdminClient {
     /// The body of the answer; nil where nothing listens at the address.
     ///
     /// - Throws: `AdminFailure` where something listens and does not answer 200.
-    func get(_ path: String) throws(AdminFailure) -> String? {
+    func get(_ path: String) throws(AdminFailure) -> String? { try send("GET", path) }
+
+    /// The same for any method, with an `Authorization` header where one is given.
+    func send(_ method: String, _ path: String, authorization: String? = nil) throws(AdminFailure) -> String? {
         guard let stream = try connect() else { return nil }
         defer { close(stream) }
         // HTTP/1.0, so that the answer is not chunked.
-        try send(Array("GET \(path) HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8), to: stream)
+        let lines = [
+            "\(method) \(path) HTTP/1.0", "Host: localhost", "Content-Length: 0", "Connection: close",
+            authorization.map { "Authorization: \($0)" },
+        ]
+        let head = lines.compactMap { $0 }.joined(separator: "\r\n") + "\r\n\r\n"
+        try send(Array(head.utf8), to: stream)
         return try body(of: try receive(from: stream))
     }
 
@@ -72,8 +80,15 @@ struct AdminClient {
         guard let status, let head = answer.firstRange(of: Self.headEnd) else {
             throw AdminFailure(reason: "\(address) does not speak HTTP")
         }
-        guard status == "200" else { throw AdminFailure(reason: "\(address) answers with status \(status)") }
-        return String(decoding: answer[head.upperBound...], as: UTF8.self)
+        let body = String(decoding: answer[head.upperBound...], as: UTF8.self)
+        switch status {
+        case "200": return body
+        // What was asked for is not there, or was not done whole: the body says so in a line.
+        case "404", "507": throw AdminFailure(reason: body)
+        default:
+            let detail = body.isEmpty ? "" : ": \(body)"
+            throw AdminFailure(reason: "\(address) answers with status \(status)\(detail)")
+        }
     }
 
     private func failure(_ what: String) -> AdminFailure {

@@ -12,13 +12,20 @@ struct RunCommand: AsyncParsableCommand {
     )
 
     @Option(help: "The pipeline file.") var config: String?
+    @Option(
+        help: ArgumentHelp(
+            "Give up the undelivered spans of an exporter that is gone from the file; may be repeated.",
+            valueName: "exporter"
+        )
+    )
+    var abandon: [String] = []
 
     func run() async throws {
         let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardError) }
         let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
         for warning in file.warnings { logger.warning("\(warning)") }
         do {
-            try await runProcess(file, logger: logger)
+            try await runProcess(file, abandoning: abandon, logger: logger)
         } catch {
             logger.critical("\(error)")
             throw ExitCode.failure

@@ -7,10 +7,10 @@ import UnixSignals
 
 /// The running process: this method is the map.
 ///
-/// - Throws: `JournalError`, or what a receiver or the admin endpoint says when it cannot listen.
-func runProcess(_ file: PipelineFile, logger: Logger) async throws {
+/// - Throws: `JournalError` or `AssemblyError`, or what a receiver or the admin endpoint says when it cannot listen.
+func runProcess(_ file: PipelineFile, abandoning: [String], logger: Logger) async throws {
     ProcessUsage.tuneAllocator()
-    let assembly = try Assembly(file, logger: logger)
+    let assembly = try Assembly(file, abandoning: abandoning, logger: logger)
     let group = ServiceGroup(
         configuration: ServiceGroupConfiguration(
             services: [

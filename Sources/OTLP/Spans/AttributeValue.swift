@@ -21,10 +21,8 @@ package enum AttributeValue: Sendable, Equatable {
     /// The last field counts, as it does for any decoder; bytes that cannot be read are `.empty`.
     package init(_ range: Range<Int>, in text: RawSpan) {
         // Most values are one short text.
-        if range.count >= 2, text.byte(at: range.lowerBound) == 0x0A,
-            Int(text.byte(at: range.lowerBound + 1)) == range.count - 2, range.count < 0x82
-        {
-            self = .string(range.lowerBound + 2..<range.upperBound)
+        if let string = Self.plainText(range, text) {
+            self = .string(string)
             return
         }
         if let count = Self.shortInteger(range, text) {
@@ -36,6 +34,22 @@ package enum AttributeValue: Sendable, Equatable {
         while !cursor.isAtEnd, let value = try? Self.next(&cursor, text) {
             if value != .empty { self = value }
         }
+    }
+
+    /// One text under 16384 bytes and nothing else.
+    @inline(__always)
+    private static func plainText(_ range: Range<Int>, _ text: RawSpan) -> Range<Int>? {
+        let (start, end) = (range.lowerBound, range.upperBound)
+        guard end &- start >= 4 else { return nil }
+        let head = text.halfWord(at: start)
+        let length = Int(head >> 8 & 0xFF)
+        guard head & 0xFF == 0x0A else { return nil }
+        if length < 0x80 {
+            return end &- start == length &+ 2 ? Range(uncheckedBounds: (start &+ 2, end)) : nil
+        }
+        let high = Int(head >> 16 & 0xFF)
+        guard high < 0x80, end &- start == (length & 0x7F | high &<< 7) &+ 3 else { return nil }
+        return Range(uncheckedBounds: (start &+ 3, end))
     }
 
     /// An integer under 16384 and nothing else.

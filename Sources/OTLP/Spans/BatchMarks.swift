@@ -6,7 +6,7 @@ struct BatchMarks: Sendable {
     struct Edit: Sendable {
         /// The bytes of the body that go.
         var cut: ShortRange
-        /// What comes in their place, a part of what `builder` built.
+        /// What comes in their place, a part of what `builder` built; of the last addition, everything to its end.
         var content = ShortRange()
         /// The event inside which the change is made; -1 outside of events.
         var event: Int32 = -1
@@ -46,7 +46,9 @@ struct BatchMarks: Sendable {
     /// How many spans each group has; kept only while `groups` is.
     var groupCounts: [Int] = []
     var edits: [Edit] = []
-    /// The place whose end the last of `edits` is made at, packed; what is added there next becomes a part of that edit.
+    /// The place whose end the last of `edits` is made at, packed; nil where that edit is complete.
+    ///
+    /// What is added there next becomes a part of it.
     var latestEnd: UInt32?
     var spanEdits = Chains()
     var scopeEdits = Chains()

@@ -121,6 +121,7 @@ package struct SpanEntry: Sendable {
     var scopeIndex: Int32 = 0
     var kindBits: Int32 = 0
     var statusBits: Int32 = 0
+    var twinCount: Int32 = 0
     /// Why the span is invalid; nil for a valid one.
     package internal(set) var flaw: SpanFlaw?
 
@@ -142,6 +143,8 @@ package struct SpanEntry: Sendable {
     package var attributes: Range<Int> { attributeRange.range }
     /// Indices into `SpanBatch.events`.
     package var events: Range<Int> { eventRange.range }
+    /// How many of its first attributes have the keys that those of the span before have; 0 where that one has a flaw.
+    package var twins: Int { Int(twinCount) }
     /// How many bytes the span takes in the body, its tag and length included.
     package var size: Int { Int(frame.end &- frame.start) }
 }

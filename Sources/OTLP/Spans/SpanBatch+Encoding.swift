@@ -58,7 +58,7 @@ extension SpanBatch {
         guard !kept.isEmpty else { return nil }
         var writer = SpanWriter(self, kept)
         writer.request()
-        let payload = writer.assembly.bytes(bytes.span.bytes, marks.builder.bytes.buffer.span.bytes)
+        let payload = marks.builder.bytes.withBytes { writer.assembly.bytes(bytes.span.bytes, $0) }
         return EncodedSpans(payload: payload, spans: kept.count)
     }
 }

@@ -53,6 +53,7 @@ extension SpanBatch {
     }
 
     /// Puts an attribute behind the others of its place; a key that is there already is not looked for.
+    @_disfavoredOverload
     package mutating func addAttribute(_ key: String, to place: Place, _ build: (inout ValueBuilder) -> Void) {
         addAttribute(keySize: key.utf8.count, to: place, expecting: 0, build) { $0.letters(key) }
     }
@@ -64,8 +65,17 @@ extension SpanBatch {
         prepare()
         let start = marks.builder.position
         let keySize = key.utf8CodeUnitCount
-        let valueSize = 1 + varintSize(range.count) + range.count
-        marks.builder.bytes.write(atMost: keySize + range.count + 48) { writer in
+        let size = range.count
+        let valueSize = 1 &+ varintSize(size) &+ size
+        marks.builder.bytes.write(atMost: keySize &+ size &+ 48) { writer in
+            if keySize &+ size < 0x7A {
+                writer.shortField(place.attributesTag, length: keySize &+ size &+ 6)
+                writer.shortField(0x0A, length: keySize)
+                writer.letters(key)
+                writer.shortField(0x12, length: size &+ 2)
+                writer.shortField(0x0A, length: size)
+                return writer.bytes(text, range)
+            }
             writer.field(
                 place.attributesTag,
                 length: 1 + varintSize(keySize) + keySize + 1 + varintSize(valueSize) + valueSize
@@ -73,7 +83,7 @@ extension SpanBatch {
             writer.field(0x0A, length: keySize)
             writer.letters(key)
             writer.field(0x12, length: valueSize)
-            writer.field(0x0A, length: range.count)
+            writer.field(0x0A, length: size)
             writer.bytes(text, range)
         }
         appendAtEnd(from: start, to: place)
@@ -160,12 +170,7 @@ extension SpanBatch {
 
     /// Puts what was built since `start` at the end of its place; what is added to one place in a row becomes one edit.
     private mutating func appendAtEnd(from start: Int32, to place: Place) {
-        if marks.latestEnd == place.packed, let last = marks.edits.indices.last,
-            marks.edits[last].content.end == start
-        {
-            marks.edits[last].content.end = marks.builder.position
-            return
-        }
+        guard marks.latestEnd != place.packed else { return }
         let range: ShortRange =
             switch place {
             case .resource(let owner): .atEnd(of: resources[owner].frame)
@@ -173,7 +178,9 @@ extension SpanBatch {
             case .span(let owner): .atEnd(of: spans[owner].frame)
             case .event(let event): .atEnd(of: events[event].frame)
             }
-        append(BatchMarks.Edit(cut: range, content: added(from: start)), to: place)
+        var content = added(from: start)
+        content.end = .max
+        append(BatchMarks.Edit(cut: range, content: content), to: place)
         marks.latestEnd = place.packed
     }
 
@@ -181,6 +188,7 @@ extension SpanBatch {
     /// cost nothing.
     @inline(__always)
     private mutating func prepare() {
+        marks.builder.bytes.own()
         guard marks.edits.isEmpty else { return }
         marks.edits.reserveCapacity(spans.count * 2)
         marks.builder.bytes.reserve(bytes.count / 2)
@@ -188,9 +196,12 @@ extension SpanBatch {
 
     /// Puts an edit behind the others of its place.
     private mutating func append(_ edit: BatchMarks.Edit, to place: Place) {
+        if marks.latestEnd != nil, let last = marks.edits.indices.last {
+            marks.edits[last].content.end = edit.content.isEmpty ? marks.builder.position : edit.content.start
+            marks.latestEnd = nil
+        }
         let index = Int32(truncatingIfNeeded: marks.edits.count)
         marks.edits.append(edit)
-        marks.latestEnd = nil
         switch place {
         case .resource(let owner): marks.resourceEdits.append(index, to: owner, of: resources.count, &marks.edits)
         case .scope(let owner): marks.scopeEdits.append(index, to: owner, of: scopes.count, &marks.edits)

@@ -9,6 +9,8 @@ extension SpanIndexer {
         let firstEvent = events.count
         var traceIDLength = 0
         var spanIDLength = 0
+        expectTwins()
+        let firstTwin = twin
         var cursor = WireCursor(frame.content)
         while !cursor.isAtEnd {
             let start = cursor.offset
@@ -32,6 +34,8 @@ extension SpanIndexer {
         }
         entry.attributeRange = ShortRange(firstAttribute, attributes.count)
         entry.eventRange = ShortRange(firstEvent, events.count)
+        entry.twinCount = Int32(truncatingIfNeeded: twin &- firstTwin)
+        endTwins()
         for index in firstEvent..<events.count { try eventBody(index, text) }
         noteIDs(entry, traceIDLength, spanIDLength)
         entry.flaw = flaw

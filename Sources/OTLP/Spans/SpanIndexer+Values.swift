@@ -11,7 +11,7 @@ extension SpanIndexer {
     ) throws(WireError) {
         try reserve(AttributeEntry.self)
         let end = body.upperBound
-        if let keyEnd = Self.plainKeyEnd(body, text) {
+        if let keyEnd = plainKeyEnd(body, text) {
             attributes.append(
                 AttributeEntry(
                     fieldRange: ShortRange(start, end),
@@ -35,6 +35,7 @@ extension SpanIndexer {
             case let tag: try otherField(tag, lastKnown: 2, &cursor, text)
             }
         }
+        _ = isTwin(key.range, text)
         attributes.append(
             AttributeEntry(fieldRange: ShortRange(start, end), keyRange: key, valueRange: value, owner: owner)
         )
@@ -43,7 +44,7 @@ extension SpanIndexer {
     /// Where the key ends, in the form that nearly all attributes have: a key, then a value that is a scalar, all ASCII and
     /// all lengths under 128; nil for any other form.
     @inline(__always)
-    private static func plainKeyEnd(_ body: Range<Int>, _ text: RawSpan) -> Int? {
+    private mutating func plainKeyEnd(_ body: Range<Int>, _ text: RawSpan) -> Int? {
         let start = body.lowerBound
         let end = body.upperBound
         guard end &- start >= 6, text.byte(at: start) == 0x0A else { return nil }
@@ -57,10 +58,12 @@ extension SpanIndexer {
         case 0x0A where length == size &- 2:
             guard text.isASCII(Range(uncheckedBounds: (keyEnd &+ 4, end))) else { return nil }
         case 0x18 where length < 0x80 && size == 2: break
+        case 0x18 where length >= 0x80 && size == 3 && text.byte(at: end &- 1) < 0x80: break
         case 0x21 where size == 9: break
         default: return nil
         }
-        return text.isASCII(Range(uncheckedBounds: (start &+ 2, keyEnd))) ? keyEnd : nil
+        let key = Range(uncheckedBounds: (start &+ 2, keyEnd))
+        return isTwin(key, text) || text.isASCII(key) ? keyEnd : nil
     }
 
     @inline(__always)

@@ -24,6 +24,9 @@ struct SpanIndexer {
     var isDense = true
     /// Whether anything has a flaw, be it a resource or scope without spans.
     private(set) var isFlawed = false
+    /// The next attribute of the span before that may have the key of the next one of this span.
+    private(set) var twin = 0
+    private var twinEnd = 0
     /// Bytes that the tables may still take.
     private var room: Int
     /// The first flaw found since it was last taken.
@@ -55,6 +58,31 @@ struct SpanIndexer {
         guard depth == .full else { return }
         isFlawed = true
         if flaw == nil { flaw = found }
+    }
+
+    /// Starts to compare keys with those of the span before.
+    ///
+    /// Keys with a flaw are nobody's model, so that an equal key needs no look at its letters.
+    @inline(__always)
+    mutating func expectTwins() {
+        guard let before = spans.last, before.flaw == nil else { return endTwins() }
+        twin = before.attributes.lowerBound
+        twinEnd = before.attributes.upperBound
+    }
+
+    /// Compares no more keys.
+    @inline(__always) mutating func endTwins() { twinEnd = twin }
+
+    /// Whether the key in `range` is that of the span before in the same place.
+    @inline(__always)
+    mutating func isTwin(_ range: Range<Int>, _ text: RawSpan) -> Bool {
+        guard twin < twinEnd else { return false }
+        guard text.isSame(range, as: text, attributes[twin].key) else {
+            twinEnd = twin
+            return false
+        }
+        twin &+= 1
+        return true
     }
 
     private mutating func takeFlaw() -> SpanFlaw? {

@@ -77,7 +77,9 @@ extension SpanWriter {
         guard edit.cut.start >= cursor else { return }
         assembly.copy(cursor, edit.cut.start)
         assembly.touch()
-        assembly.insert(edit.content)
+        var content = edit.content
+        content.end = min(content.end, batch.marks.builder.position)
+        assembly.insert(content)
         cursor = edit.cut.end
     }
 

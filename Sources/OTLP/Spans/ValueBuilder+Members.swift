@@ -48,11 +48,18 @@ extension ValueBuilder {
     @inline(__always)
     private mutating func member(_ name: StaticString, size: Int, _ value: (inout ByteWriter) -> Void) {
         let keySize = name.utf8CodeUnitCount
-        bytes.write(atMost: keySize + size + 32) { writer in
-            writer.field(0x0A, length: 1 + varintSize(keySize) + keySize + 1 + varintSize(size) + size)
-            writer.field(0x0A, length: keySize)
-            writer.letters(name)
-            writer.field(0x12, length: size)
+        bytes.write(atMost: keySize &+ size &+ 32) { writer in
+            if keySize &+ size < 0x7C {
+                writer.shortField(0x0A, length: keySize &+ size &+ 4)
+                writer.shortField(0x0A, length: keySize)
+                writer.letters(name)
+                writer.shortField(0x12, length: size)
+            } else {
+                writer.field(0x0A, length: 1 + varintSize(keySize) + keySize + 1 + varintSize(size) + size)
+                writer.field(0x0A, length: keySize)
+                writer.letters(name)
+                writer.field(0x12, length: size)
+            }
             value(&writer)
         }
     }

@@ -120,6 +120,9 @@ package struct ValueBuilder: Sendable {
     package mutating func key(_ name: StaticString) { openMember(name.utf8CodeUnitCount) { $0.letters(name) } }
 
     /// The key of the member whose value is written next.
+    ///
+    /// Disfavoured, because a literal is a `String` otherwise.
+    @_disfavoredOverload
     package mutating func key(_ name: String) { openMember(name.utf8.count) { $0.letters(name) } }
 
     /// The key of the member whose value is written next, from its UTF-8 in `range` of `text`.
@@ -229,6 +232,10 @@ extension ByteWriter {
         byte(tag)
         varint(length)
     }
+
+    /// The same where the length is known to be under 0x80.
+    @inline(__always)
+    mutating func shortField(_ tag: UInt8, length: Int) { pair(tag, UInt8(truncatingIfNeeded: length)) }
 
     /// Tag and length of an `AnyValue`, where it has some.
     @inline(__always)

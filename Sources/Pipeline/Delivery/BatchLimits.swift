@@ -19,18 +19,21 @@ package struct BatchLimits: Sendable, Hashable {
     }
 }
 
-/// How failed deliveries are tried again: for ever, with full jitter.
+/// How failed deliveries are tried again: with full jitter, for ever unless told otherwise.
 package struct RetrySettings: Sendable, Hashable {
     /// The longest first pause.
     package var initial: Duration
     /// The longest pause.
     package var max: Duration
+    /// How long after the first attempt spans become dead letters; nil for never.
+    package var giveUpAfter: Duration?
 
     /// From 1 s up to 60 s.
     package static let standard = RetrySettings(initial: .seconds(1), max: .seconds(60))
 
-    package init(initial: Duration, max: Duration) {
+    package init(initial: Duration, max: Duration, giveUpAfter: Duration? = nil) {
         self.initial = initial
         self.max = max
+        self.giveUpAfter = giveUpAfter
     }
 }

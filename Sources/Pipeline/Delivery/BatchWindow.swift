@@ -6,7 +6,8 @@ import Basics
 ///
 /// Records are gathered in lanes, one for each merge key, so that one busy service does not make small batches of the
 /// others. A lane gives a batch when it is full, when its first record has waited `linger`, or when the window drains. A
-/// batch that must be tried again goes back to the head of its lane. Lanes take turns.
+/// batch that must be tried again goes before the newer records of its lane, which pass it while it pauses. Lanes take
+/// turns.
 package struct BatchWindow: Sendable {
     private struct Lane {
         let key: MergeKey
@@ -18,11 +19,14 @@ package struct BatchWindow: Sendable {
         /// When the first fresh record came.
         var since: Duration = .zero
         var inFlight = 0
+        /// Nothing goes before that moment.
+        var parkedUntil: Duration = .zero
 
         var isEmpty: Bool { again.isEmpty && fresh.isEmpty && inFlight == 0 }
     }
 
-    private let limits: BatchLimits
+    /// What a batch may hold from now on.
+    package var limits: BatchLimits
     private let retry: RetrySettings
     private let isExclusive: Bool
     private let bytesMax: Int
@@ -77,9 +81,9 @@ package struct BatchWindow: Sendable {
     package var wake: Duration? {
         lanes.lazy.filter(isOpen).compactMap { lane -> Duration? in
             let again = lane.again.lazy.map(\.notBefore).min()
-            guard !lane.fresh.isEmpty, !(isExclusive && again != nil) else { return again }
-            let fresh = lane.since + limits.linger
-            return again.map { min($0, fresh) } ?? fresh
+            let fresh = lane.fresh.isEmpty ? nil : lane.since + limits.linger
+            guard let first = [again, fresh].compactMap({ $0 }).min() else { return nil }
+            return max(first, lane.parkedUntil)
         }.min()
     }
 
@@ -91,26 +95,28 @@ package struct BatchWindow: Sendable {
         if lanes[index].isEmpty { lanes.remove(at: index) }
     }
 
-    /// Puts what is left of a batch back to the head of its lane, to be sent from its `notBefore` on.
+    /// Puts what is left of a batch back to its lane, to be sent from its `notBefore` on.
     package mutating func putBack(_ batches: [PendingBatch]) {
         guard let key = batches.first?.key, let index = lanes.firstIndex(where: { $0.key == key }) else { return }
         lanes[index].inFlight -= 1
-        lanes[index].again.insert(contentsOf: batches, at: 0)
+        lanes[index].again += batches
+    }
+
+    /// Lets nothing of a lane go before `moment`.
+    package mutating func park(_ key: MergeKey, until moment: Duration) {
+        guard let index = lanes.firstIndex(where: { $0.key == key }) else { return }
+        lanes[index].parkedUntil = moment
     }
 
     private func isOpen(_ lane: Lane) -> Bool { !isExclusive || lane.inFlight == 0 }
 
     private mutating func take(from index: Int, now: Duration) -> PendingBatch? {
-        guard isOpen(lanes[index]) else { return nil }
-        let tried = lanes[index].again
-        let due =
-            isExclusive ? tried.prefix(1).firstIndex { $0.notBefore <= now } : tried.firstIndex { $0.notBefore <= now }
-        if let due {
+        guard isOpen(lanes[index]), lanes[index].parkedUntil <= now else { return nil }
+        if let due = lanes[index].again.firstIndex(where: { $0.notBefore <= now }) {
             lanes[index].inFlight += 1
             return lanes[index].again.remove(at: due)
         }
-        guard !isExclusive || tried.isEmpty, isDue(lanes[index], now: now) else { return nil }
-        return takeFresh(from: index, now: now)
+        return isDue(lanes[index], now: now) ? takeFresh(from: index, now: now) : nil
     }
 
     private func isDue(_ lane: Lane, now: Duration) -> Bool {

@@ -4,6 +4,7 @@ import Basics
 package struct DeliveryMeters: Sendable {
     private let delivered: Counter
     private let rejected: Counter
+    private let deadLettered: Counter
     private let attempts: [String: Counter]
     private let seconds: Histogram
 
@@ -12,6 +13,7 @@ package struct DeliveryMeters: Sendable {
         let labels = ["pipeline": pipeline, "exporter": exporter, "signal": signal]
         delivered = meters.counter("millrace_exporter_delivered_spans_total", labels)
         rejected = meters.counter("millrace_exporter_rejected_spans_total", labels)
+        deadLettered = meters.counter("millrace_exporter_dead_lettered_spans_total", labels)
         seconds = meters.histogram("millrace_exporter_attempt_seconds", labels)
         attempts = Dictionary(
             uniqueKeysWithValues: DeliveryOutcome.names.map { name in
@@ -29,9 +31,9 @@ package struct DeliveryMeters: Sendable {
 
     /// Counts the items of a batch that is done.
     func delivered(_ batch: PendingBatch) {
-        let items = batch.records.reduce(0) { $0 + $1.payloadItems }
-        delivered.add(items - batch.rejected)
+        delivered.add(batch.items - batch.rejected - batch.deadLettered)
         rejected.add(batch.rejected)
+        deadLettered.add(batch.deadLettered)
     }
 }
 

@@ -1,4 +1,5 @@
 package import Basics
+package import Journal
 package import OTLP
 
 /// What records must have in common to share a request.
@@ -14,23 +15,55 @@ package struct MergeKey: Hashable, Sendable {
     }
 }
 
+/// Which log of an exporter a record lies in.
+package enum RecordSource: UInt8, Sendable, CaseIterable {
+    /// The pipeline's own.
+    case pipeline
+    /// That of the exporter's dead letters, where replayed ones are queued.
+    case deadLetters
+}
+
 /// A record read from the journal, waiting to be sent.
 package struct QueuedRecord: Sendable {
+    package let source: RecordSource
     /// The journal's id of the record.
     package let id: UInt64
     /// Items that the record stands for, removed ones included.
     package let items: UInt32
     package let metadata: RecordMetadata
     package let payload: [UInt8]
+    /// What it counts against the share of its route.
+    package let sharedBytes: Int
 
     /// Items inside the payload.
     package var payloadItems: Int { Int(items) - metadata.removed }
 
-    package init(id: UInt64, items: UInt32, metadata: RecordMetadata, payload: [UInt8]) {
+    package init(
+        source: RecordSource = .pipeline,
+        id: UInt64,
+        items: UInt32,
+        metadata: RecordMetadata,
+        payload: [UInt8],
+        sharedBytes: Int = 0
+    ) {
+        self.source = source
         self.id = id
         self.items = items
         self.metadata = metadata
         self.payload = payload
+        self.sharedBytes = sharedBytes
+    }
+
+    package init(_ stored: StoredRecord, _ metadata: RecordMetadata, from source: RecordSource) {
+        self.init(
+            source: source,
+            id: stored.id,
+            items: stored.items,
+            metadata: metadata,
+            payload: stored.payload,
+            // A replay was counted when it was accepted, and settled when it became a dead letter.
+            sharedBytes: source == .pipeline ? stored.sharedBytes : 0
+        )
     }
 }
 
@@ -39,24 +72,27 @@ package struct PendingBatch: Sendable {
     package let key: MergeKey
     package let records: [QueuedRecord]
     /// The requests still to be sent: one, or several where a record is over the limits or had to be split.
-    package var requests: [Batch]
+    package private(set) var requests: [PendingRequest] = []
     /// Items that the destination's partial successes turned away so far.
     package var rejected = 0
-    /// Items of requests that the destination will never take.
-    package var refused = 0
+    /// Items that are dead letters now.
+    package var deadLettered = 0
     package var backoff: Backoff
     /// Not before this moment of the monotonic clock.
     package var notBefore: Duration = .zero
+    /// Of the requests that `prepare` will make.
+    private var history = AttemptHistory()
 
     package init(key: MergeKey, records: [QueuedRecord], backoff: Backoff) {
         self.key = key
         self.records = records
         self.backoff = backoff
-        self.requests = []
     }
 
     /// What it holds in memory.
     package var bytes: Int { records.reduce(0) { $0 + $1.payload.count } }
+    /// Items in it when it was taken.
+    package var items: Int { records.reduce(0) { $0 + $1.payloadItems } }
 
     /// Makes the requests, where that was not done yet: everything in one, or one record over the limits split by trace.
     package mutating func prepare(limits: BatchLimits) {
@@ -66,10 +102,13 @@ package struct PendingBatch: Sendable {
             route: key.route,
             headers: key.headers,
             payload: merged(),
-            items: records.reduce(0) { $0 + $1.payloadItems }
+            items: items
         )
         let isOver = whole.items > limits.items || whole.payload.count > limits.bytes.bytes
-        requests = records.count == 1 && isOver ? whole.split(items: limits.items, bytes: limits.bytes.bytes) : [whole]
+        let parts = records.count == 1 && isOver ? whole.split(items: limits.items, bytes: limits.bytes.bytes) : [whole]
+        var history = history
+        if parts.count > 1 { history.isPart = true }
+        requests = parts.map { PendingRequest(batch: $0, history: history) }
     }
 
     /// The payloads one behind the other: requests of OTLP merge by concatenation.
@@ -85,21 +124,46 @@ package struct PendingBatch: Sendable {
     package func halved() -> (PendingBatch, PendingBatch)? {
         guard records.count > 1 else { return nil }
         let middle = records.count / 2
-        return (
-            PendingBatch(key: key, records: Array(records[..<middle]), backoff: backoff),
-            PendingBatch(key: key, records: Array(records[middle...]), backoff: backoff)
-        )
+        return (half(records[..<middle]), half(records[middle...]))
     }
 
-    /// Replaces the next request by smaller ones; false where it cannot be split.
+    private func half(_ records: ArraySlice<QueuedRecord>) -> PendingBatch {
+        var half = PendingBatch(key: key, records: Array(records), backoff: backoff)
+        half.history = requests.first?.history ?? history
+        half.history.isPart = true
+        return half
+    }
+
+    /// Replaces the next request by smaller ones, behind all others; false where it cannot be split.
     package mutating func splitNextRequest() -> Bool {
-        guard let next = requests.first, next.items > 1 else { return false }
-        let (items, bytes) = (next.items / 2, next.payload.count / 2)
-        let byTrace = next.split(items: items, bytes: bytes)
-        let parts = byTrace.count > 1 ? byTrace : next.split(items: items, bytes: bytes, dividesTraces: true)
+        guard let next = requests.first, next.batch.items > 1 else { return false }
+        let (items, bytes) = (next.batch.items / 2, next.batch.payload.count / 2)
+        let byTrace = next.batch.split(items: items, bytes: bytes)
+        let parts =
+            byTrace.count > 1 ? byTrace : next.batch.split(items: items, bytes: bytes, dividesTraces: true)
         guard parts.count > 1 else { return false }
-        requests.replaceSubrange(0..<1, with: parts)
+        var history = next.history
+        history.isPart = true
+        // The others go first: whether they get through tells whose fault the failure was.
+        requests.removeFirst()
+        requests += parts.map { PendingRequest(batch: $0, history: history) }
         return true
+    }
+
+    /// The next request is done with.
+    package mutating func completeNextRequest() {
+        requests.removeFirst()
+    }
+
+    /// Puts the next request, as it stands now, behind all others.
+    package mutating func postponeNextRequest(_ request: PendingRequest) {
+        requests.removeFirst()
+        requests.append(request)
+    }
+
+    /// Notes how the next request stands now.
+    package mutating func updateNextRequest(_ request: PendingRequest) {
+        requests[0] = request
     }
 }
 

@@ -6,12 +6,15 @@ import Synchronization
 
 /// The way of a request from the receiver into the journal, for all pipelines that read one receiver.
 ///
-/// Decode, check each span, run every pipeline's processors, append everything as one group; the answer waits for the sync.
+/// Decode, check each span, run every pipeline's processors, see that no route takes more than its share, append
+/// everything as one group; the answer waits for the sync.
 package final class Gateway: Intake {
     private let fronts: [PipelineFront]
     private let journal: Journal
     private let clock: WallClock
     private let deviations: DeviationLog
+    private let shares: RouteShares?
+    private let condition: JournalCondition?
     /// One for each event loop that ever asked; event loops live as long as the process.
     private let waiting = Mutex<[ObjectIdentifier: WaitingRoom]>([:])
 
@@ -20,11 +23,22 @@ package final class Gateway: Intake {
     ///   - journal: Holds their logs.
     ///   - clock: Gives the time of receipt.
     ///   - deviations: Counts what clients write against the specification.
-    package init(fronts: [PipelineFront], journal: Journal, clock: WallClock, deviations: DeviationLog) {
+    ///   - shares: Bounds what single routes may hold of the journal; nil for no bound.
+    ///   - condition: Told whether the journal takes what it is given.
+    package init(
+        fronts: [PipelineFront],
+        journal: Journal,
+        clock: WallClock,
+        deviations: DeviationLog,
+        shares: RouteShares? = nil,
+        condition: JournalCondition? = nil
+    ) {
         self.fronts = fronts
         self.journal = journal
         self.clock = clock
         self.deviations = deviations
+        self.shares = shares
+        self.condition = condition
     }
 
     package func accept(
@@ -42,8 +56,17 @@ package final class Gateway: Intake {
         guard spans.valid > 0 else { return spans.answer }
         let now = clock.now()
         let records = fronts.flatMap { $0.records(for: spans.batch, from: request.source, at: now) }
+        var request = WaitingRequest(answer: spans.answer, spans: spans.valid, fronts: fronts)
+        if let shares {
+            switch shares.admit(records, at: now) {
+            case .admitted(let parts): request.undo = { shares.withdraw(parts) }
+            case .refused(let answer):
+                for front in fronts { front.tally.refuse(spans.valid, .overShare) }
+                return answer
+            }
+        }
         let room = waitingRoom(of: observer)
-        room.enter(ticket, WaitingRequest(answer: spans.answer, spans: spans.valid, fronts: fronts))
+        room.enter(ticket, request)
         journal.append(RecordGroup(entries: records), ticket: ticket, observer: room)
         return nil
     }
@@ -51,7 +74,7 @@ package final class Gateway: Intake {
     private func waitingRoom(of observer: any IntakeObserver) -> WaitingRoom {
         waiting.withLock { rooms in
             if let room = rooms[ObjectIdentifier(observer)] { return room }
-            let room = WaitingRoom(observer: observer)
+            let room = WaitingRoom(observer: observer, condition: condition)
             rooms[ObjectIdentifier(observer)] = room
             return room
         }
@@ -107,29 +130,34 @@ private struct WaitingRequest: Sendable {
     let answer: IntakeAnswer
     let spans: Int
     let fronts: [PipelineFront]
+    /// Gives back the share of a request that did not get in.
+    var undo: @Sendable () -> Void = {}
 
     func answer(after result: CommitResult) -> IntakeAnswer {
+        let reason: IntakeTally.Refusal
+        let pause: Duration
         switch result {
         case .durable:
             for front in fronts { front.tally.accept(spans) }
             return answer
-        case .full(let retryAfter):
-            for front in fronts { front.tally.refuse(spans, .journalFull) }
-            return .unavailable("the journal is full", retryAfter: retryAfter)
-        case .failed(let reason):
-            for front in fronts { front.tally.refuse(spans, .journalFailed) }
-            return .unavailable("the journal cannot be written: \(reason)", retryAfter: .seconds(5))
+        case .full(let retryAfter): (reason, pause) = (.journalFull, retryAfter)
+        case .failed: (reason, pause) = (.journalFailed, .seconds(5))
         }
+        undo()
+        for front in fronts { front.tally.refuse(spans, reason) }
+        return .unavailable(result.trouble, retryAfter: pause)
     }
 }
 
 /// Where the requests of one event loop wait for the disk.
 private final class WaitingRoom: CommitObserver {
     private let observer: any IntakeObserver
+    private let condition: JournalCondition?
     private let requests = Mutex<[UInt64: WaitingRequest]>([:])
 
-    init(observer: any IntakeObserver) {
+    init(observer: any IntakeObserver, condition: JournalCondition?) {
         self.observer = observer
+        self.condition = condition
     }
 
     func enter(_ ticket: UInt64, _ request: WaitingRequest) {
@@ -137,6 +165,7 @@ private final class WaitingRoom: CommitObserver {
     }
 
     func settled(_ commits: [(ticket: UInt64, result: CommitResult)]) {
+        condition?.note(commits.lazy.map(\.result))
         let answers = requests.withLock { requests in
             commits.compactMap { commit in
                 requests.removeValue(forKey: commit.ticket).map { (commit.ticket, $0.answer(after: commit.result)) }

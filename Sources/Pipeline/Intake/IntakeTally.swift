@@ -7,6 +7,7 @@ package final class IntakeTally: Sendable {
         case invalid
         case journalFull = "journal_full"
         case journalFailed = "journal_failed"
+        case overShare = "over_share"
     }
 
     private let accepted: Counter

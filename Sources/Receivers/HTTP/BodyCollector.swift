@@ -15,16 +15,15 @@ struct BodyCollector {
     /// Goes with the body until its answer.
     let reservation: Reservation
 
-    /// Reserves the whole body where its length is known and it is not compressed.
+    /// Reserves what the head tells of the body's length; a compressed one is hardly ever shorter when inflated.
     init(_ plan: RequestPlan, limit: ByteCount, budget: MemoryBudget) throws(Refusal) {
         self.limit = limit
         reservation = Reservation(budget)
         decoder = plan.codings.isEmpty ? nil : ContentDecoder(plan.codings, limit: limit)
-        if let decoder {
-            guard reservation.grow(to: decoder.workingBytes) else { throw .noMemory }
-        } else if let length = plan.contentLength {
-            try grant(length)
-        }
+        if let decoder, !reservation.grow(to: decoder.workingBytes) { throw .noMemory }
+        guard let length = plan.contentLength, length > 0 else { return }
+        guard length <= limit.bytes else { throw .tooLarge(limit) }
+        try grant(length)
     }
 
     /// Takes the next bytes of the wire.

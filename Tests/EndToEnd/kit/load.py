@@ -5,22 +5,26 @@ import http.client
 import threading
 
 from kit import otlp
+from kit.waiting import eventually
 
 
 class Load:
     """`with Load(millrace, service) as load:` posts from `threads` threads, each `rate` requests a second.
 
-    A connection that breaks is opened again and the request is sent again, as SDKs do; it counts as `broken`.
+    A connection that breaks is opened again and the request is sent again, as SDKs do; it counts as `broken`. What is
+    refused is given up; `unadvised` counts refusals that do not say when to come back.
     """
 
-    def __init__(self, millrace, service, threads=4, rate=8.0, spans=5):
+    def __init__(self, millrace, service, threads=4, rate=8.0, spans=5, padding=0):
         self.address = millrace.address
         self.service = service
         self.spans = spans
+        self.padding = padding
         self.pause = 1 / rate
         self.acknowledged = set()
         self.statuses = collections.Counter()
         self.broken = 0
+        self.unadvised = 0
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
@@ -36,10 +40,24 @@ class Load:
             thread.join(30)
         assert not any(thread.is_alive() for thread in self._threads)
 
+    def acknowledge(self, count, within=60):
+        """Waits until `count` spans more have been answered 200."""
+        goal = len(self.acknowledged) + count
+        eventually(lambda: len(self.acknowledged) >= goal, within=within)
+
+    def refused(self, within=60):
+        """Waits until requests are refused."""
+        before = self._refusals
+        eventually(lambda: self._refusals >= before + 10, within=within)
+
+    @property
+    def _refusals(self):
+        return sum(count for status, count in self.statuses.items() if status != 200)
+
     def _run(self):
         connection = self._connection()
         while not self._ended.is_set():
-            message = otlp.request(self.service, spans=self.spans)
+            message = otlp.request(self.service, self.spans, self.padding)
             body, spans = message.SerializeToString(), otlp.spans_of(message)
             while not self._ended.is_set():
                 try:
@@ -57,6 +75,8 @@ class Load:
                     self.statuses[response.status] += 1
                     if response.status == 200:
                         self.acknowledged.update(spans)
+                    elif not response.headers["retry-after"]:
+                        self.unadvised += 1
                 break
             self._ended.wait(self.pause)
 

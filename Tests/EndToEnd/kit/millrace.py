@@ -1,11 +1,13 @@
 """The gateway under test: its pipeline file, its process, its admin endpoint."""
 
+import contextlib
 import json
 import signal
 import subprocess
 
 import requests
 
+from kit import otlp
 from kit.environments import BINARY, clean_environment, free_port
 from kit.processes import Process
 from kit.waiting import eventually
@@ -59,6 +61,12 @@ class Millrace:
         """Writes the pipeline file; the next start reads it."""
         self.file.write_text(json.dumps(self.pipeline, indent=2))
 
+    def change(self, exporters):
+        """Writes a pipeline file with these exporters; the next start reads it."""
+        self.pipeline["exporters"] = exporters
+        self.pipeline["pipelines"]["traces"]["exporters"] = list(exporters)
+        self.save()
+
     @property
     def url(self):
         return "http://" + self.pipeline["receivers"]["otlp"]["listen"]
@@ -71,8 +79,8 @@ class Millrace:
     def admin(self, path):
         return self.session.get("http://" + self.pipeline["admin"]["listen"] + path, timeout=10)
 
-    def start(self):
-        self.process.start()
+    def start(self, *more):
+        self.process.start(*more)
 
         def ready():
             self.process.expect_running()
@@ -80,6 +88,17 @@ class Millrace:
 
         eventually(ready, within=15, every=0.01)
         return self
+
+    @contextlib.contextmanager
+    def later(self, shift):
+        """Runs for the block with its clock moved by, say, "+8d"; ends by `kill -9`, since nothing hands signals on."""
+        arguments = self.process.arguments
+        self.process.arguments = ["faketime", "-m", "--exclude-monotonic", "-f", shift, *arguments]
+        try:
+            yield self.start()
+        finally:
+            self.process.end_group(signal.SIGKILL)
+            self.process.arguments = arguments
 
     def stop(self, within=15):
         """SIGTERM; the drain ends with exit code 0."""
@@ -98,9 +117,43 @@ class Millrace:
             self.url + path, data=body, headers={"content-type": content_type} | named, timeout=60
         )
 
+    def post_trace(self, service, spans=5, padding=0):
+        """Posts one trace; the answer."""
+        return self.post(otlp.request(service, spans, padding).SerializeToString())
+
+    def send(self, service, traces=4, spans=5, padding=0):
+        """Posts so many traces, each in a request of its own that must be taken; {(trace id, span id)}."""
+        messages = [otlp.request(service, spans, padding) for _ in range(traces)]
+        for message in messages:
+            answer = self.post(message.SerializeToString())
+            assert answer.status_code == 200, answer.content
+        return {span for message in messages for span in otlp.spans_of(message)}
+
     def ledger(self):
         """The ledger's one pipeline; that every destination balances is checked on every reading."""
         return checked(self.admin("/ledger").json())
+
+    def delivered(self, destination, spans, within=60):
+        """Waits until a destination has been delivered so many spans."""
+
+        eventually(lambda: self.row(destination)["delivered"] >= spans, within=within, every=0.005)
+
+    def printed_ledger(self):
+        """The same by the command, from the running process or from the journal."""
+        done = run("ledger", "--config", self.file)
+        assert done.returncode == 0, done.stderr
+        return checked(json.loads(done.stdout))
+
+    def row(self, destination):
+        """A destination's row of the ledger."""
+        self.process.expect_running()
+        return self.ledger()["destinations"][destination]
+
+    def dead_letters(self, action="list", *more):
+        """What `millrace dead-letters` prints as JSON, from the running process or from the disk."""
+        done = run("dead-letters", action, "--config", self.file, "--json", *more)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
     def settled(self, accepted=None, within=60):
         """Waits until nothing is queued anywhere (and `accepted` spans were taken); the ledger then."""
@@ -124,6 +177,11 @@ class Millrace:
             if head.split("{")[0] == name and all(label in head for label in wanted):
                 total += float(value)
         return total
+
+    def failures(self, exporter):
+        """How many requests of an exporter were not delivered."""
+        name = "millrace_exporter_attempts_total"
+        return self.metric(name, exporter=exporter) - self.metric(name, exporter=exporter, outcome="delivered")
 
     def memory(self, field="VmHWM"):
         """Bytes: the peak (VmHWM) or present (VmRSS) resident size."""

@@ -19,6 +19,10 @@ def create_experiment(name):
     return client.create_experiment(name)
 
 
+def delete_experiment(name):
+    client.delete_experiment(client.get_experiment_by_name(name).experiment_id)
+
+
 def experiments():
     return [experiment.name for experiment in client.search_experiments(max_results=1000)]
 
@@ -78,7 +82,9 @@ def whole(trace):
     }
 
 
-QUESTIONS = {"create_experiment": create_experiment, "experiments": experiments, "traces": traces, "spans": spans}
+QUESTIONS = {
+    question.__name__: question for question in (create_experiment, delete_experiment, experiments, traces, spans)
+}
 
 for line in sys.stdin:
     arguments = json.loads(line)

@@ -14,9 +14,10 @@ READER = __file__.replace("mlflow_server.py", "mlflow_reader.py")
 
 
 class MLflowServer:
-    def __init__(self, version, directory):
+    def __init__(self, version, directory, store=None):
         directory.mkdir(parents=True)
         self.version = version
+        self.directory = directory
         self.environment = f"mlflow-{version}"
         self.url = f"http://127.0.0.1:{free_port()}"
         settings = clean_environment(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true")
@@ -24,7 +25,7 @@ class MLflowServer:
             self.environment,
             [
                 *(program(self.environment, "mlflow"), "server", "--workers", "1"),
-                *("--backend-store-uri", f"sqlite:///{directory}/store.db"),
+                *("--backend-store-uri", store or f"sqlite:///{directory}/store.db"),
                 *("--artifacts-destination", directory / "artifacts"),
                 *("--host", "127.0.0.1", "--port", self.url.rsplit(":", 1)[1]),
             ],
@@ -53,6 +54,11 @@ class MLflowServer:
             self.reader.wait(20)
         self.stop()
 
+    def wipe(self):
+        """Forgets everything, as a server in a container without a volume does; it must not run."""
+        for path in self.directory.glob("store.db*"):
+            path.unlink()
+
     def ask(self, question, **arguments):
         """One question to the client, which lives in the server's environment (see mlflow_reader.py)."""
         if self.reader is None:
@@ -72,6 +78,9 @@ class MLflowServer:
 
     def create_experiment(self, name):
         return self.ask("create_experiment", name=name)
+
+    def delete_experiment(self, name):
+        self.ask("delete_experiment", name=name)
 
     def experiments(self):
         """Experiment names."""

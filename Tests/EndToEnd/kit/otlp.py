@@ -27,14 +27,26 @@ def request(service, spans=5, padding=0):
     return message
 
 
+def batch(service, traces, spans=1, padding=0):
+    """One request of several traces, each in a ResourceSpans of its own."""
+    message = ExportTraceServiceRequest()
+    for _ in range(traces):
+        message.MergeFrom(request(service, spans, padding))
+    return message
+
+
+def each_span(message):
+    return [span for resource in message.resource_spans for scope in resource.scope_spans for span in scope.spans]
+
+
+def pair(span):
+    """(trace id, span id) in hex."""
+    return span.trace_id.hex(), span.span_id.hex()
+
+
 def spans_of(message):
     """[(trace id, span id)] in hex, in order."""
-    return [
-        (span.trace_id.hex(), span.span_id.hex())
-        for resource in message.resource_spans
-        for scope in resource.scope_spans
-        for span in scope.spans
-    ]
+    return [pair(span) for span in each_span(message)]
 
 
 def spans_of_json(document):

@@ -14,11 +14,12 @@ class Process:
         self.log_path = directory / f"{name}.log"
         self.child = None
 
-    def start(self):
+    def start(self, *more):
+        """With `more` arguments this time."""
         assert not self.running, f"{self.name} is running"
         with open(self.log_path, "ab") as log:
             self.child = subprocess.Popen(
-                self.arguments,
+                [*self.arguments, *more],
                 cwd=self.directory,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

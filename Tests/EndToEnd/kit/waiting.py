@@ -1,5 +1,6 @@
 """Waiting for a condition, never for a time."""
 
+import socket
 import time
 
 
@@ -18,3 +19,14 @@ def eventually(probe, within=30.0, every=0.05):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within} s: {reason}") from reason
         time.sleep(every)
+
+
+def listening(port, process, within=30.0):
+    """Waits until `process` takes connections on a port of 127.0.0.1."""
+
+    def connected():
+        process.expect_running()
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            return True
+
+    eventually(connected, within=within, every=0.02)

@@ -1,5 +1,4 @@
 import Basics
-import Logging
 import Synchronization
 import TestKit
 
@@ -12,6 +11,7 @@ struct Disk {
 
     let files: FaultyFileSystem
     let clock = SettableClock()
+    let log = LogLines()
     var settings: JournalSettings
 
     init(
@@ -38,7 +38,7 @@ struct Disk {
             logs: logs,
             fileSystem: files,
             clock: clock.wall,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            logger: log.logger
         )
     }
 
@@ -58,7 +58,7 @@ final class SteppedJournal {
     private let readThread = SerialThread(name: "journal-read")
 
     init(_ disk: Disk, _ definitions: [LogDefinition]) throws {
-        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let logger = disk.log.logger
         let recovery = Recovery(
             fileSystem: disk.files,
             settings: disk.settings,
@@ -75,7 +75,7 @@ final class SteppedJournal {
             logger: logger,
             onSync: { _ in }
         )
-        committer.collect()
+        committer.start()
     }
 
     deinit {
@@ -104,6 +104,28 @@ extension LogDefinition {
     static func traces(_ readers: String..., start: ReaderDefinition.Start = .newest) -> LogDefinition {
         let names = readers.isEmpty ? ["one"] : readers
         return LogDefinition(name: "traces", readers: names.map { ReaderDefinition(name: $0, start: start) })
+    }
+}
+
+extension LogDefinition {
+    /// The dead letters of `traces`' reader.
+    static func deadLetters(
+        of exporter: String = "one",
+        maxBytes: ByteCount = .kibibytes(256),
+        maxAge: Duration = .seconds(3600)
+    ) -> LogDefinition {
+        let limits = DeadLetterLimits(maxBytes: maxBytes, maxAge: maxAge)
+        let readers = [ReaderDefinition(name: exporter)]
+        return LogDefinition(name: "traces", role: .deadLetters(of: exporter, limits: limits), readers: readers)
+    }
+}
+
+extension Log {
+    /// The texts of all records, in order.
+    var retainedTexts: [String] {
+        var texts: [String] = []
+        visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max)) { texts.append($0.text) }
+        return texts
     }
 }
 

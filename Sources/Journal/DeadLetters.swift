@@ -1,0 +1,60 @@
+import Basics
+import Logging
+import Synchronization
+
+// The log of one exporter's dead letters, `directory/PIPELINE/dead-letters/EXPORTER/`: segments as SegmentFormat.swift
+// has them and one cursor, EXPORTER.cursor, as CursorFile.swift has it, with larger slots.
+//
+//   - Records of the kind "dead letter" are held: no reader is given them. They count as queued, stay through every
+//     restart, and end when somebody settles them, when they expire, or when damage destroys them.
+//   - Records of the kind "items" are replays: the exporter's reader is given them in order, as in any log.
+//   - The log has a budget of its own. What others use up, the free-space floor and the age limit of the journal do not
+//     concern it, and it takes nothing from them. At its limits the oldest segment expires whole.
+//   - Room in reserve: an open segment is preallocated when the journal opens and whenever there is none, so that a full
+//     disk, on which nothing moves until something is written off, still takes dead letters.
+//   - Nobody opens or deletes the log of an exporter that is no longer defined: giving up the records of a vanished
+//     reader leaves its dead letters where they are.
+
+extension Committer {
+    /// A segment of dead letters without large records: small enough that a reserve for each exporter costs little.
+    private static let deadLetterSegmentBytesMax = 1 << 20
+
+    /// The size of a new segment of dead letters; the oldest expire until there is room for it in their budget.
+    func deadLetterRoom(of log: Int, for needed: Int, _ limits: DeadLetterLimits) -> Int? {
+        let usual = min(Self.deadLetterSegmentBytesMax, limits.maxBytes.bytes / 8, settings.segment.bytes)
+        let size = max(needed, min(limits.maxBytes.bytes, max(usual, SegmentHeader.areaBytes * 2)))
+        let core = writers[log].core
+        while core.state.withLock({ $0.bytes }) + size > limits.maxBytes.bytes {
+            if deletePassed(of: log, sparingNewest: false) { continue }
+            guard core.state.withLock({ $0.expireFirst() }), deletePassed(of: log, sparingNewest: false) else {
+                return nil
+            }
+        }
+        return size
+    }
+
+    /// Gives every log of dead letters an open segment.
+    func reserveDeadLetters() {
+        for log in writers.indices where writers[log].core.role != .items && writers[log].open == nil {
+            guard let refusal = startSegment(of: log, for: 0, receivedAt: clock.now(), sparing: []) else {
+                unreserved.remove(log)
+                continue
+            }
+            if unreserved.insert(log).inserted {
+                logger.warning(
+                    "There is no room in reserve for dead letters.",
+                    metadata: ["log": "\(writers[log].core.title)", "cause": "\(refusal)"]
+                )
+            }
+        }
+    }
+
+    /// Keeps the cursor of each log of dead letters within its slot: the oldest expire where too many stay unsettled
+    /// between settled ones.
+    func boundDeadLetters() {
+        for writer in writers where writer.core.role != .items {
+            let rangesMax = CursorSlot.deadLetters.rangesMax - LogReader.inFlightMax
+            writer.core.state.withLock { $0.expire(untilRanges: rangesMax) }
+        }
+    }
+}

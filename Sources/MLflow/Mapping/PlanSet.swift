@@ -1,0 +1,26 @@
+/// The plans of the kinds of spans that were seen lately.
+///
+/// Never changed, so that all threads can share one.
+final class PlanSet: Sendable {
+    /// How many are kept: one instrumentation makes spans of few kinds.
+    private static let countMax = 16
+
+    static let empty = PlanSet([])
+
+    let plans: [SpanPlan]
+    /// By pair of plans: how many of their first keys are the same.
+    private let shared: [Int]
+
+    private init(_ plans: [SpanPlan]) {
+        self.plans = plans
+        shared = plans.flatMap { plan in plans.map { plan.keysShared(with: $0) } }
+    }
+
+    /// How many of the first keys of two plans are the same.
+    func keysShared(_ first: Int, _ second: Int) -> Int { shared[first * plans.count + second] }
+
+    /// The set with one plan more, the last one; the first one goes where there are too many.
+    func adding(_ plan: SpanPlan) -> PlanSet {
+        PlanSet(plans.suffix(Self.countMax - 1) + [plan])
+    }
+}

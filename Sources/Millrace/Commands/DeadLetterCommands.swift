@@ -1,0 +1,120 @@
+import ArgumentParser
+import Basics
+import Configuration
+import Console
+import Journal
+import Logging
+import Pipeline
+
+/// `millrace dead-letters`: what destinations refuse for good, of the running process or, when none runs, on disk.
+struct DeadLettersCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dead-letters",
+        abstract: "List, show, replay or purge the spans that a destination refuses.",
+        subcommands: [List.self, Show.self, Replay.self, Purge.self]
+    )
+
+    /// What all of them take.
+    struct Target: ParsableArguments {
+        @Option(help: "The pipeline file.") var config: String
+        @Option(help: "Only those of this exporter.") var exporter: String?
+        @Option(help: "Only this one: an id that `list` gives, PIPELINE/EXPORTER/NUMBER.") var id: String?
+        @Flag(help: "Print JSON.") var json = false
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "A line for each dead letter, oldest first.")
+        @OptionGroup var target: Target
+
+        func run() async throws {
+            try await ask(.list, target) { json in
+                let letters = json["dead_letters"]?.elements ?? []
+                return letters.isEmpty ? "no dead letters" : letters.map(\.letterLine).joined(separator: "\n")
+            }
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "One dead letter whole, as JSON: why it was refused, the answer, and its spans as OTLP."
+        )
+        @OptionGroup var target: Target
+
+        func run() async throws {
+            try await ask(.show, target, text: nil)
+        }
+    }
+
+    struct Replay: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Send dead letters again, to their own exporter with its present settings."
+        )
+        @OptionGroup var target: Target
+
+        func run() async throws {
+            try await ask(.replay, target) { "\($0.counted) queued for delivery" }
+        }
+    }
+
+    struct Purge: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Give dead letters up; they count as expired.")
+        @OptionGroup var target: Target
+
+        func run() async throws {
+            try await ask(.purge, target) { "\($0.counted) given up" }
+        }
+    }
+}
+
+/// Asks the running process or the disk, and prints the answer: as JSON, or as the text that `text` makes of it.
+private func ask(
+    _ action: DeadLetterOffice.Request.Action,
+    _ target: DeadLettersCommand.Target,
+    text: ((JSONNode) -> String)?
+) async throws {
+    let file = try PipelineFile.loadOrExit(target.config) { writeLine($0, to: .standardError) }
+    let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
+    let request = DeadLetterOffice.Request(action, exporter: target.exporter, id: target.id)
+    do {
+        let answer = try await answer(to: request, file, logger)
+        guard let text, !target.json else { return writeLine(answer, to: .standardOutput) }
+        writeLine(text(try JSONNode(parsing: Array(answer.utf8))), to: .standardOutput)
+    } catch {
+        writeLine("\(error)", to: .standardError)
+        throw ExitCode.failure
+    }
+}
+
+private func answer(
+    to request: DeadLetterOffice.Request,
+    _ file: PipelineFile,
+    _ logger: Logger
+) async throws -> String {
+    let path = DeadLetterPath(request)
+    let authorization = AdminToken.read(in: file.journal.directory)?.authorization
+    let client = AdminClient(address: file.admin.listen)
+    let running = try client.send(path.method, path.uri, authorization: authorization)
+    if let running { return running }
+    switch try await file.answerFromDisk(request, logger: logger) {
+    case .done(let json): return String(decoding: json, as: UTF8.self)
+    case .unknown(let reason), .incomplete(let reason): throw AdminFailure(reason: reason)
+    }
+}
+
+extension JSONNode {
+    /// `3 dead letters with 5 spans`.
+    fileprivate var counted: String {
+        "\(self["letters"]?.integer ?? 0) dead letters with \(self["spans"]?.integer ?? 0) spans"
+    }
+
+    /// A dead letter in one line.
+    fileprivate var letterLine: String {
+        func text(_ name: String) -> String { self[name]?.string ?? "" }
+        func names(_ name: String) -> String {
+            (self[name]?.elements ?? []).compactMap(\.string).joined(separator: ",")
+        }
+        let spans = self["spans"]?.integer ?? 0
+        return "\(text("id"))  \(text("last_attempt"))  \(spans) spans of \(names("services"))  "
+            + "traces \(names("trace_ids"))  \(text("reason"))"
+    }
+}

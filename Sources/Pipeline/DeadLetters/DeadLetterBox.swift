@@ -1,0 +1,229 @@
+import Basics
+package import Journal
+import Synchronization
+
+/// The dead letters of one exporter of one pipeline: spans that its destination will not take, kept until somebody
+/// replays or purges them, or until they expire.
+///
+/// They lie in a log of their own (`LogDefinition.Role.deadLetters`), each as one held record. Moving spans there is two
+/// steps, made so that a crash between them loses and repeats nothing in the account: the letter is on the disk before
+/// the record it came from is settled as dead-lettered, and a letter whose origin is not settled is void. A replay appends
+/// the stored bytes to the same log as a record that names its letter; from that moment the letter no longer counts.
+package final class DeadLetterBox: Sendable {
+    package let pipeline: String
+    package let exporter: String
+    /// Reads replayed records; the account of everything that was ever in the box.
+    package let reader: LogReader
+    /// The exporter's reader of the pipeline's own log.
+    private let origin: LogReader
+    private let log: Log
+    /// The position of `log` in the journal.
+    private let index: Int
+    private let journal: Journal
+    /// Letters that a replay or a purge is working on.
+    private let claimed = Mutex<Set<UInt64>>([])
+
+    /// Replays appended in one group, at most.
+    private static let groupMax = 64
+    private static let groupBytesMax = 4 << 20
+
+    /// The box of one exporter; nil where the journal has no log for it.
+    package init?(of exporter: String, in pipeline: String, journal: Journal) {
+        let main = journal.pipelines.first { $0.name == pipeline }
+        guard let origin = main?.reader(named: exporter),
+            let index = journal.logs.firstIndex(where: { $0.name == pipeline && $0.holdsDeadLetters(of: exporter) }),
+            let reader = journal.logs[index].readers.first
+        else { return nil }
+        self.pipeline = pipeline
+        self.exporter = exporter
+        self.origin = origin
+        self.log = journal.logs[index]
+        self.index = index
+        self.reader = reader
+        self.journal = journal
+    }
+
+    /// Makes letters durable; false where there is no room, or the disk fails.
+    ///
+    /// The caller settles the records they came from only afterwards.
+    func add(_ letters: [DeadLetter]) async -> Bool {
+        let records = letters.map { letter in
+            NewRecord(
+                log: index,
+                kind: .deadLetter,
+                items: UInt32(clamping: letter.items),
+                metadata: letter.encodedMetadata(),
+                payload: letter.payload
+            )
+        }
+        return await journal.append(RecordGroup(entries: records)) == .durable
+    }
+
+    /// Settles what a crash left between the two steps of a move; once, before anything is delivered.
+    ///
+    /// The calling thread waits for the disk.
+    package func recover() {
+        // Records whose spans are queued where they came from; what came of them counts no more than they do.
+        var void: Set<UInt64> = []
+        log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max)) { record in
+            if let letter = StoredLetter(record) {
+                let origin = letter.letter.origin
+                let comesOfVoid = origin.source == .deadLetters && void.contains(origin.id)
+                guard comesOfVoid || !isSettled(origin) else { return }
+                void.insert(letter.id)
+                reader.settleHeld([record.moved])
+            } else if let replayed = RecordMetadata(decoding: record.metadata)?.replays, record.kind == .items {
+                let isVoid = void.contains(replayed)
+                if isVoid { void.insert(record.id) }
+                let gone = isVoid ? record.id : replayed
+                if !reader.isFinished(gone) {
+                    reader.settleHeld([SettledRecord(id: gone, items: record.items, outcomes: record.moved.outcomes)])
+                }
+            }
+        }
+    }
+
+    private func isSettled(_ origin: DeadLetter.Origin) -> Bool {
+        switch origin.source {
+        case .pipeline: self.origin.isFinished(origin.id)
+        case .deadLetters: reader.isFinished(origin.id)
+        }
+    }
+}
+
+extension DeadLetterBox {
+    /// Gives `visit` every letter, oldest first, on the journal's reading thread.
+    package func visit(_ visit: @escaping @Sendable (StoredLetter) -> Void) async {
+        await journal.readThread.run { [self] in
+            log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max)) { record in
+                guard let letter = StoredLetter(record), !reader.isFinished(letter.id), isSettled(letter.letter.origin)
+                else { return }
+                visit(letter)
+            }
+        }
+    }
+
+    /// Queues letters for their exporter again, with its present settings; no processor runs again.
+    ///
+    /// - Parameter id: One letter; nil for all.
+    /// - Returns: What was queued, and whether everything was.
+    package func replay(_ id: UInt64?) async -> (moved: LetterCount, isComplete: Bool) {
+        var moved = LetterCount()
+        for group in await groups(of: id) {
+            let records = group.map { letter in
+                NewRecord(
+                    log: index,
+                    kind: .items,
+                    items: UInt32(clamping: letter.letter.items),
+                    metadata: letter.replayMetadata.encoded(),
+                    payload: letter.letter.payload
+                )
+            }
+            let isDurable = await journal.append(RecordGroup(entries: records)) == .durable
+            if isDurable {
+                reader.settleHeld(group.map(\.moved))
+                moved.add(group)
+            }
+            release(group)
+            guard isDurable else { return (moved, false) }
+        }
+        return (moved, true)
+    }
+
+    /// Gives letters up: they count as expired.
+    ///
+    /// - Parameter id: One letter; nil for all.
+    /// - Returns: What was given up.
+    package func purge(_ id: UInt64?) async -> LetterCount {
+        var purged = LetterCount()
+        for group in await groups(of: id) {
+            reader.settleHeld(group.map(\.expired))
+            purged.add(group)
+            release(group)
+        }
+        return purged
+    }
+
+    /// Letters that nobody else works on, claimed for the caller, in groups of bounded size.
+    private func groups(of id: UInt64?) async -> [[StoredLetter]] {
+        let found = Mutex<[StoredLetter]>([])
+        await visit { letter in
+            guard id == nil || id == letter.id, self.claimed.withLock({ $0.insert(letter.id).inserted }) else { return }
+            found.withLock { $0.append(letter) }
+        }
+        var groups: [[StoredLetter]] = []
+        var bytes = 0
+        for letter in found.withLock({ $0 }) {
+            bytes += letter.letter.payload.count
+            if let last = groups.last, last.count < Self.groupMax, bytes <= Self.groupBytesMax {
+                groups[groups.count - 1].append(letter)
+            } else {
+                groups.append([letter])
+                bytes = letter.letter.payload.count
+            }
+        }
+        return groups
+    }
+
+    private func release(_ letters: [StoredLetter]) {
+        claimed.withLock { $0.subtract(letters.map(\.id)) }
+    }
+}
+
+/// A dead letter as it lies in its box.
+package struct StoredLetter: Sendable {
+    /// The id of its record in the box.
+    package let id: UInt64
+    package let letter: DeadLetter
+
+    /// Nil for a record that is no dead letter, or has a form that this version cannot read.
+    init?(_ record: StoredRecord) {
+        guard record.kind == .deadLetter,
+            let letter = DeadLetter(
+                decoding: record.metadata,
+                payload: record.payload,
+                items: Int(record.items)
+            )
+        else { return nil }
+        id = record.id
+        self.letter = letter
+    }
+
+    fileprivate var replayMetadata: RecordMetadata {
+        var metadata = letter.metadata
+        metadata.replays = id
+        return metadata
+    }
+
+    /// It is another record of the same box now.
+    fileprivate var moved: SettledRecord { settled(OutcomeCounts(deadLettered: UInt64(letter.items))) }
+    fileprivate var expired: SettledRecord { settled(OutcomeCounts(expired: UInt64(letter.items))) }
+
+    private func settled(_ outcomes: OutcomeCounts) -> SettledRecord {
+        SettledRecord(id: id, items: UInt32(clamping: letter.items), outcomes: outcomes)
+    }
+}
+
+extension StoredRecord {
+    fileprivate var moved: SettledRecord {
+        SettledRecord(id: id, items: items, outcomes: OutcomeCounts(deadLettered: UInt64(items)))
+    }
+}
+
+/// How many letters, and spans in them.
+package struct LetterCount: Sendable, Equatable {
+    package private(set) var letters = 0
+    package private(set) var spans = 0
+
+    package init() {}
+
+    mutating func add(_ group: [StoredLetter]) {
+        letters += group.count
+        spans += group.reduce(0) { $0 + $1.letter.items }
+    }
+
+    mutating func add(_ other: LetterCount) {
+        letters += other.letters
+        spans += other.spans
+    }
+}

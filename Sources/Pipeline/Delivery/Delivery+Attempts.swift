@@ -1,0 +1,183 @@
+import Basics
+import Journal
+import Synchronization
+
+/// What becomes of the requests of one batch.
+extension Delivery {
+    /// How long a route that needs somebody to act is left alone, and spans for whose dead letter there is no room.
+    private static let longPause = Duration.seconds(60)
+
+    /// Sends the requests of a batch one after the other, until all are done or one has to wait.
+    func attempt(_ batch: PendingBatch) async {
+        var batch = batch
+        batch.prepare(limits: pace.withLock { $0.limits })
+        while var request = batch.requests.first {
+            request.history.begin(at: wallClock.now())
+            let start = clock.now()
+            let outcome = await exporter.export(request.batch)
+            meters.observe(outcome, took: clock.now() - start)
+            let isToBlame = note(outcome, of: &request)
+            batch.updateNextRequest(request)
+            switch outcome {
+            case .delivered(let rejected, let message):
+                if rejected > 0 || !message.isEmpty {
+                    complain("\(rejected) of \(request.batch.items) items rejected: \(message)")
+                }
+                batch.rejected += min(rejected, request.batch.items)
+                batch.completeNextRequest()
+            case .unavailable(let reason, let after):
+                return await postpone(batch, atLeast: after ?? .zero, because: reason)
+            case .timedOut(let reason):
+                return await postpone(batch, because: reason)
+            case .failed(let refusal):
+                guard await divide(&batch, isToBlame: isToBlame, refusal) else { return }
+            case .tooLarge(let refusal), .refused(let refusal):
+                guard await divide(&batch, isToBlame: true, refusal) else { return }
+            case .parked(let reason):
+                complain("\(request.batch.route) is parked: \(reason)")
+                return park(batch)
+            case .cancelled:
+                return
+            }
+        }
+        finish(batch)
+    }
+
+    /// Tells the pace, and whether the destination has shown that the spans are at fault for a failure.
+    private func note(_ outcome: DeliveryOutcome, of request: inout PendingRequest) -> Bool {
+        var generator = SystemRandomNumberGenerator()
+        return pace.withLock { pace in
+            var isToBlame = false
+            if case .failed = outcome { isToBlame = request.history.fail(successes: pace.successes) }
+            pace.note(outcome, of: request, now: clock.now(), using: &generator)
+            return isToBlame
+        }
+    }
+
+    /// Goes on with less at a time; with a single span, or what else cannot be split, as a dead letter.
+    ///
+    /// Spans that may not be to blame are split only after some failures, and never given up.
+    ///
+    /// - Returns: Whether the batch goes on now; otherwise it was put back.
+    private func divide(_ batch: inout PendingBatch, isToBlame: Bool, _ refusal: Refusal) async -> Bool {
+        guard let request = batch.requests.first else { return true }
+        if isToBlame || request.history.failures >= AttemptHistory.failuresBeforeSplit {
+            if let halves = batch.halved() {
+                window.withLock { $0.putBack([halves.0, halves.1]) }
+                return false
+            }
+            if batch.splitNextRequest() { return mayGoOn(with: batch) }
+        }
+        guard isToBlame else {
+            // The others go first, so that it shows whether the destination takes them.
+            batch.postponeNextRequest(request)
+            await postpone(batch, because: refusal.reason)
+            return false
+        }
+        guard await bury([request], of: &batch, refusal) else {
+            await postpone(batch, atLeast: Self.longPause, because: "no room for a dead letter: \(refusal.reason)")
+            return false
+        }
+        complain("\(request.batch.items) items are dead letters now: \(refusal.reason)")
+        batch.completeNextRequest()
+        return mayGoOn(with: batch)
+    }
+
+    /// Whether the destination may be asked again at once; otherwise the batch is put back.
+    private func mayGoOn(with batch: PendingBatch) -> Bool {
+        guard isCircuitOpen, !batch.requests.isEmpty else { return true }
+        window.withLock { $0.putBack([batch]) }
+        return false
+    }
+
+    private func park(_ batch: PendingBatch) {
+        let moment = clock.now() + Self.longPause
+        window.withLock { window in
+            window.putBack([batch])
+            window.park(batch.key, until: moment)
+        }
+    }
+
+    /// Puts a batch back for a while; for good where `give_up_after` says so.
+    private func postpone(
+        _ batch: PendingBatch,
+        atLeast pause: Duration = .zero,
+        because reason: String
+    ) async {
+        complain(reason)
+        var batch = batch
+        let age = batch.requests.first?.history.age(at: wallClock.now()) ?? .zero
+        if let limit = retry.giveUpAfter, age >= limit {
+            let refusal = Refusal(status: nil, reason: "given up after \(limit.text): \(reason)")
+            if await bury(batch.requests, of: &batch, refusal) { return finish(batch) }
+        }
+        var generator = SystemRandomNumberGenerator()
+        batch.notBefore = clock.now() + max(pause, batch.backoff.next(using: &generator))
+        window.withLock { $0.putBack([batch]) }
+    }
+
+    /// Makes dead letters of requests; false where there is no room for them.
+    private func bury(_ requests: [PendingRequest], of batch: inout PendingBatch, _ refusal: Refusal) async -> Bool {
+        guard let deadLetters else { return false }
+        let letters = batch.letters(of: requests, refusal, at: wallClock.now())
+        guard await deadLetters.add(letters) else { return false }
+        batch.deadLettered += letters.reduce(0) { $0 + $1.items }
+        return true
+    }
+
+    /// Settles the records of a batch whose requests are all done.
+    private func finish(_ batch: PendingBatch) {
+        var (rejected, deadLettered) = (batch.rejected, batch.deadLettered)
+        var settled: [RecordSource: [SettledRecord]] = [:]
+        for record in batch.records {
+            let dead = min(deadLettered, record.payloadItems)
+            let turnedAway = min(rejected, record.payloadItems - dead)
+            deadLettered -= dead
+            rejected -= turnedAway
+            settled[record.source, default: []].append(record.settled(rejected: turnedAway, deadLettered: dead))
+            shares?.settled(record.sharedBytes, of: record.metadata.route)
+        }
+        for (source, records) in settled { readers[source]?.finish(records) }
+        meters.delivered(batch)
+        window.withLock { $0.settle(batch) }
+    }
+}
+
+extension PendingBatch {
+    /// One dead letter for each request of a single record, or for each of several records.
+    fileprivate func letters(of requests: [PendingRequest], _ refusal: Refusal, at now: UnixTime) -> [DeadLetter] {
+        guard let history = requests.first?.history else { return [] }
+        let parts =
+            records.count == 1
+            ? requests.map { (records[0], $0.batch.payload, $0.batch.items) }
+            : records.map { ($0, $0.payload, $0.payloadItems) }
+        return parts.map { record, payload, items in
+            // What was removed before the journal stays in the account of the record it was counted in.
+            var metadata = record.metadata
+            (metadata.filtered, metadata.sampledOut, metadata.replays) = (0, 0, nil)
+            return DeadLetter(
+                origin: DeadLetter.Origin(source: record.source, id: record.id),
+                refusal: refusal,
+                attempts: history.attempts,
+                firstAttempt: history.firstAttempt ?? now,
+                lastAttempt: history.lastAttempt ?? now,
+                metadata: metadata,
+                payload: payload,
+                items: items
+            )
+        }
+    }
+}
+
+extension QueuedRecord {
+    /// The account of a record that was sent, of which some items were turned away and some are dead letters.
+    func settled(rejected: Int, deadLettered: Int) -> SettledRecord {
+        var outcomes = OutcomeCounts()
+        outcomes.filtered = UInt64(metadata.filtered)
+        outcomes.sampledOut = UInt64(metadata.sampledOut)
+        outcomes.rejected = UInt64(rejected)
+        outcomes.deadLettered = UInt64(deadLettered)
+        outcomes.delivered = UInt64(payloadItems - rejected - deadLettered)
+        return SettledRecord(id: id, items: items, outcomes: outcomes)
+    }
+}

@@ -1,0 +1,132 @@
+package import Basics
+package import Journal
+import Synchronization
+
+/// Keeps one noisy client or route from taking the journal's whole budget (the rule: ShareTable.swift).
+///
+/// The gateway asks before it appends a request, and deliveries tell what they have settled; a route holds what the
+/// slowest destination of its pipeline has not settled. What the journal gives up by age or budget is found out from
+/// its readers before anybody is refused. One object for all pipelines, because they share the budget. Any thread.
+package final class RouteShares: Sendable {
+    /// Routes tracked by default, at most; further ones of a log share one entry.
+    package static let routesMax = 10_000
+    /// When a client whose route is over its share may come back.
+    private static let retryAfter = Duration.seconds(5)
+    /// How often the journal is asked what it gave up.
+    private static let reviewInterval: UInt64 = 1_000_000_000
+    /// How long a request may be on its way into the journal, whose readers do not know it yet.
+    private static let commitTime: UInt64 = 10_000_000_000
+
+    private let table: Mutex<ShareTable>
+    private let readers: [[LogReader]]
+    private let nextReview = Atomic<UInt64>(0)
+
+    /// - Parameters:
+    ///   - budget: The journal's `max_bytes`.
+    ///   - logs: All logs of the journal, with a reader for each destination.
+    ///   - routesMax: Routes tracked, at most.
+    package init(budget: ByteCount, logs: [Log], routesMax: Int = RouteShares.routesMax) {
+        readers = logs.map(\.readers)
+        table = Mutex(ShareTable(budget: budget.bytes, destinations: readers.map(\.count), routesMax: routesMax))
+    }
+
+    /// What all routes hold together, in bytes.
+    package var held: Int { table.withLock { $0.held } }
+
+    /// Counts a record that an earlier process accepted; before the first request.
+    ///
+    /// - Parameters:
+    ///   - record: As the journal has it.
+    ///   - log: The log's position in the journal.
+    ///   - pending: The destinations that have not settled it.
+    package func restore(_ record: StoredRecord, of log: Int, pending: [String]) {
+        guard let part = ShareTable.Part(log: log, record.kind, record.metadata, record.payload) else { return }
+        let pending = readers[log].indices.filter { pending.contains(readers[log][$0].name) }
+        table.withLock { $0.restore(part, receivedAt: record.receivedAt, pending: pending) }
+    }
+
+    /// Where the delivery to one destination tells what it has settled; nil for a destination that the log has not.
+    package func destination(_ name: String, of log: Int) -> DestinationShares? {
+        readers[log].firstIndex { $0.name == name }.map { DestinationShares(shares: self, log: log, index: $0) }
+    }
+
+    /// Adds the records of one request, or says why it has to wait.
+    func admit(_ records: [NewRecord], at now: UnixTime) -> Admission {
+        let parts = records.compactMap { ShareTable.Part(log: $0.log, $0.kind, $0.metadata, $0.payload) }
+        guard let excess = table.withLock({ $0.admit(parts, at: now) }) else { return .admitted(parts) }
+        guard review(at: now) else { return .refused(excess.answer(retryAfter: Self.retryAfter)) }
+        guard let excess = table.withLock({ $0.admit(parts, at: now) }) else { return .admitted(parts) }
+        return .refused(excess.answer(retryAfter: Self.retryAfter))
+    }
+
+    /// What was admitted did not get into the journal.
+    func withdraw(_ parts: [ShareTable.Part]) {
+        table.withLock { $0.withdraw(parts) }
+    }
+
+    fileprivate func settle(_ part: ShareTable.Part, by destination: Int) {
+        table.withLock { $0.settle(part, by: destination) }
+    }
+
+    /// Learns from the readers what they will never settle; false where they were asked a moment ago.
+    private func review(at now: UnixTime) -> Bool {
+        let due = nextReview.load(ordering: .relaxed)
+        let next = now.nanoseconds + Self.reviewInterval
+        guard now.nanoseconds >= due,
+            nextReview.compareExchange(expected: due, desired: next, ordering: .relaxed).exchanged
+        else { return false }
+        let committed = now.nanoseconds - min(now.nanoseconds, Self.commitTime)
+        for (log, readers) in readers.enumerated() {
+            for (index, reader) in readers.enumerated() {
+                let oldest = min(reader.account.oldestQueued?.nanoseconds ?? .max, committed)
+                table.withLock { $0.forget(before: UnixTime(nanoseconds: oldest), by: index, of: log) }
+            }
+        }
+        return true
+    }
+}
+
+/// One destination's account with the shares of its pipeline's routes.
+package struct DestinationShares: Sendable {
+    fileprivate let shares: RouteShares
+    fileprivate let log: Int
+    fileprivate let index: Int
+
+    /// The destination is done with `bytes` of records of that route (`StoredRecord.sharedBytes`), whatever became of
+    /// them.
+    package func settled(_ bytes: Int, of route: Route) {
+        shares.settle(ShareTable.Part(key: ShareTable.Key(log: log, route: route), bytes: bytes), by: index)
+    }
+}
+
+extension StoredRecord {
+    /// What it counts against its route's share.
+    package var sharedBytes: Int { kind == .items ? metadata.count + payload.count : 0 }
+}
+
+extension ShareTable.Part {
+    /// Nil for a record that holds no spans, and for one whose metadata is none of ours.
+    fileprivate init?(log: Int, _ kind: RecordKind, _ metadata: [UInt8], _ payload: [UInt8]) {
+        guard kind == .items, let route = RecordMetadata(decoding: metadata)?.route else { return nil }
+        self.init(key: ShareTable.Key(log: log, route: route), bytes: metadata.count + payload.count)
+    }
+}
+
+/// Whether a request may go into the journal.
+enum Admission {
+    /// It may, and holds that much until it is settled or withdrawn.
+    case admitted([ShareTable.Part])
+    /// It may not now, nor any part of it.
+    case refused(IntakeAnswer)
+}
+
+extension ShareTable.Excess {
+    /// For the whole request: a partial success would forbid its client to send the rest again.
+    fileprivate func answer(retryAfter: Duration) -> IntakeAnswer {
+        let (held, share) = (ByteCount(bytes: held), ByteCount(bytes: share))
+        return .throttled(
+            "\(route) has \(held) that are not delivered yet; its share of the journal is \(share)",
+            retryAfter: retryAfter
+        )
+    }
+}

@@ -1,0 +1,100 @@
+"""An OTLP destination that keeps what it is sent, and can be told what to refuse, or be away for a while."""
+
+import collections
+import gzip
+import http.server
+import json
+import threading
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from kit import otlp
+from kit.environments import free_port
+
+
+class Sink:
+    """`refuses`, where it is set, is asked with each request: a (status, JSON document) to answer, or None."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.refuses = None
+        self.received = collections.Counter()
+        self.requests = []
+        self._lock = threading.Lock()
+        self._server = None
+
+    def start(self):
+        handler = type("Handler", (Handler,), {"sink": self})
+        self._server = Server(("127.0.0.1", self.port), handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def close(self):
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server.hang_up()
+            self._server = None
+
+    @property
+    def spans(self):
+        """{(trace id, span id)} of everything that was answered 200."""
+        with self._lock:
+            return set(self.received)
+
+    def answer(self, body):
+        """(status, document) for a request, which is kept if it is taken; `requests` has (status, spans) of each."""
+        message = ExportTraceServiceRequest.FromString(body)
+        refusal = self.refuses and self.refuses(message)
+        spans = otlp.spans_of(message)
+        with self._lock:
+            self.requests.append((refusal[0] if refusal else 200, len(spans)))
+            if not refusal:
+                self.received.update(spans)
+        return refusal or (200, {})
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Closes its connections with itself, as a process that ends does."""
+
+    daemon_threads = True
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.open = set()
+
+    def process_request(self, request, address):
+        self.open.add(request)
+        super().process_request(request, address)
+
+    def shutdown_request(self, request):
+        self.open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self):
+        for request in list(self.open):
+            super().shutdown_request(request)
+
+    def handle_error(self, request, address):
+        pass  # a client that left
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    sink = None
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        status, document = self.sink.answer(body)
+        answer = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass

@@ -1,0 +1,39 @@
+import Basics
+import Journal
+import Pipeline
+import TestKit
+import Testing
+
+@Suite struct JournalConditionTests {
+    private let clock = ManualClock()
+    private let condition: JournalCondition
+
+    init() {
+        condition = JournalCondition(clock: MonotonicClock(clock))
+    }
+
+    @Test func `it is well until a request is refused`() {
+        #expect(condition.reason == nil)
+        condition.note([.durable])
+        #expect(condition.reason == nil)
+    }
+
+    @Test func `a refusal is a reason until a request gets in`() {
+        condition.note([.full(retryAfter: .seconds(5))])
+        #expect(condition.reason == "the journal is full")
+        condition.note([.failed("write: EIO")])
+        #expect(condition.reason == "the journal cannot be written: write: EIO")
+        condition.note([])
+        #expect(condition.reason != nil)
+        condition.note([.full(retryAfter: .seconds(5)), .durable])
+        #expect(condition.reason == nil)
+    }
+
+    @Test func `a refusal without further requests is forgotten`() async throws {
+        condition.note([.full(retryAfter: .seconds(5))])
+        try await clock.sleep(for: .seconds(9))
+        #expect(condition.reason == "the journal is full")
+        try await clock.sleep(for: .seconds(1))
+        #expect(condition.reason == nil)
+    }
+}

@@ -1,0 +1,194 @@
+import Basics
+import Journal
+import Logging
+import OTLP
+import Pipeline
+import Synchronization
+import TestKit
+import Testing
+
+/// A pipeline that routes by the receiver's name, whose deliveries are played by the test.
+private final class SharedPipeline {
+    let journal: Journal
+    let shares: RouteShares
+    let condition = JournalCondition()
+    let meters = Meters()
+    private let gateway: Gateway
+    private let observer = AnswerCollector()
+
+    init(
+        budget: ByteCount,
+        journalBytes: ByteCount = .mebibytes(64),
+        whenFull: FullPolicy = .reject,
+        clock: WallClock = .system
+    ) throws {
+        var settings = JournalSettings()
+        settings.storage = .memory
+        settings.maxBytes = journalBytes
+        settings.whenFull = whenFull
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let readers = ["quick", "slow"].map { ReaderDefinition(name: $0) }
+        journal = try Journal.open(
+            settings,
+            logs: [LogDefinition(name: "traces", readers: readers)],
+            clock: clock,
+            logger: logger
+        )
+        shares = RouteShares(budget: budget, logs: journal.logs)
+        let front = PipelineFront(
+            name: "traces",
+            log: 0,
+            processors: [ByReceiver()],
+            forwardedHeaders: [],
+            tally: IntakeTally(meters, pipeline: "traces", receiver: "otlp", signal: "traces")
+        )
+        gateway = Gateway(
+            fronts: [front],
+            journal: journal,
+            clock: clock,
+            deviations: DeviationLog(meters: meters, logger: logger),
+            shares: shares,
+            condition: condition
+        )
+    }
+
+    func send(_ body: [UInt8], to route: String) async -> IntakeAnswer {
+        let source = RequestSource(receiver: route)
+        let request = IncomingRequest(signal: .traces, encoding: .protobuf, body: body, source: source)
+        return await observer.answer { gateway.accept(request, ticket: $0, observer: observer) }
+    }
+
+    /// Sends until the answer is another than success.
+    func fill(_ route: String, with body: [UInt8]) async -> (taken: Int, last: IntakeAnswer) {
+        for taken in 0..<10_000 {
+            let answer = await send(body, to: route)
+            guard answer == .accepted else { return (taken, answer) }
+        }
+        return (10_000, .accepted)
+    }
+
+    /// Delivers everything that one destination has not got.
+    func deliverAll(to name: String) async throws {
+        let reader = try #require(journal.logs[0].reader(named: name))
+        let share = try #require(shares.destination(name, of: 0))
+        while reader.hasUnread {
+            let records = try await reader.next(bytesMax: 1 << 20, recordsMax: 100)
+            reader.finish(
+                records.map { record in
+                    var outcomes = OutcomeCounts()
+                    outcomes.delivered = UInt64(record.items)
+                    return SettledRecord(id: record.id, items: record.items, outcomes: outcomes)
+                }
+            )
+            for record in records {
+                guard let metadata = RecordMetadata(decoding: record.metadata) else { continue }
+                share.settled(record.sharedBytes, of: metadata.route)
+            }
+        }
+    }
+}
+
+/// Routes by the receiver that a request came from.
+private struct ByReceiver: SpanProcessor {
+    func process(_ work: inout SpanWork) {
+        for span in work.batch.spans.indices { work.assign(.experimentName(work.source.receiver), to: span) }
+    }
+}
+
+@Suite struct RouteSharesTests {
+    private let small: [UInt8]
+
+    init() throws {
+        small = try Fixtures.bytes("payloads/small.pb")
+    }
+
+    private func isThrottled(_ answer: IntakeAnswer) -> Bool {
+        if case .throttled = answer { true } else { false }
+    }
+
+    @Test func `a noisy route is held to half while others are there, and they get in`() async throws {
+        let pipeline = try SharedPipeline(budget: ByteCount(bytes: small.count * 100))
+        #expect(await pipeline.send(small, to: "quiet") == .accepted)
+        let (taken, answer) = await pipeline.fill("noisy", with: small)
+        #expect((46...50).contains(taken))
+        guard case .throttled(let message, let retryAfter) = answer else {
+            Issue.record("not throttled: \(answer)")
+            return
+        }
+        #expect(message.hasPrefix(#"experiment "noisy" has "#))
+        #expect(message.contains("its share of the journal is \(ByteCount(bytes: small.count * 50))"))
+        #expect(retryAfter == .seconds(5))
+        #expect(await pipeline.send(small, to: "quiet") == .accepted)
+        #expect(await pipeline.send(small, to: "new") == .accepted)
+        let metrics = pipeline.meters.prometheusText()
+        #expect(metrics.contains(#"reason="over_share",receiver="otlp",signal="traces"} 10"#))
+    }
+
+    @Test func `a route that is alone is bounded by the journal only`() async throws {
+        let pipeline = try SharedPipeline(budget: ByteCount(bytes: small.count * 10))
+        for _ in 0..<50 { #expect(await pipeline.send(small, to: "only") == .accepted) }
+    }
+
+    @Test func `room comes back when the slowest destination has settled`() async throws {
+        let pipeline = try SharedPipeline(budget: ByteCount(bytes: small.count * 100))
+        #expect(await pipeline.send(small, to: "quiet") == .accepted)
+        let (taken, _) = await pipeline.fill("noisy", with: small)
+        try await pipeline.deliverAll(to: "quick")
+        #expect(isThrottled(await pipeline.send(small, to: "noisy")))
+        try await pipeline.deliverAll(to: "slow")
+        #expect(pipeline.shares.held == 0)
+        #expect(await pipeline.fill("noisy", with: small).taken == taken)
+    }
+
+    @Test func `a request that the full journal refuses holds nothing`() async throws {
+        let pipeline = try SharedPipeline(budget: .mebibytes(64), journalBytes: .kibibytes(512))
+        let (taken, answer) = await pipeline.fill("only", with: small)
+        #expect(answer == .unavailable("the journal is full", retryAfter: .seconds(5)))
+        #expect(pipeline.condition.reason == "the journal is full")
+        let held = pipeline.shares.held
+        #expect(held / small.count == taken)
+        _ = await pipeline.send(small, to: "only")
+        #expect(pipeline.shares.held == held)
+    }
+
+    @Test func `what the journal gave up counts no more`() async throws {
+        let pipeline = try SharedPipeline(
+            budget: .mebibytes(2),
+            journalBytes: .kibibytes(512),
+            whenFull: .dropOldest,
+            clock: .ticking
+        )
+        #expect(await pipeline.send(small, to: "quiet") == .accepted)
+        for _ in 0..<(8 << 20) / small.count { #expect(await pipeline.send(small, to: "noisy") == .accepted) }
+        #expect(pipeline.journal.logs[0].readers[0].account.outcomes.expired > 0)
+        #expect(pipeline.shares.held <= 1 << 20)
+    }
+
+    @Test func `what an earlier process left is held by those who have not got it`() async throws {
+        let pipeline = try SharedPipeline(budget: ByteCount(bytes: small.count * 100))
+        let metadata = RecordMetadata(signal: .traces, route: .experimentName("noisy")).encoded()
+        for id in 0..<60 {
+            let record = StoredRecord(
+                id: UInt64(id),
+                items: 1,
+                kind: .items,
+                receivedAt: UnixTime(nanoseconds: 1),
+                metadata: metadata,
+                payload: small
+            )
+            pipeline.shares.restore(record, of: 0, pending: id < 20 ? [] : ["slow"])
+        }
+        #expect(pipeline.shares.held == 40 * (small.count + metadata.count))
+        #expect(pipeline.shares.destination("nobody", of: 0) == nil)
+    }
+}
+
+extension WallClock {
+    /// A second passes with each look at it.
+    fileprivate static var ticking: WallClock {
+        let seconds = Atomic<UInt64>(1_795_341_600)
+        return WallClock {
+            UnixTime(nanoseconds: seconds.wrappingAdd(1, ordering: .relaxed).newValue * 1_000_000_000)
+        }
+    }
+}

@@ -1,0 +1,197 @@
+import Basics
+import TestKit
+import Testing
+
+@testable import Pipeline
+
+@Suite struct ShareTableTests {
+    private var table = ShareTable(budget: 1000, destinations: [2, 1], routesMax: 100)
+
+    private func part(_ name: String, _ bytes: Int, log: Int = 0) -> ShareTable.Part {
+        ShareTable.Part(key: ShareTable.Key(log: log, route: .experimentName(name)), bytes: bytes)
+    }
+
+    private func time(_ seconds: Double) -> UnixTime { UnixTime(nanoseconds: UInt64(seconds * 1e9)) }
+
+    /// Admits a request and says whether it got in.
+    private mutating func admit(_ parts: ShareTable.Part..., at seconds: Double = 1) -> Bool {
+        table.admit(parts, at: time(seconds)) == nil
+    }
+
+    @Test mutating func `until half is held everything is admitted`() {
+        #expect(admit(part("noisy", 400)))
+        #expect(admit(part("quiet", 100)))
+        #expect(table.held == 500)
+        #expect(!admit(part("noisy", 101)))
+    }
+
+    @Test mutating func `a route that was always alone may hold everything`() {
+        for _ in 0..<10 { #expect(admit(part("only", 100), part("only", 1, log: 1))) }
+        #expect(table.held == 1010)
+    }
+
+    @Test mutating func `once half is held a route may have its share and no more`() {
+        #expect(admit(part("noisy", 450), part("a", 50)))
+        #expect(table.admit([part("noisy", 100)], at: time(1))?.share == 500)
+        #expect(admit(part("noisy", 50)))
+        #expect(!admit(part("noisy", 1)))
+        #expect(admit(part("a", 450)))
+        #expect(!admit(part("a", 1)))
+    }
+
+    @Test mutating func `the share shrinks with the routes that hold something`() {
+        #expect(admit(part("noisy", 600), part("a", 10), part("b", 10)))
+        let excess = table.admit([part("noisy", 1)], at: time(1))
+        #expect(excess == ShareTable.Excess(route: .experimentName("noisy"), held: 600, share: 333))
+        #expect(table.admit([part("c", 1), part("noisy", 1)], at: time(1))?.share == 250)
+    }
+
+    @Test mutating func `a request with one route over its share is refused whole`() {
+        #expect(admit(part("noisy", 600), part("quiet", 1)))
+        #expect(!admit(part("quiet", 1), part("noisy", 1)))
+        #expect(table.held == 601)
+        #expect(admit(part("quiet", 1)))
+    }
+
+    @Test mutating func `a route that holds nothing is let in whatever the others hold`() {
+        #expect(admit(part("noisy", 900), part("b", 1)))
+        #expect(admit(part("large", 600)))
+        #expect(!admit(part("large", 1)))
+    }
+
+    @Test mutating func `a route gives back when its slowest destination has settled`() {
+        #expect(admit(part("a", 400), part("b", 300)))
+        table.settle(part("a", 400), by: 0)
+        #expect(table.held == 700)
+        table.settle(part("a", 100), by: 1)
+        #expect(table.held == 600)
+        table.settle(part("a", 300), by: 1)
+        #expect(table.held == 300)
+        #expect(table.holders == 1)
+    }
+
+    @Test mutating func `what did not get into the journal is held by nobody`() {
+        #expect(admit(part("a", 400), part("b", 300, log: 1)))
+        table.withdraw([part("a", 400), part("b", 300, log: 1)])
+        #expect(table.held == 0)
+        #expect(table.holders == 0)
+    }
+
+    @Test mutating func `more settled than accepted counts for nothing`() {
+        #expect(admit(part("a", 10)))
+        table.settle(part("a", 50), by: 0)
+        table.settle(part("a", 50), by: 1)
+        table.settle(part("never seen", 50), by: 1)
+        #expect(table.held == 0)
+        #expect(admit(part("a", 10)))
+        #expect(table.held == 10)
+    }
+
+    @Test mutating func `somebody who has just delivered everything is still somebody to share with`() {
+        #expect(admit(part("quiet", 1), at: 1))
+        for destination in 0..<2 { table.settle(part("quiet", 1), by: destination) }
+        #expect(admit(part("noisy", 500), at: 2))
+        #expect(!admit(part("noisy", 1), at: 600))
+        #expect(admit(part("noisy", 1), at: 700))
+    }
+
+    @Test mutating func `what the journal gave up is found by the time of what is left`() {
+        for second in 1...10 { #expect(admit(part("a", 10), at: Double(second * 100))) }
+        table.forget(before: time(500), by: 0, of: 0)
+        #expect(table.held == 100)
+        table.forget(before: time(500), by: 1, of: 0)
+        #expect(table.held == 60)
+        table.settle(part("a", 60), by: 0)
+        table.forget(before: time(5000), by: 1, of: 0)
+        #expect(table.held <= 10)
+    }
+
+    @Test mutating func `what is left of an earlier process counts for those that have not settled it`() {
+        table.restore(part("a", 300), receivedAt: time(1), pending: [1])
+        table.restore(part("b", 300), receivedAt: time(1), pending: [])
+        table.restore(part("b", 250), receivedAt: time(1), pending: [0, 1])
+        #expect(table.held == 550)
+        table.settle(part("a", 300), by: 0)
+        #expect(table.held == 550)
+        #expect(!admit(part("a", 250)))
+        table.settle(part("a", 300), by: 1)
+        #expect(table.held == 250)
+    }
+
+    @Test func `routes beyond the bound are one`() {
+        var table = ShareTable(budget: 1000, destinations: [1], routesMax: 2)
+        func admit(_ name: String, _ bytes: Int) -> Bool { table.admit([part(name, bytes)], at: time(1)) == nil }
+        #expect(admit("a", 100) && admit("b", 100) && admit("c", 200) && admit("d", 130))
+        #expect(table.tracked == 2)
+        #expect(table.holders == 3)
+        #expect(!admit("e", 10))
+        #expect(admit("a", 1))
+        table.settle(part("d", 330), by: 0)
+        #expect(table.held == 201)
+    }
+
+    @Test func `a route that was tracked late settles what it held before`() {
+        var table = ShareTable(budget: 1000, destinations: [1], routesMax: 1)
+        #expect(table.admit([part("a", 100)], at: time(1)) == nil)
+        #expect(table.admit([part("late", 70)], at: time(1)) == nil)
+        table.settle(part("a", 100), by: 0)
+        #expect(table.admit([part("late", 30)], at: time(700)) == nil)
+        #expect(table.tracked == 1)
+        #expect(table.held == 100)
+        table.settle(part("late", 70), by: 0)
+        table.settle(part("late", 30), by: 0)
+        #expect(table.held == 0)
+    }
+
+    @Test(arguments: 1...20)
+    func `random histories keep the account and the rule`(seed: Int) {
+        var generator = SeededGenerator(seed: UInt64(seed))
+        var table = ShareTable(budget: 10_000, destinations: [2], routesMax: 1000)
+        var model = ShareModel()
+        for step in 0..<400 {
+            let route = "r\(Int.random(in: 0..<6, using: &generator))"
+            if Int.random(in: 0..<3, using: &generator) > 0 {
+                let bytes = Int.random(in: 1...400, using: &generator)
+                let isAdmitted = table.admit([part(route, bytes)], at: time(Double(step))) == nil
+                #expect(isAdmitted == model.mayHold(bytes, route, of: 10_000), "seed \(seed), step \(step)")
+                if isAdmitted { model.records.append((route, bytes, [0, 1])) }
+            } else if let position = model.records.indices.randomElement(using: &generator) {
+                let (route, bytes, pending) = model.records[position]
+                let destination = pending.randomElement(using: &generator) ?? 0
+                table.settle(part(route, bytes), by: destination)
+                model.settle(position, by: destination)
+            }
+            #expect(table.held == model.held, "seed \(seed), step \(step)")
+            #expect(table.holders == model.holders.count, "seed \(seed), step \(step)")
+        }
+    }
+}
+
+/// What the table must say, from the records themselves.
+private struct ShareModel {
+    var records: [(route: String, bytes: Int, pending: Set<Int>)] = []
+    private var routes: Set<String> = []
+
+    var holders: Set<String> { Set(records.map(\.route)) }
+    var held: Int { holders.reduce(0) { $0 + held(by: $1) } }
+
+    func held(by route: String) -> Int {
+        (0..<2).map { destination in
+            records.filter { $0.route == route && $0.pending.contains(destination) }.reduce(0) { $0 + $1.bytes }
+        }.max() ?? 0
+    }
+
+    mutating func mayHold(_ bytes: Int, _ route: String, of budget: Int) -> Bool {
+        let isKnown = routes.subtracting([route]).count > 0
+        let mine = held(by: route)
+        let share = budget / max(2, holders.union([route]).count)
+        let may = held + bytes <= budget / 2 || !isKnown || mine == 0 || mine + bytes <= share
+        if may { routes.insert(route) }
+        return may
+    }
+
+    mutating func settle(_ position: Int, by destination: Int) {
+        records[position].pending.remove(destination)
+        if records[position].pending.isEmpty { records.remove(at: position) }
+    }
+}
