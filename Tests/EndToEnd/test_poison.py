@@ -212,6 +212,27 @@ def test_dead_letters_outlive_kill_9(millrace, picky, service):
     assert gateway.dead_letters() == listed
 
 
+def test_dead_letters_are_shown_and_moved_only_for_who_may_read_the_journal(millrace, picky, service, tmp_path):
+    gateway = millrace({"picky": otlp_exporter(picky)})
+    message, bad = poisoned(service, traces=5)
+    bad.name = "poison"
+    assert gateway.post(message.SerializeToString()).status_code == 200
+    gateway.settled(accepted=5)
+    admin = "http://" + gateway.pipeline["admin"]["listen"]
+    (token,) = [path for path in (tmp_path / "journal").iterdir() if path.is_file() and "token" in path.name]
+    assert token.stat().st_mode & 0o777 == 0o600
+    for authorization in ({}, {"authorization": "Bearer " + "0" * len(token.read_text())}):
+        for ask, path in (("get", "list"), ("post", "replay"), ("post", "purge")):
+            answer = getattr(gateway.session, ask)(f"{admin}/dead-letters/{path}", headers=authorization, timeout=10)
+            assert answer.status_code in (401, 403), path
+            assert bad.trace_id.hex() not in answer.text
+    assert gateway.row("picky")["dead_lettered"] == 1
+    purge = gateway.session.post(
+        f"{admin}/dead-letters/purge", headers={"authorization": f"Bearer {token.read_text()}"}, timeout=10
+    )
+    assert (purge.status_code, gateway.row("picky")["expired"]) == (200, 1)
+
+
 def test_a_lone_poison_on_a_quiet_system_opens_no_circuit_and_waits_for_proof(millrace, picky, service):
     """A 500 may be the destination's own trouble: only what fails while other spans are taken is at fault."""
     picky.status = 500
