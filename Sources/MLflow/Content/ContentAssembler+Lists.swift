@@ -78,7 +78,11 @@ extension ContentAssembler {
         builder.endArray()
     }
 
-    private mutating func writeMetadata(_ fields: borrowing ContentFields, to builder: inout ValueBuilder, _ bytes: RawSpan) {
+    private mutating func writeMetadata(
+        _ fields: borrowing ContentFields,
+        to builder: inout ValueBuilder,
+        _ bytes: RawSpan
+    ) {
         builder.beginKeyValueList()
         if let metadata = fields.first(.metadata).flatMap({ object($0, bytes) }) {
             tape.writeMembers(of: metadata, to: &builder, bytes)

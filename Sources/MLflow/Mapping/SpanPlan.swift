@@ -124,7 +124,8 @@ final class SpanPlan: Sendable {
         return known == keys.count || hasKeys(range, from: known, attributes, bytes)
     }
 
-    private func hasKeys(_ range: Range<Int>, from known: Int, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> Bool {
+    private func hasKeys(_ range: Range<Int>, from known: Int, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> Bool
+    {
         let letters = letters
         for index in known..<keys.count {
             let key = attributes[range.lowerBound + index].key
@@ -132,6 +133,12 @@ final class SpanPlan: Sendable {
         }
         return true
     }
+
+    /// Whether it is worth keeping: what clients send must not fill the memory.
+    var isSmall: Bool { keys.count <= Self.keysMax && letters.count <= Self.keyBytesMax }
+
+    private static let keysMax = 256
+    private static let keyBytesMax = 16_384
 
     /// How many of its first keys `other` has too.
     func keysShared(with other: SpanPlan) -> Int {

@@ -46,8 +46,9 @@ struct BatchMarks: Sendable {
     /// How many spans each group has; kept only while `groups` is.
     var groupCounts: [Int] = []
     var edits: [Edit] = []
-    /// The place whose end the last of `edits` is made at, packed; what is added there next becomes a part of that edit.
-    /// Nil where that edit is complete.
+    /// The place whose end the last of `edits` is made at, packed; nil where that edit is complete.
+    ///
+    /// What is added there next becomes a part of that edit.
     var latestEnd: UInt32?
     var spanEdits = Chains()
     var scopeEdits = Chains()
