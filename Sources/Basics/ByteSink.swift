@@ -125,11 +125,8 @@ package struct ByteWriter: ~Copyable {
             unsafe target.storeBytes(of: last, toByteOffset: count &- 4, as: UInt32.self)
         } else {
             for index in 0..<count {
-                unsafe target.storeBytes(
-                    of: start.load(fromByteOffset: index, as: UInt8.self),
-                    toByteOffset: index,
-                    as: UInt8.self
-                )
+                let byte = unsafe start.load(fromByteOffset: index, as: UInt8.self)
+                unsafe target.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
             }
         }
     }

@@ -60,6 +60,15 @@ extension RawSpan {
         guard count == otherRange.count else { return false }
         let (left, right) = (range.lowerBound, otherRange.lowerBound)
         precondition(left >= 0 && left <= byteCount &- count && right >= 0 && right <= other.byteCount &- count)
+        if count >= 16, count <= 32 {
+            let first = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left, as: SIMD2<UInt64>.self)
+            let same = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: right, as: SIMD2<UInt64>.self)
+            let tail = count &- 16
+            let last = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ tail, as: SIMD2<UInt64>.self)
+            let too = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: right &+ tail, as: SIMD2<UInt64>.self)
+            let difference = (first ^ same) | (last ^ too)
+            return difference.x | difference.y == 0
+        }
         var offset = 0
         while offset &+ 8 <= count {
             let word = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ offset, as: UInt64.self)

@@ -22,7 +22,8 @@ extension Committer {
         of log: Int,
         for bytes: Int,
         receivedAt: UnixTime,
-        sparing: [Int]
+        sparing: [Int],
+        replays: Bool = false
     ) -> CommitResult? {
         let needed = SegmentHeader.areaBytes + bytes
         let limits = writers[log].core.role.limits
@@ -31,7 +32,8 @@ extension Committer {
             return .failed("a group of \(bytes) bytes is larger than max_bytes, \(maxBytes)")
         }
         let room =
-            limits.map { deadLetterRoom(of: log, for: needed, $0) } ?? room(of: log, for: needed, sparing: sparing)
+            limits.map { deadLetterRoom(of: log, for: needed, $0, replays: replays) }
+            ?? room(of: log, for: needed, sparing: sparing)
         guard let size = room else { return .full(retryAfter: Self.retryAfter) }
         do throws(FileSystemError) {
             try writers[log].start(bytes: size, firstReceivedAt: receivedAt, using: &generator)

@@ -153,9 +153,14 @@ extension Committer {
             }
             if writers[log].fits(bytes) { continue }
             finishSegment(of: writers[log])
-            if let refusal = startSegment(of: log, for: bytes, receivedAt: submission.receivedAt, sparing: logs) {
-                return refusal
-            }
+            let refusal = startSegment(
+                of: log,
+                for: bytes,
+                receivedAt: submission.receivedAt,
+                sparing: logs,
+                replays: !entries.contains { $0.kind == .deadLetter }
+            )
+            if let refusal { return refusal }
         }
         for log in logs {
             writers[log].place(entries.filter { $0.log == log }, receivedAt: submission.receivedAt)

@@ -9,7 +9,9 @@ import Synchronization
 //     restart, and end when somebody settles them, when they expire, or when damage destroys them.
 //   - Records of the kind "items" are replays: the exporter's reader is given them in order, as in any log.
 //   - The log has a budget of its own. What others use up, the free-space floor and the age limit of the journal do not
-//     concern it, and it takes nothing from them. At its limits the oldest segment expires whole.
+//     concern it, and it takes nothing from them. Dead letters use seven eighths of it; to make room for one the oldest
+//     segment expires whole. The rest is for replays, which make nothing expire: what they were made from would be the
+//     first to go. They settle as full where they find no room.
 //   - Room in reserve: an open segment is preallocated when the journal opens and whenever there is none, so that a full
 //     disk, on which nothing moves until something is written off, still takes dead letters.
 //   - Nobody opens or deletes the log of an exporter that is no longer defined: giving up the records of a vanished
@@ -19,16 +21,19 @@ extension Committer {
     /// A segment of dead letters without large records: small enough that a reserve for each exporter costs little.
     private static let deadLetterSegmentBytesMax = 1 << 20
 
-    /// The size of a new segment of dead letters; the oldest expire until there is room for it in their budget.
-    func deadLetterRoom(of log: Int, for needed: Int, _ limits: DeadLetterLimits) -> Int? {
+    /// The size of a new segment of dead letters; nil where there is no room for it.
+    ///
+    /// The oldest expire to make room, unless it is for `replays`.
+    func deadLetterRoom(of log: Int, for needed: Int, _ limits: DeadLetterLimits, replays: Bool) -> Int? {
         let usual = min(Self.deadLetterSegmentBytesMax, limits.maxBytes.bytes / 8, settings.segment.bytes)
-        let size = max(needed, min(limits.maxBytes.bytes, max(usual, SegmentHeader.areaBytes * 2)))
+        // One dead letter may use all of it.
+        let budget = replays ? limits.maxBytes.bytes : max(needed, limits.maxBytes.bytes - limits.maxBytes.bytes / 8)
+        let size = max(needed, min(budget, max(usual, SegmentHeader.areaBytes * 2)))
         let core = writers[log].core
-        while core.state.withLock({ $0.bytes }) + size > limits.maxBytes.bytes {
+        while core.state.withLock({ $0.bytes }) + size > budget {
             if deletePassed(of: log, sparingNewest: false) { continue }
-            guard core.state.withLock({ $0.expireFirst() }), deletePassed(of: log, sparingNewest: false) else {
-                return nil
-            }
+            guard !replays, core.state.withLock({ $0.expireFirst() }), deletePassed(of: log, sparingNewest: false)
+            else { return nil }
         }
         return size
     }

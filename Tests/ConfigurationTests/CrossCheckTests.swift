@@ -69,4 +69,13 @@ import Testing
         let file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
         #expect(file.warnings == ["f.json:3:16: /processors/map: warning: no pipeline uses it"])
     }
+
+    @Test(arguments: [("2GiB", true), ("3GiB", false)])
+    func `a backlog is within what the journal holds`(size: String, isAllowed: Bool) {
+        let out = #"{"out": {"type": "console", "backlog": {"max_bytes": "\#(size)"}}}"#
+        let lines = problems(of: file(["exporters": out]))
+        let what = "3GiB can never wait, because the journal holds less"
+        let allowed = "max_bytes of at most that of the journal (2GiB)"
+        #expect(lines == (isAllowed ? [] : ["f.json:3:67: /exporters/out/backlog: \(what); allowed: \(allowed)"]))
+    }
 }

@@ -113,6 +113,24 @@ import Testing
         #expect(account.isBalanced)
     }
 
+    @Test func `replays make no dead letter expire, and are full where they find no room`() throws {
+        let stepped = try disk.openStepped(logs)
+        let reader = stepped.logs[1].readers[0]
+        while reader.account.outcomes.expired == 0 { #expect(stepped.commit([letter(large("a"))]) == [.durable]) }
+        let before = reader.account
+        var queued: UInt64 = 0
+        while stepped.commit([replay(large("b"))]) == [.durable] {
+            queued += 1
+            #expect(stepped.logs[1].statistics.bytes <= 256 * 1024)
+        }
+        #expect(queued > 0)
+        #expect(reader.account.held == before.held)
+        #expect(reader.account.outcomes == before.outcomes)
+        #expect(reader.account.queued == before.queued + queued)
+        while reader.account.outcomes == before.outcomes { #expect(stepped.commit([letter(large("c"))]) == [.durable]) }
+        #expect(reader.account.isBalanced)
+    }
+
     @Test func `dead letters expire by their own age`() throws {
         let stepped = try disk.openStepped(logs)
         #expect(stepped.commit([letter("a")], [NewRecord("b")]) == [.durable, .durable])

@@ -240,17 +240,26 @@ private final class History {
 
     private var bytes: Int { journal.logs[..<Self.lettersLog].reduce(0) { $0 + $1.statistics.bytes } }
 
+    /// A replay finds room even among as many dead letters as there may be once they are settled.
+    private func emptyLetters() async throws {
+        let reader = journal.logs[Self.lettersLog].readers[0]
+        while reader.hasUnread { try await take(Self.lettersLog, 0, bytesMax: 100_000) }
+        settle(Self.lettersLog, 0) { true }
+        reader.settleHeld(heldRecords.map(\.delivered))
+        journal.committer.tick()
+    }
+
     private func drain() async throws {
         disk.files.heal()
         for log in readers.indices {
             for index in readers[log].indices {
+                if log == Self.lettersLog { try await emptyLetters() }
                 let end = NewRecord("end \(index)", log: log)
                 #expect(journal.commit([end]) == [.durable], "seed \(seed)")
                 while !readers[log][index].seen.contains("end \(index)") {
                     try await take(log, index, bytesMax: 100_000)
                 }
                 settle(log, index) { true }
-                journal.logs[log].readers[index].settleHeld(log == Self.lettersLog ? heldRecords.map(\.delivered) : [])
                 #expect(!journal.logs[log].readers[index].hasUnread, "seed \(seed)")
                 let account = journal.logs[log].readers[index].account
                 #expect(account.queued == 0, "seed \(seed)")

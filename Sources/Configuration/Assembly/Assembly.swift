@@ -69,7 +69,9 @@ package struct Assembly: Sendable {
         )
         observatory.registerReadings()
         self.readiness = readiness
-        let token = file.journal.storage == .disk ? AdminToken.create(in: file.journal.directory, logger: logger) : nil
+        // With a journal in memory nothing else creates its directory.
+        try? SystemFileSystem().createDirectory(file.journal.directory)
+        let token = AdminToken.create(in: file.journal.directory, logger: logger)
         admin = AdminEndpoint(listen: file.admin.listen, source: observatory, token: token, logger: logger)
         drainTimeout = file.drainTimeout
         keepsUndelivered = file.journal.storage == .disk

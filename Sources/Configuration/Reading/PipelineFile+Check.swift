@@ -1,5 +1,6 @@
 import Basics
 import Exporters
+import Journal
 import Receivers
 
 // What no component can see alone: names that point nowhere, orders that make no sense, two servers on one address.
@@ -12,6 +13,7 @@ extension PipelineFile {
         checkAddresses(root, &reading)
         checkFiles(root, &reading)
         checkMemory(root, &reading)
+        checkBacklogs(root, &reading)
         // In a file with errors most of what seems unused is misspelt elsewhere.
         if !reading.problems.contains(where: { $0.severity == .error }) { warnOfUnused(root, &reading) }
     }
@@ -111,6 +113,18 @@ extension PipelineFile {
                 let what = "\(settings.maxBody) is more than receivers may hold at once"
                 let allowed = "at most \(room), three quarters of memory_limit (\(memoryLimit))"
                 reading.report("\(what); allowed: \(allowed)", at: (node?["max_body"] ?? node ?? root).offset)
+            }
+        }
+    }
+
+    private func checkBacklogs(_ root: JSONNode, _ reading: inout Reading) {
+        for exporter in exporters {
+            guard let backlog = exporter.settings.reading.backlog, backlog.maxBytes > journal.maxBytes else { continue }
+            let node = root["exporters"]?[exporter.name]?["backlog"]
+            reading.within("exporters", exporter.name, "backlog") { reading in
+                let what = "\(backlog.maxBytes) can never wait, because the journal holds less"
+                let allowed = "max_bytes of at most that of the journal (\(journal.maxBytes))"
+                reading.report("\(what); allowed: \(allowed)", at: (node?["max_bytes"] ?? node ?? root).offset)
             }
         }
     }

@@ -71,7 +71,7 @@ extension ContentAssembler {
         return true
     }
 
-    private func content(_ fields: borrowing ContentFields) -> Int? {
+    private mutating func content(_ fields: borrowing ContentFields) -> Int? {
         if let parts = fields[.parts], !tape.isEmpty(parts) { return parts }
         if let content = fields[.content], !tape.isEmpty(content) { return content }
         if let contents = fields[.contents], !tape.isEmpty(contents) { return contents }
@@ -107,7 +107,7 @@ extension ContentAssembler {
         }
     }
 
-    private func isListOfParts(_ node: Int, _ bytes: RawSpan) -> Bool {
+    private mutating func isListOfParts(_ node: Int, _ bytes: RawSpan) -> Bool {
         guard var element = tape.firstElement(of: node) else { return false }
         while tape.member(.type, of: element) != nil {
             guard let next = tape.element(after: element, in: node) else { return true }
@@ -173,14 +173,14 @@ extension ContentAssembler {
 }
 
 extension ContentAssembler {
-    private func isImage(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
+    private mutating func isImage(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
         if let modality = fields[.modality] { return tape.equals(modality, "image", bytes) }
         guard let type = fields.first(.mimeType, .mediaType), tape.isText(type) else { return false }
         return bytes.text(tape.nodes[type].range).hasPrefix("image/")
     }
 
     /// The address or the data of an image, however deep it is wrapped.
-    private func image(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> ChatMessage.Part? {
+    private mutating func image(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> ChatMessage.Part? {
         if let node = fields.first(.imageURL, .image, .url, .uri, .source) {
             if tape.isText(node) { return .image(node) }
             return image(ContentFields(of: node, on: tape), bytes)

@@ -22,7 +22,7 @@ extension ContentAssembler {
     }
 
     /// About how many bytes one side of a span takes when it is written.
-    func size(of content: Prepared) -> Int {
+    mutating func size(of content: Prepared) -> Int {
         switch content {
         case .value(let range), .text(let range), .json(let range): return range.count
         case .messages(let range):
@@ -61,7 +61,7 @@ extension ContentAssembler {
             builder.member("index", int: Int64(index))
             builder.key("message")
             writeMessage(.outputs, to: &builder, bytes)
-            let reason = message.finishReason ?? (index < finishReasons.count ? finishReasons[index] : nil)
+            let reason = message.finishReason ?? finishReason(of: index, bytes)
             if let reason, tape.isText(reason), !tape.isEmpty(reason) {
                 writeFinishReason(reason, to: &builder, bytes)
             }
@@ -71,8 +71,18 @@ extension ContentAssembler {
         builder.endKeyValueList()
     }
 
+    /// The reason beside the messages for which a choice ended.
+    private mutating func finishReason(of choice: Int, _ bytes: RawSpan) -> Int? {
+        if let value = unreadReasons, let node = append(value: value, bytes) {
+            finishReasons = tape.isText(node) ? [node] : tape.elements(of: node)
+        }
+        unreadReasons = nil
+        return choice < finishReasons.count ? finishReasons[choice] : nil
+    }
+
     /// About how many bytes a message takes when it is written: as many as it took.
-    private func size(of source: ChatSource) -> Int { max(tape.nodes[source.node].range.count, 64) }
+    @inline(__always)
+    private mutating func size(of source: ChatSource) -> Int { max(tape.nodes[source.node].range.count, 64) }
 
     /// OpenAI says `tool_calls` where OpenTelemetry says `tool_call`.
     private mutating func writeFinishReason(_ node: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {

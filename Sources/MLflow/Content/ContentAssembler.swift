@@ -4,7 +4,7 @@ import OTLP
 /// Reads content in any form and writes it as MLflow wants it.
 ///
 /// One for each request; its memory is used again from span to span.
-struct ContentAssembler {
+struct ContentAssembler: ~Copyable {
     /// Content that was found usable, ready to be written.
     enum Prepared {
         /// An `AnyValue` message, copied as it stands.
@@ -34,8 +34,9 @@ struct ContentAssembler {
     var flattened = FlattenedEntries()
     var sources: [ChatSource] = []
     var message = ChatMessage()
-    /// Reasons for which choices ended that stand beside the messages.
+    /// Reasons for which choices ended that stand beside the messages, and their `AnyValue` message until they are read.
     var finishReasons: [Int] = []
+    var unreadReasons: Range<Int>?
     /// The tools of the span, as nodes that have a name.
     var definitions: [Int] = []
     var text: [UInt8] = []
@@ -52,12 +53,13 @@ struct ContentAssembler {
         flattened.clear()
         if !sources.isEmpty { sources.removeAll(keepingCapacity: true) }
         if !finishReasons.isEmpty { finishReasons.removeAll(keepingCapacity: true) }
+        unreadReasons = nil
     }
 
     /// Content of one attribute that is kept as it is: structured where it is JSON, else text.
     ///
     /// `value` is the attribute's `AnyValue` message; with `isPlain` the emitter says that it is no JSON.
-    func prepare(value: Range<Int>, isPlain: Bool, _ bytes: RawSpan) -> Prepared? {
+    static func prepare(value: Range<Int>, isPlain: Bool, upTo contentMax: Int, _ bytes: RawSpan) -> Prepared? {
         switch AttributeValue(value, in: bytes) {
         case .empty: return nil
         case .array(let range), .keyValueList(let range): return range.isEmpty ? nil : .value(value)

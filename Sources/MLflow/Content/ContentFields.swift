@@ -84,6 +84,7 @@ struct ContentFields: ~Copyable {
     }
 
     /// The node of a member.
+    @inline(__always)
     subscript(field: ContentField) -> Int? {
         let place = places[field.rawValue]
         return place == -1 ? nil : Int(place < 0 ? -2 - place : place)

@@ -5,7 +5,7 @@ import OTLP
 ///
 /// Nodes lie in one array, a container before what it holds; all of them point into the request's bytes, so that nothing is
 /// copied before it is written. Children of an object come in pairs of name and value.
-struct ContentTape {
+struct ContentTape: ~Copyable {
     enum Kind: UInt8 {
         case null
         case yes
@@ -32,7 +32,7 @@ struct ContentTape {
         case joined
     }
 
-    struct Node {
+    struct Node: BitwiseCopyable {
         let kind: Kind
         let origin: Origin
         /// Of a member's name: the raw value of the field that goes by it.
@@ -66,12 +66,12 @@ struct ContentTape {
     /// 100 messages inside each other and every container takes three.
     static let depthMax = 24
 
-    var nodes: [Node] = []
+    var nodes = Stack<Node>()
     private let names = ContentFields.names
 
     /// Forgets everything, for the next span.
     mutating func clear() {
-        if !nodes.isEmpty { nodes.removeAll(keepingCapacity: true) }
+        nodes.truncate(to: 0)
     }
 
     /// Adds a leaf.
@@ -99,7 +99,7 @@ struct ContentTape {
 
     /// Takes back everything from a node on.
     mutating func truncate(to count: Int) {
-        nodes.removeLast(nodes.count - count)
+        nodes.truncate(to: count)
     }
 
     /// The elements of an array, each a node.

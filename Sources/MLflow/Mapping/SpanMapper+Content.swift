@@ -25,10 +25,10 @@ extension SpanMapper {
         var found = Found()
         var convention: Int?
         while let rank = candidates.popLowest() {
-            let rule = isModelCall ? rules.contents[rank] : rules.contentsElsewhere[rank]
-            guard convention == nil || convention == rule.convention else { continue }
-            find(rule, rank, of: index, &found, bytes)
-            if found.inputs != nil || found.outputs != nil { convention = rule.convention }
+            let own = isModelCall ? rules.contents[rank].convention : rules.contentsElsewhere[rank].convention
+            guard convention == nil || convention == own else { continue }
+            find(isModelCall ? rules.contents[rank] : rules.contentsElsewhere[rank], rank, of: index, &found, bytes)
+            if found.inputs != nil || found.outputs != nil { convention = own }
         }
         write(found, index, group, &batch, bytes)
     }
@@ -46,7 +46,9 @@ extension SpanMapper {
         }
         if found.outputs == nil, let source = rule.outputs {
             found.outputs = prepare(source, .outputs, of: index, bytes)
-            if case .messages = found.outputs { readFinishReasons(source, bytes) }
+            if case .messages = found.outputs, let reasons = source.finishReasons.flatMap({ scan[$0] }) {
+                content.unreadReasons = attributes[reasons].value
+            }
             if found.outputs != nil { found.outputsRank = rank }
         }
         if !found.hasTools, let source = rule.tools, scan[.tools] == nil,
@@ -106,9 +108,9 @@ extension SpanMapper {
         if case .attribute(let key) = source.origin {
             guard let attribute = scan[key] else { return nil }
             let value = attributes[attribute].value
-            let isPlain = source.mediaType.flatMap { scan[$0] }.map { isPlainText($0, bytes) } ?? false
+            let isPlain = source.mediaType.flatMap { scan[$0] }.map { attributes.isPlainText($0, bytes) } ?? false
             if source.shape == .value || value.count > content.contentMax {
-                let prepared = content.prepare(value: value, isPlain: isPlain, bytes)
+                let prepared = ContentAssembler.prepare(value: value, isPlain: isPlain, upTo: content.contentMax, bytes)
                 if prepared != nil { use(attribute) }
                 return prepared
             }
@@ -158,10 +160,6 @@ extension SpanMapper {
         }
     }
 
-    private func isPlainText(_ attribute: Int, _ bytes: RawSpan) -> Bool {
-        text(of: attribute, bytes).map { bytes.equals("text/plain", $0) } ?? false
-    }
-
     /// Puts the system's instructions before the messages, unless those begin with some.
     private mutating func addInstructions(_ value: Range<Int>, at start: Int, _ bytes: RawSpan) {
         content.read(content.sources[start], defaultRole: .user, bytes)
@@ -199,20 +197,6 @@ extension SpanMapper {
             addInstructions(attributes[attribute].value, at: start, bytes)
         }
     }
-
-    private mutating func readFinishReasons(_ source: MappingRules.Source, _ bytes: RawSpan) {
-        guard let attribute = source.finishReasons.flatMap({ scan[$0] }),
-            let node = content.append(value: attributes[attribute].value, bytes)
-        else { return }
-        content.finishReasons.removeAll(keepingCapacity: true)
-        guard !content.tape.isText(node) else { return content.finishReasons.append(node) }
-        guard content.tape.nodes[node].kind == .array else { return }
-        var element = node + 1
-        while element < content.tape.nodes[node].next {
-            content.finishReasons.append(element)
-            element = content.tape.nodes[element].next
-        }
-    }
 }
 
 extension ContentAssembler.Prepared {
@@ -233,7 +217,9 @@ extension ContentAssembler {
         }
         tape.end(node)
         let fields = ContentFields(of: node, on: tape)
-        let content = fields.first(.content, .message, .parts, .text, .toolCalls, .functionCall)
-        return content.map(tape.isEmpty) ?? true ? nil : node
+        guard let content = fields.first(.content, .message, .parts, .text, .toolCalls, .functionCall),
+            !tape.isEmpty(content)
+        else { return nil }
+        return node
     }
 }

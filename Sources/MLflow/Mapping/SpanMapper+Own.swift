@@ -46,8 +46,8 @@ extension SpanMapper {
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) {
-        guard let attribute = scan[key], let range = text(of: attribute, bytes) else { return }
-        let inner = bytes.prefix(of: unquoted(range, bytes), characters: limit)
+        guard let attribute = scan[key], let range = attributes.text(of: attribute, bytes) else { return }
+        let inner = bytes.prefix(of: bytes.unquoted(range), characters: limit)
         guard inner != range else { return }
         batch.removeAttribute(attribute)
         guard !inner.isEmpty else { return didRepair("\(name)", index, .removed) }
@@ -65,6 +65,7 @@ extension SpanMapper {
         _ bytes: RawSpan
     ) {
         guard let attribute = scan[key] else { return }
+        if let text = bytes.shortText(attributes[attribute].value), text.count <= limit { return }
         switch AttributeValue(attributes[attribute].value, in: bytes) {
         case .empty: break
         case .string(let range):
@@ -82,12 +83,12 @@ extension SpanMapper {
 
     /// Text that is JSON becomes the value it describes: 3.6.0 would store it as text inside text.
     private mutating func decodeJSON(_ attribute: Int, _ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        guard let range = text(of: attribute, bytes), range.count <= content.contentMax,
+        guard let range = attributes.text(of: attribute, bytes), range.count <= content.contentMax,
             let node = content.tape.append(json: range, of: bytes), content.tape.nodes[node].kind != .null
         else { return }
         batch.removeAttribute(attribute)
         let key = batch.text(attributes[attribute].key)
-        batch.addAttribute(key, to: .span(index)) { content.tape.write(node, to: &$0, bytes) }
+        batch.addAttribute(named: key, to: .span(index)) { content.tape.write(node, to: &$0, bytes) }
         didRepair(key, index)
     }
 
@@ -108,12 +109,13 @@ extension SpanMapper {
 
     /// MLflow 3.6.0 refuses a request in which one of these is text or has a fraction.
     private mutating func repairTokenCount(_ attribute: Int, _ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        if bytes.shortCount(attributes[attribute].value) != nil { return }
         let value = AttributeValue(attributes[attribute].value, in: bytes)
         if case .int = value { return }
         let key = batch.text(attributes[attribute].key)
         batch.removeAttribute(attribute)
         guard let count = value.count(in: bytes) else { return didRepair(key, index, .removed) }
-        batch.addAttribute(key, to: .span(index)) { $0.int(count) }
+        batch.addAttribute(named: key, to: .span(index)) { $0.int(count) }
         didRepair(key, index)
     }
 }

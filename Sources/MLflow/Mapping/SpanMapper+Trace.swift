@@ -5,11 +5,11 @@ extension SpanMapper {
     /// Notes the session and the user that a span names, for its trace's root.
     mutating func noteContext(_ index: Int, _ span: SpanEntry, _ bytes: RawSpan) {
         let isRoot = span.parentID == nil
-        let session = candidate(scan.plan.sessions, isRoot: isRoot, bytes)
-        let user = candidate(scan.plan.users, isRoot: isRoot, bytes)
+        let session = attributes.candidate(scan.plan.sessions, from: scan.first, isRoot: isRoot, bytes)
+        let user = attributes.candidate(scan.plan.users, from: scan.first, isRoot: isRoot, bytes)
         guard session != nil || user != nil else { return }
-        let ownSession = scan[.sessionID].flatMap { text(of: $0, bytes) == nil ? nil : $0 }
-        let conversation = scan[.conversationID].flatMap { text(of: $0, bytes) == nil ? nil : $0 }
+        let ownSession = scan[.sessionID].flatMap { attributes.text(of: $0, bytes) == nil ? nil : $0 }
+        let conversation = scan[.conversationID].flatMap { attributes.text(of: $0, bytes) == nil ? nil : $0 }
         traces.update(span.traceID) { trace in
             if isRoot {
                 trace.sessionOfRoot = trace.sessionOfRoot ?? session
@@ -23,29 +23,11 @@ extension SpanMapper {
         }
     }
 
-    private func candidate(
-        _ texts: [SpanPlan.Text],
-        isRoot: Bool,
-        _ bytes: RawSpan
-    ) -> TraceFacts.Candidate? {
-        for text in texts where isRoot || !text.rootOnly {
-            let attribute = scan.first &+ text.attribute
-            let value = attributes[attribute].value
-            if bytes.shortText(value) != nil { return .init(attribute: attribute, rank: text.rank) }
-            switch AttributeValue(value, in: bytes) {
-            case .string(let range) where !range.isEmpty: return .init(attribute: attribute, rank: text.rank)
-            case .int: return .init(attribute: attribute, rank: text.rank)
-            default: continue
-            }
-        }
-        return nil
-    }
-
     /// Names a trace on its root: as the app says, after the agent or workflow, else after the root.
     mutating func decideName(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        if let own = scan[.traceName], ownText(own, bytes) != nil { return }
+        if let own = scan[.traceName], attributes.ownText(of: own, bytes) != nil { return }
         for name in scan.plan.names {
-            guard let range = text(of: scan.first + name.attribute, bytes) else { continue }
+            guard let range = attributes.text(of: scan.first + name.attribute, bytes) else { continue }
             return setName(range, index, .rule(.name, name.rank), &batch, bytes)
         }
         if !span.name.isEmpty { setName(span.name, index, .engine("root"), &batch, bytes) }
@@ -89,13 +71,9 @@ extension SpanMapper {
         setContext(session, "session.id", TextLimit.session, root, rule, &batch, bytes)
         guard let visible = trace.visible, visible.span < root, visible.isConversation,
             visible.attribute != session.attribute,
-            !isSame(visible.attribute, session.attribute, bytes)
+            !attributes.areSame(visible.attribute, session.attribute, bytes)
         else { return }
         setContext(session, "session.id", TextLimit.session, visible.span, rule, &batch, bytes)
-    }
-
-    private func isSame(_ first: Int, _ second: Int, _ bytes: RawSpan) -> Bool {
-        bytes.text(attributes[first].value) == bytes.text(attributes[second].value)
     }
 
     /// Writes a session or user to a span, unless its own attribute of that key is where it came from.
@@ -146,4 +124,26 @@ extension SpanMapper {
 
     /// How far above a model call wrappers are looked for.
     private static let ancestorsMax = 64
+}
+
+extension [AttributeEntry] {
+    /// The first of the attributes that names a session or user; positions count from the span's `first`.
+    fileprivate func candidate(
+        _ texts: [SpanPlan.Text],
+        from first: Int,
+        isRoot: Bool,
+        _ bytes: RawSpan
+    ) -> TraceFacts.Candidate? {
+        for text in texts where isRoot || !text.rootOnly {
+            let attribute = first &+ text.attribute
+            let value = self[attribute].value
+            if bytes.shortText(value) != nil { return .init(attribute: attribute, rank: text.rank) }
+            switch AttributeValue(value, in: bytes) {
+            case .string(let range) where !range.isEmpty: return .init(attribute: attribute, rank: text.rank)
+            case .int: return .init(attribute: attribute, rank: text.rank)
+            default: continue
+            }
+        }
+        return nil
+    }
 }

@@ -6,9 +6,11 @@ extension SpanMapper {
     ///
     /// - Returns: Whether it is the type of a model call.
     mutating func decideType(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) -> Bool {
-        let own = scan[.spanType].flatMap { ownText($0, bytes) }
-        outcome.spans[index].type = own
-        if let own, own != "UNKNOWN" { return MappingRules.isModelCall(own) }
+        let own = scan[.spanType].flatMap { attributes.ownText(of: $0, bytes) }
+        if let own {
+            outcome.spans[index].type = own
+            if own != "UNKNOWN" { return MappingRules.isModelCall(own) }
+        }
         guard let (name, rule) = ruledType(bytes) else { return false }
         if let attribute = scan[.spanType] { batch.removeAttribute(attribute) }
         let letters = rules.typeRanges[name].range
@@ -19,34 +21,19 @@ extension SpanMapper {
     }
 
     private mutating func ruledType(_ bytes: RawSpan) -> (type: Int, rule: Int)? {
-        for index in 0..<scan.plan.kinds.count {
-            let kind = scan.plan.kinds[index]
+        let plan = scan.plan
+        for index in 0..<plan.kinds.count {
+            let kind = plan.kinds[index]
             guard let position = kind.attribute else { return (kind.type, kind.rank) }
             let attribute = scan.first &+ position
-            guard let range = text(of: attribute, bytes),
-                let value = rules.typeValues.find(bytes, unquoted(range, bytes)),
+            guard let range = attributes.text(of: attribute, bytes),
+                let value = rules.typeValues.find(bytes, bytes.unquoted(range)),
                 case let type = rules.typesByValue[kind.row + value], type >= 0
             else { continue }
             use(attribute)
             return (Int(type), kind.rank)
         }
         return nil
-    }
-
-    /// The range without the quotes of a JSON string around it.
-    func unquoted(_ range: Range<Int>, _ bytes: RawSpan) -> Range<Int> {
-        let quote = UInt8(ascii: "\"")
-        guard range.count >= 2, bytes.byte(at: range.lowerBound) == quote,
-            bytes.byte(at: range.upperBound - 1) == quote
-        else { return range }
-        return range.lowerBound + 1..<range.upperBound - 1
-    }
-
-    /// The text of one of the app's own attributes, without JSON's quotes; nil where it is empty or no text.
-    func ownText(_ attribute: Int, _ bytes: RawSpan) -> String? {
-        guard let range = text(of: attribute, bytes) else { return nil }
-        let inner = unquoted(range, bytes)
-        return inner.isEmpty ? nil : bytes.text(inner)
     }
 
     /// Notes an attribute as a source, which goes unless sources are kept.
@@ -91,7 +78,7 @@ extension SpanMapper {
     private mutating func firstText(_ keys: NumberList, _ bytes: RawSpan) -> Range<Int>? {
         for index in keys.range {
             let attribute = scan.attribute(index)
-            guard let range = text(of: attribute, bytes) else { continue }
+            guard let range = attributes.text(of: attribute, bytes) else { continue }
             use(attribute)
             return range
         }

@@ -56,7 +56,8 @@ extension SpanMapper {
     private mutating func count(_ keys: NumberList, _ bytes: RawSpan) -> Int64? {
         for index in keys.range {
             let attribute = scan.attribute(index)
-            guard let count = AttributeValue(attributes[attribute].value, in: bytes).count(in: bytes) else {
+            let value = attributes[attribute].value
+            guard let count = bytes.shortCount(value) ?? AttributeValue(value, in: bytes).count(in: bytes) else {
                 continue
             }
             use(attribute)

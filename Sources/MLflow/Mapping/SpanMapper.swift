@@ -4,7 +4,7 @@ package import OTLP
 /// Gives the spans of one request the shape that MLflow understands.
 ///
 /// Holds the memory that is used again from span to span; made for one request, or kept by one thread.
-package struct SpanMapper: Sendable {
+package struct SpanMapper: ~Copyable {
     /// What is the same for all requests.
     package struct Settings: Sendable {
         /// Whether the attributes that a target was made of stay.
@@ -139,32 +139,12 @@ package struct SpanMapper: Sendable {
 
     /// A failed span is marked on MLflow's page only where it has such an event.
     private mutating func addException(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        let type = scan[.errorType].flatMap { text(of: $0, bytes) }
+        let type = scan[.errorType].flatMap { attributes.text(of: $0, bytes) }
         batch.addEvent("exception", at: span.end, to: index) { event in
             if let type { event.add("exception.type") { $0.string(bytes, type) } }
             event.add("exception.message") { $0.string(bytes, span.statusMessage) }
             event.add("millrace.added") { $0.bool(true) }
         }
         didSet("exception", index, by: .engine("status"))
-    }
-
-    /// The text of an attribute that is a string and not empty.
-    func text(of attribute: Int, _ bytes: RawSpan) -> Range<Int>? {
-        let value = attributes[attribute].value
-        if let text = bytes.shortText(value) { return text }
-        guard case .string(let range) = AttributeValue(value, in: bytes), !range.isEmpty else { return nil }
-        return range
-    }
-}
-
-extension RawSpan {
-    /// The text of an `AnyValue` that holds one of 1 to 127 bytes and nothing else, as most do.
-    @inline(__always)
-    func shortText(_ value: Range<Int>) -> Range<Int>? {
-        let (start, end) = (value.lowerBound, value.upperBound)
-        guard end &- start > 2, end &- start < 0x82, byte(at: start) == 0x0A,
-            Int(byte(at: start &+ 1)) == end &- start &- 2
-        else { return nil }
-        return Range(uncheckedBounds: (start &+ 2, end))
     }
 }

@@ -134,6 +134,12 @@ final class SpanPlan: Sendable {
         return true
     }
 
+    /// Whether it is worth keeping: what clients send must not fill the memory.
+    var isSmall: Bool { keys.count <= Self.keysMax && letters.count <= Self.keyBytesMax }
+
+    private static let keysMax = 256
+    private static let keyBytesMax = 16_384
+
     /// How many of its first keys `other` has too.
     func keysShared(with other: SpanPlan) -> Int {
         let (own, others) = (letters, other.letters)

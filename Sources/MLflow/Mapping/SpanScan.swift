@@ -42,6 +42,7 @@ struct SpanScan {
     func attribute(_ index: Int) -> Int { Int(plan.numbers[index]) &+ first }
 
     /// The rules of a group that came into play.
+    @inline(__always)
     func rules(of group: RuleGroup) -> UInt128 { candidates[group.rawValue] }
 
     /// Starts with a batch.
@@ -104,7 +105,7 @@ struct SpanScan {
         }
         plan = SpanPlan(range, attributes, rules, bytes)
         slot = nil
-        guard madePlans < Self.madePlansMax else { return }
+        guard madePlans < Self.madePlansMax, plan.isSmall else { return }
         madePlans += 1
         set = set.adding(plan)
         slot = set.plans.count - 1

@@ -33,13 +33,13 @@ struct TokenCounts: Equatable {
 
     /// Writes the counts as a structured value.
     func write(to builder: inout ValueBuilder) {
-        builder.beginKeyValueList()
-        builder.member("input_tokens", int: input)
-        builder.member("output_tokens", int: output)
-        builder.member("total_tokens", int: total)
-        if let cacheRead { builder.member("cache_read_input_tokens", int: cacheRead) }
-        if let cacheCreation { builder.member("cache_creation_input_tokens", int: cacheCreation) }
-        builder.endKeyValueList()
+        builder.flatList(atMost: 5 * 64) { list in
+            list.member("input_tokens", int: input)
+            list.member("output_tokens", int: output)
+            list.member("total_tokens", int: total)
+            if let cacheRead { list.member("cache_read_input_tokens", int: cacheRead) }
+            if let cacheCreation { list.member("cache_creation_input_tokens", int: cacheCreation) }
+        }
     }
 }
 

@@ -48,7 +48,7 @@ struct BatchMarks: Sendable {
     var edits: [Edit] = []
     /// The place whose end the last of `edits` is made at, packed; nil where that edit is complete.
     ///
-    /// What is added there next becomes a part of it.
+    /// What is added there next becomes a part of that edit.
     var latestEnd: UInt32?
     var spanEdits = Chains()
     var scopeEdits = Chains()

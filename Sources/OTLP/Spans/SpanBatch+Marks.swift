@@ -53,8 +53,7 @@ extension SpanBatch {
     }
 
     /// Puts an attribute behind the others of its place; a key that is there already is not looked for.
-    @_disfavoredOverload
-    package mutating func addAttribute(_ key: String, to place: Place, _ build: (inout ValueBuilder) -> Void) {
+    package mutating func addAttribute(named key: String, to place: Place, _ build: (inout ValueBuilder) -> Void) {
         addAttribute(keySize: key.utf8.count, to: place, expecting: 0, build) { $0.letters(key) }
     }
 

@@ -15,7 +15,7 @@ extension SpanIndexer {
         while !cursor.isAtEnd {
             let start = cursor.offset
             switch try cursor.tag(in: text) {
-            case 0x4A: try attributes(from: start, &cursor, owner, text)
+            case 0x4A: try attributes(0x4A, from: start, &cursor, owner, text)
             case 0x0A: traceIDLength = try traceID(&cursor, &entry.traceID, text)
             case 0x12: spanIDLength = try spanID(&cursor, &entry.spanID, text)
             case 0x1A: entry.traceStateRange = try string(&cursor, text)
@@ -69,22 +69,6 @@ extension SpanIndexer {
         entry.frame = frame
         entry.scopeIndex = Int32(truncatingIfNeeded: scope)
         return entry
-    }
-
-    /// Indexes an attribute whose tag was read, and those directly behind it.
-    @inline(__always)
-    private mutating func attributes(
-        from start: Int,
-        _ cursor: inout WireCursor,
-        _ owner: UInt32,
-        _ text: RawSpan
-    ) throws(WireError) {
-        try attribute(at: start, try cursor.content(in: text), owner, text)
-        while !cursor.isAtEnd, text.byte(at: cursor.offset) == 0x4A {
-            let next = cursor.offset
-            cursor.offset &+= 1
-            try attribute(at: next, try cursor.content(in: text), owner, text)
-        }
     }
 
     private mutating func noteIDs(_ entry: SpanEntry, _ traceIDLength: Int, _ spanIDLength: Int) {
@@ -145,7 +129,7 @@ extension SpanIndexer {
             switch try cursor.tag(in: text) {
             case 0x09: entry.time = try cursor.fixed64(in: text)
             case 0x12: entry.nameRange = try string(&cursor, text)
-            case 0x1A: try attribute(at: start, try cursor.content(in: text), owner, text)
+            case 0x1A: try attributes(0x1A, from: start, &cursor, owner, text)
             case 0x20: _ = try cursor.varint(in: text)
             case let tag: try otherField(tag, lastKnown: 4, &cursor, text)
             }

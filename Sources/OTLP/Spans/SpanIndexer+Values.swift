@@ -1,9 +1,87 @@
 import Basics
 
 extension SpanIndexer {
-    /// Adds one `KeyValue` to the table.
+    /// Indexes the attribute whose tag was read at `start`, and those directly behind it.
+    mutating func attributes(
+        _ tag: UInt8,
+        from start: Int,
+        _ cursor: inout WireCursor,
+        _ owner: UInt32,
+        _ text: RawSpan
+    ) throws(WireError) {
+        var start = start
+        while true {
+            let next = try plainAttributes(tag, from: start, to: cursor.end, owner, text)
+            if next > start {
+                cursor.offset = next
+            } else {
+                try attribute(at: start, try cursor.content(in: text), owner, text)
+            }
+            guard !cursor.isAtEnd, text.byte(at: cursor.offset) == tag else { return }
+            start = cursor.offset
+            cursor.offset &+= 1
+        }
+    }
+
+    /// Indexes attributes in the form that nearly all have: a key, then a value that is a scalar, all ASCII and all lengths
+    /// under 128.
+    ///
+    /// - Returns: Where the first that has another form starts, or whatever follows.
     @inline(__always)
-    mutating func attribute(
+    private mutating func plainAttributes(
+        _ tag: UInt8,
+        from start: Int,
+        to end: Int,
+        _ owner: UInt32,
+        _ text: RawSpan
+    ) throws(WireError) -> Int {
+        let form = UInt32(tag) | 0x0A_0000
+        var offset = start
+        while end &- offset >= 8 {
+            // Tag, length, tag of the key, length of the key.
+            let head = text.halfWord(at: offset)
+            guard head & 0x80FF_80FF == form else { return offset }
+            let fieldEnd = offset &+ 2 &+ Int(head >> 8 & 0x7F)
+            let keyStart = offset &+ 4
+            let keyEnd = keyStart &+ Int(head >> 24)
+            guard fieldEnd <= end, fieldEnd &- keyEnd >= 4, Self.isPlainValue(keyEnd, fieldEnd, text) else {
+                return offset
+            }
+            let key = Range(uncheckedBounds: (keyStart, keyEnd))
+            guard isTwin(key, text) || text.isASCII(key) else { return offset }
+            try reserve(AttributeEntry.self)
+            attributes.append(
+                AttributeEntry(
+                    fieldRange: ShortRange(offset, fieldEnd),
+                    keyRange: ShortRange(key),
+                    valueRange: ShortRange(keyEnd &+ 2, fieldEnd),
+                    owner: owner
+                )
+            )
+            offset = fieldEnd
+        }
+        return offset
+    }
+
+    /// Whether from `start` to `end`, at least four bytes, there is nothing but a value that is a short scalar.
+    @inline(__always)
+    private static func isPlainValue(_ start: Int, _ end: Int, _ text: RawSpan) -> Bool {
+        // Tag, length, tag of the scalar, its length or first byte.
+        let head = text.halfWord(at: start)
+        let size = Int(head >> 8 & 0xFF)
+        guard head & 0xFF == 0x12, start &+ 2 &+ size == end else { return false }
+        let first = Int(head >> 24)
+        switch head >> 16 & 0xFF {
+        case 0x0A: return first == size &- 2 && text.isASCII(Range(uncheckedBounds: (start &+ 4, end)))
+        case 0x18: return first < 0x80 ? size == 2 : size == 3 && text.byte(at: end &- 1) < 0x80
+        case 0x21: return size == 9
+        default: return false
+        }
+    }
+
+    /// Adds one `KeyValue` to the table.
+    @inline(never)
+    private mutating func attribute(
         at start: Int,
         _ body: Range<Int>,
         _ owner: UInt32,
@@ -11,17 +89,6 @@ extension SpanIndexer {
     ) throws(WireError) {
         try reserve(AttributeEntry.self)
         let end = body.upperBound
-        if let keyEnd = plainKeyEnd(body, text) {
-            attributes.append(
-                AttributeEntry(
-                    fieldRange: ShortRange(start, end),
-                    keyRange: ShortRange(body.lowerBound &+ 2, keyEnd),
-                    valueRange: ShortRange(keyEnd &+ 2, end),
-                    owner: owner
-                )
-            )
-            return
-        }
         var key = ShortRange(end, end)
         var value = ShortRange(end, end)
         var cursor = WireCursor(body)
@@ -39,31 +106,6 @@ extension SpanIndexer {
         attributes.append(
             AttributeEntry(fieldRange: ShortRange(start, end), keyRange: key, valueRange: value, owner: owner)
         )
-    }
-
-    /// Where the key ends, in the form that nearly all attributes have: a key, then a value that is a scalar, all ASCII and
-    /// all lengths under 128; nil for any other form.
-    @inline(__always)
-    private mutating func plainKeyEnd(_ body: Range<Int>, _ text: RawSpan) -> Int? {
-        let start = body.lowerBound
-        let end = body.upperBound
-        guard end &- start >= 6, text.byte(at: start) == 0x0A else { return nil }
-        let keyEnd = start &+ 2 &+ Int(text.byte(at: start &+ 1))
-        guard end &- keyEnd >= 4 else { return nil }
-        let head = text.halfWord(at: keyEnd)
-        let size = Int(head >> 8 & 0xFF)
-        guard head & 0xFF == 0x12, keyEnd &+ 2 &+ size == end, keyEnd &- start < 0x82, size < 0x80 else { return nil }
-        let length = Int(head >> 24)
-        switch head >> 16 & 0xFF {
-        case 0x0A where length == size &- 2:
-            guard text.isASCII(Range(uncheckedBounds: (keyEnd &+ 4, end))) else { return nil }
-        case 0x18 where length < 0x80 && size == 2: break
-        case 0x18 where length >= 0x80 && size == 3 && text.byte(at: end &- 1) < 0x80: break
-        case 0x21 where size == 9: break
-        default: return nil
-        }
-        let key = Range(uncheckedBounds: (start &+ 2, keyEnd))
-        return isTwin(key, text) || text.isASCII(key) ? keyEnd : nil
     }
 
     @inline(__always)

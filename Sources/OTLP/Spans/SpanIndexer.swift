@@ -179,7 +179,7 @@ struct SpanIndexer {
         while !cursor.isAtEnd {
             let start = cursor.offset
             switch try cursor.tag(in: text) {
-            case 0x0A: try attribute(at: start, try cursor.content(in: text), owner, text)
+            case 0x0A: try attributes(0x0A, from: start, &cursor, owner, text)
             case 0x10: _ = try cursor.varint(in: text)
             case 0x1A: try entityReference(try cursor.content(in: text), text)
             case let tag: try otherField(tag, lastKnown: 3, &cursor, text)
@@ -266,7 +266,7 @@ struct SpanIndexer {
             switch try cursor.tag(in: text) {
             case 0x0A: entry.nameRange = try string(&cursor, text)
             case 0x12: entry.versionRange = try string(&cursor, text)
-            case 0x1A: try attribute(at: start, try cursor.content(in: text), owner, text)
+            case 0x1A: try attributes(0x1A, from: start, &cursor, owner, text)
             case 0x20: _ = try cursor.varint(in: text)
             case let tag: try otherField(tag, lastKnown: 4, &cursor, text)
             }

@@ -3,10 +3,16 @@ import Basics
 extension SpanWriter {
     /// Writes a span with its edits.
     mutating func editedSpan(_ index: Int, _ head: Int32) {
-        gather(head)
         let frame = batch.spans[index].frame
         let message = assembly.open(0x12)
         var cursor = frame.body
+        let first = batch.marks.edits[Int(head)]
+        if first.next < 0, first.event < 0 {
+            apply(first, &cursor)
+            assembly.copy(cursor, frame.end)
+            return assembly.close(message, original: frame)
+        }
+        gather(head)
         var position = 0
         while position < scratch.count {
             let edit = batch.marks.edits[Int(scratch[position])]

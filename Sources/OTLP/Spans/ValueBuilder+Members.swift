@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 
 /// Members whose size is known before they are written: nothing has to be moved when they end.
 extension ValueBuilder {
@@ -45,6 +45,16 @@ extension ValueBuilder {
         member(name, size: 0) { _ in }
     }
 
+    /// A key-value list of the members that `build` writes, in at most `size` bytes; it is no part of a container.
+    package mutating func flatList(atMost size: Int, _ build: (inout ByteWriter) -> Void) {
+        let start = bytes.count + 2
+        bytes.write(atMost: size + 2) { writer in
+            writer.shortField(0x32, length: 0)
+            build(&writer)
+        }
+        bytes.close(start, reserved: 1)
+    }
+
     @inline(__always)
     private mutating func member(_ name: StaticString, size: Int, _ value: (inout ByteWriter) -> Void) {
         let keySize = name.utf8CodeUnitCount
@@ -62,6 +72,20 @@ extension ValueBuilder {
             }
             value(&writer)
         }
+    }
+}
+
+extension ByteWriter {
+    /// A member of a flat list that is a whole number, under a name of at most 64 bytes.
+    package mutating func member(_ name: StaticString, int value: Int64) {
+        let keySize = name.utf8CodeUnitCount
+        let size = 1 &+ varintSize(Int(value))
+        shortField(0x0A, length: keySize &+ size &+ 4)
+        shortField(0x0A, length: keySize)
+        letters(name)
+        shortField(0x12, length: size)
+        byte(0x18)
+        varint(UInt64(bitPattern: value))
     }
 }
 

@@ -105,12 +105,18 @@ extension DeadLetterBox {
 
     /// Queues letters for their exporter again, with its present settings; no processor runs again.
     ///
+    /// Holds a few megabytes of them at a time.
+    ///
     /// - Parameter id: One letter; nil for all.
     /// - Returns: What was queued, and whether everything was.
     package func replay(_ id: UInt64?) async -> (moved: LetterCount, isComplete: Bool) {
+        let claims = await claim(id)
+        defer { release(claims) }
         var moved = LetterCount()
-        for group in await groups(of: id) {
-            let records = group.map { letter in
+        for group in groups(of: claims) {
+            // Without those that expired meanwhile.
+            let letters = await letters(group)
+            let records = letters.map { letter in
                 NewRecord(
                     log: index,
                     kind: .items,
@@ -119,13 +125,14 @@ extension DeadLetterBox {
                     payload: letter.letter.payload
                 )
             }
-            let isDurable = await journal.append(RecordGroup(entries: records)) == .durable
-            if isDurable {
-                reader.settleHeld(group.map(\.moved))
-                moved.add(group)
+            guard !records.isEmpty else { continue }
+            let replayed = letters.map(LetterClaim.init)
+            // Settled on the journal's thread, so that none of them expires between the two steps.
+            let result = await journal.append(RecordGroup(entries: records)) {
+                self.reader.settleHeld(replayed.map { $0.settled { OutcomeCounts(deadLettered: $0) } })
             }
-            release(group)
-            guard isDurable else { return (moved, false) }
+            guard result == .durable else { return (moved, false) }
+            moved.add(replayed)
         }
         return (moved, true)
     }
@@ -135,38 +142,67 @@ extension DeadLetterBox {
     /// - Parameter id: One letter; nil for all.
     /// - Returns: What was given up.
     package func purge(_ id: UInt64?) async -> LetterCount {
+        let claims = await claim(id)
+        defer { release(claims) }
+        reader.settleHeld(claims.map { $0.settled { OutcomeCounts(expired: $0) } })
         var purged = LetterCount()
-        for group in await groups(of: id) {
-            reader.settleHeld(group.map(\.expired))
-            purged.add(group)
-            release(group)
-        }
+        purged.add(claims)
         return purged
     }
 
-    /// Letters that nobody else works on, claimed for the caller, in groups of bounded size.
-    private func groups(of id: UInt64?) async -> [[StoredLetter]] {
-        let found = Mutex<[StoredLetter]>([])
+    /// Letters that nobody else works on, oldest first; nobody else may until they are released.
+    private func claim(_ id: UInt64?) async -> [LetterClaim] {
+        let found = Mutex<[LetterClaim]>([])
         await visit { letter in
             guard id == nil || id == letter.id, self.claimed.withLock({ $0.insert(letter.id).inserted }) else { return }
-            found.withLock { $0.append(letter) }
+            found.withLock { $0.append(LetterClaim(letter)) }
         }
-        var groups: [[StoredLetter]] = []
+        return found.withLock { $0 }
+    }
+
+    private func release(_ claims: [LetterClaim]) {
+        claimed.withLock { $0.subtract(claims.map(\.id)) }
+    }
+
+    private func letters(_ group: [LetterClaim]) async -> [StoredLetter] {
+        let wanted = Set(group.map(\.id))
+        let found = Mutex<[StoredLetter]>([])
+        await visit { letter in
+            if wanted.contains(letter.id) { found.withLock { $0.append(letter) } }
+        }
+        return found.withLock { $0 }
+    }
+
+    private func groups(of claims: [LetterClaim]) -> [[LetterClaim]] {
+        var groups: [[LetterClaim]] = []
         var bytes = 0
-        for letter in found.withLock({ $0 }) {
-            bytes += letter.letter.payload.count
+        for claim in claims {
+            bytes += claim.bytes
             if let last = groups.last, last.count < Self.groupMax, bytes <= Self.groupBytesMax {
-                groups[groups.count - 1].append(letter)
+                groups[groups.count - 1].append(claim)
             } else {
-                groups.append([letter])
-                bytes = letter.letter.payload.count
+                groups.append([claim])
+                bytes = claim.bytes
             }
         }
         return groups
     }
+}
 
-    private func release(_ letters: [StoredLetter]) {
-        claimed.withLock { $0.subtract(letters.map(\.id)) }
+/// A letter that a replay or a purge works on, without its content.
+private struct LetterClaim: Sendable {
+    let id: UInt64
+    let items: Int
+    let bytes: Int
+
+    init(_ letter: StoredLetter) {
+        id = letter.id
+        items = letter.letter.items
+        bytes = letter.letter.payload.count
+    }
+
+    func settled(as outcomes: (UInt64) -> OutcomeCounts) -> SettledRecord {
+        SettledRecord(id: id, items: UInt32(clamping: items), outcomes: outcomes(UInt64(items)))
     }
 }
 
@@ -194,14 +230,6 @@ package struct StoredLetter: Sendable {
         metadata.replays = id
         return metadata
     }
-
-    /// It is another record of the same box now.
-    fileprivate var moved: SettledRecord { settled(OutcomeCounts(deadLettered: UInt64(letter.items))) }
-    fileprivate var expired: SettledRecord { settled(OutcomeCounts(expired: UInt64(letter.items))) }
-
-    private func settled(_ outcomes: OutcomeCounts) -> SettledRecord {
-        SettledRecord(id: id, items: UInt32(clamping: letter.items), outcomes: outcomes)
-    }
 }
 
 extension StoredRecord {
@@ -217,9 +245,9 @@ package struct LetterCount: Sendable, Equatable {
 
     package init() {}
 
-    mutating func add(_ group: [StoredLetter]) {
+    fileprivate mutating func add(_ group: [LetterClaim]) {
         letters += group.count
-        spans += group.reduce(0) { $0 + $1.letter.items }
+        spans += group.reduce(0) { $0 + $1.items }
     }
 
     mutating func add(_ other: LetterCount) {

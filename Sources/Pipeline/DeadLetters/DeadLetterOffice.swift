@@ -73,7 +73,7 @@ package struct DeadLetterOffice: Sendable {
             moved.add(part)
             guard isComplete else {
                 return .incomplete(
-                    "\(moved.letters) dead letters were queued; for the next one there is no room on the disk"
+                    "\(moved.letters) dead letters were queued; the next finds no room: replay again when they are delivered, or raise dead_letters.max_bytes"
                 )
             }
         }

@@ -3,9 +3,11 @@ import Synchronization
 
 extension Journal {
     /// Appends one group and suspends until it is settled.
-    func append(_ group: RecordGroup) async -> CommitResult {
+    ///
+    /// Where it is durable, `whenDurable` runs before anything else happens on the journal's thread; it must not block.
+    func append(_ group: RecordGroup, whenDurable: @escaping @Sendable () -> Void = {}) async -> CommitResult {
         await withCheckedContinuation { continuation in
-            append(group, ticket: 0, observer: SingleCommit(continuation))
+            append(group, ticket: 0, observer: SingleCommit(continuation, whenDurable: whenDurable))
         }
     }
 }
@@ -13,13 +15,16 @@ extension Journal {
 /// Waits for one group.
 private final class SingleCommit: CommitObserver {
     private let continuation: Mutex<CheckedContinuation<CommitResult, Never>?>
+    private let whenDurable: @Sendable () -> Void
 
-    init(_ continuation: CheckedContinuation<CommitResult, Never>) {
+    init(_ continuation: CheckedContinuation<CommitResult, Never>, whenDurable: @escaping @Sendable () -> Void) {
         self.continuation = Mutex(continuation)
+        self.whenDurable = whenDurable
     }
 
     func settled(_ commits: [(ticket: UInt64, result: CommitResult)]) {
-        let waiting = continuation.withLock { $0.take() }
-        if let commit = commits.first { waiting?.resume(returning: commit.result) }
+        guard let commit = commits.first else { return }
+        if commit.result == .durable { whenDurable() }
+        continuation.withLock { $0.take() }?.resume(returning: commit.result)
     }
 }

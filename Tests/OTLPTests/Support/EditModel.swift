@@ -74,7 +74,7 @@ struct EditModel {
         let index = random.random.below(counts[kind])
         let place: Place = [.resource(index), .scope(index), .span(index), .event(index)][kind]
         let attribute = KeyValue("added." + random.text(), random.value(depth: 0))
-        batch.addAttribute(attribute.key, to: place) { $0.write(attribute.value) }
+        batch.addAttribute(named: attribute.key, to: place) { $0.write(attribute.value) }
         changes[place, default: Change()].added.append(attribute)
         isTouched = true
     }
