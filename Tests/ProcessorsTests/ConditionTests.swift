@@ -26,7 +26,7 @@ struct ConditionTests {
 
     private struct SpanWorkBox {
         let work: SpanWork
-        func matches(_ text: String) throws -> Bool { try condition(text).matches(0, in: work) }
+        func matches(_ text: String) throws -> Bool { try work.satisfies(condition(text), 0) }
     }
 
     @Test(
@@ -71,8 +71,8 @@ struct ConditionTests {
     @Test func `type and tokens are those that mapping decided, where it ran`() throws {
         var work = try work(TestSpan(id: 2, parent: 1, ["mlflow.spanType": "TOOL", "gen_ai.usage.input_tokens": 5]))
         work.mapped = [MappedSpan(type: "AGENT", tokens: nil)]
-        #expect(try condition(#"{"span_type":"AGENT"}"#).matches(0, in: work))
-        #expect(try !condition(#"{"tokens":{"over":1}}"#).matches(0, in: work))
+        #expect(try work.satisfies(condition(#"{"span_type":"AGENT"}"#), 0))
+        #expect(try !work.satisfies(condition(#"{"tokens":{"over":1}}"#), 0))
     }
 
     @Test(

@@ -1,3 +1,4 @@
+import MLflow
 import Testing
 
 @testable import Processors

@@ -1,4 +1,5 @@
 import Basics
+import MLflow
 import OTLP
 import Pipeline
 import TestKit

@@ -1,3 +1,4 @@
+import MLflow
 import OTLP
 import Pipeline
 

@@ -47,7 +47,7 @@ package struct Sample: SpanProcessor {
         guard threshold > 0 else { return }
         var removed = 0
         for span in work.batch.spans.indices where work.batch.removal(of: span) == nil {
-            if let keep, keep.matches(span, in: work) { continue }
+            if let keep, work.satisfies(keep, span) { continue }
             if !sample(span, &work.batch) {
                 work.batch.remove(span, as: .sampledOut)
                 removed += 1

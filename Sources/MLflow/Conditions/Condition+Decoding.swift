@@ -1,5 +1,4 @@
 package import Basics
-package import MLflow
 
 extension Condition {
     /// Reads a condition on single spans.
@@ -22,7 +21,8 @@ extension NodeReader {
     private static let operators = ["equals", "in", "matches", "glob", "exists", "over", "under"]
     private static let depthMax = 32
 
-    fileprivate mutating func condition(_ place: NodePlace, depth: Int) -> Condition? {
+    /// A condition on single spans; nil, with what is wrong noted, where it is none.
+    mutating func condition(_ place: NodePlace, depth: Int = 0) -> Condition? {
         guard let members = place.members else {
             report(place, "a condition is an object, such as {\"status\": \"error\"}")
             return nil

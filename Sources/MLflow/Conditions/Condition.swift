@@ -1,7 +1,5 @@
 import Basics
-import MLflow
-import OTLP
-package import Pipeline
+package import OTLP
 
 /// What a span must be like: the one form used by filters, sampling, rules and routes.
 ///
@@ -31,10 +29,11 @@ package indirect enum Condition: Sendable {
         let tests: [ValueTest]
     }
 
-    /// Whether a span of the request satisfies the condition.
-    package func matches(_ span: Int, in work: SpanWork) -> Bool {
-        let batch = work.batch
+    /// Whether a span of the request satisfies the condition; `mapped` is what `mlflow_map` found out about it, where it
+    /// ran.
+    package func matches(_ span: Int, in batch: borrowing SpanBatch, mapped: MappedSpan?) -> Bool {
         let entry = batch.spans[span]
+        let bytes = batch.bytes.span.bytes
         switch self {
         case .attribute(let key, let test):
             return test.holds(key, in: entry.attributes, of: batch)
@@ -45,18 +44,22 @@ package indirect enum Condition: Sendable {
             let resource = batch.resources[batch.scopes[entry.scope].resource]
             return test.holds(Self.serviceName, in: resource.attributes, of: batch)
         case .event(let test):
-            return entry.events.contains { test.holds(batch.events[$0].name, in: batch.bytes.span.bytes) }
-        case .name(let test): return test.holds(entry.name, in: batch.bytes.span.bytes)
-        case .scope(let test): return test.holds(batch.scopes[entry.scope].name, in: batch.bytes.span.bytes)
+            return batch.events[entry.events].contains { test.holds($0.name, in: bytes) }
+        case .name(let test): return test.holds(entry.name, in: bytes)
+        case .scope(let test): return test.holds(batch.scopes[entry.scope].name, in: bytes)
         case .kind(let test): return test.holds(Self.name(entry.kind, of: Self.kinds))
         case .status(let test): return test.holds(Self.name(entry.statusCode, of: Self.statuses))
-        case .spanType(let test): return test.holds(work.spanType(of: span))
+        case .spanType(let test): return test.holds(batch.spanType(of: span, mapped))
         case .duration(let test): return test.holds(Double(entry.end) - Double(entry.start))
-        case .tokens(let test): return work.tokens(of: span).map { test.holds(Double($0)) } ?? test.holdsForMissing
+        case .tokens(let test): return batch.tokens(of: span, mapped).map { test.holds(Double($0)) } ?? test.holdsForMissing
         case .root(let isRoot): return (entry.parentID == nil) == isRoot
-        case .all(let conditions): return conditions.allSatisfy { $0.matches(span, in: work) }
-        case .any(let conditions): return conditions.contains { $0.matches(span, in: work) }
-        case .not(let condition): return !condition.matches(span, in: work)
+        case .all(let conditions):
+            for condition in conditions where !condition.matches(span, in: batch, mapped: mapped) { return false }
+            return true
+        case .any(let conditions):
+            for condition in conditions where condition.matches(span, in: batch, mapped: mapped) { return true }
+            return false
+        case .not(let condition): return !condition.matches(span, in: batch, mapped: mapped)
         }
     }
 
@@ -78,7 +81,7 @@ extension Condition.Test {
         tests.allSatisfy { $0.holds(range, in: bytes) }
     }
 
-    fileprivate func holds(_ key: [UInt8], in attributes: Range<Int>, of batch: SpanBatch) -> Bool {
+    fileprivate func holds(_ key: [UInt8], in attributes: Range<Int>, of batch: borrowing SpanBatch) -> Bool {
         let bytes = batch.bytes.span.bytes
         guard let attribute = bytes.attribute(key, in: attributes, of: batch) else { return holdsForMissing }
         let value = AttributeValue(batch.attributes[attribute].value, in: bytes)
@@ -88,35 +91,33 @@ extension Condition.Test {
 
 extension RawSpan {
     /// The last attribute of that key among `range`, as a decoder would see it.
-    func attribute(_ key: [UInt8], in range: Range<Int>, of batch: SpanBatch) -> Int? {
-        range.last { index in
-            let found = batch.attributes[index].key
-            return found.count == key.count && key.indices.allSatisfy { key[$0] == byte(at: found.lowerBound + $0) }
-        }
+    package func attribute(_ key: [UInt8], in range: Range<Int>, of batch: borrowing SpanBatch) -> Int? {
+        for index in range.reversed() where equals(key, batch.attributes[index].key) { return index }
+        return nil
     }
 }
 
-extension SpanWork {
+extension SpanBatch {
     /// The type that `mlflow_map` decided or, where it did not run, the app set; empty for none.
-    fileprivate func spanType(of span: Int) -> String {
-        if !mapped.isEmpty { return mapped[span].type ?? "" }
-        guard let attribute = batch.attribute("mlflow.spanType", in: batch.spans[span].attributes),
-            case .string(let range) = batch.value(of: attribute)
+    fileprivate func spanType(of span: Int, _ mapped: MappedSpan?) -> String {
+        if let mapped { return mapped.type ?? "" }
+        guard let attribute = attribute("mlflow.spanType", in: spans[span].attributes),
+            case .string(let range) = value(of: attribute)
         else { return "" }
-        return batch.text(range)
+        return text(range)
     }
 
     /// The tokens that `mlflow_map` found or, where it did not run, those of OpenTelemetry's own attributes.
-    fileprivate func tokens(of span: Int) -> Int64? {
-        if !mapped.isEmpty { return mapped[span].tokens }
+    fileprivate func tokens(of span: Int, _ mapped: MappedSpan?) -> Int64? {
+        if let mapped { return mapped.tokens }
         let counts = [count("gen_ai.usage.input_tokens", of: span), count("gen_ai.usage.output_tokens", of: span)]
         let known = counts.compactMap { $0 }
         return known.isEmpty ? nil : known.reduce(0) { $0.addingReportingOverflow($1).partialValue }
     }
 
     private func count(_ key: StaticString, of span: Int) -> Int64? {
-        guard let attribute = batch.attribute(key, in: batch.spans[span].attributes),
-            case .int(let count) = batch.value(of: attribute)
+        guard let attribute = attribute(key, in: spans[span].attributes),
+            case .int(let count) = value(of: attribute)
         else { return nil }
         return count
     }
