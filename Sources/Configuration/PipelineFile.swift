@@ -22,6 +22,8 @@ package struct PipelineFile: Sendable {
     ///
     /// A quarter of it is reserved for exporters.
     package var memoryLimit = ByteCount.mebibytes(256)
+    /// What `millrace test` runs.
+    package var tests: [PipelineTest] = []
     /// For editors only.
     var schema: String?
     /// What is odd but does not keep the file from being used, as lines like those of `PipelineFileError`.

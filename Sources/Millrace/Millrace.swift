@@ -6,8 +6,8 @@ import ArgumentParser
         commandName: "millrace",
         abstract: "Takes OpenTelemetry traces and delivers them to MLflow, to files and to OTLP backends.",
         subcommands: [
-            RunCommand.self, ValidateCommand.self, LedgerCommand.self, DeadLettersCommand.self, JournalCommand.self,
-            SchemaCommand.self, ReferenceCommand.self, VersionCommand.self,
+            RunCommand.self, ValidateCommand.self, ExplainCommand.self, TestCommand.self, LedgerCommand.self,
+            DeadLettersCommand.self, JournalCommand.self, SchemaCommand.self, ReferenceCommand.self, VersionCommand.self,
         ]
     )
 }

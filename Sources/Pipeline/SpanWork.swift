@@ -36,6 +36,9 @@ package struct SpanWork: Sendable {
         batch.assign(span, to: latest)
     }
 
+    /// The route that a span was assigned to last.
+    package func route(of span: Int) -> Route { routes[Int(batch.group(of: span))] }
+
     private mutating func group(of route: Route) -> UInt16 {
         if let known = groups[route] { return known }
         guard let new = UInt16(exactly: routes.count) else { return latest }

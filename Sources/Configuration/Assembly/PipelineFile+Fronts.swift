@@ -59,7 +59,7 @@ extension PipelineFile {
 
 extension Configured<ProcessorSettings> {
     /// The processor that works on single spans; nil for one that only sets how exporters read.
-    fileprivate func spanProcessor() throws -> (any SpanProcessor)? {
+    func spanProcessor() throws -> (any SpanProcessor)? {
         switch settings {
         case .mlflowMap(let settings): try MLflowMap(name: name, settings: settings)
         case .mlflowExperiment(let settings): MLflowExperiment(name: name, settings: settings)

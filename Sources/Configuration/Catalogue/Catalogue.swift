@@ -34,6 +34,7 @@ package enum Catalogue {
     static let groups: [(name: String, summary: String, rows: [ReferenceRow])] = [
         row("retry", .retry), row("tls", .tls), row("rotate", .rotation),
         row("journal", .journal), row("admin", .admin), row("log", .log),
+        row("tests[]", .test), row("tests[].expect", .expectation), row("tests[].expect.spans[]", .expectedSpan),
     ]
 
     private static func row<Settings>(

@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 import Glibc
 
 /// Where `${env:…}` and `${file:…}` get their values; tests pass their own.
@@ -33,10 +33,10 @@ package struct FileReadError: Error, Equatable, Sendable {
 }
 
 /// The largest file that is read as configuration; a larger one is refused.
-let configurationFileMax = ByteCount.mebibytes(16)
+package let configurationFileMax = ByteCount.mebibytes(16)
 
-/// Reads a small file whole; blocks.
-package func readFile(_ path: String) throws(FileReadError) -> [UInt8] {
+/// Reads a file of at most `max` bytes whole; blocks.
+package func readFile(_ path: String, max: ByteCount = configurationFileMax) throws(FileReadError) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FileReadError(reason: systemErrorText()) }
     defer { close(descriptor) }
@@ -48,8 +48,8 @@ package func readFile(_ path: String) throws(FileReadError) -> [UInt8] {
         guard count >= 0 else { throw FileReadError(reason: systemErrorText()) }
         guard count > 0 else { return bytes }
         bytes += block.prefix(count)
-        guard bytes.count <= configurationFileMax.bytes else {
-            throw FileReadError(reason: "larger than \(configurationFileMax)")
+        guard bytes.count <= max.bytes else {
+            throw FileReadError(reason: "larger than \(max)")
         }
     }
 }

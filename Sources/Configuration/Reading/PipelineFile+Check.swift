@@ -14,6 +14,7 @@ extension PipelineFile {
         checkFiles(root, &reading)
         checkMemory(root, &reading)
         checkBacklogs(root, &reading)
+        checkTests(root, &reading)
         // In a file with errors most of what seems unused is misspelt elsewhere.
         if !reading.problems.contains(where: { $0.severity == .error }) { warnOfUnused(root, &reading) }
     }
@@ -125,6 +126,24 @@ extension PipelineFile {
                 let what = "\(backlog.maxBytes) can never wait, because the journal holds less"
                 let allowed = "max_bytes of at most that of the journal (\(journal.maxBytes))"
                 reading.report("\(what); allowed: \(allowed)", at: (node?["max_bytes"] ?? node ?? root).offset)
+            }
+        }
+    }
+
+    private func checkTests(_ root: JSONNode, _ reading: inout Reading) {
+        let names = root["pipelines"]?.members?.map(\.name) ?? []
+        for (index, test) in (root["tests"]?.elements ?? []).enumerated() where test.members != nil {
+            reading.within("tests", "\(index)") { reading in
+                guard let node = test["pipeline"] else {
+                    guard names.count > 1 else { return }
+                    let choice = names.joined(separator: ", ")
+                    return reading.report("\"pipeline\" is missing; allowed: \(choice)", at: test.offset)
+                }
+                guard let name = node.string, !name.isEmpty, !names.contains(name) else { return }
+                reading.within("pipeline") { reading in
+                    let what = "\(quoted(name)) is no pipeline of this file"
+                    reading.refuse(unknown: name, at: node.offset, allowed: names, what: what)
+                }
             }
         }
     }

@@ -35,7 +35,8 @@ struct SourceText: Sendable {
         return "\(name):\(line):\(column): \(pointer): \(severity)\(problem.message)"
     }
 
-    private func position(of offset: Int) -> (line: Int, column: Int) {
+    /// Counted from 1, columns in Unicode scalars.
+    func position(of offset: Int) -> (line: Int, column: Int) {
         let before = bytes.prefix(offset)
         let newline = UInt8(ascii: "\n")
         let start = before.lastIndex(of: newline).map { $0 + 1 } ?? 0

@@ -55,6 +55,18 @@ enum ExperimentSource: Equatable, Sendable {
     }
 }
 
+extension ExperimentSource: CustomStringConvertible {
+    /// As the pipeline file writes it.
+    var description: String {
+        switch self {
+        case .header: "header"
+        case .identity: "auth"
+        case .resource(let key): "resource." + String(decoding: key, as: UTF8.self)
+        case .attribute(let key): "attribute." + String(decoding: key, as: UTF8.self)
+        }
+    }
+}
+
 /// Experiments by value or by a glob that the value matches.
 struct ExperimentMap: Sendable {
     private var exact: [String: String] = [:]

@@ -39,9 +39,9 @@ package final class MLflowExperiment: RememberingProcessor {
 
     package let remember: Duration
     private let name: String
-    private let sources: [ExperimentSource]
-    private let map: ExperimentMap
-    private let defaultRoute: Route
+    let sources: [ExperimentSource]
+    let map: ExperimentMap
+    let defaultRoute: Route
     private let remembered: RememberedTraces
     private let tables: Mutex<Tables>
 
@@ -119,7 +119,7 @@ package final class MLflowExperiment: RememberingProcessor {
         return (decided == number ? wanted : tables.withLock { $0.routes.values[Int(decided)] }, false)
     }
 
-    private func choose(_ span: Int, _ work: SpanWork) -> Route {
+    func choose(_ span: Int, _ work: SpanWork) -> Route {
         for source in sources {
             guard let value = source.value(for: span, work) else { continue }
             if let experiment = map.experiment(for: value) { return Route(experiment: experiment) }

@@ -23,7 +23,9 @@ package struct Sample: SpanProcessor {
     private let name: String
     /// In 2⁵⁶ths.
     private let threshold: UInt64
-    private let keep: Condition?
+    let keep: Condition?
+    /// For people.
+    let ratio: Double
     private let freshTraceState: String
 
     /// - Parameters:
@@ -32,7 +34,7 @@ package struct Sample: SpanProcessor {
     /// - Throws: What is wrong with the condition; offsets and pointers are those inside `keep`.
     package init(name: String, settings: SampleSettings) throws(DocumentProblems) {
         self.name = name
-        let ratio = min(max(settings.ratio, 0), 1)
+        ratio = min(max(settings.ratio, 0), 1)
         threshold = Self.whole - UInt64((ratio * Double(Self.whole)).rounded())
         if let node = settings.keep { keep = try Condition(decoding: node) } else { keep = nil }
         var state = TraceState("")

@@ -1,0 +1,78 @@
+package import Basics
+import MLflow
+import OTLP
+import Pipeline
+
+/// A pipeline's processors without its journal and its network: they run on one request and say what they do.
+///
+/// Its processors are its own: what they remember of a request, the next rehearsal does not know.
+package struct Rehearsal: Sendable {
+    private struct Stage: Sendable {
+        let name: String
+        let type: String
+        let processor: any SpanProcessor
+    }
+
+    private let pipeline: Named<PipelineSettings>
+    private let stages: [Stage]
+
+    init(_ pipeline: Named<PipelineSettings>, of file: PipelineFile) throws {
+        self.pipeline = pipeline
+        stages = try pipeline.value.processors.compactMap { name in
+            guard let processor = file.processors.first(where: { $0.name == name }) else { return nil }
+            return try processor.spanProcessor().map { Stage(name: name, type: processor.type, processor: $0) }
+        }
+    }
+
+    /// Runs the processors over one request, as if it had come with these headers; their names are in lower case.
+    package func run(_ body: RehearsalBody, headers: [HTTPHeader] = []) -> RehearsedRequest {
+        run(body.batch, headers: headers)
+    }
+
+    func run(_ batch: SpanBatch, headers: [HTTPHeader]) -> RehearsedRequest {
+        let source = RequestSource(receiver: pipeline.value.receivers.first ?? "", headers: headers)
+        var work = SpanWork(batch: batch, source: source, receivedAt: WallClock.system.now())
+        var spans = batch.spans.indices.map { RehearsedSpan(batch, $0) }
+        for stage in stages { run(stage, on: &work, &spans) }
+        for span in spans.indices { spans[span].route = work.route(of: span) }
+        return RehearsedRequest(pipeline: pipeline.name, exporters: pipeline.value.exporters, spans: spans)
+    }
+
+    private func run(_ stage: Stage, on work: inout SpanWork, _ spans: inout [RehearsedSpan]) {
+        var notes: [SpanNote] = []
+        if let noting = stage.processor as? any NotingProcessor {
+            noting.process(&work, noting: &notes)
+        } else {
+            stage.processor.process(&work)
+        }
+        let views = work.views()
+        var findings = [[RehearsedSpan.Finding]](repeating: [], count: spans.count)
+        for note in notes {
+            let value = note.target.flatMap { views[note.span]?[$0] }
+            findings[note.span].append(RehearsedSpan.Finding(finding: note.finding, value: value))
+        }
+        for span in spans.indices where spans[span].removal == nil {
+            spans[span].steps.append(.init(processor: stage.name, type: stage.type, findings: findings[span]))
+            if let view = views[span] { spans[span].view = view }
+            if let removal = work.batch.removal(of: span) { spans[span].removal = (removal, stage.name) }
+        }
+    }
+}
+
+extension PipelineFile {
+    /// A rehearsal of one pipeline; nil where the file has no pipeline of that name.
+    package func rehearsal(of name: String) throws -> Rehearsal? {
+        try pipelines.first { $0.name == name }.map { try Rehearsal($0, of: self) }
+    }
+}
+
+extension SpanNote {
+    /// The key of the attribute that it is about.
+    fileprivate var target: String? {
+        guard case .mapped(let decision) = finding else { return nil }
+        switch decision.action {
+        case .set, .repaired, .renamed: return decision.target
+        case .removed, .dropped, .ignored: return nil
+        }
+    }
+}

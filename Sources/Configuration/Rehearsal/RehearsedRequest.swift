@@ -1,0 +1,106 @@
+import MLflow
+import OTLP
+import Pipeline
+
+/// What became of one request in a rehearsal.
+package struct RehearsedRequest: Sendable {
+    let pipeline: String
+    /// Where the spans that stay would go.
+    let exporters: [String]
+    /// In the order of the request.
+    let spans: [RehearsedSpan]
+
+    /// Spans that would reach the journal.
+    var kept: Int { spans.count { $0.removal == nil } }
+}
+
+/// What became of one span in a rehearsal.
+struct RehearsedSpan: Sendable {
+    /// What a processor did to it.
+    struct Step: Sendable {
+        let processor: String
+        let type: String
+        let findings: [Finding]
+    }
+
+    /// One thing that a processor did, and the value that it left.
+    struct Finding: Sendable {
+        let finding: SpanNote.Finding
+        let value: JSON?
+    }
+
+    let name: String
+    let spanID: SpanID
+    let traceID: TraceID
+    /// The resource's `service.name`.
+    let service: String?
+    /// Why it is refused before any processor; nil for a valid one.
+    let flaw: SpanFlaw?
+    /// What was done to it, in order; nothing after it was taken out.
+    var steps: [Step] = []
+    /// Why it was taken out and by which processor, `receiver` for an invalid one; nil while it stays.
+    var removal: (reason: Removal, processor: String)?
+    var route = Route.none
+    /// What it has in the end; of one that was taken out, what it had before.
+    var view: SpanView
+
+    init(_ batch: SpanBatch, _ span: Int) {
+        let entry = batch.spans[span]
+        name = batch.text(entry.name)
+        spanID = entry.spanID
+        traceID = entry.traceID
+        let resource = batch.resources[batch.scopes[entry.scope].resource]
+        let key = batch.attribute("service.name", in: resource.attributes)
+        service = key.flatMap { key in
+            guard case .string(let range) = batch.value(of: key) else { return nil }
+            return batch.text(range)
+        }
+        flaw = entry.flaw
+        view = SpanView(batch, span)
+        if flaw != nil { removal = (.invalid, "receiver") }
+    }
+
+    /// The conventions whose rules did something, in order.
+    var conventions: [String] { conventions { !$0.isIgnored } }
+
+    /// The conventions of which there are attributes, but none of whose rules did anything.
+    var ignoredConventions: [String] {
+        let used = conventions
+        return conventions(where: \.isIgnored).filter { !used.contains($0) }
+    }
+
+    private func conventions(where isWanted: (MappingDecision) -> Bool) -> [String] {
+        var names: [String] = []
+        for finding in steps.flatMap(\.findings) {
+            guard case .mapped(let decision) = finding.finding, isWanted(decision), let name = decision.convention,
+                !names.contains(name)
+            else { continue }
+            names.append(name)
+        }
+        return names
+    }
+}
+
+extension MappingDecision {
+    /// The convention of its rule; nil for the app's own attributes and for what every root gets.
+    fileprivate var convention: String? {
+        let name = rule.prefix { $0 != "." }
+        return ["app", "root"].contains(name) ? nil : String(name)
+    }
+
+    fileprivate var isIgnored: Bool {
+        guard case .ignored = action else { return false }
+        return true
+    }
+}
+
+extension Removal {
+    /// As the ledger counts it.
+    var word: String {
+        switch self {
+        case .invalid: "invalid"
+        case .filtered: "filtered"
+        case .sampledOut: "sampled_out"
+        }
+    }
+}

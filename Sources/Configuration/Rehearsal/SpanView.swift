@@ -1,0 +1,61 @@
+import Basics
+import OTLP
+import Pipeline
+
+/// What a span has at one point of its way.
+struct SpanView: Sendable {
+    /// In the order of the wire; a key may repeat, and then the last one counts.
+    let attributes: [JSON.Member]
+    /// The names of its events.
+    let events: [String]
+
+    init(_ batch: SpanBatch, _ span: Int) {
+        let entry = batch.spans[span]
+        attributes = entry.attributes.map { attribute in
+            let key = batch.text(batch.attributes[attribute].key)
+            return JSON.Member(key, JSON(batch.value(of: attribute), in: batch.bytes.span.bytes))
+        }
+        events = entry.events.map { batch.text(batch.events[$0].name) }
+    }
+
+    /// The value of an attribute; nil without it.
+    subscript(key: String) -> JSON? { attributes.last { $0.name == key }?.value }
+}
+
+extension SpanWork {
+    /// What the spans would have if they left now, by position; nil for one that is out.
+    func views() -> [SpanView?] {
+        var views = [SpanView?](repeating: nil, count: batch.spans.count)
+        for (group, encoded) in batch.encodedByGroup() {
+            guard let written = try? SpanBatch(encoded.payload) else { continue }
+            // What is written keeps the order of what came.
+            let members = batch.spans.indices.filter { batch.removal(of: $0) == nil && batch.group(of: $0) == group }
+            for (span, position) in zip(members, written.spans.indices) { views[span] = SpanView(written, position) }
+        }
+        return views
+    }
+}
+
+extension JSON {
+    /// An attribute's value; bytes become a text that says how many.
+    init(_ value: AttributeValue, in text: RawSpan) {
+        switch value {
+        case .empty: self = .null
+        case .string(let range): self = .text(text.text(range))
+        case .bool(let value): self = .bool(value)
+        case .int(let value): self = .number("\(value)")
+        case .double(let value): self = value.isFinite ? .number(value) : .text("\(value)")
+        case .bytes(let range): self = .text("(\(range.count) bytes)")
+        case .array(let range):
+            var elements: [JSON] = []
+            text.forEachElement(of: range) { elements.append(JSON(AttributeValue($0, in: text), in: text)) }
+            self = .array(elements)
+        case .keyValueList(let range):
+            var members: [Member] = []
+            text.forEachMember(of: range) { key, value in
+                members.append(Member(text.text(key), JSON(AttributeValue(value, in: text), in: text)))
+            }
+            self = .object(members)
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Basics
+import Configuration
+
+/// `millrace explain`: what each processor does to each span of a body, without journal and network.
+struct ExplainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Print what each processor does to each span of a body, and why.",
+        discussion:
+            "Reads an OTLP request of spans (.pb or .json, also gzipped). Nothing is journaled, delivered or listened to."
+    )
+
+    @Option(help: "The pipeline file.") var config: String
+    @Option(help: "Only this pipeline; without it, all of the file.") var pipeline: String?
+    @Option(
+        name: .customLong("header"),
+        help: ArgumentHelp(
+            "A header of the request, such as x-mlflow-experiment-id:7; may be repeated.",
+            valueName: "name:value"
+        ),
+        transform: header
+    )
+    var headers: [HTTPHeader] = []
+    @Flag(help: "Print JSON.") var json = false
+    @Argument(help: "The body.") var body: String
+
+    func run() throws {
+        let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardError) }
+        let names = file.pipelines.map(\.name)
+        if let pipeline, !names.contains(pipeline) {
+            throw ValidationError("\(config) has no pipeline \"\(pipeline)\", only \(names.joined(separator: ", ")).")
+        }
+        let request: RehearsalBody
+        do throws(RehearsalBodyError) {
+            request = try RehearsalBody(body)
+        } catch {
+            writeLine("\(error)", to: .standardError)
+            throw ExitCode.failure
+        }
+        let requests = try names.filter { pipeline == nil || $0 == pipeline }.compactMap { name in
+            try file.rehearsal(of: name)?.run(request, headers: headers)
+        }
+        let text = json ? RehearsedRequest.json(requests) : requests.map(\.text).joined(separator: "\n")
+        writeLine(text, to: .standardOutput)
+    }
+
+    private static func header(_ text: String) throws -> HTTPHeader {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty else {
+            throw ValidationError("\"\(text)\" is no NAME:VALUE, such as x-mlflow-experiment-id:7.")
+        }
+        return HTTPHeader(parts[0].lowercased(), String(parts[1].drop { $0 == " " }))
+    }
+}

@@ -1,0 +1,22 @@
+import OTLP
+package import Pipeline
+
+extension Sample: NotingProcessor {
+    package func process(_ work: inout SpanWork, noting notes: inout [SpanNote]) {
+        let present = work.batch.spans.indices.filter { work.batch.removal(of: $0) == nil }
+        let exempt = present.map { span in keep.map { work.satisfies($0, span) } ?? false }
+        process(&work)
+        for (span, isExempt) in zip(present, exempt) {
+            let isKept = work.batch.removal(of: span) == nil
+            let chance = isKept ? "its trace is in the share of \(ratio)" : "its trace is outside of the share of \(ratio)"
+            let finding: SpanNote.Finding =
+                switch (isExempt, isKept) {
+                case (true, _): .kept(reason: "the keep condition holds")
+                case (false, true): .kept(reason: chance)
+                case (false, false):
+                    .removed(.sampledOut, reason: chance + (keep == nil ? "" : ", and the keep condition does not hold"))
+                }
+            notes.append(SpanNote(span, finding))
+        }
+    }
+}
