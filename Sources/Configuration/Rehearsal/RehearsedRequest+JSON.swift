@@ -31,7 +31,7 @@ extension RehearsedSpan {
                 JSON.Member("experiment", route.experiment.map(JSON.text) ?? .null),
                 JSON.Member("dropped", removal.map { .text($0.reason.word) } ?? .bool(false)),
                 JSON.Member("dropped_by", removal.map { .text($0.processor) } ?? .null),
-                JSON.Member("attributes", .object(view.attributes)), JSON.Member("events", .words(view.events)),
+                JSON.Member("attributes", .object(view.finalAttributes)), JSON.Member("events", .words(view.events)),
             ]
         )
     }

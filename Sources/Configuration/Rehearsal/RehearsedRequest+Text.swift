@@ -29,7 +29,7 @@ extension RehearsedRequest {
 
 extension RehearsedSpan {
     fileprivate func text(_ exporters: [String]) -> String {
-        var head = "\(name.excerpt(max: 80))  span \(spanID)  trace \("\(traceID)".prefix(8))…"
+        var head = "\(name.isEmpty ? "(no name)" : name.excerpt(max: 80))  span \(spanID)  trace \("\(traceID)".prefix(8))…"
         if let service { head += "  service \(service.excerpt(max: 80))" }
         var lines = [head]
         if let flaw { return (lines + ["  invalid: \(flaw); refused before any processor"]).joined(separator: "\n") }
@@ -40,10 +40,7 @@ extension RehearsedSpan {
                 "  conventions: \(conventions.isEmpty ? "none" : conventions.joined(separator: ", "))\(ignored)"
             )
         }
-        for step in steps {
-            lines.append("  \(step.processor) (\(step.type))" + (step.findings.isEmpty ? ": nothing" : ""))
-            lines += step.findings.map { "    " + $0.text }
-        }
+        lines += steps.flatMap(\.lines)
         if let removal {
             lines.append("  dropped by \(removal.processor): \(removal.reason.word)")
         } else {
@@ -53,31 +50,39 @@ extension RehearsedSpan {
     }
 }
 
-extension RehearsedSpan.Finding {
-    /// Where a rule's name begins, at least.
-    private static let ruleColumn = 44
+extension RehearsedSpan.Step {
+    /// Where the reasons begin, at most; longer lines have theirs where they end.
+    private static let columnMax = 64
 
-    fileprivate var text: String {
+    fileprivate var lines: [String] {
+        let parts = findings.map(\.parts)
+        let width = parts.map(\.what.count).filter { $0 <= Self.columnMax }.max() ?? 0
+        return ["  \(processor) (\(type))" + (parts.isEmpty ? ": nothing" : "")]
+            + parts.map { what, why in
+                "    " + what + String(repeating: " ", count: max(0, width - what.count)) + "   " + why
+            }
+    }
+}
+
+extension RehearsedSpan.Finding {
+    /// What was done, and by which rule or why.
+    fileprivate var parts: (what: String, why: String) {
         switch finding {
-        case .routed(let route, let reason): return aligned("\(route)", reason)
-        case .kept(let reason): return "kept: \(reason)"
-        case .removed(let removal, let reason): return "\(removal.word): \(reason)"
+        case .routed(let route, let reason): return ("\(route)", reason)
+        case .kept(let reason): return ("kept", reason)
+        case .removed(let removal, let reason): return (removal.word, reason)
         case .mapped(let decision):
             let from = decision.sources.isEmpty ? "" : ", from \(decision.sources.joined(separator: ", "))"
-            let equals = value.map { " = \($0.lineText.excerpt(max: 100))" } ?? ""
+            let target = decision.target + (value.map { " = \($0.lineText.excerpt(max: 100))" } ?? "")
             let rule = decision.rule + from
             return switch decision.action {
-            case .set: aligned(decision.target + equals, rule)
-            case .repaired: aligned("repaired " + decision.target + equals, rule)
-            case .removed: aligned("removed " + decision.target, rule)
-            case .renamed: aligned("renamed " + decision.target + equals, rule)
-            case .dropped: aligned("dropped the span", rule)
-            case .ignored(let reason): aligned("ignored " + decision.target, "\(rule): \(reason)")
+            case .set: (target, rule)
+            case .repaired: ("repaired \(target)", rule)
+            case .removed: ("removed \(target)", rule)
+            case .renamed: ("renamed \(target)", rule)
+            case .dropped: ("dropped the span", rule)
+            case .ignored(let reason): ("ignored \(target)", "\(rule): \(reason)")
             }
         }
-    }
-
-    private func aligned(_ text: String, _ rule: String) -> String {
-        text + String(repeating: " ", count: max(3, Self.ruleColumn - text.count)) + rule
     }
 }

@@ -82,11 +82,8 @@ struct RehearsedSpan: Sendable {
 }
 
 extension MappingDecision {
-    /// The convention of its rule; nil for the app's own attributes and for what every root gets.
-    fileprivate var convention: String? {
-        let name = rule.prefix { $0 != "." }
-        return ["app", "root"].contains(name) ? nil : String(name)
-    }
+    /// The convention of its rule, `CONVENTION.RULE`; nil for what is done without one, such as to the app's own attributes.
+    fileprivate var convention: String? { rule.firstIndex(of: ".").map { String(rule[..<$0]) } }
 
     fileprivate var isIgnored: Bool {
         guard case .ignored = action else { return false }

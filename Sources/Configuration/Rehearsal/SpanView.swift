@@ -18,6 +18,13 @@ struct SpanView: Sendable {
         events = entry.events.map { batch.text(batch.events[$0].name) }
     }
 
+    /// Each key once, with the value that counts.
+    var finalAttributes: [JSON.Member] {
+        var last: [String: Int] = [:]
+        for (index, member) in attributes.enumerated() { last[member.name] = index }
+        return attributes.enumerated().filter { last[$1.name] == $0 }.map(\.element)
+    }
+
     /// The value of an attribute; nil without it.
     subscript(key: String) -> JSON? { attributes.last { $0.name == key }?.value }
 }
