@@ -16,7 +16,7 @@ import Testing
     @Test(arguments: [
         (
             ["recievers": "{}"],
-            #"f.json:5:1: /recievers: "recievers" is no known setting; allowed: $schema, receivers, processors, exporters, pipelines, journal, admin, log, drain_timeout, memory_limit; did you mean "receivers"?"#
+            #"f.json:5:1: /recievers: "recievers" is no known setting; allowed: $schema, receivers, processors, exporters, pipelines, journal, admin, log, drain_timeout, memory_limit, tests; did you mean "receivers"?"#
         ),
         (
             ["log": #"{"level": "info", "level": "debug"}"#],
@@ -43,10 +43,6 @@ import Testing
             #"f.json:5:18: /drain_timeout: found "5 s"; allowed: a duration with a unit, such as "200ms", "30s", "10m" or "24h", at most "1h""#
         ),
         (
-            ["tests": "[]"],
-            #"f.json:5:1: /tests: "tests" is not available in this version; allowed: $schema, receivers, processors, exporters, pipelines, journal, admin, log, drain_timeout, memory_limit"#
-        ),
-        (
             ["journal": #"{"sync": "always"}"#],
             #"f.json:5:21: /journal/sync: found "always"; allowed: "batch", "never", or a duration with a unit such as "100ms""#
         ),
@@ -54,7 +50,7 @@ import Testing
         (["admin": "null"], #"f.json:5:10: /admin: found null; allowed: an object of settings"#),
         (
             ["a/b~c": "1"],
-            #"f.json:5:1: /a~1b~0c: "a/b~c" is no known setting; allowed: $schema, receivers, processors, exporters, pipelines, journal, admin, log, drain_timeout, memory_limit"#
+            #"f.json:5:1: /a~1b~0c: "a/b~c" is no known setting; allowed: $schema, receivers, processors, exporters, pipelines, journal, admin, log, drain_timeout, memory_limit, tests"#
         ),
     ])
     func `a wrong setting is named with its place and what is allowed`(members: [String: String], line: String) {

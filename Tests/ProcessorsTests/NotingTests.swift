@@ -1,0 +1,102 @@
+import Basics
+import MLflow
+import OTLP
+import Pipeline
+import TestKit
+import Testing
+
+@testable import Processors
+
+/// What processors note about spans, and that noting changes nothing of what they do.
+@Suite struct NotingTests {
+    private func notes(_ processor: any NotingProcessor, _ work: SpanWork) throws -> [SpanNote] {
+        var (plain, noted) = (work, work)
+        var notes: [SpanNote] = []
+        processor.process(&noted, noting: &notes)
+        let again = try #require(self.fresh(processor))
+        again.process(&plain)
+        #expect(noted.batch.encodedByGroup().map(\.spans.payload) == plain.batch.encodedByGroup().map(\.spans.payload))
+        #expect(noted.routeOfSpans() == plain.routeOfSpans())
+        return notes
+    }
+
+    /// One without memory of the first request.
+    private func fresh(_ processor: any NotingProcessor) -> (any SpanProcessor)? {
+        processor is MLflowExperiment ? experiment() : processor
+    }
+
+    private func experiment() -> MLflowExperiment {
+        var settings = MLflowExperimentSettings()
+        settings.from = ["resource.tenant", "attribute.team"]
+        settings.map = [("bl*", "Blue")]
+        return MLflowExperiment(name: "route", settings: settings)
+    }
+
+    @Test func `a route is noted with the source that gave it`() throws {
+        let work = try work(
+            TestSpan("a", id: 1, trace: 1, ["team": "blue"]),
+            TestSpan("b", id: 2, trace: 2, ["team": "red"]),
+            TestSpan("c", id: 3, trace: 3),
+            TestSpan("d", id: 4, parent: 1, trace: 1)
+        )
+        let blue = SpanNote.Finding.routed(.experimentName("Blue"), reason: "from attribute.team \"blue\" by map")
+        #expect(
+            try notes(experiment(), work) == [
+                SpanNote(0, blue),
+                SpanNote(1, .routed(.experimentName("red"), reason: "from attribute.team")),
+                SpanNote(
+                    2,
+                    .routed(
+                        .experimentName("Default"),
+                        reason: "from default, without resource.tenant, attribute.team"
+                    )
+                ),
+                SpanNote(3, blue),
+            ]
+        )
+    }
+
+    @Test func `a route that the trace had before is noted as such`() throws {
+        let processor = experiment()
+        var first = try work(TestSpan("a", id: 1, ["team": "red"]))
+        processor.process(&first)
+        var second = try work(TestSpan("b", id: 2, ["team": "blue"]))
+        var notes: [SpanNote] = []
+        processor.process(&second, noting: &notes)
+        let reason = "the trace had it before, or there are more than max_routes experiments"
+        #expect(notes == [SpanNote(0, .routed(.experimentName("red"), reason: reason))])
+    }
+
+    @Test func `sampling notes why a span stays or goes`() throws {
+        var settings = SampleSettings()
+        settings.ratio = 0.5
+        settings.keep = try JSONNode(parsing: Array(#"{"status": "error"}"#.utf8))
+        var failed = TestSpan(id: 2, trace: 1)
+        failed.status = 2
+        var work = try work(
+            TestSpan(id: 1, trace: 1),
+            failed,
+            TestSpan(id: 3, trace: 0x80_0000_0000_0001),
+            TestSpan(id: 4)
+        )
+        work.batch.remove(3, as: .filtered)
+        let outside = "its trace is outside of the share of 0.5, and the keep condition does not hold"
+        #expect(
+            try notes(try Sample(name: "share", settings: settings), work) == [
+                SpanNote(0, .removed(.sampledOut, reason: outside)),
+                SpanNote(1, .kept(reason: "the keep condition holds")),
+                SpanNote(2, .kept(reason: "its trace is in the share of 0.5")),
+            ]
+        )
+    }
+
+    @Test func `mapping notes its decisions`() throws {
+        let processor = try MLflowMap(name: "map", settings: MLflowMapSettings())
+        let found = try notes(processor, try work(TestSpan("chat", ["gen_ai.operation.name": "chat"])))
+        let isTyped = found.contains { note in
+            guard case .mapped(let decision) = note.finding else { return false }
+            return note.span == 0 && decision.target == "mlflow.spanType" && decision.rule == "otel_genai.operation"
+        }
+        #expect(isTyped)
+    }
+}
