@@ -129,6 +129,7 @@ let package = Package(
             on: "Basics",
             "OTLP",
             "Journal",
+            "MLflow",
             "Pipeline",
             "Configuration",
             "Exporters",

@@ -7,7 +7,8 @@ import ArgumentParser
         abstract: "Takes OpenTelemetry traces and delivers them to MLflow, to files and to OTLP backends.",
         subcommands: [
             RunCommand.self, ValidateCommand.self, ExplainCommand.self, TestCommand.self, LedgerCommand.self,
-            DeadLettersCommand.self, JournalCommand.self, SchemaCommand.self, ReferenceCommand.self, VersionCommand.self,
+            DeadLettersCommand.self, JournalCommand.self, SchemaCommand.self, ReferenceCommand.self,
+            VersionCommand.self,
         ]
     )
 }

@@ -1,4 +1,5 @@
 import Basics
+import MLflow
 import OTLP
 import Pipeline
 import TestKit
@@ -115,6 +116,43 @@ import Testing
         #expect(!text.contains("\u{1B}"))
         #expect(text.split(separator: "\n").allSatisfy { $0.count < 220 })
         #expect(text.contains("xxx…"))
+    }
+
+    @Test func `an event that mapping adds is called one`() throws {
+        var span = TestSpan("failed", trace: Self.kept)
+        span.status = 2
+        span.statusMessage = "timeout"
+        #expect(try rehearse(span).text.contains(/\n    event exception +status\n/))
+    }
+
+    @Test func `every kind of decision reads as a sentence`() throws {
+        var request = try rehearse(TestSpan("chat"), with: [:])
+        let decisions: [(MappingDecision.Action, String, [String])] = [
+            (.set, "mlflow.spanType", ["gen_ai.operation.name"]), (.repaired, "session.id", []),
+            (.removed, "mlflow.spanType", []), (.renamed, "user", ["user.id"]), (.dropped, "", []),
+            (.ignored("a rule of otel_genai was first"), "type", ["openinference.span.kind"]),
+        ]
+        let findings = decisions.map { action, target, sources in
+            let rule =
+                action == .ignored("a rule of otel_genai was first") ? "openinference.kind" : "otel_genai.operation"
+            let decision = MappingDecision(span: 0, action: action, target: target, rule: rule, sources: sources)
+            return RehearsedSpan.Finding(finding: .mapped(decision), value: nil, isEvent: false)
+        }
+        var span = request.spans[0]
+        span.steps = [.init(processor: "map", type: "mlflow_map", findings: findings)]
+        request = RehearsedRequest(pipeline: "traces", exporters: ["out"], spans: [span])
+        let lines = [
+            "  conventions: otel_genai; ignored: openinference",
+            "  map (mlflow_map)",
+            "    mlflow.spanType           otel_genai.operation, from gen_ai.operation.name",
+            "    repaired session.id       otel_genai.operation",
+            "    removed mlflow.spanType   otel_genai.operation",
+            "    renamed user              otel_genai.operation, from user.id",
+            "    dropped the span          otel_genai.operation",
+            "    ignored type              openinference.kind, from openinference.span.kind: "
+                + "a rule of otel_genai was first",
+        ]
+        #expect(request.text.contains(lines.joined(separator: "\n")))
     }
 
     @Test func `JSON holds the same`() throws {

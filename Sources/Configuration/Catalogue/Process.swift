@@ -39,7 +39,12 @@ extension PipelineFile {
                 .size(.mebibytes(16)...),
                 "Bytes of telemetry held at once, a quarter reserved for exporters; over it requests are answered 503."
             ),
-            Field("tests", \.tests, .array(of: .test), "What `millrace test` runs: requests, and what is to become of them."),
+            Field(
+                "tests",
+                \.tests,
+                .array(of: .test),
+                "What `millrace test` runs: requests, and what is to become of them."
+            ),
         ]
     )
 }

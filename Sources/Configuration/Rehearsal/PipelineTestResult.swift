@@ -21,6 +21,8 @@ extension PipelineFile {
     /// - Parameters:
     ///   - test: The test.
     ///   - path: The pipeline file's path, where files of requests are looked for.
+    /// - Returns: How it ended; a request that cannot be read fails it.
+    /// - Throws: What kept the pipeline's processors from being built.
     package func run(_ test: PipelineTest, besides path: String) throws -> PipelineTestResult {
         let name = test.pipeline ?? pipelines.first?.name ?? ""
         let headers = test.headers.map { HTTPHeader($0.name, $0.value) }
@@ -99,8 +101,9 @@ extension ExpectedSpan {
             found = JSON(node)
         }
         let all = JSONDifference.all(expected: expected, found: found)
-        let more = all.count > Self.differencesMax ? ["\(key): \(all.count - Self.differencesMax) more differences"] : []
-        return all.prefix(Self.differencesMax).map { "\(key)\($0)" } + more
+        let more = all.count - Self.differencesMax
+        return all.prefix(Self.differencesMax).map { "\(key)\($0)" }
+            + (more > 0 ? ["\(key): \(more) more differences"] : [])
     }
 
     private func isMet(by span: RehearsedSpan) -> Bool {

@@ -48,8 +48,10 @@ package struct Rehearsal: Sendable {
         let views = work.views()
         var findings = [[RehearsedSpan.Finding]](repeating: [], count: spans.count)
         for note in notes {
-            let value = note.target.flatMap { views[note.span]?[$0] }
-            findings[note.span].append(RehearsedSpan.Finding(finding: note.finding, value: value))
+            let view = views[note.span]
+            let value = note.target.flatMap { view?[$0] }
+            let isEvent = value == nil && note.target.map { view?.events.contains($0) == true } == true
+            findings[note.span].append(.init(finding: note.finding, value: value, isEvent: isEvent))
         }
         for span in spans.indices where spans[span].removal == nil {
             spans[span].steps.append(.init(processor: stage.name, type: stage.type, findings: findings[span]))
@@ -67,7 +69,7 @@ extension PipelineFile {
 }
 
 extension SpanNote {
-    /// The key of the attribute that it is about.
+    /// The key of the attribute, or the name of the event, that it left.
     fileprivate var target: String? {
         guard case .mapped(let decision) = finding else { return nil }
         switch decision.action {

@@ -29,15 +29,16 @@ extension RehearsedRequest {
 
 extension RehearsedSpan {
     fileprivate func text(_ exporters: [String]) -> String {
-        var head = "\(name.isEmpty ? "(no name)" : name.excerpt(max: 80))  span \(spanID)  trace \("\(traceID)".prefix(8))…"
+        var head =
+            "\(name.isEmpty ? "(no name)" : name.excerpt(max: 80))  span \(spanID)  trace \("\(traceID)".prefix(8))…"
         if let service { head += "  service \(service.excerpt(max: 80))" }
         var lines = [head]
         if let flaw { return (lines + ["  invalid: \(flaw); refused before any processor"]).joined(separator: "\n") }
         let unused = ignoredConventions
         if conventions.count + unused.count > 0 {
-            let ignored = unused.isEmpty ? "" : "; ignored: \(unused.joined(separator: ", "))"
+            let used = conventions.isEmpty ? "none" : conventions.joined(separator: ", ")
             lines.append(
-                "  conventions: \(conventions.isEmpty ? "none" : conventions.joined(separator: ", "))\(ignored)"
+                "  conventions: \(used)" + (unused.isEmpty ? "" : "; ignored: \(unused.joined(separator: ", "))")
             )
         }
         lines += steps.flatMap(\.lines)
@@ -73,7 +74,8 @@ extension RehearsedSpan.Finding {
         case .removed(let removal, let reason): return (removal.word, reason)
         case .mapped(let decision):
             let from = decision.sources.isEmpty ? "" : ", from \(decision.sources.joined(separator: ", "))"
-            let target = decision.target + (value.map { " = \($0.lineText.excerpt(max: 100))" } ?? "")
+            let key = (isEvent ? "event " : "") + decision.target
+            let target = key + (value.map { " = \($0.lineText.excerpt(max: 100))" } ?? "")
             let rule = decision.rule + from
             return switch decision.action {
             case .set: (target, rule)

@@ -27,6 +27,8 @@ struct RehearsedSpan: Sendable {
     struct Finding: Sendable {
         let finding: SpanNote.Finding
         let value: JSON?
+        /// Whether it is about an event of the span instead of an attribute.
+        let isEvent: Bool
     }
 
     let name: String

@@ -3,6 +3,9 @@ import OTLP
 package import Pipeline
 
 extension MLflowExperiment: NotingProcessor {
+    /// Why a trace has another experiment than its sources say.
+    private static let otherReason = "the trace had it before, or there are more than max_routes experiments"
+
     package func process(_ work: inout SpanWork, noting notes: inout [SpanNote]) {
         let traces = RequestTraces(work.batch)
         let reasons = traces.traces.map { reason(for: $0.root ?? $0.first, work) }
@@ -11,8 +14,7 @@ extension MLflowExperiment: NotingProcessor {
             guard let trace = traces.trace(of: span) else { continue }
             let (wanted, reason) = reasons[trace]
             let route = work.route(of: span)
-            let said = route == wanted ? reason : "the trace had it before, or there are more than max_routes experiments"
-            notes.append(SpanNote(span, .routed(route, reason: said)))
+            notes.append(SpanNote(span, .routed(route, reason: route == wanted ? reason : Self.otherReason)))
         }
     }
 

@@ -8,13 +8,13 @@ extension Sample: NotingProcessor {
         process(&work)
         for (span, isExempt) in zip(present, exempt) {
             let isKept = work.batch.removal(of: span) == nil
-            let chance = isKept ? "its trace is in the share of \(ratio)" : "its trace is outside of the share of \(ratio)"
+            let chance = "its trace is \(isKept ? "in" : "outside of") the share of \(ratio)"
+            let condition = keep == nil ? "" : ", and the keep condition does not hold"
             let finding: SpanNote.Finding =
                 switch (isExempt, isKept) {
                 case (true, _): .kept(reason: "the keep condition holds")
                 case (false, true): .kept(reason: chance)
-                case (false, false):
-                    .removed(.sampledOut, reason: chance + (keep == nil ? "" : ", and the keep condition does not hold"))
+                case (false, false): .removed(.sampledOut, reason: chance + condition)
                 }
             notes.append(SpanNote(span, finding))
         }
