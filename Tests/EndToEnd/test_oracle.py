@@ -1,7 +1,7 @@
 """No cell of MLflow's pages is worse behind Millrace than without it, for everything that was ever recorded.
 
-MILLRACE_RECORD=1 rewrites golden/oracle.txt: reasons stay, new differences wait under "REASON?" for a person. Reports
-go to .build/reports: mapping-row-*.txt, and mapping-findings-*.md with the source of each difference without a reason.
+MILLRACE_RECORD=1 rewrites golden/oracle*.txt: reasons stay, new differences wait under "REASON?" for a person. Reports
+go to .build/reports: mapping-row-*.txt, and oracle-*.md with the source of each difference that has no reason.
 """
 
 import json
@@ -14,13 +14,14 @@ from conftest import VERSIONS
 from kit.captures import emitters, trace_captures
 from kit.cells import differences, row, table
 from kit.environments import CHECKOUT
-from kit.golden import Golden, brief, shape
+from kit.golden import Golden, brief, kind
 from kit.ways import Ways
 
-GOLDEN = Golden(pathlib.Path(__file__).parent / "golden/oracle.txt")
+GOLDENS = pathlib.Path(__file__).parent / "golden"
 REPORTS = CHECKOUT / ".build/reports"
-HEAD = """What MLflow 3.17.2 shows of a span that came to it directly → what it shows when the span came through Millrace.
-A cell that direct spans lack is not listed. MILLRACE_RECORD=1 writes this file anew (see test_oracle.py)."""
+HEAD = "{}\nCells that are empty before are not listed. MILLRACE_RECORD=1 writes this file anew (see test_oracle.py)."
+DIRECT = HEAD.format("What MLflow 3.17.2 shows of spans that came directly → of the same through Millrace.")
+OLDER = HEAD.format("What MLflow 3.17.2 shows of spans that came through Millrace → what MLflow 3.6.0 shows of them.")
 NOT_STORED = {"session", "user"}
 CACHED = {"cache_read_input_tokens", "cache_creation_input_tokens"}
 
@@ -40,37 +41,28 @@ def test_every_span_arrives_by_every_way(ways):
 
 
 def test_no_cell_is_worse_than_without_millrace(ways):
-    found = {}
-    for difference in differences(ways.direct, ways.through):
-        place, cell, before, after = difference
-        found[f"{ways.recorded.names[place]} | {cell} | {brief(before)} → {brief(after)}"] = difference
-    kinds = {line: f"{cell}: {shape(before)} → {shape(after)}" for line, (_, cell, before, after) in found.items()}
-    runs = {capture.run for capture in ways.captures}
-
-    def covers(line):
-        return line.split(" / ")[0] in runs
-
-    if os.environ.get("MILLRACE_RECORD") == "1":
-        GOLDEN.record(kinds, covers, HEAD)
-    unexplained, stale = GOLDEN.unexplained(kinds), GOLDEN.stale(kinds, covers)
-    save(f"mapping-findings-{ways.title}.md", "\n".join(finding(ways, *found[line]) for line in unexplained))
-    assert not unexplained, "differences without a reason (see .build/reports):\n" + "\n".join(unexplained)
-    assert not stale, "no difference any more, MILLRACE_RECORD=1 removes them:\n" + "\n".join(stale)
+    expect_explained(ways, differences(ways.direct, ways.through), "oracle", DIRECT)
 
 
 def test_mlflow_3_6_0_shows_the_same(ways):
-    """Session and user it stores for nobody who sends OTLP; cached tokens it leaves out of a trace's sum."""
-    wrong = []
-    for place, cell, new, old in differences(ways.through, ways.old):
-        if cell in NOT_STORED:
-            wrong += [(place, cell, new, old)] if old is not None else []
-        elif as_old_keeps(cell, new) != as_old_keeps(cell, old):
-            wrong.append((place, cell, new, old))
-    lines = [f"{ways.recorded.names[place]} | {cell} | {brief(new)} → {brief(old)}" for place, cell, new, old in wrong]
-    assert not lines, "\n".join(lines)
+    """Session and user it stores for nobody who sends OTLP, and cached tokens are missing from a trace's sum."""
+    stored = [place for place, cells in ways.old.items() if any(cells.get(cell) for cell in NOT_STORED)]
+    assert not stored
+    found = [
+        (place, cell, new, old)
+        for place, cell, new, old in differences(ways.through, ways.old)
+        if cell not in NOT_STORED and as_old_keeps(cell, new) != as_old_keeps(cell, old)
+    ]
+    expect_explained(ways, found, "oracle-3.6.0", OLDER)
 
 
-def test_every_column_is_at_least_as_full(ways, report):
+def test_every_trace_with_a_root_has_a_name(ways):
+    rooted = {span.whole for span, sent in ways.recorded.spans.items() if not sent["parent"]}
+    assert all(ways.through[trace]["name"] for trace in rooted)
+
+
+def test_how_many_cells_are_filled(ways, report):
+    """A table for people, by who filled them on the way through Millrace."""
     rows = [("direct", row(ways.direct)), ("through Millrace", row(ways.through))]
     for author in ("app", "Millrace", "MLflow"):
         own = row(ways.through, lambda place, cell: ways.author(place, cell) == author)
@@ -79,10 +71,27 @@ def test_every_column_is_at_least_as_full(ways, report):
     text = f"{ways.title}\n{table(rows)}\n"
     save(f"mapping-row-{ways.title}.txt", text)
     report("\n    ".join(text.splitlines()))
-    (_, direct), (_, through), *_ = rows
-    assert all(through[cell] >= count for cell, count in direct.items())
-    rooted = {span.whole for span, sent in ways.recorded.spans.items() if not sent["parent"]}
-    assert all(ways.through[trace]["name"] for trace in rooted)
+
+
+def expect_explained(ways, found, name, head):
+    """That each difference stands in a golden file under a reason, and nothing else does."""
+    golden = Golden(GOLDENS / f"{name}.txt")
+    lines = {}
+    for difference in found:
+        place, cell, before, after = difference
+        lines[f"{ways.recorded.names[place]} | {cell} | {brief(before)} → {brief(after)}"] = difference
+    kinds = {line: kind(*cells) for line, (_, *cells) in lines.items()}
+    runs = {capture.run for capture in ways.captures}
+
+    def covers(line):
+        return line.split(" / ")[0] in runs
+
+    if os.environ.get("MILLRACE_RECORD") == "1":
+        golden.record(kinds, covers, head)
+    unexplained, stale = golden.unexplained(kinds), golden.stale(kinds, covers)
+    save(f"{name}-{ways.title}.md", "\n".join(finding(ways, *lines[line]) for line in unexplained))
+    assert not unexplained, "differences without a reason (see .build/reports):\n" + "\n".join(unexplained)
+    assert not stale, "no difference any more, MILLRACE_RECORD=1 removes them:\n" + "\n".join(stale)
 
 
 def as_old_keeps(cell, value):

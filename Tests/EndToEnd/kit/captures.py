@@ -18,7 +18,7 @@ from kit.millrace import PROTOBUF
 ENCODERS = {"gzip": gzip.compress, "deflate": zlib.compress}
 EMITTERS = pathlib.Path(os.environ.get("MILLRACE_EMITTERS", CHECKOUT / "Tests/MLflowTests/Emitters"))
 NOT_OTLP = {"mlflow-sdk-native-6.json"}  # a call of MLflow's own REST API
-NOT_SPANS = re.compile(r"\.meta\.json$|[.-](metrics|logs)(-\d+)?\.pb$")
+NOT_SPANS = re.compile(r"\.meta\.json$|\.metrics\.pb$|\.logs\.pb$|-logs-\d+\.pb$")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ import hashlib
 import json
 
 OPEN = "REASON?"
+NAMES = {"type", "format", "provider", "model", "state"}
 
 
 class Golden:
@@ -57,14 +58,20 @@ def brief(value, limit=90):
     return f"{text[:limit]}… ({len(text)} long, {hashlib.md5(text.encode()).hexdigest()[:6]})"
 
 
+def kind(cell, before, after):
+    """What sort of difference it is: those of one sort mostly have one reason."""
+    if after is None:
+        return f"{cell} is gone"
+    if cell in NAMES:
+        return f"{cell} is {after}, not {before}"
+    return f"{cell} becomes {shape(after)}"
+
+
 def shape(value):
-    """What kind of value it is, in two or three words: differences of one kind mostly have one reason."""
-    if value is None:
-        return "nothing"
     if isinstance(value, dict):
-        return "{" + ", ".join(sorted(value)[:4]) + (", …}" if len(value) > 4 else "}")
+        return "{" + ", ".join(sorted(value)[:3]) + (", …}" if len(value) > 3 else "}")
     if isinstance(value, list):
-        return f"list of {shape(value[0])}" if value else "empty list"
+        return f"a list of {shape(value[0])}" if value else "an empty list"
     if isinstance(value, str):
         return "JSON text" if value[:1] in '{["' else "text"
     return type(value).__name__
