@@ -15,7 +15,7 @@ ENVIRONMENTS = $(patsubst $(END_TO_END)/requirements-%.txt,$(MILLRACE_VENVS)/%/.
 PYTHON ?= $(or $(wildcard /usr/bin/python3),python3)
 
 PACKAGES = libcurl4-openssl-dev zlib1g-dev libssl-dev python3-venv curl
-TEST_PACKAGES = nginx-light postgresql-15 faketime
+TEST_PACKAGES = nginx-light postgresql-15 faketime chromium chromium-driver
 BENCH_PACKAGES = nginx-light wrk
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 SOURCES = Package.swift $(shell find Sources Tests -name '*.swift' ! -name '*.pb.swift')
