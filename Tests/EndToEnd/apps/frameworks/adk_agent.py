@@ -1,4 +1,4 @@
-"""Google's ADK with its own spans, on LiteLLM's model: an agent with a tool, in a session of a user.
+"""Google's ADK with its own spans, content included, on LiteLLM's model: an agent with a tool, in a session of a user.
 
 usage: adk_agent.py OPENAI_URL
 """
@@ -7,7 +7,11 @@ import asyncio
 import os
 import sys
 
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "true"
+os.environ |= {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental",
+    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY",
+}
 
 from common import QUESTION, SYSTEM, exporting_provider, weather
 from google.adk.agents import Agent

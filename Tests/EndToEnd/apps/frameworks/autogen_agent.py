@@ -1,4 +1,4 @@
-"""AutoGen AgentChat with its own spans: an agent with a tool.
+"""AutoGen AgentChat with its own spans, the OpenAI client under it traced by OpenInference: an agent with a tool.
 
 usage: autogen_agent.py OPENAI_URL
 """
@@ -9,8 +9,10 @@ import sys
 from autogen_agentchat.agents import AssistantAgent
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 from common import QUESTION, SYSTEM, exporting_provider, weather
+from openinference.instrumentation.openai import OpenAIInstrumentor
 
 provider = exporting_provider()
+OpenAIInstrumentor().instrument(tracer_provider=provider)
 
 
 def get_weather(city: str) -> str:

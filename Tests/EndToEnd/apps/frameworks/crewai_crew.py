@@ -1,4 +1,4 @@
-"""CrewAI traced by OpenInference: a crew of one agent with a tool.
+"""CrewAI and the OpenAI client under it traced by OpenInference: a crew of one agent with a tool.
 
 usage: crewai_crew.py OPENAI_URL
 """
@@ -13,9 +13,11 @@ from crewai import LLM, Agent, Crew, Task
 from crewai.tools import tool
 from openinference.instrumentation import using_attributes
 from openinference.instrumentation.crewai import CrewAIInstrumentor
+from openinference.instrumentation.openai import OpenAIInstrumentor
 
 provider = exporting_provider()
 CrewAIInstrumentor().instrument(tracer_provider=provider)
+OpenAIInstrumentor().instrument(tracer_provider=provider)
 
 
 @tool("get_weather")

@@ -3,7 +3,10 @@
 usage: dspy_program.py OPENAI_URL
 """
 
+import os
 import sys
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import dspy
 from common import QUESTION, exporting_provider

@@ -1,9 +1,12 @@
 """Semantic Kernel's own spans, content included: an agent with a tool.
 
+Its conversations are log records, which are sent too if OTEL_LOGS_EXPORTER=otlp.
+
 usage: semantic_kernel_agent.py OPENAI_URL
 """
 
 import asyncio
+import logging
 import os
 import sys
 
@@ -11,11 +14,19 @@ os.environ["SEMANTICKERNEL_EXPERIMENTAL_GENAI_ENABLE_OTEL_DIAGNOSTICS_SENSITIVE"
 
 from common import QUESTION, SYSTEM, exporting_provider, weather
 from openai import AsyncOpenAI
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from semantic_kernel.agents import ChatCompletionAgent
 from semantic_kernel.connectors.ai.open_ai import OpenAIChatCompletion
 from semantic_kernel.functions import kernel_function
 
 provider = exporting_provider()
+logs = LoggerProvider()
+if os.environ.get("OTEL_LOGS_EXPORTER") == "otlp":
+    logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+logging.getLogger("semantic_kernel").addHandler(LoggingHandler(logger_provider=logs))
+logging.getLogger("semantic_kernel").setLevel(logging.INFO)
 
 
 class Weather:
@@ -33,3 +44,4 @@ async def main():
 
 asyncio.run(main())
 provider.shutdown()
+logs.shutdown()
