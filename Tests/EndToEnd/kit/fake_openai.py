@@ -1,6 +1,7 @@
-"""A local server that speaks enough of OpenAI's API: chat, streamed chat, tools, embeddings, errors.
+"""A local server that speaks enough of OpenAI's API: chat, responses, both streamed, tools, embeddings, errors.
 
-Answers are fixed: 11 tokens in, 7 out. The model `broken-model` is refused with 400.
+Answers are fixed: 11 tokens in, 7 out, the tool `get_weather` first where a tool is offered. The model `broken-model`
+is refused with 400. Beside it stand Anthropic's messages and Gemini's generateContent, for the clients of those.
 """
 
 import base64
@@ -9,21 +10,23 @@ import json
 import struct
 import threading
 
-ANSWER = "It is sunny in Paris."
-USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-VECTOR = (0.0, 0.5, -0.25, 0.125)
-TOOL_CALL = {
-    "id": "call_1",
-    "type": "function",
-    "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'},
+from kit import fake_anthropic, fake_gemini, fake_responses
+from kit.fake_words import ANSWER, ARGUMENTS, INPUT_TOKENS, OUTPUT_TOKENS, TOOL
+
+USAGE = {
+    "prompt_tokens": INPUT_TOKENS,
+    "completion_tokens": OUTPUT_TOKENS,
+    "total_tokens": INPUT_TOKENS + OUTPUT_TOKENS,
 }
+VECTOR = (0.0, 0.5, -0.25, 0.125)
 
 
 class FakeOpenAI:
     def __init__(self):
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+        self.host = f"http://127.0.0.1:{self.server.server_port}"
+        self.url = f"{self.host}/v1"
 
     def start(self):
         self.thread.start()
@@ -39,14 +42,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        if asked["model"] == "broken-model":
-            self.answer(400, {"error": {"message": "you broke it", "type": "invalid_request_error"}})
-        elif self.path == "/v1/embeddings":
+        path = self.path.split("?")[0]
+        if asked.get("model") == "broken-model" or "/broken-model:" in path:
+            self.answer(400, {"error": {"message": "you broke it", "type": "invalid_request_error", "code": 400}})
+        elif path == "/v1/embeddings":
             self.answer(200, embeddings(asked))
-        elif asked.get("stream"):
-            self.stream(chunks(asked))
-        else:
+        elif path == "/v1/chat/completions" and asked.get("stream"):
+            self.stream(chunks(asked), end="[DONE]")
+        elif path == "/v1/chat/completions":
             self.answer(200, completion(asked))
+        elif path == "/v1/responses" and asked.get("stream"):
+            self.stream(fake_responses.events(asked))
+        elif path == "/v1/responses":
+            self.answer(200, fake_responses.response(asked))
+        elif path == "/v1/messages":
+            self.answer(200, fake_anthropic.message(asked))
+        elif path.endswith(":generateContent"):
+            self.answer(200, fake_gemini.content(asked, model=path.rpartition("/")[2].partition(":")[0]))
+        else:
+            self.answer(404, {"error": {"message": f"no {path} here", "type": "not_found"}})
 
     def answer(self, status, document):
         body = json.dumps(document).encode()
@@ -56,14 +70,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def stream(self, documents):
+    def stream(self, documents, end=None):
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("connection", "close")
         self.end_headers()
         for document in documents:
-            self.wfile.write(f"data: {json.dumps(document)}\n\n".encode())
-        self.wfile.write(b"data: [DONE]\n\n")
+            event = f"event: {document['type']}\n" if "type" in document else ""
+            self.wfile.write(f"{event}data: {json.dumps(document)}\n\n".encode())
+        if end:
+            self.wfile.write(f"data: {end}\n\n".encode())
         self.close_connection = True
 
     def log_message(self, *_):
@@ -74,12 +90,33 @@ def envelope(asked, kind, **rest):
     return {"id": "chatcmpl-1", "object": kind, "created": 1790000000, "model": asked["model"] + "-2026"} | rest
 
 
+def tool_call(asked):
+    """The call that the model wants to make now: the weather, then what an agent takes as its final answer."""
+    names = [tool["function"]["name"] for tool in asked.get("tools", [])]
+    last = asked["messages"][-1]
+    observed = last["role"] == "tool" or "Observation:" in json.dumps(last)  # the latter is how smolagents puts it
+    if names and not observed:
+        name, arguments = TOOL, ARGUMENTS
+    elif "final_answer" in names:
+        name, arguments = "final_answer", {"answer": ANSWER}
+    else:
+        return None
+    return {"id": "call_1", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+
+
+def text(asked):
+    """The answer, laid out in DSPy's fields where its prompt asks for them."""
+    if "[[ ## completed ## ]]" not in json.dumps(asked["messages"]):
+        return ANSWER
+    return f"[[ ## answer ## ]]\n{ANSWER}\n\n[[ ## completed ## ]]"
+
+
 def completion(asked):
-    wants_tool = "tools" in asked and asked["messages"][-1]["role"] != "tool"
-    message = {"role": "assistant", "content": None if wants_tool else ANSWER}
-    if wants_tool:
-        message["tool_calls"] = [TOOL_CALL]
-    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if wants_tool else "stop"}
+    call = tool_call(asked)
+    message = {"role": "assistant", "content": None if call else text(asked)}
+    if call:
+        message["tool_calls"] = [call]
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if call else "stop"}
     return envelope(asked, "chat.completion", choices=[choice], usage=USAGE)
 
 
@@ -88,10 +125,14 @@ def chunks(asked):
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         return envelope(asked, "chat.completion.chunk", choices=[choice], **rest)
 
-    yield chunk({"role": "assistant", "content": ""})
-    for word in ANSWER.split(" "):
-        yield chunk({"content": word if word == "It" else " " + word})
-    yield chunk({}, finish="stop")
+    call = tool_call(asked)
+    yield chunk({"role": "assistant", "content": None if call else ""})
+    if call:
+        yield chunk({"tool_calls": [{"index": 0} | call]})
+    else:
+        for word in text(asked).split(" "):
+            yield chunk({"content": word if word == "It" else " " + word})
+    yield chunk({}, finish="tool_calls" if call else "stop")
     yield envelope(asked, "chat.completion.chunk", choices=[], usage=USAGE)
 
 
