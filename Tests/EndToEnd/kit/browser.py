@@ -44,8 +44,9 @@ class TracePage:
         lines = self.find("model-trace-explorer-default-span-view").text.splitlines()
         if not {"Inputs", "Outputs"} <= set(lines):
             return None
-        middle = lines.index("Outputs")
-        return [[line for line in part[1:] if line != "Pretty"] for part in (lines[:middle], lines[middle:])]
+        start, middle = lines.index("Inputs"), lines.index("Outputs")
+        parts = (lines[start + 1 : middle], lines[middle + 1 :])
+        return [[line for line in part if line != "Pretty"] for part in parts]
 
     def documents(self):
         """[[text, metadata…]] of a retriever's document cards."""
