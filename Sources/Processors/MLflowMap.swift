@@ -43,6 +43,7 @@ package struct MLflowMap: SpanProcessor {
         work.mapped = outcome.spans
         work.tally.add(outcome.mappedSpans, .mapped, by: name)
         work.tally.add(outcome.repairedSpans, .repaired, by: name)
+        work.tally.add(outcome.droppedSpans, .filtered, by: name)
     }
 
     /// Maps like `process` and tells every decision, for people who ask why.

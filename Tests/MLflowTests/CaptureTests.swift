@@ -32,8 +32,13 @@ struct CaptureTests {
         let once = try #require(batch.encoded()).payload
         var again = try SpanBatch(once)
         let outcome = mapper.map(&again, explaining: true)
-        #expect(outcome.decisions == [])
+        #expect(outcome.decisions?.filter(isChange) == [])
         #expect(again.encoded()?.payload == once)
+    }
+
+    private func isChange(_ decision: MappingDecision) -> Bool {
+        if case .ignored = decision.action { return false }
+        return true
     }
 
     /// Every root has a name; spans that got nothing else are left out.

@@ -51,7 +51,8 @@ package indirect enum Condition: Sendable {
         case .status(let test): return test.holds(Self.name(entry.statusCode, of: Self.statuses))
         case .spanType(let test): return test.holds(batch.spanType(of: span, mapped))
         case .duration(let test): return test.holds(Double(entry.end) - Double(entry.start))
-        case .tokens(let test): return batch.tokens(of: span, mapped).map { test.holds(Double($0)) } ?? test.holdsForMissing
+        case .tokens(let test):
+            return batch.tokens(of: span, mapped).map { test.holds(Double($0)) } ?? test.holdsForMissing
         case .root(let isRoot): return (entry.parentID == nil) == isRoot
         case .all(let conditions):
             for condition in conditions where !condition.matches(span, in: batch, mapped: mapped) { return false }
@@ -73,7 +74,7 @@ package indirect enum Condition: Sendable {
 }
 
 extension Condition.Test {
-    fileprivate var holdsForMissing: Bool { tests.allSatisfy(\.holdsForMissing) }
+    var holdsForMissing: Bool { tests.allSatisfy(\.holdsForMissing) }
 
     fileprivate func holds(_ number: Double) -> Bool { tests.allSatisfy { $0.holds(number) } }
     fileprivate func holds(_ text: String) -> Bool { tests.allSatisfy { $0.holds(text) } }

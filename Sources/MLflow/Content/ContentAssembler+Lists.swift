@@ -58,6 +58,15 @@ extension ContentAssembler {
         builder.endArray()
     }
 
+    /// The list of documents that a node is or holds; nil where its elements look like none.
+    func documents(in node: Int) -> Int? {
+        let list = tape.member(.documents, of: node) ?? node
+        guard let first = tape.firstElement(of: list), tape.nodes[first].kind == .object else { return nil }
+        let fields = ContentFields(of: first, on: tape)
+        if fields[.pageContent] != nil { return list }
+        return fields.first(.content, .text) != nil && fields.first(.metadata, .score, .id) != nil ? list : nil
+    }
+
     /// Writes documents as MLflow's page shows them: one card each.
     mutating func writeDocuments(_ list: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         builder.beginArray()

@@ -15,16 +15,47 @@ extension ContentAssembler {
                 addMessages(element, role: role, bytes)
                 element = tape.nodes[element].next
             }
-        case .object:
-            if let list = tape.member(.messages, of: node) ?? tape.member(.choices, of: node),
-                tape.nodes[list].kind == .array
-            {
-                addMessages(list, role: role, bytes)
-            } else {
-                sources.append(ChatSource(node: node, role: role))
-            }
+        case .object: addObject(node, role: role, bytes)
         default:
             sources.append(ChatSource(node: node, role: role))
+        }
+    }
+
+    /// Adds what an object says: the list inside, after the system's instructions beside it; else it is one message.
+    private mutating func addObject(_ node: Int, role: ChatRole?, _ bytes: RawSpan) {
+        let fields = ContentFields(of: node, on: tape)
+        let inside =
+            fields[.role] == nil ? fields.first(.messages, .choices, .contents, .candidates, .generations) : nil
+        let hasList = inside.map { tape.nodes[$0].kind == .array } ?? false
+        let isPrompt = !hasList && fields[.role] == nil && fields.first(.content, .parts, .text) == nil
+        guard let list = hasList ? inside : isPrompt ? fields.first(.prompt) : nil else {
+            let isChoice = fields[.eventName].map { tape.equals($0, "gen_ai.choice", bytes) } ?? false
+            if portion == .all || isChoice == (portion == .choices) {
+                sources.append(ChatSource(node: node, role: role))
+            }
+            return
+        }
+        let config = fields[.config].map { tape.member(.system, of: $0) } ?? nil
+        if let system = fields.first(.system) ?? config, !tape.isEmpty(system) {
+            sources.append(ChatSource(node: system, role: .system))
+        }
+        addMessages(list, role: role, bytes)
+    }
+
+    /// Whether a node is the messages, or the request or answer with them, of any chat API.
+    func isChat(_ node: Int, _ bytes: RawSpan) -> Bool {
+        switch tape.nodes[node].kind {
+        case .array: return tape.firstElement(of: node).map { isChat($0, bytes) } ?? false
+        case .object:
+            let fields = ContentFields(of: node, on: tape)
+            let list = fields.first(.messages, .choices, .contents, .candidates, .generations)
+            if let list, tape.nodes[list].kind == .array { return true }
+            if fields.first(.prompt) != nil, fields.first(.system) != nil { return true }
+            let says = fields.first(.content, .parts, .text, .toolCalls, .kwargs, .message) ?? fields.first(.data)
+            guard says != nil || fields[.content] != nil else { return false }
+            if fields[.role] != nil || fields[.eventName] != nil || fields[.kwargs] != nil { return true }
+            return fields.first(.type).map { ChatRole(named: tape.nodes[$0].range, in: bytes) != nil } ?? false
+        default: return false
         }
     }
 
@@ -33,6 +64,9 @@ extension ContentAssembler {
         message.clear(role: source.role ?? defaultRole)
         readMessage(source.node, bytes)
     }
+
+    /// Adds another message to the one that was read.
+    mutating func readMore(_ source: ChatSource, _ bytes: RawSpan) { readMessage(source.node, bytes) }
 
     private mutating func readMessage(_ node: Int, _ bytes: RawSpan) {
         guard tape.nodes[node].kind == .object else { return readContent(node, bytes) }
@@ -96,8 +130,8 @@ extension ContentAssembler {
                 readPart(element, bytes)
                 element = tape.nodes[element].next
             }
-        case .object:
-            readPart(node, bytes)
+        case .object where tape.member(.parts, of: node) != nil: readMessage(node, bytes)
+        case .object: readPart(node, bytes)
         default:
             if let parsed = parse(node, startingWith: UInt8(ascii: "["), bytes), isListOfParts(parsed, bytes) {
                 readContent(parsed, bytes)
@@ -143,7 +177,11 @@ extension ContentAssembler {
         hasType: Bool,
         _ bytes: RawSpan
     ) {
-        if !hasType, let text = fields.first(.text, .content), tape.isText(text) {
+        if !hasType, let call = fields.first(.functionCall) {
+            message.calls.append(call)
+        } else if !hasType, let response = fields.first(.functionResponse) {
+            message.responses.append(response)
+        } else if !hasType, let text = fields.first(.text, .content), tape.isText(text) {
             message.parts.append(.text(text))
         } else if !hasType, fields[.imageURL] != nil, let image = image(fields, bytes) {
             message.parts.append(image)
@@ -169,23 +207,5 @@ extension ContentAssembler {
             item.range.count <= contentMax
         else { return nil }
         return tape.append(json: item.range, of: bytes)
-    }
-}
-
-extension ContentAssembler {
-    private mutating func isImage(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
-        if let modality = fields[.modality] { return tape.equals(modality, "image", bytes) }
-        guard let type = fields.first(.mimeType, .mediaType), tape.isText(type) else { return false }
-        return bytes.text(tape.nodes[type].range).hasPrefix("image/")
-    }
-
-    /// The address or the data of an image, however deep it is wrapped.
-    private mutating func image(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> ChatMessage.Part? {
-        if let node = fields.first(.imageURL, .image, .url, .uri, .source) {
-            if tape.isText(node) { return .image(node) }
-            return image(ContentFields(of: node, on: tape), bytes)
-        }
-        guard let data = fields.first(.data, .content), tape.isText(data) else { return nil }
-        return .imageData(mediaType: fields.first(.mimeType, .mediaType), data: data)
     }
 }

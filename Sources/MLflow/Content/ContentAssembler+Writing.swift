@@ -18,6 +18,7 @@ extension ContentAssembler {
                 writeChoices(range, to: &builder, bytes)
             }
         case .documents(let node): writeDocuments(node, to: &builder, bytes)
+        case .node(let node): tape.write(node, to: &builder, bytes)
         }
     }
 
@@ -29,7 +30,7 @@ extension ContentAssembler {
             var size = 0
             for source in range { size += self.size(of: sources[source]) }
             return size
-        case .documents(let node): return tape.nodes[node].range.count
+        case .documents(let node), .node(let node): return tape.nodes[node].range.count
         }
     }
 
@@ -52,8 +53,9 @@ extension ContentAssembler {
         builder.beginKeyValueList()
         builder.key("choices")
         builder.beginArray()
-        for (index, source) in range.enumerated() {
+        for (index, source) in (joinsOutputs ? range.prefix(1) : range).enumerated() {
             read(sources[source], defaultRole: .assistant, bytes)
+            if joinsOutputs { for more in range.dropFirst() { readMore(sources[more], bytes) } }
             message.role = .assistant
             message.parts.append(contentsOf: message.responses.map { .text($0) })
             builder.expect(bytes: size(of: sources[source]))

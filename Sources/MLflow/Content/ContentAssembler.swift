@@ -17,6 +17,8 @@ struct ContentAssembler: ~Copyable {
         case messages(Range<Int>)
         /// A list of documents on the tape.
         case documents(Int)
+        /// Anything on the tape, written as it is.
+        case node(Int)
     }
 
     /// Which side of a span content is for.
@@ -42,6 +44,10 @@ struct ContentAssembler: ~Copyable {
     var text: [UInt8] = []
     var inventedCalls = 0
     var inventedResponses = 0
+    /// Which messages count while they are added.
+    var portion = ContentSource.Portion.all
+    /// Whether all messages of the outputs are parts of one.
+    var joinsOutputs = false
 
     init(contentMax: Int) {
         self.contentMax = contentMax
@@ -54,6 +60,7 @@ struct ContentAssembler: ~Copyable {
         if !sources.isEmpty { sources.removeAll(keepingCapacity: true) }
         if !finishReasons.isEmpty { finishReasons.removeAll(keepingCapacity: true) }
         unreadReasons = nil
+        joinsOutputs = false
     }
 
     /// Content of one attribute that is kept as it is: structured where it is JSON, else text.
@@ -66,7 +73,7 @@ struct ContentAssembler: ~Copyable {
         case .bool, .int, .double, .bytes: return .value(value)
         case .string(let range):
             guard let first = bytes.firstLetter(range) else { return nil }
-            guard !bytes.equals("null", range) else { return nil }
+            guard !bytes.saysNothing(range) else { return nil }
             let isJSON = !isPlain && (first == UInt8(ascii: "{") || first == UInt8(ascii: "["))
             return isJSON && range.count <= contentMax ? .json(range) : .text(range)
         }
@@ -77,7 +84,7 @@ struct ContentAssembler: ~Copyable {
         switch AttributeValue(value, in: bytes) {
         case .empty: return nil
         case .string(let range):
-            guard let first = bytes.firstLetter(range), !bytes.equals("null", range) else { return nil }
+            guard let first = bytes.firstLetter(range), !bytes.saysNothing(range) else { return nil }
             if range.count <= contentMax, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
                 if let node = tape.append(json: range, of: bytes) { return node }
             }
@@ -94,6 +101,7 @@ struct ContentAssembler: ~Copyable {
         let start = sources.count
         switch content {
         case .messages: return content
+        case .node(let node): addRecognised(node, side, bytes)
         case .documents(let node): sources.append(ChatSource(node: node, role: side.role))
         case .text(let range): sources.append(ChatSource(node: tape.append(.text, .joined, range), role: side.role))
         case .value(let range):
@@ -107,9 +115,7 @@ struct ContentAssembler: ~Copyable {
 
     /// Adds the messages of a request or an answer of a chat API; anything else becomes the text of one message.
     private mutating func addRecognised(_ node: Int, _ side: Side, _ bytes: RawSpan) {
-        let inside = tape.member(.messages, of: node) ?? tape.member(.choices, of: node)
-        let first = tape.firstElement(of: node) ?? node
-        if inside ?? tape.member(.role, of: first) != nil {
+        if isChat(node, bytes) {
             addMessages(node, role: side.role, bytes)
         } else {
             sources.append(ChatSource(node: node, role: side.role))
@@ -118,6 +124,11 @@ struct ContentAssembler: ~Copyable {
 }
 
 extension RawSpan {
+    /// Whether a text stands for no value: a `null`, or what an emitter writes in place of content it may not show.
+    func saysNothing(_ range: Range<Int>) -> Bool {
+        range.count <= 10 && (equals("null", range) || equals("<REDACTED>", range))
+    }
+
     /// The first byte of `range` that is no white space.
     func firstLetter(_ range: Range<Int>) -> UInt8? {
         for offset in range {

@@ -10,7 +10,8 @@ enum ContentField: Int, CaseIterable {
     case message, messages, choices, kwargs, data, model
     case finishReason, url, uri, image, imageURL, source, mediaType, mimeType, modality
     case description, parameters, inputSchema, jsonSchema
-    case pageContent, metadata, score
+    case pageContent, metadata, score, documents
+    case functionResponse, candidates, generations, system, prompt, config, eventName
 
     /// The names by which it goes; of several in one object the last counts.
     var names: [String] {
@@ -20,13 +21,16 @@ enum ContentField: Int, CaseIterable {
         case .callID: ["call_id", "callId"]
         case .toolUseID: ["tool_use_id", "toolUseId"]
         case .toolName: ["tool_name", "toolName"]
-        case .functionCall: ["function_call"]
+        case .functionCall: ["function_call", "functionCall"]
+        case .functionResponse: ["function_response", "functionResponse"]
+        case .system: ["system", "system_instruction", "systemInstruction", "instructions"]
+        case .eventName: ["event.name"]
         case .reasoningContent: ["reasoning_content"]
         case .finishReason: ["finish_reason", "finishReason"]
         case .imageURL: ["image_url"]
         case .mediaType: ["media_type", "mediaType"]
         case .mimeType: ["mime_type", "mimeType"]
-        case .inputSchema: ["input_schema", "inputSchema"]
+        case .inputSchema: ["input_schema", "inputSchema", "parameters_json_schema"]
         case .jsonSchema: ["json_schema"]
         case .pageContent: ["page_content"]
         default: ["\(self)"]
@@ -58,14 +62,14 @@ struct ContentFields: ~Copyable {
     }
 
     /// Fields that there is room for.
-    static let countMax = 48
+    static let countMax = 56
 
     static let names = Names()
     /// Stands for a name that is none of the fields'.
     static let unknown: UInt8 = 0xFF
 
     /// By field: the node; -1 where there is none; of one that is null, -2 less its node.
-    private var places: [48 of Int32] = .init(repeating: -1)
+    private var places: [56 of Int32] = .init(repeating: -1)
 
     /// The members of `node`; none where it is no object.
     init(of node: Int, on tape: borrowing ContentTape) {

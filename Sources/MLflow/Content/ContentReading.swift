@@ -59,7 +59,8 @@ extension ContentTape {
     }
 
     private func name(_ key: Int, _ bytes: RawSpan) -> String {
-        nodes[key].kind == .text
+        if !ownNames.isEmpty, let own = ownNames[key] { return String(decoding: own, as: UTF8.self) }
+        return nodes[key].kind == .text
             ? bytes.text(nodes[key].range) : JSONString(range: nodes[key].range, isPlain: false).value(in: bytes)
     }
 

@@ -67,10 +67,13 @@ struct ContentTape: ~Copyable {
     static let depthMax = 24
 
     var nodes = Stack<Node>()
+    /// By node: the names that stand nowhere in the request.
+    private(set) var ownNames: [Int: [UInt8]] = [:]
     private let names = ContentFields.names
 
     /// Forgets everything, for the next span.
     mutating func clear() {
+        if !ownNames.isEmpty { ownNames.removeAll(keepingCapacity: true) }
         nodes.truncate(to: 0)
     }
 
@@ -84,6 +87,15 @@ struct ContentTape: ~Copyable {
     @inline(__always)
     mutating func appendName(_ kind: Kind, _ origin: Origin, _ range: Range<Int>, _ bytes: RawSpan) {
         nodes.append(Node(kind, origin, range, next: nodes.count + 1, field: names.field(bytes, range)))
+    }
+
+    /// Adds the name of a member that stands nowhere in the request: one of the rules' words.
+    ///
+    /// Its range is empty; `field` tells readers what it is, and `ownNames` writers how it is written.
+    mutating func appendName(ownWord word: [UInt8]) {
+        let field = names.field(word.span.bytes, 0..<word.count)
+        ownNames[nodes.count] = word
+        nodes.append(Node(.text, .joined, 0..<0, next: nodes.count + 1, field: field))
     }
 
     /// Adds a container that is filled by what is added next, until it is closed.

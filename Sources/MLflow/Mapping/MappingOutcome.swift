@@ -4,6 +4,8 @@ package struct MappingOutcome: Sendable {
     package internal(set) var spans: [MappedSpan]
     /// Spans that got at least one attribute or event.
     package internal(set) var mappedSpans = 0
+    /// Spans that a rule took out.
+    package internal(set) var droppedSpans = 0
     /// Spans of which a value that MLflow would refuse was mended or taken away.
     package internal(set) var repairedSpans = 0
     /// What was decided, in order; nil unless it was asked for.

@@ -10,6 +10,10 @@ extension SpanMapper {
         var inputsRank = 0
         var outputsRank = 0
         var toolsRank = 0
+        /// Parts of `used`.
+        var inputsUse = 0..<0
+        var outputsUse = 0..<0
+        var toolsUse = 0..<0
     }
 
     /// Gives inputs, outputs and tools from the first convention that has any of them.
@@ -20,13 +24,13 @@ extension SpanMapper {
         _ bytes: RawSpan
     ) {
         let group: RuleGroup = isModelCall ? .content : .contentElsewhere
-        var candidates = scan.rules(of: group)
+        var candidates = scan.contentRules(isModelCall: isModelCall)
         guard candidates != 0, scan[.inputs] == nil, scan[.outputs] == nil else { return }
         var found = Found()
         var convention: Int?
         while let rank = candidates.popLowest() {
             let own = isModelCall ? rules.contents[rank].convention : rules.contentsElsewhere[rank].convention
-            guard convention == nil || convention == own else { continue }
+            guard convention == nil || convention == own, holds(group, rank, index, batch) else { continue }
             find(isModelCall ? rules.contents[rank] : rules.contentsElsewhere[rank], rank, of: index, &found, bytes)
             if found.inputs != nil || found.outputs != nil { convention = own }
         }
@@ -40,22 +44,26 @@ extension SpanMapper {
         _ found: inout Found,
         _ bytes: RawSpan
     ) {
+        var start = used.count
         if found.inputs == nil, let source = rule.inputs {
             found.inputs = prepare(source, .inputs, of: index, bytes)
-            if found.inputs != nil { found.inputsRank = rank }
+            if found.inputs != nil { (found.inputsRank, found.inputsUse) = (rank, start..<used.count) }
         }
+        start = used.count
         if found.outputs == nil, let source = rule.outputs {
             found.outputs = prepare(source, .outputs, of: index, bytes)
             if case .messages = found.outputs, let reasons = source.finishReasons.flatMap({ scan[$0] }) {
                 content.unreadReasons = attributes[reasons].value
             }
-            if found.outputs != nil { found.outputsRank = rank }
+            content.joinsOutputs = source.isJoined
+            if found.outputs != nil { (found.outputsRank, found.outputsUse) = (rank, start..<used.count) }
         }
+        start = used.count
         if !found.hasTools, let source = rule.tools, scan[.tools] == nil,
             let node = node(source, bytes)
         {
             found.hasTools = content.readTools(node, bytes)
-            if found.hasTools { found.toolsRank = rank }
+            if found.hasTools { (found.toolsRank, found.toolsUse) = (rank, start..<used.count) }
         }
     }
 
@@ -77,25 +85,22 @@ extension SpanMapper {
             batch.addAttribute("mlflow.spanInputs", to: .span(index), expecting: content.size(of: inputs)) {
                 content.write(inputs, .inputs, to: &$0, bytes)
             }
-            didSet("mlflow.spanInputs", index, by: .rule(group, found.inputsRank))
+            didSet("mlflow.spanInputs", index, by: .rule(group, found.inputsRank), of: found.inputsUse)
         }
         if let outputs {
             batch.addAttribute("mlflow.spanOutputs", to: .span(index), expecting: content.size(of: outputs)) {
                 content.write(outputs, .outputs, to: &$0, bytes)
             }
-            didSet("mlflow.spanOutputs", index, by: .rule(group, found.outputsRank))
+            didSet("mlflow.spanOutputs", index, by: .rule(group, found.outputsRank), of: found.outputsUse)
         }
         if isChat, scan[.messageFormat] == nil {
             batch.addAttribute("mlflow.message.format", to: .span(index)) { $0.word("openai") }
-            didSet(
-                "mlflow.message.format",
-                index,
-                by: .rule(group, found.inputs == nil ? found.outputsRank : found.inputsRank)
-            )
+            let rank = found.inputs == nil ? found.outputsRank : found.inputsRank
+            didSet("mlflow.message.format", index, by: .rule(group, rank), of: 0..<0)
         }
         if found.hasTools {
             batch.addAttribute("mlflow.chat.tools", to: .span(index)) { content.writeTools(to: &$0, bytes) }
-            didSet("mlflow.chat.tools", index, by: .rule(group, found.toolsRank))
+            didSet("mlflow.chat.tools", index, by: .rule(group, found.toolsRank), of: found.toolsUse)
         }
     }
 
@@ -109,7 +114,7 @@ extension SpanMapper {
             guard let attribute = scan[key] else { return nil }
             let value = attributes[attribute].value
             let isPlain = source.mediaType.flatMap { scan[$0] }.map { attributes.isPlainText($0, bytes) } ?? false
-            if source.shape == .value || value.count > content.contentMax {
+            if source.shape == .value || isPlain || value.count > content.contentMax {
                 let prepared = ContentAssembler.prepare(value: value, isPlain: isPlain, upTo: content.contentMax, bytes)
                 if prepared != nil { use(attribute) }
                 return prepared
@@ -120,11 +125,20 @@ extension SpanMapper {
             for event in spans[index].events { addEvent(event, events.range, bytes) }
         } else {
             guard let node = node(source, bytes) else { return nil }
-            if source.shape == .documents {
-                return content.tape.firstElement(of: node) == nil ? nil : .documents(node)
+            switch source.shape {
+            case .value: return .node(node)
+            case .documents: return content.tape.firstElement(of: node) == nil ? nil : .documents(node)
+            case .tools: return nil
+            case .auto:
+                if side == .outputs, outcome.spans[index].type == "RETRIEVER", let list = content.documents(in: node) {
+                    return .documents(list)
+                }
+                guard content.isChat(node, bytes) else { return .node(node) }
+            case .chat: break
             }
-            guard source.shape == .chat else { return nil }
+            content.portion = source.portion
             content.addMessages(node, role: nil, bytes)
+            content.portion = .all
             if content.sources.count > start, let key = source.instructions, let attribute = scan[key] {
                 addInstructions(attributes[attribute].value, at: start, bytes)
             }
@@ -152,12 +166,33 @@ extension SpanMapper {
             else {
                 return nil
             }
-            if !settings.keepsSource {
+            if tracksUse {
                 used += content.flattened.entries.filter { $0.family == family }.map(\.attribute)
             }
             return node
+        case .object(let members): return object(members, bytes)
         case .events: return nil
         }
+    }
+
+    /// The object that attributes are put together to; nil where none of them says anything.
+    private mutating func object(_ members: NumberList, _ bytes: RawSpan) -> Int? {
+        let node = content.tape.begin(.object)
+        var isEmpty = true
+        for index in stride(from: members.range.lowerBound, to: members.range.upperBound, by: 2) {
+            guard let attribute = scan[Int(rules.numbers[index + 1])] else { continue }
+            let start = content.tape.nodes.count
+            content.tape.appendName(ownWord: rules.words[Int(rules.numbers[index])])
+            if content.append(value: attributes[attribute].value, bytes) == nil {
+                content.tape.truncate(to: start)
+            } else {
+                isEmpty = false
+                use(attribute)
+            }
+        }
+        content.tape.end(node)
+        if isEmpty { content.tape.truncate(to: node) }
+        return isEmpty ? nil : node
     }
 
     /// Puts the system's instructions before the messages, unless those begin with some.

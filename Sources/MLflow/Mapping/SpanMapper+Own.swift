@@ -14,6 +14,7 @@ extension SpanMapper {
         repairContext(.sessionID, "session.id", TextLimit.session, index, &batch, bytes)
         repairContext(.conversationID, "gen_ai.conversation.id", TextLimit.session, index, &batch, bytes)
         repairContext(.userID, "user.id", TextLimit.user, index, &batch, bytes)
+        if let level = scan[.logLevel] { decodeJSON(level, index, &batch, bytes) }
         if scan.hasOwn { repairStructured(index, &batch, bytes) }
     }
 

@@ -3,8 +3,12 @@ import OTLP
 
 extension SpanMapper {
     /// Notes the session and the user that a span names, for its trace's root.
-    mutating func noteContext(_ index: Int, _ span: SpanEntry, _ bytes: RawSpan) {
+    mutating func noteContext(_ index: Int, _ span: SpanEntry, _ batch: borrowing SpanBatch, _ bytes: RawSpan) {
         let isRoot = span.parentID == nil
+        if !scan.plan.tags.isEmpty || !scan.plan.prompts.isEmpty {
+            let notes = notes(index, batch)
+            traces.update(span.traceID) { $0.notes = isRoot ? notes + $0.notes : $0.notes + notes }
+        }
         let session = attributes.candidate(scan.plan.sessions, from: scan.first, isRoot: isRoot, bytes)
         let user = attributes.candidate(scan.plan.users, from: scan.first, isRoot: isRoot, bytes)
         guard session != nil || user != nil else { return }
@@ -26,14 +30,18 @@ extension SpanMapper {
     /// Names a trace on its root: as the app says, after the agent or workflow, else after the root.
     mutating func decideName(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         if let own = scan[.traceName], attributes.ownText(of: own, bytes) != nil { return }
-        for name in scan.plan.names {
+        for name in scan.plan.names where holds(.name, name.rank, index, batch) {
             guard let range = attributes.text(of: scan.first + name.attribute, bytes) else { continue }
             return setName(range, index, .rule(.name, name.rank), &batch, bytes)
         }
-        if !span.name.isEmpty { setName(span.name, index, .engine("root"), &batch, bytes) }
+        if scan.plan.isPlainCall, outcome.spans[index].type == nil {
+            traces.notePlainRoot(index, of: span.traceID)
+        } else if !span.name.isEmpty {
+            setName(span.name, index, .engine("root"), &batch, bytes)
+        }
     }
 
-    private mutating func setName(
+    mutating func setName(
         _ range: Range<Int>,
         _ index: Int,
         _ rule: Decider,
@@ -56,6 +64,11 @@ extension SpanMapper {
                 setContext(user, "user.id", TextLimit.user, root, .rule(.user, user.rank), &batch, bytes)
             }
         }
+        for (root, index) in traces.roots where !traces.traces[index].notes.isEmpty {
+            setNotes(traces.traces[index].notes, root, &batch, bytes)
+        }
+        if !traces.plainTraces.isEmpty { namePlainTraces(&batch, bytes) }
+        if !traces.untimely.isEmpty { mendTimes(&batch) }
         if !traces.wrappers.isEmpty, !traces.modelCalls.isEmpty { blankWrappers(&batch) }
     }
 
@@ -123,7 +136,7 @@ extension SpanMapper {
     }
 
     /// How far above a model call wrappers are looked for.
-    private static let ancestorsMax = 64
+    static let ancestorsMax = 64
 }
 
 extension [AttributeEntry] {

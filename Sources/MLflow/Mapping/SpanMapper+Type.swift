@@ -11,7 +11,7 @@ extension SpanMapper {
             outcome.spans[index].type = own
             if own != "UNKNOWN" { return MappingRules.isModelCall(own) }
         }
-        guard let (name, rule) = ruledType(bytes) else { return false }
+        guard let (name, rule) = ruledType(index, batch, bytes) else { return false }
         if let attribute = scan[.spanType] { batch.removeAttribute(attribute) }
         let letters = rules.typeRanges[name].range
         batch.addAttribute("mlflow.spanType", to: .span(index), typeLetters.span.bytes, letters)
@@ -20,12 +20,22 @@ extension SpanMapper {
         return rules.isModelCall[name]
     }
 
-    private mutating func ruledType(_ bytes: RawSpan) -> (type: Int, rule: Int)? {
+    private mutating func ruledType(
+        _ span: Int,
+        _ batch: borrowing SpanBatch,
+        _ bytes: RawSpan
+    ) -> (type: Int, rule: Int)? {
         let plan = scan.plan
         for index in 0..<plan.kinds.count {
             let kind = plan.kinds[index]
+            guard holds(.type, kind.rank, span, batch) else { continue }
             guard let position = kind.attribute else { return (kind.type, kind.rank) }
             let attribute = scan.first &+ position
+            if let endings = kind.endings {
+                guard let type = typeByEnding(endings, attribute, bytes) else { continue }
+                use(attribute)
+                return (type, kind.rank)
+            }
             guard let range = attributes.text(of: attribute, bytes),
                 let value = rules.typeValues.find(bytes, bytes.unquoted(range)),
                 case let type = rules.typesByValue[kind.row + value], type >= 0
@@ -36,9 +46,17 @@ extension SpanMapper {
         return nil
     }
 
+    private func typeByEnding(_ endings: NumberList, _ attribute: Int, _ bytes: RawSpan) -> Int? {
+        guard let range = attributes.text(of: attribute, bytes) else { return nil }
+        return rules.endings[endings.range].first { ending in
+            ending.letters.count <= range.count
+                && bytes.equals(ending.letters, range.upperBound - ending.letters.count..<range.upperBound)
+        }?.type
+    }
+
     /// Notes an attribute as a source, which goes unless sources are kept.
     mutating func use(_ attribute: Int) {
-        if !settings.keepsSource { used.append(attribute) }
+        if tracksUse { used.append(attribute) }
     }
 
     /// Gives model and provider from the first rule with either.
@@ -46,9 +64,10 @@ extension SpanMapper {
         guard scan[.model] == nil, scan[.provider] == nil else { return }
         for planned in 0..<scan.plan.models.count {
             let rank = scan.plan.models[planned].rank
+            guard holds(.model, rank, index, batch) else { continue }
             let rule = scan.plan.models[planned].lists
             let model = firstText(rule.model, bytes) ?? modelInside(rule.modelIn, bytes)
-            let provider = firstText(rule.provider, bytes)
+            let provider = firstText(rule.provider, bytes).map { rule.cutsProvider ? bytes.upToDot($0) : $0 }
             guard model != nil || provider != nil else { continue }
             if let model {
                 batch.addAttribute("mlflow.llm.model", to: .span(index), bytes, model)
@@ -83,5 +102,13 @@ extension SpanMapper {
             return range
         }
         return nil
+    }
+}
+
+extension RawSpan {
+    /// What stands before the first dot.
+    fileprivate func upToDot(_ range: Range<Int>) -> Range<Int> {
+        for offset in range where byte(at: offset) == UInt8(ascii: ".") { return range.lowerBound..<offset }
+        return range
     }
 }

@@ -6,7 +6,7 @@ extension SpanMapper {
     ///
     /// Other spans get none: MLflow sums over the tree, and a wrapper repeats what its model calls used.
     mutating func decideUsage(_ index: Int, isModelCall: Bool, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        guard scan.rules(of: .usage) != 0 || scan[.tokenUsage] != nil else { return }
+        guard !scan.plan.usages.isEmpty || scan[.tokenUsage] != nil else { return }
         guard scan[.tokenUsage] == nil, scan[.cost] == nil else {
             if isModelCall { traces.noteModelCall(index) }
             return
@@ -14,24 +14,55 @@ extension SpanMapper {
         for planned in 0..<scan.plan.usages.count {
             let rank = scan.plan.usages[planned].rank
             let rule = scan.plan.usages[planned].lists
+            guard holds(.usage, rank, index, batch) else { continue }
+            let object = rule.countsIn.flatMap { usageObject($0, bytes) }
+            if rule.countsIn != nil, object == nil { continue }
+            let costs = rule.costIn == rule.countsIn ? object : rule.costIn.flatMap { usageObject($0, bytes) }
+            let hasCost = rule.costIn == nil || costs != nil
             var counts = TokenCounts(
-                input: count(rule.input, bytes),
-                output: count(rule.output, bytes),
-                total: count(rule.total, bytes)
+                input: count(rule.input, object, bytes),
+                output: count(rule.output, object, bytes),
+                total: count(rule.total, object, bytes)
             )
-            let cost = CallCost(
-                input: number(rule.inputCost, bytes),
-                output: number(rule.outputCost, bytes),
-                total: number(rule.totalCost, bytes)
-            )
+            let cost = hasCost ? cost(rule, costs, bytes) : nil
             guard counts != nil || cost != nil else { continue }
             guard isModelCall else { return traces.noteWrapper(index) }
-            counts?.cacheRead = count(rule.cacheRead, bytes)
-            counts?.cacheCreation = count(rule.cacheCreation, bytes)
+            counts?.cacheRead = count(rule.cacheRead, object, bytes)
+            counts?.cacheCreation = count(rule.cacheCreation, object, bytes)
             counts?.includeCache(excluded: rule.inputExcludesCache)
             write(counts, cost, index, .rule(.usage, rank), &batch)
             return
         }
+    }
+
+    private mutating func cost(_ rule: MappingRules.Usage, _ object: UsageObject?, _ bytes: RawSpan) -> CallCost? {
+        CallCost(
+            input: number(rule.inputCost, object, bytes),
+            output: number(rule.outputCost, object, bytes),
+            total: number(rule.totalCost, object, bytes)
+        )
+    }
+
+    /// The object that counts are members of, taken apart; nil where there is none, so that its rule gives nothing.
+    private mutating func usageObject(_ position: Int, _ bytes: RawSpan) -> UsageObject? {
+        let attribute = scan.first &+ position
+        guard let node = content.append(value: attributes[attribute].value, bytes),
+            content.tape.nodes[node].kind == .object
+        else { return nil }
+        use(attribute)
+        return UsageObject(node: node)
+    }
+
+    /// The first of an object's members that a list of words names.
+    private func member(_ words: NumberList, _ object: UsageObject, _ bytes: RawSpan) -> AttributeValue? {
+        for index in words.range {
+            let word = rules.words[Int(scan.plan.numbers[index])]
+            for key in content.tape.keys(of: object.node) where bytes.equals(word, content.tape.nodes[key].range) {
+                let value = content.tape.value(key + 1, bytes)
+                if value.number(in: bytes) != nil { return value }
+            }
+        }
+        return nil
     }
 
     private mutating func write(
@@ -53,7 +84,8 @@ extension SpanMapper {
         }
     }
 
-    private mutating func count(_ keys: NumberList, _ bytes: RawSpan) -> Int64? {
+    private mutating func count(_ keys: NumberList, _ object: UsageObject?, _ bytes: RawSpan) -> Int64? {
+        if let object { return member(keys, object, bytes)?.count(in: bytes) }
         for index in keys.range {
             let attribute = scan.attribute(index)
             let value = attributes[attribute].value
@@ -66,7 +98,8 @@ extension SpanMapper {
         return nil
     }
 
-    private mutating func number(_ keys: NumberList, _ bytes: RawSpan) -> Double? {
+    private mutating func number(_ keys: NumberList, _ object: UsageObject?, _ bytes: RawSpan) -> Double? {
+        if let object { return member(keys, object, bytes)?.number(in: bytes) }
         for index in keys.range {
             let attribute = scan.attribute(index)
             guard let number = AttributeValue(attributes[attribute].value, in: bytes).number(in: bytes) else {
@@ -77,4 +110,14 @@ extension SpanMapper {
         }
         return nil
     }
+}
+
+/// An object on the tape that holds counts.
+private struct UsageObject {
+    let node: Int
+}
+
+extension ContentTape {
+    /// The nodes of the members' names.
+    fileprivate func keys(of node: Int) -> [Int] { values(of: node).map { $0 - 1 } }
 }

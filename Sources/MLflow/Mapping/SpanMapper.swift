@@ -29,7 +29,13 @@ package struct SpanMapper: ~Copyable {
     var outcome = MappingOutcome(spans: [])
     /// Attributes that a target was made of, where they go.
     var used: [Int] = []
-    private var isExplaining = false
+    private(set) var isExplaining = false
+    /// Whether `used` is kept: sources go, or are told.
+    private(set) var tracksUse = false
+    /// By attribute: its key, while decisions are told.
+    private(set) var keys: [String] = []
+    /// What of `used` belongs to decisions that were told.
+    var toldUse = 0
     var didMap = false
     var didRepair = false
 
@@ -50,7 +56,11 @@ package struct SpanMapper: ~Copyable {
         events = batch.events
         outcome = MappingOutcome(spans: [MappedSpan](repeating: MappedSpan(), count: spans.count))
         isExplaining = explaining
-        if explaining { outcome.decisions = [] }
+        tracksUse = explaining || !settings.keepsSource
+        if explaining {
+            outcome.decisions = []
+            keys = attributes.map { batch.text($0.key) }
+        }
         traces.clear()
         scan.begin(rules)
         batch.reserve(edits: spans.count * Self.editsPerSpan, bytes: body.count)
@@ -76,6 +86,8 @@ package struct SpanMapper: ~Copyable {
         didMap = false
         didRepair = false
         if !used.isEmpty { used.removeAll(keepingCapacity: true) }
+        toldUse = 0
+        if scan.plan.hasExtras, drop(index, &batch) { return }
         let isRoot = span.parentID == nil
         if !scan.isEmpty {
             repairOwn(index, &batch, bytes)
@@ -83,11 +95,15 @@ package struct SpanMapper: ~Copyable {
             decideContent(index, isModelCall: isModelCall, &batch, bytes)
             decideUsage(index, isModelCall: isModelCall, &batch, bytes)
             decideModel(index, &batch, bytes)
-            noteContext(index, span, bytes)
+            noteContext(index, span, batch, bytes)
+            if scan.plan.hasExtras { decideExtras(index, span, &batch, bytes) }
+            if isExplaining { explainIgnored(index, isModelCall: isModelCall, batch) }
             if !settings.keepsSource { for attribute in Set(used) { batch.removeAttribute(attribute) } }
         }
         if isRoot { decideName(index, span, &batch, bytes) }
-        if span.statusCode == 2, !scan.hasException { addException(index, span, &batch, bytes) }
+        if span.statusCode == 2 { decideFailure(index, span, &batch, bytes) }
+        if span.end < span.start { traces.noteUntimely(index) }
+        if scan.plan.isPlainCall, outcome.spans[index].type == nil { traces.notePlainCall(index) }
         if isRoot { traces.noteRoot(index, of: span.traceID) }
         if didMap { outcome.mappedSpans += 1 }
         if didRepair { outcome.repairedSpans += 1 }
@@ -107,44 +123,15 @@ package struct SpanMapper: ~Copyable {
     /// Mostly one: what is added behind a span in a row is one.
     private static let editsPerSpan = 2
 
-    /// Who decided, without its name being looked up.
-    enum Decider {
-        case rule(RuleGroup, Int)
-        case engine(StaticString)
-    }
-
+    /// Whether a span is what a rule asks for.
     @inline(__always)
-    mutating func didSet(_ target: StaticString, _ span: Int, by decider: Decider) {
-        didMap = true
-        if isExplaining { explain(target, span, decider) }
+    func holds(_ group: RuleGroup, _ rank: Int, _ span: Int, _ batch: borrowing SpanBatch) -> Bool {
+        rules.conditions.isEmpty || meets(group, rank, span, batch)
     }
 
-    @inline(never)
-    private mutating func explain(_ target: StaticString, _ span: Int, _ decider: Decider) {
-        let rule = name(of: decider)
-        outcome.decisions?.append(MappingDecision(span: span, action: .set, target: "\(target)", rule: rule))
-    }
-
-    mutating func didRepair(_ target: String, _ span: Int, _ action: MappingDecision.Action = .repaired) {
-        didRepair = true
-        outcome.decisions?.append(MappingDecision(span: span, action: action, target: target, rule: "app"))
-    }
-
-    private func name(of decider: Decider) -> String {
-        switch decider {
-        case .engine(let word): "\(word)"
-        case .rule(let group, let rank): rules.ruleNames[group.rawValue][rank]
-        }
-    }
-
-    /// A failed span is marked on MLflow's page only where it has such an event.
-    private mutating func addException(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        let type = scan[.errorType].flatMap { attributes.text(of: $0, bytes) }
-        batch.addEvent("exception", at: span.end, to: index) { event in
-            if let type { event.add("exception.type") { $0.string(bytes, type) } }
-            event.add("exception.message") { $0.string(bytes, span.statusMessage) }
-            event.add("millrace.added") { $0.bool(true) }
-        }
-        didSet("exception", index, by: .engine("status"))
+    private func meets(_ group: RuleGroup, _ rank: Int, _ span: Int, _ batch: borrowing SpanBatch) -> Bool {
+        let condition = Int(rules.guards[group.rawValue][rank])
+        let mapped = group == .type || group == .drop ? nil : outcome.spans[span]
+        return condition < 0 || rules.conditions[condition].matches(span, in: batch, mapped: mapped)
     }
 }

@@ -8,8 +8,8 @@ struct SpanScan {
     private(set) var plan = SpanPlan.empty
     /// Position of the span's first attribute in the batch.
     private(set) var first = 0
-    /// By group: the rules that came into play, the winner in the lowest bit.
-    private var candidates = FoundKeys.Candidates(repeating: 0)
+    /// Rules for content, on model calls and elsewhere, that came into play, the winner in the lowest bit.
+    private var candidates: [2 of UInt128] = .init(repeating: 0)
     private(set) var hasException = false
     private var hasEvents = false
     private var set = PlanSet.empty
@@ -41,9 +41,9 @@ struct SpanScan {
     @inline(__always)
     func attribute(_ index: Int) -> Int { Int(plan.numbers[index]) &+ first }
 
-    /// The rules of a group that came into play.
+    /// The rules for content that came into play.
     @inline(__always)
-    func rules(of group: RuleGroup) -> UInt128 { candidates[group.rawValue] }
+    func contentRules(isModelCall: Bool) -> UInt128 { candidates[isModelCall ? 0 : 1] }
 
     /// Starts with a batch.
     mutating func begin(_ rules: MappingRules) {
@@ -73,7 +73,8 @@ struct SpanScan {
         let known = latest == index &- 1 && latest >= 0 ? span.twins : 0
         latest = index
         if !plan.fits(range, from: known, attributes, bytes) { choosePlan(range, known, attributes, rules, bytes) }
-        candidates = plan.candidates
+        candidates[0] = plan.candidates[RuleGroup.content.rawValue]
+        candidates[1] = plan.candidates[RuleGroup.contentElsewhere.rawValue]
     }
 
     /// Looks at the span's events too.
@@ -82,7 +83,9 @@ struct SpanScan {
             guard let id = rules.eventNames.find(bytes, events[event].name) else { continue }
             if id == KnownEvent.exception.rawValue { hasException = true }
             hasEvents = true
-            rules.trigger(rules.eventTriggers[id], &candidates)
+            for trigger in rules.triggers[rules.eventTriggers[id].range] {
+                candidates[trigger.group == .content ? 0 : 1] |= trigger.rules
+            }
         }
     }
 
@@ -116,7 +119,7 @@ struct SpanScan {
 
     private static let ownKeys: UInt32 = KnownKey.allCases.reduce(0) { keys, key in
         switch key {
-        case .sessionID, .conversationID, .userID, .errorType: keys
+        case .sessionID, .conversationID, .userID, .errorType, .logLevel, .linkedPrompts: keys
         default: keys | 1 << UInt32(key.rawValue)
         }
     }

@@ -16,6 +16,18 @@ struct TraceFacts {
         /// The first span in the request that MLflow takes a session from: the attribute, and whether it is the
         /// conversation's id, which `session.id` beats.
         var visible: (span: Int, attribute: Int, isConversation: Bool)?
+        /// Tags and prompts, those of the root first.
+        var notes: [Note] = []
+        /// The root that is a plain call and has no name of its own, and the earliest span that may name the trace.
+        var plainRoot: Int?
+        var earliest: Int?
+    }
+
+    /// A tag or a prompt that some span names, by attributes.
+    enum Note {
+        /// Of a tag by prefix, the rest of the key is its name.
+        case tag(rank: Int, attribute: Int, prefix: Int?)
+        case prompt(rank: Int, name: Int, version: Int)
     }
 
     private(set) var traces: [Trace] = []
@@ -25,6 +37,12 @@ struct TraceFacts {
     private(set) var wrappers: [Int] = []
     /// Model calls with usage.
     private(set) var modelCalls: [Int] = []
+    /// Spans that end before they start, or never ended.
+    private(set) var untimely: [Int] = []
+    /// Spans that are nothing but a call of HTTP or RPC.
+    private(set) var plainCalls: Set<Int> = []
+    /// Traces whose root is such a call.
+    private(set) var plainTraces: [Int] = []
     private var indices = TraceIndices()
     private var latest: (id: TraceID, index: Int)?
 
@@ -33,6 +51,9 @@ struct TraceFacts {
         roots.removeAll(keepingCapacity: true)
         wrappers.removeAll(keepingCapacity: true)
         modelCalls.removeAll(keepingCapacity: true)
+        untimely.removeAll(keepingCapacity: true)
+        plainTraces.removeAll(keepingCapacity: true)
+        if !plainCalls.isEmpty { plainCalls.removeAll(keepingCapacity: true) }
         indices.clear()
         latest = nil
     }
@@ -44,6 +65,16 @@ struct TraceFacts {
 
     mutating func noteRoot(_ span: Int, of id: TraceID) {
         roots.append((span, index(of: id)))
+    }
+
+    mutating func noteUntimely(_ span: Int) { untimely.append(span) }
+    mutating func notePlainCall(_ span: Int) { plainCalls.insert(span) }
+
+    /// Notes a root that names its trace only where no better span does.
+    mutating func notePlainRoot(_ span: Int, of id: TraceID) {
+        let index = index(of: id)
+        traces[index].plainRoot = traces[index].plainRoot ?? span
+        plainTraces.append(index)
     }
 
     mutating func noteWrapper(_ span: Int) { wrappers.append(span) }

@@ -17,9 +17,16 @@ extension MappingRules {
         enum Form: Sendable {
             /// `types` is the rule's row in `typesByValue`.
             case values(key: Int, types: NumberList)
+            /// A part of `endings`.
+            case endings(key: Int, types: NumberList)
             case present(keys: NumberList, type: Int)
         }
         let form: Form
+    }
+
+    struct Ending: Sendable {
+        let letters: [UInt8]
+        let type: Int
     }
 
     struct Content: Sendable {
@@ -34,11 +41,15 @@ extension MappingRules {
             case attribute(Int)
             /// `unwrap` lists words.
             case flattened(family: Int, unwrap: NumberList)
+            /// Pairs of a word and a key.
+            case object(NumberList)
             /// A part of `events`.
             case events(NumberList)
         }
         let origin: Origin
         let shape: ContentSource.Shape
+        let portion: ContentSource.Portion
+        let isJoined: Bool
         let mediaType: Int?
         let instructions: Int?
         let finishReasons: Int?
@@ -53,8 +64,10 @@ extension MappingRules {
         let instructions: Int?
     }
 
-    /// All lists are of keys.
+    /// Lists are of keys, or of words where there is a key of an object that has them as members.
     struct Usage: Sendable {
+        let countsIn: Int?
+        let costIn: Int?
         let input: NumberList
         let output: NumberList
         let total: NumberList
@@ -71,10 +84,33 @@ extension MappingRules {
         let model: NumberList
         let modelIn: NumberList
         let provider: NumberList
+        let cutsProvider: Bool
     }
 
     struct Text: Sendable {
         let key: Int
         let rootOnly: Bool
+    }
+
+    struct Level: Sendable {
+        let key: Int
+        let values: [(text: [UInt8], level: Int64)]
+    }
+
+    struct Prompt: Sendable {
+        let name: Int
+        let version: Int
+    }
+
+    struct Tag: Sendable {
+        /// The attribute's key or, of a prefix, -1.
+        let key: Int
+        let prefix: [UInt8]
+        let tag: [UInt8]
+    }
+
+    struct Rename: Sendable {
+        let key: Int
+        let to: String
     }
 }

@@ -14,6 +14,14 @@ enum RuleGroup: Int, CaseIterable {
     case session
     case user
     case name
+    case level
+    case prompt
+    case tags
+    case drop
+    case rename
+
+    /// Whether the document of precedence orders the rules of the group; in the others all of them count, or the first.
+    var isRanked: Bool { rawValue <= RuleGroup.name.rawValue }
 }
 
 /// The rules of a group that an attribute or event brings into play: one bit each, the winner lowest.
@@ -44,6 +52,13 @@ package final class MappingRules: Sendable {
     let keyTriggers: [NumberList]
     let familyTriggers: [NumberList]
     let eventTriggers: [NumberList]
+    /// By group: the rules that nothing brings into play, so that they always are.
+    let always: FoundKeys.Candidates
+    /// What rules ask of a span, and by group and rule its position; -1 for none.
+    let conditions: [Condition]
+    let guards: [[Int16]]
+    /// By key: whether the span is nothing but a call of HTTP or RPC.
+    let isPlainCall: [Bool]
     /// By key: whether MLflow 3.6.0 takes the attribute as a whole number only.
     let isTokenCount: [Bool]
 
@@ -60,6 +75,7 @@ package final class MappingRules: Sendable {
     /// Words that rules look for: keys of an event's attributes, path segments that say nothing.
     let words: [[UInt8]]
     let events: [EventRule]
+    let endings: [Ending]
 
     let types: [Kind]
     let contents: [Content]
@@ -69,6 +85,10 @@ package final class MappingRules: Sendable {
     let sessions: [Text]
     let users: [Text]
     let names: [Text]
+    let levels: [Level]
+    let prompts: [Prompt]
+    let tags: [Tag]
+    let renames: [Rename]
     /// By group: the rules' full names, for people.
     let ruleNames: [[String]]
     /// The plans that batches before left.
@@ -101,6 +121,12 @@ package final class MappingRules: Sendable {
         sessions = try compiler.texts(documents, \.session, .session)
         users = try compiler.texts(documents, \.user, .user)
         names = try compiler.texts(documents, \.name, .name)
+        levels = try compiler.levels(documents)
+        prompts = try compiler.prompts(documents)
+        tags = try compiler.tags(documents)
+        try compiler.drops(documents)
+        renames = try compiler.renames(documents)
+        let plain = Set(documents.flatMap(\.plainCalls).map { compiler.keys.id(of: $0) })
         let counts = Set(documents.flatMap(\.tokenCounts).map { compiler.keys.id(of: $0) })
         keys = KeyTable(compiler.keys.names)
         families = KeyTable(compiler.families.names)
@@ -111,6 +137,11 @@ package final class MappingRules: Sendable {
         eventTriggers = compiler.flattened(compiler.events)
         triggers = compiler.triggers
         isTokenCount = compiler.keys.names.indices.map(counts.contains)
+        isPlainCall = compiler.keys.names.indices.map(plain.contains)
+        always = compiler.always
+        conditions = compiler.conditions
+        guards = compiler.guards
+        endings = compiler.endings
         typeValues = KeyTable(compiler.typeValues.names)
         typesByValue = compiler.typesByValue
         typeNames = compiler.typeNames.names
@@ -145,43 +176,6 @@ package final class MappingRules: Sendable {
             return try JSONNode(parsing: text)
         } catch {
             throw DocumentProblems(list: [DocumentProblem(offset: error.offset, pointer: "", message: error.reason)])
-        }
-    }
-}
-
-/// Which rule wins over which: by group the rules' full names, the winner first.
-struct Precedence: Sendable {
-    /// By the group's name in the document.
-    let order: [String: [String]]
-
-    init(order: [String: [String]]) {
-        self.order = order
-    }
-
-    init(parsing text: [UInt8]) throws(DocumentProblems) {
-        var reader = NodeReader()
-        let place = NodePlace(try MappingRules.parse(text))
-        var order: [String: [String]] = [:]
-        if reader.expectObject(place, of: RuleGroup.allCases.map(\.name)) {
-            for (name, _) in place.members ?? [] { order[name] = reader.strings(name, of: place) }
-        }
-        try reader.finish()
-        self.order = order
-    }
-}
-
-extension RuleGroup {
-    /// Its name in the document of precedence.
-    var name: String {
-        switch self {
-        case .type: "type"
-        case .content: "content"
-        case .contentElsewhere: "content_elsewhere"
-        case .usage: "usage"
-        case .model: "model"
-        case .session: "session"
-        case .user: "user"
-        case .name: "name"
         }
     }
 }

@@ -15,6 +15,8 @@ enum KnownKey: Int, CaseIterable {
     case conversationID
     case userID
     case errorType
+    case logLevel
+    case linkedPrompts
 
     /// The attribute's key.
     var text: StaticString {
@@ -34,6 +36,8 @@ enum KnownKey: Int, CaseIterable {
         case .conversationID: "gen_ai.conversation.id"
         case .userID: "user.id"
         case .errorType: "error.type"
+        case .logLevel: "mlflow.spanLogLevel"
+        case .linkedPrompts: "mlflow.traceTag.mlflow.linkedPrompts"
         }
     }
 }

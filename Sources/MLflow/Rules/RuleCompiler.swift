@@ -38,6 +38,10 @@ struct RuleCompiler {
     private(set) var numbers: [Int32] = []
     private(set) var typesByValue: [Int32] = []
     private(set) var eventRules: [MappingRules.EventRule] = []
+    private(set) var endings: [MappingRules.Ending] = []
+    private(set) var always = FoundKeys.Candidates(repeating: 0)
+    private(set) var conditions: [Condition] = []
+    private(set) var guards = [[Int16]](repeating: [], count: RuleGroup.allCases.count)
     private(set) var ruleNames = [[String]](repeating: [], count: RuleGroup.allCases.count)
     private var conventions = Interner()
 
@@ -62,8 +66,18 @@ struct RuleCompiler {
                 let start = typesByValue.count
                 typesByValue += row
                 return .init(form: .values(key: keys.id(of: attribute), types: NumberList(start..<typesByValue.count)))
+            case .endings(let attribute, let types):
+                keys.trigger(attribute, .type, rank: rank)
+                let start = endings.count
+                endings += types.map { .init(letters: Array($0.ending.utf8), type: typeNames.id(of: $0.type)) }
+                let list = NumberList(start..<endings.count)
+                return .init(form: .endings(key: keys.id(of: attribute), types: list))
             case .present(let attributes, let type):
-                keys.trigger(attributes[0], .type, rank: rank)
+                if let first = attributes.first {
+                    keys.trigger(first, .type, rank: rank)
+                } else {
+                    trigger(by: entry.rule.when, .type, rank: rank)
+                }
                 return .init(form: .present(keys: list(attributes), type: typeNames.id(of: type)))
             }
         }
@@ -95,6 +109,9 @@ struct RuleCompiler {
                 family: families.id(of: prefix + "."),
                 unwrap: list(numbers: unwrap.map { words.id(of: $0) })
             )
+        case .object(let members):
+            for member in members { keys.trigger(member.attribute, group, rank: rank) }
+            origin = .object(list(numbers: members.flatMap { [words.id(of: $0.name), keys.id(of: $0.attribute)] }))
         case .events(let sources):
             let start = eventRules.count
             for source in sources { eventRules.append(event(source, group, rank)) }
@@ -103,6 +120,8 @@ struct RuleCompiler {
         return MappingRules.Source(
             origin: origin,
             shape: source.shape,
+            portion: source.portion,
+            isJoined: source.isJoined,
             mediaType: source.mediaType.map { keys.id(of: $0) },
             instructions: source.instructions.map { keys.id(of: $0) },
             finishReasons: source.finishReasons.map { keys.id(of: $0) }
@@ -123,16 +142,21 @@ struct RuleCompiler {
         try ranked(documents, \.usage, \.name, .usage).enumerated().map { rank, entry in
             let rule = entry.rule
             let counts = rule.input + rule.output + rule.total + rule.cacheRead + rule.cacheCreation
-            for key in counts + rule.inputCost + rule.totalCost { keys.trigger(key, .usage, rank: rank) }
+            let costs = rule.inputCost + rule.totalCost
+            for key in rule.countsIn.map({ [$0] }) ?? counts { keys.trigger(key, .usage, rank: rank) }
+            for key in rule.costIn.map({ [$0] }) ?? costs { keys.trigger(key, .usage, rank: rank) }
+            let (hasCounts, hasCosts) = (rule.countsIn != nil, rule.costIn != nil)
             return MappingRules.Usage(
-                input: list(rule.input),
-                output: list(rule.output),
-                total: list(rule.total),
-                cacheRead: list(rule.cacheRead),
-                cacheCreation: list(rule.cacheCreation),
-                inputCost: list(rule.inputCost),
-                outputCost: list(rule.outputCost),
-                totalCost: list(rule.totalCost),
+                countsIn: rule.countsIn.map { keys.id(of: $0) },
+                costIn: rule.costIn.map { keys.id(of: $0) },
+                input: list(rule.input, areWords: hasCounts),
+                output: list(rule.output, areWords: hasCounts),
+                total: list(rule.total, areWords: hasCounts),
+                cacheRead: list(rule.cacheRead, areWords: hasCounts),
+                cacheCreation: list(rule.cacheCreation, areWords: hasCounts),
+                inputCost: list(rule.inputCost, areWords: hasCosts),
+                outputCost: list(rule.outputCost, areWords: hasCosts),
+                totalCost: list(rule.totalCost, areWords: hasCosts),
                 inputExcludesCache: rule.inputExcludesCache
             )
         }
@@ -146,7 +170,8 @@ struct RuleCompiler {
             return MappingRules.Model(
                 model: list(entry.rule.model),
                 modelIn: list(entry.rule.modelIn),
-                provider: list(entry.rule.provider)
+                provider: list(entry.rule.provider),
+                cutsProvider: entry.rule.cutsProvider
             )
         }
     }
@@ -162,6 +187,15 @@ struct RuleCompiler {
         }
     }
 
+    /// Brings a rule into play wherever its condition may hold.
+    mutating func trigger(by condition: Condition?, _ group: RuleGroup, rank: Int) {
+        if let needed = condition?.neededAttributes {
+            for key in needed { keys.trigger(key, group, rank: rank) }
+        } else {
+            always[group.rawValue] |= UInt128(1) << UInt128(rank)
+        }
+    }
+
     /// Puts what names trigger into one table.
     mutating func flattened(_ interner: Interner) -> [NumberList] {
         interner.triggers.map { own in
@@ -171,7 +205,9 @@ struct RuleCompiler {
         }
     }
 
-    private mutating func list(_ names: [String]) -> NumberList { list(numbers: names.map { keys.id(of: $0) }) }
+    private mutating func list(_ names: [String], areWords: Bool = false) -> NumberList {
+        list(numbers: names.map { areWords ? words.id(of: $0) : keys.id(of: $0) })
+    }
 
     private mutating func list(numbers ids: [Int]) -> NumberList {
         let start = numbers.count
@@ -180,7 +216,7 @@ struct RuleCompiler {
     }
 
     /// The rules of a group in the order in which they win: the user's own, then those that the precedence lists.
-    private mutating func ranked<Rule>(
+    mutating func ranked<Rule: MappingRule>(
         _ documents: [RuleDocument],
         _ rules: KeyPath<RuleDocument, [Rule]>,
         _ name: KeyPath<Rule, String>,
@@ -202,6 +238,11 @@ struct RuleCompiler {
             throw DocumentProblems(list: [DocumentProblem(offset: 0, pointer: "/\(group.name)", message: message)])
         }
         ruleNames[group.rawValue] = ordered.map(\.element.0)
+        guards[group.rawValue] = ordered.map { entry in
+            guard let condition = entry.element.2.when else { return -1 }
+            conditions.append(condition)
+            return Int16(truncatingIfNeeded: conditions.count - 1)
+        }
         return ordered.map { (convention: $0.element.1, rule: $0.element.2) }
     }
 }

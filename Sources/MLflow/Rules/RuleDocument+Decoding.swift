@@ -1,16 +1,21 @@
 package import Basics
 
 extension RuleDocument {
-    private static let groups = ["type", "content", "usage", "model", "session", "user", "name"]
+    private static let groups = [
+        "when", "type", "content", "inputs", "outputs", "tools", "usage", "model", "session", "user", "name", "level",
+        "prompt", "tags", "drop", "rename",
+    ]
 
     /// Reads a document strictly: unknown members, missing ones and wrong types are problems.
     package init(decoding node: JSONNode) throws(DocumentProblems) {
         var reader = NodeReader()
         let place = NodePlace(node)
         self.init(convention: reader.string("convention", of: place) ?? "")
-        if reader.expectObject(place, of: ["convention", "reference"] + Self.groups + ["token_counts"]) {
+        if reader.expectObject(place, of: ["convention", "reference"] + Self.groups + ["token_counts", "plain_calls"]) {
             decodeGroups(place, &reader)
         }
+        tokenCounts = reader.strings("token_counts", of: place)
+        plainCalls = reader.strings("plain_calls", of: place)
         try reader.finish()
     }
 
@@ -24,41 +29,91 @@ extension RuleDocument {
     }
 
     private mutating func decodeGroups(_ place: NodePlace, _ reader: inout NodeReader) {
-        type = reader.rules("type", of: place) { $1.typeRule($0) }
-        content = reader.rules("content", of: place) { $1.contentRule($0) }
-        usage = reader.rules("usage", of: place) { $1.usageRule($0) }
-        model = reader.rules("model", of: place) { $1.modelRule($0) }
-        session = reader.rules("session", of: place) { $1.textRule($0) }
-        user = reader.rules("user", of: place) { $1.textRule($0) }
-        name = reader.rules("name", of: place) { $1.textRule($0) }
-        tokenCounts = reader.strings("token_counts", of: place)
+        let when = reader.when(place)
+        type = reader.rules("type", of: place, when) { $1.typeRule($0) }
+        content = reader.rules("content", of: place, when) { $1.contentRule($0) }
+        if ["inputs", "outputs", "tools"].contains(where: { place[$0] != nil }) {
+            var rule = reader.contentSources(place, name: "content")
+            rule.when = when
+            content.append(rule)
+        }
+        usage = reader.rules("usage", of: place, when) { $1.usageRule($0) }
+        model = reader.rules("model", of: place, when) { $1.modelRule($0) }
+        session = reader.rules("session", of: place, when) { $1.textRule($0) }
+        user = reader.rules("user", of: place, when) { $1.textRule($0) }
+        name = reader.rules("name", of: place, when) { $1.textRule($0) }
+        level = reader.rules("level", of: place, when) { $1.levelRule($0) }
+        prompt = reader.rules("prompt", of: place, when) { $1.promptRule($0) }
+        tags = reader.pairs("tags", of: place, when, { $1.tagRule($0) }) { TagRule(name: $0, attribute: $1, tag: $0) }
+        drop = reader.rules("drop", of: place, when) { $1.dropRule($0, isWholeDocument: when != nil) }
+        rename = reader.pairs("rename", of: place, when, { $1.renameRule($0) }) {
+            RenameRule(name: $0, attribute: $0, key: $1)
+        }
     }
 }
 
 extension NodeReader {
-    fileprivate mutating func rules<Rule>(
+    /// What spans a place asks for.
+    fileprivate mutating func when(_ place: NodePlace) -> Condition? { place["when"].flatMap { condition($0) } }
+
+    /// The rules of a group: an array of them, or a single one.
+    fileprivate mutating func rules<Rule: MappingRule>(
         _ group: String,
         of place: NodePlace,
+        _ shared: Condition?,
         _ decode: (NodePlace, inout NodeReader) -> Rule?
     ) -> [Rule] {
         guard let member = place[group] else { return [] }
-        guard let elements = member.elements else {
-            report(member, "an array of rules is expected")
-            return []
+        return (member.elements ?? [member]).compactMap { rule in
+            guard var decoded = decode(rule, &self) else { return nil }
+            let conditions = [shared, when(rule)].compactMap { $0 }
+            decoded.when = conditions.count > 1 ? .all(conditions) : conditions.first
+            return decoded
         }
-        return elements.compactMap { decode($0, &self) }
+    }
+
+    /// The rules of a group that may also be written as an object of pairs.
+    fileprivate mutating func pairs<Rule: MappingRule>(
+        _ group: String,
+        of place: NodePlace,
+        _ shared: Condition?,
+        _ decode: (NodePlace, inout NodeReader) -> Rule?,
+        _ pair: (String, String) -> Rule
+    ) -> [Rule] {
+        guard let member = place[group], let members = member.members else {
+            return rules(group, of: place, shared, decode)
+        }
+        return members.compactMap { name, _ in
+            guard let value = string(name, of: member) else { return nil }
+            var rule = pair(name, value)
+            rule.when = shared
+            return rule
+        }
+    }
+
+    /// A rule's own name, or that of its group.
+    func ruleName(_ place: NodePlace) -> String {
+        place["rule"]?.node.string ?? place.pointer.split(separator: "/").first.map(String.init) ?? "rule"
     }
 
     fileprivate mutating func typeRule(_ place: NodePlace) -> TypeRule? {
-        guard expectObject(place, of: ["rule", "attribute", "values", "present", "type"]),
-            let name = string("rule", of: place)
-        else { return nil }
-        if place["present"] != nil {
-            let attributes = strings("present", of: place)
-            guard let type = string("type", of: place), !attributes.isEmpty else { return nil }
-            return TypeRule(name: name, form: .present(attributes: attributes, type: type))
+        if let type = place.node.string, !type.isEmpty {
+            return TypeRule(name: ruleName(place), form: .present(attributes: [], type: type))
+        }
+        let members = ["rule", "when", "attribute", "values", "endings", "present", "type"]
+        guard expectObject(place, of: members) else { return nil }
+        let name = ruleName(place)
+        if place["type"] != nil {
+            guard let type = string("type", of: place) else { return nil }
+            return TypeRule(name: name, form: .present(attributes: strings("present", of: place), type: type))
         }
         guard let attribute = string("attribute", of: place) else { return nil }
+        if let endings = place["endings"], let members = endings.members {
+            let types = members.compactMap { ending, _ in
+                string(ending, of: endings).map { (ending: ending, type: $0) }
+            }
+            return TypeRule(name: name, form: .endings(attribute: attribute, types: types))
+        }
         guard let values = place["values"], let members = values.members, !members.isEmpty else {
             report(place["values"] ?? place, "\"values\" is an object of value and span type")
             return nil
@@ -68,75 +123,22 @@ extension NodeReader {
         return TypeRule(name: name, form: .values(attribute: attribute, types: types))
     }
 
-    fileprivate mutating func contentRule(_ place: NodePlace) -> ContentRule? {
-        guard expectObject(place, of: ["rule", "inputs", "outputs", "tools"]),
-            let name = string("rule", of: place)
-        else { return nil }
-        var rule = ContentRule(name: name)
-        rule.inputs = place["inputs"].flatMap { contentSource($0, shapes: [.value, .chat, .documents]) }
-        rule.outputs = place["outputs"].flatMap { contentSource($0, shapes: [.value, .chat, .documents]) }
-        rule.tools = place["tools"].flatMap { contentSource($0, shapes: [.tools]) }
-        return rule
-    }
-
-    private mutating func contentSource(_ place: NodePlace, shapes: [ContentSource.Shape]) -> ContentSource? {
-        let members = [
-            "attribute", "flattened", "unwrap", "events", "as", "media_type", "instructions", "finish_reasons",
-        ]
-        guard expectObject(place, of: members), let origin = contentOrigin(place) else { return nil }
-        var shape = shapes[0]
-        if let name = optionalString("as", of: place) {
-            guard let known = shapes.first(where: { $0.rawValue == name }) else {
-                let allowed = shapes.map(\.rawValue).joined(separator: ", ")
-                report(place["as"] ?? place, "\"\(name)\" is no shape of content; allowed: \(allowed)")
-                return nil
-            }
-            shape = known
-        }
-        return ContentSource(
-            origin: origin,
-            shape: shape,
-            mediaType: optionalString("media_type", of: place),
-            instructions: optionalString("instructions", of: place),
-            finishReasons: optionalString("finish_reasons", of: place)
-        )
-    }
-
-    private mutating func contentOrigin(_ place: NodePlace) -> ContentSource.Origin? {
-        if let attribute = optionalString("attribute", of: place) { return .attribute(attribute) }
-        if let prefix = optionalString("flattened", of: place) {
-            return .flattened(prefix: prefix, unwrap: strings("unwrap", of: place))
-        }
-        guard let events = place["events"], let members = events.members, !members.isEmpty else {
-            report(place, "one of \"attribute\", \"flattened\" and \"events\" is expected")
-            return nil
-        }
-        return .events(members.compactMap { eventSource($0.name, $0.place) })
-    }
-
-    private mutating func eventSource(_ name: String, _ place: NodePlace) -> EventSource? {
-        guard expectObject(place, of: ["role", "attribute", "instructions"]) else { return nil }
-        return EventSource(
-            name: name,
-            role: optionalString("role", of: place),
-            attribute: optionalString("attribute", of: place),
-            instructions: optionalString("instructions", of: place)
-        )
-    }
-
     fileprivate mutating func usageRule(_ place: NodePlace) -> UsageRule? {
         let members = [
-            "rule", "input", "output", "total", "cache_read", "cache_creation", "cost", "input_excludes_cache",
+            "rule", "when", "in", "input", "output", "total", "cache_read", "cache_creation", "cost",
+            "input_excludes_cache",
         ]
-        guard expectObject(place, of: members), let name = string("rule", of: place) else { return nil }
-        var rule = UsageRule(name: name)
+        guard expectObject(place, of: members) else { return nil }
+        var rule = UsageRule(name: ruleName(place))
+        rule.countsIn = optionalString("in", of: place)
         rule.input = strings("input", of: place)
         rule.output = strings("output", of: place)
         rule.total = strings("total", of: place)
         rule.cacheRead = strings("cache_read", of: place)
         rule.cacheCreation = strings("cache_creation", of: place)
         rule.inputExcludesCache = flag("input_excludes_cache", of: place)
-        if let cost = place["cost"], expectObject(cost, of: ["input", "output", "total"]) {
+        if let cost = place["cost"], expectObject(cost, of: ["in", "input", "output", "total"]) {
+            rule.costIn = optionalString("in", of: cost)
             rule.inputCost = strings("input", of: cost)
             rule.outputCost = strings("output", of: cost)
             rule.totalCost = strings("total", of: cost)
@@ -145,19 +147,78 @@ extension NodeReader {
     }
 
     fileprivate mutating func modelRule(_ place: NodePlace) -> ModelRule? {
-        guard expectObject(place, of: ["rule", "model", "model_in", "provider"]), let name = string("rule", of: place)
-        else {
-            return nil
+        if let attribute = place.node.string, !attribute.isEmpty {
+            return ModelRule(name: ruleName(place), model: [attribute], provider: [])
         }
-        var rule = ModelRule(name: name, model: strings("model", of: place), provider: strings("provider", of: place))
+        let members = ["rule", "when", "model", "model_in", "provider", "cuts_provider"]
+        guard expectObject(place, of: members) else { return nil }
+        var rule = ModelRule(
+            name: ruleName(place),
+            model: strings("model", of: place),
+            provider: strings("provider", of: place)
+        )
         rule.modelIn = strings("model_in", of: place)
+        rule.cutsProvider = flag("cuts_provider", of: place)
         return rule
     }
 
     fileprivate mutating func textRule(_ place: NodePlace) -> TextRule? {
-        guard expectObject(place, of: ["rule", "attribute", "root_only"]), let name = string("rule", of: place),
+        if let attribute = place.node.string, !attribute.isEmpty {
+            return TextRule(name: ruleName(place), attribute: attribute, rootOnly: false)
+        }
+        guard expectObject(place, of: ["rule", "when", "attribute", "root_only"]),
             let attribute = string("attribute", of: place)
         else { return nil }
-        return TextRule(name: name, attribute: attribute, rootOnly: flag("root_only", of: place))
+        return TextRule(name: ruleName(place), attribute: attribute, rootOnly: flag("root_only", of: place))
+    }
+}
+
+extension NodeReader {
+    fileprivate mutating func levelRule(_ place: NodePlace) -> LevelRule? {
+        guard expectObject(place, of: ["rule", "when", "attribute", "values"]),
+            let attribute = string("attribute", of: place)
+        else { return nil }
+        var rule = LevelRule(name: ruleName(place), attribute: attribute)
+        for (name, member) in place["values"]?.members ?? [] {
+            guard let level = member.node.double, (10...50).contains(level) else {
+                report(member, "a level from 10 to 50 is expected")
+                continue
+            }
+            rule.values[name] = Int64(level)
+        }
+        return rule
+    }
+
+    fileprivate mutating func promptRule(_ place: NodePlace) -> PromptRule? {
+        guard expectObject(place, of: ["rule", "when", "name", "version"]), let name = string("name", of: place),
+            let version = string("version", of: place)
+        else { return nil }
+        return PromptRule(name: ruleName(place), promptName: name, promptVersion: version)
+    }
+
+    fileprivate mutating func tagRule(_ place: NodePlace) -> TagRule? {
+        guard expectObject(place, of: ["rule", "when", "attribute", "prefix", "tag"]) else { return nil }
+        let isPrefix = place["prefix"] != nil
+        guard let attribute = string(isPrefix ? "prefix" : "attribute", of: place) else { return nil }
+        var rule = TagRule(name: ruleName(place), attribute: attribute)
+        rule.isPrefix = isPrefix
+        rule.tag = optionalString("tag", of: place)
+        return rule
+    }
+
+    fileprivate mutating func dropRule(_ place: NodePlace, isWholeDocument: Bool) -> DropRule? {
+        if place.node.bool == true, isWholeDocument { return DropRule(name: ruleName(place)) }
+        guard place.node.members != nil, expectObject(place, of: ["rule", "when"]), place["when"] != nil else {
+            report(place, "{\"when\": CONDITION} is expected, or true beside a \"when\"")
+            return nil
+        }
+        return DropRule(name: ruleName(place))
+    }
+
+    fileprivate mutating func renameRule(_ place: NodePlace) -> RenameRule? {
+        guard expectObject(place, of: ["rule", "when", "attribute", "to"]),
+            let attribute = string("attribute", of: place), let key = string("to", of: place)
+        else { return nil }
+        return RenameRule(name: ruleName(place), attribute: attribute, key: key)
     }
 }

@@ -2,7 +2,7 @@
 ///
 /// Rules stand in groups, because MLflow's fields are decided in groups: in each the first rule with a usable value wins,
 /// and its convention decides the whole group. Only the app's own `mlflow.*` attributes come before all rules.
-package struct RuleDocument: Sendable, Equatable {
+package struct RuleDocument: Sendable {
     /// Its name, the first half of its rules' names.
     package var convention: String
     package var type: [TypeRule] = []
@@ -13,46 +13,76 @@ package struct RuleDocument: Sendable, Equatable {
     package var user: [TextRule] = []
     /// What a trace may be called after, on its root.
     package var name: [TextRule] = []
+    package var level: [LevelRule] = []
+    package var prompt: [PromptRule] = []
+    package var tags: [TagRule] = []
+    package var drop: [DropRule] = []
+    package var rename: [RenameRule] = []
     /// Attributes that MLflow 3.6.0 takes as whole numbers only.
     package var tokenCounts: [String] = []
+    /// Attributes of spans that are calls of HTTP or RPC and say nothing more; a trace is not called after such a span.
+    package var plainCalls: [String] = []
 
     package init(convention: String) {
         self.convention = convention
     }
 }
 
+/// What all rules have.
+package protocol MappingRule: Sendable {
+    /// The second half of the rule's full name.
+    var name: String { get }
+    /// What a span must be like for the rule to count; nil for any.
+    var when: Condition? { get set }
+}
+
 /// Decides `mlflow.spanType`.
-package struct TypeRule: Sendable, Equatable {
+package struct TypeRule: MappingRule {
     /// What the rule looks at.
-    package enum Form: Sendable, Equatable {
+    package enum Form: Sendable {
         /// The type that belongs to the attribute's value; a value that is not listed decides nothing.
         case values(attribute: String, types: [String: String])
-        /// This type where all the attributes are there.
+        /// The type that belongs to the first of these endings that the attribute's value has.
+        case endings(attribute: String, types: [(ending: String, type: String)])
+        /// This type where all the attributes are there; without attributes, wherever the condition holds.
         case present(attributes: [String], type: String)
     }
 
     package var name: String
+    package var when: Condition?
     package var form: Form
 }
 
 /// Gives `mlflow.spanInputs`, `mlflow.spanOutputs` and `mlflow.chat.tools`, each where it has a source for it.
-package struct ContentRule: Sendable, Equatable {
+package struct ContentRule: MappingRule {
     package var name: String
+    package var when: Condition?
     package var inputs: ContentSource?
     package var outputs: ContentSource?
     package var tools: ContentSource?
 }
 
 /// Where content stands and what it is made into.
-package struct ContentSource: Sendable, Equatable {
+package struct ContentSource: Sendable {
     /// Where it stands.
-    package enum Origin: Sendable, Equatable {
+    package enum Origin: Sendable {
         /// One attribute: plain text, JSON text or a structured value.
         case attribute(String)
         /// Attributes `PREFIX.INDEX.PATH` that are one list together; path segments in `unwrap` say nothing.
         case flattened(prefix: String, unwrap: [String])
+        /// Attributes that are put together to one object, each under a name.
+        case object([(name: String, attribute: String)])
         /// The span's events of these names, in their order.
         case events([EventSource])
+    }
+
+    /// Which of the messages that stand together count.
+    package enum Portion: String, Sendable, CaseIterable {
+        case all
+        /// Only answers: events named `gen_ai.choice`.
+        case choices
+        /// Everything but answers.
+        case messages
     }
 
     /// What it is made into.
@@ -61,6 +91,8 @@ package struct ContentSource: Sendable, Equatable {
         case value
         /// OpenAI Chat Completions: `messages` as inputs, `choices` as outputs.
         case chat
+        /// Chat where it is messages, on a retriever documents where it is some, else the value.
+        case auto
         /// Documents as MLflow's page shows them.
         case documents
         /// Tool definitions nested as OpenAI has them.
@@ -69,6 +101,9 @@ package struct ContentSource: Sendable, Equatable {
 
     package var origin: Origin
     package var shape: Shape
+    package var portion = Portion.all
+    /// Whether all messages are parts of one, as where an answer comes in pieces.
+    package var isJoined = false
     /// The attribute that says whether the text is JSON; `text/plain` keeps it text.
     package var mediaType: String?
     /// The attribute with the system's instructions, put before the messages.
@@ -78,7 +113,7 @@ package struct ContentSource: Sendable, Equatable {
 }
 
 /// How an event becomes messages.
-package struct EventSource: Sendable, Equatable {
+package struct EventSource: Sendable {
     /// The event's name.
     package var name: String
     /// The message's role where the event's attributes do not give one; the event is one message.
@@ -92,8 +127,9 @@ package struct EventSource: Sendable, Equatable {
 /// Gives `mlflow.chat.tokenUsage` and `mlflow.llm.cost` of model calls.
 ///
 /// Of each list the first attribute with a usable number counts.
-package struct UsageRule: Sendable, Equatable {
+package struct UsageRule: MappingRule {
     package var name: String
+    package var when: Condition?
     package var input: [String] = []
     package var output: [String] = []
     package var total: [String] = []
@@ -102,23 +138,75 @@ package struct UsageRule: Sendable, Equatable {
     package var inputCost: [String] = []
     package var outputCost: [String] = []
     package var totalCost: [String] = []
+    /// The attribute with an object, or its JSON text, whose members the lists of counts name; nil where they name attributes.
+    package var countsIn: String?
+    /// The same for cost.
+    package var costIn: String?
     /// Whether the emitter's input tokens leave out the cached ones; MLflow's include them.
     package var inputExcludesCache = false
 }
 
 /// Gives `mlflow.llm.model` and `mlflow.llm.provider`.
-package struct ModelRule: Sendable, Equatable {
+package struct ModelRule: MappingRule {
     package var name: String
+    package var when: Condition?
     package var model: [String]
     package var provider: [String]
     /// Attributes with an object whose `model` counts where no attribute of its own names one.
     package var modelIn: [String] = []
+    /// Whether a provider ends before its first dot, as in `openai.chat`.
+    package var cutsProvider = false
 }
 
 /// Gives a session, a user or a trace's name.
-package struct TextRule: Sendable, Equatable {
+package struct TextRule: MappingRule {
     package var name: String
+    package var when: Condition?
     package var attribute: String
     /// Whether only the root's own attribute counts, not one of its descendants.
     package var rootOnly: Bool
+}
+
+/// Gives `mlflow.spanLogLevel`, from 10 to 50.
+package struct LevelRule: MappingRule {
+    package var name: String
+    package var when: Condition?
+    package var attribute: String
+    /// By the attribute's text; where there is none, the attribute is a severity number of OpenTelemetry's logs (1 to 24).
+    package var values: [String: Int64] = [:]
+}
+
+/// Links a prompt of a registry to the trace.
+package struct PromptRule: MappingRule {
+    package var name: String
+    package var when: Condition?
+    package var promptName: String
+    package var promptVersion: String
+}
+
+/// Gives the trace tags.
+package struct TagRule: MappingRule {
+    package var name: String
+    package var when: Condition?
+    /// The attribute: each item of a list is a tag `true`, each member of an object a tag of its name.
+    ///
+    /// With `isPrefix`, every attribute whose key begins so; the rest of the key is the tag.
+    package var attribute: String
+    package var isPrefix = false
+    /// The tag's key; nil for the attribute's own.
+    package var tag: String?
+}
+
+/// Takes spans out.
+package struct DropRule: MappingRule {
+    package var name: String
+    package var when: Condition?
+}
+
+/// Gives an attribute another key; the other rules still see the old one.
+package struct RenameRule: MappingRule {
+    package var name: String
+    package var when: Condition?
+    package var attribute: String
+    package var key: String
 }

@@ -131,6 +131,21 @@ extension SpanBatch {
         appendAtEnd(from: start, to: .span(span))
     }
 
+    /// Replaces `end_time_unix_nano`; the entry keeps the old one.
+    package mutating func setEnd(_ time: UInt64, of span: Int) {
+        var reader = WireReader(spans[span].frame.content)
+        while let field = try? reader.next(in: bytes.span.bytes) {
+            if field.number == 8 { append(BatchMarks.Edit(cut: ShortRange(field.field)), to: .span(span)) }
+        }
+        prepare()
+        let start = marks.builder.position
+        marks.builder.bytes.write(atMost: 16) { writer in
+            writer.byte(0x41)
+            writer.word(time)
+        }
+        appendAtEnd(from: start, to: .span(span))
+    }
+
     @inline(__always)
     private mutating func addAttribute(
         keySize: Int,

@@ -1,0 +1,109 @@
+import Basics
+import OTLP
+
+/// The keys of one span that the rules know.
+struct FoundKeys: Sendable {
+    typealias Candidates = [13 of UInt128]
+
+    /// By key: the attribute; -1 where there is none.
+    private(set) var positions: [Int32] = []
+    private(set) var isUseful = false
+    private(set) var isPlainCall = false
+    /// By group: the rules that come into play, the winner in the lowest bit.
+    private(set) var candidates = Candidates(repeating: 0)
+    /// One bit for each `KnownKey` that is there.
+    private(set) var known: UInt32 = 0
+    /// Attributes in MLflow's own name space that are no `KnownKey`.
+    private(set) var others: [Int] = []
+    /// Attributes that MLflow 3.6.0 takes as whole numbers only.
+    private(set) var tokenCounts: [Int] = []
+    private(set) var parts: [SpanPlan.Part] = []
+
+    init() {}
+
+    init(_ range: Range<Int>, _ attributes: [AttributeEntry], _ rules: MappingRules, _ bytes: RawSpan) {
+        positions = [Int32](repeating: -1, count: rules.keys.count)
+        for attribute in range {
+            let key = attributes[attribute].key
+            let position = attribute - range.lowerBound
+            if let id = rules.keys.find(bytes, key) {
+                note(id, at: position, rules)
+            } else if key.count >= 8 {
+                if bytes.word(at: key.lowerBound) & 0x00FF_FFFF_FFFF_FFFF == Self.ownPrefix {
+                    others.append(position)
+                } else if let (family, digits) = Self.family(of: key, rules, bytes) {
+                    parts.append(.init(attribute: position, family: family, digits: digits - key.lowerBound))
+                    rules.trigger(rules.familyTriggers[family], &candidates)
+                }
+            }
+        }
+        var hasAlways = false
+        for group in 0..<RuleGroup.allCases.count where rules.always[group] != 0 {
+            candidates[group] |= rules.always[group]
+            hasAlways = true
+        }
+        isUseful = isUseful || hasAlways || !others.isEmpty || !parts.isEmpty
+    }
+
+    /// The attribute of that key.
+    subscript(key: Int) -> Int? {
+        guard key < positions.count, case let position = positions[key], position >= 0 else { return nil }
+        return Int(position)
+    }
+
+    /// The rules of a group that come into play, the winner first.
+    func ranks(_ group: RuleGroup) -> [Int] {
+        var rules = candidates[group.rawValue]
+        var ranks: [Int] = []
+        while let rank = rules.popLowest() { ranks.append(rank) }
+        return ranks
+    }
+
+    /// `mlflow.`, the first byte lowest.
+    private static let ownPrefix: UInt64 = "mlflow.".utf8.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+
+    /// Of a key that repeats the last attribute counts, as it does for MLflow.
+    private mutating func note(_ key: Int, at position: Int, _ rules: MappingRules) {
+        isUseful = true
+        if rules.isPlainCall[key] { isPlainCall = true }
+        if key == KnownKey.traceRequestID.rawValue, let before = self[key] { others.append(before) }
+        positions[key] = Int32(truncatingIfNeeded: position)
+        if key < KnownKey.allCases.count { known |= 1 << UInt32(key) }
+        if rules.isTokenCount[key] { tokenCounts.append(position) }
+        rules.trigger(rules.keyTriggers[key], &candidates)
+    }
+
+    /// The family that a key `PREFIX.INDEX…` belongs to, and where its index starts.
+    private static func family(of key: Range<Int>, _ rules: MappingRules, _ bytes: RawSpan) -> (Int, Int)? {
+        for length in rules.familyLengths where key.count > length {
+            let digits = key.lowerBound + length
+            guard bytes.byte(at: digits).isDigit, bytes.byte(at: digits - 1) == UInt8(ascii: ".") else { continue }
+            if let family = rules.families.find(bytes, key.lowerBound..<digits) { return (family, digits) }
+        }
+        return nil
+    }
+}
+
+extension MappingRules {
+    /// The attributes that are tags because their keys begin with what a rule says.
+    func prefixedTags(_ range: Range<Int>, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> [SpanPlan.Extra] {
+        tags.enumerated().filter { $0.element.key < 0 }.flatMap { rank, tag in
+            range.compactMap { attribute -> SpanPlan.Extra? in
+                let key = attributes[attribute].key
+                guard key.count > tag.prefix.count,
+                    bytes.equals(tag.prefix, key.lowerBound..<key.lowerBound + tag.prefix.count)
+                else { return nil }
+                return .init(rank: rank, attribute: attribute - range.lowerBound, more: tag.prefix.count)
+            }
+        }
+    }
+
+    /// Adds the rules that something brings into play.
+    @inline(__always)
+    func trigger(_ list: NumberList, _ candidates: inout FoundKeys.Candidates) {
+        for index in list.range {
+            let trigger = triggers[index]
+            candidates[trigger.group.rawValue] |= trigger.rules
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import Basics
+import OTLP
+
+// What rules do beside the fields that are decided in groups: spans that go, other keys, levels, tags, linked prompts.
+
+extension SpanMapper {
+    /// Takes a span out where a rule says so.
+    mutating func drop(_ index: Int, _ batch: inout SpanBatch) -> Bool {
+        for rank in scan.plan.drops where holds(.drop, rank, index, batch) {
+            batch.remove(index, as: .filtered)
+            outcome.droppedSpans += 1
+            did(.dropped, "", index, by: .rule(.drop, rank))
+            return true
+        }
+        return false
+    }
+
+    /// Renames and decides the level.
+    mutating func decideExtras(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        for rename in scan.plan.renames where holds(.rename, rename.rank, index, batch) {
+            let attribute = scan.first &+ rename.attribute
+            let rule = rules.renames[rename.rank]
+            batch.renameAttribute(attribute, to: rule.to)
+            didMap = true
+            let old = batch.text(attributes[attribute].key)
+            did(.renamed, rule.to, index, by: .rule(.rename, rename.rank), of: [old])
+        }
+        guard scan[.logLevel] == nil, span.statusCode != 2 else { return }
+        for level in scan.plan.levels where holds(.level, level.rank, index, batch) {
+            let attribute = scan.first &+ level.attribute
+            guard let number = self.level(rules.levels[level.rank], attribute, bytes) else { continue }
+            batch.addAttribute("mlflow.spanLogLevel", to: .span(index)) { $0.int(number) }
+            return didSet(named: "mlflow.spanLogLevel", index, by: .rule(.level, level.rank), of: attribute)
+        }
+    }
+
+    private func level(_ rule: MappingRules.Level, _ attribute: Int, _ bytes: RawSpan) -> Int64? {
+        if let range = attributes.text(of: attribute, bytes) {
+            return rule.values.first { bytes.equals($0.text, range) }?.level
+        }
+        guard rule.values.isEmpty,
+            let severity = AttributeValue(attributes[attribute].value, in: bytes).count(in: bytes),
+            severity > 0
+        else { return nil }
+        // OpenTelemetry's severities are six ranges of four numbers; MLflow's levels are those of Python.
+        return switch severity {
+        case ...8: 10
+        case ...12: 20
+        case ...16: 30
+        case ...20: 40
+        default: 50
+        }
+    }
+
+    /// Marks a failed span: its level, and an event without which MLflow's page does not show the failure.
+    mutating func decideFailure(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        if outcome.spans[index].type != nil, scan[.logLevel] == nil {
+            batch.addAttribute("mlflow.spanLogLevel", to: .span(index)) { $0.int(40) }
+            didSet("mlflow.spanLogLevel", index, by: .engine("status"), of: 0..<0)
+        }
+        guard !scan.hasException else { return }
+        let type = scan[.errorType].flatMap { attributes.text(of: $0, bytes) }
+        batch.addEvent("exception", at: max(span.start, span.end), to: index) { event in
+            if let type { event.add("exception.type") { $0.string(bytes, type) } }
+            event.add("exception.message") { $0.string(bytes, span.statusMessage) }
+            event.add("millrace.added") { $0.bool(true) }
+        }
+        didSet("exception", index, by: .engine("status"), of: 0..<0)
+    }
+}
+
+extension SpanMapper {
+    /// The tags and prompts that a span names, for its trace's root.
+    func notes(_ index: Int, _ batch: borrowing SpanBatch) -> [TraceFacts.Note] {
+        var notes: [TraceFacts.Note] = []
+        for tag in scan.plan.tags where holds(.tags, tag.rank, index, batch) {
+            notes.append(.tag(rank: tag.rank, attribute: scan.first &+ tag.attribute, prefix: tag.more))
+        }
+        for prompt in scan.plan.prompts where holds(.prompt, prompt.rank, index, batch) {
+            guard let version = prompt.more else { continue }
+            notes.append(
+                .prompt(rank: prompt.rank, name: scan.first &+ prompt.attribute, version: scan.first &+ version)
+            )
+        }
+        return notes
+    }
+
+    /// Writes the tags and prompts of a trace to its root.
+    mutating func setNotes(_ notes: [TraceFacts.Note], _ root: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        var tags = TraceTags(taken: batch.keysTaken(from: root))
+        var prompts: [(name: String, version: String)] = []
+        for note in notes {
+            switch note {
+            case .tag(let rank, let attribute, let prefix):
+                let own = rules.tags[rank].tag
+                let key = prefix.map { batch.text(attributes[attribute].key.dropFirst($0)) }
+                let name = key ?? String(decoding: own, as: UTF8.self)
+                for (tag, value) in tags.tags(name, attributes[attribute].value, &content, bytes) {
+                    let key = "mlflow.traceTag.\(tag)"
+                    batch.addAttribute(named: key, to: .span(root)) { $0.string(value) }
+                    didSet(named: key, root, by: .rule(.tags, rank), of: attribute)
+                }
+            case .prompt(_, let name, let version):
+                let texts = [name, version].map { AttributeValue(attributes[$0].value, in: bytes).plainText(in: bytes) }
+                guard let name = texts[0], let version = texts[1],
+                    !prompts.contains(where: { $0.name == name && $0.version == version })
+                else { continue }
+                prompts.append((name, version))
+            }
+        }
+        guard !prompts.isEmpty, !tags.isTaken("mlflow.linkedPrompts") else { return }
+        batch.addAttribute("mlflow.traceTag.mlflow.linkedPrompts", to: .span(root)) { $0.string(Self.json(prompts)) }
+        didSet("mlflow.traceTag.mlflow.linkedPrompts", root, by: .engine("prompt"), of: 0..<0)
+    }
+
+    private static func json(_ prompts: [(name: String, version: String)]) -> String {
+        var writer = JSONWriter()
+        writer.beginArray()
+        for prompt in prompts {
+            writer.beginObject()
+            writer.key("name")
+            writer.string(prompt.name)
+            writer.key("version")
+            writer.string(prompt.version)
+            writer.endObject()
+        }
+        writer.endArray()
+        return writer.text
+    }
+}
+
+extension SpanBatch {
+    /// Keys that tags of a trace must not have: those of the resource, which MLflow makes tags itself, and the root's own.
+    fileprivate func keysTaken(from root: Int) -> Set<String> {
+        let span = spans[root]
+        let resource = resources[scopes[span.scope].resource]
+        var taken = Set(resource.attributes.map { text(attributes[$0].key) })
+        for attribute in span.attributes {
+            let key = text(attributes[attribute].key)
+            if key.hasPrefix("mlflow.traceTag.") { taken.insert(String(key.dropFirst("mlflow.traceTag.".count))) }
+        }
+        return taken
+    }
+}
