@@ -3,11 +3,50 @@
 // Part of C23, which no released compiler has as its default.
 #pragma clang diagnostic ignored "-Wc23-extensions"
 
+static const unsigned char claude_code[] = {
+#embed "rules/claude_code.json"
+};
 static const unsigned char common[] = {
 #embed "rules/common.json"
 };
+static const unsigned char gemini_cli[] = {
+#embed "rules/gemini_cli.json"
+};
+static const unsigned char genkit[] = {
+#embed "rules/genkit.json"
+};
+static const unsigned char google_adk[] = {
+#embed "rules/google_adk.json"
+};
+static const unsigned char haystack[] = {
+#embed "rules/haystack.json"
+};
+static const unsigned char laminar[] = {
+#embed "rules/laminar.json"
+};
+static const unsigned char langfuse[] = {
+#embed "rules/langfuse.json"
+};
+static const unsigned char langsmith[] = {
+#embed "rules/langsmith.json"
+};
+static const unsigned char litellm[] = {
+#embed "rules/litellm.json"
+};
+static const unsigned char livekit[] = {
+#embed "rules/livekit.json"
+};
+static const unsigned char logfire[] = {
+#embed "rules/logfire.json"
+};
+static const unsigned char mcp[] = {
+#embed "rules/mcp.json"
+};
 static const unsigned char openinference[] = {
 #embed "rules/openinference.json"
+};
+static const unsigned char openlit[] = {
+#embed "rules/openlit.json"
 };
 static const unsigned char otel_genai[] = {
 #embed "rules/otel_genai.json"
@@ -15,8 +54,26 @@ static const unsigned char otel_genai[] = {
 static const unsigned char precedence[] = {
 #embed "rules/precedence.json"
 };
+static const unsigned char pydantic_ai[] = {
+#embed "rules/pydantic_ai.json"
+};
+static const unsigned char semantic_kernel[] = {
+#embed "rules/semantic_kernel.json"
+};
+static const unsigned char spring_ai[] = {
+#embed "rules/spring_ai.json"
+};
+static const unsigned char strands[] = {
+#embed "rules/strands.json"
+};
 static const unsigned char traceloop[] = {
 #embed "rules/traceloop.json"
+};
+static const unsigned char vercel_ai[] = {
+#embed "rules/vercel_ai.json"
+};
+static const unsigned char voltagent[] = {
+#embed "rules/voltagent.json"
 };
 
 static const struct {
@@ -24,10 +81,29 @@ static const struct {
     const unsigned char *bytes;
     long count;
 } conventions[] = {
+    {"claude_code", claude_code, sizeof claude_code},
     {"common", common, sizeof common},
-    {"otel_genai", otel_genai, sizeof otel_genai},
+    {"gemini_cli", gemini_cli, sizeof gemini_cli},
+    {"genkit", genkit, sizeof genkit},
+    {"google_adk", google_adk, sizeof google_adk},
+    {"haystack", haystack, sizeof haystack},
+    {"laminar", laminar, sizeof laminar},
+    {"langfuse", langfuse, sizeof langfuse},
+    {"langsmith", langsmith, sizeof langsmith},
+    {"litellm", litellm, sizeof litellm},
+    {"livekit", livekit, sizeof livekit},
+    {"logfire", logfire, sizeof logfire},
+    {"mcp", mcp, sizeof mcp},
     {"openinference", openinference, sizeof openinference},
+    {"openlit", openlit, sizeof openlit},
+    {"otel_genai", otel_genai, sizeof otel_genai},
+    {"pydantic_ai", pydantic_ai, sizeof pydantic_ai},
+    {"semantic_kernel", semantic_kernel, sizeof semantic_kernel},
+    {"spring_ai", spring_ai, sizeof spring_ai},
+    {"strands", strands, sizeof strands},
     {"traceloop", traceloop, sizeof traceloop},
+    {"vercel_ai", vercel_ai, sizeof vercel_ai},
+    {"voltagent", voltagent, sizeof voltagent},
 };
 
 long millrace_convention_count(void) { return sizeof conventions / sizeof conventions[0]; }

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 @Suite struct ExampleTests {
-    static let names = ["container", "default", "fan-out", "gateway", "sidecar"]
+    static let names = ["container", "default", "fan-out", "gateway", "in-house", "sidecar"]
 
     @Test(arguments: names)
     func `an example loads without a warning`(name: String) throws {

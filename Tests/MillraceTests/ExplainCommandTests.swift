@@ -121,10 +121,14 @@ import Testing
         }
     }
 
-    @Test func `the tests of an example pass, and a file without tests says so`() throws {
-        let gateway = try Program.run("test", repository.appending(path: "pipelines/gateway.json").path)
-        #expect(gateway.code == 0)
-        #expect(gateway.output.hasSuffix("2 tests, 0 failed\n"))
+    @Test(arguments: ["gateway.json", "in-house.json"])
+    func `the tests of an example pass`(example: String) throws {
+        let result = try Program.run("test", repository.appending(path: "pipelines/\(example)").path)
+        #expect(result.code == 0)
+        #expect(result.output.hasSuffix("2 tests, 0 failed\n"))
+    }
+
+    @Test func `a file without tests says so`() throws {
         let sidecar = try Program.run("test", Self.sidecar)
         #expect(sidecar.code == 0)
         #expect(sidecar.output == "no tests in \(Self.sidecar)\n")

@@ -14,7 +14,12 @@ extension Shape<MLflowMapSettings> {
                 .list(of: .word(among: MappingRules.conventionNames)),
                 "Conventions to read; where none is named, all of them."
             ),
-            Field("rules", \.rules, .rules, "Rules of your own, which win over the built-in ones."),
+            Field(
+                "rules",
+                \.rules,
+                .rules,
+                "Rules of your own, which win over the built-in ones: see Rules for a framework of your own."
+            ),
             Field("keep_source", \.keepSource, .flag, "Whether attributes that were mapped also stay as they came."),
         ],
         check: { settings, group, reading in
@@ -35,7 +40,7 @@ extension Kind<[JSONNode]> {
     static let rules = Kind(
         allowed: "an array of objects with groups of rules",
         brief: "array of rules",
-        schema: ["type": "array", "items": ["type": "object"]],
+        schema: ["type": "array", "items": RuleSchemas.document],
         read: { node, reading in
             guard let elements = node.elements else {
                 reading.refuse(node, allowed: "an array of objects with groups of rules")

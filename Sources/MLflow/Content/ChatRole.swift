@@ -65,3 +65,37 @@ enum ChatPartKind: Sendable {
         self = Self.values[index]
     }
 }
+
+/// Why a choice ended, as OpenAI calls it.
+enum FinishReason: Sendable {
+    case stop
+    case length
+    case toolCalls
+    case contentFilter
+
+    private static let names = KeyTable(reasons.map(\.0))
+    private static let values = reasons.map(\.1)
+    private static let reasons: [(String, FinishReason)] = [
+        ("end_turn", .stop), ("stop_sequence", .stop), ("STOP", .stop), ("FinishReason.STOP", .stop),
+        ("COMPLETE", .stop),
+        ("max_tokens", .length), ("MAX_TOKENS", .length), ("FinishReason.LENGTH", .length),
+        ("tool_call", .toolCalls), ("tool_use", .toolCalls), ("tool-calls", .toolCalls),
+        ("FinishReason.TOOL_CALLS", .toolCalls), ("SAFETY", .contentFilter), ("content-filter", .contentFilter),
+    ]
+
+    /// The reason that one of the other names in use stands for; nil for OpenAI's own and for an unknown one.
+    init?(named range: Range<Int>, in bytes: RawSpan) {
+        guard let index = Self.names.find(bytes, range) else { return nil }
+        self = Self.values[index]
+    }
+
+    /// OpenAI's name.
+    var text: StaticString {
+        switch self {
+        case .stop: "stop"
+        case .length: "length"
+        case .toolCalls: "tool_calls"
+        case .contentFilter: "content_filter"
+        }
+    }
+}

@@ -9,6 +9,10 @@ extension ContentAssembler {
         for element in elements {
             guard let tool = object(element, bytes) else { continue }
             let fields = ContentFields(of: tool, on: tape)
+            if let declarations = fields.first(.functionDeclarations) {
+                definitions += tape.elements(of: declarations).filter { name(of: $0) != nil }
+                continue
+            }
             let schema = fields[.jsonSchema].flatMap { object($0, bytes) }
             let function = fields[.function].flatMap { object($0, bytes) }
             if name(of: schema ?? tool) != nil || function != nil { definitions.append(schema ?? tool) }

@@ -10,6 +10,7 @@ extension ContentAssembler {
         guard !tape.isEmpty(node) else { return }
         switch tape.nodes[node].kind {
         case .array:
+            if let (role, text) = pair(node, bytes) { return sources.append(ChatSource(node: text, role: role)) }
             var element = node + 1
             while element < tape.nodes[node].next {
                 addMessages(element, role: role, bytes)
@@ -21,20 +22,40 @@ extension ContentAssembler {
         }
     }
 
+    /// A message as LangChain lets people write it: a list of its role and its text.
+    private func pair(_ list: Int, _ bytes: RawSpan) -> (ChatRole, text: Int)? {
+        guard let first = tape.firstElement(of: list), tape.isText(first),
+            let second = tape.element(after: first, in: list), tape.isText(second),
+            tape.element(after: second, in: list) == nil,
+            let role = ChatRole(named: tape.nodes[first].range, in: bytes)
+        else { return nil }
+        return (role, second)
+    }
+
+    /// The message inside a choice, an event or a serialised object.
+    private func inner(_ fields: borrowing ContentFields) -> Int? {
+        if let message = fields.first(.message) { return message }
+        guard let object = fields.first(.kwargs, .data), tape.nodes[object].kind == .object else { return nil }
+        let inside = ContentFields(of: object, on: tape)
+        return inside[.content] != nil || inside.first(.text, .toolCalls) != nil ? object : nil
+    }
+
     /// Adds what an object says: the list inside, after the system's instructions beside it; else it is one message.
     private mutating func addObject(_ node: Int, role: ChatRole?, _ bytes: RawSpan) {
         let fields = ContentFields(of: node, on: tape)
         let inside =
-            fields[.role] == nil ? fields.first(.messages, .choices, .contents, .candidates, .generations) : nil
+            fields[.role] == nil ? fields.first(.messages, .choices, .contents, .candidates, .generations, .items) : nil
         let hasList = inside.map { tape.nodes[$0].kind == .array } ?? false
         let isPrompt = !hasList && fields[.role] == nil && fields.first(.content, .parts, .text) == nil
         guard let list = hasList ? inside : isPrompt ? fields.first(.prompt) : nil else {
+            guard !saysNothing(fields, bytes) else { return }
             let isChoice = fields[.eventName].map { tape.equals($0, "gen_ai.choice", bytes) } ?? false
             if portion == .all || isChoice == (portion == .choices) {
                 sources.append(ChatSource(node: node, role: role))
             }
             return
         }
+        if takesBeside, beside == nil { beside = node }
         let config = fields[.config].map { tape.member(.system, of: $0) } ?? nil
         if let system = fields.first(.system) ?? config, !tape.isEmpty(system) {
             sources.append(ChatSource(node: system, role: .system))
@@ -42,18 +63,33 @@ extension ContentAssembler {
         addMessages(list, role: role, bytes)
     }
 
+    /// Whether an object in a list of messages is something else, such as a note of a changed configuration.
+    private func saysNothing(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
+        guard let type = fields.first(.type), fields[.role] == nil, fields.first(.content, .parts, .text) == nil,
+            inner(fields) == nil, fields.first(.toolCalls, .functionCall) == nil
+        else { return false }
+        let range = tape.nodes[type].range
+        return ChatPartKind(named: range, in: bytes) == nil && ChatRole(named: range, in: bytes) == nil
+    }
+
     /// Whether a node is the messages, or the request or answer with them, of any chat API.
     func isChat(_ node: Int, _ bytes: RawSpan) -> Bool {
         switch tape.nodes[node].kind {
-        case .array: return tape.firstElement(of: node).map { isChat($0, bytes) } ?? false
+        case .array:
+            guard let first = tape.firstElement(of: node) else { return false }
+            return pair(first, bytes) != nil || isChat(first, bytes)
         case .object:
             let fields = ContentFields(of: node, on: tape)
             let list = fields.first(.messages, .choices, .contents, .candidates, .generations)
             if let list, tape.nodes[list].kind == .array { return true }
             if fields.first(.prompt) != nil, fields.first(.system) != nil { return true }
-            let says = fields.first(.content, .parts, .text, .toolCalls, .kwargs, .message) ?? fields.first(.data)
+            if let inner = fields.first(.message), tape.nodes[inner].kind == .object { return isChat(inner, bytes) }
+            let inner = inner(fields)
+            let says = fields.first(.content, .parts, .text, .toolCalls) ?? inner
             guard says != nil || fields[.content] != nil else { return false }
-            if fields[.role] != nil || fields[.eventName] != nil || fields[.kwargs] != nil { return true }
+            if fields[.role] != nil || fields[.eventName] != nil || inner != nil && inner == fields[.kwargs] {
+                return true
+            }
             return fields.first(.type).map { ChatRole(named: tape.nodes[$0].range, in: bytes) != nil } ?? false
         default: return false
         }
@@ -72,17 +108,25 @@ extension ContentAssembler {
         guard tape.nodes[node].kind == .object else { return readContent(node, bytes) }
         let fields = ContentFields(of: node, on: tape)
         let hasRole = readRole(fields, bytes)
-        if let reason = fields.first(.finishReason) { message.finishReason = reason }
+        let info = fields.first(.generationInfo)
+        if let reason = fields.first(.finishReason) ?? info.flatMap({ tape.member(.finishReason, of: $0) }) {
+            message.finishReason = reason
+        }
         let content = content(fields)
-        if content == nil, let inner = fields.first(.message, .kwargs, .data) {
+        if let inner = inner(fields), content == nil || tape.nodes[inner].kind == .object {
             return readInner(inner, bytes)
         }
         if !hasRole, let type = fields[.type], let kind = ChatPartKind(named: tape.nodes[type].range, in: bytes),
             kind != .text || fields.first(.text, .content) != nil
         {
+            if kind == .toolCall { message.role = .assistant }
             return readPart(node, bytes)
         }
-        if let content { readContent(content, bytes) }
+        if let content {
+            readContent(content, bytes)
+        } else if !hasRole, fields.first(.toolCalls, .functionCall, .functionResponse) == nil {
+            return message.parts.append(.text(node))
+        }
         if let calls = fields.first(.toolCalls) { readCalls(calls, bytes) }
         if let call = fields.first(.functionCall), !tape.isEmpty(call) { message.calls.append(call) }
         if let reasoning = fields.first(.reasoning, .reasoningContent, .thinking) {
@@ -112,7 +156,7 @@ extension ContentAssembler {
         return fields[.text] ?? fields[.content] ?? fields[.parts]
     }
 
-    /// Reads the message inside a choice, an event or a serialised object.
+    /// Reads what may be the JSON text of a message.
     private mutating func readInner(_ node: Int, _ bytes: RawSpan) {
         if tape.isText(node), let parsed = parse(node, startingWith: UInt8(ascii: "{"), bytes) {
             readMessage(parsed, bytes)
@@ -157,6 +201,7 @@ extension ContentAssembler {
         }
         let fields = ContentFields(of: node, on: tape)
         let type = fields.first(.type, .kind)
+        if let type, tape.nodes[node].next == tape.nodes[type].next, type == node + 2 { return }
         switch type.flatMap({ ChatPartKind(named: tape.nodes[$0].range, in: bytes) }) {
         case .text:
             if let text = fields.first(.text, .content) { message.parts.append(.text(text)) }

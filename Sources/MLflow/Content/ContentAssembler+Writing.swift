@@ -8,7 +8,7 @@ extension ContentAssembler {
         case .value(let range): builder.raw(bytes, range)
         case .text(let range): builder.string(bytes, range)
         case .json(let range): if !builder.json(bytes, range) { builder.string(bytes, range) }
-        case .messages(let range):
+        case .messages(let range, _):
             inventedCalls = 0
             inventedResponses = 0
             builder.expect(bytes: size(of: content))
@@ -26,7 +26,7 @@ extension ContentAssembler {
     mutating func size(of content: Prepared) -> Int {
         switch content {
         case .value(let range), .text(let range), .json(let range): return range.count
-        case .messages(let range):
+        case .messages(let range, _):
             var size = 0
             for source in range { size += self.size(of: sources[source]) }
             return size
@@ -36,6 +36,12 @@ extension ContentAssembler {
 
     private mutating func writeMessages(_ range: Range<Int>, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         builder.beginKeyValueList()
+        writeMessageList(range, to: &builder, bytes)
+        if let beside { tape.writeMembers(of: beside, except: Self.messageFields, to: &builder, bytes) }
+        builder.endKeyValueList()
+    }
+
+    private mutating func writeMessageList(_ range: Range<Int>, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         builder.key("messages")
         builder.beginArray()
         for index in range {
@@ -46,14 +52,15 @@ extension ContentAssembler {
             if hasMore || message.responses.isEmpty { writeMessage(.inputs, to: &builder, bytes) }
         }
         builder.endArray()
-        builder.endKeyValueList()
     }
 
     private mutating func writeChoices(_ range: Range<Int>, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         builder.beginKeyValueList()
         builder.key("choices")
         builder.beginArray()
-        for (index, source) in (joinsOutputs ? range.prefix(1) : range).enumerated() {
+        let answer = answer(in: range, bytes)
+        let choices = answer.map { $0..<$0 + 1 } ?? (joinsOutputs ? range.prefix(1) : range)
+        for (index, source) in choices.enumerated() {
             read(sources[source], defaultRole: .assistant, bytes)
             if joinsOutputs { for more in range.dropFirst() { readMore(sources[more], bytes) } }
             message.role = .assistant
@@ -70,7 +77,20 @@ extension ContentAssembler {
             builder.endKeyValueList()
         }
         builder.endArray()
+        if answer != nil { writeMessageList(range, to: &builder, bytes) }
         builder.endKeyValueList()
+    }
+
+    /// Of a whole conversation given as output, as agents do, the last thing that the assistant said; nil of choices.
+    private mutating func answer(in range: Range<Int>, _ bytes: RawSpan) -> Int? {
+        guard range.count > 1, !joinsOutputs else { return nil }
+        var last: Int?
+        var isConversation = false
+        for index in range {
+            read(sources[index], defaultRole: .assistant, bytes)
+            if message.role == .assistant, message.responses.isEmpty { last = index } else { isConversation = true }
+        }
+        return isConversation ? last ?? range.upperBound - 1 : nil
     }
 
     /// The reason beside the messages for which a choice ended.
@@ -86,10 +106,15 @@ extension ContentAssembler {
     @inline(__always)
     private mutating func size(of source: ChatSource) -> Int { max(tape.nodes[source.node].range.count, 64) }
 
-    /// OpenAI says `tool_calls` where OpenTelemetry says `tool_call`.
+    /// What becomes messages, so that it does not stand beside them once more.
+    private static let messageFields: Set<ContentField> = [
+        .messages, .choices, .contents, .candidates, .generations, .items, .system, .prompt,
+    ]
+
+    /// The reason as OpenAI calls it, where another name of it is known.
     private mutating func writeFinishReason(_ node: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
-        if tape.equals(node, "tool_call", bytes) {
-            builder.member("finish_reason", word: "tool_calls")
+        if tape.nodes[node].kind == .text, let reason = FinishReason(named: tape.nodes[node].range, in: bytes) {
+            builder.member("finish_reason", word: reason.text)
         } else {
             writeText("finish_reason", node, to: &builder, bytes)
         }
@@ -99,14 +124,25 @@ extension ContentAssembler {
         let fields = ContentFields(of: response, on: tape)
         builder.beginKeyValueList()
         builder.member("role", word: "tool")
-        let id = fields.first(.id, .toolCallID, .callID, .toolUseID) ?? message.toolCallID
+        let origin = fields[.origin].flatMap { tape.member(.id, of: $0) }
+        let id = fields.first(.toolCallID, .callID, .toolUseID, .id) ?? origin ?? message.toolCallID
         writeResponseID(id, to: &builder, bytes)
         if let result = fields.first(.response, .result, .output, .content) {
-            writeText("content", result, to: &builder, bytes)
+            writeResult(result, to: &builder, bytes)
         } else {
             builder.member("content", word: "")
         }
         builder.endKeyValueList()
+    }
+
+    /// What a tool answered: the text of a list of text parts, else text or JSON.
+    private mutating func writeResult(_ node: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
+        let texts = tape.elements(of: node).compactMap { tape.member(.text, of: $0) }
+        if !texts.isEmpty, texts.count == tape.elements(of: node).count {
+            writeJoined("content", texts, to: &builder, bytes)
+        } else {
+            writeText("content", node, to: &builder, bytes)
+        }
     }
 
     private mutating func writeMessage(_ side: Side, to builder: inout ValueBuilder, _ bytes: RawSpan) {
@@ -186,7 +222,7 @@ extension ContentAssembler {
         let fields = ContentFields(of: call, on: tape)
         let function = ContentFields(of: fields[.function] ?? call, on: tape)
         builder.beginKeyValueList()
-        if let id = fields.first(.id, .toolCallID, .callID, .toolUseID), !tape.isEmpty(id) {
+        if let id = fields.first(.toolCallID, .callID, .toolUseID, .id), !tape.isEmpty(id) {
             writeText("id", id, to: &builder, bytes)
         } else {
             builder.key("id")

@@ -13,8 +13,8 @@ struct ContentAssembler: ~Copyable {
         case text(Range<Int>)
         /// A JSON text, not read yet.
         case json(Range<Int>)
-        /// Messages, as a range of `sources`.
-        case messages(Range<Int>)
+        /// Messages, as a range of `sources`; where only a look at them showed that they are some, what they were found in.
+        case messages(Range<Int>, root: Int? = nil)
         /// A list of documents on the tape.
         case documents(Int)
         /// Anything on the tape, written as it is.
@@ -46,6 +46,9 @@ struct ContentAssembler: ~Copyable {
     var inventedResponses = 0
     /// Which messages count while they are added.
     var portion = ContentSource.Portion.all
+    /// The object whose other members stand beside the messages of the inputs, and whether the one read next may be it.
+    var beside: Int?
+    var takesBeside = false
     /// Whether all messages of the outputs are parts of one.
     var joinsOutputs = false
 
@@ -61,6 +64,7 @@ struct ContentAssembler: ~Copyable {
         if !finishReasons.isEmpty { finishReasons.removeAll(keepingCapacity: true) }
         unreadReasons = nil
         joinsOutputs = false
+        beside = nil
     }
 
     /// Content of one attribute that is kept as it is: structured where it is JSON, else text.
@@ -80,12 +84,15 @@ struct ContentAssembler: ~Copyable {
     }
 
     /// Adds an attribute's value to the tape: JSON text and structured values taken apart, other text as it is.
-    mutating func append(value: Range<Int>, _ bytes: RawSpan) -> Int? {
+    ///
+    /// With `isJSON` text in quotes is JSON too.
+    mutating func append(value: Range<Int>, isJSON: Bool = false, _ bytes: RawSpan) -> Int? {
         switch AttributeValue(value, in: bytes) {
         case .empty: return nil
         case .string(let range):
             guard let first = bytes.firstLetter(range), !bytes.saysNothing(range) else { return nil }
-            if range.count <= contentMax, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
+            let isOpening = first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+            if range.count <= contentMax, isOpening || isJSON {
                 if let node = tape.append(json: range, of: bytes) { return node }
             }
             return tape.append(.text, .wire, range)
@@ -99,6 +106,7 @@ struct ContentAssembler: ~Copyable {
     /// Makes content that is no chat into messages, for a span whose other side is one.
     mutating func asMessages(_ content: Prepared, _ side: Side, _ bytes: RawSpan) -> Prepared {
         let start = sources.count
+        takesBeside = side == .inputs
         switch content {
         case .messages: return content
         case .node(let node): addRecognised(node, side, bytes)
@@ -115,7 +123,8 @@ struct ContentAssembler: ~Copyable {
 
     /// Adds the messages of a request or an answer of a chat API; anything else becomes the text of one message.
     private mutating func addRecognised(_ node: Int, _ side: Side, _ bytes: RawSpan) {
-        if isChat(node, bytes) {
+        let prompt = tape.member(.prompt, of: node)
+        if isChat(node, bytes) || prompt.map({ tape.isText($0) }) ?? false {
             addMessages(node, role: side.role, bytes)
         } else {
             sources.append(ChatSource(node: node, role: side.role))

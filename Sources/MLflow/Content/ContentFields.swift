@@ -11,18 +11,23 @@ enum ContentField: Int, CaseIterable {
     case finishReason, url, uri, image, imageURL, source, mediaType, mimeType, modality
     case description, parameters, inputSchema, jsonSchema
     case pageContent, metadata, score, documents
-    case functionResponse, candidates, generations, system, prompt, config, eventName
+    case functionResponse, candidates, generations, system, prompt, config, eventName, generationInfo
+    case items, origin, functionDeclarations
 
     /// The names by which it goes; of several in one object the last counts.
     var names: [String] {
         switch self {
         case .toolCalls: ["tool_calls", "toolCalls"]
         case .toolCallID: ["tool_call_id", "toolCallId"]
-        case .callID: ["call_id", "callId"]
+        case .callID: ["call_id", "callId", "ref"]
         case .toolUseID: ["tool_use_id", "toolUseId"]
         case .toolName: ["tool_name", "toolName"]
-        case .functionCall: ["function_call", "functionCall"]
-        case .functionResponse: ["function_response", "functionResponse"]
+        case .functionCall: ["function_call", "functionCall", "toolUse", "tool_call", "toolRequest"]
+        case .functionResponse:
+            ["function_response", "functionResponse", "toolResult", "tool_call_result", "toolResponse"]
+        case .generations: ["generations", "replies"]
+        case .generationInfo: ["generation_info", "response_metadata", "meta"]
+        case .functionDeclarations: ["function_declarations", "functionDeclarations"]
         case .system: ["system", "system_instruction", "systemInstruction", "instructions"]
         case .eventName: ["event.name"]
         case .reasoningContent: ["reasoning_content"]
@@ -62,14 +67,14 @@ struct ContentFields: ~Copyable {
     }
 
     /// Fields that there is room for.
-    static let countMax = 56
+    static let countMax = 64
 
     static let names = Names()
     /// Stands for a name that is none of the fields'.
     static let unknown: UInt8 = 0xFF
 
     /// By field: the node; -1 where there is none; of one that is null, -2 less its node.
-    private var places: [56 of Int32] = .init(repeating: -1)
+    private var places: [64 of Int32] = .init(repeating: -1)
 
     /// The members of `node`; none where it is no object.
     init(of node: Int, on tape: borrowing ContentTape) {

@@ -100,13 +100,21 @@ extension ContentTape {
         }
     }
 
-    /// Writes the members of an object into the key-value list that is open.
-    func writeMembers(of node: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
+    /// Writes the members of an object, but those of some fields, into the key-value list that is open.
+    func writeMembers(
+        of node: Int,
+        except skipped: Set<ContentField> = [],
+        to builder: inout ValueBuilder,
+        _ bytes: RawSpan
+    ) {
         guard nodes[node].kind == .object else { return }
         var key = node + 1
         while key + 1 < nodes[node].next {
-            builder.key(name(key, bytes))
-            write(key + 1, to: &builder, bytes)
+            let field = skipped.isEmpty ? nil : ContentField(rawValue: Int(nodes[key].field))
+            if field.map({ !skipped.contains($0) }) ?? true {
+                builder.key(name(key, bytes))
+                write(key + 1, to: &builder, bytes)
+            }
             key = nodes[key + 1].next
         }
     }

@@ -116,8 +116,8 @@ private struct FlattenedBuilder {
 
 extension RawSpan {
     /// Whether the bytes of `range` are exactly `word`.
-    func equals(_ word: [UInt8], _ range: Range<Int>) -> Bool {
-        word.count == range.count && word.indices.allSatisfy { word[$0] == byte(at: range.lowerBound + $0) }
+    func equals(_ word: some RandomAccessCollection<UInt8>, _ range: Range<Int>) -> Bool {
+        word.count == range.count && zip(word, range).allSatisfy { $0 == byte(at: $1) }
     }
 
     /// Takes the first segment, up to the next dot, off a path.

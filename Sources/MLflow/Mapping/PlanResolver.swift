@@ -61,7 +61,7 @@ struct PlanResolver {
         let rule = rules.models[rank]
         let lists = MappingRules.Model(
             model: list([rule.model]),
-            modelIn: list([rule.modelIn]),
+            modelIn: pairs(rule.modelIn),
             provider: list([rule.provider]),
             cutsProvider: rule.cutsProvider
         )
@@ -80,6 +80,16 @@ struct PlanResolver {
         guard let object else { return list(words) }
         let start = numbers.count
         if object != nil { numbers += words.joined(in: rules.numbers) }
+        return NumberList(start..<numbers.count)
+    }
+
+    /// Pairs of a key and a word.
+    private mutating func pairs(_ pairs: NumberList) -> NumberList {
+        let start = numbers.count
+        for index in stride(from: pairs.range.lowerBound, to: pairs.range.upperBound, by: 2) {
+            guard let attribute = found[Int(rules.numbers[index])] else { continue }
+            numbers += [Int32(truncatingIfNeeded: attribute), rules.numbers[index + 1]]
+        }
         return NumberList(start..<numbers.count)
     }
 

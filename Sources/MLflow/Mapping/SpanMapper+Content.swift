@@ -14,6 +14,12 @@ extension SpanMapper {
         var inputsUse = 0..<0
         var outputsUse = 0..<0
         var toolsUse = 0..<0
+
+        /// Leaves messages as they came where the other side is a structure that would have to become text.
+        mutating func keepStructure(_ tape: borrowing ContentTape) {
+            if case .messages(_, let root?) = inputs, outputs?.isStructure(on: tape) ?? false { inputs = .node(root) }
+            if case .messages(_, let root?) = outputs, inputs?.isStructure(on: tape) ?? false { outputs = .node(root) }
+        }
     }
 
     /// Gives inputs, outputs and tools from the first convention that has any of them.
@@ -34,6 +40,7 @@ extension SpanMapper {
             find(isModelCall ? rules.contents[rank] : rules.contentsElsewhere[rank], rank, of: index, &found, bytes)
             if found.inputs != nil || found.outputs != nil { convention = own }
         }
+        if !isModelCall { found.keepStructure(content.tape) }
         write(found, index, group, &batch, bytes)
     }
 
@@ -60,7 +67,7 @@ extension SpanMapper {
         }
         start = used.count
         if !found.hasTools, let source = rule.tools, scan[.tools] == nil,
-            let node = node(source, bytes)
+            let node = node(source, of: index, bytes)
         {
             found.hasTools = content.readTools(node, bytes)
             if found.hasTools { (found.toolsRank, found.toolsUse) = (rank, start..<used.count) }
@@ -114,17 +121,19 @@ extension SpanMapper {
             guard let attribute = scan[key] else { return nil }
             let value = attributes[attribute].value
             let isPlain = source.mediaType.flatMap { scan[$0] }.map { attributes.isPlainText($0, bytes) } ?? false
-            if source.shape == .value || isPlain || value.count > content.contentMax {
+            if source.isWhole || isPlain || value.count > content.contentMax {
                 let prepared = ContentAssembler.prepare(value: value, isPlain: isPlain, upTo: content.contentMax, bytes)
                 if prepared != nil { use(attribute) }
                 return prepared
             }
         }
+        var root: Int?
         let start = content.sources.count
-        if case .events(let events) = source.origin {
+        content.takesBeside = side == .inputs
+        if case .events(let events) = source.origin, source.shape == .chat {
             for event in spans[index].events { addEvent(event, events.range, bytes) }
         } else {
-            guard let node = node(source, bytes) else { return nil }
+            guard let node = node(source, of: index, bytes) else { return nil }
             switch source.shape {
             case .value: return .node(node)
             case .documents: return content.tape.firstElement(of: node) == nil ? nil : .documents(node)
@@ -134,24 +143,35 @@ extension SpanMapper {
                     return .documents(list)
                 }
                 guard content.isChat(node, bytes) else { return .node(node) }
+                root = node
             case .chat: break
             }
             content.portion = source.portion
             content.addMessages(node, role: nil, bytes)
             content.portion = .all
+            if side == .inputs, let key = source.parameters, let attribute = scan[key],
+                let parameters = content.append(value: attributes[attribute].value, bytes)
+            {
+                content.beside = parameters
+                use(attribute)
+            }
             if content.sources.count > start, let key = source.instructions, let attribute = scan[key] {
                 addInstructions(attributes[attribute].value, at: start, bytes)
             }
         }
-        return content.sources.count > start ? .messages(start..<content.sources.count) : nil
+        return content.sources.count > start ? .messages(start..<content.sources.count, root: root) : nil
     }
 
-    /// The root of a source that is one attribute or a flattened list.
-    private mutating func node(_ source: MappingRules.Source, _ bytes: RawSpan) -> Int? {
+    /// The root of a source: one attribute, a flattened list, an object put together, or what an event carries.
+    private mutating func node(_ source: MappingRules.Source, of index: Int, _ bytes: RawSpan) -> Int? {
         switch source.origin {
         case .attribute(let key):
             guard let attribute = scan[key],
-                let node = content.append(value: attributes[attribute].value, bytes)
+                let root = content.append(value: attributes[attribute].value, isJSON: source.isJSON, bytes)
+            else { return nil }
+            let path = source.path.map { rules.words[$0] }
+            guard let node = path.map({ content.tape.node(at: $0, of: root, bytes) }) ?? root,
+                content.tape.nodes[node].kind != .null
             else { return nil }
             use(attribute)
             return node
@@ -171,8 +191,22 @@ extension SpanMapper {
             }
             return node
         case .object(let members): return object(members, bytes)
-        case .events: return nil
+        case .events(let sources): return node(events: sources.range, of: index, bytes)
         }
+    }
+
+    /// What the first event that has one of the sources' attributes carries there.
+    private mutating func node(events sources: Range<Int>, of index: Int, _ bytes: RawSpan) -> Int? {
+        for event in spans[index].events {
+            guard let id = rules.eventNames.find(bytes, events[event].name),
+                let source = sources.first(where: { rules.events[$0].event == id }).map({ rules.events[$0] }),
+                let name = source.attribute.map({ rules.words[$0] })
+            else { continue }
+            for attribute in events[event].attributes where bytes.equals(name, attributes[attribute].key) {
+                if let node = content.append(value: attributes[attribute].value, bytes) { return node }
+            }
+        }
+        return nil
     }
 
     /// The object that attributes are put together to; nil where none of them says anything.
@@ -239,6 +273,15 @@ extension ContentAssembler.Prepared {
     var isChat: Bool {
         if case .messages = self { return true }
         return false
+    }
+
+    /// Whether it is a structure that says something else than messages.
+    fileprivate func isStructure(on tape: borrowing ContentTape) -> Bool {
+        switch self {
+        case .text, .messages: false
+        case .value, .json, .documents: true
+        case .node(let node): tape.nodes[node].kind == .object || tape.nodes[node].kind == .array
+        }
     }
 }
 

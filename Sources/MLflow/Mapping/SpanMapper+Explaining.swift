@@ -78,40 +78,4 @@ extension SpanMapper {
         case .rule(let group, let rank): rules.ruleNames[group.rawValue][rank]
         }
     }
-
-    /// Tells of the rules whose attributes are there and that set nothing, and why.
-    mutating func explainIgnored(_ index: Int, isModelCall: Bool, _ batch: borrowing SpanBatch) {
-        let content: RuleGroup = isModelCall ? .content : .contentElsewhere
-        let own: [(RuleGroup, StaticString?)] = [
-            (.type, scan[.spanType].map { _ in "mlflow.spanType" }),
-            (content, (scan[.inputs] ?? scan[.outputs]).map { _ in "mlflow.spanInputs or mlflow.spanOutputs" }),
-            (.usage, (scan[.tokenUsage] ?? scan[.cost]).map { _ in "mlflow.chat.tokenUsage or mlflow.llm.cost" }),
-            (.model, (scan[.model] ?? scan[.provider]).map { _ in "mlflow.llm.model or mlflow.llm.provider" }),
-        ]
-        let told = Set((outcome.decisions ?? []).filter { $0.span == index && $0.action == .set }.map(\.rule))
-        for (group, ownKey) in own {
-            let candidates = group == content ? scan.contentRules(isModelCall: isModelCall) : scan.plan.rules(of: group)
-            var rest = candidates
-            var winner: String?
-            while let rank = rest.popLowest() {
-                let rule = rules.ruleNames[group.rawValue][rank]
-                guard !told.contains(rule) else {
-                    winner = winner ?? rule
-                    continue
-                }
-                let reason =
-                    if let ownKey { "the app itself set \(ownKey)" } else if let winner {
-                        "\(winner) comes first"
-                    } else if !holds(
-                        group,
-                        rank,
-                        index,
-                        batch
-                    ) { "its condition does not hold" } else if group == .usage, !isModelCall {
-                        "only model calls have usage"
-                    } else { "it has no usable value here" }
-                did(.ignored(reason), group == content ? "content" : group.name, index, by: .rule(group, rank))
-            }
-        }
-    }
 }

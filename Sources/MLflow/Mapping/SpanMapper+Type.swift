@@ -28,22 +28,23 @@ extension SpanMapper {
         let plan = scan.plan
         for index in 0..<plan.kinds.count {
             let kind = plan.kinds[index]
-            guard holds(.type, kind.rank, span, batch) else { continue }
-            guard let position = kind.attribute else { return (kind.type, kind.rank) }
-            let attribute = scan.first &+ position
-            if let endings = kind.endings {
-                guard let type = typeByEnding(endings, attribute, bytes) else { continue }
-                use(attribute)
-                return (type, kind.rank)
-            }
-            guard let range = attributes.text(of: attribute, bytes),
-                let value = rules.typeValues.find(bytes, bytes.unquoted(range)),
-                case let type = rules.typesByValue[kind.row + value], type >= 0
-            else { continue }
-            use(attribute)
-            return (Int(type), kind.rank)
+            guard holds(.type, kind.rank, span, batch), let type = type(of: kind, bytes) else { continue }
+            if let position = kind.attribute { use(scan.first &+ position) }
+            return (type, kind.rank)
         }
         return nil
+    }
+
+    /// What a rule makes of the span, whatever its condition.
+    func type(of kind: SpanPlan.Kind, _ bytes: RawSpan) -> Int? {
+        guard let position = kind.attribute else { return kind.type }
+        let attribute = scan.first &+ position
+        if let endings = kind.endings { return typeByEnding(endings, attribute, bytes) }
+        guard let range = attributes.text(of: attribute, bytes),
+            let value = rules.typeValues.find(bytes, bytes.unquoted(range)),
+            case let type = rules.typesByValue[kind.row + value], type >= 0
+        else { return nil }
+        return Int(type)
     }
 
     private func typeByEnding(_ endings: NumberList, _ attribute: Int, _ bytes: RawSpan) -> Int? {
@@ -82,11 +83,12 @@ extension SpanMapper {
     }
 
     /// The model that a call's parameters name; failed calls often have it nowhere else.
-    private mutating func modelInside(_ keys: NumberList, _ bytes: RawSpan) -> Range<Int>? {
-        for index in keys.range {
+    private mutating func modelInside(_ pairs: NumberList, _ bytes: RawSpan) -> Range<Int>? {
+        for index in stride(from: pairs.range.lowerBound, to: pairs.range.upperBound, by: 2) {
             let value = attributes[scan.attribute(index)].value
+            let path = rules.words[Int(scan.plan.numbers[index + 1])]
             guard let node = content.append(value: value, bytes),
-                let model = content.tape.member(.model, of: node),
+                let model = content.tape.node(at: path, of: node, bytes),
                 content.tape.nodes[model].kind == .text, !content.tape.isEmpty(model)
             else { continue }
             return content.tape.nodes[model].range

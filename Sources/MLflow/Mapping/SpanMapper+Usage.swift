@@ -53,14 +53,13 @@ extension SpanMapper {
         return UsageObject(node: node)
     }
 
-    /// The first of an object's members that a list of words names.
+    /// The first number of an object that a list of words names by its path.
     private func member(_ words: NumberList, _ object: UsageObject, _ bytes: RawSpan) -> AttributeValue? {
         for index in words.range {
-            let word = rules.words[Int(scan.plan.numbers[index])]
-            for key in content.tape.keys(of: object.node) where bytes.equals(word, content.tape.nodes[key].range) {
-                let value = content.tape.value(key + 1, bytes)
-                if value.number(in: bytes) != nil { return value }
-            }
+            let path = rules.words[Int(scan.plan.numbers[index])]
+            guard let node = content.tape.node(at: path, of: object.node, bytes) else { continue }
+            let value = content.tape.value(node, bytes)
+            if value.number(in: bytes) != nil { return value }
         }
         return nil
     }
@@ -115,9 +114,4 @@ extension SpanMapper {
 /// An object on the tape that holds counts.
 private struct UsageObject {
     let node: Int
-}
-
-extension ContentTape {
-    /// The nodes of the members' names.
-    fileprivate func keys(of node: Int) -> [Int] { values(of: node).map { $0 - 1 } }
 }

@@ -97,7 +97,7 @@ package struct SpanMapper: ~Copyable {
             decideModel(index, &batch, bytes)
             noteContext(index, span, batch, bytes)
             if scan.plan.hasExtras { decideExtras(index, span, &batch, bytes) }
-            if isExplaining { explainIgnored(index, isModelCall: isModelCall, batch) }
+            if isExplaining { explainIgnored(index, isModelCall: isModelCall, batch, bytes) }
             if !settings.keepsSource { for attribute in Set(used) { batch.removeAttribute(attribute) } }
         }
         if isRoot { decideName(index, span, &batch, bytes) }

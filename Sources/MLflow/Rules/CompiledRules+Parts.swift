@@ -47,9 +47,13 @@ extension MappingRules {
             case events(NumberList)
         }
         let origin: Origin
+        /// A word.
+        let path: Int?
+        let isJSON: Bool
         let shape: ContentSource.Shape
         let portion: ContentSource.Portion
         let isJoined: Bool
+        let parameters: Int?
         let mediaType: Int?
         let instructions: Int?
         let finishReasons: Int?
@@ -79,9 +83,10 @@ extension MappingRules {
         let inputExcludesCache: Bool
     }
 
-    /// All lists are of keys.
+    /// Lists are of keys.
     struct Model: Sendable {
         let model: NumberList
+        /// Pairs of a key and a word.
         let modelIn: NumberList
         let provider: NumberList
         let cutsProvider: Bool
@@ -113,4 +118,9 @@ extension MappingRules {
         let key: Int
         let to: String
     }
+}
+
+extension MappingRules.Source {
+    /// Whether the attribute is given as it is, without a look at what it says.
+    @inline(__always) var isWhole: Bool { shape == .value && path == nil && !isJSON }
 }

@@ -22,8 +22,9 @@ extension NodeReader {
             return ContentSource(origin: .attribute(attribute), shape: shapes.contains(.auto) ? .auto : shapes[0])
         }
         let members = [
-            "attribute", "flattened", "unwrap", "object", "events", "as", "only", "join", "media_type", "instructions",
-            "finish_reasons",
+            "attribute", "path", "json", "flattened", "unwrap", "object", "events", "as", "only", "join", "media_type",
+            "instructions",
+            "parameters", "finish_reasons",
         ]
         guard expectObject(place, of: members), let origin = contentOrigin(place) else { return nil }
         var source = ContentSource(origin: origin, shape: shapes[0])
@@ -31,9 +32,12 @@ extension NodeReader {
         if let portion = word("only", of: place, among: ContentSource.Portion.allCases, "portion of messages") {
             source.portion = portion
         }
+        source.path = optionalString("path", of: place)
+        source.isJSON = flag("json", of: place)
         source.isJoined = flag("join", of: place)
         source.mediaType = optionalString("media_type", of: place)
         source.instructions = optionalString("instructions", of: place)
+        source.parameters = optionalString("parameters", of: place)
         source.finishReasons = optionalString("finish_reasons", of: place)
         return source
     }

@@ -119,9 +119,12 @@ struct RuleCompiler {
         }
         return MappingRules.Source(
             origin: origin,
+            path: source.path.map { words.id(of: $0) },
+            isJSON: source.isJSON,
             shape: source.shape,
             portion: source.portion,
             isJoined: source.isJoined,
+            parameters: source.parameters.map { keys.id(of: $0) },
             mediaType: source.mediaType.map { keys.id(of: $0) },
             instructions: source.instructions.map { keys.id(of: $0) },
             finishReasons: source.finishReasons.map { keys.id(of: $0) }
@@ -164,12 +167,14 @@ struct RuleCompiler {
 
     mutating func models(_ documents: [RuleDocument]) throws(DocumentProblems) -> [MappingRules.Model] {
         try ranked(documents, \.model, \.name, .model).enumerated().map { rank, entry in
-            for key in entry.rule.model + entry.rule.modelIn + entry.rule.provider {
+            for key in entry.rule.model + entry.rule.modelIn.map(\.attribute) + entry.rule.provider {
                 keys.trigger(key, .model, rank: rank)
             }
             return MappingRules.Model(
                 model: list(entry.rule.model),
-                modelIn: list(entry.rule.modelIn),
+                modelIn: list(
+                    numbers: entry.rule.modelIn.flatMap { [keys.id(of: $0.attribute), words.id(of: $0.path)] }
+                ),
                 provider: list(entry.rule.provider),
                 cutsProvider: entry.rule.cutsProvider
             )

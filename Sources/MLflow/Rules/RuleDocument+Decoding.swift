@@ -157,7 +157,11 @@ extension NodeReader {
             model: strings("model", of: place),
             provider: strings("provider", of: place)
         )
-        rule.modelIn = strings("model_in", of: place)
+        if let inside = place["model_in"], inside.members == nil { report(inside, "an object of attribute and path") }
+        for (name, _) in place["model_in"]?.members ?? [] {
+            let paths = strings(name, of: place["model_in"] ?? place)
+            rule.modelIn += paths.map { (attribute: name, path: $0) }
+        }
         rule.cutsProvider = flag("cuts_provider", of: place)
         return rule
     }

@@ -100,10 +100,16 @@ package struct ContentSource: Sendable {
     }
 
     package var origin: Origin
+    /// Where the content is inside the attribute's value, such as `config.tools`; nil where it is all of it.
+    package var path: String?
+    /// Whether text is always JSON, so that text in quotes is what stands between them.
+    package var isJSON = false
     package var shape: Shape
     package var portion = Portion.all
     /// Whether all messages are parts of one, as where an answer comes in pieces.
     package var isJoined = false
+    /// The attribute with an object whose members, such as `model` and `temperature`, stand beside the messages.
+    package var parameters: String?
     /// The attribute that says whether the text is JSON; `text/plain` keeps it text.
     package var mediaType: String?
     /// The attribute with the system's instructions, put before the messages.
@@ -138,7 +144,8 @@ package struct UsageRule: MappingRule {
     package var inputCost: [String] = []
     package var outputCost: [String] = []
     package var totalCost: [String] = []
-    /// The attribute with an object, or its JSON text, whose members the lists of counts name; nil where they name attributes.
+    /// The attribute with an object, or its JSON text, in which the lists of counts are paths such as `meta.usage.input`; nil
+    /// where they name attributes.
     package var countsIn: String?
     /// The same for cost.
     package var costIn: String?
@@ -152,8 +159,8 @@ package struct ModelRule: MappingRule {
     package var when: Condition?
     package var model: [String]
     package var provider: [String]
-    /// Attributes with an object whose `model` counts where no attribute of its own names one.
-    package var modelIn: [String] = []
+    /// Attributes with an object, or its JSON text, in which a path names the model where no attribute of its own does.
+    package var modelIn: [(attribute: String, path: String)] = []
     /// Whether a provider ends before its first dot, as in `openai.chat`.
     package var cutsProvider = false
 }

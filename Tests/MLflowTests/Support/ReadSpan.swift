@@ -3,6 +3,7 @@ import OTLP
 
 /// A span as it would reach MLflow, its values as JSON.
 struct ReadSpan {
+    let id: SpanID
     let name: String
     var attributes: [String: String] = [:]
     /// The keys in their order, repeated ones included.
@@ -16,7 +17,7 @@ struct ReadSpan {
 func readSpans(_ bytes: [UInt8]) throws -> [ReadSpan] {
     let batch = try SpanBatch(bytes)
     return batch.spans.map { span in
-        var read = ReadSpan(name: batch.text(span.name))
+        var read = ReadSpan(id: span.spanID, name: batch.text(span.name))
         for index in span.attributes {
             let key = batch.text(batch.attributes[index].key)
             read.keys.append(key)
