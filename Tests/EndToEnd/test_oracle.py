@@ -36,8 +36,15 @@ def ways(request, servers, tmp_path_factory):
 
 
 def test_every_span_arrives_by_every_way(ways):
+    """But Logfire's copies of spans that were not finished, which it sends only for its own live view."""
+    pending = {
+        place
+        for place, sent in ways.recorded.spans.items()
+        if sent["attributes"].get("logfire.span_type") == "pending_span"
+    }
     places = {*ways.recorded.spans, *ways.recorded.traces}
-    assert set(ways.direct) == set(ways.through) == set(ways.old) == places
+    assert set(ways.direct) == places
+    assert set(ways.through) == set(ways.old) == places - pending
 
 
 def test_no_cell_is_worse_than_without_millrace(ways):

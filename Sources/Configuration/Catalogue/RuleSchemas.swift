@@ -64,7 +64,7 @@ enum RuleSchemas {
                     ("object", ["type": "object", "additionalProperties": text]), ("events", ["type": "object"]),
                     ("as", ["enum": .words(ContentSource.Shape.allCases.map(\.rawValue))]),
                     ("only", ["enum": .words(ContentSource.Portion.allCases.map(\.rawValue))]), ("join", flag),
-                    ("media_type", text), ("instructions", text), ("parameters", text), ("finish_reasons", text),
+                    ("media_type", text), ("instructions", text), ("parameters", texts), ("finish_reasons", text),
                 ],
                 required: []
             ),

@@ -149,12 +149,7 @@ extension SpanMapper {
             content.portion = source.portion
             content.addMessages(node, role: nil, bytes)
             content.portion = .all
-            if side == .inputs, let key = source.parameters, let attribute = scan[key],
-                let parameters = content.append(value: attributes[attribute].value, bytes)
-            {
-                content.beside = parameters
-                use(attribute)
-            }
+            if side == .inputs, !source.parameters.range.isEmpty { addParameters(source.parameters, bytes) }
             if content.sources.count > start, let key = source.instructions, let attribute = scan[key] {
                 addInstructions(attributes[attribute].value, at: start, bytes)
             }
@@ -227,6 +222,18 @@ extension SpanMapper {
         content.tape.end(node)
         if isEmpty { content.tape.truncate(to: node) }
         return isEmpty ? nil : node
+    }
+
+    /// Puts what else a request says beside its messages.
+    private mutating func addParameters(_ keys: NumberList, _ bytes: RawSpan) {
+        for index in keys.range {
+            guard let attribute = scan[Int(rules.numbers[index])],
+                let node = content.append(value: attributes[attribute].value, bytes),
+                content.tape.nodes[node].kind == .object
+            else { continue }
+            content.beside = node
+            return use(attribute)
+        }
     }
 
     /// Puts the system's instructions before the messages, unless those begin with some.

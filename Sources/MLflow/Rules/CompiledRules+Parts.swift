@@ -53,7 +53,8 @@ extension MappingRules {
         let shape: ContentSource.Shape
         let portion: ContentSource.Portion
         let isJoined: Bool
-        let parameters: Int?
+        /// Keys.
+        let parameters: NumberList
         let mediaType: Int?
         let instructions: Int?
         let finishReasons: Int?

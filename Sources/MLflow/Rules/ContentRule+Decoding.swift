@@ -37,7 +37,7 @@ extension NodeReader {
         source.isJoined = flag("join", of: place)
         source.mediaType = optionalString("media_type", of: place)
         source.instructions = optionalString("instructions", of: place)
-        source.parameters = optionalString("parameters", of: place)
+        source.parameters = strings("parameters", of: place)
         source.finishReasons = optionalString("finish_reasons", of: place)
         return source
     }

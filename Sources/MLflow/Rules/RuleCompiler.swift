@@ -124,7 +124,7 @@ struct RuleCompiler {
             shape: source.shape,
             portion: source.portion,
             isJoined: source.isJoined,
-            parameters: source.parameters.map { keys.id(of: $0) },
+            parameters: list(source.parameters),
             mediaType: source.mediaType.map { keys.id(of: $0) },
             instructions: source.instructions.map { keys.id(of: $0) },
             finishReasons: source.finishReasons.map { keys.id(of: $0) }

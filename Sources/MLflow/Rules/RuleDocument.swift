@@ -108,8 +108,9 @@ package struct ContentSource: Sendable {
     package var portion = Portion.all
     /// Whether all messages are parts of one, as where an answer comes in pieces.
     package var isJoined = false
-    /// The attribute with an object whose members, such as `model` and `temperature`, stand beside the messages.
-    package var parameters: String?
+    /// Attributes with an object whose members, such as `model` and `temperature`, stand beside the messages; the first that is
+    /// there counts.
+    package var parameters: [String] = []
     /// The attribute that says whether the text is JSON; `text/plain` keeps it text.
     package var mediaType: String?
     /// The attribute with the system's instructions, put before the messages.
