@@ -23,6 +23,8 @@ enum Benchmarks {
             try rounds.measure("walk + one attribute a span + write") { try withOneAttribute(wire) }
             let rules = try MappingRules()
             try rounds.measure("walk + mlflow_map + write") { try mapped(wire, rules) }
+            let one = try MappingRules(conventions: ["otel_genai"])
+            try rounds.measure("… of one convention") { try mapped(wire, one) }
             try rounds.measure("split by trace") { split(try SpanBatch(framesOf: wire), itemsMax: spans - 1) }
             try rounds.measure("JSON tokens only") { try scan(json) }
             try rounds.measure("JSON to protobuf") { try decode(json).count }
