@@ -63,6 +63,9 @@ package struct TestSpan: Sendable {
     package var attributes: [(String, TestValue)] = []
     package var traceState = ""
     package var kind = 0
+    /// Nanoseconds since 1970.
+    package var start: UInt64 = 1000
+    package var end: UInt64 = 2000
     package var events: [(String, [(String, TestValue)])] = []
 
     package init(
@@ -86,9 +89,9 @@ package struct TestSpan: Sendable {
         bytes += field(0x2A, Array(name.utf8))
         if kind != 0 { bytes += [0x30, UInt8(kind)] }
         bytes.append(0x39)
-        bytes.appendFixed64(1000)
+        bytes.appendFixed64(start)
         bytes.append(0x41)
-        bytes.appendFixed64(2000)
+        bytes.appendFixed64(end)
         for (key, value) in attributes { bytes += field(0x4A, keyValue(key, value)) }
         for (name, attributes) in events {
             bytes += field(0x5A, field(0x12, Array(name.utf8)) + attributes.flatMap { field(0x1A, keyValue($0, $1)) })

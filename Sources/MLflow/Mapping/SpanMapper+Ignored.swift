@@ -76,8 +76,9 @@ extension SpanMapper {
     ) -> String? {
         if !holds(group, rank, index, batch) { return "its condition does not hold" }
         if group == .usage, !isModelCall { return "only model calls have usage" }
-        guard group == .type, let kind = scan.plan.kinds.first(where: { $0.rank == rank }) else { return nil }
-        return type(of: kind, bytes) == nil ? "it has no usable value here" : nil
+        guard group == .type else { return nil }
+        let kind = scan.plan.kinds.first { $0.rank == rank }
+        return kind.flatMap { type(of: $0, bytes) } == nil ? "it has no usable value here" : nil
     }
 
     private func isAlways(_ group: RuleGroup, _ rank: Int) -> Bool {

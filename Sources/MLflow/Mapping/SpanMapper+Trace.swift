@@ -9,8 +9,8 @@ extension SpanMapper {
             let notes = notes(index, batch)
             traces.update(span.traceID) { $0.notes = isRoot ? notes + $0.notes : $0.notes + notes }
         }
-        let session = attributes.candidate(scan.plan.sessions, from: scan.first, isRoot: isRoot, bytes)
-        let user = attributes.candidate(scan.plan.users, from: scan.first, isRoot: isRoot, bytes)
+        let session = candidate(scan.plan.sessions, .session, index, isRoot: isRoot, batch, bytes)
+        let user = candidate(scan.plan.users, .user, index, isRoot: isRoot, batch, bytes)
         guard session != nil || user != nil else { return }
         let ownSession = scan[.sessionID].flatMap { attributes.text(of: $0, bytes) == nil ? nil : $0 }
         let conversation = scan[.conversationID].flatMap { attributes.text(of: $0, bytes) == nil ? nil : $0 }
@@ -139,17 +139,19 @@ extension SpanMapper {
     static let ancestorsMax = 64
 }
 
-extension [AttributeEntry] {
-    /// The first of the attributes that names a session or user; positions count from the span's `first`.
-    fileprivate func candidate(
+extension SpanMapper {
+    /// The first of the attributes that names a session or user.
+    private func candidate(
         _ texts: [SpanPlan.Text],
-        from first: Int,
+        _ group: RuleGroup,
+        _ span: Int,
         isRoot: Bool,
+        _ batch: borrowing SpanBatch,
         _ bytes: RawSpan
     ) -> TraceFacts.Candidate? {
-        for text in texts where isRoot || !text.rootOnly {
-            let attribute = first &+ text.attribute
-            let value = self[attribute].value
+        for text in texts where (isRoot || !text.rootOnly) && holds(group, text.rank, span, batch) {
+            let attribute = scan.first &+ text.attribute
+            let value = attributes[attribute].value
             if bytes.shortText(value) != nil { return .init(attribute: attribute, rank: text.rank) }
             switch AttributeValue(value, in: bytes) {
             case .string(let range) where !range.isEmpty: return .init(attribute: attribute, rank: text.rank)
