@@ -30,7 +30,8 @@ def program(environment, name):
     """The path of a program of a virtual environment."""
     path = ENVIRONMENTS / environment / "bin" / name
     if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: run `make environments`")
+        how = "make test-frameworks" if environment.startswith("frameworks-") else "make environments"
+        raise FileNotFoundError(f"{path} is missing: run `{how}`")
     return str(path)
 
 
@@ -42,7 +43,8 @@ def free_port():
 
 def clean_environment(**settings):
     """The surrounding environment without what would configure an SDK or MLflow, and with `settings`."""
-    ours = ("OTEL_", "MLFLOW_", "PHOENIX_", "OPENAI_", "TRACELOOP_")
+    ours = ("OTEL_", "MLFLOW_", "PHOENIX_", "TRACELOOP_", "LANGFUSE_", "LANGSMITH_", "LANGCHAIN_", "LOGFIRE_", "LMNR_")
+    ours += ("OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     kept["NO_PROXY"] = kept["no_proxy"] = "127.0.0.1,localhost"
     return kept | settings
