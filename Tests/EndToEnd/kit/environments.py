@@ -35,9 +35,14 @@ def program(environment, name):
     return str(path)
 
 
-def free_port():
+def free_port(preferred=0):
+    """The preferred port of 127.0.0.1 if it is free, else any that is."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended is no obstacle
+        try:
+            probe.bind(("127.0.0.1", preferred))
+        except OSError:
+            return free_port()
         return probe.getsockname()[1]
 
 
