@@ -30,12 +30,15 @@ def fan_out(servers, tmp_path_factory):
     directory = tmp_path_factory.mktemp("frameworks")
     exporters = {version: mlflow_exporter(servers.mlflow[version].wait()) for version in VERSIONS}
     gateway = Millrace(directory, pipeline(directory, exporters)).start()
-    yield gateway
-    gateway.ledger()
-    gateway.stop()
+    try:
+        yield gateway
+        gateway.ledger()
+        gateway.stop()
+    finally:
+        gateway.process.end_group()
 
 
-@pytest.fixture(scope="module", params=FRAMEWORKS, ids=lambda framework: framework.name)
+@pytest.fixture(scope="module", params=FRAMEWORKS, ids=lambda each: f"{each.convention}.{each.name}")
 def framework(request, fan_out, fake_openai):
     """A framework whose app has run; MLflow has its spans."""
     framework = request.param
@@ -65,7 +68,7 @@ def shown(framework, server):
 @pytest.fixture
 def calls(framework, shown):
     """Its model calls that succeeded."""
-    return [span for span in spans(shown) if span["type"] in MODEL_CALLS and span["status"] != "ERROR"]
+    return [span for span in spans(shown) if span["type"] in MODEL_CALLS and "exception" not in span["events"]]
 
 
 def spans(shown):
@@ -80,17 +83,17 @@ def test_every_span_has_the_type_that_its_icon_comes_from(framework, shown):
 
 
 def test_model_calls_are_conversations(framework, calls):
-    conversations = [call for call in calls if call["attributes"].get("mlflow.message.format") == "openai"]
-    answers = [answer(call) for call in conversations]
-    assert len(conversations) == framework.conversations
-    assert any(ANSWER in answer for answer in answers) == bool(framework.conversations)
-    for call, said in zip(conversations, answers, strict=True):
+    chats = [call for call in calls if call["attributes"].get("mlflow.message.format") == "openai"]
+    answered = [(call, said) for call, said in zip(chats, map(answer, chats), strict=True) if said]
+    assert len(answered) == framework.conversations
+    assert any(ANSWER in said for _, said in answered) == bool(framework.conversations)
+    for call, said in answered:
         assert any(QUESTION in text for role, text in traces.asked(call) if role == "user"), call["inputs"]
         assert ANSWER in said or said.split()[0] in TOOLS, call["outputs"]
 
 
 def answer(call):
-    """What the model said, or the tool that it wants and with what."""
+    """What the model said, or the tool that it wants and with what; nothing where the emitter keeps that to itself."""
     message = traces.answered(call)
     (tool, *_) = message.get("tool_calls") or [None]
     return "{name} {arguments}".format(**tool["function"]) if tool else traces.text(message["content"])
@@ -118,9 +121,10 @@ def test_a_tool_call_shows_what_went_in_and_out(framework, shown):
 
 
 def test_failures_are_marked(framework, shown):
-    failed = [span for span in spans(shown) if span["status"] == "ERROR"]
-    assert {span["name"] for span in failed} == set(framework.failed)
-    assert all("exception" in span["events"] for span in failed)
+    """By an event, which the page shows in full, and by the status, unless the emitter says that all was well."""
+    assert {span["name"] for span in spans(shown) if "exception" in span["events"]} == set(framework.failed)
+    at_odds = [span for span in spans(shown) if ("exception" in span["events"]) != (span["status"] == "ERROR")]
+    assert {span["name"] for span in at_odds} <= set(framework.failed if framework.fails_with_ok else ())
 
 
 def test_the_list_shows_question_and_answer(framework, shown):

@@ -21,7 +21,8 @@ class Framework:
     traces' names, `strays` how many of them have no session and user where others do, `previewed` how many show
     question and answer in the list. `conversations` counts the model calls that say what was asked and answered.
     `tokens` is what all traces count together, `summed` what MLflow 3.6.0 makes of it, which adds a call within a call.
-    `tool` is the span of the tool call, where the emitter says what went in and out, `failed` are names of spans.
+    `tool` is the span of the tool call, where the emitter says what went in and out. `failed` are names of
+    spans, to which some emitters now and then give the status OK (`fails_with_ok`).
     """
 
     name: str
@@ -36,6 +37,7 @@ class Framework:
     models: tuple = ("gpt-4o-mini",)
     tool: str | None = None
     failed: tuple = ()
+    fails_with_ok: bool = False
     session: object = None
     user: str | None = None
     environment: str = "frameworks"

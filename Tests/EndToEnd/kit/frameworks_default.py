@@ -83,6 +83,8 @@ DEFAULT = (
         tokens=(33, 21),
         tool="get_weather",
         failed=("ChatOpenAI",),
+        # Where its exporter meets a run before its end, the span is OK, which OpenTelemetry lets nobody take back.
+        fails_with_ok=True,
         app="langchain_chain",
         arguments=("langsmith",),
         **SESSION,

@@ -6,11 +6,13 @@ MORE = (
     Framework(
         "litellm_callback",
         "litellm",
-        {"litellm_request": "LLM LLM EMBEDDING", "raw_gen_ai_request": f"{PLAIN} {PLAIN}"},
-        traces=("litellm_request",) * 3,
-        strays=1,
+        {"litellm_request": "LLM LLM LLM EMBEDDING", "raw_gen_ai_request": "TASK TASK TASK"},
+        traces=("litellm_request",) * 4,
+        # Of an answer that is a tool call it sends a message without parts.
         conversations=1,
-        tokens=(16, 7),
+        models=("gpt-4o-mini", "gpt-4o-tools"),
+        strays=1,
+        tokens=(27, 14),
         user="ada",
         failed=("litellm_request",),
         environment="frameworks-google",
@@ -79,7 +81,7 @@ MORE = (
     Framework(
         "semantic_kernel_agent",
         "semantic_kernel",
-        {"invoke_agent travel": "AGENT", "AutoFunctionInvocationLoop": PLAIN, "chat gpt-4o-mini": "LLM LLM"}
+        {"invoke_agent travel": "AGENT", "AutoFunctionInvocationLoop": "CHAIN", "chat gpt-4o-mini": "LLM LLM"}
         | {"execute_tool Weather-get_weather": "TOOL"},
         traces=("travel",),
         conversations=0,
