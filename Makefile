@@ -45,10 +45,10 @@ test-end-to-end: release environments
 	@$(call install,$(TEST_PACKAGES))
 	$(AGAINST_BINARY) -m pytest $(END_TO_END) $(PYTEST)
 
-test-frameworks: release environments $(FRAMEWORKS) ## every GenAI framework that the mapping knows, for real (3 GB to install)
+test-frameworks: release environments $(FRAMEWORKS) ## two dozen real GenAI frameworks (3 GB to install)
 	MILLRACE_FRAMEWORKS=all $(AGAINST_BINARY) -m pytest $(END_TO_END)/test_frameworks.py $(PYTEST)
 
-demo: release $(foreach name,$(DEMO_ENVIRONMENTS),$(MILLRACE_VENVS)/$(name)/.stamp) ## MLflow with the traces of six GenAI frameworks, to look at
+demo: release $(DEMO_ENVIRONMENTS:%=$(MILLRACE_VENVS)/%/.stamp) ## MLflow with the traces of six frameworks, to look at
 	@$(AGAINST_BINARY) $(END_TO_END)/demo.py
 
 release: packages ## build .build/release/millrace
