@@ -6,11 +6,14 @@ BUILD = .build
 RELEASE = swift build --configuration release --static-swift-stdlib --product millrace
 BINARY = $(BUILD)/release/millrace
 
-# One virtual environment a requirements file; MLflow's versions and Phoenix cannot share one.
+# One virtual environment a requirements file; MLflow's versions and Phoenix cannot share one. Frameworks that are large
+# or quarrel with others have theirs in frameworks/, which only `make test-frameworks` installs.
 export MILLRACE_VENVS ?= $(CURDIR)/$(BUILD)/venvs
 END_TO_END = Tests/EndToEnd
 ENVIRONMENTS = $(patsubst $(END_TO_END)/requirements-%.txt,$(MILLRACE_VENVS)/%/.stamp,\
 	$(wildcard $(END_TO_END)/requirements-*.txt))
+FRAMEWORKS = $(patsubst $(END_TO_END)/frameworks/%.txt,$(MILLRACE_VENVS)/frameworks-%/.stamp,\
+	$(wildcard $(END_TO_END)/frameworks/*.txt))
 # Debian's own interpreter where there is one: python3-venv belongs to it.
 PYTHON ?= $(or $(wildcard /usr/bin/python3),python3)
 
@@ -18,9 +21,13 @@ PACKAGES = libcurl4-openssl-dev zlib1g-dev libssl-dev python3-venv curl
 TEST_PACKAGES = nginx-light postgresql-15 faketime chromium chromium-driver
 BENCH_PACKAGES = nginx-light wrk
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
+DEMO_ENVIRONMENTS = clients frameworks mlflow-3.17.2
+# Python that runs the binary just built.
+AGAINST_BINARY = MILLRACE_BINARY=$(CURDIR)/$(BINARY) $(MILLRACE_VENVS)/clients/bin/python
 SOURCES = Package.swift $(shell find Sources Tests -name '*.swift' ! -name '*.pb.swift')
 
-.PHONY: help run test test-swift test-end-to-end release environments packages bench format lint clean
+.PHONY: help run demo test test-swift test-end-to-end test-frameworks release environments packages
+.PHONY: bench format lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -36,17 +43,24 @@ test-swift: packages
 
 test-end-to-end: release environments
 	@$(call install,$(TEST_PACKAGES))
-	MILLRACE_BINARY=$(CURDIR)/$(BINARY) $(MILLRACE_VENVS)/clients/bin/python -m pytest $(END_TO_END) $(PYTEST)
+	$(AGAINST_BINARY) -m pytest $(END_TO_END) $(PYTEST)
+
+test-frameworks: release environments $(FRAMEWORKS) ## two dozen real GenAI frameworks (3 GB to install)
+	MILLRACE_FRAMEWORKS=all $(AGAINST_BINARY) -m pytest $(END_TO_END)/test_frameworks.py $(PYTEST)
+
+demo: release $(DEMO_ENVIRONMENTS:%=$(MILLRACE_VENVS)/%/.stamp) ## MLflow with the traces of six frameworks, to look at
+	@$(AGAINST_BINARY) $(END_TO_END)/demo.py
 
 release: packages ## build .build/release/millrace
 	$(RELEASE)
 
 environments: packages $(ENVIRONMENTS) ## the virtual environments of the end-to-end tests
 
+$(MILLRACE_VENVS)/frameworks-%/.stamp: $(END_TO_END)/frameworks/%.txt
+	$(virtual-environment)
+
 $(MILLRACE_VENVS)/%/.stamp: $(END_TO_END)/requirements-%.txt
-	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
-	touch $@
+	$(virtual-environment)
 
 bench: release $(MILLRACE_VENVS)/rotel/.stamp ## measure against nginx and rotel (a table for the README, reports/bench.json)
 	@$(call install,$(BENCH_PACKAGES))
@@ -68,6 +82,13 @@ lint: ## the house style, as a check
 
 clean: ## remove what was built; virtual environments stay
 	swift package clean
+
+# What is left of an environment that could not be installed has no stamp, and is cleared the next time.
+define virtual-environment
+$(PYTHON) -m venv --clear $(@D)
+$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+touch $@
+endef
 
 # $(call install,PACKAGES): installs what dpkg does not have; where there is no apt, it says what is missing.
 define install

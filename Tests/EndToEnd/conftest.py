@@ -3,7 +3,6 @@
 import collections
 import os
 import random
-import subprocess
 import threading
 import time
 import uuid
@@ -12,12 +11,13 @@ import pytest
 
 from kit import otlp
 from kit.disk import SmallDisk
-from kit.environments import APPS, BINARY, clean_environment, program
+from kit.environments import APPS, BINARY
 from kit.fake_openai import FakeOpenAI
 from kit.millrace import QUICK_RETRY, Millrace, pipeline
 from kit.mlflow_server import MLflowServer
 from kit.nginx import Nginx
 from kit.phoenix_server import PhoenixServer
+from kit.running import run_to_end
 from kit.sink import Sink
 
 VERSIONS = ("3.17.2", "3.6.0")
@@ -189,16 +189,4 @@ def service():
 @pytest.fixture
 def run_app():
     """Runs an app of apps/ in the clients' environment, configured by nothing but its arguments and `settings`."""
-
-    def run(app, *arguments, **settings):
-        done = subprocess.run(
-            [program("clients", "python"), str(APPS / app), *arguments],
-            env=clean_environment(**settings),
-            capture_output=True,
-            text=True,
-            timeout=90,
-        )
-        assert done.returncode == 0, done.stderr
-        assert "Failed to export" not in done.stderr, done.stderr
-
-    return run
+    return lambda app, *arguments, **settings: run_to_end(APPS / app, *arguments, **settings)

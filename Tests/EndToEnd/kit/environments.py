@@ -30,19 +30,26 @@ def program(environment, name):
     """The path of a program of a virtual environment."""
     path = ENVIRONMENTS / environment / "bin" / name
     if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: run `make environments`")
+        how = "make test-frameworks" if environment.startswith("frameworks-") else "make environments"
+        raise FileNotFoundError(f"{path} is missing: run `{how}`")
     return str(path)
 
 
-def free_port():
+def free_port(preferred=0):
+    """The preferred port of 127.0.0.1 if it is free, else any that is."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended is no obstacle
+        try:
+            probe.bind(("127.0.0.1", preferred))
+        except OSError:
+            return free_port()
         return probe.getsockname()[1]
 
 
 def clean_environment(**settings):
     """The surrounding environment without what would configure an SDK or MLflow, and with `settings`."""
-    ours = ("OTEL_", "MLFLOW_", "PHOENIX_", "OPENAI_", "TRACELOOP_")
+    ours = ("OTEL_", "MLFLOW_", "PHOENIX_", "TRACELOOP_", "LANGFUSE_", "LANGSMITH_", "LANGCHAIN_", "LOGFIRE_", "LMNR_")
+    ours += ("OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     kept["NO_PROXY"] = kept["no_proxy"] = "127.0.0.1,localhost"
     return kept | settings

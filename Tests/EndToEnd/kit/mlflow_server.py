@@ -14,12 +14,12 @@ READER = __file__.replace("mlflow_server.py", "mlflow_reader.py")
 
 
 class MLflowServer:
-    def __init__(self, version, directory, store=None):
+    def __init__(self, version, directory, store=None, port=None):
         directory.mkdir(parents=True)
         self.version = version
         self.directory = directory
         self.environment = f"mlflow-{version}"
-        self.url = f"http://127.0.0.1:{free_port()}"
+        self.url = f"http://127.0.0.1:{port or free_port()}"
         settings = clean_environment(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true")
         self.process = Process(
             self.environment,
@@ -68,6 +68,7 @@ class MLflowServer:
                 stdout=subprocess.PIPE,
                 text=True,
                 env=clean_environment(MLFLOW_DISABLE_TELEMETRY="true"),
+                start_new_session=True,  # Ctrl-C is for who started this, who then closes it
             )
         self.reader.stdin.write(json.dumps({"question": question} | arguments) + "\n")
         self.reader.stdin.flush()

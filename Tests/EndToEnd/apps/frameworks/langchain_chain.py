@@ -10,6 +10,7 @@ import sys
 flavour, url = sys.argv[1:]
 if flavour == "langsmith":
     os.environ |= {"LANGSMITH_TRACING": "true", "LANGSMITH_TRACING_MODE": "otel", "LANGSMITH_API_KEY": "none"}
+    os.environ["LANGSMITH_ENDPOINT"] = url  # there is nothing there, which it only mentions
 
 import openai
 from common import QUESTION, SYSTEM, exporting_provider, weather

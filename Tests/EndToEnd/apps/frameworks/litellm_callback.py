@@ -19,10 +19,16 @@ messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": Q
 parameters = {"type": "object", "properties": {"city": {"type": "string"}}}
 tool = {"name": "get_weather", "description": "The weather of a city.", "parameters": parameters}
 api = {"base_url": sys.argv[1], "api_key": "none", "num_retries": 0, "max_retries": 0, "user": "ada"}
-api["metadata"] = {"session_id": "session-1", "tags": ["blue"]}
 
-litellm.completion("openai/gpt-4o-mini", messages=messages, **api)
-litellm.completion("openai/gpt-4o-tools", messages=messages, tools=[{"type": "function", "function": tool}], **api)
+
+def ask(model, **more):
+    # A new one for each call: LiteLLM writes in it, and of a second call with the same it says nothing.
+    metadata = {"session_id": "session-1", "tags": ["blue"]}
+    litellm.completion(f"openai/{model}", messages=messages, metadata=metadata, **api, **more)
+
+
+ask("gpt-4o-mini")
+ask("gpt-4o-tools", tools=[{"type": "function", "function": tool}])
 with contextlib.suppress(litellm.BadRequestError):
-    litellm.completion("openai/broken-model", messages=messages, **api)
+    ask("broken-model")
 litellm.embedding("openai/text-embedding-3-small", input=["one"], api_base=sys.argv[1], api_key="none")
