@@ -5,10 +5,15 @@ import json
 
 import pytest
 
+from kit.captures import emitters, trace_captures
 from kit.environments import CAPTURES, CHECKOUT
-from kit.millrace import pipeline, run
+from kit.millrace import PROTOBUF, pipeline, run
 
 SIDECAR = CHECKOUT / "pipelines/sidecar.json"
+GENAI = (
+    "gen_ai.", "openinference.span.kind", "traceloop.span.kind", "langfuse.observation.type", "langsmith.span.kind",
+    "lmnr.span.type", "haystack.component.type", "haystack.agent", "lk.", "mcp.", "gcp.vertex.agent.",
+)
 BODIES = ["openinference-openai-1.pb", "openllmetry-openai-1.pb", "otel-openai-v2-1.pb", "otel-sdk-json-1.json"]
 
 
@@ -45,13 +50,18 @@ def test_a_gzipped_body_is_explained_like_its_content(tmp_path):
     assert explained(SIDECAR, zipped) == explained(SIDECAR, CAPTURES / BODIES[0])
 
 
-def test_every_capture_of_traces_is_explained():
-    for path in sorted(CAPTURES.glob("*.pb")):
-        if path.name.endswith((".metrics.pb", ".logs.pb")) or "deflate" in path.name:
-            continue
-        done = run("explain", "--config", SIDECAR, path)
-        assert done.returncode == 0, f"{path.name}: {done.stderr}"
-        assert "pipeline traces: " in done.stdout.splitlines()[-1]
+@pytest.mark.parametrize("capture", [*trace_captures(), *emitters()], ids=lambda capture: capture.name)
+def test_the_conventions_and_the_type_of_every_genai_span_are_told(tmp_path, capture):
+    body = tmp_path / f"body.{'pb' if capture.content_type == PROTOBUF else 'json'}"
+    body.write_bytes(capture.body)
+    told = {(span["trace_id"], span["span_id"]): span for span in explained(SIDECAR, body)["spans"]}
+    sent = {(span["trace"], span["id"]): span["attributes"] for span in capture.spans()}
+    assert set(told) == set(sent)
+    for place, attributes in sent.items():
+        span = told[place]
+        if span["dropped"] is False and any(key.startswith(GENAI) for key in attributes):
+            assert span["conventions"], span["name"]
+            assert span["attributes"].get("mlflow.spanType", "UNKNOWN") != "UNKNOWN", span["name"]
 
 
 def test_a_capture_is_tested_beside_the_file(tmp_path):
