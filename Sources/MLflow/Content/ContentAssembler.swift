@@ -21,6 +21,13 @@ struct ContentAssembler: ~Copyable {
         case node(Int)
     }
 
+    /// A value that was taken apart: where it starts in the request, and its root on the tape.
+    private struct Tree {
+        let start: Int
+        let isJSON: Bool
+        let root: Int
+    }
+
     /// Which side of a span content is for.
     enum Side {
         case inputs
@@ -42,6 +49,8 @@ struct ContentAssembler: ~Copyable {
     /// The tools of the span, as nodes that have a name.
     var definitions: [Int] = []
     var text: [UInt8] = []
+    /// Values of attributes that were taken apart for this span already.
+    private var trees: [Tree] = []
     var inventedCalls = 0
     var inventedResponses = 0
     /// Which messages count while they are added.
@@ -62,6 +71,7 @@ struct ContentAssembler: ~Copyable {
         flattened.clear()
         if !sources.isEmpty { sources.removeAll(keepingCapacity: true) }
         if !finishReasons.isEmpty { finishReasons.removeAll(keepingCapacity: true) }
+        if !trees.isEmpty { trees.removeAll(keepingCapacity: true) }
         unreadReasons = nil
         joinsOutputs = false
         beside = nil
@@ -101,6 +111,14 @@ struct ContentAssembler: ~Copyable {
         case .bool, .int, .double, .bytes:
             return tape.append(value: value, of: bytes)
         }
+    }
+
+    /// The root of an attribute's value on the tape, where it is taken apart but once.
+    mutating func tree(of value: Range<Int>, isJSON: Bool = false, _ bytes: RawSpan) -> Int? {
+        if let known = trees.first(where: { $0.start == value.lowerBound && $0.isJSON == isJSON }) { return known.root }
+        guard let root = append(value: value, isJSON: isJSON, bytes) else { return nil }
+        trees.append(Tree(start: value.lowerBound, isJSON: isJSON, root: root))
+        return root
     }
 
     /// Makes content that is no chat into messages, for a span whose other side is one.

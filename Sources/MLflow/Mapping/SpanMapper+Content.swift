@@ -162,7 +162,7 @@ extension SpanMapper {
         switch source.origin {
         case .attribute(let key):
             guard let attribute = scan[key],
-                let root = content.append(value: attributes[attribute].value, isJSON: source.isJSON, bytes)
+                let root = content.tree(of: attributes[attribute].value, isJSON: source.isJSON, bytes)
             else { return nil }
             let path = source.path.map { rules.words[$0] }
             guard let node = path.map({ content.tape.node(at: $0, of: root, bytes) }) ?? root,
@@ -228,7 +228,7 @@ extension SpanMapper {
     private mutating func addParameters(_ keys: NumberList, _ bytes: RawSpan) {
         for index in keys.range {
             guard let attribute = scan[Int(rules.numbers[index])],
-                let node = content.append(value: attributes[attribute].value, bytes),
+                let node = content.tree(of: attributes[attribute].value, bytes),
                 content.tape.nodes[node].kind == .object
             else { continue }
             content.beside = node

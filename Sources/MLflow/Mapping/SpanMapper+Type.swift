@@ -87,7 +87,7 @@ extension SpanMapper {
         for index in stride(from: pairs.range.lowerBound, to: pairs.range.upperBound, by: 2) {
             let value = attributes[scan.attribute(index)].value
             let path = rules.words[Int(scan.plan.numbers[index + 1])]
-            guard let node = content.append(value: value, bytes),
+            guard let node = content.tree(of: value, bytes),
                 let model = content.tape.node(at: path, of: node, bytes),
                 content.tape.nodes[model].kind == .text, !content.tape.isEmpty(model)
             else { continue }

@@ -46,7 +46,7 @@ extension SpanMapper {
     /// The object that counts are members of, taken apart; nil where there is none, so that its rule gives nothing.
     private mutating func usageObject(_ position: Int, _ bytes: RawSpan) -> UsageObject? {
         let attribute = scan.first &+ position
-        guard let node = content.append(value: attributes[attribute].value, bytes),
+        guard let node = content.tree(of: attributes[attribute].value, bytes),
             content.tape.nodes[node].kind == .object
         else { return nil }
         use(attribute)
