@@ -145,4 +145,17 @@ struct UserRuleTests {
             ]
         )
     }
+
+    @Test func `what a rule looks at of the app's own is mended all the same`() throws {
+        let key = "mlflow.traceTag.mlflow.artifactLocation"
+        let rules = #"{"type": [{"when": {"attribute": "\#(key)", "exists": true}, "type": "TOOL"}]}"#
+        let (spans, _) = try map(rules, TestSpan("span", ["mlflow.traceTag.mlflow.artifactLocation": "/etc"]))
+        #expect(spans[0][key] == nil)
+        #expect(spans[0]["mlflow.spanType"] == "\"TOOL\"")
+    }
+
+    @Test func `a rule that needs no attribute counts for the first span of a request too`() throws {
+        let (spans, _) = try map(#"{"when": {"name": "step"}, "type": "TASK"}"#, TestSpan("step"), TestSpan(id: 2, trace: 8))
+        #expect(spans.map { $0["mlflow.spanType"] } == ["\"TASK\"", nil])
+    }
 }

@@ -11,6 +11,8 @@ struct FoundKeys: Sendable {
     private(set) var isPlainCall = false
     /// By group: the rules that come into play, the winner in the lowest bit.
     private(set) var candidates = Candidates(repeating: 0)
+    /// Those of them whose condition cannot hold, because the attributes that it needs are not there.
+    private(set) var unmet = Candidates(repeating: 0)
     /// One bit for each `KnownKey` that is there.
     private(set) var known: UInt32 = 0
     /// Attributes in MLflow's own name space that are no `KnownKey`.
@@ -26,15 +28,14 @@ struct FoundKeys: Sendable {
         for attribute in range {
             let key = attributes[attribute].key
             let position = attribute - range.lowerBound
-            if let id = rules.keys.find(bytes, key) {
-                note(id, at: position, rules)
-            } else if key.count >= 8 {
-                if bytes.word(at: key.lowerBound) & 0x00FF_FFFF_FFFF_FFFF == Self.ownPrefix {
-                    others.append(position)
-                } else if let (family, digits) = Self.family(of: key, rules, bytes) {
-                    parts.append(.init(attribute: position, family: family, digits: digits - key.lowerBound))
-                    rules.trigger(rules.familyTriggers[family], &candidates)
-                }
+            let id = rules.keys.find(bytes, key)
+            if let id { note(id, at: position, rules) }
+            // What a rule looks at is the app's own all the same.
+            if id ?? .max >= KnownKey.allCases.count, Self.isOwn(key, bytes) {
+                others.append(position)
+            } else if id == nil, let (family, digits) = Self.family(of: key, rules, bytes) {
+                parts.append(.init(attribute: position, family: family, digits: digits - key.lowerBound))
+                rules.trigger(rules.familyTriggers[family], &candidates)
             }
         }
         var hasAlways = false
@@ -43,6 +44,20 @@ struct FoundKeys: Sendable {
             hasAlways = true
         }
         isUseful = isUseful || hasAlways || !others.isEmpty || !parts.isEmpty
+        for group in 0..<RuleGroup.allCases.count { dismiss(group, rules) }
+    }
+
+    /// Takes out the rules whose condition needs attributes that are not there.
+    private mutating func dismiss(_ group: Int, _ rules: MappingRules) {
+        var rest = candidates[group]
+        while let rank = rest.popLowest() {
+            let condition = Int(rules.guards[group][rank])
+            guard condition >= 0, let needed = rules.neededKeys[condition],
+                needed.allSatisfy({ self[$0] == nil })
+            else { continue }
+            candidates[group] &= ~(1 << UInt128(rank))
+            unmet[group] |= 1 << UInt128(rank)
+        }
     }
 
     /// The attribute of that key.
@@ -61,6 +76,10 @@ struct FoundKeys: Sendable {
 
     /// `mlflow.`, the first byte lowest.
     private static let ownPrefix: UInt64 = "mlflow.".utf8.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+
+    private static func isOwn(_ key: Range<Int>, _ bytes: RawSpan) -> Bool {
+        key.count >= 8 && bytes.word(at: key.lowerBound) & 0x00FF_FFFF_FFFF_FFFF == ownPrefix
+    }
 
     /// Of a key that repeats the last attribute counts, as it does for MLflow.
     private mutating func note(_ key: Int, at position: Int, _ rules: MappingRules) {

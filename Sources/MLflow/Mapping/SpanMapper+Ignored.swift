@@ -48,9 +48,10 @@ extension SpanMapper {
         }
         let told = Set(decisions.map(\.rule))
         let own = field.own.map { keys[$0] }
-        var rest =
-            field.group == .content || field.group == .contentElsewhere
-            ? scan.contentRules(isModelCall: isModelCall) : scan.plan.rules(of: field.group)
+        var rest = scan.plan.rules(of: field.group)
+        if field.group == .content || field.group == .contentElsewhere {
+            rest |= scan.contentRules(isModelCall: isModelCall)
+        }
         while let rank = rest.popLowest() {
             let rule = rules.ruleNames[field.group.rawValue][rank]
             guard !told.contains(rule) else { continue }

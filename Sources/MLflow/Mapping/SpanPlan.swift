@@ -59,6 +59,8 @@ final class SpanPlan: Sendable {
     let isUseful: Bool
     /// By group: the rules that come into play, the winner in the lowest bit.
     let candidates: FoundKeys.Candidates
+    /// Those of them whose condition cannot hold.
+    let unmet: FoundKeys.Candidates
     /// One bit for each `KnownKey` that is there.
     let known: UInt32
     /// Attributes in MLflow's own name space that are no `KnownKey`.
@@ -118,6 +120,7 @@ final class SpanPlan: Sendable {
         isUseful = found.isUseful || !prefixedTags.isEmpty
         isPlainCall = found.isPlainCall
         candidates = found.candidates
+        unmet = found.unmet
         known = found.known
         others = found.others
         tokenCounts = found.tokenCounts
@@ -146,8 +149,8 @@ final class SpanPlan: Sendable {
         numbers = resolver.numbers
     }
 
-    /// The rules of a group that its keys bring into play.
-    func rules(of group: RuleGroup) -> UInt128 { candidates[group.rawValue] }
+    /// The rules of a group that its keys bring into play, whatever their conditions.
+    func rules(of group: RuleGroup) -> UInt128 { candidates[group.rawValue] | unmet[group.rawValue] }
 
     /// The attribute of that key.
     @inline(__always)

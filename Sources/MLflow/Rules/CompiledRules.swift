@@ -57,6 +57,8 @@ package final class MappingRules: Sendable {
     /// What rules ask of a span, and by group and rule its position; -1 for none.
     let conditions: [Condition]
     let guards: [[Int16]]
+    /// By condition: the keys of which one must be there for it to hold; nil where it may hold without any.
+    let neededKeys: [[Int]?]
     /// By key: whether the span is nothing but a call of HTTP or RPC.
     let isPlainCall: [Bool]
     /// By key: whether MLflow 3.6.0 takes the attribute as a whole number only.
@@ -141,6 +143,7 @@ package final class MappingRules: Sendable {
         always = compiler.always
         conditions = compiler.conditions
         guards = compiler.guards
+        neededKeys = compiler.neededKeys
         endings = compiler.endings
         typeValues = KeyTable(compiler.typeValues.names)
         typesByValue = compiler.typesByValue

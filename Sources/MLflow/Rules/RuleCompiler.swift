@@ -41,6 +41,7 @@ struct RuleCompiler {
     private(set) var endings: [MappingRules.Ending] = []
     private(set) var always = FoundKeys.Candidates(repeating: 0)
     private(set) var conditions: [Condition] = []
+    private(set) var neededKeys: [[Int]?] = []
     private(set) var guards = [[Int16]](repeating: [], count: RuleGroup.allCases.count)
     private(set) var ruleNames = [[String]](repeating: [], count: RuleGroup.allCases.count)
     private var conventions = Interner()
@@ -246,6 +247,7 @@ struct RuleCompiler {
         guards[group.rawValue] = ordered.map { entry in
             guard let condition = entry.element.2.when else { return -1 }
             conditions.append(condition)
+            neededKeys.append(condition.neededAttributes?.map { keys.id(of: $0) })
             return Int16(truncatingIfNeeded: conditions.count - 1)
         }
         return ordered.map { (convention: $0.element.1, rule: $0.element.2) }
