@@ -233,10 +233,10 @@ struct RuleCompiler {
                 ("\(document.convention).\($0[keyPath: name])", document.convention, $0)
             }
         }
-        let order = precedence.order[group.name] ?? []
+        let listed = (precedence.order[group.name] ?? []).enumerated().map { ($0.element, $0.offset) }
+        let order = Dictionary(listed) { first, _ in first }
         let ordered = entries.enumerated().sorted { first, second in
-            let ranks = [first, second].map { order.firstIndex(of: $0.element.0) ?? -1 }
-            return (ranks[0], first.offset) < (ranks[1], second.offset)
+            (order[first.element.0] ?? -1, first.offset) < (order[second.element.0] ?? -1, second.offset)
         }
         guard ordered.count <= MappingRules.rulesPerGroupMax else {
             let message =
