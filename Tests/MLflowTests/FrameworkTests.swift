@@ -303,4 +303,49 @@ struct FrameworkTests {
         #expect(guardrail["mlflow.spanType"] == "\"GUARDRAIL\"")
         #expect(guardrail["mlflow.spanOutputs"] == #"{"action":"mask"}"#)
     }
+
+    @Test func `OpenInference's parameters, texts and query are inputs where there is no value`() throws {
+        let tool = try mapChild(["openinference.span.kind": "TOOL", "tool.parameters": #"{"x":1}"#])
+        #expect(tool["mlflow.spanInputs"] == #"{"x":1}"#)
+        let embedding = try mapChild([
+            "openinference.span.kind": "EMBEDDING", "embedding.embeddings.0.embedding.text": "one",
+            "embedding.embeddings.1.embedding.text": "two",
+        ])
+        #expect(embedding["mlflow.spanInputs"] == #"[{"text":"one"},{"text":"two"}]"#)
+        let reranker = try mapChild([
+            "openinference.span.kind": "RERANKER", "reranker.query": "Paris",
+            "reranker.output_documents.0.document.content": "mild",
+        ])
+        #expect(reranker["mlflow.spanInputs"] == "\"Paris\"")
+        #expect(reranker["mlflow.spanOutputs"] == #"[{"page_content":"mild","metadata":{}}]"#)
+    }
+
+    @Test func `a list of role and text is a message, other pairs of texts are none`() throws {
+        let chain = try mapChild([
+            "langsmith.span.kind": "chain", "gen_ai.prompt": #"{"messages":[["human","Weather?"]]}"#,
+            "gen_ai.completion": #"{"output":["one","two"]}"#,
+        ])
+        #expect(chain["mlflow.spanInputs"] == #"{"messages":[["human","Weather?"]]}"#)
+        #expect(chain["mlflow.spanOutputs"] == #"{"output":["one","two"]}"#)
+        let model = try mapChild([
+            "langsmith.span.kind": "llm", "gen_ai.prompt": #"{"messages":[["human","Weather?"]]}"#,
+            "gen_ai.completion": "Sunny.",
+        ])
+        #expect(model["mlflow.spanInputs"] == chat.inputs)
+        #expect(model["mlflow.spanOutputs"] == chat.outputs)
+    }
+
+    @Test func `a conversation given as output shows its answer first, and all of it`() throws {
+        let agent = try mapChild([
+            "haystack.agent.max_steps": 3,
+            "haystack.agent.input": #"{"messages":[{"role":"user","content":"Weather?"}]}"#,
+            "haystack.agent.output":
+                #"{"messages":[{"role":"user","content":"Weather?"},{"role":"assistant","content":"Sunny."}]}"#,
+        ])
+        #expect(
+            agent["mlflow.spanOutputs"]
+                == #"{"choices":[{"index":0,"message":{"role":"assistant","content":"Sunny."}}],"#
+                + #""messages":[{"role":"user","content":"Weather?"},{"role":"assistant","content":"Sunny."}]}"#
+        )
+    }
 }

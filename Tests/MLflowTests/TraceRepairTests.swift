@@ -51,13 +51,13 @@ struct TraceRepairTests {
         )
     }
 
-    @Test func `a failed span has a level where it has a type`() throws {
+    @Test func `a failed span has a level and an event, without which the page does not show it`() throws {
         var model = TestSpan("chat", id: 2, parent: 1, ["gen_ai.operation.name": "chat"])
         model.status = 2
         var other = TestSpan("GET", id: 3, parent: 1)
         other.status = 2
         let spans = try map(TestSpan("root"), model, other)
-        #expect(spans.map { $0["mlflow.spanLogLevel"] } == [nil, "40", nil])
+        #expect(spans.map { $0["mlflow.spanLogLevel"] } == [nil, "40", "40"])
         #expect(spans.map { $0.events.map(\.name) } == [[], ["exception"], ["exception"]])
     }
 }

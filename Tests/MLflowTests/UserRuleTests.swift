@@ -155,7 +155,11 @@ struct UserRuleTests {
     }
 
     @Test func `a rule that needs no attribute counts for the first span of a request too`() throws {
-        let (spans, _) = try map(#"{"when": {"name": "step"}, "type": "TASK"}"#, TestSpan("step"), TestSpan(id: 2, trace: 8))
+        let (spans, _) = try map(
+            #"{"when": {"name": "step"}, "type": "TASK"}"#,
+            TestSpan("step"),
+            TestSpan(id: 2, trace: 8)
+        )
         #expect(spans.map { $0["mlflow.spanType"] } == ["\"TASK\"", nil])
     }
 }

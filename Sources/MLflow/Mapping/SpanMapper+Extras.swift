@@ -54,7 +54,7 @@ extension SpanMapper {
 
     /// Marks a failed span: its level, and an event without which MLflow's page does not show the failure.
     mutating func decideFailure(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        if outcome.spans[index].type != nil, scan[.logLevel] == nil {
+        if scan[.logLevel] == nil {
             batch.addAttribute("mlflow.spanLogLevel", to: .span(index)) { $0.int(40) }
             didSet("mlflow.spanLogLevel", index, by: .engine("status"), of: 0..<0)
         }

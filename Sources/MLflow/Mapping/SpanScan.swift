@@ -72,7 +72,9 @@ struct SpanScan {
         hasEvents = false
         let known = latest == index &- 1 && latest >= 0 ? span.twins : 0
         latest = index
-        if plan === SpanPlan.empty || !plan.fits(range, from: known, attributes, bytes) { choosePlan(range, known, attributes, rules, bytes) }
+        if plan === SpanPlan.empty || !plan.fits(range, from: known, attributes, bytes) {
+            choosePlan(range, known, attributes, rules, bytes)
+        }
         candidates[0] = plan.candidates[RuleGroup.content.rawValue]
         candidates[1] = plan.candidates[RuleGroup.contentElsewhere.rawValue]
     }
