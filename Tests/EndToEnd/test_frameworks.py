@@ -48,7 +48,7 @@ def framework(request, fan_out, fake_openai):
         fake_openai.url,
         environment=framework.environment,
         OTEL_EXPORTER_OTLP_ENDPOINT=fan_out.url,
-        OTEL_SERVICE_NAME=framework.name,
+        OTEL_SERVICE_NAME=framework.service,
     )
     fan_out.settled()
     return framework

@@ -50,9 +50,14 @@ class Framework:
         return APPS / "frameworks" / f"{self.app or self.name}.py"
 
     @property
+    def service(self):
+        """Its own here: recorded requests of the same frameworks come to the same servers."""
+        return f"{self.name}-app"
+
+    @property
     def experiment(self):
         """Where its traces go: by the service that it was told to be, or that it calls itself."""
-        return str(self.path) if self.ignores_service else self.name
+        return str(self.path) if self.ignores_service else self.service
 
     @property
     def types(self):
