@@ -90,9 +90,14 @@ final class Committer {
         expireByAge()
         boundDeadLetters()
         reserveDeadLetters()
-        for log in writers.indices { _ = persistCursors(of: log) }
+        persistCursors()
         collect()
         reportExpiries(atOnce: false)
+    }
+
+    /// Writes the cursors of all logs that changed.
+    func persistCursors() {
+        for log in writers.indices { _ = persistCursors(of: log) }
     }
 
     /// Ends everything in order; nothing may be committed afterwards.

@@ -108,6 +108,13 @@ package final class Journal: Sendable {
         if !thread.submit(submission) { observer.settled([(ticket, .failed("the journal is closed"))]) }
     }
 
+    /// Writes what was settled so far to the cursors; what a disk that fails leaves is tried again within a second.
+    ///
+    /// The calling thread waits for the disk; never call it on the cooperative pool or an event loop.
+    package func persistCursors() {
+        thread.persistCursors()
+    }
+
     /// Commits what is queued, syncs, writes the cursors and ends the threads.
     ///
     /// Readers that wait get a `CancellationError`. Calling it again waits for the same end.

@@ -13,6 +13,8 @@ final class JournalThread: Sendable {
         var isClosed = false
         var hasEnded = false
         var closers: [CheckedContinuation<Void, Never>] = []
+        /// Threads that wait for the cursors to be written.
+        var persisters: [ThreadSignal] = []
     }
 
     private static let tick = Duration.seconds(1)
@@ -53,6 +55,18 @@ final class JournalThread: Sendable {
         return taken
     }
 
+    /// Writes the cursors that changed; the calling thread waits for the disk.
+    func persistCursors() {
+        let written = ThreadSignal()
+        let isTaken = state.withLock { state in
+            if !state.isClosed { state.persisters.append(written) }
+            return !state.isClosed
+        }
+        guard isTaken else { return }
+        signal.signal()
+        written.wait()
+    }
+
     /// Ends the thread after everything that was queued before.
     func close() async {
         await withCheckedContinuation { continuation in
@@ -70,14 +84,17 @@ final class JournalThread: Sendable {
         var nextTick = ContinuousClock.now + pause
         while true {
             waitForWork(until: nextTick)
-            let (submissions, isClosing) = state.withLock { state in
+            let (submissions, persisters, isClosing) = state.withLock { state in
                 defer {
                     state.submissions = []
+                    state.persisters = []
                     state.bytes = 0
                 }
-                return (state.submissions, state.isClosing)
+                return (state.submissions, state.persisters, state.isClosing)
             }
             if !submissions.isEmpty { committer.commit(submissions) }
+            if !persisters.isEmpty { committer.persistCursors() }
+            for persister in persisters { persister.signal() }
             committer.collect()
             if ContinuousClock.now >= nextTick {
                 committer.tick()
@@ -95,8 +112,9 @@ final class JournalThread: Sendable {
     /// Ends everything, unless more was queued meanwhile.
     private func end(_ committer: Committer) -> Bool {
         let isEmpty = state.withLock { state in
-            if state.submissions.isEmpty { state.isClosed = true }
-            return state.submissions.isEmpty
+            let isEmpty = state.submissions.isEmpty && state.persisters.isEmpty
+            if isEmpty { state.isClosed = true }
+            return isEmpty
         }
         guard isEmpty else { return false }
         committer.close()

@@ -73,6 +73,22 @@ import Testing
         #expect(reader.account.isBalanced)
     }
 
+    @Test func `what was settled is in the cursor's file once the cursors were written`() async throws {
+        let journal = try disk.open(logs)
+        #expect(await journal.append([letter("a", items: 2)]) == .durable)
+        journal.logs[1].readers[0].settleHeld([settled(0, items: 2)])
+        journal.persistCursors()
+        let path = try #require(disk.files.paths(endingWith: ".cursor").first { $0.hasPrefix(folder) })
+        guard case .read(_, let snapshot) = try CursorFile.open(path, exists: true, slot: .deadLetters, in: disk.files)
+        else {
+            Issue.record("no cursor")
+            return
+        }
+        #expect(snapshot.cursor.finished.contains(0))
+        await journal.close()
+        journal.persistCursors()
+    }
+
     @Test func `segments stay while a dead letter in them is unsettled`() async throws {
         let stepped = try disk.openStepped(logs)
         for index in 0..<12 { #expect(stepped.commit([letter(large("\(index)"))]) == [.durable]) }

@@ -127,6 +127,7 @@ struct ContentAssembler: ~Copyable {
         takesBeside = side == .inputs
         switch content {
         case .messages: return content
+        case .value(let range) where range.count > contentMax: return content
         case .node(let node): addRecognised(node, side, bytes)
         case .documents(let node): sources.append(ChatSource(node: node, role: side.role))
         case .text(let range): sources.append(ChatSource(node: tape.append(.text, .joined, range), role: side.role))

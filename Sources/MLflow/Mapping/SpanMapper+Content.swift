@@ -130,6 +130,7 @@ extension SpanMapper {
         var root: Int?
         let start = content.sources.count
         content.takesBeside = side == .inputs
+        if side == .inputs { content.beside = nil }
         if case .events(let events) = source.origin, source.shape == .chat {
             for event in spans[index].events { addEvent(event, events.range, bytes) }
         } else {

@@ -81,6 +81,8 @@ package final class DeadLetterBox: Sendable {
                 }
             }
         }
+        // Before anything is delivered: once the origin of a void letter is settled, nothing tells that it is void.
+        journal.persistCursors()
     }
 
     private func isSettled(_ origin: DeadLetter.Origin) -> Bool {
