@@ -76,6 +76,13 @@ struct RuleDocumentTests {
             (#"{"typ": []}"#, "\"typ\" is not known here", ""),
             (#"{"type": {}}"#, "\"attribute\" is missing", "/type"),
             (#"{"type": ""}"#, "an object", "/type"),
+            (#"{"convention": "langfuse"}"#, "\"langfuse\" is a built-in convention", "/convention"),
+            (#"{"drop": true}"#, "{\"when\": CONDITION} is expected", "/drop"),
+            (#"{"level": {"attribute": "a", "values": {"x": 5}}}"#, "a level from 10 to 50", "/level/values/x"),
+            (#"{"model": {"model_in": ["a"]}}"#, "an object of attribute and path", "/model/model_in"),
+            (#"{"prompt": {"name": "a"}}"#, "\"version\" is missing", "/prompt"),
+            (#"{"inputs": {"attribute": "a", "only": "some"}}"#, "no portion of messages", "/inputs/only"),
+            (#"{"when": {"colour": "red"}, "type": "TOOL"}"#, "a condition has one of", "/when"),
             (#"{"type": [{"rule": "r"}]}"#, "\"attribute\" is missing", "/type/0"),
             (#"{"type": [{"rule": "r", "attribute": "a"}]}"#, "\"values\" is an object", "/type/0"),
             (

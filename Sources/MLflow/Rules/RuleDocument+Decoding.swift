@@ -24,6 +24,10 @@ extension RuleDocument {
         var reader = NodeReader()
         let place = NodePlace(node)
         self.init(convention: reader.optionalString("convention", of: place) ?? "user")
+        if MappingRules.conventionNames.contains(convention) {
+            let message = "\"\(convention)\" is a built-in convention; choose another name"
+            reader.report(place["convention"] ?? place, message)
+        }
         if reader.expectObject(place, of: ["convention"] + Self.groups) { decodeGroups(place, &reader) }
         try reader.finish()
     }
