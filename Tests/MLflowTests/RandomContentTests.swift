@@ -10,7 +10,7 @@ struct RandomContentTests {
     @Test(arguments: [UInt64.random(in: 0...UInt64.max), 1])
     func `damaged requests are mapped or refused, never more`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
-        let captures = try Fixtures.traceCaptures().map { try Fixtures.bytes($0) }.filter { $0.count < 30_000 }
+        let captures = try Recordings.names.map { try Recordings.bytes($0) }.filter { $0.count < 30_000 }
         var mapped = 0
         for _ in 0..<1500 {
             var bytes = try #require(captures.randomElement(using: &generator))
@@ -42,6 +42,50 @@ struct RandomContentTests {
             )
             var batch = try SpanBatch.of(span)
             try expectReadable(&batch, "seed \(seed): \(text)")
+        }
+    }
+
+    /// Spans of any mix of conventions: keys and values that the rules name, with content of any form.
+    @Test(arguments: [UInt64.random(in: 0...UInt64.max), 3])
+    func `spans of all conventions at once are mapped, explained or not`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        let words = try EmbeddedRules.conventions.flatMap { Self.words(in: try JSONNode(parsing: $0.text)) }
+        let keys = words.filter { $0.contains(where: { ".:_".contains($0) }) }
+        #expect(keys.count > 300)
+        for _ in 0..<1000 {
+            var span = TestSpan("invocation", id: 2, parent: Bool.random(using: &generator) ? 1 : 0)
+            span.status = Int.random(in: 0...2, using: &generator)
+            for _ in 0..<Int.random(in: 1...14, using: &generator) {
+                span.attributes.append(randomAttribute(keys, words, &generator))
+            }
+            let event = keys.randomElement(using: &generator) ?? ""
+            span.events = [(event, [randomAttribute(keys, words, &generator)])]
+            var batch = try SpanBatch.of(span)
+            var explained = batch
+            try expectReadable(&batch, "seed \(seed): \(span)")
+            var mapper = SpanMapper(rules: try TestRules.all.get())
+            _ = mapper.map(&explained, explaining: true)
+            #expect(explained.encoded()?.payload == batch.encoded()?.payload, "seed \(seed): \(span)")
+        }
+    }
+
+    private static func words(in node: JSONNode) -> [String] {
+        if let text = node.string { return [text] }
+        if let elements = node.elements { return elements.flatMap(words) }
+        return (node.members ?? []).flatMap { [$0.name] + words(in: $0.node) }
+    }
+
+    private func randomAttribute(
+        _ keys: [String],
+        _ words: [String],
+        _ generator: inout SeededGenerator
+    ) -> (String, TestValue) {
+        var key = keys.randomElement(using: &generator) ?? ""
+        if Int.random(in: 0...5, using: &generator) == 0 { key += ".0.message.content" }
+        switch Int.random(in: 0...3, using: &generator) {
+        case 0: return (key, .string(words.randomElement(using: &generator) ?? ""))
+        case 1: return (key, randomValue(0, &generator))
+        default: return (key, .string(randomJSON(0, &generator)))
         }
     }
 
