@@ -63,6 +63,13 @@ struct RepairTests {
         #expect(try map(TestSpan(id: 2, parent: 1, [key: .empty]))[0].keys == [])
     }
 
+    @Test(arguments: ["session.id", "user.id", "gen_ai.conversation.id"])
+    func `a session or user that is a structure is absent`(key: String) throws {
+        #expect(try map(TestSpan(id: 2, parent: 1, [key: ["a"]]))[0].keys == [])
+        #expect(try map(TestSpan(id: 2, parent: 1, [key: .members([("a", 1)])]))[0].keys == [])
+        #expect(try map(TestSpan(id: 2, parent: 1, [key: 5]))[0][key] == "5")
+    }
+
     @Test(
         arguments: [
             (

@@ -68,7 +68,8 @@ extension SpanMapper {
         guard let attribute = scan[key] else { return }
         if let text = bytes.shortText(attributes[attribute].value), text.count <= limit { return }
         switch AttributeValue(attributes[attribute].value, in: bytes) {
-        case .empty: break
+        // MLflow would take a structure's text, and refuse the request where that is too long.
+        case .empty, .bytes, .array, .keyValueList: break
         case .string(let range):
             let inner = bytes.prefix(of: range, characters: limit)
             guard !inner.isEmpty else { break }
@@ -76,7 +77,7 @@ extension SpanMapper {
             batch.removeAttribute(attribute)
             batch.addAttribute(name, to: .span(index)) { $0.string(bytes, inner) }
             return didRepair("\(name)", index)
-        case .bool, .int, .double, .bytes, .array, .keyValueList: return
+        case .bool, .int, .double: return
         }
         batch.removeAttribute(attribute)
         didRepair("\(name)", index, .removed)
