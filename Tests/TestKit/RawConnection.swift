@@ -67,7 +67,7 @@ package final class RawConnection: Sendable {
         await thread.run {
             while true {
                 if let response = self.unread.withLock({ Self.parse(&$0, hasBody: hasBody) }) { return response }
-                guard let bytes = self.readSome() else { return nil }
+                guard let bytes = self.readSome(), !bytes.isEmpty else { return nil }
                 self.unread.withLock { $0 += bytes }
             }
         }
