@@ -23,6 +23,11 @@ struct RecordingTests {
         #expect(found == expected)
     }
 
+    @Test func `all recordings are there`() {
+        #expect(Recordings.names.count >= 60)
+        #expect(Recordings.names.contains("langfuse_sdk-0"))
+    }
+
     @Test(arguments: Recordings.names)
     func `mapping twice changes nothing more`(name: String) throws {
         var batch = try SpanBatch(try Recordings.bytes(name))

@@ -7,7 +7,7 @@ enum ContentField: Int, CaseIterable {
     case toolCalls, toolCallID, callID, toolUseID, id, name, toolName
     case function, functionCall, arguments, args, input, response, result, output
     case reasoning, reasoningContent, thinking, summary
-    case message, messages, choices, kwargs, data, model
+    case message, messages, choices, kwargs, data
     case finishReason, url, uri, image, imageURL, source, mediaType, mimeType, modality
     case description, parameters, inputSchema, jsonSchema
     case pageContent, metadata, score, documents

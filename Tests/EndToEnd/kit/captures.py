@@ -4,7 +4,6 @@ import dataclasses
 import gzip
 import hashlib
 import json
-import os
 import pathlib
 import re
 import zlib
@@ -16,7 +15,7 @@ from kit.environments import CAPTURES, CHECKOUT
 from kit.millrace import PROTOBUF
 
 ENCODERS = {"gzip": gzip.compress, "deflate": zlib.compress}
-EMITTERS = pathlib.Path(os.environ.get("MILLRACE_EMITTERS", CHECKOUT / "Tests/MLflowTests/Emitters"))
+EMITTERS = CHECKOUT / "Tests/MLflowTests/Emitters"
 NOT_OTLP = {"mlflow-sdk-native-6.json"}  # a call of MLflow's own REST API
 NOT_SPANS = re.compile(r"\.meta\.json$|\.metrics\.pb$|\.logs\.pb$|-logs-\d+\.pb$")
 
@@ -79,7 +78,7 @@ def trace_captures():
 
 
 def emitters():
-    """Bodies of the frameworks that the mapping's own tests read; none where there is no such folder."""
+    """Bodies of the frameworks that the mapping's own tests read."""
     for path in sorted(EMITTERS.glob("*.pb")):
         if not NOT_SPANS.search(path.name):
             yield Capture(path.stem, path.read_bytes())
