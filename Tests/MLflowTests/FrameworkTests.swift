@@ -159,7 +159,7 @@ struct FrameworkTests {
         #expect(span["mlflow.spanInputs"] == chat.inputs)
         #expect(
             span["mlflow.spanOutputs"]
-                == #"{"choices":[{"index":0,"message":{"role":"assistant","content":"Sun\nny."}}]}"#
+                == #"{"choices":[{"index":0,"message":{"role":"assistant","content":"Sunny."}}]}"#
         )
     }
 
@@ -346,6 +346,19 @@ struct FrameworkTests {
             agent["mlflow.spanOutputs"]
                 == #"{"choices":[{"index":0,"message":{"role":"assistant","content":"Sunny."}}],"#
                 + #""messages":[{"role":"user","content":"Weather?"},{"role":"assistant","content":"Sunny."}]}"#
+        )
+    }
+
+    @Test func `an item of a kind that nobody knows is text, LiveKit's notes about itself are no messages`() throws {
+        let span = try mapChild([
+            "gen_ai.operation.name": "chat",
+            "gen_ai.input.messages":
+                #"[{"role":"user","content":"Weather?"},{"type":"web_search_call","query":"Paris"},{"type":"agent_handoff"}]"#,
+        ])
+        #expect(
+            span["mlflow.spanInputs"]
+                == #"{"messages":[{"role":"user","content":"Weather?"},"#
+                + #"{"role":"user","content":"{\"type\":\"web_search_call\",\"query\":\"Paris\"}"}]}"#
         )
     }
 }

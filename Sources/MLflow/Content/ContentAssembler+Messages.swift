@@ -48,7 +48,7 @@ extension ContentAssembler {
         let hasList = inside.map { tape.nodes[$0].kind == .array } ?? false
         let isPrompt = !hasList && fields[.role] == nil && fields.first(.content, .parts, .text) == nil
         guard let list = hasList ? inside : isPrompt ? fields.first(.prompt) : nil else {
-            guard !saysNothing(fields, bytes) else { return }
+            guard !isNote(fields, bytes) else { return }
             let isChoice = fields[.eventName].map { tape.equals($0, "gen_ai.choice", bytes) } ?? false
             if portion == .all || isChoice == (portion == .choices) {
                 sources.append(ChatSource(node: node, role: role))
@@ -63,13 +63,10 @@ extension ContentAssembler {
         addMessages(list, role: role, bytes)
     }
 
-    /// Whether an object in a list of messages is something else, such as a note of a changed configuration.
-    private func saysNothing(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
-        guard let type = fields.first(.type), fields[.role] == nil, fields.first(.content, .parts, .text) == nil,
-            inner(fields) == nil, fields.first(.toolCalls, .functionCall) == nil
-        else { return false }
-        let range = tape.nodes[type].range
-        return ChatPartKind(named: range, in: bytes) == nil && ChatRole(named: range, in: bytes) == nil
+    /// Whether an object in a list of messages is a note of LiveKit's about its agent, which nobody said.
+    private func isNote(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
+        guard let type = fields.first(.type) else { return false }
+        return tape.equals(type, "agent_config_update", bytes) || tape.equals(type, "agent_handoff", bytes)
     }
 
     /// Whether a node is the messages, or the request or answer with them, of any chat API.

@@ -139,7 +139,7 @@ extension ContentAssembler {
     private mutating func writeResult(_ node: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         let texts = tape.elements(of: node).compactMap { tape.member(.text, of: $0) }
         if !texts.isEmpty, texts.count == tape.elements(of: node).count {
-            writeJoined("content", texts, to: &builder, bytes)
+            writeJoined("content", texts, .inputs, to: &builder, bytes)
         } else {
             writeText("content", node, to: &builder, bytes)
         }
@@ -150,7 +150,7 @@ extension ContentAssembler {
         builder.member("role", word: message.role.text)
         writeContent(side, to: &builder, bytes)
         if message.role == .assistant, !message.reasoning.isEmpty {
-            writeJoined("reasoning", message.reasoning, to: &builder, bytes)
+            writeJoined("reasoning", message.reasoning, side, to: &builder, bytes)
         }
         if message.role == .assistant, !message.calls.isEmpty {
             builder.key("tool_calls")
@@ -181,7 +181,7 @@ extension ContentAssembler {
                 case .text(let node), .image(let node), .imageData(_, let node): node
                 }
             }
-            writeJoined("content", nodes, to: &builder, bytes)
+            writeJoined("content", nodes, side, to: &builder, bytes)
         default:
             builder.key("content")
             builder.beginArray()
@@ -270,15 +270,17 @@ extension ContentAssembler {
         builder.member(name, text.span.bytes, 0..<text.count)
     }
 
+    /// Texts as one: on lines of their own, unless they are pieces of one answer.
     private mutating func writeJoined(
         _ name: StaticString,
         _ nodes: [Int],
+        _ side: Side,
         to builder: inout ValueBuilder,
         _ bytes: RawSpan
     ) {
         text.removeAll(keepingCapacity: true)
         for (index, node) in nodes.enumerated() {
-            if index > 0 { text.append(UInt8(ascii: "\n")) }
+            if index > 0, side == .inputs || !joinsOutputs { text.append(UInt8(ascii: "\n")) }
             tape.appendText(node, to: &text, bytes)
         }
         builder.member(name, text.span.bytes, 0..<text.count)
