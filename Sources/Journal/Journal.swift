@@ -110,7 +110,7 @@ package final class Journal: Sendable {
 
     /// Writes what was settled so far to the cursors; what a disk that fails leaves is tried again within a second.
     ///
-    /// The calling thread waits for the disk; never call it on the cooperative pool or an event loop.
+    /// The calling thread waits for the disk: for the start, before anything runs.
     package func persistCursors() {
         thread.persistCursors()
     }

@@ -33,6 +33,7 @@ package struct Assembly: Sendable {
         self.journal = journal
         let deadLetters = file.deadLetterBoxes(of: journal)
         for box in deadLetters { box.recover() }
+        journal.persistCursors()
         let shares = file.routeShares(of: journal)
         exporters = ExporterSet(file, logger: logger)
         deliveries = try file.deliveries(

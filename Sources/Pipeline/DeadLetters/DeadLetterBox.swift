@@ -61,6 +61,8 @@ package final class DeadLetterBox: Sendable {
 
     /// Settles what a crash left between the two steps of a move; once, before anything is delivered.
     ///
+    /// Once the origin of a void letter is settled on the disk nothing tells any more that it is void, so the caller writes
+    /// the cursors (`Journal.persistCursors`) before it delivers.
     /// The calling thread waits for the disk.
     package func recover() {
         // Records whose spans are queued where they came from; what came of them counts no more than they do.
@@ -81,8 +83,6 @@ package final class DeadLetterBox: Sendable {
                 }
             }
         }
-        // Before anything is delivered: once the origin of a void letter is settled, nothing tells that it is void.
-        journal.persistCursors()
     }
 
     private func isSettled(_ origin: DeadLetter.Origin) -> Bool {
