@@ -51,8 +51,8 @@ enum ValueTest: Sendable {
 
     /// Whether a text passes.
     func holds(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        return holds(.string(0..<bytes.count), in: bytes.span.bytes)
+        let letters = text.utf8Span.span.bytes
+        return holds(.string(0..<letters.byteCount), in: letters)
     }
 
     /// Whether a number passes.

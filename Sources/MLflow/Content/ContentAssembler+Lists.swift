@@ -40,13 +40,13 @@ extension ContentAssembler {
 
     /// Writes `definitions`, each nested as OpenAI has it; the page shows no flat ones.
     mutating func writeTools(to builder: inout ValueBuilder, _ bytes: RawSpan) {
-        builder.beginArray()
+        let tools = builder.beginArray()
         for tool in definitions {
             let function = ContentFields(of: tape.member(.function, of: tool) ?? tool, on: tape)
-            builder.beginKeyValueList()
+            let entry = builder.beginKeyValueList()
             builder.member("type", word: "function")
             builder.key("function")
-            builder.beginKeyValueList()
+            let body = builder.beginKeyValueList()
             if let name = function.first(.name) { writeText("name", name, to: &builder, bytes) }
             if let description = function.first(.description) {
                 writeText("description", description, to: &builder, bytes)
@@ -56,10 +56,10 @@ extension ContentAssembler {
                 let schema = object(parameters, bytes) ?? parameters
                 tape.write(schema, to: &builder, bytes)
             }
-            builder.endKeyValueList()
-            builder.endKeyValueList()
+            builder.end(body)
+            builder.end(entry)
         }
-        builder.endArray()
+        builder.end(tools)
     }
 
     /// The list of documents that a node is or holds; nil where its elements look like none.
@@ -73,10 +73,10 @@ extension ContentAssembler {
 
     /// Writes documents as MLflow's page shows them: one card each.
     mutating func writeDocuments(_ list: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
-        builder.beginArray()
+        let documents = builder.beginArray()
         for document in tape.elements(of: list) {
             let fields = ContentFields(of: document, on: tape)
-            builder.beginKeyValueList()
+            let entry = builder.beginKeyValueList()
             let content = fields.first(.pageContent, .content, .text)
             if let content = content ?? (tape.nodes[document].kind == .object ? nil : document) {
                 writeText("page_content", content, to: &builder, bytes)
@@ -86,9 +86,9 @@ extension ContentAssembler {
             builder.key("metadata")
             writeMetadata(fields, to: &builder, bytes)
             if let id = fields.first(.id) { writeText("id", id, to: &builder, bytes) }
-            builder.endKeyValueList()
+            builder.end(entry)
         }
-        builder.endArray()
+        builder.end(documents)
     }
 
     private mutating func writeMetadata(
@@ -96,7 +96,7 @@ extension ContentAssembler {
         to builder: inout ValueBuilder,
         _ bytes: RawSpan
     ) {
-        builder.beginKeyValueList()
+        let members = builder.beginKeyValueList()
         if let metadata = fields.first(.metadata).flatMap({ object($0, bytes) }) {
             tape.writeMembers(of: metadata, to: &builder, bytes)
         }
@@ -107,6 +107,6 @@ extension ContentAssembler {
             builder.key("score")
             tape.write(score, to: &builder, bytes)
         }
-        builder.endKeyValueList()
+        builder.end(members)
     }
 }

@@ -12,11 +12,14 @@ extension ContentAssembler {
             inventedCalls = 0
             inventedResponses = 0
             builder.expect(bytes: size(of: content))
+            let start = builder.count
             if side == .inputs {
                 writeMessages(range, to: &builder, bytes)
             } else {
                 writeChoices(range, to: &builder, bytes)
             }
+            if let form = newForms[side.rawValue] { keep(form, builder, from: start, bytes) }
+        case .form(let match): write(match, to: &builder, bytes)
         case .documents(let node): writeDocuments(node, to: &builder, bytes)
         case .node(let node): tape.write(node, to: &builder, bytes)
         }
@@ -30,20 +33,21 @@ extension ContentAssembler {
             var size = 0
             for source in range { size += self.size(of: sources[source]) }
             return size
+        case .form(let match): return match.text.count
         case .documents(let node), .node(let node): return tape.nodes[node].range.count
         }
     }
 
     private mutating func writeMessages(_ range: Range<Int>, to builder: inout ValueBuilder, _ bytes: RawSpan) {
-        builder.beginKeyValueList()
+        let request = builder.beginKeyValueList()
         writeMessageList(range, to: &builder, bytes)
         if let beside { tape.writeMembers(of: beside, except: Self.messageFields, to: &builder, bytes) }
-        builder.endKeyValueList()
+        builder.end(request)
     }
 
     private mutating func writeMessageList(_ range: Range<Int>, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         builder.key("messages")
-        builder.beginArray()
+        let messages = builder.beginArray()
         for index in range {
             builder.expect(bytes: size(of: sources[index]))
             read(sources[index], defaultRole: .user, bytes)
@@ -51,13 +55,13 @@ extension ContentAssembler {
             let hasMore = !message.parts.isEmpty || !message.calls.isEmpty || !message.reasoning.isEmpty
             if hasMore || message.responses.isEmpty { writeMessage(.inputs, to: &builder, bytes) }
         }
-        builder.endArray()
+        builder.end(messages)
     }
 
     private mutating func writeChoices(_ range: Range<Int>, to builder: inout ValueBuilder, _ bytes: RawSpan) {
-        builder.beginKeyValueList()
+        let answers = builder.beginKeyValueList()
         builder.key("choices")
-        builder.beginArray()
+        let list = builder.beginArray()
         let answer = answer(in: range, bytes)
         let choices = answer.map { $0..<$0 + 1 } ?? (joinsOutputs ? range.prefix(1) : range)
         for (index, source) in choices.enumerated() {
@@ -66,7 +70,7 @@ extension ContentAssembler {
             message.role = .assistant
             message.parts.append(contentsOf: message.responses.map { .text($0) })
             builder.expect(bytes: size(of: sources[source]))
-            builder.beginKeyValueList()
+            let choice = builder.beginKeyValueList()
             builder.member("index", int: Int64(index))
             builder.key("message")
             writeMessage(.outputs, to: &builder, bytes)
@@ -74,11 +78,11 @@ extension ContentAssembler {
             if let reason, tape.isText(reason), !tape.isEmpty(reason) {
                 writeFinishReason(reason, to: &builder, bytes)
             }
-            builder.endKeyValueList()
+            builder.end(choice)
         }
-        builder.endArray()
+        builder.end(list)
         if answer != nil { writeMessageList(range, to: &builder, bytes) }
-        builder.endKeyValueList()
+        builder.end(answers)
     }
 
     /// Of a whole conversation given as output, as agents do, the last thing that the assistant said; nil of choices.
@@ -122,7 +126,7 @@ extension ContentAssembler {
 
     private mutating func writeToolMessage(_ response: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         let fields = ContentFields(of: response, on: tape)
-        builder.beginKeyValueList()
+        let result = builder.beginKeyValueList()
         builder.member("role", word: "tool")
         let origin = fields[.origin].flatMap { tape.member(.id, of: $0) }
         let id = fields.first(.toolCallID, .callID, .toolUseID, .id) ?? origin ?? message.toolCallID
@@ -132,7 +136,7 @@ extension ContentAssembler {
         } else {
             builder.member("content", word: "")
         }
-        builder.endKeyValueList()
+        builder.end(result)
     }
 
     /// What a tool answered: the text of a list of text parts, else text or JSON.
@@ -146,7 +150,7 @@ extension ContentAssembler {
     }
 
     private mutating func writeMessage(_ side: Side, to builder: inout ValueBuilder, _ bytes: RawSpan) {
-        builder.beginKeyValueList()
+        let object = builder.beginKeyValueList()
         builder.member("role", word: message.role.text)
         writeContent(side, to: &builder, bytes)
         if message.role == .assistant, !message.reasoning.isEmpty {
@@ -154,14 +158,14 @@ extension ContentAssembler {
         }
         if message.role == .assistant, !message.calls.isEmpty {
             builder.key("tool_calls")
-            builder.beginArray()
+            let calls = builder.beginArray()
             for call in message.calls { writeCall(call, to: &builder, bytes) }
-            builder.endArray()
+            builder.end(calls)
         }
         if message.role == .tool {
             writeResponseID(message.toolCallID, to: &builder, bytes)
         }
-        builder.endKeyValueList()
+        builder.end(object)
     }
 
     private mutating func writeContent(_ side: Side, to builder: inout ValueBuilder, _ bytes: RawSpan) {
@@ -184,25 +188,25 @@ extension ContentAssembler {
             writeJoined("content", nodes, side, to: &builder, bytes)
         default:
             builder.key("content")
-            builder.beginArray()
+            let parts = builder.beginArray()
             for part in message.parts { writePart(part, to: &builder, bytes) }
-            builder.endArray()
+            builder.end(parts)
         }
     }
 
     private mutating func writePart(_ part: ChatMessage.Part, to builder: inout ValueBuilder, _ bytes: RawSpan) {
-        builder.beginKeyValueList()
+        let object = builder.beginKeyValueList()
         if case .text(let node) = part {
             builder.member("type", word: "text")
             writeText("text", node, to: &builder, bytes)
         } else {
             builder.member("type", word: "image_url")
             builder.key("image_url")
-            builder.beginKeyValueList()
+            let address = builder.beginKeyValueList()
             writeAddress(part, to: &builder, bytes)
-            builder.endKeyValueList()
+            builder.end(address)
         }
-        builder.endKeyValueList()
+        builder.end(object)
     }
 
     private mutating func writeAddress(_ part: ChatMessage.Part, to builder: inout ValueBuilder, _ bytes: RawSpan) {
@@ -221,7 +225,7 @@ extension ContentAssembler {
     private mutating func writeCall(_ call: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         let fields = ContentFields(of: call, on: tape)
         let function = ContentFields(of: fields[.function] ?? call, on: tape)
-        builder.beginKeyValueList()
+        let object = builder.beginKeyValueList()
         if let id = fields.first(.toolCallID, .callID, .toolUseID, .id), !tape.isEmpty(id) {
             writeText("id", id, to: &builder, bytes)
         } else {
@@ -231,7 +235,7 @@ extension ContentAssembler {
         }
         builder.member("type", word: "function")
         builder.key("function")
-        builder.beginKeyValueList()
+        let body = builder.beginKeyValueList()
         if let name = function.first(.name, .toolName) ?? fields.first(.name, .toolName) {
             writeText("name", name, to: &builder, bytes)
         } else {
@@ -242,8 +246,8 @@ extension ContentAssembler {
         } else {
             builder.member("arguments", word: "{}")
         }
-        builder.endKeyValueList()
-        builder.endKeyValueList()
+        builder.end(body)
+        builder.end(object)
     }
 
     private mutating func writeResponseID(_ node: Int?, to builder: inout ValueBuilder, _ bytes: RawSpan) {

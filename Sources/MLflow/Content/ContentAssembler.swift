@@ -15,6 +15,8 @@ struct ContentAssembler: ~Copyable {
         case json(Range<Int>)
         /// Messages, as a range of `sources`; where only a look at them showed that they are some, what they were found in.
         case messages(Range<Int>, root: Int? = nil)
+        /// Messages that differ in one text from some that were written before.
+        case form(ContentForms.Match)
         /// A list of documents on the tape.
         case documents(Int)
         /// Anything on the tape, written as it is.
@@ -28,8 +30,15 @@ struct ContentAssembler: ~Copyable {
         let root: Int
     }
 
+    /// A JSON text, and what beside it decides how its messages are written.
+    struct NewForm {
+        let attribute: Int
+        let text: Range<Int>
+        let context: ContentForms.Context
+    }
+
     /// Which side of a span content is for.
-    enum Side {
+    enum Side: Int {
         case inputs
         case outputs
 
@@ -60,6 +69,9 @@ struct ContentAssembler: ~Copyable {
     var takesBeside = false
     /// Whether all messages of the outputs are parts of one.
     var joinsOutputs = false
+    var forms = ContentForms()
+    /// The JSON texts whose messages were read, not copied from a known form.
+    var newForms: [2 of NewForm?] = .init(repeating: nil)
 
     init(contentMax: Int) {
         self.contentMax = contentMax
@@ -73,6 +85,7 @@ struct ContentAssembler: ~Copyable {
         if !finishReasons.isEmpty { finishReasons.removeAll(keepingCapacity: true) }
         if !trees.isEmpty { trees.removeAll(keepingCapacity: true) }
         unreadReasons = nil
+        newForms = .init(repeating: nil)
         joinsOutputs = false
         beside = nil
     }
@@ -126,7 +139,7 @@ struct ContentAssembler: ~Copyable {
         let start = sources.count
         takesBeside = side == .inputs
         switch content {
-        case .messages: return content
+        case .messages, .form: return content
         case .value(let range) where range.count > contentMax: return content
         case .node(let node): addRecognised(node, side, bytes)
         case .documents(let node): sources.append(ChatSource(node: node, role: side.role))

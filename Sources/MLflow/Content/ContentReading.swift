@@ -86,17 +86,17 @@ extension ContentTape {
         case (.number, _): if !builder.json(bytes, item.range) { builder.string(bytes, item.range) }
         case (.scalar, _), (.object, .wire), (.array, .wire): builder.raw(bytes, item.range)
         case (.array, _):
-            builder.beginArray()
+            let array = builder.beginArray()
             var element = node + 1
             while element < item.next {
                 write(element, to: &builder, bytes)
                 element = nodes[element].next
             }
-            builder.endArray()
+            builder.end(array)
         case (.object, _):
-            builder.beginKeyValueList()
+            let object = builder.beginKeyValueList()
             writeMembers(of: node, to: &builder, bytes)
-            builder.endKeyValueList()
+            builder.end(object)
         }
     }
 

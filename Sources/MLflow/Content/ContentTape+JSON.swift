@@ -18,7 +18,7 @@ extension ContentTape {
 /// Reads one JSON text onto a tape, as strictly as `JSONScanner`.
 ///
 /// The text is known to be valid UTF-8, because it stands in a span that was validated.
-private struct TapeReader {
+struct TapeReader {
     private var offset: Int
     private let end: Int
     /// The innermost container that is open, and whether it is an object; -1 for none.
@@ -120,7 +120,7 @@ private struct TapeReader {
 
     /// Reads a string from its opening quote to behind its closing one.
     @inline(__always)
-    private mutating func string(_ bytes: RawSpan) -> (ContentTape.Kind, Range<Int>)? {
+    mutating func string(_ bytes: RawSpan) -> (ContentTape.Kind, Range<Int>)? {
         offset &+= 1
         let start = offset
         offset = bytes.endOfStringRun(from: start, to: end)

@@ -37,7 +37,8 @@ extension SpanMapper {
         while let rank = candidates.popLowest() {
             let own = isModelCall ? rules.contents[rank].convention : rules.contentsElsewhere[rank].convention
             guard convention == nil || convention == own, holds(group, rank, index, batch) else { continue }
-            find(isModelCall ? rules.contents[rank] : rules.contentsElsewhere[rank], rank, of: index, &found, bytes)
+            let rule = isModelCall ? rules.contents[rank] : rules.contentsElsewhere[rank]
+            find(rule, group, rank, of: index, &found, bytes)
             if found.inputs != nil || found.outputs != nil { convention = own }
         }
         if !isModelCall { found.keepStructure(content.tape) }
@@ -46,6 +47,7 @@ extension SpanMapper {
 
     private mutating func find(
         _ rule: MappingRules.Content,
+        _ group: RuleGroup,
         _ rank: Int,
         of index: Int,
         _ found: inout Found,
@@ -53,12 +55,12 @@ extension SpanMapper {
     ) {
         var start = used.count
         if found.inputs == nil, let source = rule.inputs {
-            found.inputs = prepare(source, .inputs, of: index, bytes)
+            found.inputs = prepare(source, .inputs, .init(group: group, rank: rank), of: index, bytes)
             if found.inputs != nil { (found.inputsRank, found.inputsUse) = (rank, start..<used.count) }
         }
         start = used.count
         if found.outputs == nil, let source = rule.outputs {
-            found.outputs = prepare(source, .outputs, of: index, bytes)
+            found.outputs = prepare(source, .outputs, .init(group: group, rank: rank), of: index, bytes)
             if case .messages = found.outputs, let reasons = source.finishReasons.flatMap({ scan[$0] }) {
                 content.unreadReasons = attributes[reasons].value
             }
@@ -114,6 +116,7 @@ extension SpanMapper {
     private mutating func prepare(
         _ source: MappingRules.Source,
         _ side: ContentAssembler.Side,
+        _ rule: ContentForms.Rule,
         of index: Int,
         _ bytes: RawSpan
     ) -> ContentAssembler.Prepared? {
@@ -126,6 +129,11 @@ extension SpanMapper {
                 if prepared != nil { use(attribute) }
                 return prepared
             }
+        }
+        let form = form(of: source, side, rule, bytes)
+        if let form, let match = content.forms.find(form.text, form.context, bytes) {
+            use(form.attribute)
+            return .form(match)
         }
         var root: Int?
         let start = content.sources.count
@@ -155,7 +163,24 @@ extension SpanMapper {
                 addInstructions(attributes[attribute].value, at: start, bytes)
             }
         }
-        return content.sources.count > start ? .messages(start..<content.sources.count, root: root) : nil
+        guard content.sources.count > start else { return nil }
+        content.newForms[side.rawValue] = form
+        return .messages(start..<content.sources.count, root: root)
+    }
+
+    /// The JSON text of a source whose messages depend on nothing else; nil for any other source.
+    private func form(
+        of source: MappingRules.Source,
+        _ side: ContentAssembler.Side,
+        _ rule: ContentForms.Rule,
+        _ bytes: RawSpan
+    ) -> ContentAssembler.NewForm? {
+        guard source.shape == .chat, source.parameters.range.isEmpty, case .attribute(let key) = source.origin,
+            let attribute = scan[key], source.instructions.flatMap({ scan[$0] }) == nil,
+            case .string(let text) = AttributeValue(attributes[attribute].value, in: bytes)
+        else { return nil }
+        let reasons = source.finishReasons.flatMap { scan[$0] }.map { attributes[$0].value } ?? 0..<0
+        return .init(attribute: attribute, text: text, context: .init(rule: rule, side: side, reasons: reasons))
     }
 
     /// The root of a source: one attribute, a flattened list, an object put together, or what an event carries.
@@ -279,14 +304,16 @@ extension SpanMapper {
 extension ContentAssembler.Prepared {
     /// Whether it is written as messages.
     var isChat: Bool {
-        if case .messages = self { return true }
-        return false
+        switch self {
+        case .messages, .form: true
+        case .value, .text, .json, .documents, .node: false
+        }
     }
 
     /// Whether it is a structure that says something else than messages.
     fileprivate func isStructure(on tape: borrowing ContentTape) -> Bool {
         switch self {
-        case .text, .messages: false
+        case .text, .messages, .form: false
         case .value, .json, .documents: true
         case .node(let node): tape.nodes[node].kind == .object || tape.nodes[node].kind == .array
         }

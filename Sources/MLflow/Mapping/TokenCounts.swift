@@ -61,11 +61,11 @@ struct CallCost: Equatable {
 
     /// Writes the cost as a structured value.
     func write(to builder: inout ValueBuilder) {
-        builder.beginKeyValueList()
+        let list = builder.beginKeyValueList()
         builder.member("input_cost", double: input)
         builder.member("output_cost", double: output)
         builder.member("total_cost", double: total)
-        builder.endKeyValueList()
+        builder.end(list)
     }
 }
 

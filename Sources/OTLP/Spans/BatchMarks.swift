@@ -1,6 +1,7 @@
 /// The changes that processors marked in a `SpanBatch`.
 ///
 /// Every table stays empty until its first mark, so that an untouched batch costs nothing.
+@usableFromInline
 struct BatchMarks: Sendable {
     /// A change inside one span, scope or resource; those of one owner are a chain.
     struct Edit: Sendable {
@@ -14,24 +15,31 @@ struct BatchMarks: Sendable {
         var next: Int32 = -1
     }
 
-    /// The first and the last edit of each owner.
+    /// The edits of each owner.
     struct Chains: Sendable {
-        private var heads: [Int32] = []
-        private var tails: [Int32] = []
+        private struct Chain {
+            var first: Int32 = -1
+            var last: Int32 = -1
+        }
 
-        var isEmpty: Bool { heads.isEmpty }
+        private var chains: [Chain] = []
+
+        var isEmpty: Bool { chains.isEmpty }
 
         /// The first edit of an owner; -1 where there is none.
-        @inline(__always) func head(_ owner: Int) -> Int32 { heads.isEmpty ? -1 : heads[owner] }
+        @inline(__always) func head(_ owner: Int) -> Int32 { chains.isEmpty ? -1 : chains[owner].first }
 
         /// Puts `edit` behind the last of `owner`, one of `count`.
+        @inline(__always)
         mutating func append(_ edit: Int32, to owner: Int, of count: Int, _ edits: inout [Edit]) {
-            if heads.isEmpty {
-                heads = [Int32](repeating: -1, count: count)
-                tails = heads
+            if chains.isEmpty { chains = [Chain](repeating: Chain(), count: count) }
+            let last = chains[owner].last
+            if last < 0 {
+                chains[owner] = Chain(first: edit, last: edit)
+            } else {
+                edits[Int(last)].next = edit
+                chains[owner].last = edit
             }
-            if heads[owner] < 0 { heads[owner] = edit } else { edits[Int(tails[owner])].next = edit }
-            tails[owner] = edit
         }
     }
 
@@ -49,12 +57,12 @@ struct BatchMarks: Sendable {
     /// The place whose end the last of `edits` is made at, packed; nil where that edit is complete.
     ///
     /// What is added there next becomes a part of that edit.
-    var latestEnd: UInt32?
+    @usableFromInline var latestEnd: UInt32?
     var spanEdits = Chains()
     var scopeEdits = Chains()
     var resourceEdits = Chains()
     /// The bytes that edits bring in.
-    var builder = ValueBuilder()
+    @usableFromInline var builder = ValueBuilder()
 
     var removedCount: Int { removedCounts.reduce(0, +) }
     var isEmpty: Bool { removals.isEmpty && edits.isEmpty && !isForced }

@@ -37,6 +37,7 @@ struct Frame: Sendable, Equatable {
 }
 
 /// What owns an attribute.
+@usableFromInline
 package enum Place: Hashable, Sendable {
     /// An index into `SpanBatch.resources`.
     case resource(Int)
@@ -57,6 +58,7 @@ package enum Place: Hashable, Sendable {
         }
     }
 
+    @inlinable @inline(__always)
     var packed: UInt32 {
         switch self {
         case .resource(let index): UInt32(truncatingIfNeeded: index)

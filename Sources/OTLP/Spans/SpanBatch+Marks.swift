@@ -43,6 +43,7 @@ extension SpanBatch {
     /// Puts an attribute behind the others of its place; a key that is there already is not looked for.
     ///
     /// `bytes` is about how many the value takes; a wrong guess costs time only.
+    @inlinable @inline(__always)
     package mutating func addAttribute(
         _ key: StaticString,
         to place: Place,
@@ -60,12 +61,11 @@ extension SpanBatch {
     /// Puts an attribute that is a text behind the others of its place.
     ///
     /// Its UTF-8 stands in `range` of `text`; the caller knows that it is well-formed.
+    @inlinable @inline(__always)
     package mutating func addAttribute(_ key: StaticString, to place: Place, _ text: RawSpan, _ range: Range<Int>) {
-        prepare()
-        let start = marks.builder.position
+        beginAddition(to: place)
         let keySize = key.utf8CodeUnitCount
         let size = range.count
-        let valueSize = 1 &+ varintSize(size) &+ size
         marks.builder.bytes.write(atMost: keySize &+ size &+ 48) { writer in
             if keySize &+ size < 0x7A {
                 writer.shortField(place.attributesTag, length: keySize &+ size &+ 6)
@@ -75,6 +75,7 @@ extension SpanBatch {
                 writer.shortField(0x0A, length: size)
                 return writer.bytes(text, range)
             }
+            let valueSize = 1 &+ varintSize(size) &+ size
             writer.field(
                 place.attributesTag,
                 length: 1 + varintSize(keySize) + keySize + 1 + varintSize(valueSize) + valueSize
@@ -85,7 +86,6 @@ extension SpanBatch {
             writer.field(0x0A, length: size)
             writer.bytes(text, range)
         }
-        appendAtEnd(from: start, to: place)
     }
 
     /// Puts an event behind the others of a span, with the attributes that `build` adds.
@@ -95,8 +95,8 @@ extension SpanBatch {
         to span: Int,
         _ build: (inout AttributesBuilder) -> Void
     ) {
-        prepare()
-        let start = marks.builder.position
+        beginAddition(to: .span(span))
+        let start = marks.builder.bytes.count
         let size = name.utf8CodeUnitCount
         marks.builder.bytes.write(atMost: size + 32) { writer in
             writer.byte(0x5A)
@@ -110,8 +110,7 @@ extension SpanBatch {
         swap(&attributes.values, &marks.builder)
         build(&attributes)
         swap(&attributes.values, &marks.builder)
-        marks.builder.bytes.close(Int(start) + 2, reserved: 1)
-        appendAtEnd(from: start, to: .span(span))
+        marks.builder.bytes.close(start + 2, reserved: 1)
     }
 
     /// Replaces `trace_state`; an empty text takes it out.
@@ -121,14 +120,12 @@ extension SpanBatch {
             if field.number == 3 { append(BatchMarks.Edit(cut: ShortRange(field.field)), to: .span(span)) }
         }
         guard !traceState.isEmpty else { return }
-        prepare()
-        let start = marks.builder.position
+        beginAddition(to: .span(span))
         let size = traceState.utf8.count
         marks.builder.bytes.write(atMost: size + 16) { writer in
             writer.field(0x1A, length: size)
             writer.letters(traceState)
         }
-        appendAtEnd(from: start, to: .span(span))
     }
 
     /// Replaces `end_time_unix_nano`; the entry keeps the old one.
@@ -137,27 +134,25 @@ extension SpanBatch {
         while let field = try? reader.next(in: bytes.span.bytes) {
             if field.number == 8 { append(BatchMarks.Edit(cut: ShortRange(field.field)), to: .span(span)) }
         }
-        prepare()
-        let start = marks.builder.position
+        beginAddition(to: .span(span))
         marks.builder.bytes.write(atMost: 16) { writer in
             writer.byte(0x41)
             writer.word(time)
         }
-        appendAtEnd(from: start, to: .span(span))
     }
 
-    @inline(__always)
-    private mutating func addAttribute(
+    @inlinable @inline(__always)
+    mutating func addAttribute(
         keySize: Int,
         to place: Place,
         expecting size: Int,
         _ build: (inout ValueBuilder) -> Void,
         key: (inout ByteWriter) -> Void
     ) {
-        prepare()
-        let start = marks.builder.position
+        beginAddition(to: place)
+        let start = marks.builder.bytes.count
         let room = min(varintSize(size), 3)
-        marks.builder.bytes.write(atMost: keySize + 32) { writer in
+        marks.builder.bytes.write(atMost: keySize &+ 32) { writer in
             writer.byte(place.attributesTag)
             writer.skip(room)
             writer.field(0x0A, length: keySize)
@@ -170,8 +165,7 @@ extension SpanBatch {
         build(&marks.builder)
         marks.builder.endValue()
         marks.builder.bytes.close(value, reserved: room)
-        marks.builder.bytes.close(Int(start) + 1 + room, reserved: room)
-        appendAtEnd(from: start, to: place)
+        marks.builder.bytes.close(start &+ 1 &+ room, reserved: room)
     }
 
     /// What was built since `start`.
@@ -182,9 +176,15 @@ extension SpanBatch {
         return range
     }
 
-    /// Puts what was built since `start` at the end of its place; what is added to one place in a row becomes one edit.
-    private mutating func appendAtEnd(from start: Int32, to place: Place) {
-        guard marks.latestEnd != place.packed else { return }
+    /// Starts something that is built at the end of its place; what is added to one place in a row becomes one edit.
+    @inlinable @inline(__always)
+    mutating func beginAddition(to place: Place) {
+        if marks.latestEnd == place.packed { marks.builder.bytes.own() } else { beginAdditions(to: place) }
+    }
+
+    @usableFromInline
+    mutating func beginAdditions(to place: Place) {
+        prepare()
         let range: ShortRange =
             switch place {
             case .resource(let owner): .atEnd(of: resources[owner].frame)
@@ -192,7 +192,7 @@ extension SpanBatch {
             case .span(let owner): .atEnd(of: spans[owner].frame)
             case .event(let event): .atEnd(of: events[event].frame)
             }
-        var content = added(from: start)
+        var content = added(from: marks.builder.position)
         content.end = .max
         append(BatchMarks.Edit(cut: range, content: content), to: place)
         marks.latestEnd = place.packed
@@ -238,7 +238,8 @@ extension ShortRange {
 
 extension Place {
     /// The tag of `attributes` in the message of this place.
-    fileprivate var attributesTag: UInt8 {
+    @inlinable @inline(__always)
+    var attributesTag: UInt8 {
         switch self {
         case .resource: 0x0A
         case .scope, .event: 0x1A

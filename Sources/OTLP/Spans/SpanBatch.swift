@@ -8,6 +8,7 @@ import Basics
 ///
 /// Where protobuf lets a field be given several times, the tables show what decoders see: the last one counts, parts of a
 /// resource, scope or status are merged. Only an attribute value given in parts shows its last part.
+@usableFromInline
 package struct SpanBatch: Sendable {
     /// The request in protobuf wire form (`ExportTraceServiceRequest`), as it came.
     package let bytes: [UInt8]
@@ -20,7 +21,7 @@ package struct SpanBatch: Sendable {
     /// Whether no other field stands between two resources.
     let isDense: Bool
     /// What processors want changed.
-    var marks: BatchMarks
+    @usableFromInline var marks: BatchMarks
 
     /// Indexes and validates a request.
     ///

@@ -19,14 +19,14 @@ extension ValueBuilder {
     /// Writes the value; false where it is nested too deep.
     private mutating func write(_ text: RawSpan) throws(JSONSyntaxError) -> Bool {
         var scanner = JSONScanner()
+        var containers: [Container] = []
         while true {
             let token = try scanner.next(in: text)
             guard scanner.depth < WireLimits.standard.nestingMax else { return false }
             switch token {
-            case .objectStart: beginKeyValueList()
-            case .objectEnd: endKeyValueList()
-            case .arrayStart: beginArray()
-            case .arrayEnd: endArray()
+            case .objectStart: containers.append(beginKeyValueList())
+            case .objectEnd, .arrayEnd: containers.popLast().map { end($0) }
+            case .arrayStart: containers.append(beginArray())
             case .key(let name) where name.isPlain: key(text, name.range)
             case .key(let name): key(name.value(in: text))
             case .string(let value) where value.isPlain: string(text, value.range)

@@ -1,5 +1,3 @@
-package import Basics
-
 /// Members whose size is known before they are written: nothing has to be moved when they end.
 extension ValueBuilder {
     /// A word of the program as a text.
@@ -8,6 +6,7 @@ extension ValueBuilder {
     }
 
     /// A member that is a text in `range` of `text`; the caller knows that it is well-formed.
+    @inlinable @inline(__always)
     package mutating func member(_ name: StaticString, _ text: RawSpan, _ range: Range<Int>) {
         member(name, size: 1 + varintSize(range.count) + range.count) { writer in
             writer.field(0x0A, length: range.count)
@@ -16,6 +15,7 @@ extension ValueBuilder {
     }
 
     /// A member that is a word of the program.
+    @inlinable @inline(__always)
     package mutating func member(_ name: StaticString, word: StaticString) {
         let size = word.utf8CodeUnitCount
         member(name, size: 1 + varintSize(size) + size) { writer in
@@ -25,6 +25,7 @@ extension ValueBuilder {
     }
 
     /// A member that is a whole number.
+    @inlinable @inline(__always)
     package mutating func member(_ name: StaticString, int value: Int64) {
         member(name, size: 1 + varintSize(Int(value))) { writer in
             writer.byte(0x18)
@@ -33,6 +34,7 @@ extension ValueBuilder {
     }
 
     /// A member that is a number.
+    @inlinable @inline(__always)
     package mutating func member(_ name: StaticString, double value: Double) {
         member(name, size: 9) { writer in
             writer.byte(0x21)
@@ -41,11 +43,25 @@ extension ValueBuilder {
     }
 
     /// A member in which nothing is set.
+    @inlinable @inline(__always)
     package mutating func nullMember(_ name: StaticString) {
         member(name, size: 0) { _ in }
     }
 
+    /// The fields of an `AnyValue` that `write` writes, in at most `size` bytes; it is no part of a container.
+    @inlinable @inline(__always)
+    package mutating func value(atMost size: Int, _ write: (inout ByteWriter) -> Void) {
+        precondition(depth == 0)
+        bytes.write(atMost: size, write)
+    }
+
+    /// What was written since there were `count` bytes.
+    package func withBytes<Result>(from count: Int, _ read: (RawSpan) -> Result) -> Result {
+        bytes.withBytes { read($0.extracting(droppingFirst: count)) }
+    }
+
     /// A key-value list of the members that `build` writes, in at most `size` bytes; it is no part of a container.
+    @inlinable @inline(__always)
     package mutating func flatList(atMost size: Int, _ build: (inout ByteWriter) -> Void) {
         let start = bytes.count + 2
         bytes.write(atMost: size + 2) { writer in
@@ -55,8 +71,8 @@ extension ValueBuilder {
         bytes.close(start, reserved: 1)
     }
 
-    @inline(__always)
-    private mutating func member(_ name: StaticString, size: Int, _ value: (inout ByteWriter) -> Void) {
+    @inlinable @inline(__always)
+    mutating func member(_ name: StaticString, size: Int, _ value: (inout ByteWriter) -> Void) {
         let keySize = name.utf8CodeUnitCount
         bytes.write(atMost: keySize &+ size &+ 32) { writer in
             if keySize &+ size < 0x7C {
@@ -77,6 +93,7 @@ extension ValueBuilder {
 
 extension ByteWriter {
     /// A member of a flat list that is a whole number, under a name of at most 64 bytes.
+    @inlinable @inline(__always)
     package mutating func member(_ name: StaticString, int value: Int64) {
         let keySize = name.utf8CodeUnitCount
         let size = 1 &+ varintSize(Int(value))

@@ -3,33 +3,48 @@ import Basics
 /// Builds one `AnyValue` in wire form, straight into the bytes that a batch will send.
 ///
 /// One scalar or one container is written; inside containers as many values as wanted, each member of a key-value list
-/// after its `key`. The caller is trusted to close what it opens.
+/// after its `key`. The caller is trusted to end what it begins, the innermost first.
+@usableFromInline
 package struct ValueBuilder: Sendable {
-    /// A container that is not closed; of each length where it ends, -1 where there is none.
-    private struct Container {
+    /// A container that has begun and has to be ended; of each length where it ends, -1 where there is none.
+    @usableFromInline
+    package struct Container: Sendable {
         /// The length of the list.
-        var list: Int32
+        @usableFromInline let list: Int
         /// The length of the `AnyValue` around it.
-        var value: Int32
+        @usableFromInline let value: Int
         /// The length of the member that it is the value of.
-        var member: Int32
+        @usableFromInline let member: Int
         /// The bytes left for the first two and for the third.
-        var lengthSize: Int8
-        var memberSize: Int8
+        @usableFromInline let lengthSize: Int
+        @usableFromInline let memberSize: Int
+
+        @inlinable @inline(__always)
+        init(list: Int, value: Int, member: Int, lengthSize: Int, memberSize: Int) {
+            self.list = list
+            self.value = value
+            self.member = member
+            self.lengthSize = lengthSize
+            self.memberSize = memberSize
+        }
     }
 
     /// What has been built so far, one thing behind the other.
-    var bytes = ByteSink()
-    private var containers: [Container] = []
+    @usableFromInline var bytes = ByteSink()
+    /// How many containers have begun and not ended.
+    @usableFromInline var depth = 0
     /// Where the length of the member ends whose value was not written yet; -1 where there is none.
-    private var member: Int32 = -1
-    private var memberSize: Int8 = 1
-    private var lengthSize: Int8 = 1
+    @usableFromInline var member = -1
+    @usableFromInline var memberSize = 1
+    @usableFromInline var lengthSize = 1
 
     init() {}
 
+    /// How many bytes were written, those of values before included.
+    @inlinable @inline(__always) package var count: Int { bytes.count }
+
     /// Where the next byte goes.
-    @inline(__always) var position: Int32 { Int32(truncatingIfNeeded: bytes.count) }
+    @inlinable @inline(__always) var position: Int32 { Int32(truncatingIfNeeded: bytes.count) }
 
     /// A text.
     package mutating func string(_ value: String) {
@@ -111,77 +126,89 @@ package struct ValueBuilder: Sendable {
         end()
     }
 
-    package mutating func beginArray() { open(0x2A) }
-    package mutating func endArray() { close() }
-    package mutating func beginKeyValueList() { open(0x32) }
-    package mutating func endKeyValueList() { close() }
+    @inlinable @inline(__always)
+    package mutating func beginArray() -> Container { begin(0x2A) }
+
+    @inlinable @inline(__always)
+    package mutating func beginKeyValueList() -> Container { begin(0x32) }
+
+    /// Ends the innermost container.
+    @inlinable @inline(__always)
+    package mutating func end(_ container: Container) {
+        depth &-= 1
+        bytes.close(container.list, reserved: container.lengthSize)
+        if container.value >= 0 { bytes.close(container.value, reserved: container.lengthSize) }
+        if container.member >= 0 { bytes.close(container.member, reserved: container.memberSize) }
+    }
 
     /// The key of the member whose value is written next.
-    package mutating func key(_ name: StaticString) { openMember(name.utf8CodeUnitCount) { $0.letters(name) } }
+    @inlinable @inline(__always)
+    package mutating func key(_ name: StaticString) { beginMember(name.utf8CodeUnitCount) { $0.letters(name) } }
 
     /// The key of the member whose value is written next.
     ///
     /// Disfavoured, because a literal is a `String` otherwise.
     @_disfavoredOverload
-    package mutating func key(_ name: String) { openMember(name.utf8.count) { $0.letters(name) } }
+    package mutating func key(_ name: String) { beginMember(name.utf8.count) { $0.letters(name) } }
 
     /// The key of the member whose value is written next, from its UTF-8 in `range` of `text`.
     package mutating func key(_ text: RawSpan, _ range: Range<Int>) {
-        openMember(range.count) { $0.bytes(text, range) }
+        beginMember(range.count) { $0.bytes(text, range) }
     }
 
     /// Says how many bytes what is opened next will about take, so that little has to be moved when it ends.
     ///
     /// Counts until the attribute's value ends; a wrong guess costs time only.
-    package mutating func expect(bytes count: Int) {
-        lengthSize = Int8(truncatingIfNeeded: min(varintSize(count), 3))
-    }
+    @inlinable @inline(__always)
+    package mutating func expect(bytes count: Int) { lengthSize = min(varintSize(count), 3) }
 
     /// Starts the value of an attribute of its own, whatever is open around it.
+    @inlinable @inline(__always)
     mutating func beginValue() {
         lengthSize = 1
-        precondition(containers.isEmpty, "an attribute is added while a container is open")
+        precondition(depth == 0, "an attribute is added while a container is open")
     }
 
+    @inlinable @inline(__always)
     mutating func endValue() {
-        precondition(containers.isEmpty && member < 0, "a container was not closed")
+        precondition(depth == 0 && member < 0, "a container was not ended")
     }
 
     /// What was written and what is open.
     struct Checkpoint {
         fileprivate let bytes: Int
-        fileprivate let containers: Int
-        fileprivate let member: Int32
-        fileprivate let memberSize: Int8
+        fileprivate let depth: Int
+        fileprivate let member: Int
+        fileprivate let memberSize: Int
     }
 
     var checkpoint: Checkpoint {
-        Checkpoint(bytes: bytes.count, containers: containers.count, member: member, memberSize: memberSize)
+        Checkpoint(bytes: bytes.count, depth: depth, member: member, memberSize: memberSize)
     }
 
     /// Forgets what was written since `checkpoint`.
     mutating func restore(_ checkpoint: Checkpoint) {
         bytes.truncate(to: checkpoint.bytes)
-        containers.removeLast(containers.count - checkpoint.containers)
+        depth = checkpoint.depth
         member = checkpoint.member
         memberSize = checkpoint.memberSize
     }
 
     /// The tag of the next `AnyValue` where it belongs; 0 where it stands alone.
-    @inline(__always)
-    private var tag: UInt8 { member >= 0 ? 0x12 : containers.isEmpty ? 0 : 0x0A }
+    @inlinable @inline(__always) var tag: UInt8 { member >= 0 ? 0x12 : depth == 0 ? 0 : 0x0A }
 
     /// Ends the member around an `AnyValue`.
     @inline(__always)
     private mutating func end() {
         guard member >= 0 else { return }
-        bytes.close(Int(member), reserved: Int(memberSize))
+        bytes.close(member, reserved: memberSize)
         member = -1
     }
 
-    private mutating func open(_ list: UInt8) {
+    @inlinable @inline(__always)
+    mutating func begin(_ list: UInt8) -> Container {
         let tag = tag
-        let size = Int(lengthSize)
+        let size = lengthSize
         bytes.write(atMost: 16) { writer in
             if tag != 0 {
                 writer.byte(tag)
@@ -190,33 +217,25 @@ package struct ValueBuilder: Sendable {
             writer.byte(list)
             writer.skip(size)
         }
-        let start = position
-        let value = start &- 1 &- Int32(lengthSize)
-        containers.append(
-            Container(
-                list: start,
-                value: tag == 0 ? -1 : value,
-                member: member,
-                lengthSize: lengthSize,
-                memberSize: memberSize
-            )
+        let start = bytes.count
+        let container = Container(
+            list: start,
+            value: tag == 0 ? -1 : start &- 1 &- size,
+            member: member,
+            lengthSize: size,
+            memberSize: memberSize
         )
+        depth &+= 1
         member = -1
+        return container
     }
 
-    private mutating func close() {
-        guard let container = containers.popLast() else { return }
-        bytes.close(Int(container.list), reserved: Int(container.lengthSize))
-        if container.value >= 0 { bytes.close(Int(container.value), reserved: Int(container.lengthSize)) }
-        if container.member >= 0 { bytes.close(Int(container.member), reserved: Int(container.memberSize)) }
-    }
-
-    @inline(__always)
-    private mutating func openMember(_ size: Int, _ key: (inout ByteWriter) -> Void) {
-        let reserved = Int(lengthSize)
-        member = position &+ 1 &+ Int32(lengthSize)
-        memberSize = lengthSize
-        bytes.write(atMost: size + 24) { writer in
+    @inlinable @inline(__always)
+    mutating func beginMember(_ size: Int, _ key: (inout ByteWriter) -> Void) {
+        let reserved = lengthSize
+        member = bytes.count &+ 1 &+ reserved
+        memberSize = reserved
+        bytes.write(atMost: size &+ 24) { writer in
             writer.byte(0x0A)
             writer.skip(reserved)
             writer.field(0x0A, length: size)
@@ -227,14 +246,14 @@ package struct ValueBuilder: Sendable {
 
 extension ByteWriter {
     /// Tag and length of a length-delimited field.
-    @inline(__always)
+    @inlinable @inline(__always)
     mutating func field(_ tag: UInt8, length: Int) {
         byte(tag)
         varint(length)
     }
 
     /// The same where the length is known to be under 0x80.
-    @inline(__always)
+    @inlinable @inline(__always)
     mutating func shortField(_ tag: UInt8, length: Int) { pair(tag, UInt8(truncatingIfNeeded: length)) }
 
     /// Tag and length of an `AnyValue`, where it has some.

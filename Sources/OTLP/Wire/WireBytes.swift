@@ -58,8 +58,8 @@ extension [UInt8] {
 }
 
 /// How many bytes a varint takes in its shortest form.
-@inline(__always)
-func varintSize(_ value: Int) -> Int {
+@inlinable @inline(__always)
+package func varintSize(_ value: Int) -> Int {
     let bits = 64 &- (UInt64(truncatingIfNeeded: value) | 1).leadingZeroBitCount
     return (bits &* 9 &+ 64) >> 6
 }

@@ -25,12 +25,12 @@ import Testing
     @Test func `long contents get long lengths`() throws {
         let long = String(repeating: "x", count: 100_000)
         let built = try value {
-            $0.beginKeyValueList()
+            let list = $0.beginKeyValueList()
             $0.key("list")
-            $0.beginArray()
+            let array = $0.beginArray()
             $0.string(long)
-            $0.endArray()
-            $0.endKeyValueList()
+            $0.end(array)
+            $0.end(list)
         }
         #expect(built.kvlistValue.values[0].value.arrayValue.values[0].stringValue == long)
     }
@@ -58,12 +58,12 @@ import Testing
     func `what is no JSON, or nested too deep, leaves nothing`(text: String) throws {
         let json = Array(text.utf8)
         let built = try value {
-            $0.beginArray()
+            let array = $0.beginArray()
             $0.int(1)
             let isWritten = $0.json(json.span.bytes, 0..<json.count)
             #expect(!isWritten)
             $0.int(2)
-            $0.endArray()
+            $0.end(array)
         }
         #expect(built.arrayValue.values.map(\.intValue) == [1, 2])
     }

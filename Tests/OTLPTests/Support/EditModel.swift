@@ -176,16 +176,16 @@ extension ValueBuilder {
         case .doubleValue(let double): self.double(double)
         case .bytesValue(let bytes): self.bytes(Array(bytes))
         case .arrayValue(let array):
-            beginArray()
+            let container = beginArray()
             for element in array.values { write(element) }
-            endArray()
+            end(container)
         case .kvlistValue(let list):
-            beginKeyValueList()
+            let container = beginKeyValueList()
             for member in list.values {
                 key(member.key)
                 write(member.value)
             }
-            endKeyValueList()
+            end(container)
         }
     }
 }

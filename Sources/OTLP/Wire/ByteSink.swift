@@ -1,3 +1,5 @@
+import Basics
+
 // The only file that writes memory without the compiler's bounds checks. Each step checks first that it stays inside its
 // room, so that a wrong size traps instead of writing over what is not ours.
 
@@ -20,7 +22,7 @@ extension [UInt8] {
 package struct ByteWriter: ~Copyable {
     @usableFromInline let room: UnsafeMutableRawBufferPointer
     /// Where the next byte goes.
-    @usableFromInline var offset: Int
+    @usableFromInline package var offset: Int
 
     @inlinable @inline(__always)
     init(_ room: UnsafeMutableRawBufferPointer, from offset: Int) {
@@ -67,6 +69,19 @@ package struct ByteWriter: ~Copyable {
     /// A length or a tag.
     @inlinable @inline(__always)
     package mutating func varint(_ value: Int) { varint(UInt64(truncatingIfNeeded: value)) }
+
+    /// A length over the `size` bytes at `position`, which were written before and are as many as it takes.
+    @inlinable @inline(__always)
+    package func varint(_ value: Int, at position: Int, size: Int) {
+        precondition(position >= 0 && size > 0 && size <= 8 && position <= offset &- size)
+        var rest = UInt64(truncatingIfNeeded: value)
+        for index in position..<position &+ size &- 1 {
+            unsafe room.storeBytes(of: UInt8(truncatingIfNeeded: rest) | 0x80, toByteOffset: index, as: UInt8.self)
+            rest >>= 7
+        }
+        let last = position &+ size &- 1
+        unsafe room.storeBytes(of: UInt8(truncatingIfNeeded: rest), toByteOffset: last, as: UInt8.self)
+    }
 
     /// The bytes of `range` of `source`.
     @inlinable @inline(__always)
@@ -151,7 +166,7 @@ final class ByteRoom: @unchecked Sendable {
 /// A copy shares the memory; whoever may hold one calls `own` before it writes.
 @usableFromInline
 package struct ByteSink: Sendable {
-    private var owner: ByteRoom?
+    @usableFromInline var owner: ByteRoom?
     /// The memory of `owner`; its first `end` bytes are set.
     @usableFromInline nonisolated(unsafe) var room = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     @usableFromInline var end = 0
@@ -168,6 +183,7 @@ package struct ByteSink: Sendable {
     }
 
     /// Makes sure that no copy shares the memory.
+    @inlinable @inline(__always)
     package mutating func own() {
         if owner != nil, !isKnownUniquelyReferenced(&owner) { grow(0) }
     }

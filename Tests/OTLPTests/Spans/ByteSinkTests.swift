@@ -1,4 +1,5 @@
 import Basics
+import OTLP
 import Testing
 
 struct ByteSinkTests {

@@ -1,0 +1,87 @@
+import Basics
+import OTLP
+import TestKit
+import Testing
+
+@testable import MLflow
+
+/// Messages that are written in the form of earlier ones are those that would be written without it.
+struct ContentFormTests {
+    @Test(arguments: [UInt64.random(in: 0...UInt64.max), 4])
+    func `messages in a known form are what they are without it`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        var found = 0
+        for _ in 0..<400 {
+            let inputs = messages(&generator)
+            let outputs = messages(&generator)
+            let reasons = ["stop", "end_turn", "length"]
+            let spans = (2...7).map { id in
+                TestSpan(
+                    id: id,
+                    parent: 1,
+                    [
+                        "gen_ai.operation.name": Bool.random(using: &generator) ? "chat" : "execute_tool",
+                        "gen_ai.input.messages": .string(fill(inputs, &generator)),
+                        "gen_ai.output.messages": .string(fill(outputs, &generator)),
+                        "gen_ai.response.finish_reasons": .array([
+                            .string(reasons.randomElement(using: &generator) ?? "")
+                        ]),
+                    ]
+                )
+            }
+            var batch = try SpanBatch(tracesRequest(spans))
+            var mapper = SpanMapper(rules: try TestRules.all.get())
+            _ = mapper.map(&batch)
+            found += mapper.content.forms.found
+            let together = try readSpans(batch.encoded()?.payload ?? [])
+            for (span, read) in zip(spans, together) {
+                let alone = try map(span)[0]
+                #expect(read.attributes == alone.attributes && read.keys == alone.keys, "seed \(seed): \(span)")
+            }
+        }
+        #expect(found > 200, "seed \(seed)")
+    }
+
+    /// A chat as JSON with `TEXT` where something long is said.
+    private func messages(_ generator: inout SeededGenerator) -> String {
+        let list = (0..<Int.random(in: 1...2, using: &generator)).map { _ in message(&generator) }.joined(
+            separator: ", "
+        )
+        return [
+            "[\(list)]", "{\"messages\": [\(list)]}", "{\"choices\":[{\"message\":\(message(&generator))}], \"n\":1}",
+        ].randomElement(using: &generator) ?? ""
+    }
+
+    private func message(_ generator: inout SeededGenerator) -> String {
+        let role = ["user", "assistant", "system", "tool"].randomElement(using: &generator) ?? ""
+        let part = { (generator: inout SeededGenerator) in
+            [
+                #"{"type":"text","content":"TEXT"}"#, #"{"type": "reasoning", "content": "TEXT"}"#, #"{"text":"TEXT"}"#,
+                #"{"type":"tool_call","name":"f","id":"1","arguments":{"text":"TEXT"}}"#, #""TEXT""#,
+                #"{"type":"tool_call_response","id":"TEXT","response":{"content":"TEXT"}}"#,
+                #"{"type":"uri","mime_type":"TEXT","uri":"http://i"}"#, #"{"type":"TEXT","text":"TEXT"}"#,
+            ].randomElement(using: &generator) ?? ""
+        }
+        return [
+            "{\"role\": \"\(role)\", \"content\": \"TEXT\"}",
+            "{\"role\": \"\(role)\", \"content\": \"TEXT\", \"finish_reason\": \"TEXT\"}",
+            "{\"role\":\"\(role)\",\"parts\":[\(part(&generator))],\"finish_reason\":\"tool_use\"}",
+            "{\"content\":\"TEXT\",\"role\":\"\(role)\",\"tool_call_id\":\"TEXT\"}",
+            "{\"role\":\"\(role)\",\"parts\":[\(part(&generator)), \(part(&generator))]}",
+            "{\"role\":\"TEXT\",\"content\":[\(part(&generator))]}",
+        ].randomElement(using: &generator) ?? ""
+    }
+
+    /// Puts a text in the place of each `TEXT`; lengths are those at which the lengths around take another byte.
+    private func fill(_ json: String, _ generator: inout SeededGenerator) -> String {
+        var parts = json.split(separator: "TEXT", omittingEmptySubsequences: false)[...]
+        var filled = String(parts.removeFirst())
+        for part in parts {
+            let text =
+                ["a", #"\n"#, "ü", #"\u00fc"#, #"{\"role\":\"user\"}"#, "image/"].randomElement(using: &generator) ?? ""
+            let count = [1, 5, 31, 32, 40, 64, 100, 127, 130, 150, 16_000].randomElement(using: &generator) ?? 0
+            filled += String(repeating: text, count: max(1, count / text.utf8.count)) + part
+        }
+        return filled
+    }
+}
