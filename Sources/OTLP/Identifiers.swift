@@ -6,6 +6,7 @@ package struct TraceID: Hashable, Sendable {
     /// The last eight bytes.
     @usableFromInline package let low: UInt64
 
+    @inlinable
     package init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
@@ -21,6 +22,7 @@ package struct SpanID: Hashable, Sendable {
     /// The bytes, the first one highest.
     @usableFromInline package let value: UInt64
 
+    @inlinable
     package init(_ value: UInt64) {
         self.value = value
     }

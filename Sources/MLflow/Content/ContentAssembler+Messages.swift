@@ -23,7 +23,7 @@ extension ContentAssembler {
     }
 
     /// A message as LangChain lets people write it: a list of its role and its text.
-    private func pair(_ list: Int, _ bytes: RawSpan) -> (ChatRole, text: Int)? {
+    private mutating func pair(_ list: Int, _ bytes: RawSpan) -> (ChatRole, text: Int)? {
         guard let first = tape.firstElement(of: list), tape.isText(first),
             let second = tape.element(after: first, in: list), tape.isText(second),
             tape.element(after: second, in: list) == nil,
@@ -33,7 +33,7 @@ extension ContentAssembler {
     }
 
     /// The message inside a choice, an event or a serialised object.
-    private func inner(_ fields: borrowing ContentFields) -> Int? {
+    private mutating func inner(_ fields: borrowing ContentFields) -> Int? {
         if let message = fields.first(.message) { return message }
         guard let object = fields.first(.kwargs, .data), tape.nodes[object].kind == .object else { return nil }
         let inside = ContentFields(of: object, on: tape)
@@ -64,13 +64,13 @@ extension ContentAssembler {
     }
 
     /// Whether an object in a list of messages is a note of LiveKit's about its agent, which nobody said.
-    private func isNote(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
+    private mutating func isNote(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
         guard let type = fields.first(.type) else { return false }
         return tape.equals(type, "agent_config_update", bytes) || tape.equals(type, "agent_handoff", bytes)
     }
 
     /// Whether a node is the messages, or the request or answer with them, of any chat API.
-    func isChat(_ node: Int, _ bytes: RawSpan) -> Bool {
+    mutating func isChat(_ node: Int, _ bytes: RawSpan) -> Bool {
         switch tape.nodes[node].kind {
         case .array:
             guard let first = tape.firstElement(of: node) else { return false }

@@ -44,19 +44,19 @@ struct FoundKeys: Sendable {
             hasAlways = true
         }
         isUseful = isUseful || hasAlways || !others.isEmpty || !parts.isEmpty
-        for group in 0..<RuleGroup.allCases.count { dismiss(group, rules) }
+        for group in RuleGroup.allCases { dismiss(group, rules) }
     }
 
     /// Takes out the rules whose condition needs attributes that are not there.
-    private mutating func dismiss(_ group: Int, _ rules: MappingRules) {
-        var rest = candidates[group]
+    private mutating func dismiss(_ group: RuleGroup, _ rules: MappingRules) {
+        var rest = candidates[group.rawValue]
         while let rank = rest.popLowest() {
-            let condition = Int(rules.guards[group][rank])
+            let condition = rules.condition(group, rank)
             guard condition >= 0, let needed = rules.neededKeys[condition],
                 needed.allSatisfy({ self[$0] == nil })
             else { continue }
-            candidates[group] &= ~(1 << UInt128(rank))
-            unmet[group] |= 1 << UInt128(rank)
+            candidates[group.rawValue] &= ~(1 << UInt128(rank))
+            unmet[group.rawValue] |= 1 << UInt128(rank)
         }
     }
 

@@ -36,7 +36,7 @@ extension SpanMapper {
         var convention: Int?
         while let rank = candidates.popLowest() {
             let own = isModelCall ? rules.contents[rank].convention : rules.contentsElsewhere[rank].convention
-            guard convention == nil || convention == own, holds(group, rank, index, batch) else { continue }
+            guard convention == nil || convention == own, holds(group, rank, index, &batch) else { continue }
             let rule = isModelCall ? rules.contents[rank] : rules.contentsElsewhere[rank]
             find(rule, group, rank, of: index, &found, bytes)
             if found.inputs != nil || found.outputs != nil { convention = own }
@@ -169,7 +169,7 @@ extension SpanMapper {
     }
 
     /// The JSON text of a source whose messages depend on nothing else; nil for any other source.
-    private func form(
+    private mutating func form(
         of source: MappingRules.Source,
         _ side: ContentAssembler.Side,
         _ rule: ContentForms.Rule,

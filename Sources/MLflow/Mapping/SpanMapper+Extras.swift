@@ -6,7 +6,7 @@ import OTLP
 extension SpanMapper {
     /// Takes a span out where a rule says so.
     mutating func drop(_ index: Int, _ batch: inout SpanBatch) -> Bool {
-        for rank in scan.plan.drops where holds(.drop, rank, index, batch) {
+        for rank in scan.plan.drops where holds(.drop, rank, index, &batch) {
             batch.remove(index, as: .filtered)
             outcome.droppedSpans += 1
             did(.dropped, "", index, by: .rule(.drop, rank))
@@ -17,7 +17,7 @@ extension SpanMapper {
 
     /// Renames and decides the level.
     mutating func decideExtras(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        for rename in scan.plan.renames where holds(.rename, rename.rank, index, batch) {
+        for rename in scan.plan.renames where holds(.rename, rename.rank, index, &batch) {
             let attribute = scan.first &+ rename.attribute
             let rule = rules.renames[rename.rank]
             batch.renameAttribute(attribute, to: rule.to)
@@ -26,7 +26,7 @@ extension SpanMapper {
             did(.renamed, rule.to, index, by: .rule(.rename, rename.rank), of: [old])
         }
         guard scan[.logLevel] == nil, span.statusCode != 2 else { return }
-        for level in scan.plan.levels where holds(.level, level.rank, index, batch) {
+        for level in scan.plan.levels where holds(.level, level.rank, index, &batch) {
             let attribute = scan.first &+ level.attribute
             guard let number = self.level(rules.levels[level.rank], attribute, bytes) else { continue }
             batch.addAttribute("mlflow.spanLogLevel", to: .span(index)) { $0.int(number) }
@@ -34,7 +34,7 @@ extension SpanMapper {
         }
     }
 
-    private func level(_ rule: MappingRules.Level, _ attribute: Int, _ bytes: RawSpan) -> Int64? {
+    private mutating func level(_ rule: MappingRules.Level, _ attribute: Int, _ bytes: RawSpan) -> Int64? {
         if let range = attributes.text(of: attribute, bytes) {
             return rule.values.first { bytes.equals($0.text, range) }?.level
         }
@@ -71,12 +71,12 @@ extension SpanMapper {
 
 extension SpanMapper {
     /// The tags and prompts that a span names, for its trace's root.
-    func notes(_ index: Int, _ batch: borrowing SpanBatch) -> [TraceFacts.Note] {
+    mutating func notes(_ index: Int, _ batch: inout SpanBatch) -> [TraceFacts.Note] {
         var notes: [TraceFacts.Note] = []
-        for tag in scan.plan.tags where holds(.tags, tag.rank, index, batch) {
+        for tag in scan.plan.tags where holds(.tags, tag.rank, index, &batch) {
             notes.append(.tag(rank: tag.rank, attribute: scan.first &+ tag.attribute, prefix: tag.more))
         }
-        for prompt in scan.plan.prompts where holds(.prompt, prompt.rank, index, batch) {
+        for prompt in scan.plan.prompts where holds(.prompt, prompt.rank, index, &batch) {
             guard let version = prompt.more else { continue }
             notes.append(
                 .prompt(rank: prompt.rank, name: scan.first &+ prompt.attribute, version: scan.first &+ version)

@@ -14,7 +14,7 @@ extension SpanMapper {
     /// Tells of the rules whose attributes are there and that set nothing, and why.
     ///
     /// Conventions share keys, so where one wins the built-in rules of others that do not fit are nothing to tell.
-    mutating func explainIgnored(_ index: Int, isModelCall: Bool, _ batch: borrowing SpanBatch, _ bytes: RawSpan) {
+    mutating func explainIgnored(_ index: Int, isModelCall: Bool, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         let decided = [
             Decided(group: .type, targets: ["mlflow.spanType"], own: scan[.spanType]),
             Decided(
@@ -33,14 +33,14 @@ extension SpanMapper {
                 own: scan[.model] ?? scan[.provider]
             ),
         ]
-        for field in decided { explainIgnored(field, index, isModelCall: isModelCall, batch, bytes) }
+        for field in decided { explainIgnored(field, index, isModelCall: isModelCall, &batch, bytes) }
     }
 
     private mutating func explainIgnored(
         _ field: Decided,
         _ index: Int,
         isModelCall: Bool,
-        _ batch: borrowing SpanBatch,
+        _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) {
         let decisions = (outcome.decisions ?? []).filter { decision in
@@ -55,7 +55,7 @@ extension SpanMapper {
         while let rank = rest.popLowest() {
             let rule = rules.ruleNames[field.group.rawValue][rank]
             guard !told.contains(rule) else { continue }
-            let flaw = flaw(of: field.group, rank, index, isModelCall: isModelCall, batch, bytes)
+            let flaw = flaw(of: field.group, rank, index, isModelCall: isModelCall, &batch, bytes)
             let isForeign = flaw != nil && MappingRules.isBuiltIn(rule)
             // Also a rule about a scope or a name: of any other span there is nothing to tell.
             if isForeign, !told.isEmpty || own != nil || isAlways(field.group, rank) { continue }
@@ -67,15 +67,15 @@ extension SpanMapper {
     }
 
     /// Why a rule could do nothing by itself.
-    private func flaw(
+    private mutating func flaw(
         of group: RuleGroup,
         _ rank: Int,
         _ index: Int,
         isModelCall: Bool,
-        _ batch: borrowing SpanBatch,
+        _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) -> String? {
-        if !holds(group, rank, index, batch) { return "its condition does not hold" }
+        if !holds(group, rank, index, &batch) { return "its condition does not hold" }
         if group == .usage, !isModelCall { return "only model calls have usage" }
         guard group == .type else { return nil }
         let kind = scan.plan.kinds.first { $0.rank == rank }

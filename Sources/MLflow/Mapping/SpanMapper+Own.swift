@@ -7,17 +7,28 @@ import OTLP
 extension SpanMapper {
     /// Mends the app's own attributes of one span.
     mutating func repairOwn(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        for attribute in scan.plan.tokenCounts { repairTokenCount(scan.first + attribute, index, &batch, bytes) }
-        for attribute in scan.plan.others { repairOther(scan.first + attribute, index, &batch, bytes) }
-        guard scan.plan.known != 0 else { return }
+        let plan = scan.plan
+        for attribute in plan.tokenCounts
+        where bytes.shortCount(attributes[scan.first &+ attribute].value) == nil {
+            repairTokenCount(scan.first + attribute, index, &batch, bytes)
+        }
+        for attribute in plan.others { repairOther(scan.first + attribute, index, &batch, bytes) }
+        guard plan.known != 0 else { return }
         if scan.hasOwn { repairNamed(index, &batch, bytes) }
-        repairContext(.sessionID, "session.id", TextLimit.session, index, &batch, bytes)
-        repairContext(.conversationID, "gen_ai.conversation.id", TextLimit.session, index, &batch, bytes)
-        repairContext(.userID, "user.id", TextLimit.user, index, &batch, bytes)
+        if !isShortText(.sessionID, TextLimit.session, bytes) {
+            repairContext(.sessionID, "session.id", TextLimit.session, index, &batch, bytes)
+        }
+        if !isShortText(.conversationID, TextLimit.session, bytes) {
+            repairContext(.conversationID, "gen_ai.conversation.id", TextLimit.session, index, &batch, bytes)
+        }
+        if !isShortText(.userID, TextLimit.user, bytes) {
+            repairContext(.userID, "user.id", TextLimit.user, index, &batch, bytes)
+        }
         if let level = scan[.logLevel] { decodeJSON(level, index, &batch, bytes) }
         if scan.hasOwn { repairStructured(index, &batch, bytes) }
     }
 
+    @inline(never)
     private mutating func repairNamed(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         if let attribute = scan[.traceRequestID] {
             batch.removeAttribute(attribute)
@@ -30,6 +41,7 @@ extension SpanMapper {
         repairText(.traceName, "mlflow.traceTag.mlflow.traceName", TextLimit.traceName, index, &batch, bytes)
     }
 
+    @inline(never)
     private mutating func repairStructured(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         for key in [KnownKey.inputs, .outputs, .tools] {
             if let attribute = scan[key] { decodeJSON(attribute, index, &batch, bytes) }
@@ -56,7 +68,15 @@ extension SpanMapper {
         didRepair("\(name)", index)
     }
 
+    /// Whether an attribute is not there, or as MLflow takes it.
+    @inline(__always)
+    private func isShortText(_ key: KnownKey, _ limit: Int, _ bytes: RawSpan) -> Bool {
+        guard let attribute = scan[key] else { return true }
+        return bytes.shortText(attributes[attribute].value).map { $0.count <= limit } ?? false
+    }
+
     /// An empty session hides the conversation's id.
+    @inline(never)
     private mutating func repairContext(
         _ key: KnownKey,
         _ name: StaticString,
@@ -66,7 +86,6 @@ extension SpanMapper {
         _ bytes: RawSpan
     ) {
         guard let attribute = scan[key] else { return }
-        if let text = bytes.shortText(attributes[attribute].value), text.count <= limit { return }
         switch AttributeValue(attributes[attribute].value, in: bytes) {
         // MLflow would take a structure's text, and refuse the request where that is too long.
         case .empty, .bytes, .array, .keyValueList: break
@@ -110,8 +129,8 @@ extension SpanMapper {
     private static let harmlessTags = ["mlflow.traceTag.mlflow.linkedPrompts", "mlflow.traceTag.mlflow.user"]
 
     /// MLflow 3.6.0 refuses a request in which one of these is text or has a fraction.
+    @inline(never)
     private mutating func repairTokenCount(_ attribute: Int, _ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        if bytes.shortCount(attributes[attribute].value) != nil { return }
         let value = AttributeValue(attributes[attribute].value, in: bytes)
         if case .int = value { return }
         let key = batch.text(attributes[attribute].key)

@@ -24,7 +24,7 @@ extension SpanMapper {
 
     /// By what the span says of its agent or workflow, else by its name.
     private mutating func nameAfter(_ span: Int, _ root: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        for (rank, rule) in rules.names.enumerated() where !rule.rootOnly && holds(.name, rank, span, batch) {
+        for (rank, rule) in rules.names.enumerated() where !rule.rootOnly && holds(.name, rank, span, &batch) {
             let found = spans[span].attributes.last { rules.keys.find(bytes, attributes[$0].key) == rule.key }
             guard let found, let range = attributes.text(of: found, bytes) else { continue }
             return setName(range, root, .rule(.name, rank), &batch, bytes)

@@ -3,14 +3,14 @@ import OTLP
 
 extension SpanMapper {
     /// Notes the session and the user that a span names, for its trace's root.
-    mutating func noteContext(_ index: Int, _ span: SpanEntry, _ batch: borrowing SpanBatch, _ bytes: RawSpan) {
+    mutating func noteContext(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         let isRoot = span.parentID == nil
         if !scan.plan.tags.isEmpty || !scan.plan.prompts.isEmpty {
-            let notes = notes(index, batch)
+            let notes = notes(index, &batch)
             traces.update(span.traceID) { $0.notes = isRoot ? notes + $0.notes : $0.notes + notes }
         }
-        let session = candidate(scan.plan.sessions, .session, index, isRoot: isRoot, batch, bytes)
-        let user = candidate(scan.plan.users, .user, index, isRoot: isRoot, batch, bytes)
+        let session = candidate(scan.plan.sessions, .session, index, isRoot: isRoot, &batch, bytes)
+        let user = candidate(scan.plan.users, .user, index, isRoot: isRoot, &batch, bytes)
         guard session != nil || user != nil else { return }
         let ownSession = scan[.sessionID].flatMap { attributes.text(of: $0, bytes) == nil ? nil : $0 }
         let conversation = scan[.conversationID].flatMap { attributes.text(of: $0, bytes) == nil ? nil : $0 }
@@ -30,7 +30,7 @@ extension SpanMapper {
     /// Names a trace on its root: as the app says, after the agent or workflow, else after the root.
     mutating func decideName(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         if let own = scan[.traceName], attributes.ownText(of: own, bytes) != nil { return }
-        for name in scan.plan.names where holds(.name, name.rank, index, batch) {
+        for name in scan.plan.names where holds(.name, name.rank, index, &batch) {
             guard let range = attributes.text(of: scan.first + name.attribute, bytes) else { continue }
             return setName(range, index, .rule(.name, name.rank), &batch, bytes)
         }
@@ -141,15 +141,15 @@ extension SpanMapper {
 
 extension SpanMapper {
     /// The first of the attributes that names a session or user.
-    private func candidate(
+    private mutating func candidate(
         _ texts: [SpanPlan.Text],
         _ group: RuleGroup,
         _ span: Int,
         isRoot: Bool,
-        _ batch: borrowing SpanBatch,
+        _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) -> TraceFacts.Candidate? {
-        for text in texts where (isRoot || !text.rootOnly) && holds(group, text.rank, span, batch) {
+        for text in texts where (isRoot || !text.rootOnly) && holds(group, text.rank, span, &batch) {
             let attribute = scan.first &+ text.attribute
             let value = attributes[attribute].value
             if bytes.shortText(value) != nil { return .init(attribute: attribute, rank: text.rank) }

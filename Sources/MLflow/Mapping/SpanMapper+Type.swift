@@ -11,7 +11,7 @@ extension SpanMapper {
             outcome.spans[index].type = own
             if own != "UNKNOWN" { return MappingRules.isModelCall(own) }
         }
-        guard let (name, rule) = ruledType(index, batch, bytes) else { return false }
+        guard let (name, rule) = ruledType(index, &batch, bytes) else { return false }
         if let attribute = scan[.spanType] { batch.removeAttribute(attribute) }
         let letters = rules.typeRanges[name].range
         batch.addAttribute("mlflow.spanType", to: .span(index), typeLetters.span.bytes, letters)
@@ -22,13 +22,13 @@ extension SpanMapper {
 
     private mutating func ruledType(
         _ span: Int,
-        _ batch: borrowing SpanBatch,
+        _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) -> (type: Int, rule: Int)? {
         let plan = scan.plan
         for index in 0..<plan.kinds.count {
             let kind = plan.kinds[index]
-            guard holds(.type, kind.rank, span, batch), let type = type(of: kind, bytes) else { continue }
+            guard holds(.type, kind.rank, span, &batch), let type = type(of: kind, bytes) else { continue }
             if let position = kind.attribute { use(scan.first &+ position) }
             return (type, kind.rank)
         }
@@ -36,7 +36,7 @@ extension SpanMapper {
     }
 
     /// What a rule makes of the span, whatever its condition.
-    func type(of kind: SpanPlan.Kind, _ bytes: RawSpan) -> Int? {
+    mutating func type(of kind: SpanPlan.Kind, _ bytes: RawSpan) -> Int? {
         guard let position = kind.attribute else { return kind.type }
         let attribute = scan.first &+ position
         if let endings = kind.endings { return typeByEnding(endings, attribute, bytes) }
@@ -47,7 +47,7 @@ extension SpanMapper {
         return Int(type)
     }
 
-    private func typeByEnding(_ endings: NumberList, _ attribute: Int, _ bytes: RawSpan) -> Int? {
+    private mutating func typeByEnding(_ endings: NumberList, _ attribute: Int, _ bytes: RawSpan) -> Int? {
         guard let range = attributes.text(of: attribute, bytes) else { return nil }
         return rules.endings[endings.range].first { ending in
             ending.letters.count <= range.count
@@ -65,7 +65,7 @@ extension SpanMapper {
         guard scan[.model] == nil, scan[.provider] == nil else { return }
         for planned in 0..<scan.plan.models.count {
             let rank = scan.plan.models[planned].rank
-            guard holds(.model, rank, index, batch) else { continue }
+            guard holds(.model, rank, index, &batch) else { continue }
             let rule = scan.plan.models[planned].lists
             let model = firstText(rule.model, bytes) ?? modelInside(rule.modelIn, bytes)
             let provider = firstText(rule.provider, bytes).map { rule.cutsProvider ? bytes.upToDot($0) : $0 }

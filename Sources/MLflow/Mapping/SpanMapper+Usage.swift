@@ -14,17 +14,15 @@ extension SpanMapper {
         for planned in 0..<scan.plan.usages.count {
             let rank = scan.plan.usages[planned].rank
             let rule = scan.plan.usages[planned].lists
-            guard holds(.usage, rank, index, batch) else { continue }
+            guard holds(.usage, rank, index, &batch) else { continue }
             let object = rule.countsIn.flatMap { usageObject($0, bytes) }
             if rule.countsIn != nil, object == nil { continue }
-            let costs = rule.costIn == rule.countsIn ? object : rule.costIn.flatMap { usageObject($0, bytes) }
-            let hasCost = rule.costIn == nil || costs != nil
             var counts = TokenCounts(
                 input: count(rule.input, object, bytes),
                 output: count(rule.output, object, bytes),
                 total: count(rule.total, object, bytes)
             )
-            let cost = hasCost ? cost(rule, costs, bytes) : nil
+            let cost = rule.hasCost ? cost(rule, object, bytes) : nil
             guard counts != nil || cost != nil else { continue }
             guard isModelCall else { return traces.noteWrapper(index) }
             counts?.cacheRead = count(rule.cacheRead, object, bytes)
@@ -35,8 +33,11 @@ extension SpanMapper {
         }
     }
 
-    private mutating func cost(_ rule: MappingRules.Usage, _ object: UsageObject?, _ bytes: RawSpan) -> CallCost? {
-        CallCost(
+    @inline(never)
+    private mutating func cost(_ rule: MappingRules.Usage, _ counts: UsageObject?, _ bytes: RawSpan) -> CallCost? {
+        let object = rule.costIn == rule.countsIn ? counts : rule.costIn.flatMap { usageObject($0, bytes) }
+        guard rule.costIn == nil || object != nil else { return nil }
+        return CallCost(
             input: number(rule.inputCost, object, bytes),
             output: number(rule.outputCost, object, bytes),
             total: number(rule.totalCost, object, bytes)
@@ -54,7 +55,7 @@ extension SpanMapper {
     }
 
     /// The first number of an object that a list of words names by its path.
-    private func member(_ words: NumberList, _ object: UsageObject, _ bytes: RawSpan) -> AttributeValue? {
+    private mutating func member(_ words: NumberList, _ object: UsageObject, _ bytes: RawSpan) -> AttributeValue? {
         for index in words.range {
             let path = rules.words[Int(scan.plan.numbers[index])]
             guard let node = content.tape.node(at: path, of: object.node, bytes) else { continue }
@@ -83,14 +84,24 @@ extension SpanMapper {
         }
     }
 
+    @inline(__always)
     private mutating func count(_ keys: NumberList, _ object: UsageObject?, _ bytes: RawSpan) -> Int64? {
+        if keys.range.isEmpty { return nil }
+        if object == nil, case let attribute = scan.attribute(keys.range.lowerBound),
+            let count = bytes.shortCount(attributes[attribute].value)
+        {
+            use(attribute)
+            return count
+        }
+        return anyCount(keys, object, bytes)
+    }
+
+    @inline(never)
+    private mutating func anyCount(_ keys: NumberList, _ object: UsageObject?, _ bytes: RawSpan) -> Int64? {
         if let object { return member(keys, object, bytes)?.count(in: bytes) }
         for index in keys.range {
             let attribute = scan.attribute(index)
-            let value = attributes[attribute].value
-            guard let count = bytes.shortCount(value) ?? AttributeValue(value, in: bytes).count(in: bytes) else {
-                continue
-            }
+            guard let count = AttributeValue(attributes[attribute].value, in: bytes).count(in: bytes) else { continue }
             use(attribute)
             return count
         }

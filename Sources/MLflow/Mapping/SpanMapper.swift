@@ -3,7 +3,8 @@ package import OTLP
 
 /// Gives the spans of one request the shape that MLflow understands.
 ///
-/// Holds the memory that is used again from span to span; made for one request, or kept by one thread.
+/// Holds the memory that is used again from span to span; made for one request, or kept by one thread. What is called for
+/// every span is mutating, be it or not, because a call that borrows copies what is too large for registers.
 package struct SpanMapper: ~Copyable {
     /// What is the same for all requests.
     package struct Settings: Sendable {
@@ -95,9 +96,9 @@ package struct SpanMapper: ~Copyable {
             decideContent(index, isModelCall: isModelCall, &batch, bytes)
             decideUsage(index, isModelCall: isModelCall, &batch, bytes)
             decideModel(index, &batch, bytes)
-            noteContext(index, span, batch, bytes)
+            noteContext(index, span, &batch, bytes)
             if scan.plan.hasExtras { decideExtras(index, span, &batch, bytes) }
-            if isExplaining { explainIgnored(index, isModelCall: isModelCall, batch, bytes) }
+            if isExplaining { explainIgnored(index, isModelCall: isModelCall, &batch, bytes) }
             if !settings.keepsSource { for attribute in Set(used) { batch.removeAttribute(attribute) } }
         }
         if isRoot { decideName(index, span, &batch, bytes) }
@@ -125,13 +126,14 @@ package struct SpanMapper: ~Copyable {
 
     /// Whether a span is what a rule asks for.
     @inline(__always)
-    func holds(_ group: RuleGroup, _ rank: Int, _ span: Int, _ batch: borrowing SpanBatch) -> Bool {
-        rules.conditions.isEmpty || meets(group, rank, span, batch)
+    mutating func holds(_ group: RuleGroup, _ rank: Int, _ span: Int, _ batch: inout SpanBatch) -> Bool {
+        let condition = rules.condition(group, rank)
+        return condition < 0 || meets(condition, group, span, &batch)
     }
 
-    private func meets(_ group: RuleGroup, _ rank: Int, _ span: Int, _ batch: borrowing SpanBatch) -> Bool {
-        let condition = Int(rules.guards[group.rawValue][rank])
+    @inline(never)
+    private mutating func meets(_ condition: Int, _ group: RuleGroup, _ span: Int, _ batch: inout SpanBatch) -> Bool {
         let mapped = group == .type || group == .drop ? nil : outcome.spans[span]
-        return condition < 0 || rules.conditions[condition].matches(span, in: batch, mapped: mapped)
+        return rules.conditions[condition].matches(span, in: batch, mapped: mapped)
     }
 }

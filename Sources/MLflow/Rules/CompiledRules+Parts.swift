@@ -82,6 +82,11 @@ extension MappingRules {
         let outputCost: NumberList
         let totalCost: NumberList
         let inputExcludesCache: Bool
+
+        /// Whether it has anything to do with cost.
+        @inline(__always) var hasCost: Bool {
+            !(inputCost.range.isEmpty && outputCost.range.isEmpty && totalCost.range.isEmpty)
+        }
     }
 
     /// Lists are of keys.

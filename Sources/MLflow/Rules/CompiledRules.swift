@@ -54,9 +54,10 @@ package final class MappingRules: Sendable {
     let eventTriggers: [NumberList]
     /// By group: the rules that nothing brings into play, so that they always are.
     let always: FoundKeys.Candidates
-    /// What rules ask of a span, and by group and rule its position; -1 for none.
+    /// What rules ask of a span.
     let conditions: [Condition]
-    let guards: [[Int16]]
+    /// By group and rule, `rulesPerGroupMax` places a group: the position of its condition; -1 for none.
+    private let guards: [Int16]
     /// By condition: the keys of which one must be there for it to hold; nil where it may hold without any.
     let neededKeys: [[Int]?]
     /// By key: whether the span is nothing but a call of HTTP or RPC.
@@ -142,7 +143,7 @@ package final class MappingRules: Sendable {
         isPlainCall = compiler.keys.names.indices.map(plain.contains)
         always = compiler.always
         conditions = compiler.conditions
-        guards = compiler.guards
+        guards = compiler.guards.flatMap { $0 + repeatElement(-1, count: Self.rulesPerGroupMax - $0.count) }
         neededKeys = compiler.neededKeys
         endings = compiler.endings
         typeValues = KeyTable(compiler.typeValues.names)
@@ -154,6 +155,12 @@ package final class MappingRules: Sendable {
         events = compiler.eventRules
         numbers = compiler.numbers
         ruleNames = compiler.ruleNames
+    }
+
+    /// The position of a rule's condition; -1 where it has none.
+    @inline(__always)
+    func condition(_ group: RuleGroup, _ rank: Int) -> Int {
+        Int(guards[group.rawValue &* Self.rulesPerGroupMax &+ rank])
     }
 
     /// Whether tokens and cost belong on a span of that type.

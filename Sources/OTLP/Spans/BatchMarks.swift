@@ -46,7 +46,7 @@ struct BatchMarks: Sendable {
     /// Whether something without spans has a flaw and must go.
     var isForced = false
     /// For each span the raw value of its `Removal`, 0 while it stays.
-    var removals: [UInt8] = []
+    @usableFromInline var removals: [UInt8] = []
     /// By raw value of `Removal`.
     var removedCounts: [Int] = [0, 0, 0, 0]
     /// For each span its output group.

@@ -1,39 +1,41 @@
 /// A range of a body in half the room; bodies are under 2 GiB.
-struct ShortRange: Sendable, Equatable {
-    var start: Int32 = 0
-    var end: Int32 = 0
+@usableFromInline
+struct ShortRange: BitwiseCopyable, Sendable, Equatable {
+    @usableFromInline var start: Int32 = 0
+    @usableFromInline var end: Int32 = 0
 
-    init() {}
+    @inlinable init() {}
 
-    @inline(__always) init(_ range: Range<Int>) {
+    @inlinable @inline(__always) init(_ range: Range<Int>) {
         start = Int32(truncatingIfNeeded: range.lowerBound)
         end = Int32(truncatingIfNeeded: range.upperBound)
     }
 
-    @inline(__always) init(_ start: Int, _ end: Int) {
+    @inlinable @inline(__always) init(_ start: Int, _ end: Int) {
         self.init(Range(uncheckedBounds: (start, end)))
     }
 
-    @inline(__always) var range: Range<Int> { Range(uncheckedBounds: (Int(start), Int(end))) }
-    var isEmpty: Bool { start == end }
+    @inlinable @inline(__always) var range: Range<Int> { Range(uncheckedBounds: (Int(start), Int(end))) }
+    @inlinable @inline(__always) var isEmpty: Bool { start == end }
 }
 
 /// Where a message stands: `field` from its tag on, `body` without tag and length.
-struct Frame: Sendable, Equatable {
-    var start: Int32 = 0
-    var body: Int32 = 0
-    var end: Int32 = 0
+@usableFromInline
+struct Frame: BitwiseCopyable, Sendable, Equatable {
+    @usableFromInline var start: Int32 = 0
+    @usableFromInline var body: Int32 = 0
+    @usableFromInline var end: Int32 = 0
 
-    init() {}
+    @inlinable init() {}
 
-    @inline(__always) init(start: Int, body: Range<Int>) {
+    @inlinable @inline(__always) init(start: Int, body: Range<Int>) {
         self.start = Int32(truncatingIfNeeded: start)
         self.body = Int32(truncatingIfNeeded: body.lowerBound)
         end = Int32(truncatingIfNeeded: body.upperBound)
     }
 
-    var field: Range<Int> { Int(start)..<Int(end) }
-    var content: Range<Int> { Int(body)..<Int(end) }
+    @inlinable @inline(__always) var field: Range<Int> { Int(start)..<Int(end) }
+    @inlinable @inline(__always) var content: Range<Int> { Int(body)..<Int(end) }
 }
 
 /// What owns an attribute.
@@ -48,6 +50,7 @@ package enum Place: Hashable, Sendable {
     /// An index into `SpanBatch.events`.
     case event(Int)
 
+    @inlinable @inline(__always)
     init(packed: UInt32) {
         let index = Int(packed & 0x3FFF_FFFF)
         switch packed >> 30 {
@@ -70,20 +73,21 @@ package enum Place: Hashable, Sendable {
 }
 
 /// One `KeyValue` of a resource, scope, span or event.
+@usableFromInline
 package struct AttributeEntry: Sendable {
-    var fieldRange: ShortRange
-    var keyRange: ShortRange
-    var valueRange: ShortRange
-    var owner: UInt32
+    @usableFromInline var fieldRange: ShortRange
+    @usableFromInline var keyRange: ShortRange
+    @usableFromInline var valueRange: ShortRange
+    @usableFromInline var owner: UInt32
 
     /// The bytes of the key.
-    package var key: Range<Int> { keyRange.range }
+    @inlinable @inline(__always) package var key: Range<Int> { keyRange.range }
     /// The `AnyValue` message; empty where there is none.
-    package var value: Range<Int> { valueRange.range }
+    @inlinable @inline(__always) package var value: Range<Int> { valueRange.range }
     /// From the tag of the `KeyValue` to its end.
-    package var field: Range<Int> { fieldRange.range }
+    @inlinable @inline(__always) package var field: Range<Int> { fieldRange.range }
     /// What it describes.
-    package var place: Place { Place(packed: owner) }
+    @inlinable @inline(__always) package var place: Place { Place(packed: owner) }
 }
 
 /// One event of a span.
@@ -104,51 +108,52 @@ package struct EventEntry: Sendable {
 }
 
 /// One span.
+@usableFromInline
 package struct SpanEntry: Sendable {
     /// The 16 bytes of `trace_id`; zero where they are not 16.
     package internal(set) var traceID = TraceID(high: 0, low: 0)
     /// The 8 bytes of `span_id`; zero where they are not 8.
     package internal(set) var spanID = SpanID(0)
-    var parentBits: UInt64 = 0
+    @usableFromInline var parentBits: UInt64 = 0
     /// Nanoseconds since 1970 (`start_time_unix_nano`).
     package internal(set) var start: UInt64 = 0
     /// Nanoseconds since 1970 (`end_time_unix_nano`).
     package internal(set) var end: UInt64 = 0
-    var frame = Frame()
-    var nameRange = ShortRange()
-    var statusMessageRange = ShortRange()
-    var traceStateRange = ShortRange()
-    var attributeRange = ShortRange()
-    var eventRange = ShortRange()
-    var scopeIndex: Int32 = 0
-    var kindBits: Int32 = 0
-    var statusBits: Int32 = 0
-    var twinCount: Int32 = 0
+    @usableFromInline var frame = Frame()
+    @usableFromInline var nameRange = ShortRange()
+    @usableFromInline var statusMessageRange = ShortRange()
+    @usableFromInline var traceStateRange = ShortRange()
+    @usableFromInline var attributeRange = ShortRange()
+    @usableFromInline var eventRange = ShortRange()
+    @usableFromInline var scopeIndex: Int32 = 0
+    @usableFromInline var kindBits: Int32 = 0
+    @usableFromInline var statusBits: Int32 = 0
+    @usableFromInline var twinCount: Int32 = 0
     /// Why the span is invalid; nil for a valid one.
     package internal(set) var flaw: SpanFlaw?
 
     /// The parent's id; nil for a root.
-    package var parentID: SpanID? { parentBits == 0 ? nil : SpanID(parentBits) }
+    @inlinable @inline(__always) package var parentID: SpanID? { parentBits == 0 ? nil : SpanID(parentBits) }
     /// The bytes of the name.
-    package var name: Range<Int> { nameRange.range }
+    @inlinable @inline(__always) package var name: Range<Int> { nameRange.range }
     /// `SpanKind` as a number; values of later versions of OTLP included.
-    package var kind: Int { Int(kindBits) }
+    @inlinable @inline(__always) package var kind: Int { Int(kindBits) }
     /// `Status.code`: 0 unset, 1 ok, 2 error.
-    package var statusCode: Int { Int(statusBits) }
+    @inlinable @inline(__always) package var statusCode: Int { Int(statusBits) }
     /// The bytes of `Status.message`.
-    package var statusMessage: Range<Int> { statusMessageRange.range }
+    @inlinable @inline(__always) package var statusMessage: Range<Int> { statusMessageRange.range }
     /// The bytes of `trace_state` (W3C Trace Context).
-    package var traceState: Range<Int> { traceStateRange.range }
+    @inlinable @inline(__always) package var traceState: Range<Int> { traceStateRange.range }
     /// Index into `SpanBatch.scopes`.
-    package var scope: Int { Int(scopeIndex) }
+    @inlinable @inline(__always) package var scope: Int { Int(scopeIndex) }
     /// Indices into `SpanBatch.attributes`.
-    package var attributes: Range<Int> { attributeRange.range }
+    @inlinable @inline(__always) package var attributes: Range<Int> { attributeRange.range }
     /// Indices into `SpanBatch.events`.
-    package var events: Range<Int> { eventRange.range }
+    @inlinable @inline(__always) package var events: Range<Int> { eventRange.range }
     /// How many of its first attributes have the keys that those of the span before have; 0 where that one has a flaw.
-    package var twins: Int { Int(twinCount) }
+    @inlinable @inline(__always) package var twins: Int { Int(twinCount) }
     /// How many bytes the span takes in the body, its tag and length included.
-    package var size: Int { Int(frame.end &- frame.start) }
+    @inlinable @inline(__always) package var size: Int { Int(frame.end &- frame.start) }
 }
 
 /// One `ScopeSpans`.

@@ -7,6 +7,7 @@ extension SpanBatch {
     }
 
     /// Why a span is out; nil while it stays.
+    @inlinable @inline(__always)
     package func removal(of span: Int) -> Removal? {
         marks.removals.isEmpty ? nil : Removal(rawValue: marks.removals[span])
     }

@@ -1,4 +1,5 @@
 /// Why one span is invalid although the request can be read.
+@usableFromInline
 package enum SpanFlaw: UInt8, Sendable, Hashable, CaseIterable {
     case traceIDLength
     case traceIDZero
@@ -18,7 +19,7 @@ package enum SpanFlaw: UInt8, Sendable, Hashable, CaseIterable {
 
 extension SpanFlaw: CustomStringConvertible {
     /// For the client's partial success.
-    package var description: String {
+    @usableFromInline package var description: String {
         switch self {
         case .traceIDLength: "trace_id is not 16 bytes long"
         case .traceIDZero: "trace_id is all zero"
@@ -37,6 +38,7 @@ extension SpanFlaw: CustomStringConvertible {
 }
 
 /// Why a span leaves a batch; in the order of the pipeline, so that the first reason counts.
+@usableFromInline
 package enum Removal: UInt8, Sendable, Hashable, CaseIterable {
     /// It has a `SpanFlaw`.
     case invalid = 1
