@@ -29,6 +29,14 @@ package indirect enum Condition: Sendable {
         let tests: [ValueTest]
     }
 
+    /// The span types of which one is all that it asks for; nil where it asks for anything else.
+    var spanTypes: [String]? {
+        guard case .spanType(let test) = self, test.tests.count == 1, let texts = test.tests[0].texts,
+            texts.allSatisfy({ !$0.isEmpty })
+        else { return nil }
+        return texts
+    }
+
     /// Whether a span of the request satisfies the condition; `mapped` is what `mlflow_map` found out about it, where it
     /// ran.
     package func matches(_ span: Int, in batch: borrowing SpanBatch, mapped: MappedSpan?) -> Bool {

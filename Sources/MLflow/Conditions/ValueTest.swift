@@ -18,6 +18,21 @@ enum ValueTest: Sendable {
         case bool(Bool)
     }
 
+    /// The texts of which a value has to be one; nil where that is not all it asks for.
+    var texts: [String]? {
+        let literals: [Literal]
+        switch self {
+        case .equals(let literal): literals = [literal]
+        case .isIn(let all): literals = all
+        case .matches, .glob, .exists, .over, .under: return nil
+        }
+        let texts = literals.compactMap { literal -> String? in
+            guard case .text(let letters) = literal else { return nil }
+            return String(decoding: letters, as: UTF8.self)
+        }
+        return texts.count == literals.count ? texts : nil
+    }
+
     /// Whether a value passes; an array passes where one of its elements does.
     func holds(_ value: AttributeValue, in bytes: RawSpan) -> Bool {
         switch self {

@@ -133,7 +133,11 @@ package struct SpanMapper: ~Copyable {
 
     @inline(never)
     private mutating func meets(_ condition: Int, _ group: RuleGroup, _ span: Int, _ batch: inout SpanBatch) -> Bool {
-        let mapped = group == .type || group == .drop ? nil : outcome.spans[span]
+        let isTyped = group != .type && group != .drop
+        if isTyped, let types = rules.spanTypes[condition] {
+            return outcome.spans[span].type.map { types.contains($0) } ?? false
+        }
+        let mapped = isTyped ? outcome.spans[span] : nil
         return rules.conditions[condition].matches(span, in: batch, mapped: mapped)
     }
 }

@@ -56,6 +56,8 @@ package final class MappingRules: Sendable {
     let always: FoundKeys.Candidates
     /// What rules ask of a span.
     let conditions: [Condition]
+    /// By condition: the span types of which one is all that it asks for.
+    let spanTypes: [[String]?]
     /// By group and rule, `rulesPerGroupMax` places a group: the position of its condition; -1 for none.
     private let guards: [Int16]
     /// By condition: the keys of which one must be there for it to hold; nil where it may hold without any.
@@ -143,6 +145,7 @@ package final class MappingRules: Sendable {
         isPlainCall = compiler.keys.names.indices.map(plain.contains)
         always = compiler.always
         conditions = compiler.conditions
+        spanTypes = conditions.map(\.spanTypes)
         guards = compiler.guards.flatMap { $0 + repeatElement(-1, count: Self.rulesPerGroupMax - $0.count) }
         neededKeys = compiler.neededKeys
         endings = compiler.endings

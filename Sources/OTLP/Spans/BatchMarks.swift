@@ -7,8 +7,8 @@ struct BatchMarks: Sendable {
     struct Edit: Sendable {
         /// The bytes of the body that go.
         var cut: ShortRange
-        /// What comes in their place, a part of what `builder` built; of the last addition, everything to its end.
-        var content = ShortRange()
+        /// Where that starts in what `builder` built which comes in their place; it ends where that of the next edit starts.
+        let start: Int32
         /// The event inside which the change is made; -1 outside of events.
         var event: Int32 = -1
         /// The next edit of the same owner; -1 after the last.
@@ -54,7 +54,7 @@ struct BatchMarks: Sendable {
     /// How many spans each group has; kept only while `groups` is.
     var groupCounts: [Int] = []
     var edits: [Edit] = []
-    /// The place whose end the last of `edits` is made at, packed; nil where that edit is complete.
+    /// The place whose end the last of `edits` is made at, packed; nil where it is made elsewhere.
     ///
     /// What is added there next becomes a part of that edit.
     @usableFromInline var latestEnd: UInt32?
@@ -63,6 +63,16 @@ struct BatchMarks: Sendable {
     var resourceEdits = Chains()
     /// The bytes that edits bring in.
     @usableFromInline var builder = ValueBuilder()
+
+    /// What an edit brings in, as a part of what `builder` built.
+    @inline(__always)
+    func content(of edit: Int32) -> ShortRange {
+        let (index, next) = (Int(edit), Int(edit) + 1)
+        var content = ShortRange()
+        content.start = edits[index].start
+        content.end = next < edits.count ? edits[next].start : builder.position
+        return content
+    }
 
     var removedCount: Int { removedCounts.reduce(0, +) }
     var isEmpty: Bool { removals.isEmpty && edits.isEmpty && !isForced }

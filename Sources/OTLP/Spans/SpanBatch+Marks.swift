@@ -28,7 +28,7 @@ extension SpanBatch {
 
     /// Takes an attribute out; stronger than `renameAttribute`.
     package mutating func removeAttribute(_ attribute: Int) {
-        append(BatchMarks.Edit(cut: attributes[attribute].fieldRange), to: attributes[attribute].place)
+        append(attributes[attribute].fieldRange, to: attributes[attribute].place)
     }
 
     /// Gives an attribute another key; the value and unknown fields stay as they are.
@@ -36,9 +36,8 @@ extension SpanBatch {
         let entry = attributes[attribute]
         let body = bytes
         prepare()
-        let start = marks.builder.position
+        append(entry.fieldRange, to: entry.place)
         marks.builder.renamed(key, entry.field, as: entry.place.attributesTag, in: body.span.bytes)
-        append(BatchMarks.Edit(cut: entry.fieldRange, content: added(from: start)), to: entry.place)
     }
 
     /// Puts an attribute behind the others of its place; a key that is there already is not looked for.
@@ -118,7 +117,7 @@ extension SpanBatch {
     package mutating func setTraceState(_ traceState: String, of span: Int) {
         var reader = WireReader(spans[span].frame.content)
         while let field = try? reader.next(in: bytes.span.bytes) {
-            if field.number == 3 { append(BatchMarks.Edit(cut: ShortRange(field.field)), to: .span(span)) }
+            if field.number == 3 { append(ShortRange(field.field), to: .span(span)) }
         }
         guard !traceState.isEmpty else { return }
         beginAddition(to: .span(span))
@@ -133,7 +132,7 @@ extension SpanBatch {
     package mutating func setEnd(_ time: UInt64, of span: Int) {
         var reader = WireReader(spans[span].frame.content)
         while let field = try? reader.next(in: bytes.span.bytes) {
-            if field.number == 8 { append(BatchMarks.Edit(cut: ShortRange(field.field)), to: .span(span)) }
+            if field.number == 8 { append(ShortRange(field.field), to: .span(span)) }
         }
         beginAddition(to: .span(span))
         marks.builder.bytes.write(atMost: 16) { writer in
@@ -169,14 +168,6 @@ extension SpanBatch {
         marks.builder.bytes.close(start &+ 1 &+ room, reserved: room)
     }
 
-    /// What was built since `start`.
-    private func added(from start: Int32) -> ShortRange {
-        var range = ShortRange()
-        range.start = start
-        range.end = marks.builder.position
-        return range
-    }
-
     /// Starts something that is built at the end of its place; what is added to one place in a row becomes one edit.
     @inlinable @inline(__always)
     mutating func beginAddition(to place: Place) {
@@ -193,9 +184,7 @@ extension SpanBatch {
             case .span(let owner): .atEnd(of: spans[owner].frame)
             case .event(let event): .atEnd(of: events[event].frame)
             }
-        var content = added(from: marks.builder.position)
-        content.end = .max
-        append(BatchMarks.Edit(cut: range, content: content), to: place)
+        append(range, to: place)
         marks.latestEnd = place.packed
     }
 
@@ -209,14 +198,12 @@ extension SpanBatch {
         marks.builder.bytes.reserve(bytes.count / 2)
     }
 
-    /// Puts an edit behind the others of its place.
-    private mutating func append(_ edit: BatchMarks.Edit, to place: Place) {
-        if marks.latestEnd != nil, let last = marks.edits.indices.last {
-            marks.edits[last].content.end = edit.content.isEmpty ? marks.builder.position : edit.content.start
-            marks.latestEnd = nil
-        }
+    /// Puts an edit behind the others of its place; what is built next comes in the place of the bytes in `cut`.
+    @inline(__always)
+    private mutating func append(_ cut: ShortRange, to place: Place) {
+        marks.latestEnd = nil
         let index = Int32(truncatingIfNeeded: marks.edits.count)
-        marks.edits.append(edit)
+        marks.edits.append(BatchMarks.Edit(cut: cut, start: marks.builder.position))
         switch place {
         case .resource(let owner): marks.resourceEdits.append(index, to: owner, of: resources.count, &marks.edits)
         case .scope(let owner): marks.scopeEdits.append(index, to: owner, of: scopes.count, &marks.edits)

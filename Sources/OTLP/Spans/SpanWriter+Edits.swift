@@ -8,7 +8,7 @@ extension SpanWriter {
         var cursor = frame.body
         let first = batch.marks.edits[Int(head)]
         if first.next < 0, first.event < 0 {
-            apply(first, &cursor)
+            apply(head, &cursor)
             assembly.copy(cursor, frame.end)
             return assembly.close(message, original: frame)
         }
@@ -22,7 +22,7 @@ extension SpanWriter {
                 position = editedEvent(edit.event, event, from: position)
                 cursor = event.end
             } else {
-                apply(edit, &cursor)
+                apply(scratch[position], &cursor)
                 position += 1
             }
         }
@@ -38,7 +38,7 @@ extension SpanWriter {
         while position < scratch.count {
             let edit = batch.marks.edits[Int(scratch[position])]
             guard edit.event == index else { break }
-            apply(edit, &cursor)
+            apply(scratch[position], &cursor)
             position += 1
         }
         assembly.copy(cursor, frame.end)
@@ -56,14 +56,14 @@ extension SpanWriter {
             while position < scratch.count {
                 let edit = batch.marks.edits[Int(scratch[position])]
                 guard !edit.cut.isEmpty, edit.cut.start < part.end else { break }
-                apply(edit, &cursor)
+                apply(scratch[position], &cursor)
                 position += 1
             }
             assembly.copy(cursor, part.end)
         }
         for index in scratch[position...] {
             var end = around.end
-            apply(batch.marks.edits[Int(index)], &end)
+            apply(index, &end)
         }
         assembly.close(message, original: single)
     }
@@ -79,14 +79,13 @@ extension SpanWriter {
     }
 
     /// Copies up to an edit and makes it; one whose bytes are gone already changes nothing.
-    private mutating func apply(_ edit: BatchMarks.Edit, _ cursor: inout Int32) {
-        guard edit.cut.start >= cursor else { return }
-        assembly.copy(cursor, edit.cut.start)
+    private mutating func apply(_ index: Int32, _ cursor: inout Int32) {
+        let cut = batch.marks.edits[Int(index)].cut
+        guard cut.start >= cursor else { return }
+        assembly.copy(cursor, cut.start)
         assembly.touch()
-        var content = edit.content
-        content.end = min(content.end, batch.marks.builder.position)
-        assembly.insert(content)
-        cursor = edit.cut.end
+        assembly.insert(batch.marks.content(of: index))
+        cursor = cut.end
     }
 
     /// Puts a chain of edits into `scratch`, in the order of the bytes they change.
@@ -101,21 +100,22 @@ extension SpanWriter {
         }
         guard !isSorted else { return }
         let batch = batch
-        scratch.sort { Self.stands($0, before: $1, batch.marks.edits) }
+        scratch.sort { Self.stands($0, before: $1, batch.marks) }
     }
 
     private func stands(_ left: Int32, before right: Int32) -> Bool {
-        Self.stands(left, before: right, batch.marks.edits)
+        Self.stands(left, before: right, batch.marks)
     }
 
     /// The order of edits: by place; inside an event before behind it; of several on one attribute, a removal before a
     /// new key, and the last new key before earlier ones; additions in the order they were made.
-    private static func stands(_ left: Int32, before right: Int32, _ edits: [BatchMarks.Edit]) -> Bool {
-        let (first, second) = (edits[Int(left)], edits[Int(right)])
+    private static func stands(_ left: Int32, before right: Int32, _ marks: BatchMarks) -> Bool {
+        let (first, second) = (marks.edits[Int(left)], marks.edits[Int(right)])
         if first.cut.start != second.cut.start { return first.cut.start < second.cut.start }
         if (first.event < 0) != (second.event < 0) { return first.event >= 0 }
         if first.cut.isEmpty { return left < right }
-        if first.content.isEmpty != second.content.isEmpty { return first.content.isEmpty }
+        let isRemoval = marks.content(of: left).isEmpty
+        if isRemoval != marks.content(of: right).isEmpty { return isRemoval }
         return left > right
     }
 }

@@ -7,7 +7,7 @@ extension [UInt8] {
     /// Bytes of at most that number, which `write` writes.
     @inlinable @inline(__always)
     package init(atMost size: Int, _ write: (inout ByteWriter) -> Void) {
-        self.init(unsafeUninitializedCapacity: size) { buffer, count in
+        self.init(unsafeUninitializedCapacity: Swift.max(size, 1)) { buffer, count in
             var writer = unsafe ByteWriter(UnsafeMutableRawBufferPointer(buffer), from: 0)
             write(&writer)
             count = writer.offset
@@ -20,20 +20,24 @@ extension [UInt8] {
 /// Every step checks that it stays inside and traps otherwise.
 @usableFromInline
 package struct ByteWriter: ~Copyable {
-    @usableFromInline let room: UnsafeMutableRawBufferPointer
+    @usableFromInline let room: UnsafeMutableRawPointer
+    /// How many bytes the room has.
+    @usableFromInline let capacity: Int
     /// Where the next byte goes.
     @usableFromInline package var offset: Int
 
     @inlinable @inline(__always)
     init(_ room: UnsafeMutableRawBufferPointer, from offset: Int) {
-        unsafe self.room = room
+        guard let base = room.baseAddress else { preconditionFailure("there is no room at all") }
+        unsafe self.room = base
+        capacity = room.count
         self.offset = offset
     }
 
     /// One byte.
     @inlinable @inline(__always)
     package mutating func byte(_ value: UInt8) {
-        precondition(offset < room.count)
+        precondition(offset < capacity)
         unsafe room.storeBytes(of: value, toByteOffset: offset, as: UInt8.self)
         offset &+= 1
     }
@@ -41,7 +45,7 @@ package struct ByteWriter: ~Copyable {
     /// Two bytes.
     @inlinable @inline(__always)
     package mutating func pair(_ first: UInt8, _ second: UInt8) {
-        precondition(room.count &- offset >= 2)
+        precondition(capacity &- offset >= 2)
         let both = UInt16(first) | UInt16(second) &<< 8
         unsafe room.storeBytes(of: both.littleEndian, toByteOffset: offset, as: UInt16.self)
         offset &+= 2
@@ -50,7 +54,7 @@ package struct ByteWriter: ~Copyable {
     /// Eight bytes, the lowest first.
     @inlinable @inline(__always)
     package mutating func word(_ value: UInt64) {
-        precondition(room.count &- offset >= 8)
+        precondition(capacity &- offset >= 8)
         unsafe room.storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt64.self)
         offset &+= 8
     }
@@ -74,6 +78,10 @@ package struct ByteWriter: ~Copyable {
     @inlinable @inline(__always)
     package func varint(_ value: Int, at position: Int, size: Int) {
         precondition(position >= 0 && size > 0 && size <= 8 && position <= offset &- size)
+        if size == 2 {
+            let bytes = UInt16(truncatingIfNeeded: value & 0x7F | 0x80 | (value &>> 7) &<< 8)
+            return unsafe room.storeBytes(of: bytes.littleEndian, toByteOffset: position, as: UInt16.self)
+        }
         var rest = UInt64(truncatingIfNeeded: value)
         for index in position..<position &+ size &- 1 {
             unsafe room.storeBytes(of: UInt8(truncatingIfNeeded: rest) | 0x80, toByteOffset: index, as: UInt8.self)
@@ -106,15 +114,15 @@ package struct ByteWriter: ~Copyable {
     /// Leaves out bytes that are written later.
     @inlinable @inline(__always)
     package mutating func skip(_ count: Int) {
-        precondition(count >= 0 && count <= room.count &- offset)
+        precondition(count >= 0 && count <= capacity &- offset)
         offset &+= count
     }
 
     @inlinable @inline(__always)
     mutating func copy(_ source: UnsafeRawBufferPointer) {
-        precondition(source.count <= room.count &- offset)
-        guard let start = source.baseAddress, let base = room.baseAddress else { return }
-        unsafe Self.copy(source.count, from: start, to: base + offset)
+        precondition(source.count <= capacity &- offset)
+        guard let start = source.baseAddress else { return }
+        unsafe Self.copy(source.count, from: start, to: room + offset)
         offset &+= source.count
     }
 
@@ -202,12 +210,12 @@ package struct ByteSink: Sendable {
     /// Makes room for that many bytes more.
     @inlinable @inline(__always)
     package mutating func reserve(_ size: Int) {
-        if room.count &- end < size { grow(size) }
+        if room.count &- end <= size { grow(size) }
     }
 
     @usableFromInline @inline(never)
     mutating func grow(_ size: Int) {
-        let larger = ByteRoom(max(end + max(size, 0), room.count * 2, 256))
+        let larger = ByteRoom(max(end + max(size, 0) + 1, room.count * 2, 256))
         var writer = unsafe ByteWriter(larger.bytes, from: 0)
         unsafe writer.copy(UnsafeRawBufferPointer(rebasing: room[0..<end]))
         owner = larger
