@@ -12,6 +12,12 @@ package struct Stack<Element: BitwiseCopyable>: ~Copyable {
         unsafe room = UnsafeMutableBufferPointer(start: nil, count: 0)
     }
 
+    /// With room for that many.
+    @inlinable
+    package init(reserving count: Int) {
+        unsafe room = .allocate(capacity: count)
+    }
+
     @inlinable
     deinit {
         unsafe room.deallocate()

@@ -19,6 +19,7 @@ package struct MLflowMap: SpanProcessor {
     private let name: String
     private let rules: MappingRules
     private let settings: SpanMapper.Settings
+    private let mappers = Pool<SpanMapper>()
 
     /// - Parameters:
     ///   - name: The processor's key in the pipeline file, under which it counts.
@@ -38,8 +39,7 @@ package struct MLflowMap: SpanProcessor {
     }
 
     package func process(_ work: inout SpanWork) {
-        var mapper = SpanMapper(rules: rules, settings: settings)
-        let outcome = mapper.map(&work.batch)
+        let outcome = mappers.use(make: { SpanMapper(rules: rules, settings: settings) }) { $0.map(&work.batch) }
         work.mapped = outcome.spans
         work.tally.add(outcome.mappedSpans, .mapped, by: name)
         work.tally.add(outcome.repairedSpans, .repaired, by: name)

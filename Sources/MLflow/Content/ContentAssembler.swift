@@ -32,7 +32,6 @@ struct ContentAssembler: ~Copyable {
 
     /// A JSON text, and what beside it decides how its messages are written.
     struct NewForm {
-        let attribute: Int
         let text: Range<Int>
         let context: ContentForms.Context
     }
@@ -147,6 +146,12 @@ struct ContentAssembler: ~Copyable {
         case .value(let range):
             if let node = tape.append(value: range, of: bytes) { addRecognised(node, side, bytes) }
         case .json(let range):
+            let form = NewForm(text: range, context: .init(rule: .recognised, side: side, reasons: 0..<0))
+            // How outputs end is said elsewhere.
+            if side == .inputs {
+                if let match = forms.find(range, form.context, bytes) { return .form(match) }
+                newForms[side.rawValue] = form
+            }
             let node = tape.append(json: range, of: bytes)
             addRecognised(node ?? tape.append(.text, .joined, range), side, bytes)
         }

@@ -10,6 +10,9 @@ struct ContentForms: ~Copyable {
     struct Rule: Equatable, BitwiseCopyable {
         let group: RuleGroup
         let rank: Int
+
+        /// None: what a chat API takes, recognised by its members.
+        static let recognised = Rule(group: .content, rank: -1)
     }
 
     /// What the written form depends on beside the letters.

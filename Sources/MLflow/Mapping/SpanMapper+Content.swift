@@ -132,7 +132,7 @@ extension SpanMapper {
         }
         let form = form(of: source, side, rule, bytes)
         if let form, let match = content.forms.find(form.text, form.context, bytes) {
-            use(form.attribute)
+            if case .attribute(let key) = source.origin, let attribute = scan[key] { use(attribute) }
             return .form(match)
         }
         var root: Int?
@@ -180,7 +180,7 @@ extension SpanMapper {
             case .string(let text) = AttributeValue(attributes[attribute].value, in: bytes)
         else { return nil }
         let reasons = source.finishReasons.flatMap { scan[$0] }.map { attributes[$0].value } ?? 0..<0
-        return .init(attribute: attribute, text: text, context: .init(rule: rule, side: side, reasons: reasons))
+        return .init(text: text, context: .init(rule: rule, side: side, reasons: reasons))
     }
 
     /// The root of a source: one attribute, a flattened list, an object put together, or what an event carries.

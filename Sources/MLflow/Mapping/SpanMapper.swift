@@ -3,7 +3,7 @@ package import OTLP
 
 /// Gives the spans of one request the shape that MLflow understands.
 ///
-/// Holds the memory that is used again from span to span; made for one request, or kept by one thread. What is called for
+/// Holds the memory, and the forms of messages, that are used again from span to span and from batch to batch. What is called for
 /// every span is mutating, be it or not, because a call that borrows copies what is too large for registers.
 package struct SpanMapper: ~Copyable {
     /// What is the same for all requests.
@@ -70,8 +70,16 @@ package struct SpanMapper: ~Copyable {
         }
         finishTraces(&batch, body.span.bytes)
         scan.finish(rules)
+        return finish()
+    }
+
+    /// Gives up what belongs to one batch, and memory that few others need.
+    private mutating func finish() -> MappingOutcome {
+        if spans.count > Self.spansMax { traces = TraceFacts() }
         (spans, attributes, events) = ([], [], [])
-        return outcome
+        let result = outcome
+        outcome = MappingOutcome(spans: [])
+        return result
     }
 
     private mutating func map(
@@ -121,6 +129,8 @@ package struct SpanMapper: ~Copyable {
         }
     }
 
+    /// Spans of a batch for whose traces memory is kept, at most.
+    private static let spansMax = 16_384
     /// Mostly one: what is added behind a span in a row is one.
     private static let editsPerSpan = 2
 

@@ -3,8 +3,8 @@ import Basics
 /// A message put together from ranges of existing bytes, with lengths that follow from what is inside.
 ///
 /// Nothing is copied until `bytes`; ranges that lie behind one another become one copy.
-struct ByteAssembly {
-    private struct Piece {
+struct ByteAssembly: ~Copyable {
+    private struct Piece: BitwiseCopyable {
         /// `fromBody`, `fromAdded`, or the tag of a header.
         var source: Int32
         /// Where the range starts.
@@ -23,13 +23,13 @@ struct ByteAssembly {
     private static let fromBody: Int32 = -1
     private static let fromAdded: Int32 = -2
 
-    private var pieces: [Piece] = []
+    private var pieces: Stack<Piece>
     private var size = 0
     /// How many changes were made; tells `close` whether there was one inside.
     private var touches = 0
 
     init(reservingPieces count: Int) {
-        pieces.reserveCapacity(count)
+        pieces = Stack(reserving: count)
     }
 
     /// Says that what is written differs from the body.
@@ -39,7 +39,7 @@ struct ByteAssembly {
     mutating func copy(_ start: Int32, _ end: Int32) {
         guard start < end else { return }
         size &+= Int(end &- start)
-        if let last = pieces.last, last.source == Self.fromBody, last.end == start {
+        if !pieces.isEmpty, case let last = pieces[pieces.count &- 1], last.source == Self.fromBody, last.end == start {
             pieces[pieces.count &- 1].end = end
         } else {
             pieces.append(Piece(source: Self.fromBody, start: start, end: end))
@@ -63,7 +63,7 @@ struct ByteAssembly {
     /// Ends a message; one in which nothing was touched becomes the `original` field, byte for byte.
     mutating func close(_ message: Message, original: Frame) {
         guard touches != message.touches else {
-            pieces.removeLast(pieces.count - message.piece)
+            pieces.truncate(to: message.piece)
             size = message.size
             copy(original.start, original.end)
             return
@@ -76,7 +76,8 @@ struct ByteAssembly {
     /// Everything, in a buffer of exactly its size.
     func bytes(_ body: RawSpan, _ added: RawSpan) -> [UInt8] {
         [UInt8](atMost: size) { writer in
-            for piece in pieces {
+            for index in 0..<pieces.count {
+                let piece = pieces[index]
                 switch piece.source {
                 case Self.fromBody: writer.bytes(body, Int(piece.start)..<Int(piece.end))
                 case Self.fromAdded: writer.bytes(added, Int(piece.start)..<Int(piece.end))

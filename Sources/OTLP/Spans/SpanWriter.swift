@@ -1,7 +1,7 @@
 import Basics
 
 /// Walks the spans that are kept and puts their request together.
-struct SpanWriter {
+struct SpanWriter: ~Copyable {
     let batch: SpanBatch
     /// The spans to write, in their order.
     private let kept: ArraySlice<Int32>
