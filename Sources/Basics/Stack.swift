@@ -23,6 +23,15 @@ package struct Stack<Element: BitwiseCopyable>: ~Copyable {
         unsafe room.deallocate()
     }
 
+    /// Gives up the memory; whoever takes it frees it.
+    @inlinable
+    mutating func takeRoom() -> UnsafeMutableBufferPointer<Element> {
+        let taken = unsafe room
+        unsafe room = UnsafeMutableBufferPointer(start: nil, count: 0)
+        count = 0
+        return unsafe taken
+    }
+
     @inlinable package var isEmpty: Bool { count == 0 }
 
     /// Traps outside of what there is.

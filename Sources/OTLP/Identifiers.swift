@@ -1,6 +1,6 @@
 /// The 16 bytes that name a trace.
 @usableFromInline
-package struct TraceID: Hashable, Sendable {
+package struct TraceID: BitwiseCopyable, Hashable, Sendable {
     /// The first eight bytes, the first one highest.
     @usableFromInline package let high: UInt64
     /// The last eight bytes.
@@ -18,7 +18,7 @@ package struct TraceID: Hashable, Sendable {
 
 /// The 8 bytes that name a span within its trace.
 @usableFromInline
-package struct SpanID: Hashable, Sendable {
+package struct SpanID: BitwiseCopyable, Hashable, Sendable {
     /// The bytes, the first one highest.
     @usableFromInline package let value: UInt64
 

@@ -11,7 +11,7 @@ struct ContentFormTests {
     func `messages in a known form are what they are without it`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         var found = 0
-        for _ in 0..<400 {
+        for _ in 0..<120 {
             let inputs = messages(&generator)
             let outputs = messages(&generator)
             let reasons = ["stop", "end_turn", "length"]
@@ -39,7 +39,7 @@ struct ContentFormTests {
                 #expect(read.attributes == alone.attributes && read.keys == alone.keys, "seed \(seed): \(span)")
             }
         }
-        #expect(found > 80, "seed \(seed)")
+        #expect(found > 20, "seed \(seed)")
     }
 
     /// A chat as JSON with `TEXT` where something long is said.

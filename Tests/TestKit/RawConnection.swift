@@ -4,7 +4,7 @@ import Synchronization
 
 /// A client's connection that sends exactly the bytes it is told and reads what comes back.
 ///
-/// Its blocking calls run on a thread of its own. A read gives up after 20 seconds.
+/// Its blocking calls run on a thread of its own. A read gives up after a minute.
 package final class RawConnection: Sendable {
     /// One HTTP response.
     package struct Response: Sendable {
@@ -16,7 +16,7 @@ package final class RawConnection: Sendable {
         package var text: String { String(decoding: body, as: UTF8.self) }
     }
 
-    private static let timeoutSeconds = 20
+    private static let timeoutSeconds = 60
 
     private let thread = SerialThread(name: "raw-connection")
     private let descriptor: Int32

@@ -1,3 +1,4 @@
+import Basics
 import OTLP
 
 /// A value of an attribute, written down in a test.

@@ -1,3 +1,4 @@
+import Basics
 import MLflow
 import OTLP
 import Pipeline

@@ -1,3 +1,4 @@
+import Basics
 import OTLP
 
 /// The spans of one trace that came together, parents before their children.

@@ -3,7 +3,7 @@ import OTLP
 
 // The mapper's state is large, and a function of it that only reads gets a copy. So what reads attributes belongs to them.
 
-extension [AttributeEntry] {
+extension Table<AttributeEntry> {
     /// The text of an attribute that is a string and not empty.
     @inline(__always)
     func text(of attribute: Int, _ bytes: RawSpan) -> Range<Int>? {

@@ -23,7 +23,7 @@ struct FoundKeys: Sendable {
 
     init() {}
 
-    init(_ range: Range<Int>, _ attributes: [AttributeEntry], _ rules: MappingRules, _ bytes: RawSpan) {
+    init(_ range: Range<Int>, _ attributes: Table<AttributeEntry>, _ rules: MappingRules, _ bytes: RawSpan) {
         positions = [Int32](repeating: -1, count: rules.keys.count)
         for attribute in range {
             let key = attributes[attribute].key
@@ -105,7 +105,7 @@ struct FoundKeys: Sendable {
 
 extension MappingRules {
     /// The attributes that are tags because their keys begin with what a rule says.
-    func prefixedTags(_ range: Range<Int>, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> [SpanPlan.Extra] {
+    func prefixedTags(_ range: Range<Int>, _ attributes: Table<AttributeEntry>, _ bytes: RawSpan) -> [SpanPlan.Extra] {
         tags.enumerated().filter { $0.element.key < 0 }.flatMap { rank, tag in
             range.compactMap { attribute -> SpanPlan.Extra? in
                 let key = attributes[attribute].key

@@ -322,7 +322,7 @@ extension ContentAssembler.Prepared {
 
 extension ContentAssembler {
     /// Adds an event as one message; nil where it says nothing.
-    mutating func append(event: EventEntry, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> Int? {
+    mutating func append(event: EventEntry, _ attributes: Table<AttributeEntry>, _ bytes: RawSpan) -> Int? {
         let node = tape.begin(.object)
         for attribute in event.attributes {
             tape.appendName(.text, .joined, attributes[attribute].key, bytes)

@@ -21,9 +21,9 @@ package struct SpanMapper: ~Copyable {
     let typeLetters: [UInt8]
     let settings: Settings
     /// The tables of the batch: whole batches are too large to be handed from function to function.
-    private(set) var spans: [SpanEntry] = []
-    private(set) var attributes: [AttributeEntry] = []
-    private(set) var events: [EventEntry] = []
+    private(set) var spans = Table<SpanEntry>()
+    private(set) var attributes = Table<AttributeEntry>()
+    private(set) var events = Table<EventEntry>()
     var scan = SpanScan()
     var content: ContentAssembler
     var traces = TraceFacts()
@@ -76,7 +76,7 @@ package struct SpanMapper: ~Copyable {
     /// Gives up what belongs to one batch, and memory that few others need.
     private mutating func finish() -> MappingOutcome {
         if spans.count > Self.spansMax { traces = TraceFacts() }
-        (spans, attributes, events) = ([], [], [])
+        (spans, attributes, events) = (Table(), Table(), Table())
         let result = outcome
         outcome = MappingOutcome(spans: [])
         return result

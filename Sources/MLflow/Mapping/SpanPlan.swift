@@ -93,7 +93,7 @@ final class SpanPlan: Sendable {
 
     convenience init(
         _ range: Range<Int>,
-        _ attributes: [AttributeEntry],
+        _ attributes: Table<AttributeEntry>,
         _ rules: MappingRules,
         _ bytes: RawSpan
     ) {
@@ -161,13 +161,17 @@ final class SpanPlan: Sendable {
 
     /// Whether the attributes in `range` have its keys; the first `known` of them are known to.
     @inline(__always)
-    func fits(_ range: Range<Int>, from known: Int, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> Bool {
+    func fits(_ range: Range<Int>, from known: Int, _ attributes: Table<AttributeEntry>, _ bytes: RawSpan) -> Bool {
         guard range.count == keys.count else { return false }
         return known == keys.count || hasKeys(range, from: known, attributes, bytes)
     }
 
-    private func hasKeys(_ range: Range<Int>, from known: Int, _ attributes: [AttributeEntry], _ bytes: RawSpan) -> Bool
-    {
+    private func hasKeys(
+        _ range: Range<Int>,
+        from known: Int,
+        _ attributes: Table<AttributeEntry>,
+        _ bytes: RawSpan
+    ) -> Bool {
         let letters = letters
         for index in known..<keys.count {
             let key = attributes[range.lowerBound + index].key

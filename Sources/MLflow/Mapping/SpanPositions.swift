@@ -1,3 +1,4 @@
+import Basics
 import OTLP
 
 /// Where the spans of one request stand, by their ids.
@@ -7,7 +8,7 @@ struct SpanPositions {
     private var slots: [Int32]
     private let mask: Int
 
-    init(_ spans: [SpanEntry]) {
+    init(_ spans: Table<SpanEntry>) {
         var size = 16
         while size < spans.count * 2 { size *= 2 }
         mask = size - 1
@@ -20,7 +21,7 @@ struct SpanPositions {
     }
 
     /// The first span of that id.
-    func find(_ id: SpanID, _ spans: [SpanEntry]) -> Int? {
+    func find(_ id: SpanID, _ spans: Table<SpanEntry>) -> Int? {
         var slot = slot(id)
         while slots[slot] >= 0 {
             let index = Int(slots[slot])

@@ -62,7 +62,7 @@ struct SpanScan {
     mutating func scan(
         _ index: Int,
         _ span: SpanEntry,
-        _ attributes: [AttributeEntry],
+        _ attributes: Table<AttributeEntry>,
         _ rules: MappingRules,
         _ bytes: RawSpan
     ) {
@@ -80,7 +80,7 @@ struct SpanScan {
     }
 
     /// Looks at the span's events too.
-    mutating func scanEvents(_ span: SpanEntry, _ events: [EventEntry], _ rules: MappingRules, _ bytes: RawSpan) {
+    mutating func scanEvents(_ span: SpanEntry, _ events: Table<EventEntry>, _ rules: MappingRules, _ bytes: RawSpan) {
         for event in span.events {
             guard let id = rules.eventNames.find(bytes, events[event].name) else { continue }
             if id == KnownEvent.exception.rawValue { hasException = true }
@@ -97,7 +97,7 @@ struct SpanScan {
     private mutating func choosePlan(
         _ range: Range<Int>,
         _ known: Int,
-        _ attributes: [AttributeEntry],
+        _ attributes: Table<AttributeEntry>,
         _ rules: MappingRules,
         _ bytes: RawSpan
     ) {

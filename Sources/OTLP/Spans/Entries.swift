@@ -74,7 +74,7 @@ package enum Place: Hashable, Sendable {
 
 /// One `KeyValue` of a resource, scope, span or event.
 @usableFromInline
-package struct AttributeEntry: Sendable {
+package struct AttributeEntry: BitwiseCopyable, Sendable {
     @usableFromInline var fieldRange: ShortRange
     @usableFromInline var keyRange: ShortRange
     @usableFromInline var valueRange: ShortRange
@@ -91,7 +91,7 @@ package struct AttributeEntry: Sendable {
 }
 
 /// One event of a span.
-package struct EventEntry: Sendable {
+package struct EventEntry: BitwiseCopyable, Sendable {
     var frame: Frame
     var nameRange = ShortRange()
     var attributeRange = ShortRange()
@@ -109,7 +109,7 @@ package struct EventEntry: Sendable {
 
 /// One span.
 @usableFromInline
-package struct SpanEntry: Sendable {
+package struct SpanEntry: BitwiseCopyable, Sendable {
     /// The 16 bytes of `trace_id`; zero where they are not 16.
     package internal(set) var traceID = TraceID(high: 0, low: 0)
     /// The 8 bytes of `span_id`; zero where they are not 8.
@@ -157,7 +157,7 @@ package struct SpanEntry: Sendable {
 }
 
 /// One `ScopeSpans`.
-package struct ScopeEntry: Sendable {
+package struct ScopeEntry: BitwiseCopyable, Sendable {
     var frame: Frame
     /// The `scope` field; the first where it is given in parts, empty where it is missing.
     var scopeFrame = Frame()
@@ -183,7 +183,7 @@ package struct ScopeEntry: Sendable {
 }
 
 /// One `ResourceSpans`.
-package struct ResourceEntry: Sendable {
+package struct ResourceEntry: BitwiseCopyable, Sendable {
     var frame: Frame
     /// The `resource` field; the first where it is given in parts, empty where it is missing.
     var resourceFrame = Frame()

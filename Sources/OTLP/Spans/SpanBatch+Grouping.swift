@@ -1,3 +1,5 @@
+import Basics
+
 extension SpanBatch {
     /// Assigns groups so that each holds whole traces and stays within limits; removed spans are not counted.
     ///

@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 
 // A request is never decoded into objects. One pass builds flat tables of where everything stands (`SpanIndexer`),
 // processors mark what should change, and one pass writes the result by copying ranges (`SpanBatch+Encoding`). What was
@@ -12,12 +12,12 @@ import Basics
 package struct SpanBatch: Sendable {
     /// The request in protobuf wire form (`ExportTraceServiceRequest`), as it came.
     package let bytes: [UInt8]
-    package private(set) var spans: [SpanEntry]
-    package private(set) var scopes: [ScopeEntry]
-    package private(set) var resources: [ResourceEntry]
+    package private(set) var spans: Table<SpanEntry>
+    package private(set) var scopes: Table<ScopeEntry>
+    package private(set) var resources: Table<ResourceEntry>
     /// The attributes of everything; those of one span, event, scope or resource stand together.
-    package private(set) var attributes: [AttributeEntry]
-    package private(set) var events: [EventEntry]
+    package private(set) var attributes: Table<AttributeEntry>
+    package private(set) var events: Table<EventEntry>
     /// Whether no other field stands between two resources.
     let isDense: Bool
     /// What processors want changed.
@@ -41,15 +41,15 @@ package struct SpanBatch: Sendable {
     private init(_ bytes: [UInt8], _ limits: WireLimits, _ depth: SpanIndexer.Depth) throws(WireError) {
         let indexer = try SpanIndexer(bytes.span.bytes, limits: limits, depth: depth)
         self.bytes = bytes
-        spans = indexer.spans
-        scopes = indexer.scopes
-        resources = indexer.resources
-        attributes = indexer.attributes
-        events = indexer.events
         isDense = indexer.isDense
         marks = BatchMarks()
-        guard indexer.isFlawed else { return }
-        marks.isForced = true
+        marks.isForced = indexer.isFlawed
+        spans = Table(indexer.spans)
+        scopes = Table(indexer.scopes)
+        resources = Table(indexer.resources)
+        attributes = Table(indexer.attributes)
+        events = Table(indexer.events)
+        guard marks.isForced else { return }
         for index in spans.indices where spans[index].flaw != nil { remove(index, as: .invalid) }
     }
 

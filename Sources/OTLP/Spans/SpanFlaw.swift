@@ -1,6 +1,6 @@
 /// Why one span is invalid although the request can be read.
 @usableFromInline
-package enum SpanFlaw: UInt8, Sendable, Hashable, CaseIterable {
+package enum SpanFlaw: UInt8, BitwiseCopyable, Sendable, Hashable, CaseIterable {
     case traceIDLength
     case traceIDZero
     case spanIDLength

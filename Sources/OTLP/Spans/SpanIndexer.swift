@@ -4,7 +4,7 @@ import Basics
 ///
 /// Broken frames (lengths, varints, groups) make the whole body unreadable and are thrown. What is wrong inside intact
 /// frames is noted in `flaw` by the innermost function and taken from there by the span, scope or resource around it.
-struct SpanIndexer {
+struct SpanIndexer: ~Copyable {
     /// How far to look into what is found.
     enum Depth {
         /// Everything is validated and stands in the tables.
@@ -15,11 +15,11 @@ struct SpanIndexer {
 
     let limits: WireLimits
     let depth: Depth
-    var resources: [ResourceEntry] = []
-    var scopes: [ScopeEntry] = []
-    var spans: [SpanEntry] = []
-    var events: [EventEntry] = []
-    var attributes: [AttributeEntry] = []
+    var resources = Stack<ResourceEntry>(reserving: 1)
+    var scopes = Stack<ScopeEntry>(reserving: 2)
+    var spans: Stack<SpanEntry>
+    var events = Stack<EventEntry>()
+    var attributes: Stack<AttributeEntry>
     /// Whether no other field stands between two resources.
     var isDense = true
     /// Whether anything has a flaw, be it a resource or scope without spans.
@@ -36,9 +36,9 @@ struct SpanIndexer {
         self.limits = limits
         self.depth = depth
         room = limits.indexBytesMax
+        spans = Stack(reserving: min(text.byteCount / 512 + 8, limits.spansMax))
+        attributes = Stack(reserving: depth == .full ? text.byteCount / 64 + 8 : 0)
         guard text.byteCount < Int(Int32.max) else { throw .overLimit("the body is over 2 GiB") }
-        spans.reserveCapacity(min(text.byteCount / 512 + 8, limits.spansMax))
-        if depth == .full { attributes.reserveCapacity(text.byteCount / 64 + 8) }
         var cursor = WireCursor(0..<text.byteCount)
         var lastEnd = 0
         while !cursor.isAtEnd {
@@ -65,7 +65,7 @@ struct SpanIndexer {
     /// Keys with a flaw are nobody's model, so that an equal key needs no look at its letters.
     @inline(__always)
     mutating func expectTwins() {
-        guard let before = spans.last, before.flaw == nil else { return endTwins() }
+        guard !spans.isEmpty, case let before = spans[spans.count &- 1], before.flaw == nil else { return endTwins() }
         twin = before.attributes.lowerBound
         twinEnd = before.attributes.upperBound
     }

@@ -1,3 +1,4 @@
+import Basics
 import Oracle
 import TestKit
 import Testing
