@@ -43,8 +43,7 @@ struct TraceFacts {
     private(set) var plainCalls: Set<Int> = []
     /// Traces whose root is such a call.
     private(set) var plainTraces: [Int] = []
-    private var indices = TraceIndices()
-    private var latest: (id: TraceID, index: Int)?
+    private var numbers = TraceNumbers()
 
     mutating func clear() {
         traces.removeAll(keepingCapacity: true)
@@ -54,8 +53,7 @@ struct TraceFacts {
         untimely.removeAll(keepingCapacity: true)
         plainTraces.removeAll(keepingCapacity: true)
         if !plainCalls.isEmpty { plainCalls.removeAll(keepingCapacity: true) }
-        indices.clear()
-        latest = nil
+        numbers.clear()
     }
 
     /// Changes what is known of one trace.
@@ -80,58 +78,9 @@ struct TraceFacts {
     mutating func noteWrapper(_ span: Int) { wrappers.append(span) }
     mutating func noteModelCall(_ span: Int) { modelCalls.append(span) }
 
-    /// The spans of one trace mostly stand together, so the latest is tried first.
     private mutating func index(of id: TraceID) -> Int {
-        if let latest, latest.id == id { return latest.index }
-        let index = indices.index(of: id)
+        let index = numbers.number(of: id)
         if index == traces.count { traces.append(Trace()) }
-        latest = (id, index)
         return index
-    }
-}
-
-/// Numbers traces in the order in which they appear.
-///
-/// Hashed with factors of this process alone, so that no request can be made to collide.
-private struct TraceIndices {
-    private var ids: [TraceID] = []
-    /// Indices into `ids`; -1 in an empty slot.
-    private var slots = [Int32](repeating: -1, count: 64)
-
-    private static let factors = (UInt64.random(in: 0...UInt64.max) | 1, UInt64.random(in: 0...UInt64.max) | 1)
-
-    mutating func clear() {
-        guard !ids.isEmpty else { return }
-        ids.removeAll(keepingCapacity: true)
-        slots = [Int32](repeating: -1, count: 64)
-    }
-
-    /// The trace's number; the next one where it is new.
-    mutating func index(of id: TraceID) -> Int {
-        var slot = slot(of: id)
-        while slots[slot] >= 0 {
-            let index = Int(slots[slot])
-            if ids[index] == id { return index }
-            slot = (slot + 1) & (slots.count - 1)
-        }
-        slots[slot] = Int32(truncatingIfNeeded: ids.count)
-        ids.append(id)
-        if ids.count * 2 > slots.count { grow() }
-        return ids.count - 1
-    }
-
-    private mutating func grow() {
-        slots = [Int32](repeating: -1, count: slots.count * 4)
-        for index in ids.indices {
-            var slot = slot(of: ids[index])
-            while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
-            slots[slot] = Int32(truncatingIfNeeded: index)
-        }
-    }
-
-    private func slot(of id: TraceID) -> Int {
-        let mixed = id.high &* Self.factors.0 &+ id.low &* Self.factors.1
-        // The highest bits depend on all others.
-        return (Int(truncatingIfNeeded: mixed >> 32) &* slots.count) >> 32
     }
 }

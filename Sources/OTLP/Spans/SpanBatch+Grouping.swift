@@ -13,11 +13,13 @@ extension SpanBatch {
     /// - Returns: How many groups there are, numbered from 0.
     package mutating func groupByTrace(itemsMax: Int, bytesMax: Int, dividesTraces: Bool = false) -> Int {
         var filling = Filling(itemsMax: itemsMax, bytesMax: bytesMax)
-        for trace in keptTraces() {
-            let size = trace.reduce(0) { $0 + spans[Int($1)].size }
-            let isDivided = dividesTraces && (trace.count > itemsMax || size > bytesMax)
-            if !isDivided { filling.take(items: trace.count, bytes: size) }
-            for span in trace {
+        let traces = keptTraces()
+        for trace in 0..<traces.starts.count - 1 {
+            let kept = traces.spans[traces.starts[trace]..<traces.starts[trace + 1]]
+            let size = kept.reduce(0) { $0 + spans[Int($1)].size }
+            let isDivided = dividesTraces && (kept.count > itemsMax || size > bytesMax)
+            if !isDivided { filling.take(items: kept.count, bytes: size) }
+            for span in kept {
                 if isDivided { filling.take(items: 1, bytes: spans[Int(span)].size) }
                 assign(Int(span), to: filling.group)
             }
@@ -25,19 +27,25 @@ extension SpanBatch {
         return filling.items > 0 ? Int(filling.group) + 1 : 0
     }
 
-    /// The spans of each trace, in the order in which the traces appear.
-    private func keptTraces() -> [[Int32]] {
-        var indices: [TraceID: Int] = [:]
-        var traces: [[Int32]] = []
+    /// The spans trace by trace, in the order in which the traces appear, and where each trace starts.
+    private func keptTraces() -> (spans: [Int32], starts: [Int]) {
+        var numbers = TraceNumbers()
+        var traces = [Int](repeating: -1, count: spans.count)
+        var starts = [0]
         for index in spans.indices where removal(of: index) == nil {
-            let trace = indices[spans[index].traceID, default: traces.count]
-            if trace == traces.count {
-                indices[spans[index].traceID] = trace
-                traces.append([])
-            }
-            traces[trace].append(Int32(truncatingIfNeeded: index))
+            let trace = numbers.number(of: spans[index].traceID)
+            if trace + 1 == starts.count { starts.append(0) }
+            starts[trace + 1] += 1
+            traces[index] = trace
         }
-        return traces
+        for trace in 1..<starts.count { starts[trace] += starts[trace - 1] }
+        var next = starts
+        var ordered = [Int32](repeating: 0, count: starts.last ?? 0)
+        for (index, trace) in traces.enumerated() where trace >= 0 {
+            ordered[next[trace]] = Int32(truncatingIfNeeded: index)
+            next[trace] += 1
+        }
+        return (ordered, starts)
     }
 }
 
