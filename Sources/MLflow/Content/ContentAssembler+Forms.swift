@@ -16,6 +16,7 @@ extension ContentAssembler {
         guard forms.areWorthKeeping, let node = longestText(in: form.text) else { return }
         text.removeAll(keepingCapacity: true)
         tape.appendText(node, to: &text, bytes)
+        guard isOnly(node, in: form.text, bytes) else { return }
         let (range, value) = (tape.nodes[node].range, text)
         builder.withBytes(from: start) { written in
             forms.keep(form.text, form.context, text: range, bytes, value: value.span.bytes, written: written)
@@ -35,5 +36,20 @@ extension ContentAssembler {
             (longest, length) = (node, item.range.count)
         }
         return longest
+    }
+
+    /// Whether no other string of a JSON text says the same as `node`, whose letters are in `text`: where they are written
+    /// it could not be told which of them was.
+    private func isOnly(_ node: Int, in json: Range<Int>, _ bytes: RawSpan) -> Bool {
+        for other in 0..<tape.nodes.count where other != node && tape.isText(other) {
+            let item = tape.nodes[other]
+            guard item.origin == .json, json.contains(item.range.lowerBound), item.range.count >= text.count else {
+                continue
+            }
+            var letters: [UInt8] = []
+            tape.appendText(other, to: &letters, bytes)
+            if letters == text { return false }
+        }
+        return true
     }
 }

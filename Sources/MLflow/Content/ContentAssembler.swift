@@ -85,6 +85,7 @@ struct ContentAssembler: ~Copyable {
         if !trees.isEmpty { trees.removeAll(keepingCapacity: true) }
         unreadReasons = nil
         newForms = .init(repeating: nil)
+        forms.makeRoom()
         joinsOutputs = false
         beside = nil
     }

@@ -7,6 +7,7 @@ import OTLP
 /// the letters around it are known, what was written around it is copied, instead of taking apart and putting together
 /// the same once more.
 struct ContentForms: ~Copyable {
+    /// A rule of one of the groups for content.
     struct Rule: Equatable, BitwiseCopyable {
         let group: RuleGroup
         let rank: Int
@@ -24,10 +25,10 @@ struct ContentForms: ~Copyable {
         let reasons: Range<Int>
     }
 
-    /// Content in a form that is known.
+    /// Content in a form that is known; valid for one span.
     struct Match {
         fileprivate let form: Int
-        /// The inside of the JSON string that differs.
+        /// The inside of the JSON string that is its text.
         let text: Range<Int>
         let isEscaped: Bool
     }
@@ -61,26 +62,46 @@ struct ContentForms: ~Copyable {
 
     /// Bytes of the text that differs, at least; shorter ones may be names that mean something.
     static let textMin = 32
-    /// Forms that are kept; one more, and all are forgotten.
+    /// Forms that are kept; where one more is wanted, all are forgotten before the next span.
     private static let formsMax = 16
+    /// Misses between two tries.
+    private static let missesMax = 64
     private static let lettersMax = 1024
     private static let levelsMax = 24
 
     private var forms = Stack<Form>()
     private var levels = Stack<Level>()
     private var letters: [UInt8] = []
+    /// How often content was in a form that was known, and how often not.
     private(set) var found = 0
-    private var kept = 0
+    private var missed = 0
+    /// How many forms may be kept although none is found again.
+    private var credit = formsMax
+    private var isFull = false
 
     init() {}
 
-    /// Whether new forms are found again, as far as those that were kept tell.
-    var areWorthKeeping: Bool { kept <= found * 2 + Self.formsMax }
+    /// Makes room for new forms; matches that were found before are not valid any more.
+    mutating func makeRoom() {
+        guard isFull else { return }
+        isFull = false
+        forms.truncate(to: 0)
+        levels.truncate(to: 0)
+        letters.removeAll(keepingCapacity: true)
+    }
+
+    /// Whether new forms are found again, as far as those that were kept tell; now and then one is tried all the same.
+    var areWorthKeeping: Bool { credit > 0 || missed % Self.missesMax == 0 }
 
     /// The form in which the JSON text in `range` is written.
     mutating func find(_ range: Range<Int>, _ context: Context, _ bytes: RawSpan) -> Match? {
         let match = match(range, context, bytes)
-        if match != nil { found += 1 }
+        if match == nil {
+            missed &+= 1
+        } else {
+            found &+= 1
+            credit = Self.formsMax
+        }
         return match
     }
 
@@ -166,12 +187,11 @@ extension ContentForms {
         guard range.count - text.count <= Self.lettersMax, written.byteCount - value.byteCount <= Self.lettersMax else {
             return
         }
-        if forms.count == Self.formsMax {
-            forms.truncate(to: 0)
-            levels.truncate(to: 0)
-            letters.removeAll(keepingCapacity: true)
+        guard forms.count < Self.formsMax else {
+            isFull = true
+            return
         }
-        kept += 1
+        credit -= 1
         let first = levels.count
         guard let end = keepLevels(around: value, in: written) else { return levels.truncate(to: first) }
         forms.append(
