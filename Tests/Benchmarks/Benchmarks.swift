@@ -12,6 +12,8 @@ import TestKit
 @main
 enum Benchmarks {
     static func main() throws {
+        // Memory is given back and taken again as in the product.
+        ProcessUsage.tuneAllocator()
         for name in ["large", "small"] {
             let wire = try Fixtures.bytes("payloads/\(name).pb")
             let json = try Fixtures.bytes("payloads/\(name).json")

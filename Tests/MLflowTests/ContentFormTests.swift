@@ -45,6 +45,49 @@ struct ContentFormTests {
         #expect(found > 20, "seed \(seed)")
     }
 
+    /// Only one of two equal texts is written, and from what is written it cannot be told which.
+    @Test(arguments: [
+        #"[{"role":"user","text":"ONE","content":"TWO"}]"#, #"[{"role":"user","content":"ONE","content":"TWO"}]"#,
+        #"[{"role":"user","content":"TWO","text":"ONE"}]"#,
+    ])
+    func `of two equal texts none is taken for the other`(form: String) throws {
+        let texts = ["a", "b", "c"].map { String(repeating: $0, count: 40) }
+        let spans = [(0, 0), (1, 0), (0, 1), (2, 2), (1, 2)].enumerated().map { index, pair in
+            let chat = form.replacing("ONE", with: texts[pair.0]).replacing("TWO", with: texts[pair.1])
+            return TestSpan(
+                id: UInt64(index + 2),
+                parent: 1,
+                ["gen_ai.operation.name": "chat", "gen_ai.input.messages": .string(chat)]
+            )
+        }
+        let together = try map(tracesRequest(spans))
+        for (span, read) in zip(spans, together) {
+            #expect(try read["mlflow.spanInputs"] == map(span)[0]["mlflow.spanInputs"])
+        }
+    }
+
+    /// What outputs are in is known from before, while a form more than there is room for is met in inputs.
+    @Test func `a form that was found is not forgotten before it is written`() throws {
+        let text = String(repeating: "a", count: 40)
+        let spans = (2..<60).map { id in
+            TestSpan(
+                id: id,
+                parent: 1,
+                [
+                    "gen_ai.operation.name": "chat",
+                    "gen_ai.input.messages": .string(#"[{"role":"user","name":"\#(id)","content":"\#(text)"}]"#),
+                    "gen_ai.output.messages": .string(#"[{"role":"assistant","content":"\#(text)\#(id)"}]"#),
+                ]
+            )
+        }
+        let together = try map(tracesRequest(spans))
+        for (span, read) in zip(spans, together) {
+            let alone = try map(span)[0]
+            #expect(read["mlflow.spanInputs"] == alone["mlflow.spanInputs"])
+            #expect(read["mlflow.spanOutputs"] == alone["mlflow.spanOutputs"])
+        }
+    }
+
     /// A chat as JSON with `TEXT` where something long is said.
     private func messages(_ generator: inout SeededGenerator) -> String {
         let list = (0..<Int.random(in: 1...2, using: &generator)).map { _ in message(&generator) }.joined(

@@ -7,13 +7,15 @@ import OTLP
 extension SpanMapper {
     /// Mends the app's own attributes of one span.
     mutating func repairOwn(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        let plan = scan.plan
-        for attribute in plan.tokenCounts
-        where bytes.shortCount(attributes[scan.first &+ attribute].value) == nil {
-            repairTokenCount(scan.first + attribute, index, &batch, bytes)
+        for counted in 0..<scan.plan.tokenCounts.count {
+            let attribute = scan.first &+ scan.plan.tokenCounts[counted]
+            guard bytes.shortCount(attributes[attribute].value) == nil else { continue }
+            repairTokenCount(attribute, index, &batch, bytes)
         }
-        for attribute in plan.others { repairOther(scan.first + attribute, index, &batch, bytes) }
-        guard plan.known != 0 else { return }
+        for other in 0..<scan.plan.others.count {
+            repairOther(scan.first &+ scan.plan.others[other], index, &batch, bytes)
+        }
+        guard scan.plan.known != 0 else { return }
         if scan.hasOwn { repairNamed(index, &batch, bytes) }
         if !isShortText(.sessionID, TextLimit.session, bytes) {
             repairContext(.sessionID, "session.id", TextLimit.session, index, &batch, bytes)

@@ -9,8 +9,8 @@ extension SpanMapper {
             let notes = notes(index, &batch)
             traces.update(span.traceID) { $0.notes = isRoot ? notes + $0.notes : $0.notes + notes }
         }
-        let session = candidate(scan.plan.sessions, .session, index, isRoot: isRoot, &batch, bytes)
-        let user = candidate(scan.plan.users, .user, index, isRoot: isRoot, &batch, bytes)
+        let session = candidate(\.sessions, .session, index, isRoot: isRoot, &batch, bytes)
+        let user = candidate(\.users, .user, index, isRoot: isRoot, &batch, bytes)
         guard session != nil || user != nil else { return }
         let ownSession = scan[.sessionID].flatMap { attributes.text(of: $0, bytes) == nil ? nil : $0 }
         let conversation = scan[.conversationID].flatMap { attributes.text(of: $0, bytes) == nil ? nil : $0 }
@@ -140,16 +140,19 @@ extension SpanMapper {
 }
 
 extension SpanMapper {
-    /// The first of the attributes that names a session or user.
+    /// The first of the attributes that names a session or user; by index, because a list would be counted as held.
+    @inline(__always)
     private mutating func candidate(
-        _ texts: [SpanPlan.Text],
+        _ texts: (SpanPlan) -> [SpanPlan.Text],
         _ group: RuleGroup,
         _ span: Int,
         isRoot: Bool,
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) -> TraceFacts.Candidate? {
-        for text in texts where (isRoot || !text.rootOnly) && holds(group, text.rank, span, &batch) {
+        for index in 0..<texts(scan.plan).count {
+            let text = texts(scan.plan)[index]
+            guard isRoot || !text.rootOnly, holds(group, text.rank, span, &batch) else { continue }
             let attribute = scan.first &+ text.attribute
             let value = attributes[attribute].value
             if bytes.shortText(value) != nil { return .init(attribute: attribute, rank: text.rank) }

@@ -25,9 +25,8 @@ extension SpanMapper {
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) -> (type: Int, rule: Int)? {
-        let plan = scan.plan
-        for index in 0..<plan.kinds.count {
-            let kind = plan.kinds[index]
+        for index in 0..<scan.plan.kinds.count {
+            let kind = scan.plan.kinds[index]
             guard holds(.type, kind.rank, span, &batch), let type = type(of: kind, bytes) else { continue }
             if let position = kind.attribute { use(scan.first &+ position) }
             return (type, kind.rank)
