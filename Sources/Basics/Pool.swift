@@ -3,8 +3,8 @@ import Synchronization
 /// Values that cost something to make, kept from one use to the next; each has one user at a time.
 ///
 /// There are as many as were ever used at once. Any thread may use it.
-package final class Pool<Value: ~Copyable>: Sendable {
-    /// Whoever has taken it off the list is the only one that knows it.
+package final class Pool<Value: ~Copyable & Sendable>: Sendable {
+    /// Whoever has taken it off the list is the only one that knows it, which the compiler cannot see.
     private final class Box: @unchecked Sendable {
         var value: Value
 

@@ -136,8 +136,11 @@ struct ContentAssembler: ~Copyable {
 
     /// Makes content that is no chat into messages, for a span whose other side is one.
     mutating func asMessages(_ content: Prepared, _ side: Side, _ bytes: RawSpan) -> Prepared {
+        if content.isChat { return content }
         let start = sources.count
         takesBeside = side == .inputs
+        // What a rule found that gave nothing in the end belongs to other content.
+        if side == .inputs { beside = nil }
         switch content {
         case .messages, .form: return content
         case .value(let range) where range.count > contentMax: return content

@@ -135,7 +135,7 @@ struct ContentForms: ~Copyable {
         let known = letters.span.bytes
         let (head, tail) = (form.head.range, form.tail.range)
         builder.value(atMost: head.count &+ range.count &+ tail.count) { writer in
-            let start = writer.offset
+            let start = writer.position
             writer.bytes(known, head)
             for index in form.levels.range {
                 let level = levels[index]
@@ -184,9 +184,8 @@ extension ContentForms {
         value: RawSpan,
         written: RawSpan
     ) {
-        guard range.count - text.count <= Self.lettersMax, written.byteCount - value.byteCount <= Self.lettersMax else {
-            return
-        }
+        let read = range.count - text.count + context.reasons.count
+        guard max(read, written.byteCount - value.byteCount) <= Self.lettersMax else { return }
         guard forms.count < Self.formsMax else {
             isFull = true
             return

@@ -120,6 +120,7 @@ extension SpanMapper {
         of index: Int,
         _ bytes: RawSpan
     ) -> ContentAssembler.Prepared? {
+        var form: ContentAssembler.NewForm?
         if case .attribute(let key) = source.origin {
             guard let attribute = scan[key] else { return nil }
             let value = attributes[attribute].value
@@ -129,11 +130,11 @@ extension SpanMapper {
                 if prepared != nil { use(attribute) }
                 return prepared
             }
-        }
-        let form = form(of: source, side, rule, bytes)
-        if let form, let match = content.forms.find(form.text, form.context, bytes) {
-            if case .attribute(let key) = source.origin, let attribute = scan[key] { use(attribute) }
-            return .form(match)
+            form = self.form(of: source, value, side, rule, bytes)
+            if let form, let match = content.forms.find(form.text, form.context, bytes) {
+                use(attribute)
+                return .form(match)
+            }
         }
         var root: Int?
         let start = content.sources.count
@@ -168,16 +169,17 @@ extension SpanMapper {
         return .messages(start..<content.sources.count, root: root)
     }
 
-    /// The JSON text of a source whose messages depend on nothing else; nil for any other source.
+    /// The text of a source whose messages depend on nothing else; nil for any other source.
     private mutating func form(
         of source: MappingRules.Source,
+        _ value: Range<Int>,
         _ side: ContentAssembler.Side,
         _ rule: ContentForms.Rule,
         _ bytes: RawSpan
     ) -> ContentAssembler.NewForm? {
-        guard source.shape == .chat, source.parameters.range.isEmpty, case .attribute(let key) = source.origin,
-            let attribute = scan[key], source.instructions.flatMap({ scan[$0] }) == nil,
-            case .string(let text) = AttributeValue(attributes[attribute].value, in: bytes)
+        guard source.shape == .chat, source.parameters.range.isEmpty,
+            source.instructions.flatMap({ scan[$0] }) == nil,
+            case .string(let text) = AttributeValue(value, in: bytes)
         else { return nil }
         let reasons = source.finishReasons.flatMap { scan[$0] }.map { attributes[$0].value } ?? 0..<0
         return .init(text: text, context: .init(rule: rule, side: side, reasons: reasons))

@@ -5,7 +5,7 @@ package import OTLP
 ///
 /// Holds the memory, and the forms of messages, that are used again from span to span and from batch to batch. What is called for
 /// every span is mutating, be it or not, because a call that borrows copies what is too large for registers.
-package struct SpanMapper: ~Copyable {
+package struct SpanMapper: ~Copyable, Sendable {
     /// What is the same for all requests.
     package struct Settings: Sendable {
         /// Whether the attributes that a target was made of stay.
@@ -70,12 +70,16 @@ package struct SpanMapper: ~Copyable {
         }
         finishTraces(&batch, body.span.bytes)
         scan.finish(rules)
-        return finish()
+        return finish(body.count)
     }
 
-    /// Gives up what belongs to one batch, and memory that few others need.
-    private mutating func finish() -> MappingOutcome {
-        if spans.count > Self.spansMax { traces = TraceFacts() }
+    /// Gives up what belongs to one batch, and after a large one the memory that few others need.
+    private mutating func finish(_ size: Int) -> MappingOutcome {
+        if size > Self.bytesMax {
+            traces = TraceFacts()
+            content = ContentAssembler(contentMax: settings.contentMax.bytes)
+            used = []
+        }
         (spans, attributes, events) = (Table(), Table(), Table())
         let result = outcome
         outcome = MappingOutcome(spans: [])
@@ -129,8 +133,8 @@ package struct SpanMapper: ~Copyable {
         }
     }
 
-    /// Spans of a batch for whose traces memory is kept, at most.
-    private static let spansMax = 16_384
+    /// Bytes of a batch that keeps its memory for the next ones, at most.
+    private static let bytesMax = 2 << 20
     /// Mostly one: what is added behind a span in a row is one.
     private static let editsPerSpan = 2
 

@@ -167,7 +167,6 @@ extension SpanIndexer {
         _ owner: UInt32,
         _ text: RawSpan
     ) throws(WireError) {
-        try reserve(AttributeEntry.self)
         let end = body.upperBound
         var key = ShortRange(end, end)
         var value = ShortRange(end, end)
@@ -183,9 +182,7 @@ extension SpanIndexer {
             }
         }
         _ = isTwin(key.range, text)
-        attributes.append(
-            AttributeEntry(fieldRange: ShortRange(start, end), keyRange: key, valueRange: value, owner: owner)
-        )
+        try add(start, end, key.range, value.range, owner)
     }
 
     @inline(__always)

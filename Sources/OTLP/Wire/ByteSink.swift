@@ -24,7 +24,10 @@ package struct ByteWriter: ~Copyable {
     /// How many bytes the room has.
     @usableFromInline let capacity: Int
     /// Where the next byte goes.
-    @usableFromInline package var offset: Int
+    @usableFromInline var offset: Int
+
+    /// The same, for whoever writes over what stands there later.
+    @inlinable package var position: Int { offset }
 
     @inlinable @inline(__always)
     init(_ room: UnsafeMutableRawBufferPointer, from offset: Int) {
