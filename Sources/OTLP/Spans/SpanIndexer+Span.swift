@@ -7,17 +7,17 @@ extension SpanIndexer {
         let owner = Place.span(spans.count).packed
         let firstAttribute = attributes.count
         let firstEvent = events.count
-        var traceIDLength = 0
-        var spanIDLength = 0
+        var lengths = (traceID: 0, spanID: 0)
         expectTwins()
         let firstTwin = twin
         var cursor = WireCursor(frame.content)
+        head(&cursor, &entry, &lengths, text)
         while !cursor.isAtEnd {
             let start = cursor.offset
             switch try cursor.tag(in: text) {
             case 0x4A: try attributes(0x4A, from: start, &cursor, owner, text)
-            case 0x0A: traceIDLength = try traceID(&cursor, &entry.traceID, text)
-            case 0x12: spanIDLength = try spanID(&cursor, &entry.spanID, text)
+            case 0x0A: lengths.traceID = try traceID(&cursor, &entry.traceID, text)
+            case 0x12: lengths.spanID = try spanID(&cursor, &entry.spanID, text)
             case 0x1A: entry.traceStateRange = try string(&cursor, text)
             case 0x22: try parentID(&cursor, &entry, text)
             case 0x2A: entry.nameRange = try string(&cursor, text)
@@ -37,7 +37,7 @@ extension SpanIndexer {
         entry.twinCount = Int32(truncatingIfNeeded: twin &- firstTwin)
         endTwins()
         for index in firstEvent..<events.count { try eventBody(index, text) }
-        noteIDs(entry, traceIDLength, spanIDLength)
+        noteIDs(entry, lengths.traceID, lengths.spanID)
         entry.flaw = flaw
         flaw = nil
         spans.append(entry)
@@ -47,6 +47,7 @@ extension SpanIndexer {
     mutating func spanIDs(_ frame: Frame, _ scope: Int, _ text: RawSpan) throws(WireError) {
         var entry = try newSpan(frame, scope)
         var cursor = WireCursor(frame.content)
+        _ = ids(&cursor, &entry, text)
         while !cursor.isAtEnd {
             switch try cursor.tag(in: text) {
             case 0x0A: _ = try traceID(&cursor, &entry.traceID, text)
