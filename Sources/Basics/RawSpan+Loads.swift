@@ -83,6 +83,14 @@ extension RawSpan {
             let same = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: right &+ offset, as: UInt64.self)
             return word == same
         }
+        if count >= 4 {
+            let tail = count &- 4
+            let first = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left, as: UInt32.self)
+            let same = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: right, as: UInt32.self)
+            let last = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ tail, as: UInt32.self)
+            let too = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: right &+ tail, as: UInt32.self)
+            return (first ^ same) | (last ^ too) == 0
+        }
         while offset < count {
             let byte = unsafe unsafeLoad(fromUncheckedByteOffset: left &+ offset, as: UInt8.self)
             let same = unsafe other.unsafeLoad(fromUncheckedByteOffset: right &+ offset, as: UInt8.self)

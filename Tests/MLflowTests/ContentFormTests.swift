@@ -14,7 +14,7 @@ struct ContentFormTests {
         var mapper = SpanMapper(rules: try TestRules.all.get())
         for round in 0..<120 {
             if round % 8 == 0 {
-                found += mapper.content.forms.found
+                found += mapper.content.forms.credit.found
                 mapper = SpanMapper(rules: try TestRules.all.get())
             }
             let inputs = messages(&generator)

@@ -13,7 +13,7 @@ extension ContentAssembler {
     /// Keeps the form in which messages were written that were read from one JSON text.
     @inline(never)
     mutating func keep(_ form: NewForm, _ builder: borrowing ValueBuilder, from start: Int, _ bytes: RawSpan) {
-        guard forms.areWorthKeeping, let node = longestText(in: form.text) else { return }
+        guard forms.credit.isGranted, let node = longestText(in: form.text) else { return }
         text.removeAll(keepingCapacity: true)
         tape.appendText(node, to: &text, bytes)
         guard isOnly(node, in: form.text, bytes) else { return }

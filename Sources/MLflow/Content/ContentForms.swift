@@ -64,19 +64,13 @@ struct ContentForms: ~Copyable {
     static let textMin = 32
     /// Forms that are kept; where one more is wanted, all are forgotten before the next span.
     private static let formsMax = 16
-    /// Misses between two tries.
-    private static let missesMax = 64
     private static let lettersMax = 1024
     private static let levelsMax = 24
 
     private var forms = Stack<Form>()
     private var levels = Stack<Level>()
     private var letters: [UInt8] = []
-    /// How often content was in a form that was known, and how often not.
-    private(set) var found = 0
-    private var missed = 0
-    /// How many forms may be kept although none is found again.
-    private var credit = formsMax
+    private(set) var credit = Credit(formsMax)
     private var isFull = false
 
     init() {}
@@ -90,18 +84,10 @@ struct ContentForms: ~Copyable {
         letters.removeAll(keepingCapacity: true)
     }
 
-    /// Whether new forms are found again, as far as those that were kept tell; now and then one is tried all the same.
-    var areWorthKeeping: Bool { credit > 0 || missed % Self.missesMax == 0 }
-
     /// The form in which the JSON text in `range` is written.
     mutating func find(_ range: Range<Int>, _ context: Context, _ bytes: RawSpan) -> Match? {
         let match = match(range, context, bytes)
-        if match == nil {
-            missed &+= 1
-        } else {
-            found &+= 1
-            credit = Self.formsMax
-        }
+        if match == nil { credit.didMiss() } else { credit.didFind() }
         return match
     }
 
@@ -190,7 +176,7 @@ extension ContentForms {
             isFull = true
             return
         }
-        credit -= 1
+        credit.didKeep()
         let first = levels.count
         guard let end = keepLevels(around: value, in: written) else { return levels.truncate(to: first) }
         forms.append(

@@ -69,6 +69,22 @@ struct PlanResolver {
         return isEmpty ? nil : .init(rank: rank, lists: lists)
     }
 
+    /// The attributes that alone decide type, model and provider where each is a text; empty where more does.
+    ///
+    /// A list of keys is decided by its first one, where that is a text.
+    func decisive(_ kinds: ArraySlice<SpanPlan.Kind>, _ model: SpanPlan.Model?) -> [Int] {
+        let own: [KnownKey] = [.spanType, .model, .provider]
+        guard own.allSatisfy({ found[$0.rawValue] == nil }) else { return [] }
+        var attributes = kinds.compactMap(\.attribute)
+        if let model {
+            let isModelInside = model.lists.model.range.isEmpty && !model.lists.modelIn.range.isEmpty
+            guard rules.condition(.model, model.rank) < 0, !isModelInside else { return [] }
+            let first = [model.lists.model, model.lists.provider].compactMap(\.range.first)
+            attributes += first.map { Int(numbers[$0]) }
+        }
+        return Set(attributes).sorted()
+    }
+
     func texts(_ group: RuleGroup, _ texts: [MappingRules.Text]) -> [SpanPlan.Text] {
         found.ranks(group).compactMap { rank in
             found[texts[rank].key].map { .init(rank: rank, attribute: $0, rootOnly: texts[rank].rootOnly) }

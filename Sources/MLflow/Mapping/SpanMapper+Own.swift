@@ -16,7 +16,7 @@ extension SpanMapper {
             repairOther(scan.first &+ scan.plan.others[other], index, &batch, bytes)
         }
         guard scan.plan.known != 0 else { return }
-        if scan.hasOwn { repairNamed(index, &batch, bytes) }
+        if scan.plan.hasOwn { repairNamed(index, &batch, bytes) }
         if !isShortText(.sessionID, TextLimit.session, bytes) {
             repairContext(.sessionID, "session.id", TextLimit.session, index, &batch, bytes)
         }
@@ -27,7 +27,7 @@ extension SpanMapper {
             repairContext(.userID, "user.id", TextLimit.user, index, &batch, bytes)
         }
         if let level = scan[.logLevel] { decodeJSON(level, index, &batch, bytes) }
-        if scan.hasOwn { repairStructured(index, &batch, bytes) }
+        if scan.plan.hasOwn { repairStructured(index, &batch, bytes) }
     }
 
     @inline(never)

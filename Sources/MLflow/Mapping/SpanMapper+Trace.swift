@@ -115,28 +115,32 @@ extension SpanMapper {
     /// Stops MLflow from counting again, on a span above, what model calls of this request used.
     private mutating func blankWrappers(_ batch: inout SpanBatch) {
         let spans = batch.spans
-        var isWrapper = [Bool](repeating: false, count: spans.count)
-        for wrapper in traces.wrappers { isWrapper[wrapper] = true }
+        var wrappers = [Wrapper](repeating: .none, count: spans.count)
+        for wrapper in traces.wrappers { wrappers[wrapper] = .counted }
         let positions = SpanPositions(spans)
-        var blank: Set<Int> = []
         for call in traces.modelCalls {
             var current = call
             for _ in 0..<Self.ancestorsMax {
                 guard let parent = spans[current].parentID.flatMap({ positions.find($0, spans) }),
                     spans[parent].traceID == spans[call].traceID, parent != current
                 else { break }
-                if isWrapper[parent] { blank.insert(parent) }
+                if wrappers[parent] == .counted { wrappers[parent] = .repeated }
                 current = parent
             }
         }
-        for wrapper in blank.sorted() {
+        for wrapper in traces.wrappers where wrappers[wrapper] == .repeated {
             batch.addAttribute("mlflow.chat.tokenUsage", to: .span(wrapper)) { $0.null() }
             didSet("mlflow.chat.tokenUsage", wrapper, by: .engine("children"))
         }
     }
 
+    /// Whether a span carries usage and is no model call, and whether a model call below it carries it too.
+    private enum Wrapper: UInt8 {
+        case none, counted, repeated
+    }
+
     /// How far above a model call wrappers are looked for.
-    static let ancestorsMax = 64
+    static var ancestorsMax: Int { 64 }
 }
 
 extension SpanMapper {

@@ -25,6 +25,7 @@ package struct SpanMapper: ~Copyable, Sendable {
     private(set) var attributes = Table<AttributeEntry>()
     private(set) var events = Table<EventEntry>()
     var scan = SpanScan()
+    var verdicts = Verdicts()
     var content: ContentAssembler
     var traces = TraceFacts()
     var outcome = MappingOutcome(spans: [])
@@ -104,10 +105,9 @@ package struct SpanMapper: ~Copyable, Sendable {
         let isRoot = span.parentID == nil
         if !scan.isEmpty {
             repairOwn(index, &batch, bytes)
-            let isModelCall = decideType(index, &batch, bytes)
+            let isModelCall = decideTypeAndModel(index, &batch, bytes)
             decideContent(index, isModelCall: isModelCall, &batch, bytes)
             decideUsage(index, isModelCall: isModelCall, &batch, bytes)
-            decideModel(index, &batch, bytes)
             noteContext(index, span, &batch, bytes)
             if scan.plan.hasExtras { decideExtras(index, span, &batch, bytes) }
             if isExplaining { explainIgnored(index, isModelCall: isModelCall, &batch, bytes) }

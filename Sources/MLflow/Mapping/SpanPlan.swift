@@ -1,5 +1,6 @@
 import Basics
 import OTLP
+import Synchronization
 
 /// What the keys of a span's attributes bring about, before any value is looked at.
 ///
@@ -50,6 +51,9 @@ final class SpanPlan: Sendable {
         let digits: Int
     }
 
+    /// No other plan of the process has it; from 1.
+    let number = made.wrappingAdd(1, ordering: .relaxed).newValue
+    private static let made = Atomic<Int>(0)
     /// The keys in their order, parts of `letters`.
     let keys: [NumberList]
     private let letters: [UInt8]
@@ -63,14 +67,21 @@ final class SpanPlan: Sendable {
     let unmet: FoundKeys.Candidates
     /// One bit for each `KnownKey` that is there.
     let known: UInt32
+    /// Whether one of them is a key that the app writes for MLflow, other than those of sessions, users and errors.
+    let hasOwn: Bool
     /// Attributes in MLflow's own name space that are no `KnownKey`.
     let others: [Int]
     /// Attributes that MLflow 3.6.0 takes as whole numbers only.
     let tokenCounts: [Int]
     let parts: [Part]
     let kinds: [Kind]
+    /// How many of them, from the first, ask nothing else of the span.
+    let freeKinds: Int
     let usages: [Usage]
     let models: [Model]
+    /// The attributes that alone decide type, model and provider where each is a text and the type is one of `freeKinds`;
+    /// empty where more does.
+    let decisive: [Int]
     let sessions: [Text]
     let users: [Text]
     let names: [Text]
@@ -122,11 +133,12 @@ final class SpanPlan: Sendable {
         candidates = found.candidates
         unmet = found.unmet
         known = found.known
+        hasOwn = found.known & Self.ownKeys != 0
         others = found.others
         tokenCounts = found.tokenCounts
         parts = found.parts
         guard let rules else {
-            (kinds, usages, models) = ([], [], [])
+            (kinds, usages, models, freeKinds, decisive) = ([], [], [], 0, [])
             (sessions, users, names) = ([], [], [])
             (levels, prompts, tags, renames, drops) = ([], [], [], [], [])
             hasExtras = false
@@ -137,6 +149,8 @@ final class SpanPlan: Sendable {
         kinds = found.ranks(.type).compactMap { resolver.kind($0) }
         usages = resolver.usages()
         models = found.ranks(.model).compactMap { resolver.model($0) }
+        freeKinds = kinds.firstIndex { rules.condition(.type, $0.rank) >= 0 } ?? kinds.count
+        decisive = resolver.decisive(kinds[..<freeKinds], models.first)
         sessions = resolver.texts(.session, rules.sessions)
         users = resolver.texts(.user, rules.users)
         names = resolver.texts(.name, rules.names)
@@ -182,6 +196,13 @@ final class SpanPlan: Sendable {
 
     /// Whether it is worth keeping: what clients send must not fill the memory.
     var isSmall: Bool { keys.count <= Self.keysMax && letters.count <= Self.keyBytesMax }
+
+    private static let ownKeys: UInt32 = KnownKey.allCases.reduce(0) { keys, key in
+        switch key {
+        case .sessionID, .conversationID, .userID, .errorType, .logLevel, .linkedPrompts: keys
+        default: keys | 1 << UInt32(key.rawValue)
+        }
+    }
 
     private static let keysMax = 256
     private static let keyBytesMax = 16_384

@@ -6,6 +6,8 @@ import Synchronization
 struct SpanScan {
     /// What the span's keys bring about.
     private(set) var plan = SpanPlan.empty
+    /// Whether `plan` is that of a span of this batch.
+    private var hasPlan = false
     /// Position of the span's first attribute in the batch.
     private(set) var first = 0
     /// Rules for content, on model calls and elsewhere, that came into play, the winner in the lowest bit.
@@ -48,7 +50,7 @@ struct SpanScan {
     /// Starts with a batch.
     mutating func begin(_ rules: MappingRules) {
         set = rules.plans.withLock { $0 }
-        (plan, slot, latest, madePlans) = (.empty, nil, -1, 0)
+        (plan, hasPlan, slot, latest, madePlans) = (.empty, false, nil, -1, 0)
     }
 
     /// Leaves the plans that were made to the batches that come.
@@ -72,7 +74,7 @@ struct SpanScan {
         hasEvents = false
         let known = latest == index &- 1 && latest >= 0 ? span.twins : 0
         latest = index
-        if plan === SpanPlan.empty || !plan.fits(range, from: known, attributes, bytes) {
+        if !hasPlan || !plan.fits(range, from: known, attributes, bytes) {
             choosePlan(range, known, attributes, rules, bytes)
         }
         candidates[0] = plan.candidates[RuleGroup.content.rawValue]
@@ -101,6 +103,7 @@ struct SpanScan {
         _ rules: MappingRules,
         _ bytes: RawSpan
     ) {
+        hasPlan = true
         for other in set.plans.indices where set.plans[other].keys.count == range.count {
             let shared = slot.map { min(known, set.keysShared($0, other)) } ?? 0
             guard set.plans[other].fits(range, from: shared, attributes, bytes) else { continue }
@@ -114,16 +117,6 @@ struct SpanScan {
         madePlans += 1
         set = set.adding(plan)
         slot = set.plans.count - 1
-    }
-
-    /// Whether a key is there that the app writes for MLflow, other than those of sessions, users and errors.
-    var hasOwn: Bool { plan.known & Self.ownKeys != 0 }
-
-    private static let ownKeys: UInt32 = KnownKey.allCases.reduce(0) { keys, key in
-        switch key {
-        case .sessionID, .conversationID, .userID, .errorType, .logLevel, .linkedPrompts: keys
-        default: keys | 1 << UInt32(key.rawValue)
-        }
     }
 }
 

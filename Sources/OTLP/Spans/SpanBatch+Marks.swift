@@ -88,6 +88,22 @@ extension SpanBatch {
         }
     }
 
+    /// Puts attributes behind the others of their place that another span got before: fields as `withAddedBytes` showed them,
+    /// in `range` of `fields`.
+    @inlinable @inline(__always)
+    package mutating func addAttributes(to place: Place, _ fields: RawSpan, _ range: Range<Int>) {
+        beginAddition(to: place)
+        marks.builder.bytes.write(atMost: range.count) { $0.bytes(fields, range) }
+    }
+
+    /// How many bytes were added to all places.
+    package var addedBytes: Int { marks.builder.count }
+
+    /// What was added since there were `count` bytes.
+    package func withAddedBytes(from count: Int, _ read: (RawSpan) -> Void) {
+        marks.builder.withBytes(from: count, read)
+    }
+
     /// Puts an event behind the others of a span, with the attributes that `build` adds.
     package mutating func addEvent(
         _ name: StaticString,
