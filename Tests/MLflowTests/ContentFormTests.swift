@@ -134,7 +134,8 @@ struct ContentFormTests {
     private func text(_ generator: inout SeededGenerator) -> String {
         let word =
             ["a", #"\n"#, "ü", #"\u00fc"#, #"{\"role\":\"user\"}"#, "image/"].randomElement(using: &generator) ?? ""
-        let count = [1, 5, 31, 32, 40, 64, 100, 127, 130, 150, 16_000].randomElement(using: &generator) ?? 0
+        let counts = [1, 5, 31, 32, 40, 64, 100, 127, 130, 150, 250, 256, 300, 16_000, 16_300]
+        let count = counts.randomElement(using: &generator) ?? 0
         return String(repeating: word, count: max(1, count / word.utf8.count))
     }
 }

@@ -4,7 +4,7 @@ import OTLP
 extension ContentAssembler {
     /// Writes messages in a known form.
     mutating func write(_ match: ContentForms.Match, to builder: inout ValueBuilder, _ bytes: RawSpan) {
-        guard match.isEscaped else { return forms.write(match, bytes, match.text, to: &builder) }
+        guard match.isEscaped else { return forms.write(match, body: bytes, to: &builder) }
         text.removeAll(keepingCapacity: true)
         JSONString(range: match.text, isPlain: false).appendUnescaped(from: bytes, to: &text)
         forms.write(match, text.span.bytes, 0..<text.count, to: &builder)

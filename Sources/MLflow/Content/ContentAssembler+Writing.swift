@@ -5,9 +5,9 @@ extension ContentAssembler {
     /// Writes one side of a span.
     mutating func write(_ content: Prepared, _ side: Side, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         switch content {
-        case .value(let range): builder.raw(bytes, range)
-        case .text(let range): builder.string(bytes, range)
-        case .json(let range): if !builder.json(bytes, range) { builder.string(bytes, range) }
+        case .value(let range): builder.raw(ofBody: bytes, range)
+        case .text(let range): builder.string(ofBody: bytes, range)
+        case .json(let range): if !builder.json(bytes, range) { builder.string(ofBody: bytes, range) }
         case .messages(let range, _):
             inventedCalls = 0
             inventedResponses = 0

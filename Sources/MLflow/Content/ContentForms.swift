@@ -113,23 +113,52 @@ struct ContentForms: ~Copyable {
         return nil
     }
 
-    /// Writes content in its form; `text` is the range that differs, without escapes.
+    /// Writes content in its form, with the text that stands in the body.
+    func write(_ match: Match, body: RawSpan, to builder: inout ValueBuilder) {
+        let range = match.text
+        guard range.count >= ValueBuilder.quoteMin else { return write(match, body, range, to: &builder) }
+        var position = 0
+        let isWritten = write(match, size: range.count, to: &builder) { writer in
+            position = writer.position
+            writer.skip(range.count)
+        }
+        if isWritten {
+            builder.quote(range, at: position)
+        } else {
+            rewrite(forms[match.form], body, range, to: &builder)
+        }
+    }
+
+    /// Writes content in its form; `range` of `text` is what differs, without escapes.
     func write(_ match: Match, _ text: RawSpan, _ range: Range<Int>, to builder: inout ValueBuilder) {
+        let isWritten = write(match, size: range.count, to: &builder) { $0.bytes(text, range) }
+        if !isWritten { rewrite(forms[match.form], text, range, to: &builder) }
+    }
+
+    /// Writes content around the text that `write` writes, unless lengths take other numbers of bytes than before.
+    @inline(__always)
+    private func write(
+        _ match: Match,
+        size: Int,
+        to builder: inout ValueBuilder,
+        text write: (inout ByteWriter) -> Void
+    ) -> Bool {
         let form = forms[match.form]
-        let more = range.count &- form.count
-        guard more >= -form.shorter, more <= form.longer else { return rewrite(form, text, range, to: &builder) }
+        let more = size &- form.count
+        guard more >= -form.shorter, more <= form.longer else { return false }
         let known = letters.span.bytes
         let (head, tail) = (form.head.range, form.tail.range)
-        builder.value(atMost: head.count &+ range.count &+ tail.count) { writer in
+        builder.value(atMost: head.count &+ size &+ tail.count) { writer in
             let start = writer.position
             writer.bytes(known, head)
             for index in form.levels.range {
                 let level = levels[index]
                 writer.varint(level.length &+ more, at: start &+ Int(level.position), size: Int(level.size))
             }
-            writer.bytes(text, range)
+            write(&writer)
             writer.bytes(known, tail)
         }
+        return true
     }
 
     /// The same where lengths take other numbers of bytes, so that what is around them grows or shrinks too.

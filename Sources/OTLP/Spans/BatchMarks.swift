@@ -9,6 +9,8 @@ struct BatchMarks: Sendable {
         var cut: ShortRange
         /// Where that starts in what `builder` built which comes in their place; it ends where that of the next edit starts.
         let start: Int32
+        /// The first of the builder's quotes that may belong there.
+        let quote: Int32
         /// The event inside which the change is made; -1 outside of events.
         var event: Int32 = -1
         /// The next edit of the same owner; -1 after the last.
@@ -72,6 +74,13 @@ struct BatchMarks: Sendable {
         content.start = edits[index].start
         content.end = next < edits.count ? edits[next].start : builder.position
         return content
+    }
+
+    /// The quotes in what an edit brings in.
+    @inline(__always)
+    func quotes(of edit: Int32) -> Range<Int> {
+        let (index, next) = (Int(edit), Int(edit) + 1)
+        return Int(edits[index].quote)..<(next < edits.count ? Int(edits[next].quote) : builder.bytes.quotes.count)
     }
 
     var removedCount: Int { removedCounts.reduce(0, +) }

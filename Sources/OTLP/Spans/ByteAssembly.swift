@@ -47,10 +47,10 @@ struct ByteAssembly: ~Copyable {
     }
 
     /// Appends a range of the added bytes.
-    mutating func insert(_ range: ShortRange) {
-        guard !range.isEmpty else { return }
-        size &+= Int(range.end &- range.start)
-        pieces.append(Piece(source: Self.fromAdded, start: range.start, end: range.end))
+    mutating func insert(_ start: Int32, _ end: Int32) {
+        guard start < end else { return }
+        size &+= Int(end &- start)
+        pieces.append(Piece(source: Self.fromAdded, start: start, end: end))
     }
 
     /// Starts a message with that tag.

@@ -219,7 +219,8 @@ extension SpanBatch {
     private mutating func append(_ cut: ShortRange, to place: Place) {
         marks.latestEnd = nil
         let index = Int32(truncatingIfNeeded: marks.edits.count)
-        marks.edits.append(BatchMarks.Edit(cut: cut, start: marks.builder.position))
+        let quote = Int32(truncatingIfNeeded: marks.builder.bytes.quotes.count)
+        marks.edits.append(BatchMarks.Edit(cut: cut, start: marks.builder.position, quote: quote))
         switch place {
         case .resource(let owner): marks.resourceEdits.append(index, to: owner, of: resources.count, &marks.edits)
         case .scope(let owner): marks.scopeEdits.append(index, to: owner, of: scopes.count, &marks.edits)

@@ -84,7 +84,15 @@ extension SpanWriter {
         guard cut.start >= cursor else { return }
         assembly.copy(cursor, cut.start)
         assembly.touch()
-        assembly.insert(batch.marks.content(of: index))
+        let content = batch.marks.content(of: index)
+        var start = content.start
+        for quote in batch.marks.quotes(of: index) {
+            let quote = batch.marks.builder.bytes.quotes[quote]
+            assembly.insert(start, quote.position)
+            assembly.copy(quote.source.start, quote.source.end)
+            start = quote.position &+ (quote.source.end &- quote.source.start)
+        }
+        assembly.insert(start, content.end)
         cursor = cut.end
     }
 

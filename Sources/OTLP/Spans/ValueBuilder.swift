@@ -69,6 +69,21 @@ package struct ValueBuilder: Sendable {
         end()
     }
 
+    /// The same from the body of the request that the value is added to.
+    package mutating func string(ofBody body: RawSpan, _ range: Range<Int>) {
+        guard range.count >= Self.quoteMin else { return string(body, range) }
+        let tag = tag
+        var position = 0
+        bytes.write(atMost: range.count + 24) { writer in
+            writer.value(tag, size: 1 + varintSize(range.count) + range.count)
+            writer.field(0x0A, length: range.count)
+            position = writer.position
+            writer.skip(range.count)
+        }
+        quote(range, at: position)
+        end()
+    }
+
     package mutating func bool(_ value: Bool) {
         let tag = tag
         bytes.write(atMost: 8) { writer in
@@ -124,6 +139,29 @@ package struct ValueBuilder: Sendable {
             writer.bytes(text, range)
         }
         end()
+    }
+
+    /// The same from the body of the request that the value is added to.
+    package mutating func raw(ofBody body: RawSpan, _ range: Range<Int>) {
+        guard range.count >= Self.quoteMin else { return raw(body, range) }
+        let tag = tag
+        var position = 0
+        bytes.write(atMost: range.count + 24) { writer in
+            writer.value(tag, size: range.count)
+            position = writer.position
+            writer.skip(range.count)
+        }
+        quote(range, at: position)
+        end()
+    }
+
+    /// Bytes of a body for which a copy costs more than to note where they stand.
+    package static var quoteMin: Int { 256 }
+
+    /// Says that the bytes that were left out at `position` are those in `range` of the body of the request.
+    package mutating func quote(_ range: Range<Int>, at position: Int) {
+        precondition(position >= 0 && position + range.count <= bytes.count)
+        bytes.quotes.append(ByteQuote(position: position, source: range))
     }
 
     @inlinable @inline(__always)

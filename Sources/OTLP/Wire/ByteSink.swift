@@ -172,6 +172,21 @@ final class ByteRoom: @unchecked Sendable {
     }
 }
 
+/// Bytes of a request that stand somewhere in what is written about it, and are not copied before all is put together.
+@usableFromInline
+struct ByteQuote: BitwiseCopyable, Sendable {
+    /// Where they belong in what is written; as many bytes are left out there.
+    @usableFromInline var position: Int32
+    /// Where they stand in the request.
+    @usableFromInline let source: ShortRange
+
+    @inlinable
+    init(position: Int, source: Range<Int>) {
+        self.position = Int32(truncatingIfNeeded: position)
+        self.source = ShortRange(source)
+    }
+}
+
 /// Bytes that grow at their end, with one check of the room for several steps.
 ///
 /// A copy shares the memory; whoever may hold one calls `own` before it writes.
@@ -181,6 +196,8 @@ package struct ByteSink: Sendable {
     /// The memory of `owner`; its first `end` bytes are set.
     @usableFromInline nonisolated(unsafe) var room = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     @usableFromInline var end = 0
+    /// What was left out, in its order.
+    @usableFromInline var quotes: [ByteQuote] = []
 
     package init() {}
 
@@ -229,6 +246,7 @@ package struct ByteSink: Sendable {
     package mutating func truncate(to count: Int) {
         precondition(count >= 0 && count <= end)
         end = count
+        while let last = quotes.last, last.position >= count { quotes.removeLast() }
     }
 
     /// Writes the length of what stands behind `start` into the `size` bytes before it, moving what follows where the
@@ -256,6 +274,10 @@ package struct ByteSink: Sendable {
         let moved = end + needed - size
         if needed != size, let base = room.baseAddress {
             unsafe (base + first + needed).copyMemory(from: base + start, byteCount: length)
+            for index in quotes.indices.reversed() {
+                guard quotes[index].position >= start else { break }
+                quotes[index].position += Int32(truncatingIfNeeded: needed - size)
+            }
         }
         var writer = unsafe ByteWriter(room, from: first)
         writer.varint(length)

@@ -75,6 +75,95 @@ import Testing
     }
 }
 
+/// Texts of the body that are copied only when the request is written.
+struct ByteQuoteTests {
+    private static let sizes = [0, 1, 100, 127, 128, 250, 255, 256, 257, 300, 1000, 16_000, 16_383, 16_384, 40_000]
+
+    @Test(arguments: [UInt64.random(in: 0...UInt64.max), 6])
+    func `what is taken from the body comes out as if it were copied`(seed: UInt64) throws {
+        for round in 0..<60 {
+            var generator = SeededGenerator(seed: seed &+ UInt64(round))
+            let spans = (1...4 as ClosedRange<UInt64>).map { id in
+                let size = Self.sizes.randomElement(using: &generator) ?? 0
+                return TestSpan(
+                    "span",
+                    id: id,
+                    ["text": .string(String(repeating: "\(id)", count: size)), "other": "x"]
+                )
+            }
+            let batch = try SpanBatch(tracesRequest(spans))
+            var quoted = batch
+            var copied = batch
+            var same = generator
+            edit(&quoted, &generator, isQuoting: true)
+            edit(&copied, &same, isQuoting: false)
+            let found = try #require(quoted.encoded()?.payload)
+            #expect(found == copied.encoded()?.payload, "seed \(seed), round \(round)")
+            #expect(try SpanBatch(found).spans.count == 4)
+        }
+    }
+
+    @Test func `what is forgotten leaves no quote`() throws {
+        let span = TestSpan("span", ["text": .string(String(repeating: "a", count: 300))])
+        var batch = try SpanBatch(tracesRequest([span]))
+        let body = batch.bytes
+        let range = batch.attributes[batch.spans[0].attributes.lowerBound].value
+        batch.addAttribute("k", to: .span(0)) { builder in
+            let start = builder.checkpoint
+            builder.raw(ofBody: body.span.bytes, range)
+            builder.restore(start)
+            builder.bool(true)
+        }
+        let written = try SpanBatch(try #require(batch.encoded()?.payload))
+        #expect(written.value(of: written.spans[0].attributes.upperBound - 1) == .bool(true))
+    }
+
+    /// Adds attributes to random places, with texts inside of lists whose lengths take more bytes than was left for them.
+    private func edit(_ batch: inout SpanBatch, _ generator: inout SeededGenerator, isQuoting: Bool) {
+        let body = batch.bytes
+        for _ in 0..<12 {
+            let span = Int.random(in: 0..<4, using: &generator)
+            let place = Bool.random(using: &generator) ? Place.span(span) : .resource(0)
+            let expected = Self.sizes.randomElement(using: &generator) ?? 0
+            let values = (0..<3).map { _ in
+                batch.attributes[batch.spans[Int.random(in: 0..<4, using: &generator)].attributes.lowerBound].value
+            }
+            if Int.random(in: 0..<4, using: &generator) == 0 {
+                batch.removeAttribute(batch.spans[span].attributes.upperBound - 1)
+            }
+            batch.addAttribute("k", to: place, expecting: expected) { builder in
+                let list = builder.beginKeyValueList()
+                for value in values {
+                    if Bool.random(using: &generator) { builder.expect(bytes: expected) }
+                    builder.key("member")
+                    let array = builder.beginArray()
+                    write(value, body, to: &builder, isRaw: Bool.random(using: &generator), isQuoting: isQuoting)
+                    builder.int(7)
+                    builder.end(array)
+                }
+                builder.end(list)
+            }
+        }
+    }
+
+    private func write(
+        _ value: Range<Int>,
+        _ body: [UInt8],
+        to builder: inout ValueBuilder,
+        isRaw: Bool,
+        isQuoting: Bool
+    ) {
+        let bytes = body.span.bytes
+        guard case .string(let text) = AttributeValue(value, in: bytes) else { return }
+        switch (isRaw, isQuoting) {
+        case (true, true): builder.raw(ofBody: bytes, value)
+        case (true, false): builder.raw(bytes, value)
+        case (false, true): builder.string(ofBody: bytes, text)
+        case (false, false): builder.string(bytes, text)
+        }
+    }
+}
+
 @Suite struct KeyTableTests {
     @Test func `every key is found by its bytes and nothing else is`() {
         let keys = (0..<300).map { "gen_ai.key.\($0)" } + ["", "a", "service.name", "é", "gen_ai.key.7"]
