@@ -10,6 +10,9 @@ package enum ProcessUsage {
     /// Cores that the process is allowed to run on.
     package static var usableCores: Int { Int(millrace_usable_cores()) }
 
-    /// Fixes the allocator's thresholds for large bodies, once, before anything large is allocated.
+    /// Lets the allocator keep the memory of large bodies; once, before anything large is allocated.
     package static func tuneAllocator() { millrace_tune_allocator() }
+
+    /// Gives memory back to the system that is not in use; may take some milliseconds, in which nothing can be allocated.
+    package static func releaseMemory() { millrace_release_memory() }
 }

@@ -14,6 +14,7 @@ func runProcess(_ file: PipelineFile, abandoning: [String], logger: Logger) asyn
     let group = ServiceGroup(
         configuration: ServiceGroupConfiguration(
             services: [
+                .init(service: MemoryService()),
                 .init(service: JournalService(journal: assembly.journal)),
                 .init(service: AdminService(admin: assembly.admin)),
                 .init(service: DeliveryService(assembly: assembly, logger: logger)),

@@ -1,3 +1,4 @@
+import Basics
 import Configuration
 import Console
 import Journal
@@ -62,6 +63,24 @@ struct DeliveryService: Service {
             }
             await group.next()
             group.cancelAll()
+        }
+    }
+}
+
+/// Gives memory back when work has ended: under load it is kept, because new pages are expensive.
+struct MemoryService: Service {
+    private static let interval = Duration.seconds(5)
+
+    func run() async {
+        try? await cancelWhenGracefulShutdown { try await Self.watch() }
+    }
+
+    /// Until it is cancelled.
+    private static func watch() async throws {
+        var rest = RestDetector(work: interval / 50, since: ProcessUsage.cpuTime)
+        while true {
+            try await Task.sleep(for: interval)
+            if rest.isAtRest(ProcessUsage.cpuTime) { ProcessUsage.releaseMemory() }
         }
     }
 }
