@@ -14,7 +14,7 @@ package struct SpanWork: Sendable {
     package var tally = ProcessorTally()
     /// What `mlflow_map` found out about each span, by position; empty until it ran.
     package var mapped: [MappedSpan] = []
-    /// The routes that spans were assigned to; the position is the output group of the batch.
+    /// The routes that spans were assigned to; the position is the output group of the batch, of which a route may have several.
     ///
     /// The first is always `.none`, where every span starts.
     package private(set) var routes: [Route] = [.none]
@@ -34,6 +34,15 @@ package struct SpanWork: Sendable {
     package mutating func assign(_ route: Route, to span: Int) {
         if routes[Int(latest)] != route { latest = group(of: route) }
         batch.assign(span, to: latest)
+    }
+
+    /// Divides the spans of a route that are more than `itemsMax` into several output groups, whole traces together.
+    package mutating func divide(itemsMax: Int) {
+        for group in routes.indices {
+            guard let next = UInt16(exactly: routes.count) else { return }
+            let parts = batch.divide(group: UInt16(group), itemsMax: itemsMax, from: next)
+            routes.append(contentsOf: repeatElement(routes[group], count: parts))
+        }
     }
 
     /// The route that a span was assigned to last.

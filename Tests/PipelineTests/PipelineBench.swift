@@ -48,6 +48,7 @@ struct PipelineBench {
             log: 0,
             processors: processors,
             forwardedHeaders: forwarding,
+            itemsMax: 500,
             tally: tally
         )
         gateway = Gateway(

@@ -40,6 +40,7 @@ private final class SharedPipeline {
             log: 0,
             processors: [ByReceiver()],
             forwardedHeaders: [],
+            itemsMax: 500,
             tally: IntakeTally(meters, pipeline: "traces", receiver: "otlp", signal: "traces")
         )
         gateway = Gateway(

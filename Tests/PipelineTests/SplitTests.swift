@@ -1,8 +1,10 @@
 import Basics
+import Journal
 import OTLP
-import Pipeline
 import TestKit
 import Testing
+
+@testable import Pipeline
 
 @Suite struct SplitTests {
     private func batch(_ payload: [UInt8], items: Int, signal: Signal = .traces) -> Batch {
@@ -26,5 +28,76 @@ import Testing
     @Test func `a payload that cannot be read is not split`() {
         let whole = batch([0x0A, 9], items: 2)
         #expect(whole.split(items: 1, bytes: .max).map(\.payload) == [whole.payload])
+    }
+}
+
+/// What is over the size of a request is put into several records before it is journaled.
+struct DivisionTests {
+    @Test(arguments: [UInt64.random(in: 0...UInt64.max), 7])
+    func `every route is divided by itself, whole traces together, and nothing is lost`(seed: UInt64) throws {
+        for round in 0..<60 {
+            var generator = SeededGenerator(seed: seed &+ UInt64(round))
+            let spans = (1...80 as ClosedRange<UInt64>).map { id in
+                TestSpan("span", id: id, trace: UInt64.random(in: 1...20, using: &generator))
+            }
+            let source = RequestSource(receiver: "otlp")
+            var work = SpanWork(
+                batch: try SpanBatch(tracesRequest(spans)),
+                source: source,
+                receivedAt: UnixTime(nanoseconds: 0)
+            )
+            let routes: [Route] = [.none, .experimentName("a"), .experimentName("b")]
+            for span in work.batch.spans.indices {
+                work.assign(routes[Int(spans[span].trace % 3)], to: span)
+                if Int.random(in: 0..<5, using: &generator) == 0 { work.batch.remove(span, as: .filtered) }
+            }
+            let kept = work.batch.spans.indices.filter { work.batch.removal(of: $0) == nil }
+            let itemsMax = Int.random(in: 1...30, using: &generator)
+            work.divide(itemsMax: itemsMax)
+            var seen: [UInt64] = []
+            var places: [TraceID: UInt16] = [:]
+            for (group, encoded) in work.batch.encodedByGroup() {
+                let written = try SpanBatch(encoded.payload).spans
+                let traces = Set(written.map(\.traceID))
+                #expect(written.count <= itemsMax || traces.count == 1, "seed \(seed), round \(round)")
+                for span in written {
+                    #expect(
+                        work.routes[Int(group)] == routes[Int(span.traceID.low % 3)],
+                        "seed \(seed), round \(round)"
+                    )
+                    #expect(places[span.traceID] ?? group == group, "seed \(seed), round \(round)")
+                    places[span.traceID] = group
+                    seen.append(span.spanID.value)
+                }
+            }
+            #expect(seen.sorted() == kept.map { UInt64($0 + 1) }, "seed \(seed), round \(round)")
+        }
+    }
+
+    @Test func `a request within the size stays one record, byte for byte`() throws {
+        let small = try Fixtures.bytes("payloads/small.pb")
+        var work = SpanWork(
+            batch: try SpanBatch(small),
+            source: RequestSource(receiver: "otlp"),
+            receivedAt: UnixTime(nanoseconds: 0)
+        )
+        work.divide(itemsMax: 10)
+        #expect(work.batch.encodedByGroup().map(\.spans.payload) == [small])
+        #expect(work.routes == [.none])
+    }
+
+    @Test func `where numbers of groups end the last one takes the rest`() throws {
+        let spans = (1...10 as ClosedRange<UInt64>).map { TestSpan("span", id: $0, trace: $0) }
+        var batch = try SpanBatch(tracesRequest(spans))
+        #expect(batch.divide(group: 0, itemsMax: 1, from: .max - 1) == 2)
+        #expect(batch.encodedByGroup().map(\.group) == [0, .max - 1, .max])
+        #expect(batch.encodedByGroup().map(\.spans.spans) == [1, 1, 8])
+    }
+
+    @Test func `a request of 512 spans is two records`() async throws {
+        let bench = try PipelineBench(to: ScriptedExporter())
+        #expect(try await bench.send(Fixtures.bytes("payloads/large.pb")) == .accepted)
+        let records = try await bench.reader.next(bytesMax: 8 << 20, recordsMax: 10)
+        #expect(records.map(\.items) == [500, 12])
     }
 }

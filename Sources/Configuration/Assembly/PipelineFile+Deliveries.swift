@@ -41,7 +41,7 @@ extension PipelineFile {
         }
     }
 
-    private func batchLimits(of pipeline: PipelineSettings) -> BatchLimits {
+    func batchLimits(of pipeline: PipelineSettings) -> BatchLimits {
         for processor in processors where pipeline.processors.contains(processor.name) {
             if case .batch(let limits) = processor.settings { return limits }
         }

@@ -32,6 +32,7 @@ extension PipelineFile {
                     log: log,
                     processors: processors,
                     forwardedHeaders: forwardedHeaders(of: receiver),
+                    itemsMax: batchLimits(of: pipeline.value).items,
                     tally: tally
                 )
                 return (receiver, front)

@@ -26,6 +26,12 @@ extension SpanBatch {
     /// The output that a span goes to.
     package func group(of span: Int) -> UInt16 { marks.groups.isEmpty ? 0 : marks.groups[span] }
 
+    /// How many spans a group has, removed ones included.
+    func count(of group: UInt16) -> Int {
+        if marks.groups.isEmpty { return group == 0 ? spans.count : 0 }
+        return Int(group) < marks.groupCounts.count ? marks.groupCounts[Int(group)] : 0
+    }
+
     /// Takes an attribute out; stronger than `renameAttribute`.
     package mutating func removeAttribute(_ attribute: Int) {
         append(attributes[attribute].fieldRange, to: attributes[attribute].place)

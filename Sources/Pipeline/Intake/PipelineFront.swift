@@ -10,6 +10,7 @@ package struct PipelineFront: Sendable {
     package let log: Int
     private let processors: [any SpanProcessor]
     private let forwardedHeaders: Set<String>
+    private let itemsMax: Int
     /// Spans accepted and refused since the process started.
     package let tally: IntakeTally
 
@@ -18,28 +19,32 @@ package struct PipelineFront: Sendable {
     ///   - log: The position of its log in the journal.
     ///   - processors: In the order of the pipeline file.
     ///   - forwardedHeaders: Names in lower case of headers that are kept with the records.
+    ///   - itemsMax: Spans in one record, unless one trace has more: what is sent at once needs not be taken apart again.
     ///   - tally: Counts what is accepted and refused.
     package init(
         name: String,
         log: Int,
         processors: [any SpanProcessor],
         forwardedHeaders: Set<String>,
+        itemsMax: Int,
         tally: IntakeTally
     ) {
         self.name = name
         self.log = log
         self.processors = processors
         self.forwardedHeaders = forwardedHeaders
+        self.itemsMax = itemsMax
         self.tally = tally
     }
 
-    /// Runs the processors over one request's valid spans and says what to append: one record a route.
+    /// Runs the processors over one request's valid spans and says what to append: one record a route, or several.
     ///
     /// The first record also accounts for what processors removed; where nothing else is left, a record holds only counts.
     func records(for spans: SpanBatch, from source: RequestSource, at time: UnixTime) -> [NewRecord] {
         var work = SpanWork(batch: spans, source: source, receivedAt: time)
         for processor in processors { processor.process(&work) }
         tally.process(work.tally)
+        work.divide(itemsMax: itemsMax)
         var metadata = RecordMetadata(
             signal: .traces,
             identity: source.identity,
