@@ -38,11 +38,7 @@ package struct SpanWork: Sendable {
 
     /// Divides the spans of a route that are more than `itemsMax` into several output groups, whole traces together.
     package mutating func divide(itemsMax: Int) {
-        for group in routes.indices {
-            guard let next = UInt16(exactly: routes.count) else { return }
-            let parts = batch.divide(group: UInt16(group), itemsMax: itemsMax, from: next)
-            routes.append(contentsOf: repeatElement(routes[group], count: parts))
-        }
+        routes += batch.divide(itemsMax: itemsMax, groups: routes.count).map { routes[Int($0)] }
     }
 
     /// The route that a span was assigned to last.

@@ -31,6 +31,21 @@ struct UserRuleTests {
         #expect(spans.map { $0["session.id"] } == ["\"x\"", nil, nil])
     }
 
+    /// Tokens are known when the usage is.
+    @Test(arguments: [(0, "\"acme-1\""), (100, "\"gpt-4o\"")])
+    func `a rule for models may ask for tokens`(over: Int, model: String) throws {
+        let rules = #"{"model": {"when": {"tokens": {"over": \#(over)}}, "model": "acme.model"}}"#
+        let chat = TestSpan(
+            "chat",
+            [
+                "gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 11, "gen_ai.usage.output_tokens": 7,
+                "acme.model": "acme-1", "gen_ai.response.model": "gpt-4o",
+            ]
+        )
+        let (spans, _) = try map(rules, chat)
+        #expect(spans[0]["mlflow.llm.model"] == model)
+    }
+
     @Test func `spans that a rule drops are gone and counted, and nothing else of them is noted`() throws {
         let rules = #"{"drop": {"when": {"attribute": "url.path", "equals": "/healthz"}}}"#
         let probe = TestSpan("GET /healthz", id: 2, parent: 1, ["url.path": "/healthz", "session.id": "s"])

@@ -107,6 +107,16 @@ private struct ByReceiver: SpanProcessor {
         if case .throttled = answer { true } else { false }
     }
 
+    /// By themselves each of its two records would have room.
+    @Test func `a request of several records counts as one`() async throws {
+        let large = try Fixtures.bytes("payloads/large.pb")
+        let pipeline = try SharedPipeline(budget: ByteCount(bytes: large.count * 4))
+        #expect(await pipeline.send(small, to: "quiet") == .accepted)
+        let (taken, answer) = await pipeline.fill("noisy", with: large)
+        #expect(taken == 1)
+        #expect(isThrottled(answer))
+    }
+
     @Test func `a noisy route is held to half while others are there, and they get in`() async throws {
         let pipeline = try SharedPipeline(budget: ByteCount(bytes: small.count * 100))
         #expect(await pipeline.send(small, to: "quiet") == .accepted)

@@ -89,9 +89,25 @@ struct DivisionTests {
     @Test func `where numbers of groups end the last one takes the rest`() throws {
         let spans = (1...10 as ClosedRange<UInt64>).map { TestSpan("span", id: $0, trace: $0) }
         var batch = try SpanBatch(tracesRequest(spans))
-        #expect(batch.divide(group: 0, itemsMax: 1, from: .max - 1) == 2)
+        #expect(batch.divide(itemsMax: 1, groups: Int(UInt16.max) - 1) == [0, 0])
         #expect(batch.encodedByGroup().map(\.group) == [0, .max - 1, .max])
         #expect(batch.encodedByGroup().map(\.spans.spans) == [1, 1, 8])
+    }
+
+    @Test(arguments: [0, 100, 1000, 100_000])
+    func `what stands around the spans at most doubles the bytes`(size: Int) throws {
+        let spans = (1...200 as ClosedRange<UInt64>).map { TestSpan("span", id: $0, trace: $0) }
+        let body = tracesRequest(spans, resource: ["padding": .string(String(repeating: "x", count: size))])
+        var work = SpanWork(
+            batch: try SpanBatch(body),
+            source: RequestSource(receiver: "otlp"),
+            receivedAt: UnixTime(nanoseconds: 0)
+        )
+        work.divide(itemsMax: 1)
+        let parts = work.batch.encodedByGroup()
+        #expect(parts.reduce(0) { $0 + $1.spans.payload.count } <= 2 * body.count + 16 * parts.count)
+        #expect(parts.reduce(0) { $0 + $1.spans.spans } == 200)
+        #expect((parts.count > 1) == (size < 10_000))
     }
 
     @Test func `a request of 512 spans is two records`() async throws {

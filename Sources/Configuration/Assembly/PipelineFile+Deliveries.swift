@@ -41,7 +41,13 @@ extension PipelineFile {
         }
     }
 
-    func batchLimits(of pipeline: PipelineSettings) -> BatchLimits {
+    /// Spans in one record at most: as many as any exporter of the pipeline sends at once, so that nobody gets less than that.
+    func recordItems(of pipeline: PipelineSettings) -> Int {
+        let own = batchLimits(of: pipeline).items
+        return pipeline.exporters.map { settings(of: $0)?.reading.batch?.items ?? own }.max() ?? own
+    }
+
+    private func batchLimits(of pipeline: PipelineSettings) -> BatchLimits {
         for processor in processors where pipeline.processors.contains(processor.name) {
             if case .batch(let limits) = processor.settings { return limits }
         }

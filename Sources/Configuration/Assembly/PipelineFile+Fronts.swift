@@ -32,7 +32,7 @@ extension PipelineFile {
                     log: log,
                     processors: processors,
                     forwardedHeaders: forwardedHeaders(of: receiver),
-                    itemsMax: batchLimits(of: pipeline.value).items,
+                    itemsMax: recordItems(of: pipeline.value),
                     tally: tally
                 )
                 return (receiver, front)

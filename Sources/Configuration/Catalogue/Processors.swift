@@ -147,7 +147,7 @@ extension Kind<JSONNode> {
 
 extension Shape<BatchLimits> {
     static let batch = Shape(
-        "How much an exporter takes from the journal for one request.",
+        "How much an exporter takes from the journal for one request; what arrives with more spans is divided by traces.",
         .standard,
         [
             Field("spans", \.items, .integer(1...1_000_000), "Spans in one request at most."),

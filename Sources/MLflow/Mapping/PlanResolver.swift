@@ -71,14 +71,14 @@ struct PlanResolver {
 
     /// The attributes that alone decide type, model and provider where each is a text; empty where more does.
     ///
-    /// A list of keys is decided by its first one, where that is a text.
+    /// No rule for models may ask anything else of the span. A list of keys is decided by its first one, where that is a text.
     func decisive(_ kinds: ArraySlice<SpanPlan.Kind>, _ model: SpanPlan.Model?) -> [Int] {
         let own: [KnownKey] = [.spanType, .model, .provider]
         guard own.allSatisfy({ found[$0.rawValue] == nil }) else { return [] }
         var attributes = kinds.compactMap(\.attribute)
         if let model {
             let isModelInside = model.lists.model.range.isEmpty && !model.lists.modelIn.range.isEmpty
-            guard rules.condition(.model, model.rank) < 0, !isModelInside else { return [] }
+            guard !isModelInside else { return [] }
             let first = [model.lists.model, model.lists.provider].compactMap(\.range.first)
             attributes += first.map { Int(numbers[$0]) }
         }

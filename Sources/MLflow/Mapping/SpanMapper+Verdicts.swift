@@ -4,6 +4,8 @@ import OTLP
 extension SpanMapper {
     /// Gives type, model and provider: as an earlier span got them where nothing that decides differs.
     ///
+    /// Where rules for models ask for more, for tokens perhaps, those are left to be decided later.
+    ///
     /// - Returns: Whether the type is that of a model call.
     mutating func decideTypeAndModel(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) -> Bool {
         // Of a verdict it is not known which attributes it was made of.
@@ -42,7 +44,7 @@ extension SpanMapper {
 
     private mutating func decideAnew(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) -> Bool {
         let isModelCall = decideType(index, &batch, bytes)
-        decideModel(index, &batch, bytes)
+        if scan.plan.areModelsFree { decideModel(index, &batch, bytes) }
         return isModelCall
     }
 

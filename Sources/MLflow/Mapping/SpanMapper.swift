@@ -3,7 +3,7 @@ package import OTLP
 
 /// Gives the spans of one request the shape that MLflow understands.
 ///
-/// Holds the memory, and the forms of messages, that are used again from span to span and from batch to batch. What is called for
+/// Holds the memory, the forms of messages and the verdicts that are used again from span to span and from batch to batch. What is called for
 /// every span is mutating, be it or not, because a call that borrows copies what is too large for registers.
 package struct SpanMapper: ~Copyable, Sendable {
     /// What is the same for all requests.
@@ -108,6 +108,7 @@ package struct SpanMapper: ~Copyable, Sendable {
             let isModelCall = decideTypeAndModel(index, &batch, bytes)
             decideContent(index, isModelCall: isModelCall, &batch, bytes)
             decideUsage(index, isModelCall: isModelCall, &batch, bytes)
+            if !scan.plan.areModelsFree { decideModel(index, &batch, bytes) }
             noteContext(index, span, &batch, bytes)
             if scan.plan.hasExtras { decideExtras(index, span, &batch, bytes) }
             if isExplaining { explainIgnored(index, isModelCall: isModelCall, &batch, bytes) }

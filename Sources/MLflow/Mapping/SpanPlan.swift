@@ -79,6 +79,8 @@ final class SpanPlan: Sendable {
     let freeKinds: Int
     let usages: [Usage]
     let models: [Model]
+    /// Whether none of them asks anything else of the span, so that they need not wait for what else is decided.
+    let areModelsFree: Bool
     /// The attributes that alone decide type, model and provider where each is a text and the type is one of `freeKinds`;
     /// empty where more does.
     let decisive: [Int]
@@ -138,7 +140,7 @@ final class SpanPlan: Sendable {
         tokenCounts = found.tokenCounts
         parts = found.parts
         guard let rules else {
-            (kinds, usages, models, freeKinds, decisive) = ([], [], [], 0, [])
+            (kinds, usages, models, freeKinds, areModelsFree, decisive) = ([], [], [], 0, true, [])
             (sessions, users, names) = ([], [], [])
             (levels, prompts, tags, renames, drops) = ([], [], [], [], [])
             hasExtras = false
@@ -150,7 +152,8 @@ final class SpanPlan: Sendable {
         usages = resolver.usages()
         models = found.ranks(.model).compactMap { resolver.model($0) }
         freeKinds = kinds.firstIndex { rules.condition(.type, $0.rank) >= 0 } ?? kinds.count
-        decisive = resolver.decisive(kinds[..<freeKinds], models.first)
+        areModelsFree = models.allSatisfy { rules.condition(.model, $0.rank) < 0 }
+        decisive = areModelsFree ? resolver.decisive(kinds[..<freeKinds], models.first) : []
         sessions = resolver.texts(.session, rules.sessions)
         users = resolver.texts(.user, rules.users)
         names = resolver.texts(.name, rules.names)

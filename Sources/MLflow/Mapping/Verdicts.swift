@@ -46,7 +46,9 @@ struct Verdicts: ~Copyable {
             let value = attributes[first &+ plan.decisive[index]].value
             // The key and the tags of the value stand before it, so that there always are eight bytes.
             guard bytes.shortText(value) != nil, value.upperBound >= 8 else { return nil }
-            hash = (hash ^ bytes.word(at: value.upperBound &- 8)) &* 0x9E37_79B9_7F4A_7C15
+            var letters = bytes.word(at: value.upperBound &- 8)
+            if value.count >= 16 { letters ^= bytes.word(at: value.lowerBound) &* 0xD6E8_FEB8_6659_FD93 }
+            hash = (hash ^ letters) &* 0x9E37_79B9_7F4A_7C15
             hash ^= hash >> 32 &+ UInt64(truncatingIfNeeded: value.count)
         }
         return Key(slot: Int(truncatingIfNeeded: hash) & (Self.slotsMax &- 1), plan: plan.number)

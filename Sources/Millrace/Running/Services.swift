@@ -67,9 +67,11 @@ struct DeliveryService: Service {
     }
 }
 
-/// Gives memory back when work has ended: under load it is kept, because new pages are expensive.
+/// Gives memory back that is not in use.
 struct MemoryService: Service {
     private static let interval = Duration.seconds(5)
+    /// A minute.
+    private static let looksMax = 12
 
     func run() async {
         try? await cancelWhenGracefulShutdown { try await Self.watch() }
@@ -77,10 +79,10 @@ struct MemoryService: Service {
 
     /// Until it is cancelled.
     private static func watch() async throws {
-        var rest = RestDetector(work: interval / 50, since: ProcessUsage.cpuTime)
+        var schedule = ReleaseSchedule(work: interval / 50, looksMax: looksMax, since: ProcessUsage.cpuTime)
         while true {
             try await Task.sleep(for: interval)
-            if rest.isAtRest(ProcessUsage.cpuTime) { ProcessUsage.releaseMemory() }
+            if schedule.isDue(ProcessUsage.cpuTime) { ProcessUsage.releaseMemory() }
         }
     }
 }

@@ -9,7 +9,7 @@ struct BatchMarks: Sendable {
         var cut: ShortRange
         /// Where that starts in what `builder` built which comes in their place; it ends where that of the next edit starts.
         let start: Int32
-        /// The first of the builder's quotes that may belong there.
+        /// How many quotes the builder had then: the next one is the first that may belong there.
         let quote: Int32
         /// The event inside which the change is made; -1 outside of events.
         var event: Int32 = -1

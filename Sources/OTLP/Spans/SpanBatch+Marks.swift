@@ -105,7 +105,7 @@ extension SpanBatch {
     /// How many bytes were added to all places.
     package var addedBytes: Int { marks.builder.count }
 
-    /// What was added since there were `count` bytes.
+    /// What was added since there were `count` bytes, none of them long texts of the body.
     package func withAddedBytes(from count: Int, _ read: (RawSpan) -> Void) {
         marks.builder.withBytes(from: count, read)
     }

@@ -55,9 +55,10 @@ extension ValueBuilder {
         bytes.write(atMost: size, write)
     }
 
-    /// What was written since there were `count` bytes.
+    /// What was written since there were `count` bytes, of which none may be left out.
     package func withBytes<Result>(from count: Int, _ read: (RawSpan) -> Result) -> Result {
-        bytes.withBytes { read($0.extracting(droppingFirst: count)) }
+        precondition(bytes.quotes.last.map { Int($0.position) < count } ?? true, "what is read was left out")
+        return bytes.withBytes { read($0.extracting(droppingFirst: count)) }
     }
 
     /// A key-value list of the members that `build` writes, in at most `size` bytes; it is no part of a container.

@@ -69,7 +69,7 @@ package struct ValueBuilder: Sendable {
         end()
     }
 
-    /// The same from the body of the request that the value is added to.
+    /// The same from the body of the batch that the value is added to, and from nowhere else: a long text is read there later.
     package mutating func string(ofBody body: RawSpan, _ range: Range<Int>) {
         guard range.count >= Self.quoteMin else { return string(body, range) }
         let tag = tag
@@ -141,7 +141,7 @@ package struct ValueBuilder: Sendable {
         end()
     }
 
-    /// The same from the body of the request that the value is added to.
+    /// The same from the body of the batch that the value is added to, and from nowhere else: a long value is read there later.
     package mutating func raw(ofBody body: RawSpan, _ range: Range<Int>) {
         guard range.count >= Self.quoteMin else { return raw(body, range) }
         let tag = tag

@@ -193,7 +193,7 @@ struct ByteQuote: BitwiseCopyable, Sendable {
 @usableFromInline
 package struct ByteSink: Sendable {
     @usableFromInline var owner: ByteRoom?
-    /// The memory of `owner`; its first `end` bytes are set.
+    /// The memory of `owner`; its first `end` bytes are set, but for what was left out.
     @usableFromInline nonisolated(unsafe) var room = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     @usableFromInline var end = 0
     /// What was left out, in its order.
@@ -204,7 +204,7 @@ package struct ByteSink: Sendable {
     /// How many bytes were written.
     @inlinable package var count: Int { end }
 
-    /// What was written.
+    /// What was written; what was left out may be anything.
     package func withBytes<Result>(_ read: (RawSpan) -> Result) -> Result {
         let written = unsafe UnsafeRawBufferPointer(rebasing: room[0..<end])
         return unsafe read(written.bytes)

@@ -52,7 +52,9 @@ package final class RouteShares: Sendable {
 
     /// Adds the records of one request, or says why it has to wait.
     func admit(_ records: [NewRecord], at now: UnixTime) -> Admission {
-        let parts = records.compactMap { ShareTable.Part(log: $0.log, $0.kind, $0.metadata, $0.payload) }
+        let parts = ShareTable.Part.sums(
+            records.compactMap { ShareTable.Part(log: $0.log, $0.kind, $0.metadata, $0.payload) }
+        )
         guard let excess = table.withLock({ $0.admit(parts, at: now) }) else { return .admitted(parts) }
         guard review(at: now) else { return .refused(excess.answer(retryAfter: Self.retryAfter)) }
         guard let excess = table.withLock({ $0.admit(parts, at: now) }) else { return .admitted(parts) }
@@ -105,6 +107,21 @@ extension StoredRecord {
 }
 
 extension ShareTable.Part {
+    /// One for each log and route, of which a request may have several records.
+    fileprivate static func sums(_ parts: [ShareTable.Part]) -> [ShareTable.Part] {
+        var places: [ShareTable.Key: Int] = [:]
+        var sums: [ShareTable.Part] = []
+        for part in parts {
+            if let place = places[part.key] {
+                sums[place] = ShareTable.Part(key: part.key, bytes: sums[place].bytes + part.bytes)
+            } else {
+                places[part.key] = sums.count
+                sums.append(part)
+            }
+        }
+        return sums
+    }
+
     /// Nil for a record that holds no spans, and for one whose metadata is none of ours.
     fileprivate init?(log: Int, _ kind: RecordKind, _ metadata: [UInt8], _ payload: [UInt8]) {
         guard kind == .items, let route = RecordMetadata(decoding: metadata)?.route else { return nil }
