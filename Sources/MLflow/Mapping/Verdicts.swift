@@ -63,12 +63,28 @@ struct Verdicts: ~Copyable {
         _ attributes: Table<AttributeEntry>,
         _ bytes: RawSpan
     ) -> Verdict? {
-        guard slots[key.slot].plan == key.plan, has(slots[key.slot].texts.range, plan, first, attributes, bytes) else {
-            credit.didMiss()
-            return nil
+        var slot = key.slot
+        if !isAbout(key, slot, plan, first, attributes, bytes) {
+            slot ^= 1
+            guard isAbout(key, slot, plan, first, attributes, bytes) else {
+                credit.didMiss()
+                return nil
+            }
         }
         credit.didFind()
-        return slots[key.slot].verdict
+        return slots[slot].verdict
+    }
+
+    /// Whether the verdict in a slot is on spans of that plan with the same texts.
+    private func isAbout(
+        _ key: Key,
+        _ slot: Int,
+        _ plan: SpanPlan,
+        _ first: Int,
+        _ attributes: Table<AttributeEntry>,
+        _ bytes: RawSpan
+    ) -> Bool {
+        slots[slot].plan == key.plan && has(slots[slot].texts.range, plan, first, attributes, bytes)
     }
 
     /// Whether the values that decide are those in `texts`.
@@ -95,7 +111,7 @@ struct Verdicts: ~Copyable {
         return true
     }
 
-    /// Keeps what was decided, in the place of whatever stood there.
+    /// Keeps what was decided, in the place of whatever stood there; each verdict may stand in one of two.
     mutating func keep(
         _ key: Key,
         _ plan: SpanPlan,
@@ -114,7 +130,8 @@ struct Verdicts: ~Copyable {
         for position in plan.decisive { letters.append(bytes, attributes[first + position].value) }
         let end = letters.count
         letters.append(written, 0..<written.byteCount)
-        slots[key.slot] = Slot(
+        let slot = slots[key.slot].plan == 0 ? key.slot : key.slot ^ 1
+        slots[slot] = Slot(
             plan: key.plan,
             texts: NumberList(start..<end),
             verdict: Verdict(type: type, attributes: NumberList(end..<letters.count))
