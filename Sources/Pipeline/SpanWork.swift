@@ -13,7 +13,7 @@ package struct SpanWork: Sendable {
     /// What the processors counted.
     package var tally = ProcessorTally()
     /// What `mlflow_map` found out about each span, by position; empty until it ran.
-    package var mapped: [MappedSpan] = []
+    package var mapped = MappedSpans()
     /// The routes that spans were assigned to; the position is the output group of the batch, of which a route may have several.
     ///
     /// The first is always `.none`, where every span starts.

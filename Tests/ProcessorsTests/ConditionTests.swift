@@ -1,10 +1,10 @@
 import Basics
-import MLflow
 import OTLP
 import Pipeline
 import TestKit
 import Testing
 
+@testable import MLflow
 @testable import Processors
 
 struct ConditionTests {
@@ -70,7 +70,8 @@ struct ConditionTests {
 
     @Test func `type and tokens are those that mapping decided, where it ran`() throws {
         var work = try work(TestSpan(id: 2, parent: 1, ["mlflow.spanType": "TOOL", "gen_ai.usage.input_tokens": 5]))
-        work.mapped = [MappedSpan(type: "AGENT", tokens: nil)]
+        work.mapped = MappedSpans(count: 1)
+        work.mapped.setType(named: "AGENT", of: 0)
         #expect(try work.satisfies(condition(#"{"span_type":"AGENT"}"#), 0))
         #expect(try !work.satisfies(condition(#"{"tokens":{"over":1}}"#), 0))
     }

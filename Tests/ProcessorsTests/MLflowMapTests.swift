@@ -15,7 +15,7 @@ struct MLflowMapTests {
             TestSpan(id: 4, parent: 1, ["session.id": ""])
         )
         try MLflowMap(name: "map", settings: MLflowMapSettings()).process(&work)
-        #expect(work.mapped == [MappedSpan(type: "CHAT_MODEL", tokens: 5), MappedSpan(), MappedSpan()])
+        #expect(Array(work.mapped) == [MappedSpan(type: "CHAT_MODEL", tokens: 5), MappedSpan(), MappedSpan()])
         #expect(work.tally.count(.mapped, by: "map") == 1)
         #expect(work.tally.count(.repaired, by: "map") == 1)
     }

@@ -10,3 +10,50 @@ package struct MappedSpan: Sendable, Equatable {
         self.tokens = tokens
     }
 }
+
+/// What mapping found out about the spans of one request, by position.
+///
+/// Types are kept as numbers, because spans of one request have few.
+package struct MappedSpans: RandomAccessCollection, Sendable {
+    /// The names of types, those that only apps give behind those of the rules.
+    private var names: [String]
+    /// By span: a position in `names`; -1 where nothing decided a type.
+    private var types: [Int32]
+    /// By span; -1 where none were reported.
+    private var tokens: [Int64]
+
+    /// - Parameters:
+    ///   - count: How many spans there are.
+    ///   - names: The names of the types that rules give.
+    package init(count: Int = 0, names: [String] = []) {
+        self.names = names
+        types = [Int32](repeating: -1, count: count)
+        tokens = [Int64](repeating: -1, count: count)
+    }
+
+    package var startIndex: Int { 0 }
+    package var endIndex: Int { types.count }
+
+    package subscript(span: Int) -> MappedSpan {
+        MappedSpan(type: type(of: span).map { names[$0] }, tokens: tokens[span] < 0 ? nil : tokens[span])
+    }
+
+    /// The type of a span as a position among the names; nil where nothing decided one.
+    @inline(__always)
+    func type(of span: Int) -> Int? { types[span] < 0 ? nil : Int(types[span]) }
+
+    /// Gives a span the type whose name stands there among those of the rules.
+    @inline(__always)
+    mutating func setType(_ type: Int, of span: Int) { types[span] = Int32(truncatingIfNeeded: type) }
+
+    /// Gives a span a type that its app wrote.
+    mutating func setType(named name: String, of span: Int) {
+        let known = names.firstIndex(of: name)
+        if known == nil { names.append(name) }
+        setType(known ?? names.count - 1, of: span)
+    }
+
+    /// Notes the tokens of a model call, none of them below zero.
+    @inline(__always)
+    mutating func setTokens(_ count: Int64?, of span: Int) { tokens[span] = count ?? -1 }
+}

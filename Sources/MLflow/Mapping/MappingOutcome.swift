@@ -1,7 +1,7 @@
 /// What mapping did to one request.
 package struct MappingOutcome: Sendable {
     /// By position in the batch: what was found out about each span.
-    package internal(set) var spans: [MappedSpan]
+    package internal(set) var spans: MappedSpans
     /// Spans that got at least one attribute or event.
     package internal(set) var mappedSpans = 0
     /// Spans that a rule took out.

@@ -13,7 +13,7 @@ extension SpanMapper {
         var counts = TokenCounts(input: count("input_tokens"), output: count("output_tokens"), total: total)
         counts?.cacheRead = count("cache_read_input_tokens")
         counts?.cacheCreation = count("cache_creation_input_tokens")
-        outcome.spans[index].tokens = counts?.total
+        outcome.spans.setTokens(counts?.total, of: index)
         let names: [StaticString] = ["input_tokens", "output_tokens", "total_tokens"]
         if content.tape.nodes[node].origin == .wire, names.allSatisfy({ isCount($0, of: node, bytes) }),
             areAllCounts(node, bytes)

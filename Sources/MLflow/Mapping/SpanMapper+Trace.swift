@@ -34,7 +34,7 @@ extension SpanMapper {
             guard let range = attributes.text(of: scan.first + name.attribute, bytes) else { continue }
             return setName(range, index, .rule(.name, name.rank), &batch, bytes)
         }
-        if scan.plan.isPlainCall, outcome.spans[index].type == nil {
+        if scan.plan.isPlainCall, outcome.spans.type(of: index) == nil {
             traces.notePlainRoot(index, of: span.traceID)
         } else if !span.name.isEmpty {
             setName(span.name, index, .engine("root"), &batch, bytes)

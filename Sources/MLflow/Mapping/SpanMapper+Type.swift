@@ -8,7 +8,7 @@ extension SpanMapper {
     mutating func decideType(_ index: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) -> Bool {
         let own = scan[.spanType].flatMap { attributes.ownText(of: $0, bytes) }
         if let own {
-            outcome.spans[index].type = own
+            outcome.spans.setType(named: own, of: index)
             if own != "UNKNOWN" { return MappingRules.isModelCall(own) }
         }
         guard let (name, rule) = ruledType(index, &batch, bytes) else { return false }
@@ -16,7 +16,7 @@ extension SpanMapper {
         let letters = rules.typeRanges[name].range
         batch.addAttribute("mlflow.spanType", to: .span(index), typeLetters.span.bytes, letters)
         didSet("mlflow.spanType", index, by: .rule(.type, rule))
-        outcome.spans[index].type = rules.typeNames[name]
+        outcome.spans.setType(name, of: index)
         return rules.isModelCall[name]
     }
 

@@ -73,7 +73,7 @@ extension SpanMapper {
         _ batch: inout SpanBatch
     ) {
         if let counts {
-            outcome.spans[index].tokens = counts.total
+            outcome.spans.setTokens(counts.total, of: index)
             traces.noteModelCall(index)
             batch.addAttribute("mlflow.chat.tokenUsage", to: .span(index)) { counts.write(to: &$0) }
             didSet("mlflow.chat.tokenUsage", index, by: rule)

@@ -21,7 +21,7 @@ extension SpanMapper {
             didMap = true
         }
         guard let type = verdict.type else { return false }
-        outcome.spans[index].type = rules.typeNames[type]
+        outcome.spans.setType(type, of: index)
         return rules.isModelCall[type]
     }
 
@@ -35,9 +35,16 @@ extension SpanMapper {
         let start = batch.addedBytes
         let isModelCall = decideAnew(index, &batch, bytes)
         guard verdicts.credit.isGranted, isTypeFree(bytes) else { return isModelCall }
-        let type = outcome.spans[index].type.flatMap { rules.typeNames.firstIndex(of: $0) }
         batch.withAddedBytes(from: start) { written in
-            verdicts.keep(key, scan.plan, scan.first, attributes, bytes, type: type, written: written)
+            verdicts.keep(
+                key,
+                scan.plan,
+                scan.first,
+                attributes,
+                bytes,
+                type: outcome.spans.type(of: index),
+                written: written
+            )
         }
         return isModelCall
     }

@@ -28,7 +28,7 @@ package struct SpanMapper: ~Copyable, Sendable {
     var verdicts = Verdicts()
     var content: ContentAssembler
     var traces = TraceFacts()
-    var outcome = MappingOutcome(spans: [])
+    var outcome = MappingOutcome(spans: MappedSpans())
     /// Attributes that a target was made of, where they go.
     var used: [Int] = []
     private(set) var isExplaining = false
@@ -56,7 +56,7 @@ package struct SpanMapper: ~Copyable, Sendable {
         spans = batch.spans
         attributes = batch.attributes
         events = batch.events
-        outcome = MappingOutcome(spans: [MappedSpan](repeating: MappedSpan(), count: spans.count))
+        outcome = MappingOutcome(spans: MappedSpans(count: spans.count, names: rules.typeNames))
         isExplaining = explaining
         tracksUse = explaining || !settings.keepsSource
         if explaining {
@@ -83,7 +83,7 @@ package struct SpanMapper: ~Copyable, Sendable {
         }
         (spans, attributes, events) = (Table(), Table(), Table())
         let result = outcome
-        outcome = MappingOutcome(spans: [])
+        outcome = MappingOutcome(spans: MappedSpans())
         return result
     }
 
@@ -117,7 +117,7 @@ package struct SpanMapper: ~Copyable, Sendable {
         if isRoot { decideName(index, span, &batch, bytes) }
         if span.statusCode == 2 { decideFailure(index, span, &batch, bytes) }
         if span.end < span.start { traces.noteUntimely(index) }
-        if scan.plan.isPlainCall, outcome.spans[index].type == nil { traces.notePlainCall(index) }
+        if scan.plan.isPlainCall, outcome.spans.type(of: index) == nil { traces.notePlainCall(index) }
         if isRoot { traces.noteRoot(index, of: span.traceID) }
         if didMap { outcome.mappedSpans += 1 }
         if didRepair { outcome.repairedSpans += 1 }
