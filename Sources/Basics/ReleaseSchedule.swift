@@ -1,7 +1,7 @@
 /// When memory that is not in use goes back to the system, from the processor time at regular looks.
 ///
 /// Under load it is kept, because new pages are expensive. It goes when work has ended, or has become little, and once in many
-/// looks whatever happens.
+/// looks where there was any.
 package struct ReleaseSchedule: Sendable {
     /// Processor time from which on it may be worth it.
     private let work: Duration

@@ -1,7 +1,22 @@
+import OTLP
 import TestKit
 import Testing
 
+@testable import MLflow
+
 struct SpanTypeTests {
+    @Test func `processors behind are told the types of apps and of rules`() throws {
+        let types = ["MINE", "chat", "YOURS", "MINE", "MINE", "execute_tool", "TOOL"]
+        let spans = types.enumerated().map { index, type in
+            let key = type.contains { $0.isLowercase } ? "gen_ai.operation.name" : "mlflow.spanType"
+            return TestSpan("span", id: UInt64(index + 2), parent: 1, [key: .string(type)])
+        }
+        var batch = try SpanBatch(tracesRequest(spans))
+        var mapper = SpanMapper(rules: try TestRules.all.get())
+        let found = mapper.map(&batch).spans.map(\.type)
+        #expect(found == ["MINE", "CHAT_MODEL", "YOURS", "MINE", "MINE", "TOOL", "TOOL"])
+    }
+
     @Test(
         arguments: [
             ("chat", "CHAT_MODEL"), ("text_completion", "LLM"), ("generate_content", "LLM"), ("response", "LLM"),

@@ -15,7 +15,7 @@ package struct MappedSpan: Sendable, Equatable {
 ///
 /// Types are kept as numbers, because spans of one request have few.
 package struct MappedSpans: RandomAccessCollection, Sendable {
-    /// The names of types, those that only apps give behind those of the rules.
+    /// The names of types: those of the rules, behind them those that the app wrote; a name may stand there several times.
     private var names: [String]
     /// By span: a position in `names`; -1 where nothing decided a type.
     private var types: [Int32]
@@ -46,11 +46,10 @@ package struct MappedSpans: RandomAccessCollection, Sendable {
     @inline(__always)
     mutating func setType(_ type: Int, of span: Int) { types[span] = Int32(truncatingIfNeeded: type) }
 
-    /// Gives a span a type that its app wrote.
+    /// Gives a span a type that its app wrote; every span may have another one, so that it is not looked for.
     mutating func setType(named name: String, of span: Int) {
-        let known = names.firstIndex(of: name)
-        if known == nil { names.append(name) }
-        setType(known ?? names.count - 1, of: span)
+        if names.last != name { names.append(name) }
+        setType(names.count - 1, of: span)
     }
 
     /// Notes the tokens of a model call, none of them below zero.

@@ -6,8 +6,6 @@ import Synchronization
 struct SpanScan {
     /// What the span's keys bring about.
     private(set) var plan = SpanPlan.empty
-    /// Whether `plan` is that of a span of this batch.
-    private var hasPlan = false
     /// Position of the span's first attribute in the batch.
     private(set) var first = 0
     /// Rules for content, on model calls and elsewhere, that came into play, the winner in the lowest bit.
@@ -17,7 +15,7 @@ struct SpanScan {
     private var set = PlanSet.empty
     /// Position of `plan` in `set`; nil where it is not there.
     private var slot: Int?
-    /// The last span that was looked at.
+    /// The last span that was looked at; -1 before the first of a batch.
     private var latest = -1
     /// How many plans were made for this batch.
     private var madePlans = 0
@@ -50,7 +48,7 @@ struct SpanScan {
     /// Starts with a batch.
     mutating func begin(_ rules: MappingRules) {
         set = rules.plans.withLock { $0 }
-        (plan, hasPlan, slot, latest, madePlans) = (.empty, false, nil, -1, 0)
+        (plan, slot, latest, madePlans) = (.empty, nil, -1, 0)
     }
 
     /// Leaves the plans that were made to the batches that come.
@@ -72,9 +70,10 @@ struct SpanScan {
         first = range.lowerBound
         hasException = false
         hasEvents = false
-        let known = latest == index &- 1 && latest >= 0 ? span.twins : 0
+        let isFirst = latest < 0
+        let known = latest == index &- 1 && !isFirst ? span.twins : 0
         latest = index
-        if !hasPlan || !plan.fits(range, from: known, attributes, bytes) {
+        if isFirst || !plan.fits(range, from: known, attributes, bytes) {
             choosePlan(range, known, attributes, rules, bytes)
         }
         candidates[0] = plan.candidates[RuleGroup.content.rawValue]
@@ -103,7 +102,6 @@ struct SpanScan {
         _ rules: MappingRules,
         _ bytes: RawSpan
     ) {
-        hasPlan = true
         for other in set.plans.indices where set.plans[other].keys.count == range.count {
             let shared = slot.map { min(known, set.keysShared($0, other)) } ?? 0
             guard set.plans[other].fits(range, from: shared, attributes, bytes) else { continue }

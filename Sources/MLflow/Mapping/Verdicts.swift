@@ -16,7 +16,6 @@ struct Verdicts: ~Copyable {
     /// Where texts that decide are looked for.
     struct Key {
         fileprivate let slot: Int
-        fileprivate let plan: Int
     }
 
     private struct Slot {
@@ -51,7 +50,7 @@ struct Verdicts: ~Copyable {
             hash = (hash ^ letters) &* 0x9E37_79B9_7F4A_7C15
             hash ^= hash >> 32 &+ UInt64(truncatingIfNeeded: value.count)
         }
-        return Key(slot: Int(truncatingIfNeeded: hash) & (Self.slotsMax &- 1), plan: plan.number)
+        return Key(slot: Int(truncatingIfNeeded: hash) & (Self.slotsMax &- 1))
     }
 
     /// The verdict on spans of that plan with the same texts.
@@ -64,9 +63,9 @@ struct Verdicts: ~Copyable {
         _ bytes: RawSpan
     ) -> Verdict? {
         var slot = key.slot
-        if !isAbout(key, slot, plan, first, attributes, bytes) {
+        if !isAbout(slot, plan, first, attributes, bytes) {
             slot ^= 1
-            guard isAbout(key, slot, plan, first, attributes, bytes) else {
+            guard isAbout(slot, plan, first, attributes, bytes) else {
                 credit.didMiss()
                 return nil
             }
@@ -77,14 +76,13 @@ struct Verdicts: ~Copyable {
 
     /// Whether the verdict in a slot is on spans of that plan with the same texts.
     private func isAbout(
-        _ key: Key,
         _ slot: Int,
         _ plan: SpanPlan,
         _ first: Int,
         _ attributes: Table<AttributeEntry>,
         _ bytes: RawSpan
     ) -> Bool {
-        slots[slot].plan == key.plan && has(slots[slot].texts.range, plan, first, attributes, bytes)
+        slots[slot].plan == plan.number && has(slots[slot].texts.range, plan, first, attributes, bytes)
     }
 
     /// Whether the values that decide are those in `texts`.
@@ -132,7 +130,7 @@ struct Verdicts: ~Copyable {
         letters.append(written, 0..<written.byteCount)
         let slot = slots[key.slot].plan == 0 ? key.slot : key.slot ^ 1
         slots[slot] = Slot(
-            plan: key.plan,
+            plan: plan.number,
             texts: NumberList(start..<end),
             verdict: Verdict(type: type, attributes: NumberList(end..<letters.count))
         )

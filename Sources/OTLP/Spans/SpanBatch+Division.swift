@@ -9,6 +9,7 @@ extension SpanBatch {
     ///
     /// - Returns: For each new group, numbered on from `groups`, the group that it was taken from.
     package mutating func divide(itemsMax: Int, groups: Int) -> [UInt16] {
+        guard spans.count > itemsMax else { return [] }
         let isOver = (0..<groups).map { count(of: UInt16($0)) > itemsMax }
         guard isOver.contains(true), isDenseThroughout else { return [] }
         var parts = isOver.indices.map { Part(group: UInt16($0)) }

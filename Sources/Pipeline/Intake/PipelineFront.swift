@@ -19,7 +19,7 @@ package struct PipelineFront: Sendable {
     ///   - log: The position of its log in the journal.
     ///   - processors: In the order of the pipeline file.
     ///   - forwardedHeaders: Names in lower case of headers that are kept with the records.
-    ///   - itemsMax: Spans in one record, unless one trace has more: what is sent at once needs not be taken apart again.
+    ///   - itemsMax: Spans in one record at most, as far as a request can be divided: what is sent at once needs not be taken apart.
     ///   - tally: Counts what is accepted and refused.
     package init(
         name: String,

@@ -109,6 +109,7 @@ extension StoredRecord {
 extension ShareTable.Part {
     /// One for each log and route, of which a request may have several records.
     fileprivate static func sums(_ parts: [ShareTable.Part]) -> [ShareTable.Part] {
+        guard parts.count > 1 else { return parts }
         var places: [ShareTable.Key: Int] = [:]
         var sums: [ShareTable.Part] = []
         for part in parts {
