@@ -86,6 +86,21 @@ import Testing
         }
     }
 
+    @Test func `a clone is enough: nothing of the project looks above its root`() throws {
+        let places = ["../" + "shared", "MILLRACE_" + "SHARED"]
+        for path in try SourceFile.trackedTexts() {
+            let text = try String(contentsOf: SourceFile.repository.appending(path: path), encoding: .utf8)
+            for place in places where text.contains(place) { Issue.record("\(path) names \(place)") }
+        }
+    }
+
+    @Test func `every dependency is named with its exact version`() throws {
+        let manifest = try String(contentsOf: SourceFile.repository.appending(path: "Package.swift"), encoding: .utf8)
+        let dependencies = manifest.matches(of: /\.package\(url: "[^"]+", ([a-z]+):/).map(\.1)
+        #expect(dependencies.count >= 5)
+        #expect(dependencies.allSatisfy { $0 == "exact" })
+    }
+
     @Test func `every target of the package is listed here, and has files`() throws {
         let manifest = try String(contentsOf: SourceFile.repository.appending(path: "Package.swift"), encoding: .utf8)
         let targets = manifest.matches(of: /layer\(\s*"(\w+)"|executableTarget\(\s*name: "(\w+)"/)

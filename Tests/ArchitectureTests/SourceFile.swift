@@ -32,6 +32,20 @@ struct SourceFile: CustomTestStringConvertible, Sendable {
     /// The repository's top folder.
     static let repository = URL(filePath: #filePath).appending(path: "../../..").standardized
 
+    /// Paths of the project's own sources, scripts and documents: everything but what is built, hidden or data.
+    static func trackedTexts() throws -> [String] {
+        let texts = ["swift", "c", "cpp", "h", "py", "json", "md", "lua", "txt", "ini"]
+        var paths = ["Makefile", "Dockerfile", "Package.swift", "README.md", ".ci/run"]
+        for folder in ["Sources", "Tests", "pipelines"] {
+            let root = repository.appending(path: folder).path
+            let all = FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? []
+            paths += all.filter { path in
+                texts.contains { path.hasSuffix("." + $0) } && !(folder == "Tests" && path.hasPrefix("Data/"))
+            }.map { "\(folder)/\($0)" }
+        }
+        return paths
+    }
+
     /// Every file but those that protoc wrote.
     static let all: [SourceFile] = {
         let root = repository.appending(path: "Sources")

@@ -23,8 +23,7 @@ from contenders import Millrace, Nginx, Rotel, Sink, Unsynced
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
-SHARED = [pathlib.Path(os.environ.get("MILLRACE_SHARED", "/")), *(folder / "shared" for folder in CHECKOUT.parents)]
-PAYLOADS = next((folder / "payloads" for folder in SHARED if (folder / "payloads").is_dir()), None)
+PAYLOADS = CHECKOUT / "Tests/Data/payloads"
 SPANS = {"small": 10, "large": 512}
 CONNECTIONS = 8
 SYNC_CONNECTIONS = 16
@@ -35,8 +34,6 @@ def main():
     needs = [tool for tool in ("nginx", "wrk", "taskset") if not shutil.which(tool)]
     if needs or os.cpu_count() < 2:
         sys.exit(f"missing: {', '.join(needs) or 'a second CPU'} (apt-get install nginx-light wrk)")
-    if not PAYLOADS:
-        sys.exit("missing: a folder shared/payloads above the checkout (or name `shared` by MILLRACE_SHARED)")
     os.sched_setaffinity(0, {1})
     contenders = [(Nginx, None), (Millrace, arguments.binary.absolute())]
     if agent := rotel_agent():

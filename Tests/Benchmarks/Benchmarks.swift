@@ -6,7 +6,7 @@ import Oracle
 import SwiftProtobuf
 import TestKit
 
-/// Prints the cost of each step over the bodies in `shared/payloads`, as the median of rounds.
+/// Prints the cost of each step over the bodies in `Tests/Data/payloads`, as the median of rounds.
 ///
 /// Only the steps that are named as arguments, where some are.
 @main

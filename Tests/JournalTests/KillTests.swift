@@ -14,9 +14,11 @@ import Testing
         var generator = SeededGenerator(seed: 1)
         for round in 0..<6 {
             let microseconds = Int.random(in: 2000...60_000, using: &generator)
+            setenv(Doomed.task, "\(round) \(microseconds) \(directory.path)", 1)
             await #expect(processExitsWith: .signal(SIGKILL)) {
-                [path = directory.path as String, round = round as Int, microseconds = microseconds as Int] in
-                try await Doomed(path, round: round).run(microseconds: microseconds)
+                // The process inherits the environment; its closure may capture nothing before Swift 6.3.
+                let task = String(cString: getenv(Doomed.task)).split(separator: " ", maxSplits: 2)
+                try await Doomed(String(task[2]), round: Int(task[0])!).run(microseconds: Int(task[1])!)
             }
             let problems = try JournalInspection.verify(directory.path + "/data").problems
             #expect(problems.isEmpty, "round \(round)")
@@ -35,6 +37,9 @@ import Testing
 
 /// What runs in the process that is killed.
 private final class Doomed: CommitObserver {
+    /// The variable that names the round, its microseconds and the directory.
+    static let task = "MILLRACE_KILL_TEST"
+
     private let directory: String
     private let round: Int
     private let acknowledgements: FileHandle

@@ -1,21 +1,9 @@
 package import Foundation
 
-/// The real requests and bodies that lie beside the repository in `shared`.
+/// The real requests and bodies in `Tests/Data`; its README says where they came from.
 package enum Fixtures {
-    /// The folder; `MILLRACE_SHARED` names another one.
-    package static let directory: URL = {
-        if let named = ProcessInfo.processInfo.environment["MILLRACE_SHARED"] {
-            return URL(fileURLWithPath: named, isDirectory: true)
-        }
-        var folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        while folder.path != "/" {
-            let candidate = folder.appendingPathComponent("shared", isDirectory: true)
-            let captures = candidate.appendingPathComponent("captures").path
-            if FileManager.default.fileExists(atPath: captures) { return candidate }
-            folder.deleteLastPathComponent()
-        }
-        return folder
-    }()
+    /// The folder.
+    package static let directory = URL(filePath: #filePath).appending(path: "../../Data").standardized
 
     /// The bytes of a file below the folder, such as `payloads/small.pb`.
     package static func bytes(_ path: String) throws -> [UInt8] {

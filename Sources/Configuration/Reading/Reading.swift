@@ -88,5 +88,5 @@ func withoutCredentials(_ text: String) -> String {
     guard let scheme = text.firstRange(of: "://") else { return text }
     let authority = text[scheme.upperBound...].prefix { !"/?#".contains($0) }
     guard let at = authority.lastIndex(of: "@") else { return text }
-    return text[..<scheme.upperBound] + mask + text[at...]
+    return "\(text[..<scheme.upperBound])\(mask)\(text[at...])"
 }

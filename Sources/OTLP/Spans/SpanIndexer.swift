@@ -13,8 +13,8 @@ struct SpanIndexer: ~Copyable {
         case frames
     }
 
-    let limits: WireLimits
-    let depth: Depth
+    private(set) var limits: WireLimits
+    private(set) var depth: Depth
     var resources = Stack<ResourceEntry>(reserving: 1)
     var scopes = Stack<ScopeEntry>(reserving: 2)
     var spans: Stack<SpanEntry>

@@ -66,7 +66,7 @@ class Capture:
 
 
 def trace_captures():
-    """What is in shared/captures, other signals left out."""
+    """What is in Tests/Data/captures, other signals left out."""
     for path in sorted([*CAPTURES.glob("*.pb"), *CAPTURES.glob("*.json")]):
         if NOT_SPANS.search(path.name) or path.name in NOT_OTLP:
             continue

@@ -9,21 +9,9 @@ BINARY = pathlib.Path(os.environ.get("MILLRACE_BINARY", CHECKOUT / ".build/debug
 ENVIRONMENTS = pathlib.Path(os.environ.get("MILLRACE_VENVS", CHECKOUT / ".build/venvs")).absolute()
 APPS = pathlib.Path(__file__).resolve().parents[1] / "apps"
 LONG = os.environ.get("MILLRACE_LONG") == "1"
-
-
-def _shared():
-    named = os.environ.get("MILLRACE_SHARED")
-    if named:
-        return pathlib.Path(named)
-    for folder in CHECKOUT.parents:
-        if (folder / "shared/captures").is_dir():
-            return folder / "shared"
-    return CHECKOUT.parent / "shared"
-
-
-SHARED = _shared()
-CAPTURES = SHARED / "captures"
-PAYLOADS = SHARED / "payloads"
+DATA = CHECKOUT / "Tests/Data"
+CAPTURES = DATA / "captures"
+PAYLOADS = DATA / "payloads"
 
 
 def program(environment, name):
