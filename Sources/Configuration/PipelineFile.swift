@@ -22,6 +22,8 @@ package struct PipelineFile: Sendable {
     ///
     /// A quarter of it is reserved for exporters.
     package var memoryLimit = ByteCount.mebibytes(256)
+    /// What one request may cost for its size.
+    package var requestCost = CostLimits()
     /// What `millrace test` runs.
     package var tests: [PipelineTest] = []
     /// For editors only.

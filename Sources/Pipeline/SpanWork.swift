@@ -10,6 +10,10 @@ package struct SpanWork: Sendable {
     package let source: RequestSource
     /// When its last byte arrived.
     package let receivedAt: UnixTime
+    /// What the request has cost in this pipeline.
+    package var account: RequestAccount
+    /// Bytes that processors may add to the spans.
+    package var addedMax = Int.max
     /// What the processors counted.
     package var tally = ProcessorTally()
     /// What `mlflow_map` found out about each span, by position; empty until it ran.
@@ -22,8 +26,14 @@ package struct SpanWork: Sendable {
     private var groups: [Route: UInt16] = [.none: 0]
     private var latest: UInt16 = 0
 
-    package init(batch: SpanBatch, source: RequestSource, receivedAt: UnixTime) {
+    package init(
+        batch: SpanBatch,
+        source: RequestSource,
+        receivedAt: UnixTime,
+        account: RequestAccount? = nil
+    ) {
         self.batch = batch
+        self.account = account ?? RequestAccount(bytes: batch.bytes.count)
         self.source = source
         self.receivedAt = receivedAt
     }

@@ -98,7 +98,10 @@ private struct Run {
     func send(trace: UInt64, service: String, identity: String? = nil, to pipeline: Int = 0) async throws -> [Route] {
         let body = tracesRequest([TestSpan(trace: trace)], resource: ["service.name": .string(service)])
         let source = RequestSource(receiver: "in", identity: identity)
-        let records = fronts[pipeline].records(for: try SpanBatch(body), from: source, at: clock.now())
+        let account = RequestAccount(bytes: body.count)
+        let memory = RequestMemory(nil, account, body: body.count)
+        let batch = try SpanBatch(body)
+        let records = try fronts[pipeline].records(for: batch, from: source, at: clock.now(), account, memory)
         let outcome = Outcome()
         journal.append(RecordGroup(entries: records), ticket: 1, observer: outcome)
         #expect(await outcome.result == .durable)

@@ -7,13 +7,42 @@ import Testing
 @testable import Pipeline
 
 @Suite struct SplitTests {
-    private func batch(_ payload: [UInt8], items: Int, signal: Signal = .traces) -> Batch {
-        Batch(signal: signal, route: .experimentName("a"), headers: [], payload: payload, items: items)
+    private func batch(_ payload: [UInt8], items: Int, signal: Signal = .traces) -> PendingBatch {
+        PendingBatch(
+            key: MergeKey(signal: signal, route: .experimentName("a"), headers: []),
+            records: [
+                QueuedRecord(id: 1, items: UInt32(items), metadata: RecordMetadata(signal: signal), payload: payload)
+            ],
+            backoff: Backoff(initial: .seconds(1), maximum: .seconds(1))
+        )
+    }
+
+    /// Sends everything, and splits what `isTaken` does not take; nil where something alone is not taken.
+    private func send(
+        _ batch: PendingBatch,
+        items: Int,
+        isTaken: (Batch) -> Bool = { _ in true }
+    ) -> (taken: [Batch], left: [Batch]) {
+        var batch = batch
+        batch.prepare(limits: BatchLimits(items: items, bytes: .mebibytes(64), linger: .zero))
+        var (taken, left): ([Batch], [Batch]) = ([], [])
+        while let request = batch.nextRequest() {
+            if isTaken(request.batch) {
+                taken.append(request.batch)
+            } else if batch.splitNextRequest() {
+                continue
+            } else {
+                left.append(request.batch)
+            }
+            batch.completeNextRequest()
+        }
+        #expect(batch.isDone)
+        return (taken, left)
     }
 
     @Test func `a request is split by trace and nothing is lost`() throws {
         let spans = (0..<10).map { TestSpan(id: UInt64($0 + 1), trace: UInt64($0 % 5 + 1)) }
-        let parts = batch(tracesRequest(spans), items: 10).split(items: 4, bytes: .max)
+        let parts = send(batch(tracesRequest(spans), items: 10), items: 4).taken
         #expect(parts.map(\.items) == [4, 4, 2])
         let ids = try parts.map { try SpanBatch($0.payload).spans.map(\.spanID.value).sorted() }
         #expect(ids == [[1, 2, 6, 7], [3, 4, 8, 9], [5, 10]])
@@ -21,13 +50,46 @@ import Testing
 
     @Test(arguments: [Signal.metrics, .logs])
     func `what has no traces is not split`(signal: Signal) {
-        let whole = batch(tracesRequest([TestSpan(trace: 1), TestSpan(trace: 2)]), items: 2, signal: signal)
-        #expect(whole.split(items: 1, bytes: .max).map(\.payload) == [whole.payload])
+        let payload = tracesRequest([TestSpan(trace: 1), TestSpan(trace: 2)])
+        #expect(send(batch(payload, items: 2, signal: signal), items: 1).taken.map(\.payload) == [payload])
     }
 
     @Test func `a payload that cannot be read is not split`() {
-        let whole = batch([0x0A, 9], items: 2)
-        #expect(whole.split(items: 1, bytes: .max).map(\.payload) == [whole.payload])
+        #expect(send(batch([0x0A, 9], items: 2), items: 1).taken.map(\.payload) == [[0x0A, 9]])
+    }
+
+    @Test(arguments: [1, 3, 400])
+    func `a large resource is repeated a bounded number of times, however much is refused`(poisons: Int) throws {
+        let spans = (1...400 as ClosedRange<UInt64>).map { TestSpan("span", id: $0, trace: $0) }
+        let body = tracesRequest(spans, resource: ["padding": .string(String(repeating: "x", count: 1 << 20))])
+        var sent = 0
+        let (taken, left) = send(batch(body, items: 400), items: 10) { request in
+            sent += request.payload.count
+            let ids = (try? SpanBatch(request.payload).spans.map(\.spanID.value)) ?? []
+            return !ids.contains { $0 <= UInt64(poisons) }
+        }
+        #expect(sent <= 6 * body.count, "\(Double(sent) / Double(body.count)) times the body")
+        let ids = try (taken + left).flatMap { try SpanBatch($0.payload).spans.map(\.spanID.value) }
+        #expect(ids.sorted() == Array(1...400))
+    }
+
+    @Test func `one poison among small resources is alone in the end`() throws {
+        let spans = (1...400 as ClosedRange<UInt64>).map { TestSpan("span", id: $0, trace: $0) }
+        let (taken, left) = send(batch(tracesRequest(spans), items: 400), items: 500) { request in
+            !((try? SpanBatch(request.payload).spans.contains { $0.spanID.value == 77 }) ?? true)
+        }
+        #expect(left.map(\.items) == [1])
+        #expect(taken.reduce(0) { $0 + $1.items } == 399)
+    }
+
+    @Test func `only the next request of a record over the limits is in memory`() throws {
+        var batch = batch(try Fixtures.bytes("payloads/large.pb"), items: 512)
+        batch.prepare(limits: BatchLimits(items: 100, bytes: .mebibytes(4), linger: .zero))
+        let first = batch.nextRequest()
+        batch.pause()
+        #expect(first != nil && !batch.isDone)
+        let again = batch.nextRequest()
+        #expect(again?.batch.payload == first?.batch.payload)
     }
 }
 
@@ -56,7 +118,7 @@ struct DivisionTests {
             work.divide(itemsMax: itemsMax)
             var seen: [UInt64] = []
             var places: [TraceID: UInt16] = [:]
-            for (group, encoded) in work.batch.encodedByGroup() {
+            for (group, encoded) in try work.batch.encodedByGroup() {
                 let written = try SpanBatch(encoded.payload).spans
                 let traces = Set(written.map(\.traceID))
                 #expect(written.count <= itemsMax || traces.count == 1, "seed \(seed), round \(round)")
@@ -82,7 +144,7 @@ struct DivisionTests {
             receivedAt: UnixTime(nanoseconds: 0)
         )
         work.divide(itemsMax: 10)
-        #expect(work.batch.encodedByGroup().map(\.spans.payload) == [small])
+        #expect(try work.batch.encodedByGroup().map(\.spans.payload) == [small])
         #expect(work.routes == [.none])
     }
 
@@ -90,9 +152,9 @@ struct DivisionTests {
         let spans = (1...10 as ClosedRange<UInt64>).map { TestSpan("span", id: $0, trace: $0) }
         var batch = try SpanBatch(tracesRequest(spans))
         #expect(batch.divide(itemsMax: 1, groups: Int(UInt16.max) - 1) == [0, 0])
-        let groups: [UInt16] = batch.encodedByGroup().map(\.group)
+        let groups: [UInt16] = try batch.encodedByGroup().map(\.group)
         #expect(groups == [0, UInt16.max - 1, UInt16.max])
-        #expect(batch.encodedByGroup().map(\.spans.spans) == [1, 1, 8])
+        #expect(try batch.encodedByGroup().map(\.spans.spans) == [1, 1, 8])
     }
 
     @Test(arguments: [0, 100, 1000, 100_000])
@@ -105,7 +167,7 @@ struct DivisionTests {
             receivedAt: UnixTime(nanoseconds: 0)
         )
         work.divide(itemsMax: 1)
-        let parts = work.batch.encodedByGroup()
+        let parts = try work.batch.encodedByGroup()
         #expect(parts.reduce(0) { $0 + $1.spans.payload.count } <= 2 * body.count + 16 * parts.count)
         #expect(parts.reduce(0) { $0 + $1.spans.spans } == 200)
         #expect((parts.count > 1) == (size < 10_000))

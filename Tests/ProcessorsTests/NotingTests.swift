@@ -15,7 +15,9 @@ import Testing
         processor.process(&noted, noting: &notes)
         let again = try #require(self.fresh(processor))
         again.process(&plain)
-        #expect(noted.batch.encodedByGroup().map(\.spans.payload) == plain.batch.encodedByGroup().map(\.spans.payload))
+        #expect(
+            try noted.batch.encodedByGroup().map(\.spans.payload) == plain.batch.encodedByGroup().map(\.spans.payload)
+        )
         #expect(noted.routeOfSpans() == plain.routeOfSpans())
         return notes
     }

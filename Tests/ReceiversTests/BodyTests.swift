@@ -165,17 +165,28 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
         }
     }
 
-    @Test(arguments: [[], ["Content-Encoding: gzip"]])
-    func `a body is paid for before its first byte comes`(_ headers: [String]) async throws {
+    @Test func `a body is paid for as it comes, not as it is announced`() async throws {
         try await withReceiver(memory: .mebibytes(4)) { harness in
-            let first = try harness.connect()
-            await first.send(request(headers: headers + ["Content-Length: 3000000", "Expect: 100-continue"]))
-            #expect(await first.receive()?.status == 100)
-            #expect(harness.memory.inUse >= 3_000_000)
+            let silent = try harness.connect()
+            await silent.send(request(headers: ["Content-Length: 3000000", "Expect: 100-continue"]))
+            #expect(await silent.receive()?.status == 100)
+            #expect(harness.memory.inUse == 0)
+            try await harness.expect(200, request(body: [UInt8](repeating: 1, count: 1_000_000)))
+        }
+    }
+
+    @Test func `a body for which memory ends is refused before it is held`() async throws {
+        let intake = ScriptedIntake { _ in .held }
+        try await withReceiver(intake, memory: .mebibytes(1)) { harness in
+            let holder = try harness.connect()
+            await holder.send(request(body: [UInt8](repeating: 1, count: 1_000_000)))
+            await intake.waitForRequests(1)
             let second = try harness.connect()
-            await second.send(request(headers: headers + ["Content-Length: 3000000", "Expect: 100-continue"]))
+            await second.send(request(headers: ["Content-Length: 900000"]) + [UInt8](repeating: 1, count: 60_000))
             let answer = try #require(await second.receive())
             #expect(answer.status == 503 && answer.headers["retry-after"] == "1")
+            intake.settle(.accepted)
+            #expect(await holder.receive()?.status == 200)
         }
     }
 

@@ -28,7 +28,10 @@ final class ScriptedIntake: Intake {
 
     func accept(_ request: IncomingRequest, ticket: UInt64, observer: any IntakeObserver) -> IntakeAnswer? {
         let reply = reply(request)
-        let due = state.withLock { state in
+        var request = request
+        // What is looked at later holds no memory.
+        request.memory = nil
+        let due = state.withLock { [request] state in
             state.received.append(request)
             if case .held = reply { state.held.append((ticket, observer)) }
             let count = state.received.count

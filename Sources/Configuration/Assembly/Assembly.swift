@@ -56,7 +56,8 @@ package struct Assembly: Sendable {
                 clock: clock,
                 deviations: deviations,
                 shares: shares,
-                condition: readiness.journal
+                condition: readiness.journal,
+                costs: file.requestCost
             )
             return file.build(receiver, before: gateway, memory: memory, on: eventLoops, meters: meters, logger: logger)
         }

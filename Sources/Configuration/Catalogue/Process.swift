@@ -40,10 +40,43 @@ extension PipelineFile {
                 "Bytes of telemetry held at once, a quarter reserved for exporters; over it requests are answered 503."
             ),
             Field(
+                "request_cost",
+                \.requestCost,
+                .group(.requestCost),
+                "What one request may cost for its size: over it in bytes it is answered 413, over it in steps 400."
+            ),
+            Field(
                 "tests",
                 \.tests,
                 .array(of: .test),
                 "What `millrace test` runs: requests, and what is to become of them."
+            ),
+        ]
+    )
+}
+
+extension Shape<CostLimits> {
+    static let requestCost = Shape(
+        "The most that a request may cost for each byte of its body; a constant for small ones comes on top.",
+        CostLimits(),
+        [
+            Field(
+                "held_per_byte",
+                \.heldPerByte,
+                .integer(4...1024),
+                "Bytes of memory: the body, its index, what processors add, its records; and 1 MiB."
+            ),
+            Field(
+                "written_per_byte",
+                \.writtenPerByte,
+                .integer(2...1024),
+                "Bytes of its records in the journal; and 64 KiB for each route."
+            ),
+            Field(
+                "steps_per_byte",
+                \.stepsPerByte,
+                .integer(8...65536),
+                "Steps of work, such as an attribute looked at or a field copied; and 100,000."
             ),
         ]
     )

@@ -33,8 +33,10 @@ extension SpanWork {
     /// What the spans would have if they left now, by position; nil for one that is out.
     func views() -> [SpanView?] {
         var views = [SpanView?](repeating: nil, count: batch.spans.count)
-        for (group, encoded) in batch.encodedByGroup() {
-            guard let written = try? SpanBatch(encoded.payload) else { continue }
+        for group in routes.indices.map(UInt16.init) {
+            guard let encoded = batch.encoded(group: group), let written = try? SpanBatch(encoded.payload) else {
+                continue
+            }
             // What is written keeps the order of what came.
             let members = batch.spans.indices.filter { batch.removal(of: $0) == nil && batch.group(of: $0) == group }
             for (span, position) in zip(members, written.spans.indices) { views[span] = SpanView(written, position) }

@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 
 /// Spans in wire form.
 package struct EncodedSpans: Sendable {
@@ -22,12 +22,21 @@ extension SpanBatch {
         for index in spans.indices where isKept(index) && self.group(of: index) == group {
             kept.append(Int32(truncatingIfNeeded: index))
         }
-        return encoded(kept[...])
+        return encoded(kept[...], withOthers: true)?.spans
     }
 
     /// Writes all groups that have a span left, in the order of their numbers.
-    package func encodedByGroup() -> [(group: UInt16, spans: EncodedSpans)] {
-        guard !marks.groups.isEmpty else { return encoded().map { [(group: UInt16(0), spans: $0)] } ?? [] }
+    ///
+    /// What stands beside the resources goes with the first of them. Resources and scopes are repeated for each group that
+    /// has a span of theirs; throws where that takes more bytes or steps than the request may cost.
+    package func encodedByGroup(
+        charging account: inout RequestAccount
+    ) throws(CostExcess) -> [(group: UInt16, spans: EncodedSpans)] {
+        guard !marks.groups.isEmpty else {
+            guard let spans = encoded() else { return [] }
+            try account.charge(written: spans.payload.count)
+            return [(group: 0, spans: spans)]
+        }
         var starts = [Int](repeating: 0, count: marks.groupCounts.count + 1)
         for index in spans.indices where isKept(index) { starts[Int(marks.groups[index]) + 1] += 1 }
         for group in marks.groupCounts.indices { starts[group + 1] += starts[group] }
@@ -38,11 +47,17 @@ extension SpanBatch {
             kept[next[group]] = Int32(truncatingIfNeeded: index)
             next[group] += 1
         }
-        return marks.groupCounts.indices.compactMap { index in
+        var written: [(group: UInt16, spans: EncodedSpans)] = []
+        for index in marks.groupCounts.indices where starts[index] < starts[index + 1] {
             let group = UInt16(truncatingIfNeeded: index)
-            guard !isWhole(group) else { return (group, EncodedSpans(payload: bytes, spans: spans.count)) }
-            return encoded(kept[starts[index]..<starts[index + 1]]).map { (group, $0) }
+            if isWhole(group) { return [(group, EncodedSpans(payload: bytes, spans: spans.count))] }
+            let range = starts[index]..<starts[index + 1]
+            guard let part = encoded(kept[range], withOthers: written.isEmpty) else { continue }
+            try account.charge(written: part.spans.payload.count)
+            try account.charge(steps: part.steps)
+            written.append((group, part.spans))
         }
+        return written
     }
 
     private func isKept(_ span: Int) -> Bool { marks.removals.isEmpty || marks.removals[span] == 0 }
@@ -54,11 +69,14 @@ extension SpanBatch {
         return Int(group) < marks.groupCounts.count && marks.groupCounts[Int(group)] == spans.count
     }
 
-    private func encoded(_ kept: ArraySlice<Int32>) -> EncodedSpans? {
+    /// Writes these spans, in ascending order, and says how many fields it looked at one by one.
+    ///
+    /// `withOthers` says whether fields beside the resources are written too.
+    func encoded(_ kept: ArraySlice<Int32>, withOthers: Bool) -> (spans: EncodedSpans, steps: Int)? {
         guard !kept.isEmpty else { return nil }
-        var writer = SpanWriter(self, kept)
+        var writer = SpanWriter(self, kept, withOthers: withOthers)
         writer.request()
         let payload = marks.builder.bytes.withBytes { writer.assembly.bytes(bytes.span.bytes, $0) }
-        return EncodedSpans(payload: payload, spans: kept.count)
+        return (EncodedSpans(payload: payload, spans: kept.count), writer.steps)
     }
 }

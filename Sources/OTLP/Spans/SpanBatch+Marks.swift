@@ -102,6 +102,9 @@ extension SpanBatch {
         marks.builder.bytes.write(atMost: range.count) { $0.bytes(fields, range) }
     }
 
+    /// Whether anything was marked, so that it has to be written anew.
+    package var isMarked: Bool { !marks.isEmpty || !marks.groups.isEmpty }
+
     /// How many bytes were added to all places.
     package var addedBytes: Int { marks.builder.count }
 

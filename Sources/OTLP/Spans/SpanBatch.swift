@@ -20,6 +20,8 @@ package struct SpanBatch: Sendable {
     package private(set) var events: Table<EventEntry>
     /// Whether no other field stands between two resources.
     let isDense: Bool
+    /// Bytes that the tables take.
+    package let indexBytes: Int
     /// What processors want changed.
     @usableFromInline var marks: BatchMarks
 
@@ -34,14 +36,15 @@ package struct SpanBatch: Sendable {
     ///
     /// Of each span there are only its ids and its size; names, times, attributes and events stay empty, and no span has a
     /// flaw. Throws where the frames or the fields of a span are broken, whatever is inside those.
-    package init(framesOf bytes: [UInt8]) throws(WireError) {
-        try self.init(bytes, .standard, .frames)
+    package init(framesOf bytes: [UInt8], limits: WireLimits = .standard) throws(WireError) {
+        try self.init(bytes, limits, .frames)
     }
 
     private init(_ bytes: [UInt8], _ limits: WireLimits, _ depth: SpanIndexer.Depth) throws(WireError) {
         let indexer = try SpanIndexer(bytes.span.bytes, limits: limits, depth: depth)
         self.bytes = bytes
         isDense = indexer.isDense
+        indexBytes = limits.indexBytesMax - indexer.room
         marks = BatchMarks()
         marks.isForced = indexer.isFlawed
         spans = Table(indexer.spans)

@@ -28,7 +28,7 @@ struct SpanIndexer: ~Copyable {
     private(set) var twin = 0
     private var twinEnd = 0
     /// Bytes that the tables may still take.
-    private var room: Int
+    private(set) var room: Int
     /// The first flaw found since it was last taken.
     var flaw: SpanFlaw?
 

@@ -69,10 +69,11 @@ extension SpanWriter {
     }
 
     /// The places of field 1.
-    private func parts(of around: Frame) -> [Frame] {
+    private mutating func parts(of around: Frame) -> [Frame] {
         var parts: [Frame] = []
         var reader = WireReader(around.content)
         while let field = try? reader.next(in: batch.bytes.span.bytes) {
+            steps &+= 1
             if field.number == 1 { parts.append(Frame(start: field.field.lowerBound, body: field.content)) }
         }
         return parts

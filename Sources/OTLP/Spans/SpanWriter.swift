@@ -10,12 +10,18 @@ struct SpanWriter: ~Copyable {
     /// The edits of one owner, in the order of the bytes; kept for its capacity.
     var scratch: [Int32] = []
     var assembly: ByteAssembly
+    /// Fields looked at one by one so far.
+    var steps = 0
+    /// Whether fields beside the resources are written.
+    private let withOthers: Bool
 
-    init(_ batch: SpanBatch, _ kept: ArraySlice<Int32>) {
+    init(_ batch: SpanBatch, _ kept: ArraySlice<Int32>, withOthers: Bool) {
         self.batch = batch
+        self.withOthers = withOthers
         self.kept = kept
         next = kept.startIndex
-        assembly = ByteAssembly(reservingPieces: batch.marks.edits.count * 3 + 64)
+        let share = batch.marks.edits.count * kept.count / max(1, batch.spans.count)
+        assembly = ByteAssembly(reservingPieces: share * 3 + 64)
     }
 
     /// Writes everything.
@@ -29,11 +35,11 @@ struct SpanWriter: ~Copyable {
         var cursor: Int32 = 0
         while let span = nextSpan {
             let index = batch.scopes[batch.spans[span].scope].resource
-            rest(cursor, resources[index].frame.start, siblings)
+            if withOthers { rest(cursor, resources[index].frame.start, siblings) }
             resourceSpans(index)
             cursor = resources[index].frame.end
         }
-        rest(cursor, end, siblings)
+        if withOthers { rest(cursor, end, siblings) }
     }
 
     private var nextSpan: Int? { next < kept.endIndex ? Int(kept[next]) : nil }
@@ -102,6 +108,7 @@ struct SpanWriter: ~Copyable {
         let text = body.span.bytes
         var reader = WireReader(Int(start)..<Int(end))
         while let field = try? reader.next(in: text) {
+            steps &+= 1
             if field.number == siblings.number || field.number == 1 && siblings.dropsEnvelope {
                 assembly.touch()
             } else {

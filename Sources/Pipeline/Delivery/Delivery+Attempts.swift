@@ -11,7 +11,7 @@ extension Delivery {
     func attempt(_ batch: PendingBatch) async {
         var batch = batch
         batch.prepare(limits: pace.withLock { $0.limits })
-        while var request = batch.requests.first {
+        while var request = batch.nextRequest() {
             request.history.begin(at: wallClock.now())
             let start = clock.now()
             let outcome = await exporter.export(request.batch)
@@ -60,7 +60,7 @@ extension Delivery {
     ///
     /// - Returns: Whether the batch goes on now; otherwise it was put back.
     private func divide(_ batch: inout PendingBatch, isToBlame: Bool, _ refusal: Refusal) async -> Bool {
-        guard let request = batch.requests.first else { return true }
+        guard let request = batch.nextRequest() else { return true }
         if isToBlame || request.history.failures >= AttemptHistory.failuresBeforeSplit {
             if let halves = batch.halved() {
                 window.withLock { $0.putBack([halves.0, halves.1]) }
@@ -74,28 +74,32 @@ extension Delivery {
             await postpone(batch, because: refusal.reason)
             return false
         }
-        guard await bury([request], of: &batch, refusal) else {
+        guard await bury(request, of: &batch, refusal) else {
             await postpone(batch, atLeast: Self.longPause, because: "no room for a dead letter: \(refusal.reason)")
             return false
         }
         complain("\(request.batch.items) items are dead letters now: \(refusal.reason)")
-        batch.completeNextRequest()
         return mayGoOn(with: batch)
     }
 
     /// Whether the destination may be asked again at once; otherwise the batch is put back.
     private func mayGoOn(with batch: PendingBatch) -> Bool {
-        guard isCircuitOpen, !batch.requests.isEmpty else { return true }
-        window.withLock { $0.putBack([batch]) }
+        guard isCircuitOpen, !batch.isDone else { return true }
+        putBack(batch)
         return false
     }
 
     private func park(_ batch: PendingBatch) {
         let moment = clock.now() + Self.longPause
-        window.withLock { window in
-            window.putBack([batch])
-            window.park(batch.key, until: moment)
-        }
+        putBack(batch)
+        window.withLock { $0.park(batch.key, until: moment) }
+    }
+
+    /// Puts a batch back to its lane, without the bytes that can be written again.
+    private func putBack(_ batch: PendingBatch) {
+        var batch = batch
+        batch.pause()
+        window.withLock { $0.putBack([batch]) }
     }
 
     /// Puts a batch back for a while; for good where `give_up_after` says so.
@@ -106,22 +110,24 @@ extension Delivery {
     ) async {
         complain(reason)
         var batch = batch
-        let age = batch.requests.first?.history.age(at: wallClock.now()) ?? .zero
+        let age = batch.nextRequest()?.history.age(at: wallClock.now()) ?? .zero
         if let limit = retry.giveUpAfter, age >= limit {
             let refusal = Refusal(status: nil, reason: "given up after \(limit.text): \(reason)")
-            if await bury(batch.requests, of: &batch, refusal) { return finish(batch) }
+            while let request = batch.nextRequest(), await bury(request, of: &batch, refusal) {}
+            if batch.isDone { return finish(batch) }
         }
         var generator = SystemRandomNumberGenerator()
         batch.notBefore = clock.now() + max(pause, batch.backoff.next(using: &generator))
-        window.withLock { $0.putBack([batch]) }
+        putBack(batch)
     }
 
-    /// Makes dead letters of requests; false where there is no room for them.
-    private func bury(_ requests: [PendingRequest], of batch: inout PendingBatch, _ refusal: Refusal) async -> Bool {
+    /// Makes dead letters of the next request, which is done with then; false where there is no room for them.
+    private func bury(_ request: PendingRequest, of batch: inout PendingBatch, _ refusal: Refusal) async -> Bool {
         guard let deadLetters else { return false }
-        let letters = batch.letters(of: requests, refusal, at: wallClock.now())
+        let letters = batch.letters(of: request, refusal, at: wallClock.now())
         guard await deadLetters.add(letters) else { return false }
         batch.deadLettered += letters.reduce(0) { $0 + $1.items }
+        batch.completeNextRequest()
         return true
     }
 
@@ -144,12 +150,12 @@ extension Delivery {
 }
 
 extension PendingBatch {
-    /// One dead letter for each request of a single record, or for each of several records.
-    fileprivate func letters(of requests: [PendingRequest], _ refusal: Refusal, at now: UnixTime) -> [DeadLetter] {
-        guard let history = requests.first?.history else { return [] }
+    /// One dead letter for a request of a single record, or for each of several records.
+    fileprivate func letters(of request: PendingRequest, _ refusal: Refusal, at now: UnixTime) -> [DeadLetter] {
+        let history = request.history
         let parts =
             records.count == 1
-            ? requests.map { (records[0], $0.batch.payload, $0.batch.items) }
+            ? [(records[0], request.batch.payload, request.batch.items)]
             : records.map { ($0, $0.payload, $0.payloadItems) }
         return parts.map { record, payload, items in
             // What was removed before the journal stays in the account of the record it was counted in.

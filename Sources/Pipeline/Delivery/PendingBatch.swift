@@ -68,11 +68,25 @@ package struct QueuedRecord: Sendable {
 }
 
 /// Records that are sent together, and how far that has come.
+///
+/// They go as one request, or as several where a single record is over the limits or the destination takes only less at a
+/// time. Of those, only the next one is in memory; the others are known by the spans that they will have.
 package struct PendingBatch: Sendable {
+    /// A request that is written when its turn comes.
+    private struct Later: Sendable {
+        let part: SpanDivision.Part
+        let history: AttemptHistory
+    }
+
     package let key: MergeKey
     package let records: [QueuedRecord]
-    /// The requests still to be sent: one, or several where a record is over the limits or had to be split.
-    package private(set) var requests: [PendingRequest] = []
+    /// The request that is sent next, as far as it was made.
+    private var current: PendingRequest?
+    private var later: [Later] = []
+    private var isPlanned = false
+    /// The spans of all requests, once there are several.
+    private var division: SpanDivision?
+    private var repeats: SpanDivision.Repeats
     /// Items that the destination's partial successes turned away so far.
     package var rejected = 0
     /// Items that are dead letters now.
@@ -87,37 +101,63 @@ package struct PendingBatch: Sendable {
         self.key = key
         self.records = records
         self.backoff = backoff
+        repeats = SpanDivision.Repeats(for: records.reduce(0) { $0 + $1.payload.count })
     }
 
     /// What it holds in memory.
     package var bytes: Int { records.reduce(0) { $0 + $1.payload.count } }
     /// Items in it when it was taken.
     package var items: Int { records.reduce(0) { $0 + $1.payloadItems } }
+    /// Whether every request is done with.
+    package var isDone: Bool { isPlanned && current == nil && later.isEmpty }
 
-    /// Makes the requests, where that was not done yet: everything in one, or one record over the limits split by trace.
+    /// Plans the requests, where that was not done yet: everything in one, or one record over the limits split by trace.
     package mutating func prepare(limits: BatchLimits) {
-        guard requests.isEmpty else { return }
-        let whole = Batch(
-            signal: key.signal,
-            route: key.route,
-            headers: key.headers,
-            payload: merged(),
-            items: items
-        )
+        guard !isPlanned else { return }
+        isPlanned = true
+        let whole = batch(merged(), items: items)
         let isOver = whole.items > limits.items || whole.payload.count > limits.bytes.bytes
-        let parts = records.count == 1 && isOver ? whole.split(items: limits.items, bytes: limits.bytes.bytes) : [whole]
+        guard records.count == 1, isOver, divide(whole), let division,
+            case let parts = division.parts(
+                of: division.whole,
+                itemsMax: limits.items,
+                bytesMax: limits.bytes.bytes,
+                repeats: &repeats
+            ), parts.count > 1
+        else {
+            current = PendingRequest(batch: whole, history: history)
+            return
+        }
         var history = history
-        if parts.count > 1 { history.isPart = true }
-        requests = parts.map { PendingRequest(batch: $0, history: history) }
+        history.isPart = true
+        later = parts.map { Later(part: $0, history: history) }
     }
 
-    /// The payloads one behind the other: requests of OTLP merge by concatenation.
-    private func merged() -> [UInt8] {
-        guard records.count > 1 else { return records[0].payload }
-        var payload: [UInt8] = []
-        payload.reserveCapacity(bytes)
-        for record in records { payload.append(contentsOf: record.payload) }
-        return payload
+    /// The request to be sent next, made where that was not done yet; nil when all are done with.
+    package mutating func nextRequest() -> PendingRequest? {
+        while current == nil, !later.isEmpty {
+            let next = later.removeFirst()
+            guard let spans = division?.encoded(next.part) else { continue }
+            current = PendingRequest(
+                batch: batch(spans.payload, items: spans.spans),
+                part: next.part,
+                history: next.history
+            )
+        }
+        return current
+    }
+
+    /// Lets go of the bytes of a request that has to wait; they are written again when its turn comes.
+    package mutating func pause() {
+        guard let request = current else { return }
+        current = nil
+        if let part = request.part {
+            later.insert(Later(part: part, history: request.history), at: 0)
+        } else {
+            history = request.history
+            division = nil
+            isPlanned = false
+        }
     }
 
     /// Two batches with half of the records each; nil for a single record.
@@ -129,60 +169,65 @@ package struct PendingBatch: Sendable {
 
     private func half(_ records: ArraySlice<QueuedRecord>) -> PendingBatch {
         var half = PendingBatch(key: key, records: Array(records), backoff: backoff)
-        half.history = requests.first?.history ?? history
+        half.history = current?.history ?? history
         half.history.isPart = true
         return half
     }
 
     /// Replaces the next request by smaller ones, behind all others; false where it cannot be split.
+    ///
+    /// A request whose resources would be repeated too often is not split any more.
     package mutating func splitNextRequest() -> Bool {
-        guard let next = requests.first, next.batch.items > 1 else { return false }
+        guard let next = nextRequest(), next.batch.items > 1, divide(next.batch), let division else { return false }
+        let whole = next.part ?? division.whole
         let (items, bytes) = (next.batch.items / 2, next.batch.payload.count / 2)
-        let byTrace = next.batch.split(items: items, bytes: bytes)
-        let parts =
-            byTrace.count > 1 ? byTrace : next.batch.split(items: items, bytes: bytes, dividesTraces: true)
+        var parts = division.parts(of: whole, itemsMax: items, bytesMax: bytes, repeats: &repeats)
+        if parts.count == 1 {
+            parts = division.parts(of: whole, itemsMax: items, bytesMax: bytes, dividesTraces: true, repeats: &repeats)
+        }
         guard parts.count > 1 else { return false }
         var history = next.history
         history.isPart = true
         // The others go first: whether they get through tells whose fault the failure was.
-        requests.removeFirst()
-        requests += parts.map { PendingRequest(batch: $0, history: history) }
+        current = nil
+        later += parts.map { Later(part: $0, history: history) }
         return true
     }
 
     /// The next request is done with.
     package mutating func completeNextRequest() {
-        requests.removeFirst()
+        current = nil
     }
 
     /// Puts the next request, as it stands now, behind all others.
     package mutating func postponeNextRequest(_ request: PendingRequest) {
-        requests.removeFirst()
-        requests.append(request)
+        guard let part = request.part else { return updateNextRequest(request) }
+        current = nil
+        later.append(Later(part: part, history: request.history))
     }
 
     /// Notes how the next request stands now.
     package mutating func updateNextRequest(_ request: PendingRequest) {
-        requests[0] = request
+        current = request
     }
-}
 
-extension Batch {
-    /// The same spans in several batches: whole traces together, unless `dividesTraces` says otherwise.
-    ///
-    /// Returns the batch itself where it cannot be split. The payload counts as validated: only its frames are read.
-    package func split(items: Int, bytes: Int, dividesTraces: Bool = false) -> [Batch] {
-        guard signal == .traces, var spans = try? SpanBatch(framesOf: payload) else { return [self] }
-        _ = spans.groupByTrace(itemsMax: items, bytesMax: bytes, dividesTraces: dividesTraces)
-        let parts = spans.encodedByGroup().map { part in
-            Batch(
-                signal: signal,
-                route: route,
-                headers: headers,
-                payload: part.spans.payload,
-                items: part.spans.spans
-            )
-        }
-        return parts.isEmpty ? [self] : parts
+    /// Reads where the spans of the only request stand, where that was not done yet; false where it cannot be read.
+    private mutating func divide(_ whole: Batch) -> Bool {
+        guard key.signal == .traces else { return false }
+        if division == nil { division = try? SpanDivision(framesOf: whole.payload) }
+        return division != nil
+    }
+
+    private func batch(_ payload: [UInt8], items: Int) -> Batch {
+        Batch(signal: key.signal, route: key.route, headers: key.headers, payload: payload, items: items)
+    }
+
+    /// The payloads one behind the other: requests of OTLP merge by concatenation.
+    private func merged() -> [UInt8] {
+        guard records.count > 1 else { return records[0].payload }
+        var payload: [UInt8] = []
+        payload.reserveCapacity(bytes)
+        for record in records { payload.append(contentsOf: record.payload) }
+        return payload
     }
 }

@@ -1,12 +1,16 @@
 package import Basics
+package import OTLP
 
 /// One request on its way, and what became of it and of those it was split from.
 package struct PendingRequest: Sendable {
     package let batch: Batch
+    /// Its spans among those of its record; nil for all of them.
+    package let part: SpanDivision.Part?
     package var history: AttemptHistory
 
-    package init(batch: Batch, history: AttemptHistory = AttemptHistory()) {
+    package init(batch: Batch, part: SpanDivision.Part? = nil, history: AttemptHistory = AttemptHistory()) {
         self.batch = batch
+        self.part = part
         self.history = history
     }
 }

@@ -15,6 +15,7 @@ package final class Gateway: Intake {
     private let deviations: DeviationLog
     private let shares: RouteShares?
     private let condition: JournalCondition?
+    private let costs: CostLimits
     /// One for each event loop that ever asked; event loops live as long as the process.
     private let waiting = Mutex<[ObjectIdentifier: WaitingRoom]>([:])
 
@@ -25,13 +26,15 @@ package final class Gateway: Intake {
     ///   - deviations: Counts what clients write against the specification.
     ///   - shares: Bounds what single routes may hold of the journal; nil for no bound.
     ///   - condition: Told whether the journal takes what it is given.
+    ///   - costs: What a request may cost for its size.
     package init(
         fronts: [PipelineFront],
         journal: Journal,
         clock: WallClock,
         deviations: DeviationLog,
         shares: RouteShares? = nil,
-        condition: JournalCondition? = nil
+        condition: JournalCondition? = nil,
+        costs: CostLimits = CostLimits()
     ) {
         self.fronts = fronts
         self.journal = journal
@@ -39,6 +42,7 @@ package final class Gateway: Intake {
         self.deviations = deviations
         self.shares = shares
         self.condition = condition
+        self.costs = costs
     }
 
     package func accept(
@@ -46,16 +50,24 @@ package final class Gateway: Intake {
         ticket: UInt64,
         observer: any IntakeObserver
     ) -> IntakeAnswer? {
+        let account = RequestAccount(bytes: request.body.count, limits: costs)
+        var memory = RequestMemory(request.memory, account, body: request.body.count)
         let spans: CheckedSpans
-        do throws(WireError) {
-            spans = try CheckedSpans(request, noting: deviations)
+        do throws(Refused) {
+            spans = try CheckedSpans(request, &memory, noting: deviations)
         } catch {
             return error.answer
         }
         for front in fronts { front.tally.refuse(spans.flawed, .invalid) }
         guard spans.valid > 0 else { return spans.answer }
         let now = clock.now()
-        let records = fronts.flatMap { $0.records(for: spans.batch, from: request.source, at: now) }
+        let records: [NewRecord]
+        do throws(Refused) {
+            records = try self.records(for: spans, from: request.source, at: now, account, memory)
+        } catch {
+            for front in fronts { front.tally.refuse(spans.valid, error.reason) }
+            return error.answer
+        }
         var request = WaitingRequest(answer: spans.answer, spans: spans.valid, fronts: fronts)
         if let shares {
             switch shares.admit(records, at: now) {
@@ -71,6 +83,26 @@ package final class Gateway: Intake {
         return nil
     }
 
+    /// Runs every pipeline's processors over the spans; what only that needed is given back then.
+    private func records(
+        for spans: CheckedSpans,
+        from source: RequestSource,
+        at now: UnixTime,
+        _ account: RequestAccount,
+        _ memory: RequestMemory
+    ) throws(Refused) -> [NewRecord] {
+        var memory = memory
+        try memory.add(spans.batch.indexBytes)
+        var records: [NewRecord] = []
+        for front in fronts {
+            let made = try front.records(for: spans.batch, from: source, at: now, account, memory)
+            try memory.add(made.reduce(0) { $0 + $1.bytes })
+            records += made
+        }
+        memory.keep(only: records.reduce(0) { $0 + $1.bytes })
+        return records
+    }
+
     private func waitingRoom(of observer: any IntakeObserver) -> WaitingRoom {
         waiting.withLock { rooms in
             if let room = rooms[ObjectIdentifier(observer)] { return room }
@@ -81,13 +113,9 @@ package final class Gateway: Intake {
     }
 }
 
-extension WireError {
-    fileprivate var answer: IntakeAnswer {
-        switch self {
-        case .malformed(let offset, let reason): .invalid("byte \(offset): \(reason)")
-        case .overLimit(let reason): .tooLarge(reason)
-        }
-    }
+extension NewRecord {
+    /// What it holds in memory until the disk has it.
+    fileprivate var bytes: Int { payload.count + metadata.count }
 }
 
 /// A request's spans after each was checked; indexing marks the flawed ones as removed.
@@ -113,14 +141,27 @@ private struct CheckedSpans {
         return Array(flaws.prefix(Self.reasonsMax))
     }
 
-    init(_ request: IncomingRequest, noting deviations: DeviationLog) throws(WireError) {
-        switch request.encoding {
-        case .protobuf:
-            batch = try SpanBatch(request.body)
-        case .json:
-            var counts = DeviationCounts()
-            batch = try SpanBatch(OTLPJSON.decode(request.body, signal: request.signal, deviations: &counts))
-            if !counts.isEmpty { deviations.note(counts, from: request.source) }
+    init(
+        _ request: IncomingRequest,
+        _ memory: inout RequestMemory,
+        noting deviations: DeviationLog
+    ) throws(Refused) {
+        var body = request.body
+        do throws(WireError) {
+            if request.encoding == .json {
+                var counts = DeviationCounts()
+                body = try OTLPJSON.decode(body, signal: request.signal, deviations: &counts)
+                if !counts.isEmpty { deviations.note(counts, from: request.source) }
+            }
+        } catch {
+            throw Refused(error)
+        }
+        if request.encoding == .json { try memory.add(body.count) }
+        do throws(WireError) {
+            batch = try SpanBatch(body, limits: memory.indexLimits)
+        } catch {
+            if case .overLimit = error, let shortage = memory.indexShortage { throw shortage }
+            throw Refused(error)
         }
     }
 }

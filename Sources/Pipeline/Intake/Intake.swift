@@ -37,8 +37,17 @@ package struct IncomingRequest: Sendable {
     package var encoding: BodyEncoding
     package var body: [UInt8]
     package var source: RequestSource
+    /// Holds the body's bytes, and grows with what the intake holds until the answer; nil where nobody counts them.
+    package var memory: Reservation?
 
-    package init(signal: Signal, encoding: BodyEncoding, body: [UInt8], source: RequestSource) {
+    package init(
+        signal: Signal,
+        encoding: BodyEncoding,
+        body: [UInt8],
+        source: RequestSource,
+        memory: Reservation? = nil
+    ) {
+        self.memory = memory
         self.signal = signal
         self.encoding = encoding
         self.body = body
@@ -77,7 +86,7 @@ package protocol Intake: Sendable {
     /// Runs on the caller's thread, without blocking.
     ///
     /// - Parameters:
-    ///   - request: The request; its body's bytes are counted against the memory limit by the receiver until the answer.
+    ///   - request: The request; its memory stays reserved until the answer.
     ///   - ticket: Names the request in `observer.settled`.
     ///   - observer: Gets the answer where it is not known at once.
     /// - Returns: The answer, where nothing has to wait; nil when `observer` will get exactly one for this ticket.

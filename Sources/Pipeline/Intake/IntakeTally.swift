@@ -8,6 +8,10 @@ package final class IntakeTally: Sendable {
         case journalFull = "journal_full"
         case journalFailed = "journal_failed"
         case overShare = "over_share"
+        /// There is no memory for the request.
+        case memory
+        /// The request costs too much for its size.
+        case cost
     }
 
     private let accepted: Counter

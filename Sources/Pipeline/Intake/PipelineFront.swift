@@ -40,10 +40,17 @@ package struct PipelineFront: Sendable {
     /// Runs the processors over one request's valid spans and says what to append: one record a route, or several.
     ///
     /// The first record also accounts for what processors removed; where nothing else is left, a record holds only counts.
-    func records(for spans: SpanBatch, from source: RequestSource, at time: UnixTime) -> [NewRecord] {
-        var work = SpanWork(batch: spans, source: source, receivedAt: time)
+    /// Throws, and counts nothing, where the request costs too much for its size, or there is no memory for it.
+    func records(
+        for spans: SpanBatch,
+        from source: RequestSource,
+        at time: UnixTime,
+        _ account: RequestAccount,
+        _ memory: RequestMemory
+    ) throws(Refused) -> [NewRecord] {
+        var work = SpanWork(batch: spans, source: source, receivedAt: time, account: account)
+        work.addedMax = memory.addedMax
         for processor in processors { processor.process(&work) }
-        tally.process(work.tally)
         work.divide(itemsMax: itemsMax)
         var metadata = RecordMetadata(
             signal: .traces,
@@ -53,7 +60,7 @@ package struct PipelineFront: Sendable {
             sampledOut: work.batch.removedCount(.sampledOut)
         )
         var records: [NewRecord] = []
-        for (group, encoded) in work.batch.encodedByGroup() {
+        for (group, encoded) in try written(&work, memory) {
             metadata.route = work.routes[Int(group)]
             records.append(record(.items, items: encoded.spans + metadata.removed, metadata, encoded.payload))
             metadata.filtered = 0
@@ -62,7 +69,20 @@ package struct PipelineFront: Sendable {
         if records.isEmpty, metadata.removed > 0 {
             records.append(record(.counts, items: metadata.removed, metadata, []))
         }
+        tally.process(work.tally)
         return records
+    }
+
+    private func written(
+        _ work: inout SpanWork,
+        _ memory: RequestMemory
+    ) throws(Refused) -> [(group: UInt16, spans: EncodedSpans)] {
+        if work.batch.isMarked { try memory.check(work.batch.bytes.count + 2 * work.batch.addedBytes) }
+        do throws(CostExcess) {
+            return try work.batch.encodedByGroup(charging: &work.account)
+        } catch {
+            throw Refused(error)
+        }
     }
 
     private func record(_ kind: RecordKind, items: Int, _ metadata: RecordMetadata, _ payload: [UInt8]) -> NewRecord {

@@ -3,10 +3,16 @@ import NIOCore
 import Pipeline
 
 /// Takes a body while it arrives: bounded, decompressed, and paid for from the memory budget before it is held.
+///
+/// A client gets memory for what has come, not for what it announces: at most four times as much.
 struct BodyCollector {
     private static let firstGrant = 16_384
 
     private let limit: ByteCount
+    /// The most that the body can be: what the client announced, else the limit.
+    private let expected: Int
+    /// How many times what has come is reserved: less where the length is not known, because the rest stays unused.
+    private let growth: Int
     private let decoder: ContentDecoder?
     private var bytes: [UInt8] = []
     private var granted = 0
@@ -15,15 +21,15 @@ struct BodyCollector {
     /// Goes with the body until its answer.
     let reservation: Reservation
 
-    /// Reserves what the head tells of the body's length; a compressed one is hardly ever shorter when inflated.
     init(_ plan: RequestPlan, limit: ByteCount, budget: MemoryBudget) throws(Refusal) {
         self.limit = limit
         reservation = Reservation(budget)
         decoder = plan.codings.isEmpty ? nil : ContentDecoder(plan.codings, limit: limit)
+        let announced = plan.contentLength ?? limit.bytes
+        expected = decoder == nil ? min(announced, limit.bytes) : limit.bytes
+        growth = decoder == nil && plan.contentLength != nil ? 4 : 2
         if let decoder, !reservation.grow(to: decoder.workingBytes) { throw .noMemory }
-        guard let length = plan.contentLength, length > 0 else { return }
-        guard length <= limit.bytes else { throw .tooLarge(limit) }
-        try grant(length)
+        guard announced <= limit.bytes else { throw .tooLarge(limit) }
     }
 
     /// Takes the next bytes of the wire.
@@ -52,7 +58,7 @@ struct BodyCollector {
         let total = bytes.count + count
         guard total <= limit.bytes else { throw .tooLarge(limit) }
         guard total > granted else { return }
-        try grant(max(total, min(granted * 2, limit.bytes), min(Self.firstGrant, limit.bytes)))
+        try grant(max(total, min(max(total * growth, Self.firstGrant), expected)))
     }
 
     /// While an array grows, its old and its new bytes are held at once.

@@ -77,7 +77,13 @@ extension HTTPConnection {
         do throws(Refusal) {
             guard let body = try exchange?.body.finish(), let reservation = exchange?.body.reservation else { return }
             guard !body.isEmpty else { return answer(.success, form, isAtEnd: true) }
-            let request = IncomingRequest(signal: plan.signal, encoding: plan.encoding, body: body, source: source)
+            let request = IncomingRequest(
+                signal: plan.signal,
+                encoding: plan.encoding,
+                body: body,
+                source: source,
+                memory: reservation
+            )
             phase = .waiting
             clearDeadline()
             if let reply = loop.submit(request, of: self, holding: reservation, observer: observer) {

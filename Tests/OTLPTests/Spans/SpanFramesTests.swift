@@ -9,9 +9,7 @@ import Testing
     /// The requests that a batch is split into, as often as limits differ.
     private func splits(_ batch: SpanBatch) -> [[[UInt8]]] {
         [(1, Int.max, false), (7, 4096, false), (7, 4096, true), (500, Int.max, false)].map { items, bytes, divides in
-            var batch = batch
-            _ = batch.groupByTrace(itemsMax: items, bytesMax: bytes, dividesTraces: divides)
-            return batch.encodedByGroup().map(\.spans.payload)
+            batch.divided(itemsMax: items, bytesMax: bytes, dividesTraces: divides).map(\.payload)
         }
     }
 

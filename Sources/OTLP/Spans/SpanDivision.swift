@@ -1,0 +1,170 @@
+import Basics
+
+/// One request's spans in the order of their traces, to be written in parts, one at a time.
+///
+/// Each part repeats the resources and scopes that its spans have, so that many small parts of a request with a large
+/// resource would take a multiple of its bytes. `Repeats` bounds that: once it is used up, the last part takes the rest.
+package struct SpanDivision: Sendable {
+    /// Consecutive spans in the order of their traces.
+    package struct Part: Sendable, Equatable {
+        fileprivate let range: Range<Int>
+
+        /// How many spans it has.
+        package var spans: Int { range.count }
+    }
+
+    /// Bytes of resources and scopes that may still be written again.
+    package struct Repeats: Sendable {
+        fileprivate var left: Int
+
+        /// - Parameter bytes: Of the request that is divided; twice as many may be repeated, and 64 KiB.
+        package init(for bytes: Int) {
+            left = 2 * bytes + CostLimits.writtenBase
+        }
+    }
+
+    private let batch: SpanBatch
+    private let order: [Int32]
+    private let traceStarts: [Int]
+
+    /// Reads the frames of a request that was validated before.
+    ///
+    /// Throws where they are broken, and where their index would take more than eight times the request and 1 MiB.
+    package init(framesOf payload: [UInt8]) throws(WireError) {
+        let heldMax = RequestAccount(bytes: payload.count).heldMax
+        self.init(try SpanBatch(framesOf: payload, limits: WireLimits(indexBytesMax: heldMax)))
+    }
+
+    /// Removed spans are left out.
+    package init(_ batch: SpanBatch) {
+        self.batch = batch
+        (order, traceStarts) = batch.keptTraces()
+    }
+
+    /// All spans.
+    package var whole: Part { Part(range: 0..<order.count) }
+
+    /// Divides a part so that each of the new ones holds whole traces and stays within limits.
+    ///
+    /// A trace that is over the limits by itself gets a part of its own, or several where `dividesTraces`.
+    ///
+    /// - Parameters:
+    ///   - part: What is divided.
+    ///   - itemsMax: Spans in one part.
+    ///   - bytesMax: Bytes of the spans in one part; resources and scopes come on top.
+    ///   - dividesTraces: Whether a trace may be spread where it does not fit into one part.
+    ///   - repeats: Charged with the resources and scopes of every part but the first.
+    package func parts(
+        of part: Part,
+        itemsMax: Int,
+        bytesMax: Int,
+        dividesTraces: Bool = false,
+        repeats: inout Repeats
+    ) -> [Part] {
+        var filling = Filling(itemsMax, bytesMax, start: part.range.lowerBound, Envelopes(batch), repeats)
+        for traceRange in traces(in: part.range) {
+            let size = traceRange.reduce(0) { $0 + span(at: $1).size }
+            let isDivided = dividesTraces && (traceRange.count > itemsMax || size > bytesMax)
+            if !isDivided { filling.makeRoom(items: traceRange.count, bytes: size, at: traceRange.lowerBound) }
+            for index in traceRange {
+                let span = span(at: index)
+                if isDivided { filling.makeRoom(items: 1, bytes: span.size, at: index) }
+                filling.take(span.size, scope: span.scope)
+            }
+        }
+        repeats = filling.repeats
+        return filling.parts(until: part.range.upperBound).map(Part.init(range:))
+    }
+
+    /// Writes a part; nil for one without spans.
+    ///
+    /// Fields beside the resources go with the first part only.
+    package func encoded(_ part: Part) -> EncodedSpans? {
+        let kept = order[part.range].sorted()
+        return batch.encoded(kept[...], withOthers: part.range.lowerBound == 0)?.spans
+    }
+
+    private func span(at index: Int) -> SpanEntry { batch.spans[Int(order[index])] }
+
+    /// The traces in a range; its ends may lie inside of some.
+    private func traces(in range: Range<Int>) -> [Range<Int>] {
+        let inner = traceStarts.filter { range.lowerBound < $0 && $0 < range.upperBound }
+        let bounds = [range.lowerBound] + inner + [range.upperBound]
+        return zip(bounds, bounds.dropFirst()).compactMap { $0 < $1 ? $0..<$1 : nil }
+    }
+}
+
+/// The bytes around the spans of each scope and around the scopes of each resource.
+///
+/// Where other fields stand between them, everything inside counts: each part has to look at all of it.
+private struct Envelopes {
+    let resourceOf: [Int]
+    let scopes: [Int]
+    let resources: [Int]
+
+    init(_ batch: SpanBatch) {
+        var scopes = batch.scopes.map { $0.frame.field.count }
+        for span in batch.spans where batch.scopes[span.scope].isDense { scopes[span.scope] -= span.size }
+        var resources = batch.resources.map { $0.frame.field.count }
+        for scope in batch.scopes where batch.resources[scope.resource].isDense {
+            resources[scope.resource] -= scope.frame.field.count
+        }
+        resourceOf = batch.scopes.map(\.resource)
+        self.scopes = scopes
+        self.resources = resources
+    }
+}
+
+/// The part that is being filled.
+private struct Filling {
+    let itemsMax: Int
+    let bytesMax: Int
+    let envelopes: Envelopes
+    private(set) var repeats: SpanDivision.Repeats
+    private var starts: [Int]
+    private var items = 0
+    private var bytes = 0
+    /// The part that each scope and resource was last in.
+    private var scopeParts: [Int]
+    private var resourceParts: [Int]
+
+    init(
+        _ itemsMax: Int,
+        _ bytesMax: Int,
+        start: Int,
+        _ envelopes: Envelopes,
+        _ repeats: SpanDivision.Repeats
+    ) {
+        self.itemsMax = itemsMax
+        self.bytesMax = bytesMax
+        self.envelopes = envelopes
+        self.repeats = repeats
+        starts = [start]
+        scopeParts = Array(repeating: 0, count: envelopes.scopes.count)
+        resourceParts = Array(repeating: 0, count: envelopes.resources.count)
+    }
+
+    /// Opens the next part at `index` where this one would go over its limits and something may be repeated.
+    mutating func makeRoom(items more: Int, bytes size: Int, at index: Int) {
+        guard items > 0, repeats.left > 0, items + more > itemsMax || bytes + size > bytesMax else { return }
+        starts.append(index)
+        (items, bytes) = (0, 0)
+    }
+
+    mutating func take(_ size: Int, scope: Int) {
+        items += 1
+        bytes += size
+        let part = starts.count
+        guard scopeParts[scope] != part else { return }
+        scopeParts[scope] = part
+        if part > 1 { repeats.left -= envelopes.scopes[scope] }
+        let resource = envelopes.resourceOf[scope]
+        guard resourceParts[resource] != part else { return }
+        resourceParts[resource] = part
+        if part > 1 { repeats.left -= envelopes.resources[resource] }
+    }
+
+    func parts(until end: Int) -> [Range<Int>] {
+        zip(starts, starts.dropFirst() + [end]).compactMap { $0 < $1 ? $0..<$1 : nil }
+    }
+}

@@ -1,0 +1,107 @@
+import Basics
+import OTLP
+
+/// The memory of one request on its way through the intake, charged to the budget that its body is reserved in.
+///
+/// The index, what processors add and what is written are held on the event loop, one request at a time; what stays until
+/// the disk has it is the records.
+struct RequestMemory {
+    private let reservation: Reservation?
+    private let account: RequestAccount
+    /// Bytes held so far.
+    private var base: Int
+
+    /// - Parameters:
+    ///   - reservation: Holds the body already; nil for a request whose memory nobody counts.
+    ///   - account: What the request may hold for its size.
+    ///   - body: Bytes of the body.
+    init(_ reservation: Reservation?, _ account: RequestAccount, body: Int) {
+        self.reservation = reservation
+        self.account = account
+        base = body
+    }
+
+    /// Adds bytes that stay until `keep`.
+    mutating func add(_ bytes: Int) throws(Refused) {
+        base += bytes
+        try reserve(base)
+    }
+
+    /// What the index may take: what the request may hold, and this event loop's share of what is free.
+    var indexLimits: WireLimits {
+        let free = reservation.map { $0.available / ProcessUsage.usableCores } ?? .max
+        return WireLimits(indexBytesMax: max(0, min(account.heldMax - base, free)))
+    }
+
+    /// What the client is told about an index that was over `indexLimits`; nil where the request itself is to blame.
+    var indexShortage: Refused? {
+        guard let reservation, reservation.available / ProcessUsage.usableCores < account.heldMax - base else {
+            return nil
+        }
+        return .shortage(of: reservation)
+    }
+
+    /// Bytes that processors may add, so that what is written still fits.
+    var addedMax: Int {
+        guard let reservation else { return account.writtenMax }
+        return max(0, min(account.writtenMax - base, (reservation.available - base) / 2))
+    }
+
+    /// Whether so many bytes more fit; they are not kept.
+    func check(_ bytes: Int) throws(Refused) {
+        try reserve(base + bytes)
+    }
+
+    /// Gives back everything but the records.
+    func keep(only written: Int) {
+        reservation?.shrink(to: written)
+    }
+
+    private func reserve(_ bytes: Int) throws(Refused) {
+        guard let reservation, !reservation.grow(to: bytes) else { return }
+        throw .shortage(of: reservation)
+    }
+}
+
+/// Why a request that can be read is not taken, and what its client is told.
+struct Refused: Error {
+    /// What its spans count as.
+    let reason: IntakeTally.Refusal
+    let answer: IntakeAnswer
+
+    /// The request costs too much for its size.
+    init(_ excess: CostExcess) {
+        reason = .cost
+        answer =
+            switch excess {
+            case .written: .tooLarge(excess.description)
+            case .steps: .invalid(excess.description)
+            }
+    }
+
+    private init(reason: IntakeTally.Refusal, _ answer: IntakeAnswer) {
+        self.reason = reason
+        self.answer = answer
+    }
+
+    /// The memory that it needs is held by others, or more than there is at all.
+    static func shortage(of memory: Reservation) -> Refused {
+        let limit = ByteCount(bytes: memory.limit)
+        return Refused(
+            reason: .memory,
+            memory.isAlone
+                ? .tooLarge("the request needs more memory than all requests in flight may hold, \(limit)")
+                : .unavailable("the memory limit for requests in flight is reached", retryAfter: .seconds(1))
+        )
+    }
+
+    /// The body cannot be read.
+    init(_ error: WireError) {
+        reason = .invalid
+        answer =
+            switch error {
+            case .malformed(let offset, let reason): .invalid("byte \(offset): \(reason)")
+            case .overLimit(let reason): .tooLarge(reason)
+            }
+    }
+}

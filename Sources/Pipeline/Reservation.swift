@@ -1,0 +1,48 @@
+import Basics
+import Synchronization
+
+/// What one request holds of the memory budget, given back when the last reference goes.
+///
+/// One thread at a time.
+package final class Reservation: Sendable {
+    private let budget: MemoryBudget
+    private let held = Atomic<Int>(0)
+
+    /// Nothing is reserved yet.
+    package init(_ budget: MemoryBudget) {
+        self.budget = budget
+    }
+
+    deinit {
+        budget.release(bytes)
+    }
+
+    /// Bytes reserved now.
+    package var bytes: Int { held.load(ordering: .relaxed) }
+
+    /// Bytes that nobody has reserved.
+    package var available: Int { max(0, budget.limit.bytes - budget.inUse) }
+
+    /// The most that it could ever be.
+    package var limit: Int { budget.limit.bytes }
+
+    /// Whether nobody else has reserved anything.
+    package var isAlone: Bool { budget.inUse <= bytes }
+
+    /// Makes it at least `total` bytes; false, and nothing changed, where the budget does not allow it.
+    package func grow(to total: Int) -> Bool {
+        let bytes = bytes
+        guard total > bytes else { return true }
+        guard budget.reserve(total - bytes) else { return false }
+        held.store(total, ordering: .relaxed)
+        return true
+    }
+
+    /// Makes it at most `total` bytes.
+    package func shrink(to total: Int) {
+        let bytes = bytes
+        guard total < bytes else { return }
+        held.store(total, ordering: .relaxed)
+        budget.release(bytes - total)
+    }
+}
