@@ -16,9 +16,12 @@ struct TraceFacts {
         /// The first span in the request that MLflow takes a session from: the attribute, and whether it is the
         /// conversation's id, which `session.id` beats.
         var visible: (span: Int, attribute: Int, isConversation: Bool)?
-        /// Tags and prompts, those of the root first.
+        /// Tags and prompts that roots name, and those that other spans name.
+        var rootNotes: [Note] = []
         var notes: [Note] = []
-        /// The root that is a plain call and has no name of its own, and the earliest span that may name the trace.
+        /// The first root, which gets what belongs to the whole trace.
+        var root: Int?
+        /// The first root that is a plain call and has no name of its own, and the earliest span that may name the trace.
         var plainRoot: Int?
         var earliest: Int?
     }
@@ -31,7 +34,7 @@ struct TraceFacts {
     }
 
     private(set) var traces: [Trace] = []
-    /// Roots, each with its trace.
+    /// The first root of each trace that has one, with its trace.
     private(set) var roots: [(span: Int, trace: Int)] = []
     /// Spans that carry usage and are no model calls.
     private(set) var wrappers: [Int] = []
@@ -45,15 +48,35 @@ struct TraceFacts {
     private(set) var plainTraces: [Int] = []
     private var numbers = TraceNumbers()
 
+    /// Traces and spans for which memory stays for the next batch, at most.
+    private static let keptMax = 1024
+
+    /// Forgets everything, and gives back the memory that few batches need.
     mutating func clear() {
-        traces.removeAll(keepingCapacity: true)
-        roots.removeAll(keepingCapacity: true)
-        wrappers.removeAll(keepingCapacity: true)
-        modelCalls.removeAll(keepingCapacity: true)
-        untimely.removeAll(keepingCapacity: true)
-        plainTraces.removeAll(keepingCapacity: true)
-        if !plainCalls.isEmpty { plainCalls.removeAll(keepingCapacity: true) }
-        numbers.clear()
+        if traces.count > Self.keptMax { numbers = TraceNumbers() } else { numbers.clear() }
+        Self.clear(&traces)
+        Self.clear(&roots)
+        Self.clear(&wrappers)
+        Self.clear(&modelCalls)
+        Self.clear(&untimely)
+        Self.clear(&plainTraces)
+        if !plainCalls.isEmpty { plainCalls = [] }
+    }
+
+    private static func clear<Element>(_ list: inout [Element]) {
+        if list.capacity > keptMax { list = [] } else { list.removeAll(keepingCapacity: true) }
+    }
+
+    /// Forgets that a span, the last one that was mapped, carries usage.
+    mutating func forgetUsage(of span: Int) {
+        if wrappers.last == span { wrappers.removeLast() }
+        if modelCalls.last == span { modelCalls.removeLast() }
+    }
+
+    /// Notes a tag or a prompt, in its place.
+    mutating func note(_ note: Note, of id: TraceID, isRoot: Bool) {
+        let index = index(of: id)
+        if isRoot { traces[index].rootNotes.append(note) } else { traces[index].notes.append(note) }
     }
 
     /// Changes what is known of one trace.
@@ -62,7 +85,10 @@ struct TraceFacts {
     }
 
     mutating func noteRoot(_ span: Int, of id: TraceID) {
-        roots.append((span, index(of: id)))
+        let index = index(of: id)
+        guard traces[index].root == nil else { return }
+        traces[index].root = span
+        roots.append((span, index))
     }
 
     mutating func noteUntimely(_ span: Int) { untimely.append(span) }
@@ -71,7 +97,8 @@ struct TraceFacts {
     /// Notes a root that names its trace only where no better span does.
     mutating func notePlainRoot(_ span: Int, of id: TraceID) {
         let index = index(of: id)
-        traces[index].plainRoot = traces[index].plainRoot ?? span
+        guard traces[index].plainRoot == nil else { return }
+        traces[index].plainRoot = span
         plainTraces.append(index)
     }
 
