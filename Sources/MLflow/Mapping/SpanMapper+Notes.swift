@@ -6,36 +6,28 @@ import OTLP
 extension SpanMapper {
     /// Notes the tags and prompts that a span names, for its trace's root.
     mutating func noteExtras(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch) {
-        let isRoot = span.parentID == nil
         // A rule by prefix is there once for each attribute, and asks the same of the span every time.
         var asked: (rank: Int, holds: Bool)?
         for position in 0..<scan.plan.tags.count {
             let tag = scan.plan.tags[position]
             if asked?.rank != tag.rank { asked = (tag.rank, holds(.tags, tag.rank, index, &batch)) }
             guard asked?.holds == true else { continue }
-            traces.note(
-                .tag(rank: tag.rank, attribute: scan.first &+ tag.attribute, prefix: tag.more),
-                of: span.traceID,
-                isRoot: isRoot
-            )
+            traces.note(tag, first: scan.first, isPrompt: false, of: span)
         }
         for position in 0..<scan.plan.prompts.count {
             let prompt = scan.plan.prompts[position]
-            guard let version = prompt.more, holds(.prompt, prompt.rank, index, &batch) else { continue }
-            traces.note(
-                .prompt(rank: prompt.rank, name: scan.first &+ prompt.attribute, version: scan.first &+ version),
-                of: span.traceID,
-                isRoot: isRoot
-            )
+            guard prompt.more != nil, holds(.prompt, prompt.rank, index, &batch) else { continue }
+            traces.note(prompt, first: scan.first, isPrompt: true, of: span)
         }
     }
 
     /// Writes the tags and prompts of every trace to its first root.
     mutating func finishNotes(_ batch: inout SpanBatch, _ bytes: RawSpan) {
+        guard !traces.notes.isEmpty else { return }
+        let lists = traces.notesByTrace()
         var resources: [Int: Set<String>] = [:]
         for (root, index) in traces.roots {
-            let notes = traces.traces[index].rootNotes + traces.traces[index].notes
-            guard !notes.isEmpty, hasRoom(for: 0, on: root, &batch) else { continue }
+            guard let notes = lists[index], hasRoom(for: 0, on: root, &batch) else { continue }
             let resource = batch.scopes[spans[root].scope].resource
             let resourceKeys = resources[resource] ?? batch.tagKeys(ofResource: resource)
             if resources[resource] == nil {
@@ -49,7 +41,7 @@ extension SpanMapper {
     }
 
     private mutating func setNotes(
-        _ notes: [TraceFacts.Note],
+        _ notes: [Int32],
         _ taken: TraceTags,
         _ root: Int,
         _ batch: inout SpanBatch,
@@ -57,17 +49,15 @@ extension SpanMapper {
     ) {
         var tags = taken
         var prompts = LinkedPrompts()
-        for note in notes {
+        for position in notes {
+            let note = traces.notes[Int(position)]
             content.tape.account.steps &+= 1
-            switch note {
-            case .tag(let rank, let attribute, let prefix):
-                if tags.isFull { continue }
-                let isWritten = setTags(rank, attribute, prefix, &tags, root, &batch, bytes)
-                if !isWritten { return }
-            case .prompt(_, let name, let version):
-                if prompts.isFull { continue }
-                let texts = [name, version].map { AttributeValue(attributes[$0].value, in: bytes).plainText(in: bytes) }
-                if let name = texts[0], let version = texts[1] { prompts.add(name, version) }
+            if !note.isPrompt {
+                if !tags.isFull, !setTags(note, &tags, root, &batch, bytes) { return }
+            } else if !prompts.isFull, let version = note.more {
+                let name = AttributeValue(attributes[note.attribute].value, in: bytes).plainText(in: bytes)
+                let text = AttributeValue(attributes[version].value, in: bytes).plainText(in: bytes)
+                if let name, let text { prompts.add(name, text) }
             }
         }
         guard !prompts.isEmpty, !tags.isTaken("mlflow.linkedPrompts") else { return }
@@ -79,27 +69,26 @@ extension SpanMapper {
 
     /// Writes the tags that one attribute is; false where the budget does not suffice.
     private mutating func setTags(
-        _ rank: Int,
-        _ attribute: Int,
-        _ prefix: Int?,
+        _ note: TraceFacts.Note,
         _ tags: inout TraceTags,
         _ root: Int,
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) -> Bool {
+        let attribute = note.attribute
         content.tape.clear()
         guard let node = content.append(value: attributes[attribute].value, bytes) else {
             return hasRoom(for: 0, on: root, &batch)
         }
-        let key = prefix.map { attributes[attribute].key.dropFirst($0) }
+        let key = note.more.map { attributes[attribute].key.dropFirst($0) }
         let name =
             key.map { bytes.text($0.lowerBound..<$0.upperBound) }
-            ?? String(decoding: rules.tags[rank].tag, as: UTF8.self)
+            ?? String(decoding: rules.tags[note.rank].tag, as: UTF8.self)
         for (tag, value) in tags.tags(name, content.tape, node, bytes) {
             let key = "mlflow.traceTag.\(tag)"
             guard hasRoom(for: key.utf8.count + value.utf8.count, on: root, &batch) else { return false }
             batch.addAttribute(named: key, to: .span(root)) { $0.string(value) }
-            didSet(named: key, root, by: .rule(.tags, rank), of: attribute)
+            didSet(named: key, root, by: .rule(.tags, note.rank), of: attribute)
         }
         return true
     }
