@@ -11,6 +11,8 @@ extension Meters {
         "millrace_processor_sampled_out_spans_total": "Spans dropped by sampling.",
         "millrace_processor_mapped_spans_total": "Spans given attributes that MLflow understands.",
         "millrace_processor_repaired_spans_total": "Spans on which a value that MLflow would refuse was mended.",
+        "millrace_processor_unmapped_spans_total":
+            "Spans left as they came, because mapping them would cost more than one request may.",
         "millrace_processor_defaulted_spans_total": "Spans whose own route was over max_routes.",
         "millrace_exporter_delivered_spans_total": "Spans that the destination took.",
         "millrace_exporter_rejected_spans_total": "Spans that the destination turned away in a partial success.",

@@ -71,6 +71,8 @@ package struct ProcessorTally: Sendable {
         case mapped
         /// Spans on which a value that the destination would refuse was mended or taken away.
         case repaired
+        /// Spans left as they came, because mapping them would cost more than one request may.
+        case unmapped
         /// Spans removed by a condition.
         case filtered
         /// Spans removed by sampling.

@@ -1,5 +1,6 @@
 package import Basics
 package import MLflow
+import OTLP
 package import Pipeline
 
 /// The settings of `mlflow_map`.
@@ -39,17 +40,22 @@ package struct MLflowMap: SpanProcessor {
     }
 
     package func process(_ work: inout SpanWork) {
-        let outcome = mappers.use(make: { SpanMapper(rules: rules, settings: settings) }) { $0.map(&work.batch) }
+        let budget = MappingBudget(bodySize: work.batch.bytes.count)
+        let outcome = mappers.use(make: { SpanMapper(rules: rules, settings: settings) }) { mapper in
+            mapper.map(&work.batch, within: budget)
+        }
         work.mapped = outcome.spans
         work.tally.add(outcome.mappedSpans, .mapped, by: name)
         work.tally.add(outcome.repairedSpans, .repaired, by: name)
         work.tally.add(outcome.droppedSpans, .filtered, by: name)
+        work.tally.add(outcome.unmappedSpans, .unmapped, by: name)
     }
 
     /// Maps like `process` and tells every decision, for people who ask why.
     package func explain(_ work: inout SpanWork) -> [MappingDecision] {
         var mapper = SpanMapper(rules: rules, settings: settings)
-        let outcome = mapper.map(&work.batch, explaining: true)
+        let budget = MappingBudget(bodySize: work.batch.bytes.count)
+        let outcome = mapper.map(&work.batch, within: budget, explaining: true)
         work.mapped = outcome.spans
         return outcome.decisions ?? []
     }

@@ -20,6 +20,20 @@ struct MLflowMapTests {
         #expect(work.tally.count(.repaired, by: "map") == 1)
     }
 
+    @Test func `a span that would grow many times stays as it came and is counted`() throws {
+        let calls = repeatElement("{}", count: 20_000).joined(separator: ",")
+        let messages = TestValue.string(#"[{"role":"assistant","tool_calls":[\#(calls)]}]"#)
+        let span = TestSpan(id: 2, parent: 1, ["gen_ai.operation.name": "chat", "gen_ai.input.messages": messages])
+        let map = try MLflowMap(name: "map", settings: MLflowMapSettings())
+        var request = try work(span, TestSpan(id: 3, parent: 1, ["gen_ai.operation.name": "chat"]))
+        map.process(&request)
+        #expect(request.tally.count(.unmapped, by: "map") == 1)
+        #expect(request.tally.count(.mapped, by: "map") == 1)
+        var told = try work(span)
+        let decisions = map.explain(&told)
+        #expect(decisions.map(\.action) == [.ignored("the request's budget of added bytes does not suffice")])
+    }
+
     @Test func `settings choose conventions, rules and whether sources stay`() throws {
         var settings = MLflowMapSettings()
         settings.conventions = ["traceloop"]

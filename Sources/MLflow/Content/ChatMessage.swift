@@ -17,6 +17,9 @@ struct ChatMessage {
     var toolCallID: Int?
     var finishReason: Int?
 
+    /// For how many elements its lists have memory.
+    var size: Int { parts.capacity + calls.capacity + responses.capacity + reasoning.capacity }
+
     /// Starts the next message in the same memory.
     mutating func clear(role: ChatRole) {
         self.role = role

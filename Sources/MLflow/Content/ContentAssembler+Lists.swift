@@ -41,7 +41,7 @@ extension ContentAssembler {
     /// Writes `definitions`, each nested as OpenAI has it; the page shows no flat ones.
     mutating func writeTools(to builder: inout ValueBuilder, _ bytes: RawSpan) {
         let tools = builder.beginArray()
-        for tool in definitions {
+        for tool in definitions where builder.count <= bytesStop {
             let function = ContentFields(of: tape.member(.function, of: tool) ?? tool, on: tape)
             let entry = builder.beginKeyValueList()
             builder.member("type", word: "function")
@@ -74,7 +74,7 @@ extension ContentAssembler {
     /// Writes documents as MLflow's page shows them: one card each.
     mutating func writeDocuments(_ list: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         let documents = builder.beginArray()
-        for document in tape.elements(of: list) {
+        for document in tape.elements(of: list) where builder.count <= bytesStop {
             let fields = ContentFields(of: document, on: tape)
             let entry = builder.beginKeyValueList()
             let content = fields.first(.pageContent, .content, .text)

@@ -7,7 +7,9 @@ extension ContentAssembler {
         switch content {
         case .value(let range): builder.raw(ofBody: bytes, range)
         case .text(let range): builder.string(ofBody: bytes, range)
-        case .json(let range): if !builder.json(bytes, range) { builder.string(ofBody: bytes, range) }
+        case .json(let range):
+            tape.account.steps &+= range.count &>> 2
+            if !builder.json(bytes, range) { builder.string(ofBody: bytes, range) }
         case .messages(let range, _):
             inventedCalls = 0
             inventedResponses = 0
@@ -18,10 +20,24 @@ extension ContentAssembler {
             } else {
                 writeChoices(range, to: &builder, bytes)
             }
-            if let form = newForms[side.rawValue] { keep(form, builder, from: start, bytes) }
+            // What was stopped is not how such messages are written.
+            if let form = newForms[side.rawValue], tape.hasRoom, !tape.account.isOver(builder.count) {
+                keep(form, builder, from: start, bytes)
+            }
         case .form(let match): write(match, to: &builder, bytes)
         case .documents(let node): writeDocuments(node, to: &builder, bytes)
         case .node(let node): tape.write(node, to: &builder, bytes)
+        }
+    }
+
+    /// How many bytes the builder may hold: over it no other part of a content is begun, because all of it is taken back.
+    @inline(__always) var bytesStop: Int { tape.account.bytesStop }
+
+    /// How many bytes of one side of a span are copied as they stand; 0 where it is put together.
+    func copiedSize(of content: Prepared?) -> Int {
+        switch content {
+        case .value(let range), .text(let range): range.count
+        case nil, .json, .messages, .form, .documents, .node: 0
         }
     }
 
@@ -49,9 +65,12 @@ extension ContentAssembler {
         builder.key("messages")
         let messages = builder.beginArray()
         for index in range {
+            guard builder.count <= bytesStop else { break }
             builder.expect(bytes: size(of: sources[index]))
             read(sources[index], defaultRole: .user, bytes)
-            for response in message.responses { writeToolMessage(response, to: &builder, bytes) }
+            for response in message.responses where builder.count <= bytesStop {
+                writeToolMessage(response, to: &builder, bytes)
+            }
             let hasMore = !message.parts.isEmpty || !message.calls.isEmpty || !message.reasoning.isEmpty
             if hasMore || message.responses.isEmpty { writeMessage(.inputs, to: &builder, bytes) }
         }
@@ -65,6 +84,7 @@ extension ContentAssembler {
         let answer = answer(in: range, bytes)
         let choices = answer.map { $0..<$0 + 1 } ?? (joinsOutputs ? range.prefix(1) : range)
         for (index, source) in choices.enumerated() {
+            guard builder.count <= bytesStop else { break }
             read(sources[source], defaultRole: .assistant, bytes)
             if joinsOutputs { for more in range.dropFirst() { readMore(sources[more], bytes) } }
             message.role = .assistant
@@ -159,7 +179,7 @@ extension ContentAssembler {
         if message.role == .assistant, !message.calls.isEmpty {
             builder.key("tool_calls")
             let calls = builder.beginArray()
-            for call in message.calls { writeCall(call, to: &builder, bytes) }
+            for call in message.calls where builder.count <= bytesStop { writeCall(call, to: &builder, bytes) }
             builder.end(calls)
         }
         if message.role == .tool {
@@ -189,7 +209,7 @@ extension ContentAssembler {
         default:
             builder.key("content")
             let parts = builder.beginArray()
-            for part in message.parts { writePart(part, to: &builder, bytes) }
+            for part in message.parts where builder.count <= bytesStop { writePart(part, to: &builder, bytes) }
             builder.end(parts)
         }
     }
@@ -284,6 +304,7 @@ extension ContentAssembler {
     ) {
         text.removeAll(keepingCapacity: true)
         for (index, node) in nodes.enumerated() {
+            guard builder.count + text.count <= bytesStop else { break }
             if index > 0, side == .inputs || !joinsOutputs { text.append(UInt8(ascii: "\n")) }
             tape.appendText(node, to: &text, bytes)
         }

@@ -90,6 +90,19 @@ struct ContentAssembler: ~Copyable {
         beside = nil
     }
 
+    /// Gives back the memory that few batches need.
+    mutating func giveBack() {
+        flattened.giveBack()
+        if sources.capacity > Self.keptMax { sources = [] }
+        if finishReasons.capacity > Self.keptMax { finishReasons = [] }
+        if definitions.capacity > Self.keptMax { definitions = [] }
+        if text.capacity > Self.keptMax * 16 { text = [] }
+        if message.size > Self.keptMax { message = ChatMessage() }
+    }
+
+    /// Elements of a list whose memory stays for the next batch, at most.
+    private static let keptMax = 4096
+
     /// Content of one attribute that is kept as it is: structured where it is JSON, else text.
     ///
     /// `value` is the attribute's `AnyValue` message; with `isPlain` the emitter says that it is no JSON.

@@ -88,7 +88,7 @@ extension ContentTape {
         case (.array, _):
             let array = builder.beginArray()
             var element = node + 1
-            while element < item.next {
+            while element < item.next, builder.count <= account.bytesStop {
                 write(element, to: &builder, bytes)
                 element = nodes[element].next
             }
@@ -109,7 +109,7 @@ extension ContentTape {
     ) {
         guard nodes[node].kind == .object else { return }
         var key = node + 1
-        while key + 1 < nodes[node].next {
+        while key + 1 < nodes[node].next, builder.count <= account.bytesStop {
             let field = skipped.isEmpty ? nil : ContentField(rawValue: Int(nodes[key].field))
             if field.map({ !skipped.contains($0) }) ?? true {
                 builder.key(name(key, bytes))

@@ -3,15 +3,15 @@ import Basics
 extension ContentTape {
     /// Adds a JSON text (RFC 8259).
     ///
-    /// - Returns: Its root; nil, with nothing added, where the text is not valid JSON or too deep.
+    /// - Returns: Its root; nil, with nothing added, where the text is not valid JSON or too deep, or there is no room for it.
     mutating func append(json range: Range<Int>, of bytes: RawSpan) -> Int? {
+        guard hasRoom else { return nil }
         let start = nodes.count
         var reader = TapeReader(range)
-        guard reader.read(bytes, onto: &self) else {
-            truncate(to: start)
-            return nil
-        }
-        return start
+        let isRead = reader.read(bytes, onto: &self)
+        charge(from: start, size: range.count)
+        if !isRead { truncate(to: start) }
+        return isRead ? start : nil
     }
 }
 

@@ -65,8 +65,13 @@ struct ContentTape: ~Copyable {
     /// Containers inside containers, at most; what is deeper stays text, because a destination's protobuf reader stops at
     /// 100 messages inside each other and every container takes three.
     static let depthMax = 24
+    /// Nodes of one span after which no other value is taken apart, and those whose memory stays for the next span.
+    static let nodesMax = 1 << 20
+    private static let nodesKept = 1 << 15
 
     var nodes = Stack<Node>()
+    /// What mapping the request has cost and may cost.
+    var account = MappingAccount()
     /// By node: the names that stand nowhere in the request.
     private(set) var ownNames: [Int: [UInt8]] = [:]
     private let names = ContentFields.names
@@ -74,7 +79,15 @@ struct ContentTape: ~Copyable {
     /// Forgets everything, for the next span.
     mutating func clear() {
         if !ownNames.isEmpty { ownNames.removeAll(keepingCapacity: true) }
-        nodes.truncate(to: 0)
+        if nodes.count > Self.nodesKept { nodes = Stack() } else { nodes.truncate(to: 0) }
+    }
+
+    /// Whether one more value may be taken apart.
+    var hasRoom: Bool { account.hasSteps && nodes.count < Self.nodesMax }
+
+    /// Charges for a value of `size` bytes that was taken apart into the nodes from `start` on.
+    mutating func charge(from start: Int, size: Int) {
+        account.steps &+= nodes.count &- start &+ 1 &+ size &>> 4
     }
 
     /// Adds a leaf.
@@ -162,8 +175,17 @@ struct ContentTape: ~Copyable {
 extension ContentTape {
     /// Adds an `AnyValue` message.
     ///
-    /// - Returns: Its root; nil, with nothing added, where it is nested too deep.
-    mutating func append(value range: Range<Int>, of bytes: RawSpan, depth: Int = 0) -> Int? {
+    /// - Returns: Its root; nil, with nothing added, where there is no room for it.
+    mutating func append(value range: Range<Int>, of bytes: RawSpan) -> Int? {
+        guard hasRoom else { return nil }
+        let start = nodes.count
+        let root = append(range, of: bytes, depth: 0)
+        charge(from: start, size: range.count)
+        return root
+    }
+
+    /// Adds an `AnyValue` message inside of others; nil, with nothing added, where it is nested too deep.
+    private mutating func append(_ range: Range<Int>, of bytes: RawSpan, depth: Int) -> Int? {
         let start = nodes.count
         guard depth < Self.depthMax else { return nil }
         do {
@@ -191,7 +213,7 @@ extension ContentTape {
             var values = WireReader(last.content)
             while let value = try values.next(in: bytes) {
                 guard value.number == 1 else { continue }
-                if append(value: value.content, of: bytes, depth: depth + 1) == nil { _ = append(.null, .wire) }
+                if append(value.content, of: bytes, depth: depth + 1) == nil { _ = append(.null, .wire) }
             }
             end(node, at: range.upperBound)
         case 6:
@@ -214,7 +236,7 @@ extension ContentTape {
             if field.number == 2 { value = field.content }
         }
         appendName(.text, .wire, key, bytes)
-        guard let value, append(value: value, of: bytes, depth: depth + 1) != nil else {
+        guard let value, append(value, of: bytes, depth: depth + 1) != nil else {
             _ = append(.null, .wire)
             return
         }

@@ -16,6 +16,9 @@ struct FlattenedEntries {
     static let countMax = 8192
     /// Segments of a path, at most; what is longer is left out.
     static let depthMax = 12
+    /// Bytes of a path, at most: paths are sorted, so that each is read several times.
+    static let pathMax = 512
+    private static let keptMax = 1024
 
     private(set) var entries: [Entry] = []
 
@@ -23,8 +26,13 @@ struct FlattenedEntries {
         if !entries.isEmpty { entries.removeAll(keepingCapacity: true) }
     }
 
+    /// Gives back the memory that few batches need.
+    mutating func giveBack() {
+        if entries.capacity > Self.keptMax { entries = [] }
+    }
+
     mutating func append(_ entry: Entry) {
-        if entries.count <= Self.countMax { entries.append(entry) }
+        if entries.count <= Self.countMax, entry.path.count <= Self.pathMax { entries.append(entry) }
     }
 
     /// Puts a list together on the tape.
@@ -34,6 +42,7 @@ struct FlattenedEntries {
         guard entries.count <= Self.countMax else { return nil }
         var parts = entries.filter { $0.family == family }
         guard !parts.isEmpty else { return nil }
+        tape.account.steps &+= parts.count
         if !isSorted(parts, bytes) { parts.sort { precedes($0.path, $1.path, bytes) } }
         let builder = FlattenedBuilder(unwrap: unwrap)
         return builder.append(&parts, 0..<parts.count, depth: 0, on: &tape, of: bytes)

@@ -90,6 +90,11 @@ extension SpanMapper {
             inputs = inputs.map { content.asMessages($0, .inputs, bytes) }
             outputs = outputs.map { content.asMessages($0, .outputs, bytes) }
         }
+        let size = content.copiedSize(of: inputs) + content.copiedSize(of: outputs)
+        guard content.tape.account.allows(size, after: batch.addedBytes) else {
+            isStopped = true
+            return
+        }
         if let inputs {
             batch.addAttribute("mlflow.spanInputs", to: .span(index), expecting: content.size(of: inputs)) {
                 content.write(inputs, .inputs, to: &$0, bytes)
@@ -225,8 +230,10 @@ extension SpanMapper {
                 let source = sources.first(where: { rules.events[$0].event == id }).map({ rules.events[$0] }),
                 let name = source.attribute.map({ rules.words[$0] })
             else { continue }
-            for attribute in events[event].attributes where bytes.equals(name, attributes[attribute].key) {
-                if let node = content.append(value: attributes[attribute].value, bytes) { return node }
+            if let value = value(of: name, in: events[event].attributes, bytes),
+                let node = content.append(value: value, bytes)
+            {
+                return node
             }
         }
         return nil
@@ -289,17 +296,24 @@ extension SpanMapper {
             return
         }
         let start = content.sources.count
-        for attribute in entry.attributes where bytes.equals(name, attributes[attribute].key) {
-            if let node = content.append(value: attributes[attribute].value, bytes) {
-                content.addMessages(node, role: source.role, bytes)
-            }
+        if let value = value(of: name, in: entry.attributes, bytes),
+            let node = content.append(value: value, bytes)
+        {
+            content.addMessages(node, role: source.role, bytes)
         }
         guard let instructions = source.instructions.map({ rules.words[$0] }), content.sources.count > start else {
             return
         }
-        for attribute in entry.attributes where bytes.equals(instructions, attributes[attribute].key) {
-            addInstructions(attributes[attribute].value, at: start, bytes)
+        if let value = value(of: instructions, in: entry.attributes, bytes) {
+            addInstructions(value, at: start, bytes)
         }
+    }
+
+    /// The value of the first of an event's attributes that has that key: one that is repeated says nothing more.
+    private mutating func value(of key: [UInt8], in range: Range<Int>, _ bytes: RawSpan) -> Range<Int>? {
+        content.tape.account.steps &+= range.count
+        for attribute in range where bytes.equals(key, attributes[attribute].key) { return attributes[attribute].value }
+        return nil
     }
 }
 

@@ -43,7 +43,7 @@ extension SpanMapper {
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) {
-        let decisions = (outcome.decisions ?? []).filter { decision in
+        let decisions = (outcome.decisions ?? [])[decisionsBefore...].filter { decision in
             decision.span == index && decision.action == .set && field.targets.contains(decision.target)
         }
         let told = Set(decisions.map(\.rule))

@@ -4,6 +4,7 @@ import OTLP
 extension SpanMapper {
     /// Calls traces whose root is a plain call of HTTP or RPC after their earliest other span, else after the root.
     mutating func namePlainTraces(_ batch: inout SpanBatch, _ bytes: RawSpan) {
+        content.tape.account.steps &+= spans.count
         for index in spans.indices where batch.removal(of: index) == nil && !traces.plainCalls.contains(index) {
             let span = spans[index]
             guard !span.name.isEmpty else { continue }
@@ -16,7 +17,7 @@ extension SpanMapper {
         for trace in traces.plainTraces {
             guard let root = traces.traces[trace].plainRoot else { continue }
             guard let earliest = traces.traces[trace].earliest else {
-                if !spans[root].name.isEmpty { setName(spans[root].name, root, .engine("root"), &batch, bytes) }
+                if !spans[root].name.isEmpty { setTraceName(spans[root].name, root, .engine("root"), &batch, bytes) }
                 continue
             }
             nameAfter(earliest, root, &batch, bytes)
@@ -28,9 +29,20 @@ extension SpanMapper {
         for (rank, rule) in rules.names.enumerated() where !rule.rootOnly && holds(.name, rank, span, &batch) {
             let found = spans[span].attributes.last { rules.keys.find(bytes, attributes[$0].key) == rule.key }
             guard let found, let range = attributes.text(of: found, bytes) else { continue }
-            return setName(range, root, .rule(.name, rank), &batch, bytes)
+            return setTraceName(range, root, .rule(.name, rank), &batch, bytes)
         }
-        setName(spans[span].name, root, .engine("first"), &batch, bytes)
+        setTraceName(spans[span].name, root, .engine("first"), &batch, bytes)
+    }
+
+    private mutating func setTraceName(
+        _ range: Range<Int>,
+        _ root: Int,
+        _ rule: Decider,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        guard hasRoom(for: min(range.count, 4 * TextLimit.traceName), on: root, &batch) else { return }
+        setName(range, root, rule, &batch, bytes)
     }
 
     /// Gives spans that never ended, or end before they start, an end: MLflow would show a negative duration.
@@ -44,6 +56,7 @@ extension SpanMapper {
         }
         if traces.untimely.contains(where: { spans[$0].end == 0 }) { extend(&ends) }
         for (index, end) in ends.sorted(by: { $0.key < $1.key }) {
+            guard hasRoom(for: 0, on: index, &batch) else { continue }
             batch.setEnd(end, of: index)
             batch.addAttribute("millrace.end", to: .span(index)) {
                 $0.string(spans[index].end == 0 ? "never ended" : "before start")
@@ -54,18 +67,24 @@ extension SpanMapper {
     }
 
     /// Moves ends of spans that never ended to the last of their descendants.
-    private func extend(_ ends: inout [Int: UInt64]) {
+    ///
+    /// Every span is handed up once, after all below it; those in a circle never are.
+    private mutating func extend(_ ends: inout [Int: UInt64]) {
         let positions = SpanPositions(spans)
-        for index in spans.indices {
-            let last = max(spans[index].end, events[spans[index].events].map(\.time).max() ?? 0, spans[index].start)
-            var current = index
-            for _ in 0..<Self.ancestorsMax {
-                guard let parent = spans[current].parentID.flatMap({ positions.find($0, spans) }),
-                    spans[parent].traceID == spans[index].traceID, parent != current
-                else { break }
-                if spans[parent].end == 0, let known = ends[parent], known < last { ends[parent] = last }
+        let parents = spans.indices.map { Int32(truncatingIfNeeded: positions.parent(of: $0, spans) ?? -1) }
+        var children = [Int32](repeating: 0, count: spans.count)
+        for parent in parents where parent >= 0 { children[Int(parent)] += 1 }
+        var last = spans.map { max($0.end, events[$0.events].lazy.map(\.time).max() ?? 0, $0.start) }
+        content.tape.account.steps &+= spans.count + events.count
+        for leaf in spans.indices where children[leaf] == 0 {
+            var current = leaf
+            while case let parent = Int(parents[current]), parent >= 0 {
+                last[parent] = max(last[parent], last[current])
+                children[parent] -= 1
+                guard children[parent] == 0 else { break }
                 current = parent
             }
         }
+        for index in ends.keys where spans[index].end == 0 { ends[index] = last[index] }
     }
 }

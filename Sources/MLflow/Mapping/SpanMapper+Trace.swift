@@ -5,10 +5,7 @@ extension SpanMapper {
     /// Notes the session and the user that a span names, for its trace's root.
     mutating func noteContext(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         let isRoot = span.parentID == nil
-        if !scan.plan.tags.isEmpty || !scan.plan.prompts.isEmpty {
-            let notes = notes(index, &batch)
-            traces.update(span.traceID) { $0.notes = isRoot ? notes + $0.notes : $0.notes + notes }
-        }
+        if !scan.plan.tags.isEmpty || !scan.plan.prompts.isEmpty { noteExtras(index, span, &batch) }
         let session = candidate(\.sessions, .session, index, isRoot: isRoot, &batch, bytes)
         let user = candidate(\.users, .user, index, isRoot: isRoot, &batch, bytes)
         guard session != nil || user != nil else { return }
@@ -64,9 +61,7 @@ extension SpanMapper {
                 setContext(user, "user.id", TextLimit.user, root, .rule(.user, user.rank), &batch, bytes)
             }
         }
-        for (root, index) in traces.roots where !traces.traces[index].notes.isEmpty {
-            setNotes(traces.traces[index].notes, root, &batch, bytes)
-        }
+        finishNotes(&batch, bytes)
         if !traces.plainTraces.isEmpty { namePlainTraces(&batch, bytes) }
         if !traces.untimely.isEmpty { mendTimes(&batch) }
         if !traces.wrappers.isEmpty, !traces.modelCalls.isEmpty { blankWrappers(&batch) }
@@ -101,6 +96,8 @@ extension SpanMapper {
     ) {
         let entry = attributes[candidate.attribute]
         if bytes.equals(key, entry.key), entry.place == .span(span) { return }
+        // A Unicode scalar takes four bytes at most.
+        guard hasRoom(for: key.utf8CodeUnitCount + min(entry.value.count, 4 * limit), on: span, &batch) else { return }
         let value = AttributeValue(entry.value, in: bytes)
         batch.addAttribute(key, to: .span(span)) { builder in
             switch value {
@@ -118,17 +115,19 @@ extension SpanMapper {
         var wrappers = [Wrapper](repeating: .none, count: spans.count)
         for wrapper in traces.wrappers { wrappers[wrapper] = .counted }
         let positions = SpanPositions(spans)
+        var isSeen = [Bool](repeating: false, count: spans.count)
+        content.tape.account.steps &+= spans.count
         for call in traces.modelCalls {
             var current = call
-            for _ in 0..<Self.ancestorsMax {
-                guard let parent = spans[current].parentID.flatMap({ positions.find($0, spans) }),
-                    spans[parent].traceID == spans[call].traceID, parent != current
-                else { break }
+            // What is above a span that was seen was seen too.
+            while let parent = positions.parent(of: current, spans), !isSeen[parent] {
+                isSeen[parent] = true
                 if wrappers[parent] == .counted { wrappers[parent] = .repeated }
                 current = parent
             }
         }
         for wrapper in traces.wrappers where wrappers[wrapper] == .repeated {
+            guard hasRoom(for: 0, on: wrapper, &batch) else { continue }
             batch.addAttribute("mlflow.chat.tokenUsage", to: .span(wrapper)) { $0.null() }
             didSet("mlflow.chat.tokenUsage", wrapper, by: .engine("children"))
         }
@@ -139,8 +138,18 @@ extension SpanMapper {
         case none, counted, repeated
     }
 
-    /// How far above a model call wrappers are looked for.
-    static var ancestorsMax: Int { 64 }
+    /// Whether the budget has room for an attribute of that many bytes, key and value, on one span, which else stays without
+    /// it and is counted.
+    mutating func hasRoom(for size: Int, on span: Int, _ batch: inout SpanBatch) -> Bool {
+        content.tape.account.steps &+= 1
+        guard !isLeft(span) else { return false }
+        let isAllowed = content.tape.account.allows(size + Self.frameSize, after: batch.addedBytes)
+        if !isAllowed { leave(span) }
+        return isAllowed
+    }
+
+    /// Bytes of an attribute's tags, lengths and short key, at most.
+    private static var frameSize: Int { 64 }
 }
 
 extension SpanMapper {

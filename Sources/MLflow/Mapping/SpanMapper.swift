@@ -40,6 +40,12 @@ package struct SpanMapper: ~Copyable, Sendable {
     var toldUse = 0
     var didMap = false
     var didRepair = false
+    /// Whether something was not written to the span at hand because the budget does not suffice.
+    var isStopped = false
+    /// How many decisions were told before the span at hand.
+    var decisionsBefore = 0
+    /// One bit for each span that stays as it came; empty while there is none.
+    private var left: [UInt64] = []
 
     package init(rules: MappingRules, settings: Settings = Settings()) {
         self.rules = rules
@@ -50,8 +56,12 @@ package struct SpanMapper: ~Copyable, Sendable {
 
     /// Maps every span that is still in the batch and says what became of it.
     ///
-    /// With `explaining`, every decision is kept.
-    package mutating func map(_ batch: inout SpanBatch, explaining: Bool = false) -> MappingOutcome {
+    /// With `explaining`, every decision is kept. Without a `budget` the default for a body of that size holds.
+    package mutating func map(
+        _ batch: inout SpanBatch,
+        within budget: MappingBudget? = nil,
+        explaining: Bool = false
+    ) -> MappingOutcome {
         let body = batch.bytes
         spans = batch.spans
         attributes = batch.attributes
@@ -63,28 +73,78 @@ package struct SpanMapper: ~Copyable, Sendable {
             outcome.decisions = []
             keys = attributes.map { batch.text($0.key) }
         }
-        traces.clear()
+        let before = batch.addedBytes
+        content.tape.account = MappingAccount(
+            budget ?? MappingBudget(bodySize: body.count),
+            addedBytes: before,
+            bodySize: body.count
+        )
         scan.begin(rules)
         batch.reserve(edits: spans.count * Self.editsPerSpan, bytes: body.count)
         for index in spans.indices where batch.removal(of: index) == nil {
-            map(index, spans[index], &batch, body.span.bytes)
+            mapWithinBudget(index, spans[index], &batch, body.span.bytes)
         }
         finishTraces(&batch, body.span.bytes)
         scan.finish(rules)
-        return finish(body.count)
+        outcome.addedBytes = batch.addedBytes - before
+        outcome.steps = content.tape.account.steps
+        return finish()
     }
 
-    /// Gives up what belongs to one batch, and after a large one the memory that few others need.
-    private mutating func finish(_ size: Int) -> MappingOutcome {
-        if size > Self.bytesMax {
-            traces = TraceFacts()
-            content = ContentAssembler(contentMax: settings.contentMax.bytes)
-            used = []
-        }
-        (spans, attributes, events) = (Table(), Table(), Table())
+    /// Gives up what belongs to one batch, and the memory that few others need.
+    private mutating func finish() -> MappingOutcome {
+        traces.clear()
+        content.clear()
+        content.giveBack()
+        if used.capacity > Self.usedMax { used = [] }
+        (spans, attributes, events, keys, left) = (Table(), Table(), Table(), [], [])
         let result = outcome
         outcome = MappingOutcome(spans: MappedSpans())
         return result
+    }
+
+    /// Maps one span; it stays as it came where the budget does not suffice.
+    @inline(__always)
+    private mutating func mapWithinBudget(
+        _ index: Int,
+        _ span: SpanEntry,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        let checkpoint = batch.checkpoint
+        guard content.tape.account.allows(spanOf: span.size, after: checkpoint.addedBytes) else { return leave(index) }
+        map(index, span, &batch, bytes)
+        if isStopped || content.tape.account.isOver(batch.addedBytes) {
+            takeBack(index, to: checkpoint, &batch)
+        } else {
+            if didMap { outcome.mappedSpans += 1 }
+            if didRepair { outcome.repairedSpans += 1 }
+        }
+    }
+
+    /// Leaves the span at hand as it came; only what it says of its trace stays noted.
+    @inline(never)
+    private mutating func takeBack(_ index: Int, to checkpoint: SpanBatch.Checkpoint, _ batch: inout SpanBatch) {
+        guard batch.removal(of: index) == nil else { return }
+        batch.restore(checkpoint, of: index)
+        traces.forgetUsage(of: index)
+        if let decisions = outcome.decisions { outcome.decisions = Array(decisions[..<decisionsBefore]) }
+        leave(index)
+    }
+
+    /// Counts a span that stays as it came, in whole or in what concerns its trace.
+    @inline(never)
+    mutating func leave(_ index: Int) {
+        if left.isEmpty { left = [UInt64](repeating: 0, count: spans.count / 64 + 1) }
+        guard !isLeft(index) else { return }
+        left[index / 64] |= 1 << UInt64(index % 64)
+        outcome.unmappedSpans += 1
+        did(.ignored(content.tape.account.reason), "span", index, by: .engine("budget"))
+    }
+
+    /// Whether a span stays as it came.
+    mutating func isLeft(_ index: Int) -> Bool {
+        !left.isEmpty && left[index / 64] >> UInt64(index % 64) & 1 != 0
     }
 
     private mutating func map(
@@ -94,11 +154,14 @@ package struct SpanMapper: ~Copyable, Sendable {
         _ bytes: RawSpan
     ) {
         content.clear()
-        scan.scan(index, span, attributes, rules, bytes)
+        content.tape.account.steps &+= 1 &+ span.attributes.count &+ span.events.count
+        scan.scan(index, span, attributes, rules, bytes, &content.tape.account)
         if !scan.plan.parts.isEmpty { noteParts() }
         if !span.events.isEmpty { scan.scanEvents(span, events, rules, bytes) }
         didMap = false
         didRepair = false
+        isStopped = false
+        if isExplaining { decisionsBefore = outcome.decisions?.count ?? 0 }
         if !used.isEmpty { used.removeAll(keepingCapacity: true) }
         toldUse = 0
         if scan.plan.hasExtras, drop(index, &batch) { return }
@@ -119,8 +182,6 @@ package struct SpanMapper: ~Copyable, Sendable {
         if span.end < span.start { traces.noteUntimely(index) }
         if scan.plan.isPlainCall, outcome.spans.type(of: index) == nil { traces.notePlainCall(index) }
         if isRoot { traces.noteRoot(index, of: span.traceID) }
-        if didMap { outcome.mappedSpans += 1 }
-        if didRepair { outcome.repairedSpans += 1 }
     }
 
     /// Collects the attributes that are parts of flattened lists.
@@ -134,8 +195,8 @@ package struct SpanMapper: ~Copyable, Sendable {
         }
     }
 
-    /// Bytes of a batch that keeps its memory for the next ones, at most.
-    private static let bytesMax = 2 << 20
+    /// Attributes whose memory stays for the next batch, at most.
+    private static let usedMax = 4096
     /// Mostly one: what is added behind a span in a row is one.
     private static let editsPerSpan = 2
 
@@ -148,6 +209,9 @@ package struct SpanMapper: ~Copyable, Sendable {
 
     @inline(never)
     private mutating func meets(_ condition: Int, _ group: RuleGroup, _ span: Int, _ batch: inout SpanBatch) -> Bool {
+        let entry = spans[span]
+        let resource = batch.resources[batch.scopes[entry.scope].resource]
+        content.tape.account.steps &+= 1 &+ entry.attributes.count &+ resource.attributes.count
         let isTyped = group != .type && group != .drop
         if isTyped, let types = rules.spanTypes[condition] {
             return outcome.spans[span].type.map { types.contains($0) } ?? false

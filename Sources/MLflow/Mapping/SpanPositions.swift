@@ -31,6 +31,14 @@ struct SpanPositions {
         return nil
     }
 
+    /// The span above one, of the same trace; nil where it is not in the request.
+    func parent(of span: Int, _ spans: Table<SpanEntry>) -> Int? {
+        guard let id = spans[span].parentID, let parent = find(id, spans), parent != span,
+            spans[parent].traceID == spans[span].traceID
+        else { return nil }
+        return parent
+    }
+
     private static let factor = UInt64.random(in: 0...UInt64.max) | 1
 
     /// By the highest bits, which depend on all others.

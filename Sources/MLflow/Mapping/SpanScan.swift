@@ -22,6 +22,8 @@ struct SpanScan {
 
     /// How many plans of one batch are kept; where spans have ever new keys, keeping them would only cost.
     private static let madePlansMax = 16
+    /// Steps that a plan takes beside those for its keys.
+    private static let planSteps = 256
 
     init() {}
 
@@ -51,11 +53,11 @@ struct SpanScan {
         (plan, slot, latest, madePlans) = (.empty, nil, -1, 0)
     }
 
-    /// Leaves the plans that were made to the batches that come.
+    /// Leaves the plans that were made to the batches that come, and holds none itself.
     mutating func finish(_ rules: MappingRules) {
-        guard madePlans > 0 else { return }
         let set = set
-        rules.plans.withLock { $0 = set }
+        if madePlans > 0 { rules.plans.withLock { $0 = set } }
+        (plan, self.set, slot) = (.empty, .empty, nil)
     }
 
     /// Forgets the span before and looks at the next one.
@@ -64,7 +66,8 @@ struct SpanScan {
         _ span: SpanEntry,
         _ attributes: Table<AttributeEntry>,
         _ rules: MappingRules,
-        _ bytes: RawSpan
+        _ bytes: RawSpan,
+        _ account: inout MappingAccount
     ) {
         let range = span.attributes
         first = range.lowerBound
@@ -74,7 +77,7 @@ struct SpanScan {
         let known = latest == index &- 1 && !isFirst ? span.twins : 0
         latest = index
         if isFirst || !plan.fits(range, from: known, attributes, bytes) {
-            choosePlan(range, known, attributes, rules, bytes)
+            choosePlan(range, known, attributes, rules, bytes, &account)
         }
         candidates[0] = plan.candidates[RuleGroup.content.rawValue]
         candidates[1] = plan.candidates[RuleGroup.contentElsewhere.rawValue]
@@ -100,8 +103,10 @@ struct SpanScan {
         _ known: Int,
         _ attributes: Table<AttributeEntry>,
         _ rules: MappingRules,
-        _ bytes: RawSpan
+        _ bytes: RawSpan,
+        _ account: inout MappingAccount
     ) {
+        account.steps &+= range.count
         for other in set.plans.indices where set.plans[other].keys.count == range.count {
             let shared = slot.map { min(known, set.keysShared($0, other)) } ?? 0
             guard set.plans[other].fits(range, from: shared, attributes, bytes) else { continue }
@@ -109,6 +114,7 @@ struct SpanScan {
             slot = other
             return
         }
+        account.steps &+= Self.planSteps &+ range.count
         plan = SpanPlan(range, attributes, rules, bytes)
         slot = nil
         guard madePlans < Self.madePlansMax, plan.isSmall else { return }

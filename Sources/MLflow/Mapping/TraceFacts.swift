@@ -16,22 +16,48 @@ struct TraceFacts {
         /// The first span in the request that MLflow takes a session from: the attribute, and whether it is the
         /// conversation's id, which `session.id` beats.
         var visible: (span: Int, attribute: Int, isConversation: Bool)?
-        /// Tags and prompts, those of the root first.
-        var notes: [Note] = []
-        /// The root that is a plain call and has no name of its own, and the earliest span that may name the trace.
+        /// The first root, which gets what belongs to the whole trace.
+        var root: Int?
+        /// The first root that is a plain call and has no name of its own, and the earliest span that may name the trace.
         var plainRoot: Int?
         var earliest: Int?
     }
 
-    /// A tag or a prompt that some span names, by attributes.
-    enum Note {
-        /// Of a tag by prefix, the rest of the key is its name.
-        case tag(rank: Int, attribute: Int, prefix: Int?)
-        case prompt(rank: Int, name: Int, version: Int)
+    /// A tag or a prompt that some span names, by attributes; small, because a span may name many.
+    struct Note: BitwiseCopyable {
+        private let traceNumber: Int32
+        private let attributeNumber: Int32
+        private let moreNumber: Int32
+        private let rankNumber: Int16
+        let isPrompt: Bool
+        let isRoot: Bool
+
+        /// - Parameters:
+        ///   - trace: Index of the trace.
+        ///   - rank: Rank of the rule.
+        ///   - attribute: Of a prompt its name.
+        ///   - more: Of a prompt the attribute that is its version; of a tag by prefix, how long that is.
+        ///   - isPrompt: Whether it is no tag.
+        ///   - isRoot: Whether a root names it.
+        init(trace: Int, rank: Int, attribute: Int, more: Int?, isPrompt: Bool, isRoot: Bool) {
+            traceNumber = Int32(truncatingIfNeeded: trace)
+            rankNumber = Int16(truncatingIfNeeded: rank)
+            attributeNumber = Int32(truncatingIfNeeded: attribute)
+            moreNumber = Int32(truncatingIfNeeded: more ?? -1)
+            self.isPrompt = isPrompt
+            self.isRoot = isRoot
+        }
+
+        var trace: Int { Int(traceNumber) }
+        var rank: Int { Int(rankNumber) }
+        var attribute: Int { Int(attributeNumber) }
+        var more: Int? { moreNumber < 0 ? nil : Int(moreNumber) }
     }
 
     private(set) var traces: [Trace] = []
-    /// Roots, each with its trace.
+    /// Tags and prompts, in the order in which spans name them.
+    private(set) var notes: [Note] = []
+    /// The first root of each trace that has one, with its trace.
     private(set) var roots: [(span: Int, trace: Int)] = []
     /// Spans that carry usage and are no model calls.
     private(set) var wrappers: [Int] = []
@@ -45,15 +71,56 @@ struct TraceFacts {
     private(set) var plainTraces: [Int] = []
     private var numbers = TraceNumbers()
 
+    /// Traces and spans for which memory stays for the next batch, at most.
+    private static let keptMax = 1024
+
+    /// Forgets everything, and gives back the memory that few batches need.
     mutating func clear() {
-        traces.removeAll(keepingCapacity: true)
-        roots.removeAll(keepingCapacity: true)
-        wrappers.removeAll(keepingCapacity: true)
-        modelCalls.removeAll(keepingCapacity: true)
-        untimely.removeAll(keepingCapacity: true)
-        plainTraces.removeAll(keepingCapacity: true)
+        if traces.count > Self.keptMax { numbers = TraceNumbers() } else { numbers.clear() }
+        Self.clear(&traces)
+        Self.clear(&notes)
+        Self.clear(&roots)
+        Self.clear(&wrappers)
+        Self.clear(&modelCalls)
+        Self.clear(&untimely)
+        Self.clear(&plainTraces)
+        if plainCalls.capacity > Self.keptMax { plainCalls = [] }
         if !plainCalls.isEmpty { plainCalls.removeAll(keepingCapacity: true) }
-        numbers.clear()
+    }
+
+    private static func clear<Element>(_ list: inout [Element]) {
+        if list.capacity > keptMax { list = [] } else { list.removeAll(keepingCapacity: true) }
+    }
+
+    /// Forgets that a span, the last one that was mapped, carries usage.
+    mutating func forgetUsage(of span: Int) {
+        if wrappers.last == span { wrappers.removeLast() }
+        if modelCalls.last == span { modelCalls.removeLast() }
+    }
+
+    /// Notes a tag or a prompt of the span at hand.
+    mutating func note(_ extra: SpanPlan.Extra, first: Int, isPrompt: Bool, of span: SpanEntry) {
+        notes.append(
+            Note(
+                trace: index(of: span.traceID),
+                rank: extra.rank,
+                attribute: first &+ extra.attribute,
+                more: isPrompt ? extra.more.map { first &+ $0 } : extra.more,
+                isPrompt: isPrompt,
+                isRoot: span.parentID == nil
+            )
+        )
+    }
+
+    /// The notes of each trace that has some, as positions in `notes`, those of its roots first.
+    func notesByTrace() -> [Int: [Int32]] {
+        var lists: [Int: [Int32]] = [:]
+        for isRoot in [true, false] {
+            for index in notes.indices where notes[index].isRoot == isRoot {
+                lists[notes[index].trace, default: []].append(Int32(truncatingIfNeeded: index))
+            }
+        }
+        return lists
     }
 
     /// Changes what is known of one trace.
@@ -62,7 +129,10 @@ struct TraceFacts {
     }
 
     mutating func noteRoot(_ span: Int, of id: TraceID) {
-        roots.append((span, index(of: id)))
+        let index = index(of: id)
+        guard traces[index].root == nil else { return }
+        traces[index].root = span
+        roots.append((span, index))
     }
 
     mutating func noteUntimely(_ span: Int) { untimely.append(span) }
@@ -71,7 +141,8 @@ struct TraceFacts {
     /// Notes a root that names its trace only where no better span does.
     mutating func notePlainRoot(_ span: Int, of id: TraceID) {
         let index = index(of: id)
-        traces[index].plainRoot = traces[index].plainRoot ?? span
+        guard traces[index].plainRoot == nil else { return }
+        traces[index].plainRoot = span
         plainTraces.append(index)
     }
 

@@ -1,57 +1,77 @@
 import Basics
 import OTLP
 
-/// Makes tags of attributes, each key once.
+/// Makes tags of attributes for one trace, each key once.
 struct TraceTags {
     /// What MLflow's own keys begin with.
     private static let reserved = "mlflow."
-    /// Characters of a key and of a value, at most.
+    /// Unicode scalars of a key and of a value, at most.
     private static let keyMax = 250
     private static let valueMax = 4096
     /// Tags of one trace, at most.
     private static let countMax = 100
 
-    private var taken: Set<String>
-    private var count = 0
+    /// Keys that tags must not have: of the resource, which MLflow makes tags itself, and of the root's own tags.
+    private let resourceKeys: Set<String>
+    private let rootKeys: Set<String>
+    private var keys: Set<String> = []
 
-    init(taken: Set<String>) {
-        self.taken = taken
+    init(resourceKeys: Set<String>, rootKeys: Set<String>) {
+        self.resourceKeys = resourceKeys
+        self.rootKeys = rootKeys
     }
 
-    /// Whether a tag of that key is there already.
-    func isTaken(_ key: String) -> Bool { taken.contains(key) }
+    /// Whether there are as many as a trace may have.
+    var isFull: Bool { keys.count >= Self.countMax }
 
-    /// The tags that one attribute is: each item of a list is one of its own, each member of an object too.
+    /// Whether a tag of that key is there already.
+    func isTaken(_ key: String) -> Bool {
+        resourceKeys.contains(key) || rootKeys.contains(key) || keys.contains(key)
+    }
+
+    /// Whether an attribute's key may be that of a tag, of which none is longer.
+    static func isShort(_ key: Range<Int>) -> Bool { key.count <= 4 * keyMax }
+
+    /// The tags that one attribute is, up to as many as a trace may have: each item of a list is one of its own, each member
+    /// of an object too.
     mutating func tags(
         _ name: String,
-        _ value: Range<Int>,
-        _ content: inout ContentAssembler,
+        _ tape: borrowing ContentTape,
+        _ node: Int,
         _ bytes: RawSpan
     ) -> [(String, String)] {
-        guard let node = content.append(value: value, bytes) else { return [] }
-        switch content.tape.nodes[node].kind {
-        case .array:
-            return content.tape.elements(of: node).compactMap { tag(content.tape.text(of: $0, bytes), "true") }
-        case .object:
-            return content.tape.values(of: node).compactMap { value in
-                tag(content.tape.text(of: value - 1, bytes), content.tape.text(of: value, bytes))
-            }
-        default: return [tag(name, content.tape.text(of: node, bytes))].compactMap { $0 }
+        guard tape.nodes[node].kind == .array || tape.nodes[node].kind == .object else {
+            return [tag(name, tape.text(of: node, bytes))].compactMap { $0 }
         }
+        let isList = tape.nodes[node].kind == .array
+        var tags: [(String, String)] = []
+        var child = node + 1
+        while child < tape.nodes[node].next, !isFull {
+            let value = isList ? child : child + 1
+            let text = isList ? "true" : tape.text(of: value, bytes)
+            if let tag = tag(tape.text(of: child, bytes), text) { tags.append(tag) }
+            child = tape.nodes[value].next
+        }
+        return tags
     }
 
     private mutating func tag(_ name: String, _ value: String) -> (String, String)? {
-        let key = String(name.prefix(Self.keyMax).map { Self.isAllowed($0) ? $0 : "_" })
-        guard !key.isEmpty, !value.isEmpty, !key.hasPrefix(Self.reserved), count < Self.countMax,
-            taken.insert(key).inserted
-        else { return nil }
-        count += 1
-        return (key, String(value.prefix(Self.valueMax)))
+        var key = String.UnicodeScalarView()
+        for letter in name.unicodeScalars.prefix(Self.keyMax) { key.append(Self.isAllowed(letter) ? letter : "_") }
+        let text = String(key)
+        guard !text.isEmpty, !value.isEmpty, !text.hasPrefix(Self.reserved), !isFull, !isTaken(text) else { return nil }
+        keys.insert(text)
+        return (text, String(value.unicodeScalars.prefix(Self.valueMax)))
     }
 
     /// What MLflow takes in keys.
-    private static func isAllowed(_ letter: Character) -> Bool {
-        letter.isLetter || letter.isNumber || "_-. :/".contains(letter)
+    private static func isAllowed(_ letter: Unicode.Scalar) -> Bool {
+        switch letter.properties.generalCategory {
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber,
+            .letterNumber, .otherNumber:
+            true
+        default: "_-. :/".unicodeScalars.contains(letter)
+        }
     }
 }
 

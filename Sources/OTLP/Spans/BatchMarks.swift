@@ -43,6 +43,19 @@ struct BatchMarks: Sendable {
                 chains[owner].last = edit
             }
         }
+
+        /// Forgets the edits of an owner from the one numbered `count` on.
+        mutating func truncate(_ owner: Int, to count: Int, _ edits: inout [Edit]) {
+            guard !chains.isEmpty else { return }
+            var last: Int32 = -1
+            var next = chains[owner].first
+            while next >= 0, Int(next) < count {
+                last = next
+                next = edits[Int(next)].next
+            }
+            if last >= 0 { edits[Int(last)].next = -1 }
+            chains[owner] = last < 0 ? Chain() : Chain(first: chains[owner].first, last: last)
+        }
     }
 
     /// Whether something without spans has a flaw and must go.

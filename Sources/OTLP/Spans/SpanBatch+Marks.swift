@@ -113,6 +113,30 @@ extension SpanBatch {
         marks.builder.withBytes(from: count, read)
     }
 
+    /// What was marked up to some moment.
+    package struct Checkpoint: Sendable {
+        fileprivate let edits: Int
+        /// How many bytes were added to all places.
+        package let addedBytes: Int
+        fileprivate let latestEnd: UInt32?
+    }
+
+    /// What was marked so far, for `restore`.
+    @inline(__always)
+    package var checkpoint: Checkpoint {
+        Checkpoint(edits: marks.edits.count, addedBytes: marks.builder.bytes.count, latestEnd: marks.latestEnd)
+    }
+
+    /// Forgets the edits made since `checkpoint`, all of which were to that span, its attributes and its events.
+    ///
+    /// Removals of whole spans and their groups stay.
+    package mutating func restore(_ checkpoint: Checkpoint, of span: Int) {
+        marks.spanEdits.truncate(span, to: checkpoint.edits, &marks.edits)
+        marks.edits.removeLast(marks.edits.count - checkpoint.edits)
+        marks.builder.bytes.truncate(to: checkpoint.addedBytes)
+        marks.latestEnd = checkpoint.latestEnd
+    }
+
     /// Puts an event behind the others of a span, with the attributes that `build` adds.
     package mutating func addEvent(
         _ name: StaticString,

@@ -1,3 +1,4 @@
+import Basics
 import OTLP
 import TestKit
 
@@ -18,6 +19,23 @@ func map(_ bytes: [UInt8], _ settings: SpanMapper.Settings = .init()) throws -> 
 /// Maps these spans.
 func map(_ spans: TestSpan..., settings: SpanMapper.Settings = .init()) throws -> [ReadSpan] {
     try map(tracesRequest(spans), settings)
+}
+
+/// Maps a request within a budget, the default one for its size where there is none, and says what it cost.
+func mapCounting(
+    _ bytes: [UInt8],
+    rules: MappingRules? = nil,
+    within budget: MappingBudget? = nil
+) throws -> (payload: [UInt8], outcome: MappingOutcome) {
+    var batch = try SpanBatch(bytes)
+    var mapper = SpanMapper(rules: try rules ?? TestRules.all.get())
+    let outcome = mapper.map(&batch, within: budget)
+    return (batch.encoded()?.payload ?? [], outcome)
+}
+
+/// The rules with a document of a user.
+func rules(_ text: String) throws -> MappingRules {
+    try MappingRules(user: [try RuleDocument(userRules: try JSONNode(parsing: Array(text.utf8)))])
 }
 
 /// Maps one span that is no root, with these attributes.
