@@ -55,6 +55,10 @@ package struct HTTPResponse: Sendable {
 package enum HTTPFailure: Error, Sendable, Equatable {
     /// No connection, or it broke; the text is the client library's.
     case unreachable(String)
+    /// Nothing was sent, whatever the server: the address is malformed or too long, or the client has no room.
+    ///
+    /// The text says which.
+    case unsendable(String)
     /// The time-out passed.
     ///
     /// The server may have done what was asked.

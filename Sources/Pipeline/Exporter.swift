@@ -39,6 +39,8 @@ package enum DeliveryOutcome: Sendable, Equatable {
     case refused(Refusal)
     /// The route takes nothing until somebody acts: a deleted experiment, refused credentials.
     case parked(reason: String)
+    /// The route waits like a parked one, but nothing was sent, so nothing is known of the destination.
+    case unsendable(reason: String)
     /// The process is shutting down; nothing is known of the batch.
     case cancelled
 

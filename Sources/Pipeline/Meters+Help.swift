@@ -7,6 +7,9 @@ extension Meters {
         "millrace_receiver_requests_total": "Requests answered, by status code.",
         "millrace_receiver_connections": "Connections open now.",
         "millrace_receiver_deviations_total": "Tolerated deviations from the OTLP specification, by kind.",
+        "millrace_receiver_forgotten_clients_total":
+            "Idle clients whose deviations were forgotten to make room for others.",
+        "millrace_receiver_unnamed_clients_total": "Requests of deviating clients that there is no room to remember.",
         "millrace_processor_filtered_spans_total": "Spans dropped by a filter.",
         "millrace_processor_sampled_out_spans_total": "Spans dropped by sampling.",
         "millrace_processor_mapped_spans_total": "Spans given attributes that MLflow understands.",
@@ -14,6 +17,8 @@ extension Meters {
         "millrace_processor_unmapped_spans_total":
             "Spans left as they came, because mapping them would cost more than one request may.",
         "millrace_processor_defaulted_spans_total": "Spans whose own route was over max_routes.",
+        "millrace_processor_defaulted_spans_total": "Spans whose own route was over max_routes or has too long a name.",
+        "millrace_processor_forgotten_routes_total": "Routes forgotten after idleness to make room for others.",
         "millrace_exporter_delivered_spans_total": "Spans that the destination took.",
         "millrace_exporter_rejected_spans_total": "Spans that the destination turned away in a partial success.",
         "millrace_exporter_dead_lettered_spans_total": "Spans set aside because the destination refuses them.",

@@ -6,7 +6,8 @@ package import OTLP
 /// The form, pinned by a test: one byte each for signal and route kind, then the route, the identity (each a length and
 /// UTF-8), the counts of filtered and of sampled-out items, the number of headers, and each header's name and value.
 /// Lengths and counts are LEB128. For spans that were replayed 1 and the id of their dead letter follow; 0 stands for
-/// none. What stands after that is ignored, so that later versions may append.
+/// none. Then follows the address that they came from, in LEB128; nothing stands for an unknown one. What stands after
+/// that is ignored, so that later versions may append.
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -20,6 +21,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var sampledOut: Int
     /// The dead letter, by its id in the same log, that these spans were; nil for spans that nobody replayed.
     package var replays: UInt64?
+    /// Where they came from: whose share of the journal they take is told by it also after a restart.
+    package var address: SourceAddress
 
     package init(
         signal: Signal,
@@ -28,7 +31,8 @@ package struct RecordMetadata: Hashable, Sendable {
         headers: [HTTPHeader] = [],
         filtered: Int = 0,
         sampledOut: Int = 0,
-        replays: UInt64? = nil
+        replays: UInt64? = nil,
+        address: SourceAddress = .unknown
     ) {
         self.signal = signal
         self.route = route
@@ -37,10 +41,14 @@ package struct RecordMetadata: Hashable, Sendable {
         self.filtered = filtered
         self.sampledOut = sampledOut
         self.replays = replays
+        self.address = address
     }
 
     /// Items that were accepted and are not in the payload.
     package var removed: Int { filtered + sampledOut }
+
+    /// Who sent them.
+    package var sender: Sender { identity.map(Sender.identity) ?? .address(address) }
 }
 
 extension RecordMetadata {
@@ -59,7 +67,10 @@ extension RecordMetadata {
         if let replays {
             bytes.append(1)
             bytes.append(leb128: replays)
+        } else if address != .unknown {
+            bytes.append(0)
         }
+        if address != .unknown { bytes.append(leb128: address.bits) }
         return bytes
     }
 
@@ -81,6 +92,11 @@ extension RecordMetadata {
             guard let id = rest.popLEB128() else { return nil }
             replays = id
         }
+        var address = SourceAddress.unknown
+        if !rest.isEmpty {
+            guard let bits = rest.popLEB128() else { return nil }
+            address = SourceAddress(bits: bits)
+        }
         self.init(
             signal: signal,
             route: route,
@@ -88,7 +104,8 @@ extension RecordMetadata {
             headers: headers,
             filtered: filtered,
             sampledOut: sampledOut,
-            replays: replays
+            replays: replays,
+            address: address
         )
     }
 }

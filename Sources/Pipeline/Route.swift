@@ -1,3 +1,5 @@
+import Basics
+
 /// Where a destination files a span: for MLflow, its experiment.
 ///
 /// Chosen once for each trace before the journal and kept with the record; exporters that need no route ignore it.
@@ -8,6 +10,20 @@ package enum Route: Hashable, Sendable {
     case experimentName(String)
     /// An experiment by its id, all digits.
     case experimentID(String)
+
+    /// Characters (Unicode scalars) of an experiment's name or id that a client may choose, at most.
+    package static let nameCharactersMax = 250
+
+    /// Whether the name or id is over the limit.
+    package var isOverLong: Bool {
+        switch self {
+        case .none: false
+        case .experimentName(let text), .experimentID(let text):
+            // A character takes four bytes at most.
+            text.utf8.count > Self.nameCharactersMax
+                && (text.utf8.count > Self.nameCharactersMax * 4 || text.unicodeScalars.count > Self.nameCharactersMax)
+        }
+    }
 }
 
 extension Route: CustomStringConvertible {
@@ -15,8 +31,8 @@ extension Route: CustomStringConvertible {
     package var description: String {
         switch self {
         case .none: "default"
-        case .experimentName(let name): "experiment \"\(name)\""
-        case .experimentID(let id): "experiment id \(id)"
+        case .experimentName(let name): "experiment \"\(name.excerpt())\""
+        case .experimentID(let id): "experiment id \(id.excerpt())"
         }
     }
 }

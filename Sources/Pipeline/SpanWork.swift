@@ -77,8 +77,16 @@ package struct ProcessorTally: Sendable {
         case filtered
         /// Spans removed by sampling.
         case sampledOut = "sampled_out"
-        /// Spans whose own route was over `max_routes`, so that they went to the default.
+        /// Spans whose own route found no room in `max_routes` or has too long a name, so that they went to the default.
         case defaulted
+        /// Routes, not spans, that were forgotten to make room for others.
+        case forgottenRoutes = "forgotten_routes"
+
+        /// The name of the counter.
+        var meter: String {
+            self == .forgottenRoutes
+                ? "millrace_processor_forgotten_routes_total" : "millrace_processor_\(rawValue)_spans_total"
+        }
     }
 
     /// One count.

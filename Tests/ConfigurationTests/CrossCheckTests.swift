@@ -1,5 +1,7 @@
-import Configuration
+import Pipeline
 import Testing
+
+@testable import Configuration
 
 /// What only shows when the parts of a file are seen together.
 @Suite struct CrossCheckTests {
@@ -61,6 +63,42 @@ import Testing
         let limits = "allowed: at most 48MiB, three quarters of memory_limit (64MiB)"
         #expect(
             lines == ["f.json:2:21: /receivers/in/max_body: 64MiB is more than receivers may hold at once; \(limits)"]
+        )
+    }
+
+    @Test(arguments: [
+        "authorization", "Cookie", "x-api-key", "X-Auth-Token", "proxy-authorization", "x_secret", "api_key",
+        "x-amz-security-token", "x-basic-auth",
+    ])
+    func `a header that holds a secret is forwarded only where the file says so`(name: String) {
+        func receivers(_ more: String) -> String {
+            #"{"in": {"type": "otlp_http", "forward_headers": ["x-tenant", "\#(name)"]\#(more)}}"#
+        }
+        let reason = "is likely to hold a secret, and the journal and the dead letters would keep it in plain text"
+        let allowed = #"allowed: other headers, or "forward_secrets": true"#
+        let expected = #"f.json:2:75: /receivers/in/forward_headers/1: "\#(name)" \#(reason); \#(allowed)"#
+        #expect(problems(of: file(["receivers": receivers("")])) == [expected])
+        #expect(problems(of: file(["receivers": receivers(#", "forward_secrets": true"#)])).isEmpty)
+    }
+
+    @Test func `an exporter restores the experiments of its pipelines and no others`() throws {
+        let text = """
+            {"receivers": {"in": {"type": "otlp_http"}},
+             "processors": {
+                "a": {"type": "mlflow_experiment", "map": {"shop*": "Sales", "x": "42"}, "default": "Rest"},
+                "b": {"type": "mlflow_experiment", "default": "7"},
+                "c": {"type": "mlflow_experiment", "map": {"z": "Else"}}},
+             "exporters": {"out": {"type": "mlflow", "endpoint": "http://m"}, "other": {"type": "console"}},
+             "pipelines": {
+                "first": {"receivers": ["in"], "processors": ["a"], "exporters": ["out"]},
+                "second": {"receivers": ["in"], "processors": ["b"], "exporters": ["out"]},
+                "third": {"receivers": ["in"], "processors": ["c"], "exporters": ["other"]}}}
+            """
+        let file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
+        #expect(
+            file.namedRoutes(for: "out") == [
+                .experimentName("Sales"), .experimentID("42"), .experimentName("Rest"), .experimentID("7"),
+            ]
         )
     }
 

@@ -164,8 +164,20 @@ import Testing
     }
 
     @Test(arguments: ["ftp://127.0.0.1/", "http://", "nonsense://x", ""])
-    func `a URL that is not HTTP is unreachable`(url: String) async throws {
+    func `a URL that is not HTTP cannot be sent, which says nothing of a server`(url: String) async throws {
         let failure = await #expect(throws: HTTPFailure.self) { try await client.send(post(url)) }
-        guard case .unreachable = failure else { return #expect(failure == nil) }
+        guard case .unsendable(let reason) = failure else { return #expect(failure == nil) }
+        #expect(!reason.isEmpty)
+    }
+
+    @Test(arguments: [2 << 20, 10 << 20])
+    func `an address too long for libcurl cannot be sent, and the server sees nothing of it`(bytes: Int) async throws {
+        let server = try LoopbackServer { _ in .reply(status: 200) }
+        let failure = await #expect(throws: HTTPFailure.self) {
+            try await client.send(post(server.url + "/" + String(repeating: "a", count: bytes)))
+        }
+        guard case .unsendable = failure else { return #expect(failure == nil) }
+        #expect(server.requests.isEmpty)
+        #expect(try await client.send(post(server.url)).status == 200)
     }
 }

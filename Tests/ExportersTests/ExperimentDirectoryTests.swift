@@ -8,7 +8,10 @@ import Testing
     private let mlflow = FakeMLflow()
     private let clock = ManualClock()
 
-    private func directory(mayCreate: Bool = true) -> ExperimentDirectory {
+    private func directory(
+        mayCreate: Bool = true,
+        restorable: Set<ExperimentReference> = [.name("old"), .id("4")]
+    ) -> ExperimentDirectory {
         let server = MLflowServer(
             baseURL: "http://mlflow",
             credentials: .basic(username: "user", password: "pässword"),
@@ -18,6 +21,7 @@ import Testing
             server: server,
             client: mlflow,
             mayCreate: mayCreate,
+            restorable: restorable,
             clock: MonotonicClock(clock)
         )
     }
@@ -70,6 +74,25 @@ import Testing
         mlflow.change { $0.experiments["old"] = ("4", true) }
         #expect(await directory().id(of: .name("old")) == .found(id: "4"))
         #expect(mlflow.calls == ["get-by-name", "restore"])
+    }
+
+    @Test(arguments: [ExperimentReference.id("4"), .name("old")])
+    func `a deleted experiment that only a client names stays deleted`(experiment: ExperimentReference) async {
+        mlflow.change { $0.experiments["old"] = ("4", true) }
+        let lookup = await directory(restorable: [.name("other"), .id("5")]).id(of: experiment)
+        #expect(lookup == .parked(reason: "it was deleted, and only experiments of the pipeline file are restored"))
+        #expect(!mlflow.calls.contains("restore"))
+    }
+
+    @Test func `a name that no request can hold says nothing of the server`() async {
+        mlflow.change { $0.experiments["x"] = ("1", false) }
+        let directory = directory()
+        #expect(await directory.id(of: .name("x")) == .found(id: "1"))
+        mlflow.change { $0.nextRESTAnswers = [.failure(.unsendable("URL using bad/illegal format"))] }
+        let reason = "MLflow cannot be asked for it: URL using bad/illegal format"
+        #expect(await directory.id(of: .name("y")) == .unsendable(reason: reason))
+        #expect(await directory.id(of: .name("x")) == .found(id: "1"))
+        #expect(mlflow.calls.count == 2, "what is known stays known")
     }
 
     @Test func `a deleted experiment that may not be restored is parked`() async {

@@ -65,7 +65,7 @@ import Testing
 
     @Test(arguments: ["", "abc", "1 2", "-1"])
     func `an id that is not all digits is never sent`(id: String) async throws {
-        #expect(try await exporter().export(batch(.experimentID(id))) == .parked(reason: "an id is all digits"))
+        #expect(try await exporter().export(batch(.experimentID(id))) == .unsendable(reason: "an id is all digits"))
         #expect(mlflow.requests.isEmpty)
     }
 
@@ -194,8 +194,23 @@ import Testing
         let parking = try exporter { $0.createsExperiments = false }
         let outcome = await parking.export(batch(.experimentName("shop")))
         #expect(outcome == .parked(reason: "it was deleted, and restoring it is not allowed"))
-        #expect(try await exporter().export(batch(.experimentName("shop"))) == .delivered)
+        let foreign = try exporter { $0.namedRoutes = [.experimentName("Sales")] }
+        let reason = "it was deleted, and only experiments of the pipeline file are restored"
+        #expect(await foreign.export(batch(.experimentName("shop"))) == .parked(reason: reason))
+        #expect(await foreign.export(batch(.experimentID("12"))) == .parked(reason: reason))
+        let restoring = try exporter { $0.namedRoutes = [.experimentName("shop")] }
+        #expect(await restoring.export(batch(.experimentName("shop"))) == .delivered)
         #expect(mlflow.experimentIDs == ["12"])
+    }
+
+    @Test func `a name over 250 characters is never asked for`() async throws {
+        let long = Route.experimentName(String(repeating: "x", count: 251))
+        #expect(
+            try await exporter().export(batch(long)) == .unsendable(reason: "its name is longer than 250 characters")
+        )
+        #expect(mlflow.requests.isEmpty)
+        let named = try exporter { $0.namedRoutes = [long] }
+        #expect(await named.export(batch(long)) == .delivered)
     }
 
     @Test func `an unknown id parks its route`() async throws {

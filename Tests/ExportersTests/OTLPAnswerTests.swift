@@ -135,6 +135,7 @@ import Testing
 
     @Test(arguments: [
         (HTTPFailure.unreachable("refused"), DeliveryOutcome.unavailable(reason: "refused", after: nil)),
+        (.unsendable("too long"), .unsendable(reason: "the request cannot be sent: too long")),
         (.timedOut, .timedOut(reason: "no answer in time")),
         (.responseTooLarge, .refused(Refusal(status: nil, reason: "the answer is over the limit of 4 MiB"))),
         (.cancelled, .cancelled),

@@ -43,7 +43,7 @@ import Testing
         let exporter = exporter(settings, client)
         #expect(await exporter.export(batch()) == .delivered)
         #expect(client.calls == ["POST http://h/api/public/otel/traces"])
-        #expect(await exporter.export(batch(.metrics)) == .parked(reason: "there is no endpoint for metrics"))
+        #expect(await exporter.export(batch(.metrics)) == .unsendable(reason: "there is no endpoint for metrics"))
     }
 
     @Test func `JSON bodies are OTLP's own JSON`() async throws {

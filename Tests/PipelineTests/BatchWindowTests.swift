@@ -14,11 +14,16 @@ import Testing
         MergeKey(signal: .traces, route: .experimentName(route), headers: [])
     }
 
-    private func record(_ id: UInt64, items: UInt32 = 1, bytes: Int = 10) -> QueuedRecord {
+    private func record(
+        _ id: UInt64,
+        items: UInt32 = 1,
+        bytes: Int = 10,
+        headers: [HTTPHeader] = []
+    ) -> QueuedRecord {
         QueuedRecord(
             id: id,
             items: items,
-            metadata: RecordMetadata(signal: .traces),
+            metadata: RecordMetadata(signal: .traces, headers: headers),
             payload: [UInt8](repeating: 0, count: bytes)
         )
     }
@@ -113,6 +118,54 @@ import Testing
         #expect(window.room < 0)
         window.settle(batch)
         #expect(window.room == 1000)
+        #expect(window.isEmpty)
+    }
+
+    @Test func `headers count as memory`() {
+        var window = window(bytesMax: 10_000)
+        for id in 0..<4 as Range<UInt64> {
+            let headers = [HTTPHeader("x-tenant", String(repeating: "\(id)", count: 4000))]
+            window.add(record(id, headers: headers), key: key("a"), now: .zero)
+        }
+        #expect(window.room < 0)
+    }
+
+    @Test func `lanes are bounded, and over the bound nothing lingers and nothing more comes in`() throws {
+        var window = window(bytesMax: 100 << 20)
+        for lane in 0..<BatchWindow.lanesMax {
+            #expect(window.room > 0)
+            window.add(record(UInt64(lane)), key: key("\(lane)"), now: .zero)
+        }
+        #expect(window.room == 0)
+        let batch = try next(&window)
+        window.settle(batch)
+        #expect(window.room > 0)
+        #expect(window.next(now: .zero) == nil, "what is left lingers again")
+    }
+
+    @Test func `parked lanes take nobody's place`() throws {
+        var window = window(bytesMax: 100 << 20)
+        for lane in 0..<BatchWindow.lanesMax { window.add(record(UInt64(lane)), key: key("\(lane)"), now: .zero) }
+        while let batch = window.next(now: .zero) {
+            window.putBack([batch])
+            window.park(batch.key, until: .seconds(60))
+            guard window.room == 0 else { break }
+        }
+        #expect(window.room > 0)
+        window.add(record(9999), key: key("new"), now: .zero)
+        #expect(window.room == 0)
+        #expect(window.wake != nil)
+    }
+
+    @Test func `any lane may end, and the others are found`() throws {
+        var window = window()
+        for id in 0..<4 as Range<UInt64> { window.add(record(id, items: 10), key: key("\(id)"), now: .zero) }
+        let batches = (0..<4).compactMap { _ in window.next(now: .zero) }
+        #expect(batches.count == 4)
+        for batch in batches.dropLast() { window.settle(batch) }
+        window.putBack([batches[3]])
+        #expect(window.next(now: .zero)?.records.map(\.id) == batches[3].records.map(\.id))
+        window.settle(batches[3])
         #expect(window.isEmpty)
     }
 

@@ -64,6 +64,20 @@ import Testing
         #expect(bench.reader.account.outcomes.delivered == 10)
     }
 
+    @Test func `a request that cannot be sent waits like a parked one and does not open the circuit`() async throws {
+        let outcomes = Array(repeating: DeliveryOutcome.unsendable(reason: "its address is too long"), count: 5)
+        let exporter = ScriptedExporter(outcomes)
+        let clock = ManualClock()
+        let bench = try PipelineBench(to: exporter, clock: MonotonicClock(clock))
+        #expect(await bench.send(small) == .accepted)
+        await bench.deliverAll()
+        #expect(exporter.batches.count == 6)
+        #expect(clock.pauses.reduce(.zero, +) >= .seconds(300))
+        #expect(!bench.delivery.isCircuitOpen)
+        #expect(bench.meters.prometheusText().contains(#"outcome="unsendable",pipeline="traces",signal="traces"} 5"#))
+        #expect(bench.reader.account.outcomes.delivered == 10)
+    }
+
     @Test func `what a partial success turns away counts as rejected`() async throws {
         let exporter = ScriptedExporter([.delivered(rejected: 3, message: "no")])
         let bench = try PipelineBench(to: exporter)

@@ -155,6 +155,16 @@ import Testing
         #expect(pace.isOpen)
     }
 
+    @Test mutating func `a request that cannot be sent says nothing of the destination`() {
+        for _ in 0..<100 { note(.unsendable(reason: "its address is too long"), request()) }
+        #expect(!pace.isOpen)
+        for _ in 0..<Circuit.failuresMax { note(.unavailable(reason: "gone", after: nil), request()) }
+        #expect(pace.isOpen)
+        pace.begin()
+        note(.unsendable(reason: "its address is too long"), request())
+        #expect(pace.isOpen, "nobody answered")
+    }
+
     @Test mutating func `after an outage one request goes at a time`() {
         for _ in 0..<20 { note(.delivered, request()) }
         pace.begin()

@@ -22,6 +22,23 @@ import Testing
         replay.replays = 300
         #expect(replay.encoded() == expected + [1, 0xAC, 0x02])
         #expect(RecordMetadata(decoding: replay.encoded()) == replay)
+        var addressed = full
+        addressed.address = SourceAddress(networkBytes: [10, 0, 0, 1])
+        #expect(addressed.encoded() == expected + [0, 0x81, 0x80, 0x80, 0x50])
+        #expect(RecordMetadata(decoding: addressed.encoded()) == addressed)
+        replay.address = addressed.address
+        #expect(replay.encoded() == expected + [1, 0xAC, 0x02, 0x81, 0x80, 0x80, 0x50])
+        #expect(RecordMetadata(decoding: replay.encoded()) == replay)
+    }
+
+    @Test func `an address is that of the network that one client has`() {
+        let mapped = [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF, 10, 0, 0, 1]
+        #expect(SourceAddress(networkBytes: mapped) == SourceAddress(networkBytes: [10, 0, 0, 1]))
+        let network: [UInt8] = [0x20, 1, 0x0D, 0xB8, 0, 0, 0, 7]
+        let hosts = (0..<2).map { host in SourceAddress(networkBytes: network + [0, 0, 0, 0, 0, 0, 0, host]) }
+        #expect(hosts[0] == hosts[1])
+        #expect(hosts[0].bits == 0x2001_0DB8_0000_0007)
+        #expect(SourceAddress(networkBytes: [1, 2]) == .unknown)
     }
 
     @Test(arguments: [Route.none, .experimentName("a"), .experimentID("12")])
@@ -33,7 +50,9 @@ import Testing
     }
 
     @Test func `bytes that a later version appends are ignored`() {
-        #expect(RecordMetadata(decoding: full.encoded() + [9, 9]) == full)
+        var addressed = full
+        addressed.address = SourceAddress(bits: 5)
+        #expect(RecordMetadata(decoding: addressed.encoded() + [9, 9]) == addressed)
     }
 
     @Test func `cut or foreign bytes read as nothing`() {

@@ -53,8 +53,8 @@ private final class SharedPipeline {
         )
     }
 
-    func send(_ body: [UInt8], to route: String) async -> IntakeAnswer {
-        let source = RequestSource(receiver: route)
+    func send(_ body: [UInt8], to route: String, from address: SourceAddress = .unknown) async -> IntakeAnswer {
+        let source = RequestSource(receiver: route, address: address)
         let request = IncomingRequest(signal: .traces, encoding: .protobuf, body: body, source: source)
         return await observer.answer { gateway.accept(request, ticket: $0, observer: observer) }
     }
@@ -83,7 +83,7 @@ private final class SharedPipeline {
             )
             for record in records {
                 guard let metadata = RecordMetadata(decoding: record.metadata) else { continue }
-                share.settled(record.sharedBytes, of: metadata.route)
+                share.settled(record.sharedBytes, of: metadata)
             }
         }
     }
@@ -133,6 +133,27 @@ private struct ByReceiver: SpanProcessor {
         #expect(await pipeline.send(small, to: "new") == .accepted)
         let metrics = pipeline.meters.prometheusText()
         #expect(metrics.contains(#"reason="over_share",receiver="otlp",signal="traces"} 10"#))
+    }
+
+    @Test func `a thousand names of one address leave another address its half`() async throws {
+        let pipeline = try SharedPipeline(budget: ByteCount(bytes: small.count * 100))
+        let (victim, noisy) = (SourceAddress(bits: 1), SourceAddress(bits: 2))
+        #expect(await pipeline.send(small, to: "shop", from: victim) == .accepted)
+        var taken = 0
+        for name in 0..<1000 {
+            let answer = await pipeline.send(small, to: "\(name)", from: noisy)
+            if answer == .accepted { taken += 1 }
+        }
+        #expect((46...50).contains(taken))
+        for _ in 0..<40 { #expect(await pipeline.send(small, to: "shop", from: victim) == .accepted) }
+        guard case .throttled(let message, _) = await pipeline.send(small, to: "new", from: noisy) else {
+            Issue.record("not throttled")
+            return
+        }
+        #expect(message.hasPrefix("this client, with all its routes, has "))
+        // What is settled comes from the journal's records, which tell who sent them.
+        for destination in ["quick", "slow"] { try await pipeline.deliverAll(to: destination) }
+        #expect(pipeline.shares.held == 0)
     }
 
     @Test func `a route that is alone is bounded by the journal only`() async throws {

@@ -5,11 +5,19 @@ import Testing
 @testable import Pipeline
 
 @Suite struct ShareTableTests {
-    private var table = ShareTable(budget: 1000, destinations: [2, 1], routesMax: 100)
+    private var table = ShareTable(budget: 1000, destinations: [2, 1], routesMax: 100, sendersMax: 10)
 
-    private func part(_ name: String, _ bytes: Int, log: Int = 0) -> ShareTable.Part {
-        ShareTable.Part(key: ShareTable.Key(log: log, route: .experimentName(name)), bytes: bytes)
+    private func part(
+        _ name: String,
+        _ bytes: Int,
+        log: Int = 0,
+        from sender: Sender = .address(.unknown)
+    ) -> ShareTable.Part {
+        ShareTable.Part(key: ShareTable.Key(log: log, sender: sender, route: .experimentName(name)), bytes: bytes)
     }
+
+    /// Routes that hold something.
+    private func holders(in table: ShareTable) -> Int { table.accounts.values.reduce(0) { $0 + $1.holders } }
 
     private func time(_ seconds: Double) -> UnixTime { UnixTime(nanoseconds: UInt64(seconds * 1e9)) }
 
@@ -67,14 +75,14 @@ import Testing
         #expect(table.held == 600)
         table.settle(part("a", 300), by: 1)
         #expect(table.held == 300)
-        #expect(table.holders == 1)
+        #expect(holders(in: table) == 1)
     }
 
     @Test mutating func `what did not get into the journal is held by nobody`() {
         #expect(admit(part("a", 400), part("b", 300, log: 1)))
         table.withdraw([part("a", 400), part("b", 300, log: 1)])
         #expect(table.held == 0)
-        #expect(table.holders == 0)
+        #expect(holders(in: table) == 0)
     }
 
     @Test mutating func `more settled than accepted counts for nothing`() {
@@ -119,11 +127,11 @@ import Testing
     }
 
     @Test func `routes beyond the bound are one`() {
-        var table = ShareTable(budget: 1000, destinations: [1], routesMax: 2)
+        var table = ShareTable(budget: 1000, destinations: [1], routesMax: 2, sendersMax: 10)
         func admit(_ name: String, _ bytes: Int) -> Bool { table.admit([part(name, bytes)], at: time(1)) == nil }
         #expect(admit("a", 100) && admit("b", 100) && admit("c", 200) && admit("d", 130))
         #expect(table.tracked == 2)
-        #expect(table.holders == 3)
+        #expect(holders(in: table) == 3)
         #expect(!admit("e", 10))
         #expect(admit("a", 1))
         table.settle(part("d", 330), by: 0)
@@ -131,7 +139,7 @@ import Testing
     }
 
     @Test func `a route that was tracked late settles what it held before`() {
-        var table = ShareTable(budget: 1000, destinations: [1], routesMax: 1)
+        var table = ShareTable(budget: 1000, destinations: [1], routesMax: 1, sendersMax: 10)
         #expect(table.admit([part("a", 100)], at: time(1)) == nil)
         #expect(table.admit([part("late", 70)], at: time(1)) == nil)
         table.settle(part("a", 100), by: 0)
@@ -143,10 +151,48 @@ import Testing
         #expect(table.held == 0)
     }
 
+    @Test mutating func `names that one sender invents take nothing from another`() {
+        let (victim, noisy) = (Sender.address(SourceAddress(bits: 1)), Sender.address(SourceAddress(bits: 2)))
+        #expect(admit(part("shop", 300, from: victim)))
+        for name in 0..<50 { #expect(admit(part("\(name)", 4, from: noisy))) }
+        // By name alone the share would be 1000 / 51.
+        #expect(admit(part("shop", 200, from: victim)))
+        #expect(!admit(part("shop", 1, from: victim)))
+        #expect(table.admit([part("shop", 1, from: victim)], at: time(1))?.share == 500)
+        // Even a name that nobody has used finds no room once its sender has its share.
+        #expect(admit(part("new", 300, from: noisy)))
+        #expect(
+            table.admit([part("newer", 1, from: noisy)], at: time(1))
+                == ShareTable.Excess(route: nil, held: 500, share: 500)
+        )
+    }
+
+    @Test mutating func `a sender with a name is one sender wherever it sends from, and its routes share`() {
+        let (ann, bob) = (Sender.identity("ann"), Sender.identity("bob"))
+        #expect(admit(part("a", 250, from: ann), part("b", 100, from: ann)))
+        #expect(admit(part("c", 150, from: bob)))
+        #expect(table.admit([part("a", 1, from: ann)], at: time(1))?.share == 250)
+        #expect(admit(part("b", 150, from: ann)))
+        #expect(table.admit([part("b", 1, from: ann)], at: time(1))?.route == nil)
+        #expect(admit(part("c", 350, from: bob)))
+    }
+
+    @Test func `senders beyond the bound are one, and what they settle is found again`() {
+        var table = ShareTable(budget: 1000, destinations: [1], routesMax: 100, sendersMax: 2)
+        let senders = (0..<4).map { Sender.address(SourceAddress(bits: $0)) }
+        for sender in senders { #expect(table.admit([part("a", 100, from: sender)], at: time(1)) == nil) }
+        #expect(table.accounts.count == 3)
+        #expect(table.admit([part("a", 200, from: senders[3])], at: time(1))?.share == 333)
+        for sender in senders { table.settle(part("a", 100, from: sender), by: 0) }
+        #expect(table.held == 0)
+        #expect(table.admit([part("a", 100, from: senders[3])], at: time(1000)) == nil)
+        #expect(table.accounts[senders[3]]?.held == 100)
+    }
+
     @Test(arguments: 1...20)
     func `random histories keep the account and the rule`(seed: Int) {
         var generator = SeededGenerator(seed: UInt64(seed))
-        var table = ShareTable(budget: 10_000, destinations: [2], routesMax: 1000)
+        var table = ShareTable(budget: 10_000, destinations: [2], routesMax: 1000, sendersMax: 10)
         var model = ShareModel()
         for step in 0..<400 {
             let route = "r\(Int.random(in: 0..<6, using: &generator))"
@@ -162,7 +208,7 @@ import Testing
                 model.settle(position, by: destination)
             }
             #expect(table.held == model.held, "seed \(seed), step \(step)")
-            #expect(table.holders == model.holders.count, "seed \(seed), step \(step)")
+            #expect(holders(in: table) == model.holders.count, "seed \(seed), step \(step)")
         }
     }
 }

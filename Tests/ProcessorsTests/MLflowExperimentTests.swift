@@ -126,7 +126,100 @@ struct MLflowExperimentTests {
         processor.process(&over)
         #expect(over.routeOfSpans() == [.experimentName("Default"), .experimentName("Default")])
         #expect(over.tally.count(.defaulted, by: "route") == 2)
+        #expect(over.tally.count(.forgottenRoutes, by: "route") == 0)
         #expect(route(try work(TestSpan(trace: 3)), by: processor) == [.experimentName("shop")])
+    }
+
+    @Test func `a new service gets its own experiment in place of an idle one`() throws {
+        let processor = experiment {
+            $0.maxRoutes = 4
+        }
+        var forgotten = 0
+        func service(_ name: String, trace: UInt64, at seconds: UInt64) throws -> [Route] {
+            var work = try work(TestSpan(trace: trace), resource: ["service.name": .string(name)], at: seconds)
+            processor.process(&work)
+            forgotten += work.tally.count(.forgottenRoutes, by: "route")
+            return work.routeOfSpans()
+        }
+        for (index, name) in ["a", "b", "c"].enumerated() {
+            #expect(try service(name, trace: UInt64(index), at: 1000) == [.experimentName(name)])
+        }
+        #expect(try service("late", trace: 10, at: 1059) == [.experimentName("Default")])
+        #expect(try service("b", trace: 1, at: 1059) == [.experimentName("b")])
+        #expect(forgotten == 0)
+        #expect(try service("new", trace: 11, at: 1060) == [.experimentName("new")])
+        #expect(forgotten == 2)
+        // A number is not given again: a trace of a forgotten experiment never goes to the one that took its place.
+        #expect(try service("a2", trace: 0, at: 1061) == [.experimentName("a2")])
+        #expect(try service("b", trace: 1, at: 1061) == [.experimentName("b")])
+        // A trace that went to the default stays there.
+        #expect(try service("late", trace: 10, at: 1062) == [.experimentName("Default")])
+    }
+
+    @Test func `a thousand names leave room for those of the pipeline file`() throws {
+        let processor = experiment {
+            $0.maxRoutes = 3
+            $0.map = [("shop", "Sales")]
+        }
+        for name in 0..<1000 as Range<UInt64> {
+            _ = route(
+                try work(TestSpan(trace: 100 + name), resource: ["service.name": .string("\(name)")]),
+                by: processor
+            )
+        }
+        #expect(route(try work(TestSpan(trace: 1)), by: processor) == [.experimentName("Sales")])
+    }
+
+    @Test(arguments: ["header", "auth", "resource.tenant", "attribute.team"])
+    func `a name over 250 characters goes to the default, whoever gives it, and is counted`(source: String) throws {
+        let processor = experiment { $0.from = [source] }
+        func work(_ name: String, trace: UInt64) throws -> SpanWork {
+            try ProcessorsTests.work(
+                TestSpan(trace: trace, ["team": .string(name)]),
+                resource: ["tenant": .string(name)],
+                headers: [HTTPHeader("x-mlflow-experiment-id", name)],
+                identity: name
+            )
+        }
+        let longest = String(repeating: "ü", count: 250)
+        #expect(route(try work(longest, trace: 1), by: processor) == [.experimentName(longest)])
+        // One character to the eye, and over a megabyte.
+        let tower = "e" + String(repeating: "\u{301}", count: 600_000)
+        for (trace, name) in [longest + "x", String(repeating: "7", count: 251), tower].enumerated() {
+            var over = try work(name, trace: UInt64(trace) + 2)
+            processor.process(&over)
+            #expect(over.routeOfSpans() == [.experimentName("Default")])
+            #expect(over.tally.count(.defaulted, by: "route") == 1)
+        }
+    }
+
+    @Test func `a long value may have an experiment by map`() throws {
+        let processor = experiment { $0.map = [("arn:*", "Cloud")] }
+        let long = TestValue.string("arn:" + String(repeating: "x", count: 1000))
+        #expect(
+            route(try work(TestSpan(), resource: ["service.name": long]), by: processor) == [.experimentName("Cloud")]
+        )
+    }
+
+    /// 40,000 attributes and 5,000 traces: 200 million comparisons where each trace looks through them.
+    @Test func `a resource is looked through once, however many traces it has`() throws {
+        let spans = (1...5000 as ClosedRange<UInt64>).map { TestSpan(id: $0, trace: $0) }
+        let other = tracesRequest([TestSpan(trace: 1), TestSpan(trace: 9000)], resource: ["service.name": "other"])
+        let many: [(String, TestValue)] =
+            (0..<40_000).map { ("key.\($0)", TestValue.bool(true)) } + [("service.name", "shop")]
+        let work = SpanWork(
+            batch: try SpanBatch(tracesRequest(spans, attributes: many) + other),
+            source: RequestSource(receiver: "otlp"),
+            receivedAt: UnixTime(nanoseconds: 1)
+        )
+        var choices = experiment().choices
+        let start = ContinuousClock.now
+        for span in work.batch.spans.indices.dropLast(2) {
+            #expect(choices.choice(for: span, work).route == .experimentName("shop"))
+        }
+        #expect(choices.choice(for: 5001, work).route == .experimentName("other"))
+        #expect(choices.choice(for: 0, work).route == .experimentName("shop"))
+        #expect(ContinuousClock.now - start < .seconds(1))
     }
 
     @Test func `routes of retained records are restored`() throws {

@@ -184,6 +184,30 @@ struct AnswerCase: Sendable, CustomTestStringConvertible {
             #expect(got.signal == .traces && got.encoding == .json && got.body == Array("{ }".utf8))
             #expect(got.source.receiver == "otlp" && got.source.client == "test/1")
             #expect(got.source.headers == [HTTPHeader("x-mlflow-experiment-id", "7")])
+            #expect(got.source.address == SourceAddress(networkBytes: [127, 0, 0, 1]))
+        }
+    }
+
+    @Test func `over a unix socket all clients are one source`() async throws {
+        let directory = try TemporaryDirectory()
+        try await withReceiver(ScriptedIntake(), { $0.listen = .unix(path: directory.path + "/socket") }) { harness in
+            try await harness.expect(200, request(body: [1]))
+            #expect(harness.intake.received.map(\.source.address) == [.unknown])
+        }
+    }
+
+    @Test func `headers to forward are bounded in all, and others are not`() async throws {
+        try await withReceiver(ScriptedIntake(), { $0.forwardHeaders = ["X-Tenant", "x-user"] }) { harness in
+            let limit = 4096 - "x-tenant".count - "x-user".count - 2 * 32
+            func headers(_ tenant: Int, _ user: Int) -> [String] {
+                let text = { (count: Int) in String(repeating: "t", count: count) }
+                return ["X-Tenant: \(text(tenant))", "x-user: \(text(user))", "x-other: \(text(8000))"]
+            }
+            try await harness.expect(200, request(headers: headers(limit - 100, 100), body: [1]))
+            try await harness.expect(431, request(headers: headers(limit - 100, 101), body: [1]))
+            let many = (0..<200).map { "x-tenant: \($0)" }
+            try await harness.expect(431, request(headers: many, body: [1]))
+            #expect(harness.intake.received.count == 1)
         }
     }
 }

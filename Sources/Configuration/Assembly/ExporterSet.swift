@@ -14,9 +14,13 @@ package struct ExporterSet: Sendable {
         self.threads = threads
         exporters = Dictionary(
             uniqueKeysWithValues: file.exporters.map { exporter in
-                let creates = file.createsExperiments(for: exporter.name)
-                let destination = exporter.settings.destination
-                return (exporter.name, destination.exporter(on: threads, creatingExperiments: creates, logger: logger))
+                var destination = exporter.settings.destination
+                if case .mlflow(var settings) = destination {
+                    settings.createsExperiments = file.createsExperiments(for: exporter.name)
+                    settings.namedRoutes = file.namedRoutes(for: exporter.name)
+                    destination = .mlflow(settings)
+                }
+                return (exporter.name, destination.exporter(on: threads, logger: logger))
             }
         )
     }
@@ -39,14 +43,9 @@ private struct ExporterThreads {
 }
 
 extension DestinationSettings {
-    fileprivate func exporter(
-        on threads: ExporterThreads,
-        creatingExperiments: Bool,
-        logger: Logger
-    ) -> any Exporter {
+    fileprivate func exporter(on threads: ExporterThreads, logger: Logger) -> any Exporter {
         switch self {
-        case .mlflow(var settings):
-            settings.createsExperiments = creatingExperiments
+        case .mlflow(let settings):
             return MLflowExporter(settings, loop: threads.loop, encoder: threads.encoder)
         case .otlpHTTP(let settings):
             return OTLPHTTPExporter(settings, loop: threads.loop, encoder: threads.encoder)
@@ -60,13 +59,21 @@ extension DestinationSettings {
 
 extension PipelineFile {
     /// Whether the pipelines that end at an `mlflow` exporter let it create experiments.
-    fileprivate func createsExperiments(for exporter: String) -> Bool {
+    func createsExperiments(for exporter: String) -> Bool { experimentSettings(before: exporter).allSatisfy(\.create) }
+
+    /// The experiments that those pipelines name, whatever clients ask for.
+    func namedRoutes(for exporter: String) -> Set<Route> {
+        experimentSettings(before: exporter).reduce(into: []) { $0.formUnion($1.namedRoutes) }
+    }
+
+    /// How those pipelines choose experiments.
+    private func experimentSettings(before exporter: String) -> [MLflowExperimentSettings] {
         let used = pipelines.filter { $0.value.exporters.contains(exporter) }.flatMap(\.value.processors)
-        return processors.allSatisfy { processor in
+        return processors.compactMap { processor in
             guard used.contains(processor.name), case .mlflowExperiment(let settings) = processor.settings else {
-                return true
+                return nil
             }
-            return settings.create
+            return settings
         }
     }
 }

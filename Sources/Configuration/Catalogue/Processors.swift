@@ -85,7 +85,7 @@ extension Shape<MLflowExperimentSettings> {
                 "max_routes",
                 \.maxRoutes,
                 .integer(1...60_000),
-                "Different experiments at most; traces of further ones go to `default` and are counted."
+                "Different experiments at most, those of `map` aside; one without spans for a minute makes room for another, and traces that find none go to `default` and are counted."
             ),
         ]
     )

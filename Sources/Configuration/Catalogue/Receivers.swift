@@ -39,7 +39,13 @@ extension Shape<OTLPHTTPReceiverSettings> {
                 "forward_headers",
                 \.forwardHeaders,
                 .list(of: .headerName),
-                "Headers of requests that are kept with the spans and sent along by exporters."
+                "Headers of requests that are kept with the spans, 4 KiB in all, and sent along by exporters."
+            ),
+            Field(
+                "forward_secrets",
+                \.forwardSecrets,
+                .flag,
+                "Whether `forward_headers` may name headers such as `authorization`, whose values then lie in plain text in the journal and among dead letters."
             ),
             .unavailable("tls"), .unavailable("auth"), .unavailable("cors"),
         ],
@@ -48,6 +54,15 @@ extension Shape<OTLPHTTPReceiverSettings> {
             if Set(paths).count < paths.count {
                 let what = "traces_path, metrics_path and logs_path are not three different paths"
                 reading.report(what, at: group.offset)
+            }
+            guard !settings.forwardSecrets else { return }
+            for (index, node) in (group["forward_headers"]?.elements ?? []).enumerated() {
+                guard let name = node.string, Settings.isSecret(header: name) else { continue }
+                reading.within("forward_headers", "\(index)") { reading in
+                    let reason = "the journal and the dead letters would keep it in plain text"
+                    let what = "\(quoted(name)) is likely to hold a secret, and \(reason)"
+                    reading.report("\(what); allowed: other headers, or \"forward_secrets\": true", at: node.offset)
+                }
             }
         }
     )

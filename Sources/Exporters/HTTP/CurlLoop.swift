@@ -7,7 +7,7 @@ import Synchronization
 /// Requests come in through one bounded inbox and `curl_multi_wakeup`; answers go back by resuming the caller's
 /// continuation from the thread. Everything else of libcurl happens on that thread alone.
 package final class CurlLoop: Sendable {
-    /// Requests waiting or under way, at most; one more fails at once as unreachable.
+    /// Requests waiting or under way, at most; one more fails at once as unsendable.
     package static let requestsMax = 1024
     /// Connections to one host, at most; further requests wait for one, and their time-outs run meanwhile.
     package static let connectionsPerHostMax = 32
@@ -72,7 +72,7 @@ package final class CurlLoop: Sendable {
         let refusal: HTTPFailure? = state.withLock { state in
             if state.isClosing || state.cancelled.contains(job.id) { return .cancelled }
             guard state.unfinished < Self.requestsMax else {
-                return .unreachable("\(Self.requestsMax) requests are under way already")
+                return .unsendable("\(Self.requestsMax) requests are under way already")
             }
             state.unfinished += 1
             state.inbox.append(job)

@@ -59,7 +59,7 @@ struct CurlTransfers {
     /// Begins a transfer; one that cannot begin is finished at once.
     mutating func start(_ job: CurlJob) {
         guard let handle = unsafe spare.popLast() ?? curl_easy_init() else {
-            return finished.append((job.continuation, .failure(.unreachable("no memory for libcurl"))))
+            return finished.append((job.continuation, .failure(.unsendable("no memory for libcurl"))))
         }
         let transfer = unsafe CurlTransfer(job, handle: handle)
         unsafe transfers[handle] = transfer

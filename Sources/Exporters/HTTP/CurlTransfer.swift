@@ -53,8 +53,18 @@ final class CurlTransfer {
         let isConnected = unsafe millrace_curl_get_size(handle, CURLINFO_PRETRANSFER_TIME_T) > 0
         if code == CURLE_OPERATION_TIMEDOUT && isConnected { return .timedOut }
         let detail = unsafe String(cString: errorText)
-        return .unreachable(detail.isEmpty ? unsafe String(cString: curl_easy_strerror(code)) : detail)
+        let reason = detail.isEmpty ? unsafe String(cString: curl_easy_strerror(code)) : detail
+        let isUnsent = unsafe millrace_curl_get_long(handle, CURLINFO_REQUEST_SIZE) == 0
+        return isUnsent && Self.requestErrors.contains(code.rawValue) ? .unsendable(reason) : .unreachable(reason)
     }
+
+    /// What libcurl says where it cannot write the request: a wrong address, or one that is over its limits.
+    private static let requestErrors: Set = [
+        CURLE_URL_MALFORMAT.rawValue, CURLE_UNSUPPORTED_PROTOCOL.rawValue, CURLE_BAD_FUNCTION_ARGUMENT.rawValue,
+        CURLE_OUT_OF_MEMORY.rawValue,
+        // CURLE_TOO_LARGE, which takes the place of the one before from libcurl 8.6 on.
+        100,
+    ]
 }
 
 extension CurlTransfer {

@@ -52,6 +52,7 @@ package struct MLflowExporter: Exporter {
             server: server,
             client: client,
             mayCreate: settings.createsExperiments,
+            restorable: Set(settings.namedRoutes.compactMap(\.experiment)),
             clock: clock,
             wallClock: wallClock
         )
@@ -76,6 +77,7 @@ package struct MLflowExporter: Exporter {
                 return .unavailable(reason: reason, after: retryAfter)
             case .unavailable(let reason, let retryAfter): return .unavailable(reason: reason, after: retryAfter)
             case .parked(let reason): return .parked(reason: reason)
+            case .unsendable(let reason): return .unsendable(reason: reason)
             case .cancelled: return .cancelled
             }
             switch await send(batch, to: id) {
@@ -97,7 +99,10 @@ package struct MLflowExporter: Exporter {
     private func experiment(of route: Route) async -> ExperimentLookup {
         guard let reference = route.experiment else { return .found(id: Self.defaultExperiment) }
         if case .id(let id) = reference, id.isEmpty || !id.utf8.allSatisfy(\.isDigit) {
-            return .parked(reason: "an id is all digits")
+            return .unsendable(reason: "an id is all digits")
+        }
+        guard !route.isOverLong || settings.namedRoutes.contains(route) else {
+            return .unsendable(reason: "its name is longer than \(Route.nameCharactersMax) characters")
         }
         return await experiments.id(of: reference)
     }

@@ -1,5 +1,6 @@
 package import Basics
 package import MLflow
+package import Pipeline
 
 /// The settings of an `mlflow` exporter.
 package struct MLflowSettings: Sendable {
@@ -28,6 +29,8 @@ package struct MLflowSettings: Sendable {
     package var traceNames: TraceNames
     /// Whether missing experiments are created and deleted ones restored; from the pipeline's `mlflow_experiment`.
     package var createsExperiments: Bool
+    /// The only experiments that are restored: those that the pipeline's `mlflow_experiment` names.
+    package var namedRoutes: Set<Route>
     /// Sent with every request to the OTLP endpoint; a forwarded header of the same name replaces one.
     package var headers: [HTTPHeader]
     /// Whatever is set, a server older than 3.7 or of unknown version gets no compressed body.
@@ -47,6 +50,7 @@ package struct MLflowSettings: Sendable {
         runID: String? = nil,
         traceNames: TraceNames = .otlp,
         createsExperiments: Bool = true,
+        namedRoutes: Set<Route> = [],
         headers: [HTTPHeader] = [],
         compression: CompressionSetting = .auto,
         timeout: Duration = Self.defaultTimeout,
@@ -59,6 +63,7 @@ package struct MLflowSettings: Sendable {
         self.runID = runID
         self.traceNames = traceNames
         self.createsExperiments = createsExperiments
+        self.namedRoutes = namedRoutes
         self.headers = headers
         self.compression = compression
         self.timeout = timeout

@@ -26,6 +26,7 @@ enum OTLPAnswer {
     static func outcome(of failure: HTTPFailure) -> DeliveryOutcome {
         switch failure {
         case .unreachable(let reason): .unavailable(reason: reason.excerpt(), after: nil)
+        case .unsendable(let reason): .unsendable(reason: "the request cannot be sent: \(reason.excerpt())")
         case .timedOut: .timedOut(reason: "no answer in time")
         // The protocol forbids trying again (section "OTLP/HTTP Response").
         case .responseTooLarge: .refused(Refusal(status: nil, reason: "the answer is over the limit of 4 MiB"))

@@ -56,7 +56,7 @@ package struct OTLPHTTPExporter: Exporter {
 
     package func export(_ batch: Batch) async -> DeliveryOutcome {
         guard let destination = destinations[batch.signal] else {
-            return .parked(reason: "there is no endpoint for \(batch.signal.name)")
+            return .unsendable(reason: "there is no endpoint for \(batch.signal.name)")
         }
         guard let body = await body(of: batch) else {
             return .refused(Refusal(status: nil, reason: "the batch cannot be written as JSON"))

@@ -54,6 +54,7 @@ package final class ExperimentDirectory: Sendable {
     ///   - server: Where the experiments are.
     ///   - client: Sends the requests.
     ///   - mayCreate: Whether missing experiments are created and deleted ones restored.
+    ///   - restorable: The experiments that are restored where they were deleted; others are parked.
     ///   - namesMax: Experiments remembered, at most.
     ///   - clock: For the age of what is remembered.
     ///   - wallClock: For dates in `Retry-After`.
@@ -61,13 +62,20 @@ package final class ExperimentDirectory: Sendable {
         server: MLflowServer,
         client: any HTTPClient,
         mayCreate: Bool,
+        restorable: Set<ExperimentReference> = [],
         namesMax: Int = ExperimentDirectory.namesMax,
         clock: MonotonicClock = .system,
         wallClock: WallClock = .system
     ) {
         self.namesMax = namesMax
         self.clock = clock
-        requests = ExperimentRequests(server: server, client: client, wallClock: wallClock, mayCreate: mayCreate)
+        requests = ExperimentRequests(
+            server: server,
+            client: client,
+            wallClock: wallClock,
+            mayCreate: mayCreate,
+            restorable: restorable
+        )
     }
 
     /// The id of an experiment that takes spans; suspends while MLflow is asked.
@@ -142,7 +150,7 @@ package final class ExperimentDirectory: Sendable {
             case .unreachable:
                 state.forgetAll()
                 return lookup
-            case .parked:
+            case .parked, .unsendable:
                 state.known[experiment] = nil
                 return lookup
             case .cancelled: return lookup

@@ -15,6 +15,8 @@ package enum ExperimentLookup: Sendable, Equatable {
     case unreachable(reason: String, retryAfter: Duration?)
     /// It will not say before somebody acts: refused credentials, a deleted experiment, creation not allowed.
     case parked(reason: String)
+    /// MLflow could not be asked, because no request can hold the name.
+    case unsendable(reason: String)
     /// The task was cancelled.
     case cancelled
 }

@@ -20,6 +20,8 @@ struct ExperimentRequests: Sendable {
     let wallClock: WallClock
     /// Whether experiments may be created and restored.
     let mayCreate: Bool
+    /// What may be restored: whoever sends spans can name any experiment, but not bring back what somebody has deleted.
+    let restorable: Set<ExperimentReference>
 
     /// The whole way: finds the experiment, creates or restores it where that is allowed.
     func lookUp(_ experiment: ExperimentReference) async -> ExperimentLookup {
@@ -33,6 +35,9 @@ struct ExperimentRequests: Sendable {
             }
             if case .deleted(let id) = step {
                 guard mayCreate else { return .parked(reason: "it was deleted, and restoring it is not allowed") }
+                guard restorable.contains(experiment) else {
+                    return .parked(reason: "it was deleted, and only experiments of the pipeline file are restored")
+                }
                 step = await restore(id)
             }
             if case .settled(let lookup) = step { return lookup }
@@ -99,6 +104,7 @@ struct ExperimentRequests: Sendable {
     private static func lookup(after failure: HTTPFailure) -> ExperimentLookup {
         switch failure {
         case .unreachable(let reason): .unreachable(reason: reason, retryAfter: nil)
+        case .unsendable(let reason): .unsendable(reason: "MLflow cannot be asked for it: \(reason)")
         case .timedOut: .unavailable(reason: "MLflow did not answer in time", retryAfter: nil)
         case .responseTooLarge: .parked(reason: "the answer is too large to be MLflow's")
         case .cancelled: .cancelled

@@ -7,7 +7,9 @@ import Basics
 /// Records are gathered in lanes, one for each merge key, so that one busy service does not make small batches of the
 /// others. A lane gives a batch when it is full, when its first record has waited `linger`, or when the window drains. A
 /// batch that must be tried again goes before the newer records of its lane, which pass it while it pauses. Lanes take
-/// turns.
+/// turns. Their number is bounded, because clients choose merge keys by routes and forwarded headers: over the bound
+/// nothing lingers and no more records are taken in until lanes are empty. Parked lanes do not count, so that they keep
+/// nobody waiting; their records count as bytes.
 package struct BatchWindow: Sendable {
     private struct Lane {
         let key: MergeKey
@@ -21,9 +23,14 @@ package struct BatchWindow: Sendable {
         var inFlight = 0
         /// Nothing goes before that moment.
         var parkedUntil: Duration = .zero
+        /// Whether nothing has gone since it was parked.
+        var isParked = false
 
         var isEmpty: Bool { again.isEmpty && fresh.isEmpty && inFlight == 0 }
     }
+
+    /// Lanes that are not parked, from which on nothing more is taken in.
+    package static let lanesMax = 2048
 
     /// What a batch may hold from now on.
     package var limits: BatchLimits
@@ -31,6 +38,9 @@ package struct BatchWindow: Sendable {
     private let isExclusive: Bool
     private let bytesMax: Int
     private var lanes: [Lane] = []
+    /// Where each lane stands.
+    private var places: [MergeKey: Int] = [:]
+    private var parkedLanes = 0
     private var turn = 0
     /// Bytes of all records inside, those under way included.
     package private(set) var bytes = 0
@@ -50,20 +60,26 @@ package struct BatchWindow: Sendable {
     }
 
     /// How many more bytes of records fit; zero or less when reading must wait.
-    package var room: Int { bytes == 0 ? max(bytesMax, 1) : bytesMax - bytes }
+    package var room: Int {
+        guard lanes.count - parkedLanes < Self.lanesMax else { return 0 }
+        return bytes == 0 ? max(bytesMax, 1) : bytesMax - bytes
+    }
 
     /// Whether nothing waits and nothing is under way.
     package var isEmpty: Bool { lanes.isEmpty }
 
     /// Takes a record in.
     package mutating func add(_ record: QueuedRecord, key: MergeKey, now: Duration) {
-        let index = lanes.firstIndex { $0.key == key } ?? lanes.endIndex
-        if index == lanes.endIndex { lanes.append(Lane(key: key)) }
+        let index = places[key] ?? lanes.endIndex
+        if index == lanes.endIndex {
+            lanes.append(Lane(key: key))
+            places[key] = index
+        }
         if lanes[index].fresh.isEmpty { lanes[index].since = now }
         lanes[index].fresh.append(record)
         lanes[index].freshItems += record.payloadItems
         lanes[index].freshBytes += record.payload.count
-        bytes += record.payload.count
+        bytes += record.heldBytes
     }
 
     /// The next batch to send, if one is due; it counts as under way until `settle` or `putBack`.
@@ -89,29 +105,44 @@ package struct BatchWindow: Sendable {
 
     /// Lets go of a batch that is delivered or given up.
     package mutating func settle(_ batch: PendingBatch) {
-        bytes -= batch.bytes
-        guard let index = lanes.firstIndex(where: { $0.key == batch.key }) else { return }
+        bytes -= batch.records.reduce(0) { $0 + $1.heldBytes }
+        guard let index = places[batch.key] else { return }
         lanes[index].inFlight -= 1
-        if lanes[index].isEmpty { lanes.remove(at: index) }
+        if lanes[index].isEmpty { removeLane(at: index) }
     }
 
     /// Puts what is left of a batch back to its lane, to be sent from its `notBefore` on.
     package mutating func putBack(_ batches: [PendingBatch]) {
-        guard let key = batches.first?.key, let index = lanes.firstIndex(where: { $0.key == key }) else { return }
+        guard let key = batches.first?.key, let index = places[key] else { return }
         lanes[index].inFlight -= 1
         lanes[index].again += batches
     }
 
     /// Lets nothing of a lane go before `moment`.
     package mutating func park(_ key: MergeKey, until moment: Duration) {
-        guard let index = lanes.firstIndex(where: { $0.key == key }) else { return }
+        guard let index = places[key] else { return }
+        if !lanes[index].isParked { parkedLanes += 1 }
+        lanes[index].isParked = true
         lanes[index].parkedUntil = moment
+    }
+
+    /// The last lane takes the place of the one that goes, so that nothing else moves.
+    private mutating func removeLane(at index: Int) {
+        if lanes[index].isParked { parkedLanes -= 1 }
+        places[lanes[index].key] = nil
+        lanes.swapAt(index, lanes.endIndex - 1)
+        lanes.removeLast()
+        if index < lanes.endIndex { places[lanes[index].key] = index }
     }
 
     private func isOpen(_ lane: Lane) -> Bool { !isExclusive || lane.inFlight == 0 }
 
     private mutating func take(from index: Int, now: Duration) -> PendingBatch? {
         guard isOpen(lanes[index]), lanes[index].parkedUntil <= now else { return nil }
+        if lanes[index].isParked {
+            lanes[index].isParked = false
+            parkedLanes -= 1
+        }
         if let due = lanes[index].again.firstIndex(where: { $0.notBefore <= now }) {
             lanes[index].inFlight += 1
             return lanes[index].again.remove(at: due)
@@ -147,5 +178,17 @@ package struct BatchWindow: Sendable {
             records: Array(fresh[..<count]),
             backoff: Backoff(initial: retry.initial, maximum: retry.max)
         )
+    }
+}
+
+extension QueuedRecord {
+    /// What holding a record takes besides its payload and headers, and what holding a header takes besides its text.
+    private static let overhead = (record: 256, header: 64)
+
+    /// What it takes in memory: a client may send small spans with long headers.
+    fileprivate var heldBytes: Int {
+        metadata.headers.reduce(payload.count + Self.overhead.record) { bytes, header in
+            bytes + header.name.utf8.count + header.value.utf8.count + Self.overhead.header
+        }
     }
 }

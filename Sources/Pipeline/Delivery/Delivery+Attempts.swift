@@ -33,7 +33,7 @@ extension Delivery {
                 guard await divide(&batch, isToBlame: isToBlame, refusal) else { return }
             case .tooLarge(let refusal), .refused(let refusal):
                 guard await divide(&batch, isToBlame: true, refusal) else { return }
-            case .parked(let reason):
+            case .parked(let reason), .unsendable(let reason):
                 complain("\(request.batch.route) is parked: \(reason)")
                 return park(batch)
             case .cancelled:
@@ -141,7 +141,7 @@ extension Delivery {
             deadLettered -= dead
             rejected -= turnedAway
             settled[record.source, default: []].append(record.settled(rejected: turnedAway, deadLettered: dead))
-            shares?.settled(record.sharedBytes, of: record.metadata.route)
+            shares?.settled(record.sharedBytes, of: record.metadata)
         }
         for (source, records) in settled { readers[source]?.finish(records) }
         meters.delivered(batch)

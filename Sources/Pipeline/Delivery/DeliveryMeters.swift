@@ -39,7 +39,8 @@ package struct DeliveryMeters: Sendable {
 
 extension DeliveryOutcome {
     fileprivate static let names = [
-        "delivered", "unavailable", "timed_out", "failed", "too_large", "refused", "parked", "cancelled",
+        "delivered", "unavailable", "timed_out", "failed", "too_large", "refused", "parked", "unsendable",
+        "cancelled",
     ]
 
     fileprivate var name: String {
@@ -51,6 +52,7 @@ extension DeliveryOutcome {
         case .tooLarge: "too_large"
         case .refused: "refused"
         case .parked: "parked"
+        case .unsendable: "unsendable"
         case .cancelled: "cancelled"
         }
     }

@@ -77,7 +77,7 @@ package struct Pace: Sendable {
             circuit.answered()
         case .refused: circuit.refused(now: now, using: &generator)
         case .parked: circuit.answered()
-        case .cancelled: circuit.abstained(now: now)
+        case .unsendable, .cancelled: circuit.abstained(now: now)
         }
     }
 

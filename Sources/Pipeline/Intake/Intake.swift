@@ -19,12 +19,21 @@ package struct RequestSource: Sendable {
     package var identity: String?
     /// The client's `User-Agent`, for naming who deviates from the specification.
     package var client: String?
+    /// The address of the connection's other end.
+    package var address: SourceAddress
 
-    package init(receiver: String, headers: [HTTPHeader] = [], identity: String? = nil, client: String? = nil) {
+    package init(
+        receiver: String,
+        headers: [HTTPHeader] = [],
+        identity: String? = nil,
+        client: String? = nil,
+        address: SourceAddress = .unknown
+    ) {
         self.receiver = receiver
         self.headers = headers
         self.identity = identity
         self.client = client
+        self.address = address
     }
 
     /// The value of the first header of that lower-case name.

@@ -64,6 +64,6 @@ package final class IntakeTally: Sendable {
 
     private func counter(_ kind: ProcessorTally.Kind, of processor: String) -> Counter {
         let labels = labels.merging(["processor": processor]) { $1 }
-        return meters.counter("millrace_processor_\(kind.rawValue)_spans_total", labels)
+        return meters.counter(kind.meter, labels)
     }
 }

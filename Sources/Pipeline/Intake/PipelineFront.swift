@@ -57,7 +57,8 @@ package struct PipelineFront: Sendable {
             identity: source.identity,
             headers: source.headers.filter { forwardedHeaders.contains($0.name) },
             filtered: work.batch.removedCount(.filtered),
-            sampledOut: work.batch.removedCount(.sampledOut)
+            sampledOut: work.batch.removedCount(.sampledOut),
+            address: source.address
         )
         var records: [NewRecord] = []
         for (group, encoded) in try written(&work, memory) {

@@ -2,14 +2,16 @@ package import Basics
 package import Journal
 import Synchronization
 
-/// Keeps one noisy client or route from taking the journal's whole budget (the rule: ShareTable.swift).
+/// Keeps one noisy sender or route from taking the journal's whole budget (the rule: ShareTable.swift).
 ///
 /// The gateway asks before it appends a request, and deliveries tell what they have settled; a route holds what the
 /// slowest destination of its pipeline has not settled. What the journal gives up by age or budget is found out from
 /// its readers before anybody is refused. One object for all pipelines, because they share the budget. Any thread.
 package final class RouteShares: Sendable {
-    /// Routes tracked by default, at most; further ones of a log share one entry.
+    /// Routes tracked by default, at most; further ones of a sender share one entry for each log.
     package static let routesMax = 10_000
+    /// Senders tracked, at most; further ones count as one.
+    private static let sendersMax = 4096
     /// When a client whose route is over its share may come back.
     private static let retryAfter = Duration.seconds(5)
     /// How often the journal is asked what it gave up.
@@ -27,7 +29,14 @@ package final class RouteShares: Sendable {
     ///   - routesMax: Routes tracked, at most.
     package init(budget: ByteCount, logs: [Log], routesMax: Int = RouteShares.routesMax) {
         readers = logs.map(\.readers)
-        table = Mutex(ShareTable(budget: budget.bytes, destinations: readers.map(\.count), routesMax: routesMax))
+        table = Mutex(
+            ShareTable(
+                budget: budget.bytes,
+                destinations: readers.map(\.count),
+                routesMax: routesMax,
+                sendersMax: Self.sendersMax
+            )
+        )
     }
 
     /// What all routes hold together, in bytes.
@@ -94,10 +103,10 @@ package struct DestinationShares: Sendable {
     fileprivate let log: Int
     fileprivate let index: Int
 
-    /// The destination is done with `bytes` of records of that route (`StoredRecord.sharedBytes`), whatever became of
-    /// them.
-    package func settled(_ bytes: Int, of route: Route) {
-        shares.settle(ShareTable.Part(key: ShareTable.Key(log: log, route: route), bytes: bytes), by: index)
+    /// The destination is done with a record of `bytes` (`StoredRecord.sharedBytes`), whatever became of it.
+    package func settled(_ bytes: Int, of metadata: RecordMetadata) {
+        let key = ShareTable.Key(log: log, sender: metadata.sender, route: metadata.route)
+        shares.settle(ShareTable.Part(key: key, bytes: bytes), by: index)
     }
 }
 
@@ -125,8 +134,9 @@ extension ShareTable.Part {
 
     /// Nil for a record that holds no spans, and for one whose metadata is none of ours.
     fileprivate init?(log: Int, _ kind: RecordKind, _ metadata: [UInt8], _ payload: [UInt8]) {
-        guard kind == .items, let route = RecordMetadata(decoding: metadata)?.route else { return nil }
-        self.init(key: ShareTable.Key(log: log, route: route), bytes: metadata.count + payload.count)
+        guard kind == .items, let decoded = RecordMetadata(decoding: metadata) else { return nil }
+        let key = ShareTable.Key(log: log, sender: decoded.sender, route: decoded.route)
+        self.init(key: key, bytes: metadata.count + payload.count)
     }
 }
 
@@ -142,8 +152,9 @@ extension ShareTable.Excess {
     /// For the whole request: a partial success would forbid its client to send the rest again.
     fileprivate func answer(retryAfter: Duration) -> IntakeAnswer {
         let (held, share) = (ByteCount(bytes: held), ByteCount(bytes: share))
+        let holder = route.map { "\($0)" } ?? "this client, with all its routes,"
         return .throttled(
-            "\(route) has \(held) that are not delivered yet; its share of the journal is \(share)",
+            "\(holder) has \(held) that are not delivered yet; its share of the journal is \(share)",
             retryAfter: retryAfter
         )
     }

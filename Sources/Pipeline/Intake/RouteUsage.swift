@@ -43,11 +43,6 @@ struct RouteUsage: Sendable {
         return bytes - taken
     }
 
-    /// A record that was accepted did not get into the journal.
-    mutating func withdraw(_ bytes: Int) {
-        for destination in unsettled.indices { _ = settle(bytes, by: destination) }
-    }
-
     /// A destination has nothing left that was accepted before `time`, whether it settled it or not.
     mutating func forget(before time: UnixTime, by destination: Int) {
         let gone = marks.last { $0.time <= time }?.accepted ?? 0

@@ -2,13 +2,15 @@ import Basics
 
 /// Who holds how much of the journal's budget, and whether somebody may have more: the rule, without threads or files.
 ///
-/// Until half of the budget is held, everything is admitted. From then on a route may hold the budget divided by the
-/// number of routes that hold something, and never more than half. A route that holds nothing is let in with one
-/// request, and a route that has been alone for ten minutes may hold everything.
+/// Until half of the budget is held, everything is admitted. From then on the budget is divided twice. A sender may hold
+/// the budget divided by the number of senders that hold something, and never more than half; a sender that holds nothing
+/// is let in with one request, and one that has been alone for ten minutes may hold everything. What a sender may hold is
+/// divided in the same way among its routes, whose names it chooses: they take nothing from other senders.
 struct ShareTable: Sendable {
-    /// A route of one log.
+    /// A route of one sender in one log.
     struct Key: Hashable, Sendable {
         let log: Int
+        let sender: Sender
         let route: Route
     }
 
@@ -18,145 +20,148 @@ struct ShareTable: Sendable {
         let bytes: Int
     }
 
-    /// A route that takes more than its share.
+    /// A sender or a route of it that takes more than its share.
     struct Excess: Equatable, Sendable {
-        let route: Route
+        /// Nil for the sender with all its routes.
+        let route: Route?
         let held: Int
         let share: Int
     }
 
-    /// How long a route that holds nothing is still somebody to share with.
+    /// How long somebody who holds nothing is still somebody to share with.
     static let remembered: UInt64 = 600_000_000_000
-    /// How often routes are forgotten.
+    /// How often senders and routes are forgotten.
     private static let sweepInterval: UInt64 = 60_000_000_000
 
     private let budget: Int
+    private let destinations: [Int]
     private let routesMax: Int
-    private var usages: [Key: RouteUsage] = [:]
-    /// By log: all routes that are not tracked, as if they were one.
-    private var others: [RouteUsage]
+    private let sendersMax: Int
+    /// Nil for all senders that are not tracked, as if they were one.
+    private(set) var accounts: [Sender?: SenderAccount] = [:]
     private var nextSweep = UnixTime(nanoseconds: 0)
-    /// What all routes hold together.
+    /// What all senders hold together.
     private(set) var held = 0
-    /// How many routes hold something.
-    private(set) var holders = 0
+    /// Senders that hold something.
+    private var holders = 0
+    /// Routes tracked now.
+    private(set) var tracked = 0
 
     /// - Parameters:
     ///   - budget: Bytes to be shared.
     ///   - destinations: How many each log has.
-    ///   - routesMax: Routes tracked, at most; the others of a log count as one.
-    init(budget: Int, destinations: [Int], routesMax: Int) {
+    ///   - routesMax: Routes tracked, at most; the others of a sender count as one for each log.
+    ///   - sendersMax: Senders tracked, at most; the others count as one.
+    init(budget: Int, destinations: [Int], routesMax: Int, sendersMax: Int) {
         self.budget = budget
+        self.destinations = destinations
         self.routesMax = routesMax
-        others = destinations.map(RouteUsage.init(destinations:))
+        self.sendersMax = sendersMax
     }
 
-    /// Routes tracked now.
-    var tracked: Int { usages.count }
-
-    /// What a route holds, or all that are not tracked where it is one of them.
-    func held(by key: Key) -> Int { (usages[key] ?? others[key.log]).held }
-
-    /// Adds a request whole, or says which of its routes takes too much.
+    /// Adds a request whole, or says what of it takes too much; all parts are of one sender.
     mutating func admit(_ parts: [Part], at now: UnixTime) -> Excess? {
         let bytes = parts.reduce(0) { $0 + $1.bytes }
-        if held + bytes > budget / 2, let excess = excess(of: parts, at: now) { return excess }
-        for part in parts {
-            update(place(of: part.key, at: now), of: part.key) { usage in
-                usage.accept(part.bytes, at: now, pending: usage.unsettled.indices)
-            }
-        }
+        if held + bytes > budget / 2, let excess = excess(of: parts, bytes, at: now) { return excess }
+        for part in parts { accept(part, at: now, pending: 0..<destinations[part.key.log]) }
         return nil
     }
 
     /// Adds a record of an earlier process, for those of its log's destinations that have not settled it.
     mutating func restore(_ part: Part, receivedAt: UnixTime, pending: [Int]) {
         guard !pending.isEmpty else { return }
-        update(place(of: part.key, at: receivedAt), of: part.key) { usage in
-            usage.accept(part.bytes, at: receivedAt, pending: pending)
-        }
+        accept(part, at: receivedAt, pending: pending)
     }
 
     /// A request that was admitted did not get into the journal.
     mutating func withdraw(_ parts: [Part]) {
-        for part in parts { update(usages.index(forKey: part.key), of: part.key) { $0.withdraw(part.bytes) } }
+        for part in parts {
+            for destination in 0..<destinations[part.key.log] { settle(part, by: destination) }
+        }
     }
 
     /// A destination is done with a record.
     mutating func settle(_ part: Part, by destination: Int) {
-        let place = usages.index(forKey: part.key)
-        let rest = update(place, of: part.key) { $0.settle(part.bytes, by: destination) }
-        guard place != nil, rest > 0 else { return }
-        // Accepted while the route was not tracked.
-        update(nil, of: part.key) { _ = $0.settle(rest, by: destination) }
+        var rest = part.bytes
+        // A sender that is tracked only now was one of the others when the record was accepted.
+        for sender in [part.key.sender, nil] where rest > 0 {
+            guard let index = accounts.index(forKey: sender) else { continue }
+            rest = update(index) { $0.settle(part.key, rest, by: destination) }
+        }
     }
 
     /// A destination has nothing left that was accepted before `time`: the journal gave up what was not settled.
     mutating func forget(before time: UnixTime, by destination: Int, of log: Int) {
-        for key in usages.keys where key.log == log {
-            update(usages.index(forKey: key), of: key) { $0.forget(before: time, by: destination) }
-        }
-        update(nil, of: Key(log: log, route: .none)) { $0.forget(before: time, by: destination) }
+        updateAll { $0.forget(before: time, by: destination, of: log) }
     }
 
-    private mutating func excess(of parts: [Part], at now: UnixTime) -> Excess? {
+    private mutating func accept(_ part: Part, at now: UnixTime, pending: some Sequence<Int>) {
         sweep(at: now)
-        guard !isAlone(parts) else { return nil }
-        let newcomers = parts.count { held(by: $0.key) == 0 }
-        let share = budget / max(2, holders + newcomers)
+        let isTracked = accounts[part.key.sender] != nil || accounts.count < sendersMax
+        let sender = isTracked ? part.key.sender : nil
+        let index: Dictionary<Sender?, SenderAccount>.Index
+        if let known = accounts.index(forKey: sender) {
+            index = known
+        } else {
+            accounts[sender] = SenderAccount(destinations: destinations)
+            guard let new = accounts.index(forKey: sender) else { return }
+            index = new
+        }
+        let hasRoom = isTracked && tracked < routesMax
+        update(index) { $0.accept(part.key, part.bytes, at: now, pending: pending, mayTrack: hasRoom) }
+    }
+
+    private mutating func excess(of parts: [Part], _ bytes: Int, at now: UnixTime) -> Excess? {
+        sweep(at: now)
+        guard let sender = parts.first?.key.sender else { return nil }
+        let known = accounts[sender] ?? (accounts.count < sendersMax ? nil : accounts[nil])
+        let account = known ?? SenderAccount(destinations: destinations)
+        var room = budget
+        if accounts.keys.contains(where: { $0 != sender }) {
+            room = budget / max(2, holders + (account.held == 0 ? 1 : 0))
+            if account.held > 0, account.held + bytes > room {
+                return Excess(route: nil, held: account.held, share: room)
+            }
+        }
+        guard !account.isAlone(parts) else { return nil }
+        let newcomers = parts.count { account.held(by: $0.key) == 0 }
+        let share = room / max(2, account.holders + newcomers)
         for part in parts {
-            let held = held(by: part.key)
+            let held = account.held(by: part.key)
             if held > 0, held + part.bytes > share { return Excess(route: part.key.route, held: held, share: share) }
         }
         return nil
     }
 
-    /// Whether all that is known, and the request, is one route.
-    private func isAlone(_ parts: [Part]) -> Bool {
-        guard let route = parts.first?.key.route else { return true }
-        return parts.allSatisfy { $0.key.route == route } && usages.keys.allSatisfy { $0.route == route }
-            && others.allSatisfy { $0.held == 0 }
-    }
-
-    /// Where a route is tracked from now on; nil where it is one of the others.
-    private mutating func place(of key: Key, at now: UnixTime) -> Dictionary<Key, RouteUsage>.Index? {
-        if let index = usages.index(forKey: key) { return index }
-        sweep(at: now)
-        guard usages.count < routesMax else { return nil }
-        usages[key] = RouteUsage(destinations: others[key.log].unsettled.count)
-        return usages.index(forKey: key)
-    }
-
-    /// Changes one usage and what is counted over all.
+    /// Changes one account and what is counted over all.
     @discardableResult
     private mutating func update<Result>(
-        _ index: Dictionary<Key, RouteUsage>.Index?,
-        of key: Key,
-        _ change: (inout RouteUsage) -> Result
+        _ index: Dictionary<Sender?, SenderAccount>.Index,
+        _ change: (inout SenderAccount) -> Result
     ) -> Result {
-        let before: Int
-        let after: Int
-        let result: Result
-        if let index {
-            before = usages.values[index].held
-            result = change(&usages.values[index])
-            after = usages.values[index].held
-        } else {
-            before = others[key.log].held
-            result = change(&others[key.log])
-            after = others[key.log].held
-        }
+        let (before, trackedBefore) = (accounts.values[index].held, accounts.values[index].tracked)
+        let result = change(&accounts.values[index])
+        let after = accounts.values[index].held
         held += after - before
         holders += (after > 0 ? 1 : 0) - (before > 0 ? 1 : 0)
+        tracked += accounts.values[index].tracked - trackedBefore
         return result
     }
 
-    /// Forgets routes that hold nothing and were not seen for a while.
+    private mutating func updateAll(_ change: (inout SenderAccount) -> Void) {
+        var index = accounts.startIndex
+        while index < accounts.endIndex {
+            update(index, change)
+            accounts.formIndex(after: &index)
+        }
+    }
+
+    /// Forgets routes and senders that hold nothing and were not seen for a while.
     private mutating func sweep(at now: UnixTime) {
         guard now >= nextSweep else { return }
         nextSweep = UnixTime(nanoseconds: now.nanoseconds + Self.sweepInterval)
-        usages = usages.filter {
-            $0.value.held > 0 || $0.value.lastSeen.nanoseconds + Self.remembered > now.nanoseconds
-        }
+        let limit = UnixTime(nanoseconds: now.nanoseconds - min(now.nanoseconds, Self.remembered))
+        updateAll { $0.sweep(notSeenSince: limit) }
+        accounts = accounts.filter { $0.value.held > 0 || $0.value.lastSeen > limit }
     }
 }

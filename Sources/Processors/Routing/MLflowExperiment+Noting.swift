@@ -8,7 +8,8 @@ extension MLflowExperiment: NotingProcessor {
 
     package func process(_ work: inout SpanWork, noting notes: inout [SpanNote]) {
         let traces = RequestTraces(work.batch)
-        let reasons = traces.traces.map { reason(for: $0.root ?? $0.first, work) }
+        var choices = choices
+        let reasons = traces.traces.map { reason(for: choices.choice(for: $0.root ?? $0.first, work)) }
         process(&work)
         for span in work.batch.spans.indices {
             guard let trace = traces.trace(of: span) else { continue }
@@ -18,17 +19,19 @@ extension MLflowExperiment: NotingProcessor {
         }
     }
 
-    /// What the sources say about the trace of a span, and which of them said it.
-    private func reason(for span: Int, _ work: SpanWork) -> (route: Route, reason: String) {
-        for (name, source) in zip(sourceNames, sources) {
-            guard let value = source.value(for: span, work) else { continue }
-            let found = "from \(name)"
-            let isMapped = map.experiment(for: value) != nil
-            return (choose(span, work), isMapped ? "\(found) \"\(value.excerpt(max: 80))\" by map" : found)
+    /// What the sources say about a trace, and which of them said it.
+    private func reason(for choice: ExperimentChoice) -> (route: Route, reason: String) {
+        let names = sources.map(\.description)
+        guard let source = choice.source else {
+            return (
+                defaultRoute, names.isEmpty ? "from default" : "from default, without \(names.joined(separator: ", "))"
+            )
         }
-        let none = sourceNames.isEmpty ? "from default" : "from default, without \(sourceNames.joined(separator: ", "))"
-        return (defaultRoute, none)
+        guard let route = choice.route else {
+            let limit = "more than \(Route.nameCharactersMax) characters"
+            return (defaultRoute, "from default, because \(names[source]) has \(limit)")
+        }
+        let mapping = choice.mapped.map { " \"\($0.excerpt(max: 80))\" by map" } ?? ""
+        return (route, "from \(names[source])\(mapping)")
     }
-
-    private var sourceNames: [String] { sources.map(\.description) }
 }

@@ -15,10 +15,16 @@ package struct MLflowExperimentSettings: Sendable {
     package var create = true
     /// How long a trace keeps the experiment that its first spans got.
     package var remember = Duration.seconds(600)
-    /// Different experiments at most; traces of further ones go to the default and are counted.
+    /// Different experiments at most, those of `map` not counted; one that no span went to for a minute (or `remember`, if
+    /// that is less) makes room for another, and without room traces go to the default and are counted.
     package var maxRoutes = 1000
 
     package init() {}
+
+    /// The experiments that the settings themselves name: the default and those of `map`.
+    package var namedRoutes: Set<Route> {
+        Set((map.map(\.experiment) + [defaultExperiment]).map(Route.init(experiment:)))
+    }
 }
 
 /// Chooses the MLflow experiment of each trace.
@@ -26,15 +32,23 @@ package struct MLflowExperimentSettings: Sendable {
 /// The first request that brings a span of a trace decides, by its root where it is among them, and all that come later
 /// follow, because MLflow files a trace under one experiment. Never shared between identities: one client's choice says
 /// nothing about another's trace of the same id.
+///
+/// Names of over 250 characters go to the default. What is kept is bounded: a million traces of some 30 bytes each, and
+/// `max_routes` names.
 package final class MLflowExperiment: RememberingProcessor {
     /// The header by which MLflow's own clients name the experiment.
     package static let headerName = "x-mlflow-experiment-id"
     /// Traces that are remembered at most.
     package static let tracesMax = 1_000_000
 
-    private struct Tables {
-        var routes: Numbering<Route>
-        var identities = Numbering<String>(countMax: Int(UInt16.max))
+    /// How long an experiment without spans keeps its place while others want it.
+    private static let routeIdleTime = Duration.seconds(60)
+
+    /// What a trace got.
+    private struct Decision {
+        let route: Route
+        /// Whether the default stands in for a route that found no room or is too long.
+        let isInsteadOfOther: Bool
     }
 
     package let remember: Duration
@@ -43,7 +57,7 @@ package final class MLflowExperiment: RememberingProcessor {
     let map: ExperimentMap
     let defaultRoute: Route
     private let remembered: RememberedTraces
-    private let tables: Mutex<Tables>
+    private let numbers: Mutex<RouteNumbers>
 
     /// - Parameters:
     ///   - name: The processor's key in the pipeline file, under which it counts.
@@ -55,29 +69,37 @@ package final class MLflowExperiment: RememberingProcessor {
         map = ExperimentMap(settings.map)
         defaultRoute = Route(experiment: settings.defaultExperiment)
         remembered = RememberedTraces(remember: settings.remember, tracesMax: Self.tracesMax)
-        var tables = Tables(routes: Numbering(countMax: settings.maxRoutes))
-        _ = tables.routes.number(of: defaultRoute)
-        self.tables = Mutex(tables)
+        numbers = Mutex(
+            RouteNumbers(
+                defaultRoute: defaultRoute,
+                named: settings.map.map { Route(experiment: $0.experiment) },
+                countMax: settings.maxRoutes - 1,
+                idleTime: min(settings.remember, Self.routeIdleTime)
+            )
+        )
     }
 
     package func process(_ work: inout SpanWork) {
-        let identity = tables.withLock { $0.identities.number(of: work.source.identity ?? "") }
+        let identity = Self.hash(work.source.identity)
         let traces = RequestTraces(work.batch)
-        var defaulted: [Bool] = []
-        var routes: [Route] = []
-        for trace in traces.traces {
-            let (route, isOver) = route(of: trace, identity, work)
-            routes.append(route)
-            defaulted.append(isOver)
-        }
+        var choices = choices
+        let decisions = traces.traces.map { decide($0, identity, &choices, work) }
         var defaultedSpans = 0
         for span in work.batch.spans.indices {
             guard let trace = traces.trace(of: span) else { continue }
-            work.assign(routes[trace], to: span)
-            if defaulted[trace] { defaultedSpans += 1 }
+            work.assign(decisions[trace].route, to: span)
+            if decisions[trace].isInsteadOfOther { defaultedSpans += 1 }
         }
         work.tally.add(defaultedSpans, .defaulted, by: name)
+        let forgotten = numbers.withLock { numbers in
+            defer { numbers.forgotten = 0 }
+            return numbers.forgotten
+        }
+        work.tally.add(forgotten, .forgottenRoutes, by: name)
     }
+
+    /// Asks the sources about the traces of one request.
+    var choices: ExperimentChoices { ExperimentChoices(sources, map, defaultRoute: defaultRoute) }
 
     package func restore(_ record: RetainedRecord) {
         let metadata = record.metadata
@@ -95,44 +117,38 @@ package final class MLflowExperiment: RememberingProcessor {
     ///   - identity: The name that authentication gave to the record's client.
     ///   - receivedAt: When the record was received.
     package func restore(_ trace: TraceID, route: Route, identity: String?, receivedAt: UnixTime) {
-        guard route != .none else { return }
-        let numbers = tables.withLock { tables in
-            (tables.routes.number(of: route), tables.identities.number(of: identity ?? ""))
-        }
-        guard let route = numbers.0, let identity = numbers.1 else { return }
-        _ = remembered.note(route, of: .init(trace: trace, identity: identity), at: receivedAt)
+        guard route != .none, !route.isOverLong,
+            let number = numbers.withLock({ $0.number(of: route, at: receivedAt) })
+        else { return }
+        _ = remembered.note(number, of: .init(trace: trace, identity: Self.hash(identity)), at: receivedAt)
     }
 
-    private func route(
-        of trace: RequestTraces.Trace,
-        _ identity: UInt16?,
+    /// The name that authentication gave, in a fixed room.
+    ///
+    /// Seeded anew in each process, so that nobody can choose a name for its hash.
+    private static func hash(_ identity: String?) -> UInt64 {
+        identity.map { UInt64(bitPattern: Int64($0.hashValue)) } ?? 0
+    }
+
+    private func decide(
+        _ trace: RequestTraces.Trace,
+        _ identity: UInt64,
+        _ choices: inout ExperimentChoices,
         _ work: SpanWork
-    ) -> (route: Route, isOver: Bool) {
-        let key = identity.map { RememberedTraces.Key(trace: trace.id, identity: $0) }
-        if let number = key.flatMap({ remembered.route(of: $0, at: work.receivedAt) }) {
-            return (tables.withLock { $0.routes.values[Int(number)] }, false)
-        }
-        let wanted = choose(trace.root ?? trace.first, work)
-        let number = tables.withLock { $0.routes.number(of: wanted) }
-        guard let number, let key else { return (number == nil ? defaultRoute : wanted, number == nil) }
-        let decided = remembered.note(number, of: key, at: work.receivedAt)
-        return (decided == number ? wanted : tables.withLock { $0.routes.values[Int(decided)] }, false)
+    ) -> Decision {
+        let (key, now) = (RememberedTraces.Key(trace: trace.id, identity: identity), work.receivedAt)
+        let known = remembered.route(of: key, at: now)
+        if let known, let decision = decision(known, at: now) { return decision }
+        let wanted = choices.choice(for: trace.root ?? trace.first, work).route
+        let number = wanted.flatMap { wanted in numbers.withLock { $0.number(of: wanted, at: now) } }
+        let noted = remembered.note(number ?? RouteNumbers.insteadOfOther, of: key, insteadOf: known, at: now)
+        return decision(noted, at: now) ?? Decision(route: defaultRoute, isInsteadOfOther: true)
     }
 
-    func choose(_ span: Int, _ work: SpanWork) -> Route {
-        for source in sources {
-            guard let value = source.value(for: span, work) else { continue }
-            if let experiment = map.experiment(for: value) { return Route(experiment: experiment) }
-            return source == .header ? Route(experiment: value) : .experimentName(value)
+    /// Nil for the number of a route that is forgotten.
+    private func decision(_ number: UInt32, at now: UnixTime) -> Decision? {
+        numbers.withLock { $0.route(of: number, at: now) }.map { route in
+            Decision(route: route, isInsteadOfOther: number == RouteNumbers.insteadOfOther)
         }
-        return defaultRoute
-    }
-}
-
-extension Route {
-    /// An experiment as people write it: all digits are its id, everything else is its name.
-    init(experiment: String) {
-        let isID = !experiment.isEmpty && experiment.utf8.allSatisfy(\.isDigit)
-        self = isID ? .experimentID(experiment) : .experimentName(experiment)
     }
 }

@@ -10,12 +10,13 @@ import Synchronization
 final class RememberedTraces: Sendable {
     struct Key: Hashable, Sendable {
         let trace: TraceID
-        let identity: UInt16
+        /// A hash, seeded anew in each process, of the name that authentication gave; 0 without one.
+        let identity: UInt64
     }
 
     private struct Shard: Sendable {
-        var young: [Key: UInt16] = [:]
-        var old: [Key: UInt16] = [:]
+        var young: [Key: UInt32] = [:]
+        var old: [Key: UInt32] = [:]
         var since = UnixTime(nanoseconds: 0)
 
         mutating func age(at now: UnixTime, _ remember: Duration, countMax: Int) {
@@ -30,7 +31,8 @@ final class RememberedTraces: Sendable {
         let shard = Mutex(Shard())
     }
 
-    private static let shardCount = 16
+    /// With a million traces a shard's generations fill the rooms that dictionaries take to three quarters or less.
+    private static let shardCount = 22
     private let slots: [Slot]
     private let remember: Duration
     private let countMax: Int
@@ -44,8 +46,8 @@ final class RememberedTraces: Sendable {
         countMax = max(1, tracesMax / Self.shardCount / 2)
     }
 
-    /// The route of a trace; nil for one that is not remembered.
-    func route(of key: Key, at now: UnixTime) -> UInt16? {
+    /// The number of a trace's route; nil for one that is not remembered.
+    func route(of key: Key, at now: UnixTime) -> UInt32? {
         slot(key).shard.withLock { shard in
             shard.age(at: now, remember, countMax: countMax)
             if let route = shard.young[key] { return route }
@@ -55,41 +57,27 @@ final class RememberedTraces: Sendable {
         }
     }
 
-    /// Remembers a trace's route and returns the one that counts: of two requests at once the first decides.
-    func note(_ route: UInt16, of key: Key, at now: UnixTime) -> UInt16 {
+    /// Remembers a trace's route: of two requests at once the first decides.
+    ///
+    /// - Parameters:
+    ///   - route: The number of the route.
+    ///   - key: The trace.
+    ///   - forgotten: A number that stands for nothing any more, where that is what is remembered.
+    ///   - now: The time.
+    /// - Returns: The number that counts.
+    func note(_ route: UInt32, of key: Key, insteadOf forgotten: UInt32? = nil, at now: UnixTime) -> UInt32 {
         slot(key).shard.withLock { shard in
             shard.age(at: now, remember, countMax: countMax)
-            if let known = shard.young[key] ?? shard.old[key] { return known }
+            if let known = shard.young[key] ?? shard.old[key], known != forgotten { return known }
             shard.young[key] = route
             return route
         }
     }
 
     /// The route of a trace, without keeping it any longer for that.
-    func peek(_ key: Key) -> UInt16? {
+    func peek(_ key: Key) -> UInt32? {
         slot(key).shard.withLock { $0.young[key] ?? $0.old[key] }
     }
 
-    private func slot(_ key: Key) -> Slot { slots[Int(truncatingIfNeeded: key.trace.low) & (Self.shardCount - 1)] }
-}
-
-/// Small numbers for values that come again and again.
-struct Numbering<Value: Hashable & Sendable>: Sendable {
-    private var numbers: [Value: UInt16] = [:]
-    private(set) var values: [Value] = []
-    private let countMax: Int
-
-    init(countMax: Int) {
-        self.countMax = min(countMax, Int(UInt16.max))
-    }
-
-    /// The number of a value; nil for a new one where there is no room.
-    mutating func number(of value: Value) -> UInt16? {
-        if let number = numbers[value] { return number }
-        guard values.count < countMax else { return nil }
-        let number = UInt16(truncatingIfNeeded: values.count)
-        numbers[value] = number
-        values.append(value)
-        return number
-    }
+    private func slot(_ key: Key) -> Slot { slots[Int(key.trace.low % UInt64(Self.shardCount))] }
 }

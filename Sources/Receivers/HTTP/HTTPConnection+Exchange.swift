@@ -44,7 +44,12 @@ extension HTTPConnection {
                     budget: loop.context.memory
                 ),
                 plan: plan,
-                source: RequestSource(receiver: loop.context.name, headers: headers.kept, client: headers.userAgent),
+                source: RequestSource(
+                    receiver: loop.context.name,
+                    headers: headers.kept,
+                    client: headers.userAgent,
+                    address: peer
+                ),
                 mayDrain: length <= Self.drainBytesMax,
                 offersUpgrade: headers.offersUpgrade
             )

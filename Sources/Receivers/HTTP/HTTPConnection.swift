@@ -50,6 +50,9 @@ final class HTTPConnection: ChannelDuplexHandler {
     let observer: LoopObserver
     let loop: ReceiverLoop
 
+    /// The address of the other end.
+    private(set) lazy var peer = SourceAddress(channelContext?.channel.remoteAddress)
+
     private let isAdmitted: Bool
     private var decoder: RequestDecoder.Handler
     private(set) var channelContext: ChannelHandlerContext?

@@ -24,9 +24,27 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     /// Without a request; then the connection is closed.
     package var idleTimeout = Duration.seconds(120)
     /// Names of headers that are kept with each request, besides those that processors ask for.
+    ///
+    /// At most 4 KiB of them in all, with 32 bytes more for each; a request with more is answered 431.
     package var forwardHeaders: [String] = []
+    /// Whether headers that hold secrets may be among them; they then stand in plain text in the journal.
+    package var forwardSecrets = false
 
     package init() {}
+
+    /// What the forwarded headers of one request may take.
+    static let forwardedMax = ByteCount.kibibytes(4)
+
+    /// Whether a header of that name is likely to hold a secret.
+    package static func isSecret(header name: String) -> Bool {
+        let name = name.lowercased().replacing("_", with: "-")
+        let words = [
+            "authorization", "authentication", "cookie", "token", "secret", "password", "passwd", "credential", "jwt",
+            "bearer", "api-key", "apikey", "access-key", "private-key", "signature",
+        ]
+        return words.contains { name.contains($0) } || name.split(separator: "-").contains { $0 == "auth" }
+            || name == "x-honeycomb-team"
+    }
 
     /// The signals that are taken.
     static let served: [Signal] = [.traces]

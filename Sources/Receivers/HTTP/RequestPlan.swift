@@ -42,6 +42,16 @@ struct RequestHeaders {
         }
     }
 
+    /// What the kept headers take, with 32 bytes more for each.
+    var keptBytes: Int { kept.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 32 } }
+
+    /// What those of the kept headers take that have one of these names.
+    func bytes(of names: [String]) -> Int {
+        var some = self
+        some.kept = kept.filter { header in names.contains { header.name == $0.lowercased() } }
+        return some.keptBytes
+    }
+
     /// The encoding that the content type names, parameters aside.
     var encoding: BodyEncoding? {
         guard let contentType else { return nil }
@@ -79,6 +89,12 @@ struct RequestPlan {
         guard let encoding = headers.encoding else {
             let given = headers.contentType.map { "the content type \"\($0)\" is not supported" } ?? "no content type"
             throw Refusal(.unsupportedMediaType, "\(given); use application/x-protobuf or application/json")
+        }
+        // The other kept headers are for processors, which bound what they take from them.
+        let limit = OTLPHTTPReceiverSettings.forwardedMax
+        guard headers.keptBytes <= limit.bytes || headers.bytes(of: settings.forwardHeaders) <= limit.bytes else {
+            let names = settings.forwardHeaders.joined(separator: ", ")
+            throw Refusal(.headersTooLarge, "the headers to forward (\(names)) are longer than \(limit) in all")
         }
         self.encoding = encoding
         codings = try Self.formats(headers.codings)

@@ -1,0 +1,93 @@
+import Basics
+
+/// What one sender holds of the journal, by log and route.
+struct SenderAccount: Sendable {
+    private var routes: [ShareTable.Key: RouteUsage] = [:]
+    /// By log: all routes that are not tracked, as if they were one.
+    private var others: [RouteUsage]
+    /// What all its routes hold together.
+    private(set) var held = 0
+    /// How many of its routes hold something.
+    private(set) var holders = 0
+    /// When something of it was accepted last.
+    private(set) var lastSeen = UnixTime(nanoseconds: 0)
+
+    /// - Parameter destinations: How many each log has.
+    init(destinations: [Int]) {
+        others = destinations.map(RouteUsage.init(destinations:))
+    }
+
+    /// Routes tracked now.
+    var tracked: Int { routes.count }
+
+    /// What a route holds, or all that are not tracked where it is one of them.
+    func held(by key: ShareTable.Key) -> Int { (routes[key] ?? others[key.log]).held }
+
+    /// Whether all that is known of the sender, and the request, is one route.
+    func isAlone(_ parts: [ShareTable.Part]) -> Bool {
+        guard let route = parts.first?.key.route else { return true }
+        return parts.allSatisfy { $0.key.route == route } && routes.keys.allSatisfy { $0.route == route }
+            && others.allSatisfy { $0.held == 0 }
+    }
+
+    /// Adds a record for the destinations at `pending`; `mayTrack` says whether there is room for a route of its own.
+    mutating func accept(
+        _ key: ShareTable.Key,
+        _ bytes: Int,
+        at now: UnixTime,
+        pending: some Sequence<Int>,
+        mayTrack: Bool
+    ) {
+        lastSeen = max(lastSeen, now)
+        if mayTrack, routes[key] == nil { routes[key] = RouteUsage(destinations: others[key.log].unsettled.count) }
+        update(routes.index(forKey: key), of: key.log) { $0.accept(bytes, at: now, pending: pending) }
+    }
+
+    /// A destination is done with a record; returns the bytes of it that were not counted here.
+    mutating func settle(_ key: ShareTable.Key, _ bytes: Int, by destination: Int) -> Int {
+        let place = routes.index(forKey: key)
+        let rest = update(place, of: key.log) { $0.settle(bytes, by: destination) }
+        guard place != nil, rest > 0 else { return rest }
+        // Accepted while the route was not tracked.
+        return update(nil, of: key.log) { $0.settle(rest, by: destination) }
+    }
+
+    /// A destination of a log has nothing left that was accepted before `time`.
+    mutating func forget(before time: UnixTime, by destination: Int, of log: Int) {
+        var index = routes.startIndex
+        while index < routes.endIndex {
+            if routes[index].key.log == log { update(index, of: log) { $0.forget(before: time, by: destination) } }
+            routes.formIndex(after: &index)
+        }
+        update(nil, of: log) { $0.forget(before: time, by: destination) }
+    }
+
+    /// Forgets routes that hold nothing and were not seen since then.
+    mutating func sweep(notSeenSince limit: UnixTime) {
+        routes = routes.filter { $0.value.held > 0 || $0.value.lastSeen > limit }
+    }
+
+    /// Changes one usage and what is counted over all.
+    @discardableResult
+    private mutating func update<Result>(
+        _ index: Dictionary<ShareTable.Key, RouteUsage>.Index?,
+        of log: Int,
+        _ change: (inout RouteUsage) -> Result
+    ) -> Result {
+        let before: Int
+        let after: Int
+        let result: Result
+        if let index {
+            before = routes.values[index].held
+            result = change(&routes.values[index])
+            after = routes.values[index].held
+        } else {
+            before = others[log].held
+            result = change(&others[log])
+            after = others[log].held
+        }
+        held += after - before
+        holders += (after > 0 ? 1 : 0) - (before > 0 ? 1 : 0)
+        return result
+    }
+}

@@ -1,0 +1,29 @@
+/// The network address that a request came from, as coarse as one client can be told from another: an IPv4 address, or the
+/// 64 bits of an IPv6 address that are given to one network, since a client may choose the rest freely.
+package struct SourceAddress: Hashable, Sendable {
+    /// An IPv4 address in the lower half, or the network part of an IPv6 address.
+    package let bits: UInt64
+
+    /// This machine over IPv6 or a unix socket, and whatever came from a source that is not known.
+    package static let unknown = SourceAddress(bits: 0)
+
+    package init(bits: UInt64) {
+        self.bits = bits
+    }
+
+    /// - Parameter bytes: In network order, 4 of IPv4 or 16 of IPv6; an IPv4 address inside an IPv6 one is the same as by
+    ///   itself. Anything else is unknown.
+    package init(networkBytes bytes: some Sequence<UInt8>) {
+        let bytes = Array(bytes)
+        let isMapped = bytes.count == 16 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10...11] == [0xFF, 0xFF]
+        let kept = isMapped ? bytes[12...] : bytes.prefix(8)
+        let isAddress = bytes.count == 4 || bytes.count == 16
+        bits = isAddress ? kept.reduce(0) { $0 << 8 | UInt64($1) } : 0
+    }
+}
+
+/// Who sent something, for sharing what there is: by name where authentication gave one, else by address.
+package enum Sender: Hashable, Sendable {
+    case identity(String)
+    case address(SourceAddress)
+}
