@@ -128,7 +128,7 @@ private struct ByReceiver: SpanProcessor {
         }
         #expect(message.hasPrefix(#"experiment "noisy" has "#))
         #expect(message.contains("its share of the journal is \(ByteCount(bytes: small.count * 50))"))
-        #expect(retryAfter == .seconds(5))
+        #expect(retryAfter == .seconds(3))
         #expect(await pipeline.send(small, to: "quiet") == .accepted)
         #expect(await pipeline.send(small, to: "new") == .accepted)
         let metrics = pipeline.meters.prometheusText()
@@ -154,7 +154,7 @@ private struct ByReceiver: SpanProcessor {
     @Test func `a request that the full journal refuses holds nothing`() async throws {
         let pipeline = try SharedPipeline(budget: .mebibytes(64), journalBytes: .kibibytes(512))
         let (taken, answer) = await pipeline.fill("only", with: small)
-        #expect(answer == .unavailable("the journal is full", retryAfter: .seconds(5)))
+        #expect(answer == .unavailable("the journal is full", retryAfter: .seconds(3)))
         #expect(pipeline.condition.reason == "the journal is full")
         let held = pipeline.shares.held
         #expect(held / small.count == taken)

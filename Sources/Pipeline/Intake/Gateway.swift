@@ -141,7 +141,7 @@ private struct WaitingRequest: Sendable {
             for front in fronts { front.tally.accept(spans) }
             return answer
         case .full(let retryAfter): (reason, pause) = (.journalFull, retryAfter)
-        case .failed: (reason, pause) = (.journalFailed, .seconds(5))
+        case .failed: (reason, pause) = (.journalFailed, .seconds(3))
         }
         undo()
         for front in fronts { front.tally.refuse(spans, reason) }

@@ -11,7 +11,7 @@ package final class RouteShares: Sendable {
     /// Routes tracked by default, at most; further ones of a log share one entry.
     package static let routesMax = 10_000
     /// When a client whose route is over its share may come back.
-    private static let retryAfter = Duration.seconds(5)
+    private static let retryAfter = Duration.seconds(3)
     /// How often the journal is asked what it gave up.
     private static let reviewInterval: UInt64 = 1_000_000_000
     /// How long a request may be on its way into the journal, whose readers do not know it yet.

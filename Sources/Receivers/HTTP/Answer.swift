@@ -14,7 +14,7 @@ struct Refusal: Error, Equatable {
     var status: HTTPStatus
     /// What is wrong and what is allowed.
     var message: String
-    /// Sent as `Retry-After` in whole seconds, at least one.
+    /// Sent as `Retry-After` in whole seconds, from 1 to 3.
     var retryAfter: Duration?
     /// Sent as it stands: the header that says what is allowed.
     var header: StaticString?
