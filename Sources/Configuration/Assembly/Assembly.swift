@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 package import Console
 package import Journal
 package import Logging
@@ -22,11 +22,17 @@ package struct Assembly: Sendable {
     ///
     /// - Parameters:
     ///   - file: What to build.
+    ///   - sockets: The service manager's, which take the place of addresses in the file.
     ///   - abandoning: Exporters that are gone from the file and whose undelivered spans are given up.
     ///   - logger: For everything that the parts have to say.
     /// - Throws: `JournalError` where the directory cannot be used, `AssemblyError` where the file does not fit what it
     ///   holds.
-    package init(_ file: PipelineFile, abandoning: [String] = [], logger: Logger) throws {
+    package init(
+        _ file: PipelineFile,
+        sockets: GivenSockets = GivenSockets(),
+        abandoning: [String] = [],
+        logger: Logger
+    ) throws {
         let meters = Meters()
         let clock = WallClock.system
         let journal = try file.openJournal(abandoning: abandoning, meters: meters, clock: clock, logger: logger)
@@ -58,7 +64,15 @@ package struct Assembly: Sendable {
                 shares: shares,
                 condition: readiness.journal
             )
-            return file.build(receiver, before: gateway, memory: memory, on: eventLoops, meters: meters, logger: logger)
+            return file.build(
+                receiver,
+                on: sockets[receiver.name],
+                before: gateway,
+                memory: memory,
+                eventLoops: eventLoops,
+                meters: meters,
+                logger: logger
+            )
         }
         let observatory = Observatory(
             journal: journal,
@@ -73,7 +87,13 @@ package struct Assembly: Sendable {
         // With a journal in memory nothing else creates its directory.
         try? SystemFileSystem().createDirectory(file.journal.directory)
         let token = AdminToken.create(in: file.journal.directory, logger: logger)
-        admin = AdminEndpoint(listen: file.admin.listen, source: observatory, token: token, logger: logger)
+        admin = AdminEndpoint(
+            listen: file.admin.listen,
+            sockets: sockets[GivenSockets.adminName],
+            source: observatory,
+            token: token,
+            logger: logger
+        )
         drainTimeout = file.drainTimeout
         keepsUndelivered = file.journal.storage == .disk
     }
@@ -84,10 +104,27 @@ package struct Assembly: Sendable {
         readiness.receiversAreUp()
     }
 
-    /// Accepts nothing new, answers what was received, and ends the receivers' threads.
+    /// The least that requests in hand get to be completed after the drain, so that both together end before 10 s.
+    private static let completionMin = Duration.seconds(2)
+
+    /// Prepares for the end: receivers go on, with answers that tell clients to connect again for the next request.
+    ///
+    /// Where nothing would keep what is undelivered, new requests are refused from now on, and everything acknowledged is
+    /// in the journal when this returns.
+    package func prepareToStop() async {
+        readiness.stops()
+        for receiver in receivers { await receiver.prepareToStop(refusing: !keepsUndelivered) }
+    }
+
+    /// Answers what was received, closes the receivers, and ends their threads.
     package func stopReceiving() async {
-        readiness.receiversStop()
-        for receiver in receivers { await receiver.stop(within: drainTimeout) }
+        readiness.stops()
+        let limit = max(Self.completionMin, drainTimeout - readiness.stoppingTime)
+        await withDiscardingTaskGroup { group in
+            for receiver in receivers {
+                group.addTask { await receiver.stop(within: limit) }
+            }
+        }
         await eventLoops.shutdown()
     }
 
@@ -102,9 +139,10 @@ package struct Assembly: Sendable {
 extension PipelineFile {
     fileprivate func build(
         _ receiver: Configured<ReceiverSettings>,
+        on sockets: [GivenSocket],
         before gateway: Gateway,
         memory: MemoryBudget,
-        on eventLoops: EventLoops,
+        eventLoops: EventLoops,
         meters: Meters,
         logger: Logger
     ) -> any Receiver {
@@ -113,6 +151,7 @@ extension PipelineFile {
             OTLPHTTPReceiver(
                 name: receiver.name,
                 settings: settings,
+                sockets: sockets,
                 processorHeaders: processorHeaders(after: receiver.name),
                 intake: gateway,
                 memory: memory,
@@ -124,10 +163,4 @@ extension PipelineFile {
     }
 }
 
-extension OTLPHTTPReceiver: Receiver {
-    package func stop(within limit: Duration) async {
-        await stopAccepting()
-        await finish(within: limit)
-        await close()
-    }
-}
+extension OTLPHTTPReceiver: Receiver {}

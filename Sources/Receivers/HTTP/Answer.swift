@@ -26,6 +26,9 @@ struct Refusal: Error, Equatable {
         self.header = header
     }
 
+    /// The process ends, and would lose what it takes.
+    static let stopping = Refusal(.serviceUnavailable, "the gateway is stopping", retryAfter: .seconds(1))
+
     static func == (lhs: Refusal, rhs: Refusal) -> Bool {
         lhs.status == rhs.status && lhs.message == rhs.message && lhs.retryAfter == rhs.retryAfter
     }

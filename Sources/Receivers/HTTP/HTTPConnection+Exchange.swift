@@ -36,6 +36,7 @@ extension HTTPConnection {
         do throws(Refusal) {
             let plan = try RequestPlan(head, headers, settings)
             form.signal = plan.signal
+            if loop.isRefusing { throw .stopping }
             exchange = Exchange(
                 form: form,
                 body: try BodyCollector(
@@ -77,6 +78,7 @@ extension HTTPConnection {
         do throws(Refusal) {
             guard let body = try exchange?.body.finish(), let reservation = exchange?.body.reservation else { return }
             guard !body.isEmpty else { return answer(.success, form, isAtEnd: true) }
+            if loop.isRefusing { throw .stopping }
             let request = IncomingRequest(signal: plan.signal, encoding: plan.encoding, body: body, source: source)
             phase = .waiting
             clearDeadline()
@@ -100,25 +102,20 @@ extension HTTPConnection {
     /// Answers, and goes on as far as the request was read: `isAtEnd` says whether that was to its end.
     private func answer(_ answer: Answer, _ form: AnswerForm, isAtEnd: Bool) {
         var form = form
-        form.keepsAlive = form.keepsAlive && !loop.isStopping && !hasLostEvents
+        // A client must not expect answers after "close": what it has sent already is answered before.
+        let isLast = hasLostEvents || (loop.isStopping && !(isAtEnd && hasMore))
+        form.keepsAlive = form.keepsAlive && !isLast
         loop.count(answer.status, form.signal)
         write(form.response(answer, date: loop.currentDate()))
         exchange = nil
         if !form.keepsAlive {
             linger(for: isAtEnd ? Self.lingerTimeout : max(Self.lingerTimeout, loop.context.settings.bodyTimeout))
         } else if isAtEnd {
-            becomeReady()
+            awaitRequest()
         } else {
             phase = .draining
             setDeadline(in: loop.context.settings.bodyTimeout)
         }
-    }
-
-    /// Takes the next request.
-    func becomeReady() {
-        guard !loop.isStopping else { return closeNow() }
-        phase = .ready
-        setDeadline(in: loop.context.settings.idleTimeout)
     }
 
     /// Ends a request that cannot be read on, or a connection that is not HTTP.
