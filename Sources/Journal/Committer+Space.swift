@@ -140,6 +140,7 @@ extension Committer {
             remove(core.state.withLock { $0.removeFirst() })
             deleted = true
         }
+        if deleted { onRoom() }
         return deleted
     }
 

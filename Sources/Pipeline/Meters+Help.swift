@@ -5,6 +5,7 @@ extension Meters {
         "millrace_receiver_refused_spans_total":
             "Spans answered with a failure or named in a partial success, by reason.",
         "millrace_receiver_requests_total": "Requests answered, by status code.",
+        "millrace_receiver_held_requests_total": "Requests that waited for room before they were answered, by reason.",
         "millrace_receiver_connections": "Connections open now.",
         "millrace_receiver_deviations_total": "Tolerated deviations from the OTLP specification, by kind.",
         "millrace_processor_filtered_spans_total": "Spans dropped by a filter.",

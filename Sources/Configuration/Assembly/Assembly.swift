@@ -14,6 +14,9 @@ package struct Assembly: Sendable {
     private let eventLoops: EventLoops
     package let admin: AdminEndpoint
     private let readiness: Readiness
+    /// Where requests wait for room.
+    private let lines: [WaitingLine]
+    private let shares: RouteShares
     package let drainTimeout: Duration
     /// Whether what is undelivered at the end waits in the journal.
     package let keepsUndelivered: Bool
@@ -35,12 +38,25 @@ package struct Assembly: Sendable {
     ) throws {
         let meters = Meters()
         let clock = WallClock.system
-        let journal = try file.openJournal(abandoning: abandoning, meters: meters, clock: clock, logger: logger)
+        let memory = MemoryBudget(limit: file.receiversMemory, waiting: meters.heldRequests(for: "memory"))
+        let line = WaitingLine(
+            bytesMax: ByteCount(bytes: file.receiversMemory.bytes / 2),
+            held: meters.heldRequests(for: "journal_full")
+        )
+        lines = [memory.line, line]
+        let journal = try file.openJournal(
+            abandoning: abandoning,
+            meters: meters,
+            clock: clock,
+            logger: logger,
+            onRoom: { line.roomIsFreed() }
+        )
         self.journal = journal
         let deadLetters = file.deadLetterBoxes(of: journal)
         for box in deadLetters { box.recover() }
         journal.persistCursors()
-        let shares = file.routeShares(of: journal)
+        let shares = file.routeShares(of: journal, waiting: meters.heldRequests(for: "over_share"))
+        self.shares = shares
         exporters = ExporterSet(file, logger: logger)
         deliveries = try file.deliveries(
             from: journal,
@@ -52,7 +68,6 @@ package struct Assembly: Sendable {
         )
         let fronts = try file.fronts(of: journal, meters: meters, clock: clock)
         let deviations = DeviationLog(meters: meters, logger: logger)
-        let memory = MemoryBudget(limit: file.receiversMemory)
         let (readiness, eventLoops) = (Readiness(), EventLoops())
         self.eventLoops = eventLoops
         receivers = file.receivers.map { receiver in
@@ -62,7 +77,9 @@ package struct Assembly: Sendable {
                 clock: clock,
                 deviations: deviations,
                 shares: shares,
-                condition: readiness.journal
+                condition: readiness.journal,
+                line: line,
+                hold: receiver.settings.hold
             )
             return file.build(
                 receiver,
@@ -113,6 +130,8 @@ package struct Assembly: Sendable {
     /// in the journal when this returns.
     package func prepareToStop() async {
         readiness.stops()
+        for line in lines { line.close() }
+        shares.closeLines()
         for receiver in receivers { await receiver.prepareToStop(refusing: !keepsUndelivered) }
     }
 
@@ -132,6 +151,21 @@ package struct Assembly: Sendable {
     package var queuedByDestination: [(name: String, queued: UInt64)] {
         journal.pipelines.flatMap { log in
             log.readers.map { ("\(log.name)/\($0.name)", journal.account(of: $0, in: log.name).queued) }
+        }
+    }
+}
+
+extension Meters {
+    fileprivate func heldRequests(for reason: String) -> Counter {
+        counter("millrace_receiver_held_requests_total", ["reason": reason])
+    }
+}
+
+extension ReceiverSettings {
+    /// How long a request may wait for room.
+    fileprivate var hold: Duration {
+        switch self {
+        case .otlpHTTP(let settings): settings.hold
         }
     }
 }

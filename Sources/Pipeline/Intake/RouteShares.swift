@@ -17,7 +17,16 @@ package final class RouteShares: Sendable {
     /// How long a request may be on its way into the journal, whose readers do not know it yet.
     private static let commitTime: UInt64 = 10_000_000_000
 
+    /// Routes that requests wait for at once, at most.
+    private static let linesMax = 256
+
     private let table: Mutex<ShareTable>
+    private let lines: Mutex<ShareLines>
+    /// Whether any request waits; read on every way in and out.
+    private let lineCount = Atomic<Int>(0)
+    private let heldMax: ByteCount
+    private let waiting: Counter?
+    private let clock: MonotonicClock
     private let readers: [[LogReader]]
     private let nextReview = Atomic<UInt64>(0)
 
@@ -25,7 +34,21 @@ package final class RouteShares: Sendable {
     ///   - budget: The journal's `max_bytes`.
     ///   - logs: All logs of the journal, with a reader for each destination.
     ///   - routesMax: Routes tracked, at most.
-    package init(budget: ByteCount, logs: [Log], routesMax: Int = RouteShares.routesMax) {
+    ///   - heldMax: Bytes of requests that may wait for one route's share.
+    ///   - waiting: Counts requests that wait.
+    ///   - clock: For how long they wait.
+    package init(
+        budget: ByteCount,
+        logs: [Log],
+        routesMax: Int = RouteShares.routesMax,
+        heldMax: ByteCount = .mebibytes(16),
+        waiting: Counter? = nil,
+        clock: MonotonicClock = .system
+    ) {
+        lines = Mutex(ShareLines())
+        self.heldMax = heldMax
+        self.waiting = waiting
+        self.clock = clock
         readers = logs.map(\.readers)
         table = Mutex(ShareTable(budget: budget.bytes, destinations: readers.map(\.count), routesMax: routesMax))
     }
@@ -51,14 +74,49 @@ package final class RouteShares: Sendable {
     }
 
     /// Adds the records of one request, or says why it has to wait.
-    func admit(_ records: [NewRecord], at now: UnixTime) -> Admission {
+    ///
+    /// - Parameters:
+    ///   - records: All of one request.
+    ///   - now: When it came.
+    ///   - isNew: Whether it goes behind those that wait for one of its routes.
+    /// - Returns: Whether it is added, or what it is answered and which route is to blame.
+    func admit(_ records: [NewRecord], at now: UnixTime, isNew: Bool = true) -> Admission {
         let parts = ShareTable.Part.sums(
             records.compactMap { ShareTable.Part(log: $0.log, $0.kind, $0.metadata, $0.payload) }
         )
+        if isNew, let awaited = parts.first(where: { line(for: $0.key)?.isEmpty == false }) {
+            let excess = table.withLock { $0.position(of: awaited.key) }
+            return .refused(excess.answer(retryAfter: Self.retryAfter), awaited.key)
+        }
         guard let excess = table.withLock({ $0.admit(parts, at: now) }) else { return .admitted(parts) }
-        guard review(at: now) else { return .refused(excess.answer(retryAfter: Self.retryAfter)) }
+        guard review(at: now) else { return .refused(excess.answer(retryAfter: Self.retryAfter), excess.key) }
         guard let excess = table.withLock({ $0.admit(parts, at: now) }) else { return .admitted(parts) }
-        return .refused(excess.answer(retryAfter: Self.retryAfter))
+        return .refused(excess.answer(retryAfter: Self.retryAfter), excess.key)
+    }
+
+    /// Where requests wait for the share of a route; nil where nothing waits and nothing may.
+    func line(for key: ShareTable.Key, creating: Bool = false) -> WaitingLine? {
+        guard creating || lineCount.load(ordering: .relaxed) > 0 else { return nil }
+        let freedAt = creating ? table.withLock { $0.freedAt(key) } : nil
+        return lines.withLock { lines in
+            if let line = lines.byKey[key] { return line }
+            guard creating, !lines.isClosed else { return nil }
+            if lines.byKey.count >= Self.linesMax { lines.byKey = lines.byKey.filter { !$0.value.isEmpty } }
+            guard lines.byKey.count < Self.linesMax else { return nil }
+            let line = WaitingLine(bytesMax: heldMax, held: waiting, freedAt: freedAt, clock: clock)
+            lines.byKey[key] = line
+            lineCount.store(lines.byKey.count, ordering: .relaxed)
+            return line
+        }
+    }
+
+    /// Refuses who waits, and lets nobody wait from now on.
+    package func closeLines() {
+        let open = lines.withLock { lines in
+            lines.isClosed = true
+            return Array(lines.byKey.values)
+        }
+        for line in open { line.close() }
     }
 
     /// What was admitted did not get into the journal.
@@ -67,7 +125,18 @@ package final class RouteShares: Sendable {
     }
 
     fileprivate func settle(_ part: ShareTable.Part, by destination: Int) {
-        table.withLock { $0.settle(part, by: destination) }
+        let now = clock.now()
+        table.withLock { table in
+            table.settle(part, by: destination)
+            table.noteFreed(part.key, at: now)
+        }
+        guard let line = line(for: part.key) else { return }
+        line.roomIsFreed()
+        guard line.isEmpty else { return }
+        lines.withLock { lines in
+            if lines.byKey[part.key]?.isEmpty == true { lines.byKey[part.key] = nil }
+            lineCount.store(lines.byKey.count, ordering: .relaxed)
+        }
     }
 
     /// Learns from the readers what they will never settle; false where they were asked a moment ago.
@@ -134,8 +203,14 @@ extension ShareTable.Part {
 enum Admission {
     /// It may, and holds that much until it is settled or withdrawn.
     case admitted([ShareTable.Part])
-    /// It may not now, nor any part of it.
-    case refused(IntakeAnswer)
+    /// It may not now, nor any part of it, because of that route.
+    case refused(IntakeAnswer, ShareTable.Key)
+}
+
+/// Requests that wait, by the route whose share they wait for: one route never waits for another.
+private struct ShareLines {
+    var byKey: [ShareTable.Key: WaitingLine] = [:]
+    var isClosed = false
 }
 
 extension ShareTable.Excess {

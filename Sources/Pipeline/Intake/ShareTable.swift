@@ -23,6 +23,9 @@ struct ShareTable: Sendable {
         let route: Route
         let held: Int
         let share: Int
+        var log = 0
+
+        var key: Key { Key(log: log, route: route) }
     }
 
     /// How long a route that holds nothing is still somebody to share with.
@@ -91,12 +94,29 @@ struct ShareTable: Sendable {
         update(nil, of: part.key) { _ = $0.settle(rest, by: destination) }
     }
 
+    /// A destination has settled something of a route at that moment.
+    mutating func noteFreed(_ key: Key, at now: Duration) {
+        if let index = usages.index(forKey: key) {
+            usages.values[index].freedAt = now
+        } else {
+            others[key.log].freedAt = now
+        }
+    }
+
+    /// When something of a route was settled last; nil before.
+    func freedAt(_ key: Key) -> Duration? { (usages[key] ?? others[key.log]).freedAt }
+
     /// A destination has nothing left that was accepted before `time`: the journal gave up what was not settled.
     mutating func forget(before time: UnixTime, by destination: Int, of log: Int) {
         for key in usages.keys where key.log == log {
             update(usages.index(forKey: key), of: key) { $0.forget(before: time, by: destination) }
         }
         update(nil, of: Key(log: log, route: .none)) { $0.forget(before: time, by: destination) }
+    }
+
+    /// How a route stands that others wait for.
+    func position(of key: Key) -> Excess {
+        Excess(route: key.route, held: held(by: key), share: budget / max(2, holders), log: key.log)
     }
 
     private mutating func excess(of parts: [Part], at now: UnixTime) -> Excess? {
@@ -106,7 +126,9 @@ struct ShareTable: Sendable {
         let share = budget / max(2, holders + newcomers)
         for part in parts {
             let held = held(by: part.key)
-            if held > 0, held + part.bytes > share { return Excess(route: part.key.route, held: held, share: share) }
+            if held > 0, held + part.bytes > share {
+                return Excess(route: part.key.route, held: held, share: share, log: part.key.log)
+            }
         }
         return nil
     }

@@ -21,6 +21,8 @@ final class HTTPConnection: ChannelDuplexHandler {
         case ready
         /// The body is coming.
         case receiving
+        /// The head has come, and the body is not read before there is room for it.
+        case holding
         /// The request is in the intake.
         case waiting
         /// Answered; what is left of the body is dropped, then the next request is taken.
@@ -45,6 +47,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     /// When `expire()` is due.
     private(set) var deadline = NIODeadline.distantFuture
     var exchange: Exchange?
+    /// The request whose body is not read yet.
+    var heldRequest: HeldRequest?
     /// Whether the client has sent its last byte.
     private(set) var isInputClosed = false
     let observer: LoopObserver
@@ -100,6 +104,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         phase = .closed
         exchange = nil
         held.removeAll()
+        heldRequest = nil
         channelContext = nil
         loop.remove(self)
     }
@@ -120,7 +125,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     func read(context: ChannelHandlerContext) {
         // Reading goes on while nothing more came, so that a client that does not pipeline costs no change of interest.
-        if isBusy && !held.isEmpty {
+        if phase == .holding || (isBusy && !held.isEmpty) {
             hasPendingRead = true
         } else {
             context.read()
@@ -151,7 +156,9 @@ final class HTTPConnection: ChannelDuplexHandler {
     // MARK: Order
 
     /// Whether what comes must wait: for the intake, or for a client that does not read its answers.
-    private var isBusy: Bool { phase == .waiting || !(channelContext?.channel.isWritable ?? false) }
+    private var isBusy: Bool {
+        phase == .waiting || phase == .holding || !(channelContext?.channel.isWritable ?? false)
+    }
 
     private func take(_ event: Event) {
         guard phase != .lingering else {
@@ -281,7 +288,7 @@ extension HTTPConnection {
     var hasRequestInHand: Bool {
         switch phase {
         case .ready: hasStartedHead || hasMore
-        case .receiving, .waiting: true
+        case .receiving, .holding, .waiting: true
         case .draining, .lingering, .closed: false
         }
     }
@@ -318,6 +325,7 @@ extension HTTPConnection {
     func refuseRest() {
         switch phase {
         case .ready where hasRequestInHand, .receiving: refuse(.stopping)
+        case .holding: refuseHeld(.stopping)
         case .ready, .draining: closeNow()
         case .waiting, .lingering, .closed: break
         }
