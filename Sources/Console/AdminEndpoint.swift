@@ -18,10 +18,11 @@ package final class AdminEndpoint: Sendable {
 
     private struct State {
         var group: MultiThreadedEventLoopGroup?
-        var channel: (any Channel)?
+        var channels: [any Channel] = []
     }
 
     private let listen: ListenAddress
+    private let sockets: [GivenSocket]
     private let source: any AdminSource
     private let token: AdminToken?
     private let logger: Logger
@@ -29,19 +30,28 @@ package final class AdminEndpoint: Sendable {
 
     /// - Parameters:
     ///   - listen: Where to listen.
+    ///   - sockets: The service manager's sockets for it; where there are any, they take the place of `listen`.
     ///   - source: What to show.
     ///   - token: Opens the dead letters; without it they are closed.
     ///   - logger: Told where it listens.
-    package init(listen: ListenAddress, source: any AdminSource, token: AdminToken? = nil, logger: Logger) {
+    package init(
+        listen: ListenAddress,
+        sockets: [GivenSocket] = [],
+        source: any AdminSource,
+        token: AdminToken? = nil,
+        logger: Logger
+    ) {
         self.listen = listen
+        self.sockets = sockets
         self.source = source
         self.token = token
         self.logger = logger
     }
 
-    /// Where it listens, with the port that the system chose; nil unless started.
+    /// Where it listens first, with the port that the system chose; nil unless started.
     package var boundAddress: ListenAddress? {
-        guard let local = state.withLock({ $0.channel?.localAddress }) else { return nil }
+        guard let local = state.withLock({ $0.channels.first?.localAddress }) else { return nil }
+        if let socket = sockets.first { return socket.address }
         guard case .tcp(let host, _) = listen, let port = local.port else { return listen }
         return .tcp(host: host, port: port)
     }
@@ -50,11 +60,18 @@ package final class AdminEndpoint: Sendable {
     package func start() async throws(ListenError) {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
-            let channel = try await bind(group)
-            state.withLock { $0 = State(group: group, channel: channel) }
+            let channels = try await bind(group)
+            state.withLock { $0 = State(group: group, channels: channels) }
         } catch {
             try? await group.shutdownGracefully()
-            throw ListenError(address: listen, reason: Self.reason(error))
+            throw ListenError(address: sockets.first?.address ?? listen, reason: Self.reason(error))
+        }
+        guard sockets.isEmpty else {
+            let addresses = sockets.map(\.address.description).joined(separator: ", ")
+            return logger.info(
+                "admin endpoint on a socket of the service manager, in place of listen",
+                metadata: ["address": "\(addresses)", "listen": "\(listen)"]
+            )
         }
         logger.info("admin endpoint", metadata: ["address": "\(boundAddress ?? listen)"])
     }
@@ -66,12 +83,12 @@ package final class AdminEndpoint: Sendable {
             return state
         }
         // Both fail only where it is closed already.
-        try? await state.channel?.close()
-        if state.channel != nil { listen.removeSocketFile() }
+        for channel in state.channels { try? await channel.close() }
+        if !state.channels.isEmpty, sockets.isEmpty { listen.removeSocketFile() }
         try? await state.group?.shutdownGracefully()
     }
 
-    private func bind(_ group: MultiThreadedEventLoopGroup) async throws -> any Channel {
+    private func bind(_ group: MultiThreadedEventLoopGroup) async throws -> [any Channel] {
         let (source, token, open) = (source, token, OpenConnections())
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -86,10 +103,19 @@ package final class AdminEndpoint: Sendable {
                     try pipeline.addHandler(AdminConnection(source, token))
                 }
             }
+        guard sockets.isEmpty else {
+            var channels: [any Channel] = []
+            for socket in sockets {
+                channels.append(try await bootstrap.withBoundSocket(socket.descriptor).get())
+                // The bootstrap shortened it.
+                socket.lengthenQueue()
+            }
+            return channels
+        }
         switch listen {
-        case .tcp(let host, let port): return try await bootstrap.bind(host: host, port: port).get()
+        case .tcp(let host, let port): return [try await bootstrap.bind(host: host, port: port).get()]
         case .unix(let path):
-            return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+            return [try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()]
         }
     }
 

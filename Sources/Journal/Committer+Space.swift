@@ -4,8 +4,8 @@ import Synchronization
 
 /// Room on the disk: new segments within the budget, and old ones that go.
 extension Committer {
-    /// When a client may come back after the budget was used up: readers free segments every few seconds at most.
-    private static let retryAfter = Duration.seconds(5)
+    /// When a client may come back after the budget was used up: several exporters give up a request that is told to wait longer.
+    private static let retryAfter = Duration.seconds(3)
     /// Below this a segment is not worth its file.
     private static let segmentBytesMin = 65536
 
@@ -140,6 +140,7 @@ extension Committer {
             remove(core.state.withLock { $0.removeFirst() })
             deleted = true
         }
+        if deleted { onRoom() }
         return deleted
     }
 

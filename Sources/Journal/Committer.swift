@@ -26,6 +26,8 @@ final class Committer {
     /// Dead-letter logs without room in reserve, which was said.
     var unreserved: Set<Int> = []
     private let onSync: @Sendable (Duration) -> Void
+    /// Told when room for further groups became free.
+    let onRoom: @Sendable () -> Void
     /// Of the round under way, by position; nil while a group is neither refused nor failed.
     private var results: [CommitResult?] = []
     private static let reportPause = Duration.seconds(60)
@@ -39,13 +41,15 @@ final class Committer {
         fileSystem: any FileSystem,
         clock: WallClock,
         logger: Logger,
-        onSync: @escaping @Sendable (Duration) -> Void
+        onSync: @escaping @Sendable (Duration) -> Void,
+        onRoom: @escaping @Sendable () -> Void = {}
     ) {
         self.settings = settings
         self.fileSystem = fileSystem
         self.clock = clock
         self.logger = logger
         self.onSync = onSync
+        self.onRoom = onRoom
         self.cursors = logs.map(\.cursors)
         self.writers = logs.map { log in
             SegmentWriter(

@@ -21,6 +21,14 @@ struct FinishedRanges: Sendable, Equatable {
 
     /// How many ids above `low` are finished.
     var countAboveLow: UInt64 { ranges.reduce(0) { $0 &+ ($1.upperBound - $1.lowerBound) } }
+    /// How many ids below `id` are not finished.
+    func unfinishedCount(below id: UInt64) -> UInt64 {
+        guard id > low else { return 0 }
+        return ranges.reduce(id - low) { rest, range in
+            rest - (min(range.upperBound, id) - min(range.lowerBound, id))
+        }
+    }
+
     /// The id after the highest finished one.
     var high: UInt64 { ranges.last?.upperBound ?? low }
 

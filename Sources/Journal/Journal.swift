@@ -55,6 +55,7 @@ package final class Journal: Sendable {
     ///   - clock: For the times of records and accounts.
     ///   - logger: For repairs, damage and failures of the disk.
     ///   - onSync: Called on the journal's thread with the duration of each sync.
+    ///   - onRoom: Called on the journal's thread when room became free for groups that were answered `full`.
     /// - Returns: The journal, to be ended by `close()`.
     /// - Throws: When another process has it, another version wrote it, or the directory cannot be used.
     package static func open(
@@ -63,7 +64,8 @@ package final class Journal: Sendable {
         fileSystem: any FileSystem = .system,
         clock: WallClock = .system,
         logger: Logger,
-        onSync: @escaping @Sendable (Duration) -> Void = { _ in }
+        onSync: @escaping @Sendable (Duration) -> Void = { _ in },
+        onRoom: @escaping @Sendable () -> Void = {}
     ) throws(JournalError) -> Journal {
         let files: any FileSystem = settings.storage == .memory ? MemoryFileSystem() : fileSystem
         let recovery = Recovery(fileSystem: files, settings: settings, now: clock.now(), logger: logger)
@@ -80,7 +82,15 @@ package final class Journal: Sendable {
         let thread = JournalThread(signal: signal, bytesMax: settings.queueBytesMax.bytes)
         let interval: Duration? = if case .interval(let interval) = settings.sync { interval } else { nil }
         thread.start(interval: interval) {
-            Committer(settings, logs: recovered, fileSystem: files, clock: clock, logger: logger, onSync: onSync)
+            Committer(
+                settings,
+                logs: recovered,
+                fileSystem: files,
+                clock: clock,
+                logger: logger,
+                onSync: onSync,
+                onRoom: onRoom
+            )
         }
         return Journal(
             settings,

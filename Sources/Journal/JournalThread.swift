@@ -93,6 +93,8 @@ final class JournalThread: Sendable {
                 return (state.submissions, state.persisters, state.isClosing)
             }
             if !submissions.isEmpty { committer.commit(submissions) }
+            // Some came while the queue was full, which is empty now.
+            if submissions.contains(where: { $0.refusal != nil }) { committer.onRoom() }
             if !persisters.isEmpty { committer.persistCursors() }
             for persister in persisters { persister.signal() }
             committer.collect()

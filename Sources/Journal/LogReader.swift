@@ -46,6 +46,18 @@ package final class LogReader: Sendable {
         core.state.withLock { !$0.isClosed && $0.hasUnread(index) }
     }
 
+    /// The id after the last item that can be read now.
+    ///
+    /// Any thread.
+    package var endID: UInt64 { core.state.withLock { $0.endID } }
+
+    /// How many items below `id` this reader has not finished, in whatever way.
+    ///
+    /// Any thread.
+    package func unfinished(below id: UInt64) -> UInt64 {
+        core.state.withLock { $0.readers[index].cursor.finished.unfinishedCount(below: id) }
+    }
+
     /// Records that `next` returned and that are not settled.
     package var unsettled: Int { core.state.withLock { $0.readers[index].inFlight } }
 

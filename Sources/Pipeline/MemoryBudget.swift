@@ -3,17 +3,26 @@ import Synchronization
 
 /// The bytes that receivers may hold at once, shared by all of them.
 ///
-/// Callers reserve before they hold and release what they reserved. There is no waiting: over the limit a receiver answers
-/// that there is no room now. Any thread.
+/// Callers reserve before they hold and release what they reserved; over the limit nothing is reserved. Whoever has not
+/// begun to hold anything may wait in `line` until there is room. Any thread.
 package final class MemoryBudget: Sendable {
     /// The most that is held at once.
     package let limit: ByteCount
+    /// Who waits for room; told of everything that is released.
+    package let line: WaitingLine
 
     private let held = Atomic<Int>(0)
 
-    package init(limit: ByteCount) {
+    /// - Parameters:
+    ///   - limit: The most that is held at once.
+    ///   - waiting: Counts who waits for room.
+    package init(limit: ByteCount, waiting: Counter? = nil) {
         self.limit = limit
+        line = WaitingLine(bytesMax: limit, held: waiting)
     }
+
+    /// Whether so much could be reserved now.
+    package func hasRoom(for bytes: Int) -> Bool { bytes <= limit.bytes - inUse }
 
     /// What is reserved now, in bytes.
     package var inUse: Int { held.load(ordering: .relaxed) }
@@ -39,5 +48,6 @@ package final class MemoryBudget: Sendable {
         guard bytes > 0 else { return }
         let before = held.wrappingSubtract(bytes, ordering: .relaxed).oldValue
         assert(before >= bytes, "released \(bytes) of \(before) bytes held")
+        line.roomIsFreed()
     }
 }

@@ -5,6 +5,7 @@ extension Meters {
         "millrace_receiver_refused_spans_total":
             "Spans answered with a failure or named in a partial success, by reason.",
         "millrace_receiver_requests_total": "Requests answered, by status code.",
+        "millrace_receiver_held_requests_total": "Requests that waited for room before they were answered, by reason.",
         "millrace_receiver_connections": "Connections open now.",
         "millrace_receiver_deviations_total": "Tolerated deviations from the OTLP specification, by kind.",
         "millrace_receiver_forgotten_clients_total":
@@ -16,7 +17,6 @@ extension Meters {
         "millrace_processor_repaired_spans_total": "Spans on which a value that MLflow would refuse was mended.",
         "millrace_processor_unmapped_spans_total":
             "Spans left as they came, because mapping them would cost more than one request may.",
-        "millrace_processor_defaulted_spans_total": "Spans whose own route was over max_routes.",
         "millrace_processor_defaulted_spans_total": "Spans whose own route was over max_routes or has too long a name.",
         "millrace_processor_forgotten_routes_total": "Routes forgotten after idleness to make room for others.",
         "millrace_exporter_delivered_spans_total": "Spans that the destination took.",

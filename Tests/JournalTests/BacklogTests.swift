@@ -9,7 +9,7 @@ import Testing
 @Suite struct BacklogTests {
     private let disk = Disk()
     private let record = NewRecord(String(repeating: "x", count: 3_000), items: 10)
-    private let full = CommitResult.full(retryAfter: .seconds(5))
+    private let full = CommitResult.full(retryAfter: .seconds(3))
 
     private func open(_ policy: Backlog.Policy, maxBytes: ByteCount = .kibibytes(256)) throws -> SteppedJournal {
         let limited = ReaderDefinition(name: "limited", backlog: Backlog(maxBytes: maxBytes, whenFull: policy))

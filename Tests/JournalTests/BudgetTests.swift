@@ -7,7 +7,7 @@ import Testing
 /// What happens where the disk or the budget ends.
 @Suite struct BudgetTests {
     private let record = NewRecord(String(repeating: "x", count: 10_000), items: 10)
-    private let full = CommitResult.full(retryAfter: .seconds(5))
+    private let full = CommitResult.full(retryAfter: .seconds(3))
 
     /// Appends until the journal says no; how many groups it took.
     private func fill(_ stepped: SteppedJournal, with record: NewRecord? = nil) -> Int {

@@ -113,7 +113,7 @@ import Testing
         disk.files.setCapacity(400 * 1024)
         var count = 0
         while stepped.commit([large]) == [.durable] { count += 1 }
-        #expect(stepped.commit([large]) == [.full(retryAfter: .seconds(5))])
+        #expect(stepped.commit([large]) == [.full(retryAfter: .seconds(3))])
         let reader = stepped.logs[0].readers[0]
         for _ in 0..<count { reader.finish(try await reader.next(bytesMax: 1, recordsMax: 1).map(\.delivered)) }
         #expect(stepped.commit([large]) == [.durable])

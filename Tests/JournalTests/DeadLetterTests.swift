@@ -169,10 +169,10 @@ import Testing
     @Test func `on a full disk there is room in reserve`() throws {
         let stepped = try disk.openStepped(logs)
         disk.files.setCapacity(0)
-        #expect(stepped.commit([NewRecord("a")], [letter("b")]) == [.full(retryAfter: .seconds(5)), .durable])
+        #expect(stepped.commit([NewRecord("a")], [letter("b")]) == [.full(retryAfter: .seconds(3)), .durable])
         #expect(stepped.logs[1].readers[0].account.held == 1)
         while stepped.commit([letter(large("c"))]) == [.durable] {}
-        #expect(stepped.commit([letter(large("c"))]) == [.full(retryAfter: .seconds(5))])
+        #expect(stepped.commit([letter(large("c"))]) == [.full(retryAfter: .seconds(3))])
         disk.files.setCapacity(nil)
         stepped.committer.tick()
         disk.files.setCapacity(0)
@@ -184,7 +184,7 @@ import Testing
         let stepped = try disk.openStepped(logs)
         #expect(segments(disk).isEmpty)
         stepped.committer.tick()
-        #expect(stepped.commit([letter("a")], [NewRecord("b")]) == [.full(retryAfter: .seconds(5)), .durable])
+        #expect(stepped.commit([letter("a")], [NewRecord("b")]) == [.full(retryAfter: .seconds(3)), .durable])
         stepped.committer.tick()
         #expect(segments(disk).count == 1)
         #expect(stepped.commit([letter("a")]) == [.durable])

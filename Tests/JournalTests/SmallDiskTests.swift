@@ -69,7 +69,7 @@ struct SmallDiskTests {
         let journal = try open(disk)
         let count = await fill(journal)
         #expect(count > 20)
-        #expect(await journal.append([large]) == .full(retryAfter: .seconds(5)))
+        #expect(await journal.append([large]) == .full(retryAfter: .seconds(3)))
         #expect(await journal.append([NewRecord("letter", log: 1, kind: .deadLetter)]) == .durable)
         let reader = journal.logs[0].readers[0]
         for _ in 0..<count { reader.finish(try await reader.next(bytesMax: 1, recordsMax: 1).map(\.delivered)) }
@@ -89,12 +89,12 @@ struct SmallDiskTests {
         let file = try #require(FileHandle(forWritingAtPath: other))
         while (try? file.write(contentsOf: Data(count: 4096))) != nil {}
         let count = await fill(journal)
-        #expect(await journal.append([large]) == .full(retryAfter: .seconds(5)))
+        #expect(await journal.append([large]) == .full(retryAfter: .seconds(3)))
         await journal.close()
         while (try? file.write(contentsOf: Data(count: 4096))) != nil {}
         journal = try open(disk)
         #expect(journal.logs[0].readers[0].account.queued == UInt64(count + 1))
-        #expect(await journal.append([large]) == .full(retryAfter: .seconds(5)))
+        #expect(await journal.append([large]) == .full(retryAfter: .seconds(3)))
         // Emptied, not only removed: a process that another test starts just now may hold it open.
         try file.truncate(atOffset: 0)
         try FileManager.default.removeItem(atPath: other)

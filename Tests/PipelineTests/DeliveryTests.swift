@@ -87,6 +87,29 @@ import Testing
         #expect(bench.reader.account.outcomes.delivered == 7)
     }
 
+    @Test func `what comes while it drains stays in the journal`() async throws {
+        let exporter = ScriptedExporter()
+        let bench = try PipelineBench(to: exporter)
+        #expect(await bench.send(small) == .accepted)
+        bench.delivery.beginDraining()
+        #expect(await bench.send(small) == .accepted)
+        await bench.deliverAll()
+        #expect(exporter.batches.map(\.items) == [10])
+        #expect(bench.reader.account.queued == 10)
+    }
+
+    @Test func `draining ends while the destination is down`() async throws {
+        let down = DeliveryOutcome.unavailable(reason: "down", after: nil)
+        let bench = try PipelineBench(to: ScriptedExporter(Array(repeating: down, count: 10_000)))
+        #expect(await bench.send(small) == .accepted)
+        await withTaskGroup { group in
+            group.addTask { await bench.delivery.run() }
+            await bench.delivery.drain(stopsWhileDown: true)
+            group.cancelAll()
+        }
+        #expect(bench.delivery.isCircuitOpen && bench.reader.account.queued == 10)
+    }
+
     @Test func `headers that are forwarded keep requests apart`() async throws {
         let exporter = ScriptedExporter()
         let bench = try PipelineBench(forwarding: ["x-tenant"], to: exporter)

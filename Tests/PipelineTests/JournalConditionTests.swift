@@ -19,18 +19,18 @@ import Testing
     }
 
     @Test func `a refusal is a reason until a request gets in`() {
-        condition.note([.full(retryAfter: .seconds(5))])
+        condition.note([.full(retryAfter: .seconds(3))])
         #expect(condition.reason == "the journal is full")
         condition.note([.failed("write: EIO")])
         #expect(condition.reason == "the journal cannot be written: write: EIO")
         condition.note([])
         #expect(condition.reason != nil)
-        condition.note([.full(retryAfter: .seconds(5)), .durable])
+        condition.note([.full(retryAfter: .seconds(3)), .durable])
         #expect(condition.reason == nil)
     }
 
     @Test func `a refusal without further requests is forgotten`() async throws {
-        condition.note([.full(retryAfter: .seconds(5))])
+        condition.note([.full(retryAfter: .seconds(3))])
         try await clock.sleep(for: .seconds(9))
         #expect(condition.reason == "the journal is full")
         try await clock.sleep(for: .seconds(1))

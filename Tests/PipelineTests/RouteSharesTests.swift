@@ -8,11 +8,12 @@ import TestKit
 import Testing
 
 /// A pipeline that routes by the receiver's name, whose deliveries are played by the test.
-private final class SharedPipeline {
+private final class SharedPipeline: Sendable {
     let journal: Journal
     let shares: RouteShares
     let condition = JournalCondition()
     let meters = Meters()
+    let line = WaitingLine(bytesMax: .mebibytes(16))
     private let gateway: Gateway
     private let observer = AnswerCollector()
 
@@ -20,7 +21,8 @@ private final class SharedPipeline {
         budget: ByteCount,
         journalBytes: ByteCount = .mebibytes(64),
         whenFull: FullPolicy = .reject,
-        clock: WallClock = .system
+        clock: WallClock = .system,
+        hold: Duration = .zero
     ) throws {
         var settings = JournalSettings()
         settings.storage = .memory
@@ -32,7 +34,8 @@ private final class SharedPipeline {
             settings,
             logs: [LogDefinition(name: "traces", readers: readers)],
             clock: clock,
-            logger: logger
+            logger: logger,
+            onRoom: { [line] in line.roomIsFreed() }
         )
         shares = RouteShares(budget: budget, logs: journal.logs)
         let front = PipelineFront(
@@ -49,7 +52,9 @@ private final class SharedPipeline {
             clock: clock,
             deviations: DeviationLog(meters: meters, logger: logger),
             shares: shares,
-            condition: condition
+            condition: condition,
+            line: line,
+            hold: hold
         )
     }
 
@@ -60,12 +65,21 @@ private final class SharedPipeline {
     }
 
     /// Sends until the answer is another than success.
-    func fill(_ route: String, with body: [UInt8]) async -> (taken: Int, last: IntakeAnswer) {
-        for taken in 0..<10_000 {
+    func fill(
+        _ route: String,
+        with body: [UInt8],
+        atMost limit: Int = 10_000
+    ) async -> (taken: Int, last: IntakeAnswer) {
+        for taken in 0..<limit {
             let answer = await send(body, to: route)
             guard answer == .accepted else { return (taken, answer) }
         }
-        return (10_000, .accepted)
+        return (limit, .accepted)
+    }
+
+    /// Delivers everything to both destinations.
+    func deliverAll() async throws {
+        for name in ["quick", "slow"] { try await deliverAll(to: name) }
     }
 
     /// Delivers everything that one destination has not got.
@@ -128,7 +142,7 @@ private struct ByReceiver: SpanProcessor {
         }
         #expect(message.hasPrefix(#"experiment "noisy" has "#))
         #expect(message.contains("its share of the journal is \(ByteCount(bytes: small.count * 50))"))
-        #expect(retryAfter == .seconds(5))
+        #expect(retryAfter == .seconds(3))
         #expect(await pipeline.send(small, to: "quiet") == .accepted)
         #expect(await pipeline.send(small, to: "new") == .accepted)
         let metrics = pipeline.meters.prometheusText()
@@ -175,12 +189,43 @@ private struct ByReceiver: SpanProcessor {
     @Test func `a request that the full journal refuses holds nothing`() async throws {
         let pipeline = try SharedPipeline(budget: .mebibytes(64), journalBytes: .kibibytes(512))
         let (taken, answer) = await pipeline.fill("only", with: small)
-        #expect(answer == .unavailable("the journal is full", retryAfter: .seconds(5)))
+        #expect(answer == .unavailable("the journal is full", retryAfter: .seconds(3)))
         #expect(pipeline.condition.reason == "the journal is full")
         let held = pipeline.shares.held
         #expect(held / small.count == taken)
         _ = await pipeline.send(small, to: "only")
         #expect(pipeline.shares.held == held)
+    }
+
+    @Test func `a request waits for room in the journal while room becomes free`() async throws {
+        let pipeline = try SharedPipeline(budget: .mebibytes(64), journalBytes: .kibibytes(512), hold: .seconds(60))
+        let (taken, first) = await pipeline.fill("only", with: small)
+        #expect(first == .unavailable("the journal is full", retryAfter: .seconds(3)), "nothing has become free yet")
+        try await pipeline.deliverAll()
+        while pipeline.journal.logs[0].statistics.segments > 1 { await Task.yield() }
+        let delivering = Task {
+            while !Task.isCancelled {
+                try await pipeline.deliverAll()
+                await Task.yield()
+            }
+        }
+        let (again, last) = await pipeline.fill("only", with: small, atMost: taken * 4)
+        delivering.cancel()
+        #expect(again == taken * 4 && last == .accepted)
+    }
+
+    @Test func `a request waits for its route's share, and another route waits for nobody`() async throws {
+        let pipeline = try SharedPipeline(budget: ByteCount(bytes: small.count * 100), hold: .seconds(60))
+        #expect(await pipeline.send(small, to: "quiet") == .accepted)
+        let (taken, first) = await pipeline.fill("noisy", with: small)
+        #expect(isThrottled(first), "nothing has become free yet")
+        try await pipeline.deliverAll()
+        #expect(await pipeline.send(small, to: "quiet") == .accepted)
+        for _ in 0..<taken { #expect(await pipeline.send(small, to: "noisy") == .accepted) }
+        async let waiting = [pipeline.send(small, to: "noisy"), pipeline.send(small, to: "noisy")]
+        #expect(await pipeline.send(small, to: "quiet") == .accepted)
+        try await pipeline.deliverAll()
+        #expect(await waiting == [.accepted, .accepted])
     }
 
     @Test func `what the journal gave up counts no more`() async throws {

@@ -138,6 +138,8 @@ struct AnswerCase: Sendable, CustomTestStringConvertible {
         (.invalid("byte 4: no"), 400, nil, #"{"code":3,"message":"byte 4: no"}"#),
         (.tooLarge("spans"), 413, nil, #"{"code":3,"message":"spans"}"#),
         (.throttled("slow", retryAfter: .milliseconds(1200)), 429, "2", #"{"code":8,"message":"slow"}"#),
+        (.unavailable("down", retryAfter: .milliseconds(2900)), 503, "3", #"{"code":14,"message":"down"}"#),
+        (.throttled("late", retryAfter: .seconds(90)), 429, "3", #"{"code":8,"message":"late"}"#),
         (.unavailable("full", retryAfter: .zero), 503, "1", #"{"code":14,"message":"full"}"#),
     ]
 

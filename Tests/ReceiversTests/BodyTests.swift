@@ -141,7 +141,11 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
 
     @Test func `over the memory limit a request is refused, and taken once there is room`() async throws {
         let intake = ScriptedIntake { _ in .held }
-        try await withReceiver(intake, memory: .kibibytes(100), { $0.bodyTimeout = .seconds(60) }) { harness in
+        let configure = { (settings: inout OTLPHTTPReceiverSettings) in
+            settings.bodyTimeout = .seconds(60)
+            settings.hold = .zero
+        }
+        try await withReceiver(intake, memory: .kibibytes(100), configure) { harness in
             let holder = try harness.connect()
             await holder.send(request(body: [UInt8](repeating: 1, count: 60_000)))
             await intake.waitForRequests(1)
@@ -162,6 +166,37 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
             await intake.waitForRequests(2)
             intake.settle(.accepted)
             #expect(await next.receive()?.status == 200)
+        }
+    }
+
+    @Test func `while memory becomes free a body is not read before there is room, in the order of coming`()
+        async throws
+    {
+        let intake = ScriptedIntake { _ in .held }
+        let configure = { (settings: inout OTLPHTTPReceiverSettings) in
+            settings.bodyTimeout = .milliseconds(50)
+            settings.hold = .seconds(60)
+        }
+        try await withReceiver(intake, memory: .kibibytes(100), configure) { harness in
+            let (holder, second, third) = (try harness.connect(), try harness.connect(), try harness.connect())
+            await holder.send(request(body: [1]))
+            await intake.waitForRequests(1)
+            intake.settle(.accepted)
+            #expect(await holder.receive()?.status == 200)
+            await holder.send(request(body: [UInt8](repeating: 1, count: 60_000)))
+            await intake.waitForRequests(2)
+            await second.send(request(body: [UInt8](repeating: 2, count: 60_000)))
+            // So small that there would be room, but not before those who wait.
+            while harness.memory.line.isEmpty { await Task.yield() }
+            await third.send(request(body: [3]))
+            for (connection, count) in [(holder, 3), (second, 4)] {
+                intake.settle(.accepted)
+                #expect(await connection.receive()?.status == 200)
+                await intake.waitForRequests(count)
+            }
+            #expect(intake.received.map { $0.body[0] } == [1, 1, 2, 3])
+            intake.settle(.accepted)
+            #expect(await third.receive()?.status == 200)
         }
     }
 

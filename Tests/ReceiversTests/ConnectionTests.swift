@@ -250,21 +250,4 @@ struct Oddity: Sendable, CustomTestStringConvertible {
             #expect(harness.address.description.hasPrefix("[::1]:"))
         }
     }
-
-    @Test func `after stopAccepting a request in the intake is answered and an idle connection closed`() async throws {
-        try await withReceiver(ScriptedIntake { _ in .held }) { harness in
-            let (busy, idle) = (try harness.connect(), try harness.connect())
-            await idle.send(request("GET"))
-            #expect(await idle.receive()?.status == 405)
-            await busy.send(request(body: [1]))
-            await harness.intake.waitForRequests(1)
-            await harness.receiver.stopAccepting()
-            #expect(await idle.receiveUntilClosed()?.isEmpty == true)
-            #expect(throws: (any Error).self) { _ = try harness.connect() }
-            harness.intake.settle(.accepted)
-            let answer = try #require(await busy.receive())
-            #expect(answer.status == 200 && answer.headers["connection"] == "close")
-            await harness.receiver.finish(within: .seconds(10))
-        }
-    }
 }

@@ -34,6 +34,7 @@ struct ReceiverHarness {
 func withReceiver(
     _ intake: ScriptedIntake = ScriptedIntake(),
     memory: ByteCount = .mebibytes(64),
+    sockets: [GivenSocket] = [],
     _ configure: (inout OTLPHTTPReceiverSettings) -> Void = { _ in },
     _ body: (ReceiverHarness) async throws -> Void
 ) async throws {
@@ -44,6 +45,7 @@ func withReceiver(
     let receiver = OTLPHTTPReceiver(
         name: "otlp",
         settings: settings,
+        sockets: sockets,
         intake: intake,
         memory: budget,
         eventLoops: eventLoops,

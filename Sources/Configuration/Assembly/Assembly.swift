@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 package import Console
 package import Journal
 package import Logging
@@ -14,6 +14,9 @@ package struct Assembly: Sendable {
     private let eventLoops: EventLoops
     package let admin: AdminEndpoint
     private let readiness: Readiness
+    /// Where requests wait for room.
+    private let lines: [WaitingLine]
+    private let shares: RouteShares
     package let drainTimeout: Duration
     /// Whether what is undelivered at the end waits in the journal.
     package let keepsUndelivered: Bool
@@ -22,19 +25,38 @@ package struct Assembly: Sendable {
     ///
     /// - Parameters:
     ///   - file: What to build.
+    ///   - sockets: The service manager's, which take the place of addresses in the file.
     ///   - abandoning: Exporters that are gone from the file and whose undelivered spans are given up.
     ///   - logger: For everything that the parts have to say.
     /// - Throws: `JournalError` where the directory cannot be used, `AssemblyError` where the file does not fit what it
     ///   holds.
-    package init(_ file: PipelineFile, abandoning: [String] = [], logger: Logger) throws {
+    package init(
+        _ file: PipelineFile,
+        sockets: GivenSockets = GivenSockets(),
+        abandoning: [String] = [],
+        logger: Logger
+    ) throws {
         let meters = Meters()
         let clock = WallClock.system
-        let journal = try file.openJournal(abandoning: abandoning, meters: meters, clock: clock, logger: logger)
+        let memory = MemoryBudget(limit: file.receiversMemory, waiting: meters.heldRequests(for: "memory"))
+        let line = WaitingLine(
+            bytesMax: ByteCount(bytes: file.receiversMemory.bytes / 2),
+            held: meters.heldRequests(for: "journal_full")
+        )
+        lines = [memory.line, line]
+        let journal = try file.openJournal(
+            abandoning: abandoning,
+            meters: meters,
+            clock: clock,
+            logger: logger,
+            onRoom: { line.roomIsFreed() }
+        )
         self.journal = journal
         let deadLetters = file.deadLetterBoxes(of: journal)
         for box in deadLetters { box.recover() }
         journal.persistCursors()
-        let shares = file.routeShares(of: journal)
+        let shares = file.routeShares(of: journal, waiting: meters.heldRequests(for: "over_share"))
+        self.shares = shares
         exporters = ExporterSet(file, logger: logger)
         deliveries = try file.deliveries(
             from: journal,
@@ -46,7 +68,6 @@ package struct Assembly: Sendable {
         )
         let fronts = try file.fronts(of: journal, meters: meters, clock: clock)
         let deviations = DeviationLog(meters: meters, logger: logger)
-        let memory = MemoryBudget(limit: file.receiversMemory)
         let (readiness, eventLoops) = (Readiness(), EventLoops())
         self.eventLoops = eventLoops
         receivers = file.receivers.map { receiver in
@@ -57,9 +78,19 @@ package struct Assembly: Sendable {
                 deviations: deviations,
                 shares: shares,
                 condition: readiness.journal,
-                costs: file.requestCost
+                costs: file.requestCost,
+                line: line,
+                hold: receiver.settings.hold
             )
-            return file.build(receiver, before: gateway, memory: memory, on: eventLoops, meters: meters, logger: logger)
+            return file.build(
+                receiver,
+                on: sockets[receiver.name],
+                before: gateway,
+                memory: memory,
+                eventLoops: eventLoops,
+                meters: meters,
+                logger: logger
+            )
         }
         let observatory = Observatory(
             journal: journal,
@@ -74,7 +105,13 @@ package struct Assembly: Sendable {
         // With a journal in memory nothing else creates its directory.
         try? SystemFileSystem().createDirectory(file.journal.directory)
         let token = AdminToken.create(in: file.journal.directory, logger: logger)
-        admin = AdminEndpoint(listen: file.admin.listen, source: observatory, token: token, logger: logger)
+        admin = AdminEndpoint(
+            listen: file.admin.listen,
+            sockets: sockets[GivenSockets.adminName],
+            source: observatory,
+            token: token,
+            logger: logger
+        )
         drainTimeout = file.drainTimeout
         keepsUndelivered = file.journal.storage == .disk
     }
@@ -85,10 +122,29 @@ package struct Assembly: Sendable {
         readiness.receiversAreUp()
     }
 
-    /// Accepts nothing new, answers what was received, and ends the receivers' threads.
+    /// The least that requests in hand get to be completed after the drain, so that both together end before 10 s.
+    private static let completionMin = Duration.seconds(2)
+
+    /// Prepares for the end: receivers go on, with answers that tell clients to connect again for the next request.
+    ///
+    /// Where nothing would keep what is undelivered, new requests are refused from now on, and everything acknowledged is
+    /// in the journal when this returns.
+    package func prepareToStop() async {
+        readiness.stops()
+        for line in lines { line.close() }
+        shares.closeLines()
+        for receiver in receivers { await receiver.prepareToStop(refusing: !keepsUndelivered) }
+    }
+
+    /// Answers what was received, closes the receivers, and ends their threads.
     package func stopReceiving() async {
-        readiness.receiversStop()
-        for receiver in receivers { await receiver.stop(within: drainTimeout) }
+        readiness.stops()
+        let limit = max(Self.completionMin, drainTimeout - readiness.stoppingTime)
+        await withDiscardingTaskGroup { group in
+            for receiver in receivers {
+                group.addTask { await receiver.stop(within: limit) }
+            }
+        }
         await eventLoops.shutdown()
     }
 
@@ -100,12 +156,28 @@ package struct Assembly: Sendable {
     }
 }
 
+extension Meters {
+    fileprivate func heldRequests(for reason: String) -> Counter {
+        counter("millrace_receiver_held_requests_total", ["reason": reason])
+    }
+}
+
+extension ReceiverSettings {
+    /// How long a request may wait for room.
+    fileprivate var hold: Duration {
+        switch self {
+        case .otlpHTTP(let settings): settings.hold
+        }
+    }
+}
+
 extension PipelineFile {
     fileprivate func build(
         _ receiver: Configured<ReceiverSettings>,
+        on sockets: [GivenSocket],
         before gateway: Gateway,
         memory: MemoryBudget,
-        on eventLoops: EventLoops,
+        eventLoops: EventLoops,
         meters: Meters,
         logger: Logger
     ) -> any Receiver {
@@ -114,6 +186,7 @@ extension PipelineFile {
             OTLPHTTPReceiver(
                 name: receiver.name,
                 settings: settings,
+                sockets: sockets,
                 processorHeaders: processorHeaders(after: receiver.name),
                 intake: gateway,
                 memory: memory,
@@ -125,10 +198,4 @@ extension PipelineFile {
     }
 }
 
-extension OTLPHTTPReceiver: Receiver {
-    package func stop(within limit: Duration) async {
-        await stopAccepting()
-        await finish(within: limit)
-        await close()
-    }
-}
+extension OTLPHTTPReceiver: Receiver {}

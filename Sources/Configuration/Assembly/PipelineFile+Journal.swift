@@ -43,11 +43,19 @@ extension PipelineFile {
         abandoning: [String] = [],
         meters: Meters,
         clock: WallClock,
-        logger: Logger
+        logger: Logger,
+        onRoom: @escaping @Sendable () -> Void = {}
     ) throws -> Journal {
         try refuseLeftovers(abandoning)
         let syncs = meters.histogram("millrace_journal_sync_seconds")
-        let journal = try Journal.open(journal, logs: logs, clock: clock, logger: logger) { syncs.observe($0) }
+        let journal = try Journal.open(
+            journal,
+            logs: logs,
+            clock: clock,
+            logger: logger,
+            onSync: { syncs.observe($0) },
+            onRoom: onRoom
+        )
         let waiting = journal.vanishedReaders.filter { reader in
             !reader.abandoned && reader.account.queued > 0 && !abandoning.contains(reader.name)
         }
@@ -111,14 +119,15 @@ extension PipelineFile {
     /// What each route may hold of the journal, with what earlier processes accepted counted already.
     ///
     /// Blocks while the journal's undelivered records are read, the newest 512 MiB of each log.
-    func routeShares(of journal: Journal) -> RouteShares {
+    func routeShares(of journal: Journal, waiting: Counter) -> RouteShares {
         let pipelines = journal.pipelines
         let used = pipelines.reduce(0) { $0 + $1.statistics.bytes }
         let free = (try? SystemFileSystem().freeBytes(at: self.journal.directory)) ?? .max / 2
         // On a small disk the floor of free space is reached long before `max_bytes`.
         let reachable = self.journal.storage == .disk ? used + max(0, free - self.journal.minFree.bytes) : .max
         let budget = min(self.journal.maxBytes, ByteCount(bytes: reachable))
-        let shares = RouteShares(budget: budget, logs: pipelines)
+        let heldMax = ByteCount(bytes: receiversMemory.bytes / 4)
+        let shares = RouteShares(budget: budget, logs: pipelines, heldMax: heldMax, waiting: waiting)
         for (index, log) in pipelines.enumerated() {
             log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: .mebibytes(512)) { record in
                 let pending = log.readers.filter { !$0.isFinished(record.id) }.map(\.name)

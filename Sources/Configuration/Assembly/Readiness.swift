@@ -10,16 +10,23 @@ final class Readiness: Sendable {
     /// Told by the gateways what becomes of requests.
     let journal = JournalCondition()
     private let phase = Mutex(Phase.starting)
+    private let stoppingSince = Mutex<ContinuousClock.Instant?>(nil)
 
     /// Every receiver listens.
     func receiversAreUp() {
         phase.withLock { $0 = .running }
     }
 
-    /// Nothing new is taken.
-    func receiversStop() {
+    /// The process has been told to stop.
+    func stops() {
         phase.withLock { $0 = .stopping }
+        stoppingSince.withLock { since in
+            if since == nil { since = .now }
+        }
     }
+
+    /// Since the process was told to stop; zero before.
+    var stoppingTime: Duration { stoppingSince.withLock { $0.map { .now - $0 } } ?? .zero }
 
     /// Why requests should go elsewhere; empty while all is well.
     var reasons: [String] {

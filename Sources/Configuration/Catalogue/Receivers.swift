@@ -36,6 +36,12 @@ extension Shape<OTLPHTTPReceiverSettings> {
             ),
             Field("idle_timeout", \.idleTimeout, .pause, "Time a connection may stay open between requests."),
             Field(
+                "hold",
+                \.hold,
+                .duration(.zero ... .seconds(8)),
+                "Time a request may wait for room in the journal or in memory, while room becomes free, before it is answered 503."
+            ),
+            Field(
                 "forward_headers",
                 \.forwardHeaders,
                 .list(of: .headerName),

@@ -3,7 +3,7 @@ import Configuration
 
 extension PipelineFile {
     /// Wrong configuration (`EX_CONFIG` of sysexits.h).
-    private static let wrongConfiguration = ExitCode(78)
+    static let wrongConfiguration = ExitCode(78)
 
     /// The file at `path`, or the built-in one.
     ///

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Basics
 import Configuration
 import Logging
 
@@ -22,10 +23,17 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardError) }
+        let sockets: GivenSockets
+        do {
+            sockets = try GivenSockets.take(for: file.receivers.map(\.name))
+        } catch {
+            writeLine("\(error)", to: .standardError)
+            throw PipelineFile.wrongConfiguration
+        }
         let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
         for warning in file.warnings { logger.warning("\(warning)") }
         do {
-            try await runProcess(file, abandoning: abandon, logger: logger)
+            try await runProcess(file, sockets: sockets, abandoning: abandon, logger: logger)
         } catch {
             logger.critical("\(error)")
             throw ExitCode.failure

@@ -8,17 +8,22 @@ import UnixSignals
 /// The running process: this method is the map.
 ///
 /// - Throws: `JournalError` or `AssemblyError`, or what a receiver or the admin endpoint says when it cannot listen.
-func runProcess(_ file: PipelineFile, abandoning: [String], logger: Logger) async throws {
+func runProcess(
+    _ file: PipelineFile,
+    sockets: GivenSockets,
+    abandoning: [String],
+    logger: Logger
+) async throws {
     ProcessUsage.tuneAllocator()
-    let assembly = try Assembly(file, abandoning: abandoning, logger: logger)
+    let assembly = try Assembly(file, sockets: sockets, abandoning: abandoning, logger: logger)
     let group = ServiceGroup(
         configuration: ServiceGroupConfiguration(
             services: [
                 .init(service: MemoryService()),
                 .init(service: JournalService(journal: assembly.journal)),
                 .init(service: AdminService(admin: assembly.admin)),
-                .init(service: DeliveryService(assembly: assembly, logger: logger)),
                 .init(service: ReceiverService(assembly: assembly)),
+                .init(service: DeliveryService(assembly: assembly, logger: logger)),
             ],
             logger: quiet
         )

@@ -6,8 +6,9 @@ import Logging
 import Pipeline
 import ServiceLifecycle
 
-// The process as services. They end in the reverse of their order: receivers first, so that nothing new comes; then the
-// deliveries, which drain; the admin endpoint, which shows it; the journal last.
+// The process as services. They end in the reverse of their order: the deliveries first, which drain while the receivers
+// go on; then the receivers, so that a client is refused as late as possible; the admin endpoint, which shows both; the
+// journal last.
 
 /// Keeps the journal open, and closes it when everything else has ended.
 struct JournalService: Service {
@@ -41,6 +42,7 @@ struct DeliveryService: Service {
                 group.addTask { await delivery.run() }
             }
             try? await gracefulShutdown()
+            await assembly.prepareToStop()
             await drain()
             group.cancelAll()
         }
@@ -54,16 +56,22 @@ struct DeliveryService: Service {
     private func drain() async {
         await withTaskGroup { group in
             group.addTask { try? await Task.sleep(for: assembly.drainTimeout) }
-            group.addTask {
-                await withDiscardingTaskGroup { drains in
-                    for delivery in assembly.deliveries {
-                        drains.addTask { await delivery.drain() }
-                    }
-                }
-            }
+            group.addTask { await deliverRest() }
             await group.next()
             group.cancelAll()
         }
+    }
+
+    /// Until everything is delivered, or every destination that is left is down.
+    private func deliverRest() async {
+        for delivery in assembly.deliveries { delivery.beginDraining() }
+        repeat {
+            await withDiscardingTaskGroup { drains in
+                for delivery in assembly.deliveries {
+                    drains.addTask { await delivery.drain(stopsWhileDown: true) }
+                }
+            }
+        } while !Task.isCancelled && assembly.deliveries.contains(where: \.canDrainOn)
     }
 }
 
@@ -87,7 +95,7 @@ struct MemoryService: Service {
     }
 }
 
-/// Takes requests; at the end, finishes those it has received.
+/// Takes requests; at the end, when the deliveries have drained, finishes those it has received.
 struct ReceiverService: Service {
     let assembly: Assembly
 

@@ -22,7 +22,9 @@ package final class Delivery: Sendable {
     private let limits: BatchLimits
     private let logger: Logger
     /// Records of a form that this version cannot read; they stay in the journal.
-    private let unreadable = Mutex(0)
+    private let unreadable = Mutex<[(source: RecordSource, id: UInt64, items: UInt64)]>([])
+    /// Set while it drains: where the part of the pipeline's log ends that is still delivered.
+    private let drainEnd = Mutex<UInt64?>(nil)
     private let complaints: Mutex<Complaints>
     /// Rings when a batch may be due.
     private let due = Doorbell()
@@ -95,20 +97,42 @@ package final class Delivery: Sendable {
             }
             await self.dispatch(in: &group)
         }
+        drainEnd.withLock { $0 = nil }
     }
 
-    /// Sends without lingering from now on, and returns once all that was readable is settled.
+    /// From now on sends without lingering, and only what can be read now: what comes later stays in the journal.
     ///
-    /// Waits for ever where a destination does not answer: the caller sets the time.
-    package func drain() async {
+    /// Any thread; the second call changes nothing.
+    package func beginDraining() {
+        guard let reader = readers[.pipeline] else { return }
+        drainEnd.withLock { end in
+            if end == nil { end = reader.endID }
+        }
         window.withLock { $0.isDraining = true }
         due.ring()
-        while !Task.isCancelled, hasWork { await settled.wait() }
     }
 
-    private var hasWork: Bool {
-        let unsettled = readers.values.reduce(0) { $0 + $1.unsettled }
-        return readers.values.contains(where: \.hasUnread) || unsettled > unreadable.withLock { $0 }
+    /// Begins to drain, and returns once all that could be read then is settled.
+    ///
+    /// Where a destination does not answer, waits until it is cancelled.
+    ///
+    /// - Parameter stopsWhileDown: Returns as well while the circuit is open.
+    package func drain(stopsWhileDown: Bool = false) async {
+        beginDraining()
+        while !Task.isCancelled, hasWork, !(stopsWhileDown && isCircuitOpen) { await settled.wait() }
+    }
+
+    /// Whether draining has something left to do, and a destination to do it with.
+    package var canDrainOn: Bool { hasWork && !isCircuitOpen }
+
+    private var hasWork: Bool { readers.contains { hasWork($0.key, $0.value) } }
+
+    private func hasWork(_ source: RecordSource, _ reader: LogReader) -> Bool {
+        let unreadable = unreadable.withLock { $0.filter { $0.source == source } }
+        if source == .pipeline, let end = drainEnd.withLock({ $0 }) {
+            return reader.unfinished(below: end) > unreadable.reduce(0) { $1.id < end ? $0 + $1.items : $0 }
+        }
+        return reader.hasUnread || reader.unsettled > unreadable.count
     }
 
     private func read(_ source: RecordSource) async {
@@ -120,8 +144,10 @@ package final class Delivery: Sendable {
                 continue
             }
             guard let records = try? await reader.next(bytesMax: space, recordsMax: Self.recordsMax) else { return }
-            for record in records { take(record, from: source) }
+            let end = source == .pipeline ? drainEnd.withLock { $0 } : nil
+            for record in records where record.id < end ?? .max { take(record, from: source) }
             due.ring()
+            if let end, records.contains(where: { $0.id >= end }) { return }
             if records.count < Self.recordsMax { try? await clock.sleep(limits.linger / Self.readsPerLinger) }
         }
     }
@@ -135,7 +161,7 @@ package final class Delivery: Sendable {
     private func take(_ record: StoredRecord, from source: RecordSource) {
         guard let metadata = RecordMetadata(decoding: record.metadata) else {
             complain("record \(record.id) has metadata this version cannot read; it stays queued")
-            unreadable.withLock { $0 += 1 }
+            unreadable.withLock { $0.append((source, record.id, UInt64(record.items))) }
             settled.ring()
             return
         }

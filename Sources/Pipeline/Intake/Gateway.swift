@@ -16,6 +16,8 @@ package final class Gateway: Intake {
     private let shares: RouteShares?
     private let condition: JournalCondition?
     private let costs: CostLimits
+    private let line: WaitingLine?
+    private let hold: Duration
     /// One for each event loop that ever asked; event loops live as long as the process.
     private let waiting = Mutex<[ObjectIdentifier: WaitingRoom]>([:])
 
@@ -27,6 +29,8 @@ package final class Gateway: Intake {
     ///   - shares: Bounds what single routes may hold of the journal; nil for no bound.
     ///   - condition: Told whether the journal takes what it is given.
     ///   - costs: What a request may cost for its size.
+    ///   - line: Where requests wait while the journal is full; without it they are refused at once.
+    ///   - hold: How long they wait there.
     package init(
         fronts: [PipelineFront],
         journal: Journal,
@@ -34,7 +38,9 @@ package final class Gateway: Intake {
         deviations: DeviationLog,
         shares: RouteShares? = nil,
         condition: JournalCondition? = nil,
-        costs: CostLimits = CostLimits()
+        costs: CostLimits = CostLimits(),
+        line: WaitingLine? = nil,
+        hold: Duration = .zero
     ) {
         self.fronts = fronts
         self.journal = journal
@@ -43,6 +49,8 @@ package final class Gateway: Intake {
         self.shares = shares
         self.condition = condition
         self.costs = costs
+        self.line = hold > .zero ? line : nil
+        self.hold = hold
     }
 
     package func accept(
@@ -68,19 +76,42 @@ package final class Gateway: Intake {
             for front in fronts { front.tally.refuse(spans.valid, error.reason) }
             return error.answer
         }
-        var request = WaitingRequest(answer: spans.answer, spans: spans.valid, fronts: fronts)
+        var request = WaitingRequest(answer: spans.answer, spans: spans.valid, fronts: fronts, records: records)
+        let room = waitingRoom(of: observer)
         if let shares {
             switch shares.admit(records, at: now) {
             case .admitted(let parts): request.undo = { shares.withdraw(parts) }
-            case .refused(let answer):
-                for front in fronts { front.tally.refuse(spans.valid, .overShare) }
-                return answer
+            case .refused(let answer, let share):
+                if waits(for: share, answer, ticket, request, room, shares) { return nil }
+                return request.refused(with: answer)
             }
         }
-        let room = waitingRoom(of: observer)
-        room.enter(ticket, request)
-        journal.append(RecordGroup(entries: records), ticket: ticket, observer: room)
-        return nil
+        return room.enter(ticket, request)
+    }
+
+    /// Lets a request wait until its sender or route holds less; false where it may not.
+    private func waits(
+        for share: ShareTable.Claim,
+        _ answer: IntakeAnswer,
+        _ ticket: UInt64,
+        _ request: WaitingRequest,
+        _ room: WaitingRoom,
+        _ shares: RouteShares
+    ) -> Bool {
+        guard hold > .zero, let line = shares.line(for: share, creating: true) else { return false }
+        return line.enter(bytes: request.bytes, hold: hold) { [clock] place in
+            switch shares.admit(request.records, at: clock.now(), isNew: false) {
+            case .admitted(let parts):
+                var request = request
+                request.undo = { shares.withdraw(parts) }
+                room.enterLater(ticket, request)
+                line.leave(place)
+            case .refused(let answer, _):
+                if !line.returns(place) { room.answer(ticket, request.refused(with: answer)) }
+            }
+        } refuse: {
+            room.answer(ticket, request.refused(with: answer))
+        }
     }
 
     /// Runs every pipeline's processors over the spans; what only that needed is given back then.
@@ -106,7 +137,7 @@ package final class Gateway: Intake {
     private func waitingRoom(of observer: any IntakeObserver) -> WaitingRoom {
         waiting.withLock { rooms in
             if let room = rooms[ObjectIdentifier(observer)] { return room }
-            let room = WaitingRoom(observer: observer, condition: condition)
+            let room = WaitingRoom(journal: journal, observer: observer, condition: condition, line: line, hold: hold)
             rooms[ObjectIdentifier(observer)] = room
             return room
         }
@@ -171,8 +202,19 @@ private struct WaitingRequest: Sendable {
     let answer: IntakeAnswer
     let spans: Int
     let fronts: [PipelineFront]
+    let records: [NewRecord]
+    /// Where it waits in the line; nil where it does not.
+    var place: WaitingLine.Place?
     /// Gives back the share of a request that did not get in.
     var undo: @Sendable () -> Void = {}
+
+    /// Counts it as over its route's share.
+    func refused(with answer: IntakeAnswer) -> IntakeAnswer {
+        for front in fronts { front.tally.refuse(spans, .overShare) }
+        return answer
+    }
+
+    var bytes: Int { records.reduce(0) { $0 + $1.metadata.count + $1.payload.count } }
 
     func answer(after result: CommitResult) -> IntakeAnswer {
         let reason: IntakeTally.Refusal
@@ -182,7 +224,7 @@ private struct WaitingRequest: Sendable {
             for front in fronts { front.tally.accept(spans) }
             return answer
         case .full(let retryAfter): (reason, pause) = (.journalFull, retryAfter)
-        case .failed: (reason, pause) = (.journalFailed, .seconds(5))
+        case .failed: (reason, pause) = (.journalFailed, .seconds(3))
         }
         undo()
         for front in fronts { front.tally.refuse(spans, reason) }
@@ -190,28 +232,87 @@ private struct WaitingRequest: Sendable {
     }
 }
 
-/// Where the requests of one event loop wait for the disk.
+extension CommitResult {
+    /// The answer for a request that was not tried because others wait.
+    fileprivate static func full() -> CommitResult { .full(retryAfter: .seconds(1)) }
+}
+
+/// Where the requests of one event loop wait for the disk, and for room on it.
 private final class WaitingRoom: CommitObserver {
+    private let journal: Journal
     private let observer: any IntakeObserver
     private let condition: JournalCondition?
+    private let line: WaitingLine?
+    private let hold: Duration
     private let requests = Mutex<[UInt64: WaitingRequest]>([:])
 
-    init(observer: any IntakeObserver, condition: JournalCondition?) {
+    init(
+        journal: Journal,
+        observer: any IntakeObserver,
+        condition: JournalCondition?,
+        line: WaitingLine?,
+        hold: Duration
+    ) {
+        self.journal = journal
         self.observer = observer
         self.condition = condition
+        self.line = line
+        self.hold = hold
     }
 
-    func enter(_ ticket: UInt64, _ request: WaitingRequest) {
+    /// Hands a request to the journal, behind those that wait for room there; the answer, where it may not wait.
+    func enter(_ ticket: UInt64, _ request: WaitingRequest) -> IntakeAnswer? {
+        if let line, !line.isEmpty { return waits(ticket, request) ? nil : request.answer(after: .full()) }
+        append(ticket, request)
+        return nil
+    }
+
+    /// The same for a request whose receiver has been told to wait.
+    func enterLater(_ ticket: UInt64, _ request: WaitingRequest) {
+        if let refusal = enter(ticket, request) { answer(ticket, refusal) }
+    }
+
+    func answer(_ ticket: UInt64, _ answer: IntakeAnswer) {
+        observer.settled([(ticket, answer)])
+    }
+
+    private func append(_ ticket: UInt64, _ request: WaitingRequest) {
         requests.withLock { $0[ticket] = request }
+        journal.append(RecordGroup(entries: request.records), ticket: ticket, observer: self)
+    }
+
+    /// Puts a request into the line; false where it may not wait.
+    private func waits(_ ticket: UInt64, _ request: WaitingRequest) -> Bool {
+        guard let line else { return false }
+        return line.enter(bytes: request.bytes, hold: hold) { place in
+            var request = request
+            request.place = place
+            self.append(ticket, request)
+        } refuse: {
+            self.answer(ticket, request.answer(after: .full()))
+        }
     }
 
     func settled(_ commits: [(ticket: UInt64, result: CommitResult)]) {
         condition?.note(commits.lazy.map(\.result))
-        let answers = requests.withLock { requests in
+        let settled = requests.withLock { requests in
             commits.compactMap { commit in
-                requests.removeValue(forKey: commit.ticket).map { (commit.ticket, $0.answer(after: commit.result)) }
+                requests.removeValue(forKey: commit.ticket).map { (commit.ticket, commit.result, $0) }
             }
         }
-        observer.settled(answers)
+        var answers: [(ticket: UInt64, answer: IntakeAnswer)] = []
+        for (ticket, result, request) in settled {
+            if case .full = result {
+                if let place = request.place {
+                    if line?.returns(place) == true { continue }
+                } else if waits(ticket, request) {
+                    continue
+                }
+            } else if let place = request.place {
+                line?.leave(place)
+            }
+            answers.append((ticket, request.answer(after: result)))
+        }
+        if !answers.isEmpty { observer.settled(answers) }
     }
 }

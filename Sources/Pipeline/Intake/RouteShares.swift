@@ -13,13 +13,22 @@ package final class RouteShares: Sendable {
     /// Senders tracked, at most; further ones count as one.
     private static let sendersMax = 4096
     /// When a client whose route is over its share may come back.
-    private static let retryAfter = Duration.seconds(5)
+    private static let retryAfter = Duration.seconds(3)
     /// How often the journal is asked what it gave up.
     private static let reviewInterval: UInt64 = 1_000_000_000
     /// How long a request may be on its way into the journal, whose readers do not know it yet.
     private static let commitTime: UInt64 = 10_000_000_000
 
+    /// Routes that requests wait for at once, at most.
+    private static let linesMax = 256
+
     private let table: Mutex<ShareTable>
+    private let lines: Mutex<ShareLines>
+    /// Whether any request waits; read on every way in and out.
+    private let lineCount = Atomic<Int>(0)
+    private let heldMax: ByteCount
+    private let waiting: Counter?
+    private let clock: MonotonicClock
     private let readers: [[LogReader]]
     private let nextReview = Atomic<UInt64>(0)
 
@@ -27,7 +36,21 @@ package final class RouteShares: Sendable {
     ///   - budget: The journal's `max_bytes`.
     ///   - logs: All logs of the journal, with a reader for each destination.
     ///   - routesMax: Routes tracked, at most.
-    package init(budget: ByteCount, logs: [Log], routesMax: Int = RouteShares.routesMax) {
+    ///   - heldMax: Bytes of requests that may wait for one route's share.
+    ///   - waiting: Counts requests that wait.
+    ///   - clock: For how long they wait.
+    package init(
+        budget: ByteCount,
+        logs: [Log],
+        routesMax: Int = RouteShares.routesMax,
+        heldMax: ByteCount = .mebibytes(16),
+        waiting: Counter? = nil,
+        clock: MonotonicClock = .system
+    ) {
+        lines = Mutex(ShareLines())
+        self.heldMax = heldMax
+        self.waiting = waiting
+        self.clock = clock
         readers = logs.map(\.readers)
         table = Mutex(
             ShareTable(
@@ -60,14 +83,49 @@ package final class RouteShares: Sendable {
     }
 
     /// Adds the records of one request, or says why it has to wait.
-    func admit(_ records: [NewRecord], at now: UnixTime) -> Admission {
+    ///
+    /// - Parameters:
+    ///   - records: All of one request.
+    ///   - now: When it came.
+    ///   - isNew: Whether it goes behind those that wait for one of its routes.
+    /// - Returns: Whether it is added, or what it is answered and which route is to blame.
+    func admit(_ records: [NewRecord], at now: UnixTime, isNew: Bool = true) -> Admission {
         let parts = ShareTable.Part.sums(
             records.compactMap { ShareTable.Part(log: $0.log, $0.kind, $0.metadata, $0.payload) }
         )
+        if isNew, let awaited = parts.lazy.flatMap(\.claims).first(where: { line(for: $0)?.isEmpty == false }) {
+            let excess = table.withLock { $0.position(of: awaited) }
+            return .refused(excess.answer(retryAfter: Self.retryAfter), awaited)
+        }
         guard let excess = table.withLock({ $0.admit(parts, at: now) }) else { return .admitted(parts) }
-        guard review(at: now) else { return .refused(excess.answer(retryAfter: Self.retryAfter)) }
+        guard review(at: now) else { return .refused(excess.answer(retryAfter: Self.retryAfter), excess.claim) }
         guard let excess = table.withLock({ $0.admit(parts, at: now) }) else { return .admitted(parts) }
-        return .refused(excess.answer(retryAfter: Self.retryAfter))
+        return .refused(excess.answer(retryAfter: Self.retryAfter), excess.claim)
+    }
+
+    /// Where requests wait for a share; nil where nothing waits and nothing may.
+    func line(for claim: ShareTable.Claim, creating: Bool = false) -> WaitingLine? {
+        guard creating || lineCount.load(ordering: .relaxed) > 0 else { return nil }
+        let freedAt = creating ? table.withLock { $0.freedAt(claim) } : nil
+        return lines.withLock { lines in
+            if let line = lines.byClaim[claim] { return line }
+            guard creating, !lines.isClosed else { return nil }
+            if lines.byClaim.count >= Self.linesMax { lines.byClaim = lines.byClaim.filter { !$0.value.isEmpty } }
+            guard lines.byClaim.count < Self.linesMax else { return nil }
+            let line = WaitingLine(bytesMax: heldMax, held: waiting, freedAt: freedAt, clock: clock)
+            lines.byClaim[claim] = line
+            lineCount.store(lines.byClaim.count, ordering: .relaxed)
+            return line
+        }
+    }
+
+    /// Refuses who waits, and lets nobody wait from now on.
+    package func closeLines() {
+        let open = lines.withLock { lines in
+            lines.isClosed = true
+            return Array(lines.byClaim.values)
+        }
+        for line in open { line.close() }
     }
 
     /// What was admitted did not get into the journal.
@@ -76,7 +134,20 @@ package final class RouteShares: Sendable {
     }
 
     fileprivate func settle(_ part: ShareTable.Part, by destination: Int) {
-        table.withLock { $0.settle(part, by: destination) }
+        let now = clock.now()
+        table.withLock { table in
+            table.settle(part, by: destination)
+            table.noteFreed(part.key, at: now)
+        }
+        for claim in part.claims {
+            guard let line = line(for: claim) else { continue }
+            line.roomIsFreed()
+            guard line.isEmpty else { continue }
+            lines.withLock { lines in
+                if lines.byClaim[claim]?.isEmpty == true { lines.byClaim[claim] = nil }
+                lineCount.store(lines.byClaim.count, ordering: .relaxed)
+            }
+        }
     }
 
     /// Learns from the readers what they will never settle; false where they were asked a moment ago.
@@ -116,6 +187,11 @@ extension StoredRecord {
 }
 
 extension ShareTable.Part {
+    /// The shares that it counts against.
+    fileprivate var claims: [ShareTable.Claim] {
+        [ShareTable.Claim(sender: key.sender), ShareTable.Claim(sender: key.sender, key: key)]
+    }
+
     /// One for each log and route, of which a request may have several records.
     fileprivate static func sums(_ parts: [ShareTable.Part]) -> [ShareTable.Part] {
         guard parts.count > 1 else { return parts }
@@ -144,15 +220,21 @@ extension ShareTable.Part {
 enum Admission {
     /// It may, and holds that much until it is settled or withdrawn.
     case admitted([ShareTable.Part])
-    /// It may not now, nor any part of it.
-    case refused(IntakeAnswer)
+    /// It may not now, nor any part of it, because of that share.
+    case refused(IntakeAnswer, ShareTable.Claim)
+}
+
+/// Requests that wait, by the share that they wait for: one route never waits for another.
+private struct ShareLines {
+    var byClaim: [ShareTable.Claim: WaitingLine] = [:]
+    var isClosed = false
 }
 
 extension ShareTable.Excess {
     /// For the whole request: a partial success would forbid its client to send the rest again.
     fileprivate func answer(retryAfter: Duration) -> IntakeAnswer {
         let (held, share) = (ByteCount(bytes: held), ByteCount(bytes: share))
-        let holder = route.map { "\($0)" } ?? "this client, with all its routes,"
+        let holder = claim.key.map { "\($0.route)" } ?? "this client, with all its routes,"
         return .throttled(
             "\(holder) has \(held) that are not delivered yet; its share of the journal is \(share)",
             retryAfter: retryAfter

@@ -15,6 +15,8 @@ struct RouteUsage: Sendable {
     private(set) var unsettled: [Int]
     /// When it was accepted last.
     private(set) var lastSeen = UnixTime(nanoseconds: 0)
+    /// When a destination settled some of it last, by the monotonic clock; nil before.
+    var freedAt: Duration?
     private var accepted = 0
     private var marks: [Mark] = []
 

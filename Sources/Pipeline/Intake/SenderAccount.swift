@@ -12,6 +12,9 @@ struct SenderAccount: Sendable {
     /// When something of it was accepted last.
     private(set) var lastSeen = UnixTime(nanoseconds: 0)
 
+    /// When something of it was settled last, by the monotonic clock; nil before.
+    private var freedAt: Duration?
+
     /// - Parameter destinations: How many each log has.
     init(destinations: [Int]) {
         others = destinations.map(RouteUsage.init(destinations:))
@@ -51,6 +54,19 @@ struct SenderAccount: Sendable {
         // Accepted while the route was not tracked.
         return update(nil, of: key.log) { $0.settle(rest, by: destination) }
     }
+
+    /// A destination has settled something of a route at that moment.
+    mutating func noteFreed(_ key: ShareTable.Key, at now: Duration) {
+        freedAt = now
+        if let index = routes.index(forKey: key) {
+            routes.values[index].freedAt = now
+        } else {
+            others[key.log].freedAt = now
+        }
+    }
+
+    /// When something of a route, or of all of them, was settled last; nil before.
+    func freedAt(_ key: ShareTable.Key?) -> Duration? { key.map { (routes[$0] ?? others[$0.log]).freedAt } ?? freedAt }
 
     /// A destination of a log has nothing left that was accepted before `time`.
     mutating func forget(before time: UnixTime, by destination: Int, of log: Int) {

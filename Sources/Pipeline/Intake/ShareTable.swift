@@ -20,10 +20,16 @@ struct ShareTable: Sendable {
         let bytes: Int
     }
 
+    /// Whose share it is: a sender's with all its routes, or that of one route.
+    struct Claim: Hashable, Sendable {
+        let sender: Sender
+        /// Nil for the sender with all its routes.
+        var key: Key?
+    }
+
     /// A sender or a route of it that takes more than its share.
     struct Excess: Equatable, Sendable {
-        /// Nil for the sender with all its routes.
-        let route: Route?
+        let claim: Claim
         let held: Int
         let share: Int
     }
@@ -90,6 +96,25 @@ struct ShareTable: Sendable {
         }
     }
 
+    /// A destination has settled something of a route at that moment.
+    mutating func noteFreed(_ key: Key, at now: Duration) {
+        guard let index = accounts.index(forKey: key.sender) ?? accounts.index(forKey: nil) else { return }
+        accounts.values[index].noteFreed(key, at: now)
+    }
+
+    /// When something of that share was settled last; nil before.
+    func freedAt(_ claim: Claim) -> Duration? { account(of: claim.sender)?.freedAt(claim.key) }
+
+    /// How a share stands that others wait for.
+    func position(of claim: Claim) -> Excess {
+        let account = account(of: claim.sender)
+        let held = claim.key.map { account?.held(by: $0) ?? 0 } ?? account?.held ?? 0
+        let divisor = claim.key == nil ? holders : holders * (account?.holders ?? 1)
+        return Excess(claim: claim, held: held, share: budget / max(2, divisor))
+    }
+
+    private func account(of sender: Sender) -> SenderAccount? { accounts[sender] ?? accounts[nil] }
+
     /// A destination has nothing left that was accepted before `time`: the journal gave up what was not settled.
     mutating func forget(before time: UnixTime, by destination: Int, of log: Int) {
         updateAll { $0.forget(before: time, by: destination, of: log) }
@@ -120,7 +145,7 @@ struct ShareTable: Sendable {
         if accounts.keys.contains(where: { $0 != sender }) {
             room = budget / max(2, holders + (account.held == 0 ? 1 : 0))
             if account.held > 0, account.held + bytes > room {
-                return Excess(route: nil, held: account.held, share: room)
+                return Excess(claim: Claim(sender: sender), held: account.held, share: room)
             }
         }
         guard !account.isAlone(parts) else { return nil }
@@ -128,7 +153,9 @@ struct ShareTable: Sendable {
         let share = room / max(2, account.holders + newcomers)
         for part in parts {
             let held = account.held(by: part.key)
-            if held > 0, held + part.bytes > share { return Excess(route: part.key.route, held: held, share: share) }
+            if held > 0, held + part.bytes > share {
+                return Excess(claim: Claim(sender: sender, key: part.key), held: held, share: share)
+            }
         }
         return nil
     }

@@ -14,7 +14,7 @@ struct Refusal: Error, Equatable {
     var status: HTTPStatus
     /// What is wrong and what is allowed.
     var message: String
-    /// Sent as `Retry-After` in whole seconds, at least one.
+    /// Sent as `Retry-After` in whole seconds, from 1 to 3.
     var retryAfter: Duration?
     /// Sent as it stands: the header that says what is allowed.
     var header: StaticString?
@@ -25,6 +25,9 @@ struct Refusal: Error, Equatable {
         self.retryAfter = retryAfter
         self.header = header
     }
+
+    /// The process ends, and would lose what it takes.
+    static let stopping = Refusal(.serviceUnavailable, "the gateway is stopping", retryAfter: .seconds(1))
 
     static func == (lhs: Refusal, rhs: Refusal) -> Bool {
         lhs.status == rhs.status && lhs.message == rhs.message && lhs.retryAfter == rhs.retryAfter

@@ -40,10 +40,19 @@ struct AnswerForm {
         return buffer
     }
 
+    /// Several OTLP exporters give a batch up when `Retry-After` asks for 10 s or more.
+    private static let retrySecondsMax: Int64 = 3
+
+    /// `pause` in whole seconds, from 1 to 3.
+    private static func retrySeconds(_ pause: Duration) -> Int64 {
+        let (seconds, attoseconds) = pause.components
+        return seconds >= retrySecondsMax ? retrySecondsMax : max(1, seconds + (attoseconds > 0 ? 1 : 0))
+    }
+
     private func writeHeaders(of refusal: Refusal, to buffer: inout ByteBuffer) {
         if let pause = refusal.retryAfter {
             buffer.writeStaticString("\r\nretry-after: ")
-            buffer.writeString(String(max(1, pause.components.seconds + (pause.components.attoseconds > 0 ? 1 : 0))))
+            buffer.writeString(String(Self.retrySeconds(pause)))
         }
         if let header = refusal.header {
             buffer.writeStaticString("\r\n")

@@ -33,35 +33,50 @@ extension HTTPConnection {
         form.saysKeepAlive = head.version == .http1_0
         form.omitsBody = head.method == .HEAD
         let length = headers.transferEncoding == nil ? headers.contentLength ?? 0 : .max
+        var request = HeldRequest(form: form, length: length, headers: headers)
         do throws(Refusal) {
             let plan = try RequestPlan(head, headers, settings)
-            form.signal = plan.signal
-            exchange = Exchange(
-                form: form,
-                body: try BodyCollector(
-                    plan,
-                    limit: min(settings.maxBody, loop.context.memory.limit),
-                    budget: loop.context.memory
-                ),
-                plan: plan,
-                source: RequestSource(
-                    receiver: loop.context.name,
-                    headers: headers.kept,
-                    client: headers.userAgent,
-                    address: peer
-                ),
-                mayDrain: length <= Self.drainBytesMax,
-                offersUpgrade: headers.offersUpgrade
-            )
-            phase = .receiving
-            setDeadline(in: settings.bodyTimeout)
-            if plan.expectsContinue { write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")) }
+            request.form.signal = plan.signal
+            if loop.isRefusing { throw .stopping }
+            if try waits(request, plan) { return }
+            try receive(request, plan)
         } catch {
-            // A client that waits for leave to send its body may or may not send it after a refusal.
-            let isCertain = length <= Self.drainBytesMax && headers.expectation == nil && !headers.offersUpgrade
-            form.keepsAlive = form.keepsAlive && isCertain
-            answer(.failure(error), form, isAtEnd: false)
+            refuse(request, error)
         }
+    }
+
+    /// Makes ready for the body.
+    func receive(_ request: HeldRequest, _ plan: RequestPlan) throws(Refusal) {
+        let (settings, headers) = (loop.context.settings, request.headers)
+        exchange = Exchange(
+            form: request.form,
+            body: try BodyCollector(
+                plan,
+                limit: min(settings.maxBody, loop.context.memory.limit),
+                budget: loop.context.memory
+            ),
+            plan: plan,
+            source: RequestSource(
+                receiver: loop.context.name,
+                headers: headers.kept,
+                client: headers.userAgent,
+                address: peer
+            ),
+            mayDrain: request.length <= Self.drainBytesMax,
+            offersUpgrade: headers.offersUpgrade
+        )
+        phase = .receiving
+        setDeadline(in: settings.bodyTimeout)
+        if plan.expectsContinue { write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")) }
+    }
+
+    /// Answers a request whose body was not read.
+    func refuse(_ request: HeldRequest, _ refusal: Refusal) {
+        // A client that waits for leave to send its body may or may not send it after a refusal.
+        let isCertain = request.length <= Self.drainBytesMax && request.headers.expectation == nil
+        var form = request.form
+        form.keepsAlive = form.keepsAlive && isCertain && !request.headers.offersUpgrade
+        answer(.failure(refusal), form, isAtEnd: false)
     }
 
     /// Takes a piece of the body.
@@ -82,6 +97,7 @@ extension HTTPConnection {
         do throws(Refusal) {
             guard let body = try exchange?.body.finish(), let reservation = exchange?.body.reservation else { return }
             guard !body.isEmpty else { return answer(.success, form, isAtEnd: true) }
+            if loop.isRefusing { throw .stopping }
             let request = IncomingRequest(
                 signal: plan.signal,
                 encoding: plan.encoding,
@@ -109,27 +125,22 @@ extension HTTPConnection {
     // MARK: Answer
 
     /// Answers, and goes on as far as the request was read: `isAtEnd` says whether that was to its end.
-    private func answer(_ answer: Answer, _ form: AnswerForm, isAtEnd: Bool) {
+    func answer(_ answer: Answer, _ form: AnswerForm, isAtEnd: Bool) {
         var form = form
-        form.keepsAlive = form.keepsAlive && !loop.isStopping && !hasLostEvents
+        // A client must not expect answers after "close": what it has sent already is answered before.
+        let isLast = hasLostEvents || (loop.isStopping && !(isAtEnd && hasMore))
+        form.keepsAlive = form.keepsAlive && !isLast
         loop.count(answer.status, form.signal)
         write(form.response(answer, date: loop.currentDate()))
         exchange = nil
         if !form.keepsAlive {
             linger(for: isAtEnd ? Self.lingerTimeout : max(Self.lingerTimeout, loop.context.settings.bodyTimeout))
         } else if isAtEnd {
-            becomeReady()
+            awaitRequest()
         } else {
             phase = .draining
             setDeadline(in: loop.context.settings.bodyTimeout)
         }
-    }
-
-    /// Takes the next request.
-    func becomeReady() {
-        guard !loop.isStopping else { return closeNow() }
-        phase = .ready
-        setDeadline(in: loop.context.settings.idleTimeout)
     }
 
     /// Ends a request that cannot be read on, or a connection that is not HTTP.

@@ -21,6 +21,8 @@ final class HTTPConnection: ChannelDuplexHandler {
         case ready
         /// The body is coming.
         case receiving
+        /// The head has come, and the body is not read before there is room for it.
+        case holding
         /// The request is in the intake.
         case waiting
         /// Answered; what is left of the body is dropped, then the next request is taken.
@@ -45,6 +47,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     /// When `expire()` is due.
     private(set) var deadline = NIODeadline.distantFuture
     var exchange: Exchange?
+    /// The request whose body is not read yet.
+    var heldRequest: HeldRequest?
     /// Whether the client has sent its last byte.
     private(set) var isInputClosed = false
     let observer: LoopObserver
@@ -63,6 +67,13 @@ final class HTTPConnection: ChannelDuplexHandler {
     private var hasPendingRead = false
     private var sawPart = false
     private var hasStartedHead = false
+    /// Whether the next request began to come while the last one was not answered.
+    private var hasBegunNext = false
+    /// Whether a request's head has come.
+    private var hasHadRequest = false
+    /// Whether the parser is being asked for an unfinished head.
+    private var isProbing = false
+    private let openedAt = NIODeadline.now()
     private var lingerBytes = 0
 
     /// Must be called on the observer's event loop.
@@ -96,6 +107,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         phase = .closed
         exchange = nil
         held.removeAll()
+        heldRequest = nil
         channelContext = nil
         loop.remove(self)
     }
@@ -106,9 +118,9 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if phase == .ready, !sawPart, !hasStartedHead {
-            hasStartedHead = true
-            setDeadline(in: loop.context.settings.headerTimeout)
+        if !sawPart {
+            if phase == .ready, !hasStartedHead { startHead() }
+            if phase == .waiting { hasBegunNext = true }
         }
         sawPart = false
         context.fireChannelReadComplete()
@@ -116,7 +128,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     func read(context: ChannelHandlerContext) {
         // Reading goes on while nothing more came, so that a client that does not pipeline costs no change of interest.
-        if isBusy && !held.isEmpty {
+        if phase == .holding || (isBusy && !held.isEmpty) {
             hasPendingRead = true
         } else {
             context.read()
@@ -129,7 +141,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case ChannelEvent.inputClosed = event {
+        if case ChannelEvent.inputClosed = event, !isProbing {
             isInputClosed = true
             if !isBusy { closeNow() }
         }
@@ -147,7 +159,9 @@ final class HTTPConnection: ChannelDuplexHandler {
     // MARK: Order
 
     /// Whether what comes must wait: for the intake, or for a client that does not read its answers.
-    private var isBusy: Bool { phase == .waiting || !(channelContext?.channel.isWritable ?? false) }
+    private var isBusy: Bool {
+        phase == .waiting || phase == .holding || !(channelContext?.channel.isWritable ?? false)
+    }
 
     private func take(_ event: Event) {
         guard phase != .lingering else {
@@ -182,10 +196,13 @@ final class HTTPConnection: ChannelDuplexHandler {
         switch (event, phase) {
         case (.part(.head(let head)), .ready):
             hasStartedHead = false
+            hasBegunNext = false
+            hasHadRequest = true
             begin(head)
         case (.part(.body(let bytes)), .receiving): receive(bytes)
         case (.part(.end), .receiving): complete()
-        case (.part(.end), .draining): becomeReady()
+        case (.part(.end), .draining): awaitRequest()
+        case (.broken, .ready) where isProbing: refuse(.stopping)
         case (.broken(let error), .ready), (.broken(let error), .receiving): refuse(error)
         case (.broken, .draining): closeNow()
         case (.part(.body(let bytes)), .lingering): drop(bytes.readableBytes)
@@ -226,10 +243,6 @@ final class HTTPConnection: ChannelDuplexHandler {
         }
     }
 
-    func closeIfIdle() {
-        if phase == .ready && held.isEmpty { closeNow() }
-    }
-
     func closeNow() {
         guard phase != .closed else { return }
         phase = .closed
@@ -260,7 +273,64 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     private func begin() {
-        guard isAdmitted else { return refuseConnection() }
-        if loop.isStopping { closeNow() }
+        if !isAdmitted { refuseConnection() }
+    }
+
+    private func startHead() {
+        hasStartedHead = true
+        setDeadline(in: loop.context.settings.headerTimeout)
+    }
+}
+
+// The end.
+extension HTTPConnection {
+    /// How long a client that has just connected gets to send its first byte.
+    private static let firstByteTime = TimeAmount.milliseconds(250)
+
+    /// Whether a request has begun that is not answered.
+    var hasRequestInHand: Bool {
+        switch phase {
+        case .ready: hasStartedHead || hasMore
+        case .receiving, .holding, .waiting: true
+        case .draining, .lingering, .closed: false
+        }
+    }
+
+    /// Whether something of a further request is here already.
+    var hasMore: Bool {
+        !held.isEmpty || hasBegunNext || channelContext?.channel.hasUnreadBytes ?? false
+    }
+
+    /// Waits for a request; one that has begun to come is read on.
+    func awaitRequest() {
+        phase = .ready
+        if hasBegunNext {
+            hasBegunNext = false
+            startHead()
+        } else {
+            setDeadline(in: loop.context.settings.idleTimeout)
+        }
+        if loop.isEnding { closeIfIdle() }
+    }
+
+    /// Closes it where no byte of a request has come; a client that has just connected is given a moment.
+    func closeIfIdle() {
+        guard phase == .ready, !hasRequestInHand else { return }
+        if !hasHadRequest, openedAt + Self.firstByteTime > .now() { return }
+        // The parser keeps the start of a head that came with the end of the last request, and tells it only at an end.
+        isProbing = true
+        channelContext?.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        isProbing = false
+        if phase == .ready { closeNow() }
+    }
+
+    /// The time is over for what is not complete.
+    func refuseRest() {
+        switch phase {
+        case .ready where hasRequestInHand, .receiving: refuse(.stopping)
+        case .holding: refuseHeld(.stopping)
+        case .ready, .draining: closeNow()
+        case .waiting, .lingering, .closed: break
+        }
     }
 }

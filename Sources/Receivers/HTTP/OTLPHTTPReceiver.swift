@@ -13,21 +13,26 @@ import Synchronization
 /// - Where a request has no usable content type, the Status is protobuf, unless its content type or `Accept` speaks of JSON.
 /// - An empty body is an empty request, and so a success, under any content encoding.
 ///
-/// `start()`, then `stopAccepting()`, `finish(within:)` and `close()`, each once.
+/// `start()`, then `prepareToStop(refusing:)` and `stop(within:)`, or `close()` at any time.
 package final class OTLPHTTPReceiver: Sendable {
     private struct State {
-        var server: (any Channel)?
+        var listeners: [Listener] = []
         var observers: [LoopObserver] = []
-        var address: ListenAddress?
+        var addresses: [ListenAddress] = []
     }
+
+    /// How long refused clients get to read their answer before the connection is closed at the end.
+    private static let farewell = Duration.seconds(1)
 
     private let context: ReceiverContext
     private let eventLoops: EventLoops
+    private let sockets: [GivenSocket]
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - name: The receiver's key in the pipeline file.
     ///   - settings: Checked settings.
+    ///   - sockets: The service manager's sockets for it; where there are any, they take the place of `settings.listen`.
     ///   - processorHeaders: Names of the headers that processors ask for, kept with each request.
     ///   - intake: Takes the requests.
     ///   - memory: Bounds the bodies that are held.
@@ -38,6 +43,7 @@ package final class OTLPHTTPReceiver: Sendable {
     package init(
         name: String,
         settings: OTLPHTTPReceiverSettings,
+        sockets: [GivenSocket] = [],
         processorHeaders: [String] = [],
         intake: any Intake,
         memory: MemoryBudget,
@@ -57,49 +63,101 @@ package final class OTLPHTTPReceiver: Sendable {
             logger: logger
         )
         self.eventLoops = eventLoops
+        self.sockets = sockets
         let connections = context.connections
         meters.gauge("millrace_receiver_connections", ["receiver": name]) { Double(connections.value) }
     }
 
-    /// Where it listens, with the port that the system chose; nil before `start()`.
-    package var boundAddress: ListenAddress? { state.withLock { $0.address } }
+    /// Where it listens first, with the port that the system chose; nil before `start()`.
+    package var boundAddress: ListenAddress? { state.withLock { $0.addresses.first } }
 
     /// Binds and begins to accept.
     package func start() async throws(ListenError) {
         let observers = await makeObservers()
-        let server = try await bind(observers)
-        let address = context.settings.listen.bound(to: server.localAddress)
-        state.withLock { state in
-            state.server = server
-            state.observers = observers.map(\.value)
-            state.address = address
+        state.withLock { $0.observers = observers.map(\.value) }
+        let bootstrap = bootstrap(observers)
+        var listeners: [Listener] = []
+        if sockets.isEmpty {
+            listeners.append(try await Listener(binding: context.settings.listen, bootstrap, on: eventLoops.group))
         }
-        context.logger.info("receiving OTLP/HTTP", metadata: ["receiver": "\(context.name)", "address": "\(address)"])
+        for socket in sockets { listeners.append(try await Listener(socket, bootstrap, on: eventLoops.group)) }
+        state.withLock { state in
+            state.listeners = listeners
+            state.addresses = listeners.map(\.address)
+        }
+        for listener in listeners { announce(listener.address) }
     }
 
-    /// Takes no more connections and no more requests; a request that has begun is answered, and its connection then closed.
-    package func stopAccepting() async {
-        let (server, observers) = state.withLock { ($0.server.take(), $0.observers) }
-        // It fails only where the channel is closed already.
-        try? await server?.close()
-        if server != nil { context.settings.listen.removeSocketFile() }
-        for observer in observers { await observer.run { $0.stop() } }
+    private func announce(_ address: ListenAddress) {
+        var metadata: Logger.Metadata = ["receiver": "\(context.name)", "address": "\(address)"]
+        if sockets.isEmpty { return context.logger.info("receiving OTLP/HTTP", metadata: metadata) }
+        metadata["listen"] = "\(context.settings.listen)"
+        context.logger.info(
+            "receiving OTLP/HTTP on a socket of the service manager, in place of listen",
+            metadata: metadata
+        )
     }
 
-    /// Waits until everything received is answered, at most as long as given.
-    package func finish(within limit: Duration) async {
+    /// Goes on accepting; from now on every answer is the last of its connection, so that clients connect again.
+    ///
+    /// - Parameter refusing: New requests are answered 503; returns once the earlier ones are answered, or after a second.
+    package func prepareToStop(refusing: Bool) async {
         let observers = state.withLock { $0.observers }
-        await withTaskGroup(of: Void.self) { group in
-            for observer in observers {
-                group.addTask { await observer.waitUntilEmpty(at: .now() + TimeAmount(limit)) }
+        for observer in observers { await observer.run { $0.prepareToStop(refusing: refusing) } }
+        guard refusing else { return }
+        let deadline = NIODeadline.now() + .seconds(1)
+        for observer in observers { await observer.wait(until: deadline) { _ in { $0.hasNothingWaiting } } }
+    }
+
+    /// Answers what has begun, and closes the sockets it listens on when that is done or `limit` has passed.
+    ///
+    /// What is not complete then is answered 503. Connections without a request are closed last.
+    package func stop(within limit: Duration) async {
+        await prepareToStop(refusing: false)
+        let deadline = NIODeadline.now() + TimeAmount(limit)
+        let observers = state.withLock { $0.observers }
+        await wait(until: deadline) { loop in
+            let begun = loop.requestsInHand
+            return { $0.hasAnswered(begun) }
+        }
+        await closeListeners()
+        for observer in observers { await observer.run { $0.end() } }
+        await wait(until: deadline) { _ in { $0.isEmpty } }
+        for observer in observers { await observer.run { $0.refuseRest() } }
+        await wait(until: .now() + TimeAmount(Self.farewell)) { _ in { $0.isEmpty } }
+        await close()
+    }
+
+    /// Waits until everything received is answered and every connection closed, at most as long as given.
+    package func finish(within limit: Duration) async {
+        await wait(until: .now() + TimeAmount(limit)) { _ in { $0.isEmpty } }
+    }
+
+    /// Closes everything at once; what the intake has stays there.
+    package func close() async {
+        for observer in state.withLock({ $0.observers }) { await observer.run { $0.closeAll() } }
+        await closeListeners()
+        for observer in state.withLock({ $0.observers }) { await observer.run { $0.closeAll() } }
+    }
+
+    private func closeListeners() async {
+        let listeners = state.withLock { state in
+            defer { state.listeners = [] }
+            return state.listeners
+        }
+        for listener in listeners { await listener.close() }
+    }
+
+    /// Waits for all event loops at once; each makes the condition it waits for.
+    private func wait(
+        until deadline: NIODeadline,
+        for condition: @escaping @Sendable (ReceiverLoop) -> (ReceiverLoop) -> Bool
+    ) async {
+        await withDiscardingTaskGroup { group in
+            for observer in state.withLock({ $0.observers }) {
+                group.addTask { await observer.wait(until: deadline, for: condition) }
             }
         }
-    }
-
-    /// Closes every connection at once; what the intake has stays there.
-    package func close() async {
-        await stopAccepting()
-        for observer in state.withLock({ $0.observers }) { await observer.run { $0.closeAll() } }
     }
 
     private func makeObservers() async -> [(key: ObjectIdentifier, value: LoopObserver)] {
@@ -111,12 +169,10 @@ package final class OTLPHTTPReceiver: Sendable {
         return observers
     }
 
-    private func bind(
-        _ observers: [(key: ObjectIdentifier, value: LoopObserver)]
-    ) async throws(ListenError) -> any Channel {
+    private func bootstrap(_ observers: [(key: ObjectIdentifier, value: LoopObserver)]) -> ServerBootstrap {
         let byEventLoop = Dictionary(observers.map { ($0.key, $0.value) }) { first, _ in first }
         let context = context
-        let bootstrap = ServerBootstrap(group: eventLoops.group)
+        return ServerBootstrap(group: eventLoops.group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { server in
@@ -135,7 +191,6 @@ package final class OTLPHTTPReceiver: Sendable {
                     try context.admit(channel, observer)
                 }
             }
-        return try await context.settings.listen.bind(bootstrap, on: eventLoops.group)
     }
 }
 
@@ -161,12 +216,14 @@ extension LoopObserver {
         try? await eventLoop.submit { body(self.loop.value) }.get()
     }
 
-    /// Waits until the loop's connections are gone, at most until the deadline.
-    fileprivate func waitUntilEmpty(at deadline: NIODeadline) async {
+    /// Waits until the condition that `condition` makes holds, at most until the deadline; it is looked at now and then.
+    fileprivate func wait(
+        until deadline: NIODeadline,
+        for condition: @escaping @Sendable (ReceiverLoop) -> (ReceiverLoop) -> Bool
+    ) async {
         let done = eventLoop.flatSubmit {
-            let emptied = self.loop.value.emptied()
-            let timer = self.eventLoop.scheduleTask(deadline: deadline) { self.loop.value.stopWaiting() }
-            return emptied.always { _ in timer.cancel() }
+            let isMet = condition(self.loop.value)
+            return self.loop.value.wait(until: deadline, for: isMet)
         }
         try? await done.get()
     }

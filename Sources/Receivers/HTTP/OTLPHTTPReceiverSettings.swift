@@ -23,6 +23,8 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     package var bodyTimeout = Duration.seconds(30)
     /// Without a request; then the connection is closed.
     package var idleTimeout = Duration.seconds(120)
+    /// How long a request may wait for room, while room becomes free, before it is answered 503; zero to answer at once.
+    package var hold = Duration.seconds(2)
     /// Names of headers that are kept with each request, besides those that processors ask for.
     ///
     /// At most 4 KiB of them in all, with 32 bytes more for each; a request with more is answered 431.

@@ -43,8 +43,12 @@ final class ReceiverLoop {
     }
 
     let context: ReceiverContext
-    /// Whether the receiver accepts no more: every answer is the last of its connection.
+    /// Whether the process is told to stop: every answer is the last of its connection.
     private(set) var isStopping = false
+    /// Whether new requests are refused, because nothing would keep them.
+    private(set) var isRefusing = false
+    /// Whether nobody is accepted any more: connections without a request are closed.
+    private(set) var isEnding = false
 
     private let eventLoop: any EventLoop
     private var connections: [ObjectIdentifier: HTTPConnection] = [:]
@@ -53,7 +57,9 @@ final class ReceiverLoop {
     private var date = HTTPDate()
     private var counters: [CounterKey: Counter] = [:]
     private var sweep: RepeatedTask?
-    private var whenEmpty: [EventLoopPromise<Void>] = []
+    private var idleSweep: RepeatedTask?
+    /// Between two looks at what is waited for at the end.
+    private static let endPeriod = TimeAmount.milliseconds(5)
 
     private struct CounterKey: Hashable {
         let status: HTTPStatus
@@ -99,7 +105,6 @@ final class ReceiverLoop {
         for (ticket, answer) in answers {
             waiting.removeValue(forKey: ticket)?.connection.settled(answer)
         }
-        notifyWhenEmpty()
     }
 
     func add(_ connection: HTTPConnection) {
@@ -113,38 +118,76 @@ final class ReceiverLoop {
             sweep?.cancel()
             sweep = nil
         }
-        notifyWhenEmpty()
     }
 
-    /// Lets every connection end after what it received; idle ones at once.
-    func stop() {
+    /// Lets every connection end with the next answer.
+    ///
+    /// - Parameter refusing: New requests are answered 503.
+    func prepareToStop(refusing: Bool) {
         isStopping = true
+        isRefusing = isRefusing || refusing
+    }
+
+    /// Connections whose request has begun and is not answered.
+    var requestsInHand: [HTTPConnection] { connections.values.filter(\.hasRequestInHand) }
+
+    /// Whether these connections have answered, or are gone.
+    func hasAnswered(_ begun: [HTTPConnection]) -> Bool { !begun.contains { $0.hasRequestInHand } }
+
+    /// Whether the intake has no request.
+    var hasNothingWaiting: Bool { waiting.isEmpty }
+
+    /// Whether there is no connection and no request in the intake.
+    var isEmpty: Bool { connections.isEmpty && waiting.isEmpty }
+
+    /// Closes connections without a request, now and whenever there are more.
+    func end() {
+        isStopping = true
+        isEnding = true
+        closeIdle()
+        guard idleSweep == nil else { return }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        idleSweep = eventLoop.scheduleRepeatedTask(initialDelay: Self.endPeriod, delay: Self.endPeriod) { _ in
+            bound.value.closeIdle()
+        }
+    }
+
+    private func closeIdle() {
         for connection in Array(connections.values) { connection.closeIfIdle() }
+    }
+
+    /// Answers 503 to what is not complete.
+    func refuseRest() {
+        for connection in Array(connections.values) { connection.refuseRest() }
     }
 
     /// Closes every connection at once.
     func closeAll() {
         isStopping = true
+        isEnding = true
+        idleSweep?.cancel()
+        idleSweep = nil
         for connection in Array(connections.values) { connection.closeNow() }
     }
 
-    /// Succeeds once there is no connection and no request in the intake.
-    func emptied() -> EventLoopFuture<Void> {
+    /// Succeeds when the condition holds, or at the deadline.
+    func wait(until deadline: NIODeadline, for condition: @escaping (ReceiverLoop) -> Bool) -> EventLoopFuture<Void> {
         let promise = eventLoop.makePromise(of: Void.self)
-        whenEmpty.append(promise)
-        notifyWhenEmpty()
+        look(for: condition, until: deadline, promise)
         return promise.futureResult
     }
 
-    /// Ends every wait for `emptied()`.
-    func stopWaiting() {
-        for promise in whenEmpty { promise.succeed() }
-        whenEmpty = []
-    }
-
-    private func notifyWhenEmpty() {
-        guard connections.isEmpty, waiting.isEmpty else { return }
-        stopWaiting()
+    private func look(
+        for condition: @escaping (ReceiverLoop) -> Bool,
+        until deadline: NIODeadline,
+        _ promise: EventLoopPromise<Void>
+    ) {
+        if condition(self) || .now() >= deadline { return promise.succeed() }
+        let bound = NIOLoopBound((self, condition), eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: Self.endPeriod) {
+            let (loop, condition) = bound.value
+            loop.look(for: condition, until: deadline, promise)
+        }
     }
 
     private func expire() {

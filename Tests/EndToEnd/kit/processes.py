@@ -12,6 +12,7 @@ class Process:
         self.directory = directory
         self.environment = environment
         self.log_path = directory / f"{name}.log"
+        self.handed = ()  # descriptors that it inherits
         self.child = None
 
     def start(self, *more):
@@ -26,6 +27,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=self.handed,
             )
 
     @property
