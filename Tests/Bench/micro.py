@@ -48,7 +48,11 @@ THREADED = ("receive", "append", "read", "send", "path")
 
 def main():
     arguments = parsed()
-    baseline = json.loads(BASELINE.read_text())["figures"] if BASELINE.exists() else {}
+    kept = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    baseline, current = kept.get("figures", {}), conditions()
+    other = [name for name in current if kept and kept["conditions"].get(name) != current[name]]
+    if other:
+        print(f"the baseline was taken with another {', '.join(other)}: do not compare with it", file=sys.stderr)
     print("| step | payload | instructions a span | spread | against the baseline |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="bench-micro-") as directory:
         bench = Bench(arguments, pathlib.Path(directory))
@@ -56,7 +60,7 @@ def main():
             for payload in SPANS:
                 row = bench.figure(step, payload)
                 print(line(step, payload, row, baseline.get(step, {}).get(payload)), flush=True)
-    document = {"unit": "instructions a span", "conditions": conditions(), "figures": bench.figures}
+    document = {"unit": "instructions a span", "conditions": current, "figures": bench.figures}
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(document, indent=2) + "\n")
     if bench.failed:
@@ -88,13 +92,18 @@ def line(step, payload, row, before):
 
 
 def conditions():
-    version = subprocess.run([*counting.valgrind(), "--version"], capture_output=True, text=True).stdout.strip()
     return {
-        "valgrind": version,
+        "swift": first_line("swift", "--version"),
+        "valgrind": first_line(*counting.valgrind(), "--version"),
         "address_randomisation": not counting.fixed_addresses(),
         "tunables": counting.TUNABLES,
         "requests": {step: dict(zip(SPANS, counts)) for step, counts in REQUESTS.items()},
     }
+
+
+def first_line(*command):
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.partition("\n")[0]
 
 
 class Bench:

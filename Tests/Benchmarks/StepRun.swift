@@ -51,7 +51,7 @@ struct StepRun {
     private let requests: Int
     private let sinkPort: Int?
 
-    /// - Parameter arguments: What follows `--step`.
+    /// Reads what follows `--step`; throws where that is no step, or there is no such payload.
     init(_ arguments: [String]) throws {
         guard arguments.count >= 3, let step = Step(rawValue: arguments[0]), let requests = Int(arguments[2]) else {
             throw Usage("step, payload and number of requests are needed")
@@ -71,12 +71,14 @@ struct StepRun {
         case .index: passed = try repeated { try SpanBatch(wire).spans.count }
         case .map: passed = try mapped()
         case .encode: passed = try encoded()
-        case .append: passed = try await JournalStep(try records()).run(requests, readsBack: false) * spans
-        case .read: passed = try await JournalStep(try records()).run(requests, readsBack: true) * spans
-        case .merge: passed = DeliveryStep(try records()).merge(requests)
+        case .append:
+            passed = try await JournalStep(try records(Self.processors())).run(requests, readsBack: false) * spans
+        case .read:
+            passed = try await JournalStep(try records(Self.processors())).run(requests, readsBack: true) * spans
+        case .merge: passed = DeliveryStep(try records(Self.processors())).merge(requests)
         case .send:
             guard let sinkPort else { throw Usage("send needs the port of a sink") }
-            passed = try await DeliveryStep(try records()).send(requests, to: sinkPort)
+            passed = try await DeliveryStep(try records(Self.processors())).send(requests, to: sinkPort)
         }
         guard passed == requests * spans else { throw Failure(reason: "\(passed) of \(requests * spans) spans") }
         print("spans \(passed)")
@@ -90,44 +92,43 @@ struct StepRun {
 
     private func mapped() throws -> Int {
         let processors = try Self.processors()
-        return try repeated {
-            var work = SpanWork(batch: try SpanBatch(wire), source: Self.source, receivedAt: Self.time)
-            for processor in processors { processor.process(&work) }
-            return work.batch.keptCount
-        }
+        return try repeated { try work(processors).batch.keptCount }
     }
 
     private func encoded() throws -> Int {
-        let front = try Self.front()
-        return try repeated {
-            front.records(for: try SpanBatch(wire), from: Self.source, at: Self.time).reduce(0) { $0 + Int($1.items) }
+        let processors = try Self.processors()
+        return try repeated { try records(processors).reduce(0) { $0 + Int($1.items) } }
+    }
+
+    /// One request behind the processors.
+    private func work(_ processors: [any SpanProcessor]) throws -> SpanWork {
+        let time = UnixTime(nanoseconds: 1_790_000_000_000_000_000)
+        var work = SpanWork(batch: try SpanBatch(wire), source: RequestSource(receiver: "otlp"), receivedAt: time)
+        for processor in processors { processor.process(&work) }
+        return work
+    }
+
+    /// What the journal gets for one request: what `PipelineFront` makes of it.
+    private func records(_ processors: [any SpanProcessor]) throws -> [NewRecord] {
+        var work = try work(processors)
+        work.divide(itemsMax: BatchLimits.standard.items)
+        return work.batch.encodedByGroup().map { group, encoded in
+            let metadata = RecordMetadata(signal: .traces, route: work.routes[Int(group)])
+            return NewRecord(
+                log: 0,
+                kind: .items,
+                items: UInt32(encoded.spans),
+                metadata: metadata.encoded(),
+                payload: encoded.payload
+            )
         }
     }
-
-    /// What the journal gets for one request.
-    private func records() throws -> [NewRecord] {
-        try Self.front().records(for: try SpanBatch(wire), from: Self.source, at: Self.time)
-    }
-
-    private static let source = RequestSource(receiver: "otlp")
-    private static let time = UnixTime(nanoseconds: 1_790_000_000_000_000_000)
 
     private static func processors() throws -> [any SpanProcessor] {
         [
             try MLflowMap(name: "map", settings: MLflowMapSettings()),
             MLflowExperiment(name: "route", settings: MLflowExperimentSettings()),
         ]
-    }
-
-    private static func front() throws -> PipelineFront {
-        PipelineFront(
-            name: "traces",
-            log: 0,
-            processors: try processors(),
-            forwardedHeaders: [],
-            itemsMax: BatchLimits.standard.items,
-            tally: IntakeTally(Meters(), pipeline: "traces", receiver: "otlp", signal: "traces")
-        )
     }
 
     /// Says nothing: formatting messages is no part of a step.
