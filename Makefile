@@ -19,7 +19,8 @@ PYTHON ?= $(or $(wildcard /usr/bin/python3),python3)
 
 PACKAGES = libcurl4-openssl-dev zlib1g-dev libssl-dev python3-venv curl
 TEST_PACKAGES = nginx-light postgresql-15 faketime chromium chromium-driver
-BENCH_PACKAGES = nginx-light wrk
+BENCH_PACKAGES = nginx-light
+MICRO_PACKAGES = valgrind binutils
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 DEMO_ENVIRONMENTS = clients frameworks mlflow-3.17.2
 # Python that runs the binary just built.
@@ -27,7 +28,7 @@ AGAINST_BINARY = MILLRACE_BINARY=$(CURDIR)/$(BINARY) $(MILLRACE_VENVS)/clients/b
 SOURCES = Package.swift $(shell find Sources Tests -name '*.swift' ! -name '*.pb.swift')
 
 .PHONY: help run demo test test-swift test-end-to-end test-frameworks release environments packages
-.PHONY: bench format lint clean
+.PHONY: bench bench-micro format lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -62,9 +63,26 @@ $(MILLRACE_VENVS)/frameworks-%/.stamp: $(END_TO_END)/frameworks/%.txt
 $(MILLRACE_VENVS)/%/.stamp: $(END_TO_END)/requirements-%.txt
 	$(virtual-environment)
 
-bench: release $(MILLRACE_VENVS)/rotel/.stamp ## measure against nginx and rotel (a table for the README, reports/bench.json)
+# What the benchmarks are made of besides Python: a load, a sink, and a library that valgrind needs.
+BENCH_TOOLS = $(BUILD)/bench
+BENCH_CC = $(or $(shell command -v cc),clang) -O2 -Wall
+
+bench: release $(MILLRACE_VENVS)/rotel/.stamp $(BENCH_TOOLS)/load $(BENCH_TOOLS)/sink ## measure against nginx and rotel (15 minutes; BENCH=--quick for 2)
 	@$(call install,$(BENCH_PACKAGES))
-	$(PYTHON) Tests/Bench/bench.py $(BINARY)
+	$(PYTHON) Tests/Bench/bench.py $(BINARY) $(BENCH_TOOLS) $(BENCH)
+
+bench-micro: release $(BENCH_TOOLS)/valgrind.so ## count instructions, step by step, against the committed baseline
+	@$(call install,$(MICRO_PACKAGES))
+	MILLRACE_BENCHMARKS=1 swift build --configuration release --static-swift-stdlib --product Benchmarks
+	$(PYTHON) Tests/Bench/micro.py $(BINARY) $(BUILD)/release/Benchmarks $(BENCH_TOOLS) $(MICRO)
+
+$(BENCH_TOOLS)/%.so: Tests/Bench/%.c
+	@mkdir -p $(@D)
+	$(BENCH_CC) -shared -fPIC -o $@ $<
+
+$(BENCH_TOOLS)/%: Tests/Bench/%.c | packages
+	@mkdir -p $(@D)
+	$(BENCH_CC) -o $@ $< -lz
 
 # Where PyPI has no rotel for this machine, the comparison runs without it.
 $(MILLRACE_VENVS)/rotel/.stamp: Tests/Bench/requirements-rotel.txt

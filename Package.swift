@@ -32,14 +32,17 @@ let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swi
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 
-// `MILLRACE_BENCHMARKS=1 swift run -c release Benchmarks` prints what each step costs.
+// `MILLRACE_BENCHMARKS=1 swift run -c release Benchmarks` prints what each step costs; `make bench-micro` counts its instructions.
 let benchmarks: [Target] =
     Context.environment["MILLRACE_BENCHMARKS"] == nil
     ? []
     : [
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["Basics", "OTLP", "MLflow", "Oracle", "TestKit", protobuf],
+            dependencies: [
+                "Basics", "OTLP", "Journal", "MLflow", "Pipeline", "Receivers", "Processors", "Exporters", "Oracle",
+                "TestKit", protobuf, logging,
+            ],
             path: "Tests/Benchmarks",
             swiftSettings: strict
         )

@@ -1,10 +1,13 @@
-"""What forwarding a span costs: Millrace beside nginx (the same bytes, unparsed) and rotel, all on CPU 0, while the
-load and the sink share CPU 1. Rounds are interleaved, because only figures of one run can be compared.
+"""What forwarding a span costs: Millrace beside nginx (the same bytes, unparsed) and rotel, all on CPU 0, while the load and the
+sink share CPU 1. Rounds are interleaved, because only figures of one run can be compared.
 
-Then what durability costs: Millrace with a sync before each answer beside one that leaves its journal to the system,
-under many clients that send large bodies at once.
+Each contender gets each case from a fresh start: flat out, until every accepted span has reached the sink, and then half of the
+rate that it reached. CPU time is of the first part, for the spans that the sink counted.
 
-usage: bench.py MILLRACE [--rounds N] [--seconds N]
+Then what durability costs: Millrace with a sync before each answer beside one that leaves its journal to the system.
+
+usage: bench.py MILLRACE TOOLS [--quick] [--rounds N] [--seconds N] [--cases TEXT]
+TOOLS is the folder with the programs made of load.c and sink.c.
 """
 
 import argparse
@@ -12,67 +15,72 @@ import json
 import os
 import pathlib
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+import bodies
 import machine
-from contenders import Millrace, Nginx, Rotel, Sink, Unsynced
+import table
+from bodies import Case
+from contenders import Contender, Millrace, Nginx, Rotel, Sink, Unsynced
 
-HERE = pathlib.Path(__file__).resolve().parent
-CHECKOUT = HERE.parents[1]
-PAYLOADS = CHECKOUT / "Tests/Data/payloads"
-SPANS = {"small": 10, "large": 512}
-CONNECTIONS = 8
-SYNC_CONNECTIONS = 16
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+CASES = [
+    *(Case(payload, "protobuf", connections) for connections in (8, 64, 256) for payload in bodies.SPANS),
+    *(Case(payload, form, 64) for form in ("gzip", "json") for payload in bodies.SPANS),
+    *(Case(payload, "protobuf", 64, services=1000) for payload in bodies.SPANS),
+]
+DURABILITY = Case("large", "protobuf", 64)
 
 
 def main():
     arguments = parsed()
-    needs = [tool for tool in ("nginx", "wrk", "taskset") if not shutil.which(tool)]
-    if needs or os.cpu_count() < 2:
-        sys.exit(f"missing: {', '.join(needs) or 'a second CPU'} (apt-get install nginx-light wrk)")
+    needs = [tool for tool in ("nginx", "taskset") if not shutil.which(tool)]
+    if needs or len(os.sched_getaffinity(0)) < 2:
+        sys.exit(f"missing: {', '.join(needs) or 'a second CPU'} (apt-get install nginx-light util-linux)")
     os.sched_setaffinity(0, {1})
-    contenders = [(Nginx, None), (Millrace, arguments.binary.absolute())]
+    Contender.first = Case("small", "protobuf", 1).path.read_bytes()
+    contenders = [(Nginx, shutil.which("nginx")), (Millrace, arguments.binary.absolute())]
     if agent := rotel_agent():
         contenders.append((Rotel, agent))
     else:
         print("rotel is not installed: left out", file=sys.stderr)
+    cases = [case for case in CASES if arguments.cases in str(case)]
+    syncs = [(kind, arguments.binary.absolute()) for kind in (Millrace, Unsynced)]
 
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.binary.absolute().parent) as directory:
         os.chmod(directory, 0o755)  # nginx started by root works as another user
-        results = interleaved(contenders, SPANS, CONNECTIONS, pathlib.Path(directory), arguments)
-        syncs = [(kind, arguments.binary.absolute()) for kind in (Millrace, Unsynced)]
-        durability = interleaved(syncs, ["large"], SYNC_CONNECTIONS, pathlib.Path(directory), arguments)
-    report(results, durability)
-
-
-def interleaved(contenders, payloads, connections, directory, arguments):
-    """{(payload, contender's name): [figures of each round]}."""
-    results = {}
-    for number in range(arguments.rounds):
-        for payload in payloads:
-            for kind, program in contenders:
-                place = directory / f"{number}-{payload}-{kind.__name__}"
-                try:
-                    row = measure(kind, program, payload, place, arguments.seconds, connections)
-                except machine.Failed as failure:
-                    print(f"{kind.name}, {payload}: {failure}", file=sys.stderr)
-                    continue
-                results.setdefault((payload, kind.name), []).append(row)
-                print(f"round {number + 1}, {payload}, {kind.name}: {row['cpu']:.2f}", file=sys.stderr)
-                shutil.rmtree(place, ignore_errors=True)
-    return results
+        bench = Bench(arguments, pathlib.Path(directory))
+        forwarding = bench.interleaved(contenders, cases)
+        durability = [] if arguments.cases else bench.interleaved(syncs, [DURABILITY])
+    document = {
+        "rounds": arguments.rounds,
+        "seconds": arguments.seconds,
+        "took_seconds": round(time.monotonic() - started),
+        "forwarding": forwarding,
+        "durability": durability,
+    }
+    folder = CHECKOUT / "reports"
+    folder.mkdir(exist_ok=True)
+    (folder / "bench.json").write_text(json.dumps(document, indent=2) + "\n")
+    table.write(document)
 
 
 def parsed():
     parser = argparse.ArgumentParser()
     parser.add_argument("binary", type=pathlib.Path)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=5)
-    return parser.parse_args()
+    parser.add_argument("tools", type=pathlib.Path)
+    parser.add_argument("--quick", action="store_true", help="one round of one second: two minutes, to look at only")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float, help="flat out; half load takes as long again, at most two seconds")
+    parser.add_argument("--cases", default="", help="only cases whose name contains this, such as “large, gzip”")
+    arguments = parser.parse_args()
+    arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
+    arguments.seconds = arguments.seconds or (1 if arguments.quick else 3)
+    return arguments
 
 
 def rotel_agent():
@@ -80,91 +88,89 @@ def rotel_agent():
     return next(environments.glob("rotel/lib/python*/site-packages/rotel/rotel-agent"), None)
 
 
-def measure(kind, program, payload, place, seconds, connections):
-    """One contender under one payload, from a fresh start."""
-    body = (PAYLOADS / f"{payload}.pb").read_bytes()
-    sink = Sink(place / "sink", keeps_bodies=kind.needs_bodies).start()
-    server = kind(place / "server", sink, program)
-    try:
-        server.start()
-        idle = machine.resident_mib(server.pid, "VmRSS")
-        steady = machine.steady_latencies(server.port, body) if payload == "small" else (None, None)
-        server.delivered(0, SPANS[payload])
-        cpu, start = machine.cpu_seconds(server.pid), time.monotonic()
-        load = wrk(server.port, payload, seconds, connections)
-        accepted = load["requests"] - load["refused"]
-        spans, late = server.delivered(accepted, SPANS[payload])
-        took = time.monotonic() - start - late
-        used = machine.cpu_seconds(server.pid) - cpu
-        if spans <= 0:
-            raise machine.Failed("nothing reached the sink")
-        return {
-            "cpu": used / spans * 1e6,
-            "rate": spans / took,
-            "refused": load["refused"] / max(1, load["requests"]),
-            "broken": load["broken"],
-            "p50": load["p50_ms"],
-            "p99": load["p99_ms"],
-            "steady_p50": steady[0],
-            "steady_p99": steady[1],
-            "peak": machine.resident_mib(server.pid, "VmHWM"),
-            "idle": idle,
-            "ready": server.ready_ms,
-        }
-    finally:
-        if hasattr(server, "process"):
-            server.stop()
-        sink.stop()
+class Bench:
+    """Takes measurements one after the other, each from a fresh start."""
 
+    def __init__(self, arguments, directory):
+        self.tools = arguments.tools.absolute()
+        self.rounds = arguments.rounds
+        self.seconds = arguments.seconds
+        self.directory = directory
 
-def wrk(port, payload, seconds, connections):
-    done = subprocess.run(
-        [
-            *("taskset", "-c", "1", "wrk", "--threads", "1", "--connections", str(connections)),
-            *("--duration", f"{seconds}s", "--timeout", "30s", "--script", str(HERE / "post.lua")),
-            f"http://127.0.0.1:{port}/v1/traces",
-        ],
-        env=os.environ | {"BENCH_BODY": str(PAYLOADS / f"{payload}.pb")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    def interleaved(self, contenders, cases):
+        """One entry for each case and contender, with the figures of each round, or why there are none."""
+        entries = {}
+        for number in range(self.rounds):
+            for case in cases:
+                for kind, program in contenders:
+                    entry = entries.setdefault((case, kind), {"case": str(case), "who": kind.name, "rounds": []})
+                    if "problem" in entry:
+                        continue
+                    place = self.directory / "running"
+                    try:
+                        row = self.measure(kind, program, case, place)
+                        entry["rounds"].append(row)
+                        outcome = f"{row['cpu']:.2f}"
+                    except (machine.Failed, OSError, subprocess.SubprocessError) as failure:
+                        outcome = entry["problem"] = str(failure)
+                    print(f"round {number + 1}: {case}: {kind.name}: {outcome}", file=sys.stderr)
+                    shutil.rmtree(place, ignore_errors=True)
+        return list(entries.values())
 
+    def measure(self, kind, program, case, place):
+        sink = Sink(place / "sink", self.tools).start()
+        server = kind(place / "server", sink, program)
+        try:
+            server.start()
+            idle = machine.resident_mib(server.pid, "VmRSS")
+            status = machine.status(server.port, case.path.read_bytes(), *case.content)
+            if status != 200:
+                raise machine.Failed(f"does not take it: answers {status}")
+            before, _ = sink.wait_for(bodies.SPANS["small"] + case.spans)
+            patches = bodies.write_patches(case, place / "patches") if case.services > 1 else None
 
-def report(results, durability):
-    """The README's table and what durability costs on stdout, everything measured in reports/bench.json."""
-    folder = CHECKOUT / "reports"
-    folder.mkdir(exist_ok=True)
-    sections = {"forwarding": results, "durability": durability}
-    everything = {
-        section: {f"{payload} {name}": rows for (payload, name), rows in measured.items()}
-        for section, measured in sections.items()
-    }
-    (folder / "bench.json").write_text(json.dumps(everything, indent=2))
-    print("| payload | who | CPU s per million spans, median (least) | × nginx | spans/s | flat out p50 / p99 ms |"
-          " at 300/s p50 / p99 ms | answered 503 | peak RSS MiB | idle RSS MiB | ready ms |")
-    print("|---" * 11 + "|")
-    for (payload, name), rows in results.items():
-        def median(key):
-            return statistics.median(row[key] for row in rows)
+            cpu, start = machine.cpu_seconds(server.pid), time.monotonic()
+            flat_out = self.load(server.port, case, patches)
+            expected = before + flat_out["accepted"] * case.spans
+            spans, late = sink.wait_for(expected)
+            took = time.monotonic() - start - (late if spans < expected else 0)
+            used, arrived = machine.cpu_seconds(server.pid) - cpu, spans - before
+            if flat_out["other"] or arrived <= 0:
+                raise machine.Failed(f"{flat_out['other']} answers of another kind, {arrived} spans at the sink")
+            half = self.load(server.port, case, patches, rate=flat_out["accepted"] / flat_out["seconds"] / 2)
+            return {
+                "cpu": used / arrived * 1e6,
+                "rate": arrived / took,
+                "accepted": flat_out["accepted"],
+                "refused": flat_out["refused"] / flat_out["requests"],
+                "broken": flat_out["broken"] + half["broken"],
+                "missing": max(0, expected - spans) / max(1, expected - before),
+                "p50": flat_out["p50_ms"],
+                "p99": flat_out["p99_ms"],
+                "half_rate": half["accepted"] / half["seconds"],
+                "half_p50": half["p50_ms"],
+                "half_p99": half["p99_ms"],
+                "peak": machine.resident_mib(server.pid, "VmHWM"),
+                "idle": idle,
+                "ready": server.ready_ms,
+            }
+        finally:
+            for process in (server, sink):
+                if hasattr(process, "process"):
+                    process.stop()
 
-        reference = results.get((payload, "nginx"))
-        ratio = median("cpu") / statistics.median(row["cpu"] for row in reference) if reference else float("nan")
-        steady = f"{median('steady_p50'):.2f} / {median('steady_p99'):.2f}" if payload == "small" else "–"
-        print(
-            f"| {payload} | {name} | {median('cpu'):.2f} ({min(row['cpu'] for row in rows):.2f}) | {ratio:.2f} "
-            f"| {median('rate'):,.0f} | {median('p50'):.2f} / {median('p99'):.2f} | {steady} "
-            f"| {median('refused'):.1%} | {max(row['peak'] for row in rows):.0f} | {median('idle'):.0f} "
-            f"| {median('ready'):.0f} |"
+    def load(self, port, case, patches, rate=0):
+        seconds = min(self.seconds, 2) if rate else self.seconds
+        command = [self.tools / "load", port, case.path, *case.content, case.connections, seconds, rate]
+        done = subprocess.run(
+            ["taskset", "-c", "1", *map(str, command + ([patches] if patches else []))],
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
-    if len(durability) == 2:
-        rates = {name: statistics.median(row["rate"] for row in rows) for (_, name), rows in durability.items()}
-        synced, unsynced = rates[Millrace.name], rates[Unsynced.name]
-        print(
-            f"\nA sync before each answer, {SYNC_CONNECTIONS} clients, bodies of {SPANS['large']} spans: {synced:,.0f} "
-            f"spans/s, {synced / unsynced:.2f} of the {unsynced:,.0f} without."
-        )
+        if done.returncode != 0:
+            raise machine.Failed(f"the load ended with {done.returncode}: {done.stderr[-300:]}")
+        return json.loads(done.stdout)
 
 
 if __name__ == "__main__":

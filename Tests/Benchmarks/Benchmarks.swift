@@ -8,12 +8,19 @@ import TestKit
 
 /// Prints the cost of each step over the bodies in `Tests/Data/payloads`, as the median of rounds.
 ///
-/// Only the steps that are named as arguments, where some are.
+/// Only the steps that are named as arguments, where some are. With `--step` it runs one step and prints no times (StepRun).
 @main
 enum Benchmarks {
-    static func main() throws {
+    static func main() async throws {
         // Memory is given back and taken again as in the product.
         ProcessUsage.tuneAllocator()
+        if CommandLine.arguments.dropFirst().first == "--step" {
+            return try await StepRun(Array(CommandLine.arguments.dropFirst(2))).run()
+        }
+        try printTimes()
+    }
+
+    private static func printTimes() throws {
         for name in ["large", "small"] {
             let wire = try Fixtures.bytes("payloads/\(name).pb")
             let json = try Fixtures.bytes("payloads/\(name).json")

@@ -1,0 +1,74 @@
+"""The measurements as tables in Markdown."""
+
+import statistics
+
+HEAD = [
+    "case", "who", "CPU s per million spans, median (least)", "× nginx", "× rotel", "spans/s", "flat out p50 / p99 ms",
+    "half load: requests/s, p50 / p99 ms", "refused", "accepted but not arrived", "peak / idle RSS MiB", "ready ms",
+]  # fmt: skip
+
+
+def write(document):
+    """Prints the README's table and what durability costs."""
+    print("| " + " | ".join(HEAD) + " |")
+    print("|---" * len(HEAD) + "|")
+    entries = document["forwarding"]
+    for entry in entries:
+        if reason := failure(entry):
+            cells = [entry["case"], entry["who"], f"– ({reason})"] + ["–"] * (len(HEAD) - 3)
+        else:
+            cells = row(entry, entries)
+        print("| " + " | ".join(cells) + " |")
+    if document["durability"]:
+        print("\n" + durability(document["durability"]))
+
+
+def failure(entry):
+    """Why an entry has no figures; nothing where it has."""
+    if problem := entry.get("problem"):
+        return problem.replace("\n", " ").replace("|", "/")[:200]
+    return None if entry["rounds"] else "not run"
+
+
+def median(entry, key):
+    return statistics.median(row[key] for row in entry["rounds"])
+
+
+def ratio(entry, entries, name):
+    """The contender's cost to that of another one in the same case; a dash where that has none."""
+    for other in entries:
+        if other["case"] == entry["case"] and other["who"].startswith(name) and not failure(other):
+            return f"{median(entry, 'cpu') / median(other, 'cpu'):.2f}"
+    return "–"
+
+
+def row(entry, entries):
+    least = min(one["cpu"] for one in entry["rounds"])
+    peak = max(one["peak"] for one in entry["rounds"])
+    broken = sum(one["broken"] for one in entry["rounds"])
+    return [
+        entry["case"],
+        entry["who"],
+        f"{median(entry, 'cpu'):.2f} ({least:.2f})",
+        ratio(entry, entries, "nginx"),
+        ratio(entry, entries, "rotel"),
+        f"{median(entry, 'rate'):,.0f}",
+        f"{median(entry, 'p50'):.2f} / {median(entry, 'p99'):.2f}",
+        f"{median(entry, 'half_rate'):,.0f}, {median(entry, 'half_p50'):.2f} / {median(entry, 'half_p99'):.2f}",
+        f"{median(entry, 'refused'):.1%}" + (f", {broken} connections broke" if broken else ""),
+        f"{max(one['missing'] for one in entry['rounds']):.1%}",
+        f"{peak:.0f} / {median(entry, 'idle'):.0f}",
+        f"{median(entry, 'ready'):.0f}",
+    ]
+
+
+def durability(entries):
+    synced, unsynced = entries
+    for entry in entries:
+        if reason := failure(entry):
+            return f"What a sync before each answer costs was not measured: {entry['who']}: {reason}."
+    with_sync, without = median(synced, "rate"), median(unsynced, "rate")
+    return (
+        f"A sync before each answer, {synced['case']}: {with_sync:,.0f} spans/s, {with_sync / without:.2f} of the "
+        f"{without:,.0f} without."
+    )
