@@ -112,7 +112,16 @@ package func tracesRequest(
     resource attributes: KeyValuePairs<String, TestValue> = ["service.name": "shop"],
     scope: String = "tests"
 ) -> [UInt8] {
-    let resource = field(0x0A, attributes.flatMap { field(0x0A, keyValue($0.key, $0.value)) })
+    tracesRequest(spans, resource: attributes.map { ($0.key, $0.value) }, scope: scope)
+}
+
+/// The same for a resource with attributes that a test makes.
+package func tracesRequest(
+    _ spans: [TestSpan],
+    resource attributes: [(String, TestValue)],
+    scope: String = "tests"
+) -> [UInt8] {
+    let resource = field(0x0A, attributes.flatMap { field(0x0A, keyValue($0.0, $0.1)) })
     let scopeField = field(0x0A, field(0x0A, Array(scope.utf8)))
     return field(0x0A, resource + field(0x12, scopeField + spans.flatMap { field(0x12, $0.wire) }))
 }
