@@ -17,7 +17,7 @@ FRAMEWORKS = $(patsubst $(END_TO_END)/frameworks/%.txt,$(MILLRACE_VENVS)/framewo
 # Debian's own interpreter where there is one: python3-venv belongs to it.
 PYTHON ?= $(or $(wildcard /usr/bin/python3),python3)
 
-PACKAGES = libcurl4-openssl-dev zlib1g-dev libssl-dev python3-venv curl
+PACKAGES = libcurl4-openssl-dev zlib1g-dev libre2-dev libssl-dev python3-venv curl
 TEST_PACKAGES = nginx-light postgresql-15 faketime chromium chromium-driver
 BENCH_PACKAGES = nginx-light
 MICRO_PACKAGES = valgrind binutils

@@ -62,11 +62,13 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CMachine"),
+        // C++ behind a C header; RE2 itself is Debian's libre2-dev.
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "CEmbedded", exclude: ["rules"]),
         layer("Basics", on: "CMachine"),
         layer("OTLP", on: "Basics"),
         layer("Journal", on: "Basics", logging),
-        layer("MLflow", on: "Basics", "OTLP", "CEmbedded"),
+        layer("MLflow", on: "Basics", "OTLP", "CEmbedded", "CRE2"),
         layer("Pipeline", on: "Basics", "OTLP", "Journal", "MLflow", logging),
         layer(
             "Receivers",
@@ -141,5 +143,6 @@ let package = Package(
         tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
         tests("Architecture"),
     ] + benchmarks,
-    swiftLanguageModes: [.v6]
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
 )

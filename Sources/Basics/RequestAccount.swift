@@ -70,9 +70,11 @@ package struct RequestAccount: Sendable {
     /// Steps that it may take.
     package var stepsMax: Int { Self.product(bytes, limits.stepsPerByte, plus: CostLimits.stepsBase) }
 
-    /// Adds steps; over the limit it throws, and what was added stays.
-    package mutating func charge(steps count: Int) throws(CostExcess) {
-        steps &+= count
+    /// Adds steps that were taken; `check` tells whether they were too many.
+    package mutating func add(steps count: Int) { steps &+= count }
+
+    /// Throws where the steps taken so far are too many.
+    package func check() throws(CostExcess) {
         if steps > stepsMax { throw .steps(limit: stepsMax) }
     }
 

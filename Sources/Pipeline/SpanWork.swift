@@ -13,7 +13,7 @@ package struct SpanWork: Sendable {
     /// What the request has cost in this pipeline.
     package var account: RequestAccount
     /// Bytes that processors may add to the spans.
-    package var addedMax = Int.max
+    package var addedMax: Int
     /// What the processors counted.
     package var tally = ProcessorTally()
     /// What `mlflow_map` found out about each span, by position; empty until it ran.
@@ -34,6 +34,7 @@ package struct SpanWork: Sendable {
     ) {
         self.batch = batch
         self.account = account ?? RequestAccount(bytes: batch.bytes.count)
+        addedMax = self.account.writtenMax - batch.bytes.count
         self.source = source
         self.receivedAt = receivedAt
     }

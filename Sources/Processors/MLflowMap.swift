@@ -40,7 +40,7 @@ package struct MLflowMap: SpanProcessor {
     }
 
     package func process(_ work: inout SpanWork) {
-        let budget = MappingBudget(bodySize: work.batch.bytes.count)
+        let budget = work.mappingBudget
         let outcome = mappers.use(make: { SpanMapper(rules: rules, settings: settings) }) { mapper in
             mapper.map(&work.batch, within: budget)
         }
@@ -54,9 +54,16 @@ package struct MLflowMap: SpanProcessor {
     /// Maps like `process` and tells every decision, for people who ask why.
     package func explain(_ work: inout SpanWork) -> [MappingDecision] {
         var mapper = SpanMapper(rules: rules, settings: settings)
-        let budget = MappingBudget(bodySize: work.batch.bytes.count)
+        let budget = work.mappingBudget
         let outcome = mapper.map(&work.batch, within: budget, explaining: true)
         work.mapped = outcome.spans
         return outcome.decisions ?? []
+    }
+}
+
+extension SpanWork {
+    /// What mapping may cost of what the request may cost.
+    fileprivate var mappingBudget: MappingBudget {
+        MappingBudget(bytesMax: addedMax - batch.addedBytes, stepsMax: account.stepsMax - account.steps)
     }
 }

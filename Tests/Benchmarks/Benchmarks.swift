@@ -60,9 +60,7 @@ enum Benchmarks {
     }
 
     private static func split(_ spans: SpanBatch, itemsMax: Int) -> Int {
-        var spans = spans
-        _ = spans.groupByTrace(itemsMax: itemsMax, bytesMax: .max)
-        return spans.encodedByGroup().reduce(0) { $0 + $1.spans.payload.count }
+        spans.divided(itemsMax: itemsMax, bytesMax: .max).reduce(0) { $0 + $1.payload.count }
     }
 
     private static func scan(_ json: [UInt8]) throws -> Int {

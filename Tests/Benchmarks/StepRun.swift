@@ -112,7 +112,7 @@ struct StepRun {
     private func records(_ processors: [any SpanProcessor]) throws -> [NewRecord] {
         var work = try work(processors)
         work.divide(itemsMax: BatchLimits.standard.items)
-        return work.batch.encodedByGroup().map { group, encoded in
+        return try work.batch.encodedByGroup(charging: &work.account).map { group, encoded in
             let metadata = RecordMetadata(signal: .traces, route: work.routes[Int(group)])
             return NewRecord(
                 log: 0,

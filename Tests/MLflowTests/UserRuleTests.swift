@@ -31,6 +31,19 @@ struct UserRuleTests {
         #expect(spans.map { $0["session.id"] } == ["\"x\"", nil, nil])
     }
 
+    @Test func `what rules ask of a resource is asked again for each resource and each request`() throws {
+        let rules = Array(#"{"when": {"service": "billing"}, "type": "TOOL"}"#.utf8)
+        let document = try RuleDocument(userRules: try JSONNode(parsing: rules))
+        var mapper = SpanMapper(rules: try MappingRules(user: [document]))
+        func types(_ services: String...) throws -> [String?] {
+            let requests = services.map { tracesRequest([TestSpan()], resource: [("service.name", .string($0))]) }
+            var batch = try SpanBatch(Array(requests.joined()))
+            return mapper.map(&batch).spans.map(\.type)
+        }
+        #expect(try types("billing", "shop", "billing") == ["TOOL", nil, "TOOL"])
+        #expect(try types("shop", "billing") == [nil, "TOOL"])
+    }
+
     /// Tokens are known when the usage is.
     @Test(arguments: [(0, "\"acme-1\""), (100, "\"gpt-4o\"")])
     func `a rule for models may ask for tokens`(over: Int, model: String) throws {

@@ -50,7 +50,8 @@ import Testing
     @Test mutating func `the share shrinks with the routes that hold something`() {
         #expect(admit(part("noisy", 600), part("a", 10), part("b", 10)))
         let excess = table.admit([part("noisy", 1)], at: time(1))
-        #expect(excess == ShareTable.Excess(route: .experimentName("noisy"), held: 600, share: 333))
+        let noisy = part("noisy", 1).key
+        #expect(excess == ShareTable.Excess(claim: .init(sender: noisy.sender, key: noisy), held: 600, share: 333))
         #expect(table.admit([part("c", 1), part("noisy", 1)], at: time(1))?.share == 250)
     }
 
@@ -163,7 +164,7 @@ import Testing
         #expect(admit(part("new", 300, from: noisy)))
         #expect(
             table.admit([part("newer", 1, from: noisy)], at: time(1))
-                == ShareTable.Excess(route: nil, held: 500, share: 500)
+                == ShareTable.Excess(claim: .init(sender: noisy), held: 500, share: 500)
         )
     }
 
@@ -173,7 +174,7 @@ import Testing
         #expect(admit(part("c", 150, from: bob)))
         #expect(table.admit([part("a", 1, from: ann)], at: time(1))?.share == 250)
         #expect(admit(part("b", 150, from: ann)))
-        #expect(table.admit([part("b", 1, from: ann)], at: time(1))?.route == nil)
+        #expect(table.admit([part("b", 1, from: ann)], at: time(1))?.claim == .init(sender: ann))
         #expect(admit(part("c", 350, from: bob)))
     }
 

@@ -26,7 +26,10 @@ struct ConditionTests {
 
     private struct SpanWorkBox {
         let work: SpanWork
-        func matches(_ text: String) throws -> Bool { try work.satisfies(condition(text), 0) }
+        func matches(_ text: String) throws -> Bool {
+            var matcher: ConditionMatcher? = ConditionMatcher([try condition(text)])
+            return work.satisfies(&matcher, 0)
+        }
     }
 
     @Test(
@@ -37,7 +40,8 @@ struct ConditionTests {
             (#"{"attribute":"vip","equals":true}"#, true), (#"{"attribute":"user","equals":"Zoë"}"#, true),
             (#"{"attribute":"user","equals":"Zo"}"#, false), (#"{"attribute":"http.status","in":[500,503]}"#, true),
             (#"{"attribute":"user","in":["a","b"]}"#, false), (#"{"attribute":"user","matches":"^Z"}"#, true),
-            (#"{"attribute":"user","matches":"^z"}"#, false), (#"{"attribute":"user","glob":"Z*"}"#, true),
+            (#"{"attribute":"user","matches":"^z"}"#, false), (#"{"attribute":"user","matches":"(?i)^z.ë$"}"#, true),
+            (#"{"attribute":"user","glob":"Z*"}"#, true), (#"{"attribute":"tags","matches":"^gr(een|ay)$"}"#, true),
             (#"{"attribute":"http.status","over":499}"#, true), (#"{"attribute":"http.status","over":503}"#, false),
             (#"{"attribute":"http.status","over":499,"under":503}"#, false),
             (#"{"attribute":"cart.total","under":13}"#, true),
@@ -72,8 +76,9 @@ struct ConditionTests {
         var work = try work(TestSpan(id: 2, parent: 1, ["mlflow.spanType": "TOOL", "gen_ai.usage.input_tokens": 5]))
         work.mapped = MappedSpans(count: 1)
         work.mapped.setType(named: "AGENT", of: 0)
-        #expect(try work.satisfies(condition(#"{"span_type":"AGENT"}"#), 0))
-        #expect(try !work.satisfies(condition(#"{"tokens":{"over":1}}"#), 0))
+        let box = SpanWorkBox(work: work)
+        #expect(try box.matches(#"{"span_type":"AGENT"}"#))
+        #expect(try !box.matches(#"{"tokens":{"over":1}}"#))
     }
 
     @Test(
@@ -86,7 +91,15 @@ struct ConditionTests {
             (#"{"attribute":"a","equal":1}"#, "\"equal\" is not known here", ""),
             (#"{"attribute":5,"equals":1}"#, "a string that is not empty", "/attribute"),
             (#"{"attribute":"a","in":5}"#, "an array of values", "/in"),
-            (#"{"attribute":"a","matches":"("}"#, "no POSIX extended regular expression", "/matches"),
+            (
+                #"{"attribute":"a","matches":"("}"#, "a regular expression in RE2's syntax is expected: missing ): (",
+                "/matches"
+            ),
+            (
+                #"{"attribute":"a","matches":"(a)\\1"}"#, "expected: invalid escape sequence: \\1",
+                "/matches"
+            ),
+            (#"{"attribute":"a","matches":"(a|b){500}"}"#, "instructions, at most 250 are allowed", "/matches"),
             (#"{"attribute":"a","over":"1"}"#, "a number is expected", "/over"),
             (#"{"status":"bad"}"#, "one of unset, ok, error", "/status"),
             (#"{"kind":{"equals":"alien"}}"#, "one of unspecified, internal", "/kind/equals"),

@@ -208,7 +208,7 @@ struct MLflowExperimentTests {
         let many: [(String, TestValue)] =
             (0..<40_000).map { ("key.\($0)", TestValue.bool(true)) } + [("service.name", "shop")]
         let work = SpanWork(
-            batch: try SpanBatch(tracesRequest(spans, attributes: many) + other),
+            batch: try SpanBatch(tracesRequest(spans, resource: many) + other),
             source: RequestSource(receiver: "otlp"),
             receivedAt: UnixTime(nanoseconds: 1)
         )

@@ -75,6 +75,15 @@ struct SampleTests {
         #expect(try work.traceStates() == ["a=1"])
     }
 
+    @Test func `a tracestate longer than any list may be is not taken apart`() throws {
+        let long = String(repeating: ",a", count: TraceState.lengthMax / 2) + ",ot=rv:00000000000000"
+        var work = try work(span(0xC0_0000_0000_0000, state: long), span(1, state: long))
+        try sample(0.5).process(&work)
+        #expect(work.batch.removal(of: 0) == nil)
+        #expect(work.batch.removal(of: 1) == .sampledOut)
+        #expect(try work.traceStates() == [long])
+    }
+
     @Test func `a span that is out keeps its first reason`() throws {
         var work = try work(span(1))
         work.batch.remove(0, as: .filtered)

@@ -112,13 +112,13 @@ package func tracesRequest(
     resource attributes: KeyValuePairs<String, TestValue> = ["service.name": "shop"],
     scope: String = "tests"
 ) -> [UInt8] {
-    tracesRequest(spans, attributes: attributes.map { ($0.key, $0.value) }, scope: scope)
+    tracesRequest(spans, resource: attributes.map { ($0.key, $0.value) }, scope: scope)
 }
 
-/// The same with the resource's attributes as they were put together.
+/// The same for a resource with attributes that a test makes.
 package func tracesRequest(
     _ spans: [TestSpan],
-    attributes: [(String, TestValue)],
+    resource attributes: [(String, TestValue)],
     scope: String = "tests"
 ) -> [UInt8] {
     let resource = field(0x0A, attributes.flatMap { field(0x0A, keyValue($0.0, $0.1)) })

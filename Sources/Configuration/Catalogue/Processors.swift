@@ -122,7 +122,13 @@ extension Shape<SampleSettings> {
         Settings(),
         [
             Field("ratio", \.ratio, .number(0...1), "The share of traces that is kept.", required: true),
-            Field("keep", optional: \.keep, .condition, "Spans for which this holds are kept whatever the ratio says."),
+            Field(
+                "keep",
+                optional: \.keep,
+                .condition,
+                "Spans for which this holds are kept whatever the ratio says. `matches` takes RE2's syntax, found anywhere in "
+                    + "the value, and at most \(RegularExpression.sizeMax) instructions of its program."
+            ),
         ]
     )
 }

@@ -153,7 +153,7 @@ extension NodeReader {
         do {
             return .matches(try RegularExpression(pattern))
         } catch {
-            report(place, "no POSIX extended regular expression: \(error.reason)")
+            report(place, "a regular expression in RE2's syntax is expected: \(error.reason)")
             return nil
         }
     }

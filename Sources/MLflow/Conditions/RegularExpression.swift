@@ -1,52 +1,69 @@
 import Basics
-import Glibc
+import CRE2
 
-/// A POSIX extended regular expression (IEEE Std 1003.1, section 9.4), as `grep -E` takes it, found anywhere in a value.
+/// A regular expression in RE2's syntax, found anywhere in a value.
 ///
-/// The C library's matcher works on the bytes of a request without copying, and without backtracking unless the pattern has
-/// a back-reference. Letters compare exactly; `.` is one byte.
+/// RE2 reads a value once, front to back, whatever the pattern: about 2 ns a byte where the tables that it builds on the way
+/// fit into `memoryMax`, and where they do not, at most a few microseconds a byte, because `sizeMax` bounds what a byte costs
+/// then. Letters compare exactly unless the pattern says `(?i)`; `.` is any character, line breaks included; `^` and `$` are
+/// the ends of the value. Any number of threads search at once.
 package final class RegularExpression: @unchecked Sendable {
-    // Sendable because a compiled `regex_t` is only read: POSIX lets any number of threads match with it.
-    private let compiled: UnsafeMutablePointer<regex_t>
+    // Sendable because a compiled expression only changes in RE2's tables, which RE2 guards.
+    private let compiled: OpaquePointer
 
     /// The pattern as it was written.
     package let pattern: String
 
+    /// Instructions of RE2's program at most: a letter is one, any character (`.`) eight, and `{20}` repeats what stands
+    /// before it twenty times.
+    package static let sizeMax = 250
+    /// Bytes that one expression takes at most, the tables included that searches build.
+    static let memoryMax: Int64 = 1 << 20
+
     /// Compiles a pattern.
     ///
-    /// - Throws: What is wrong with it.
+    /// - Throws: What is wrong with it, in RE2's words, or that it is too large.
     package init(_ pattern: String) throws(PatternError) {
-        let memory = UnsafeMutablePointer<regex_t>.allocate(capacity: 1)
-        let code = unsafe regcomp(memory, pattern, REG_EXTENDED | REG_NOSUB)
-        guard code == 0 else {
-            var text = [CChar](repeating: 0, count: 256)
-            _ = unsafe regerror(code, memory, &text, text.count)
-            unsafe memory.deallocate()
-            throw PatternError(reason: String(decoding: text.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self))
+        var reason = [CChar](repeating: 0, count: 256)
+        let letters = Array(pattern.utf8).map(CChar.init(bitPattern:))
+        let expression = unsafe millrace_expression_new(
+            letters,
+            letters.count,
+            Self.memoryMax,
+            &reason,
+            reason.count
+        )
+        guard let expression = unsafe expression else {
+            let text = String(decoding: reason.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            throw PatternError(reason: text)
+        }
+        let size = unsafe Int(millrace_expression_size(expression))
+        guard (0...Self.sizeMax).contains(size) else {
+            unsafe millrace_expression_free(expression)
+            let found = size < 0 ? "more" : "\(size)"
+            throw PatternError(
+                reason: "it takes \(found) instructions, at most \(Self.sizeMax) are allowed: repeat fewer times, or "
+                    + "use `any` of several conditions"
+            )
         }
         self.pattern = pattern
-        unsafe compiled = memory
+        unsafe compiled = expression
     }
 
     deinit {
-        unsafe regfree(compiled)
-        unsafe compiled.deallocate()
+        unsafe millrace_expression_free(compiled)
     }
 
     /// Whether the pattern is found in the UTF-8 in `range` of `text`.
     package func matches(_ text: RawSpan, _ range: Range<Int>) -> Bool {
         text.extracting(range).withUnsafeBytes { bytes in
-            guard let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: CChar.self) else {
-                return unsafe regexec(compiled, "", 0, nil, 0) == 0
-            }
-            var match = regmatch_t(rm_so: 0, rm_eo: regoff_t(truncatingIfNeeded: bytes.count))
-            return unsafe regexec(compiled, start, 1, &match, REG_STARTEND) == 0
+            unsafe millrace_expression_finds(compiled, bytes.baseAddress, bytes.count) != 0
         }
     }
 }
 
 /// Why a pattern cannot be used.
 package struct PatternError: Error, Equatable, Sendable {
-    /// What the C library says.
+    /// What RE2 says, or how much is allowed.
     package let reason: String
 }

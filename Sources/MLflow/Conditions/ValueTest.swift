@@ -34,23 +34,20 @@ enum ValueTest: Sendable {
     }
 
     /// Whether a value passes; an array passes where one of its elements does.
-    func holds(_ value: AttributeValue, in bytes: RawSpan) -> Bool {
-        switch self {
-        case .exists(let exists): return exists
-        case .equals, .isIn, .matches, .glob, .over, .under: break
+    func holds(_ value: AttributeValue, in bytes: RawSpan, _ steps: inout Int) -> Bool {
+        if case .exists(let exists) = self { return exists }
+        guard case .array(let elements) = value else { return holdsAlone(value, in: bytes, &steps) }
+        var found = false
+        bytes.forEachElement(of: elements) { element in
+            steps += 1
+            found = found || holdsAlone(AttributeValue(element, in: bytes), in: bytes, &steps)
         }
-        if case .array(let elements) = value {
-            var found = false
-            bytes.forEachElement(of: elements) { element in
-                found = found || holdsAlone(AttributeValue(element, in: bytes), in: bytes)
-            }
-            return found
-        }
-        return holdsAlone(value, in: bytes)
+        return found
     }
 
-    private func holdsAlone(_ value: AttributeValue, in bytes: RawSpan) -> Bool {
-        switch self {
+    private func holdsAlone(_ value: AttributeValue, in bytes: RawSpan, _ steps: inout Int) -> Bool {
+        if case .string(let text) = value { steps += 1 + text.count / Self.bytesPerStep }
+        return switch self {
         case .exists(let exists): exists
         case .equals(let literal): literal.equals(value, in: bytes)
         case .isIn(let literals): literals.contains { $0.equals(value, in: bytes) }
@@ -61,14 +58,8 @@ enum ValueTest: Sendable {
         }
     }
 
-    /// Whether the text passes that stands in `range`.
-    func holds(_ range: Range<Int>, in bytes: RawSpan) -> Bool { holds(.string(range), in: bytes) }
-
-    /// Whether a text passes.
-    func holds(_ text: String) -> Bool {
-        let letters = text.utf8Span.span.bytes
-        return holds(.string(0..<letters.byteCount), in: letters)
-    }
+    /// How much of a text is tested in one step of work.
+    private static let bytesPerStep = 16
 
     /// Whether a number passes.
     func holds(_ number: Double) -> Bool {

@@ -26,6 +26,7 @@ package struct SpanMapper: ~Copyable, Sendable {
     private(set) var events = Table<EventEntry>()
     var scan = SpanScan()
     var verdicts = Verdicts()
+    private var conditions: ConditionMatcher
     var content: ContentAssembler
     var traces = TraceFacts()
     var outcome = MappingOutcome(spans: MappedSpans())
@@ -51,6 +52,7 @@ package struct SpanMapper: ~Copyable, Sendable {
         self.rules = rules
         typeLetters = rules.typeLetters
         self.settings = settings
+        conditions = ConditionMatcher(rules.conditions)
         content = ContentAssembler(contentMax: settings.contentMax.bytes)
     }
 
@@ -79,6 +81,7 @@ package struct SpanMapper: ~Copyable, Sendable {
             addedBytes: before,
             bodySize: body.count
         )
+        conditions.begin()
         scan.begin(rules)
         batch.reserve(edits: spans.count * Self.editsPerSpan, bytes: body.count)
         for index in spans.indices where batch.removal(of: index) == nil {
@@ -217,6 +220,6 @@ package struct SpanMapper: ~Copyable, Sendable {
             return outcome.spans[span].type.map { types.contains($0) } ?? false
         }
         let mapped = isTyped ? outcome.spans[span] : nil
-        return rules.conditions[condition].matches(span, in: batch, mapped: mapped)
+        return conditions.matches(condition, span, in: batch, mapped: mapped)
     }
 }

@@ -54,7 +54,8 @@ extension SpanBatch {
             let range = starts[index]..<starts[index + 1]
             guard let part = encoded(kept[range], withOthers: written.isEmpty) else { continue }
             try account.charge(written: part.spans.payload.count)
-            try account.charge(steps: part.steps)
+            account.add(steps: part.steps)
+            try account.check()
             written.append((group, part.spans))
         }
         return written

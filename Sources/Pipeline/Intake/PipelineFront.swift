@@ -49,7 +49,7 @@ package struct PipelineFront: Sendable {
         _ memory: RequestMemory
     ) throws(Refused) -> [NewRecord] {
         var work = SpanWork(batch: spans, source: source, receivedAt: time, account: account)
-        work.addedMax = memory.addedMax
+        work.addedMax = memory.addedMax(to: spans.bytes.count)
         for processor in processors { processor.process(&work) }
         work.divide(itemsMax: itemsMax)
         var metadata = RecordMetadata(
@@ -80,6 +80,7 @@ package struct PipelineFront: Sendable {
     ) throws(Refused) -> [(group: UInt16, spans: EncodedSpans)] {
         if work.batch.isMarked { try memory.check(work.batch.bytes.count + 2 * work.batch.addedBytes) }
         do throws(CostExcess) {
+            try work.account.check()
             return try work.batch.encodedByGroup(charging: &work.account)
         } catch {
             throw Refused(error)

@@ -41,10 +41,11 @@ struct RequestMemory {
         return .shortage(of: reservation)
     }
 
-    /// Bytes that processors may add, so that what is written still fits.
-    var addedMax: Int {
-        guard let reservation else { return account.writtenMax }
-        return max(0, min(account.writtenMax - base, (reservation.available - base) / 2))
+    /// Bytes that processors may add to a body of that size, so that what is written still fits.
+    func addedMax(to body: Int) -> Int {
+        let allowed = max(0, account.writtenMax - body)
+        guard let reservation else { return allowed }
+        return max(0, min(allowed, (reservation.available - body) / 2))
     }
 
     /// Whether so many bytes more fit; they are not kept.

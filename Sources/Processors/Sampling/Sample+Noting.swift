@@ -5,7 +5,8 @@ package import Pipeline
 extension Sample: NotingProcessor {
     package func process(_ work: inout SpanWork, noting notes: inout [SpanNote]) {
         let present = work.batch.spans.indices.filter { work.batch.removal(of: $0) == nil }
-        let exempt = present.map { span in keep.map { work.satisfies($0, span) } ?? false }
+        var matcher = keep
+        let exempt = present.map { work.satisfies(&matcher, $0) }
         process(&work)
         for (span, isExempt) in zip(present, exempt) {
             let isKept = work.batch.removal(of: span) == nil

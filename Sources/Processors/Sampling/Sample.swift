@@ -23,7 +23,8 @@ package struct Sample: SpanProcessor {
     private let name: String
     /// In 2⁵⁶ths.
     private let threshold: UInt64
-    let keep: Condition?
+    /// Of the condition; copied for each request.
+    let keep: ConditionMatcher?
     /// For people.
     let ratio: Double
     private let freshTraceState: String
@@ -36,7 +37,11 @@ package struct Sample: SpanProcessor {
         self.name = name
         ratio = min(max(settings.ratio, 0), 1)
         threshold = Self.whole - UInt64((ratio * Double(Self.whole)).rounded())
-        if let node = settings.keep { keep = try Condition(decoding: node) } else { keep = nil }
+        if let node = settings.keep {
+            keep = ConditionMatcher([try Condition(decoding: node)])
+        } else {
+            keep = nil
+        }
         var state = TraceState("")
         state.threshold = threshold < Self.whole ? threshold : nil
         freshTraceState = state.text ?? ""
@@ -48,14 +53,16 @@ package struct Sample: SpanProcessor {
     package func process(_ work: inout SpanWork) {
         guard threshold > 0 else { return }
         var removed = 0
+        var keep = keep
         for span in work.batch.spans.indices where work.batch.removal(of: span) == nil {
-            if let keep, work.satisfies(keep, span) { continue }
+            if work.satisfies(&keep, span) { continue }
             if !sample(span, &work.batch) {
                 work.batch.remove(span, as: .sampledOut)
                 removed += 1
             }
         }
         work.tally.add(removed, .sampledOut, by: name)
+        work.account.add(steps: keep?.steps ?? 0)
     }
 
     /// Decides on one span and writes the threshold where it stays.
@@ -67,6 +74,8 @@ package struct Sample: SpanProcessor {
             batch.setTraceState(freshTraceState, of: span)
             return true
         }
+        // No list of others is that long, and taking it apart would take a multiple of its size.
+        guard entry.traceState.count <= TraceState.lengthMax else { return ofID >= threshold }
         let text = batch.text(entry.traceState)
         var state = TraceState(text)
         let randomness = state.randomness ?? ofID

@@ -6,6 +6,8 @@ struct TraceState: Equatable {
     static let membersMax = 32
     /// Characters of one member's value, at most.
     static let valueMax = 256
+    /// Bytes of a whole list, at most: with keys of 256 characters, equals signs and commas.
+    static let lengthMax = membersMax * (valueMax + 256 + 2)
 
     /// `ot=th:`: the threshold below which spans were dropped, in 2⁵⁶ths; nil where none is known.
     var threshold: UInt64?

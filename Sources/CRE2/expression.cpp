@@ -1,0 +1,48 @@
+#include "expression.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+// What RE2 calls its views of text differs between its versions, so none is named here.
+
+struct millrace_expression {
+    RE2 compiled;
+
+    millrace_expression(const std::string &pattern, const RE2::Options &options) : compiled(pattern, options) {}
+};
+
+millrace_expression *millrace_expression_new(const char *pattern, size_t count, int64_t memory, char *reason,
+                                             size_t room) {
+    RE2::Options options;
+    options.set_log_errors(false);
+    options.set_max_mem(memory);
+    options.set_dot_nl(true);
+    options.set_never_capture(true);
+    auto *expression = new millrace_expression(std::string(pattern, count), options);
+    if (expression->compiled.ok()) return expression;
+    const std::string &error = expression->compiled.error();
+    if (room > 0) {
+        const size_t length = std::min(error.size(), room - 1);
+        std::memcpy(reason, error.data(), length);
+        reason[length] = 0;
+    }
+    delete expression;
+    return nullptr;
+}
+
+void millrace_expression_free(millrace_expression *expression) { delete expression; }
+
+int millrace_expression_size(const millrace_expression *expression) {
+    const int forwards = expression->compiled.ProgramSize();
+    const int backwards = expression->compiled.ReverseProgramSize();
+    return forwards < 0 || backwards < 0 ? -1 : std::max(forwards, backwards);
+}
+
+int millrace_expression_finds(const millrace_expression *expression, const void *bytes, size_t count) {
+    // Without groups to report, RE2 stops at the first end of a match.
+    const char *text = count > 0 ? static_cast<const char *>(bytes) : "";
+    return expression->compiled.Match({text, count}, 0, count, RE2::UNANCHORED, nullptr, 0);
+}
