@@ -57,7 +57,7 @@ def resident_mib(pid, field):
 
 def steady_latencies(port, body, rate=300, seconds=3):
     """(p50, p99) in ms of requests due at fixed times; a late answer counts in those that it makes late, too."""
-    head = "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+    head = "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n"
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
     waits = []
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:

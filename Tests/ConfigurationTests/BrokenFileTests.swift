@@ -81,7 +81,7 @@ import Testing
         ),
         (
             "receivers", #"{"in": {"type": "otlp_http", "tls": {}}}"#,
-            #"f.json:2:43: /receivers/in/tls: "tls" is not available in this version; allowed: type, listen, traces_path, metrics_path, logs_path, max_body, max_connections, header_timeout, body_timeout, idle_timeout, forward_headers"#
+            #"f.json:2:43: /receivers/in/tls: "tls" is not available in this version; allowed: type, listen, traces_path, metrics_path, logs_path, max_body, max_connections, header_timeout, body_timeout, idle_timeout, hosts, forward_headers"#
         ),
         (
             "exporters", #"{"out": {"type": "mlflow"}}"#,

@@ -23,10 +23,16 @@ package struct Assembly: Sendable {
     /// - Parameters:
     ///   - file: What to build.
     ///   - abandoning: Exporters that are gone from the file and whose undelivered spans are given up.
+    ///   - descriptors: How many files the process may have open; receivers take no more connections than that allows.
     ///   - logger: For everything that the parts have to say.
     /// - Throws: `JournalError` where the directory cannot be used, `AssemblyError` where the file does not fit what it
     ///   holds.
-    package init(_ file: PipelineFile, abandoning: [String] = [], logger: Logger) throws {
+    package init(
+        _ file: PipelineFile,
+        abandoning: [String] = [],
+        descriptors: Int = .max,
+        logger: Logger
+    ) throws {
         let meters = Meters()
         let clock = WallClock.system
         let journal = try file.openJournal(abandoning: abandoning, meters: meters, clock: clock, logger: logger)
@@ -49,7 +55,8 @@ package struct Assembly: Sendable {
         let memory = MemoryBudget(limit: file.receiversMemory)
         let (readiness, eventLoops) = (Readiness(), EventLoops())
         self.eventLoops = eventLoops
-        receivers = file.receivers.map { receiver in
+        let bounded = file.receivers(within: descriptors, eventLoops: eventLoops.count, logger: logger)
+        receivers = bounded.map { receiver in
             let gateway = Gateway(
                 fronts: fronts.filter { $0.receiver == receiver.name }.map(\.front),
                 journal: journal,
@@ -71,7 +78,7 @@ package struct Assembly: Sendable {
         observatory.registerReadings()
         self.readiness = readiness
         // With a journal in memory nothing else creates its directory.
-        try? SystemFileSystem().createDirectory(file.journal.directory)
+        try? SystemFileSystem().createDirectories(file.journal.directory)
         let token = AdminToken.create(in: file.journal.directory, logger: logger)
         admin = AdminEndpoint(listen: file.admin.listen, source: observatory, token: token, logger: logger)
         drainTimeout = file.drainTimeout

@@ -36,6 +36,12 @@ extension Shape<OTLPHTTPReceiverSettings> {
             ),
             Field("idle_timeout", \.idleTimeout, .pause, "Time a connection may stay open between requests."),
             Field(
+                "hosts",
+                \.hosts,
+                .list(of: .text),
+                "Names accepted in `Host` besides addresses and names of loopback; others are answered 403 on loopback, and elsewhere where any are listed."
+            ),
+            Field(
                 "forward_headers",
                 \.forwardHeaders,
                 .list(of: .headerName),

@@ -10,7 +10,8 @@ import UnixSignals
 /// - Throws: `JournalError` or `AssemblyError`, or what a receiver or the admin endpoint says when it cannot listen.
 func runProcess(_ file: PipelineFile, abandoning: [String], logger: Logger) async throws {
     ProcessUsage.tuneAllocator()
-    let assembly = try Assembly(file, abandoning: abandoning, logger: logger)
+    let descriptors = ProcessUsage.raiseDescriptorLimit()
+    let assembly = try Assembly(file, abandoning: abandoning, descriptors: descriptors, logger: logger)
     let group = ServiceGroup(
         configuration: ServiceGroupConfiguration(
             services: [

@@ -56,6 +56,12 @@ package final class Gateway: Intake {
         guard spans.valid > 0 else { return spans.answer }
         let now = clock.now()
         let records = fronts.flatMap { $0.records(for: spans.batch, from: request.source, at: now) }
+        let group = RecordGroup(entries: records)
+        // Before the shares, which would ask the client to come back.
+        if let excess = journal.excess(of: group) {
+            return WaitingRequest(answer: spans.answer, spans: spans.valid, fronts: fronts)
+                .answer(after: .tooLarge(excess))
+        }
         var request = WaitingRequest(answer: spans.answer, spans: spans.valid, fronts: fronts)
         if let shares {
             switch shares.admit(records, at: now) {
@@ -67,7 +73,7 @@ package final class Gateway: Intake {
         }
         let room = waitingRoom(of: observer)
         room.enter(ticket, request)
-        journal.append(RecordGroup(entries: records), ticket: ticket, observer: room)
+        journal.append(group, ticket: ticket, observer: room)
         return nil
     }
 
@@ -142,6 +148,10 @@ private struct WaitingRequest: Sendable {
             return answer
         case .full(let retryAfter): (reason, pause) = (.journalFull, retryAfter)
         case .failed: (reason, pause) = (.journalFailed, .seconds(5))
+        case .tooLarge:
+            undo()
+            for front in fronts { front.tally.refuse(spans, .tooLarge) }
+            return .tooLarge(result.trouble)
         }
         undo()
         for front in fronts { front.tally.refuse(spans, reason) }

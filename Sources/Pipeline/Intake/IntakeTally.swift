@@ -8,6 +8,7 @@ package final class IntakeTally: Sendable {
         case journalFull = "journal_full"
         case journalFailed = "journal_failed"
         case overShare = "over_share"
+        case tooLarge = "too_large"
     }
 
     private let accepted: Counter

@@ -23,6 +23,9 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     package var bodyTimeout = Duration.seconds(30)
     /// Without a request; then the connection is closed.
     package var idleTimeout = Duration.seconds(120)
+    /// Names accepted in `Host`, besides addresses and the names of loopback; needed on loopback for other names, elsewhere
+    /// everything is accepted while it is empty.
+    package var hosts: [String] = []
     /// Names of headers that are kept with each request, besides those that processors ask for.
     package var forwardHeaders: [String] = []
 
