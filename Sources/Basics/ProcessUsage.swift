@@ -10,6 +10,14 @@ package enum ProcessUsage {
     /// Cores that the process is allowed to run on.
     package static var usableCores: Int { Int(millrace_usable_cores()) }
 
+    /// Raises the limit of open files to what the system allows; once, before connections are accepted.
+    ///
+    /// - Returns: How many files may be open then; `Int.max` where that is unknown.
+    package static func raiseDescriptorLimit() -> Int {
+        let limit = millrace_raise_descriptor_limit()
+        return limit > 0 ? Int(clamping: limit) : .max
+    }
+
     /// Lets the allocator keep the memory of large bodies; once, before anything large is allocated.
     package static func tuneAllocator() { millrace_tune_allocator() }
 

@@ -1,54 +1,142 @@
+import Basics
 import NIOCore
 import NIOHTTP1
 import Pipeline
 
-/// One client of the admin endpoint; bodies are not looked at.
+/// What all connections of the admin endpoint share.
+struct AdminContext: Sendable {
+    let listen: ListenAddress
+    let source: any AdminSource
+    let token: AdminToken?
+}
+
+/// One client of the admin endpoint: answers its requests in order, each once the client has room for it.
+///
+/// The handler before it holds back further requests until an answer is written, so that one answer at most goes over what
+/// the socket and the channel's write buffer take.
 final class AdminConnection: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private let source: any AdminSource
-    private let token: AdminToken?
-    private var request: HTTPRequestHead?
+    private enum Phase {
+        case idle, head, body
+        /// The disk or somebody else is asked.
+        case working
+        case writing
+    }
 
-    init(_ source: any AdminSource, _ token: AdminToken?) {
-        self.source = source
-        self.token = token
+    /// When it began to wait for what it waits for.
+    private(set) var since = NIODeadline.now()
+    private let shared: AdminContext
+    private let connections: AdminConnections
+    private var phase = Phase.idle
+    private var timer: Scheduled<Void>?
+    private var channel: (any Channel)?
+    private var request: HTTPRequestHead?
+    private var bodyBytes = 0
+    /// Waits until the client has read earlier answers.
+    private var complete: HTTPRequestHead?
+    private var unwritten = 0
+
+    init(_ shared: AdminContext, _ connections: AdminConnections) {
+        self.shared = shared
+        self.connections = connections
+    }
+
+    /// Whether it may be closed to make room for others.
+    var waitsForClient: Bool { phase != .working }
+
+    func close() {
+        channel?.close(promise: nil)
+    }
+
+    /// The next bytes, before they are parsed.
+    func bytesCame() {
+        if phase == .idle { enter(.head) }
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        channel = context.channel
+        enter(.idle)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        channel = nil
+        connections.remove(self)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head(let head): request = head
-        case .body: break
+        case .head(let head):
+            request = head
+            bodyBytes = 0
+            enter(.body)
+        case .body(let bytes):
+            bodyBytes += bytes.readableBytes
+            if bodyBytes > connections.limits.bodyBytes { close() }
         case .end:
-            guard let head = request.take() else { return }
-            guard let path = DeadLetterPath(head.uri) else {
-                return answer(head, AdminPage(head.method, head.uri, from: source), context)
-            }
-            answerDeadLetters(head, path, context)
+            complete = request.take()
+            answerComplete(context)
         }
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
-        context.fireUserInboundEventTriggered(event)
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        answerComplete(context)
+        context.fireChannelWritabilityChanged()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
     }
 
+    /// Begins to wait for something, for a bounded time.
+    private func enter(_ phase: Phase) {
+        self.phase = phase
+        since = .now()
+        timer?.cancel()
+        timer = nil
+        let limits = connections.limits
+        let limit: Duration
+        switch phase {
+        case .idle: limit = limits.idle
+        case .head: limit = limits.head
+        case .body: limit = limits.body
+        case .writing: limit = limits.writing
+        case .working: return
+        }
+        guard let channel else { return }
+        timer = channel.eventLoop.scheduleTask(in: TimeAmount(limit)) { channel.close(promise: nil) }
+    }
+
+    private func answerComplete(_ context: ChannelHandlerContext) {
+        guard complete != nil else { return }
+        guard context.channel.isWritable else { return enter(.writing) }
+        guard let head = complete.take() else { return }
+        let hosts = head.headers["host"]
+        let isProbe = AdminPage.probes.contains(head.path)
+        if !isProbe, let foreign = hosts.first(where: { !shared.listen.accepts(host: $0) }) {
+            return answer(head, AdminPage(refusing: foreign), context)
+        }
+        guard let path = DeadLetterPath(head.uri) else {
+            return answer(head, AdminPage(head, from: shared.source), context)
+        }
+        answerDeadLetters(head, path, context)
+    }
+
     /// The disk works meanwhile; further requests of the connection wait for the answer.
     private func answerDeadLetters(_ head: HTTPRequestHead, _ path: DeadLetterPath, _ context: ChannelHandlerContext) {
-        let isShown = token?.isShown(in: head.headers.first(name: "authorization")) ?? false
+        let isShown = shared.token?.isShown(in: head.headers.first(name: "authorization")) ?? false
         guard isShown, head.method.rawValue == path.method else {
             return answer(head, AdminPage(refusing: head.method, path, isAllowed: isShown), context)
         }
-        let source = source
+        enter(.working)
+        let source = shared.source
         let reply = context.eventLoop.makeFutureWithTask { await source.answer(path.request) }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         reply.whenSuccess { reply in
             let (connection, context) = bound.value
+            guard connection.channel != nil else { return }
             connection.answer(head, AdminPage(reply), context)
         }
     }
@@ -59,13 +147,42 @@ final class AdminConnection: ChannelInboundHandler {
         if let allow = page.allow { headers.add(name: "allow", value: allow) }
         if !keepsAlive { headers.add(name: "connection", value: "close") }
         let head = HTTPResponseHead(version: .http1_1, status: page.status, headers: headers)
+        unwritten += 1
+        enter(.writing)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if request.method != .HEAD {
             context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: page.body)))), promise: nil)
         }
-        let written = context.writeAndFlush(wrapOutboundOut(.end(nil)))
-        guard !keepsAlive else { return }
-        let channel = context.channel
-        written.whenComplete { _ in channel.close(promise: nil) }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.written(keepsAlive) }
     }
+
+    /// The client's side has taken an answer.
+    private func written(_ keepsAlive: Bool) {
+        unwritten -= 1
+        guard keepsAlive else { return close() }
+        if unwritten == 0, phase == .writing, complete == nil { enter(.idle) }
+    }
+}
+
+/// Tells a connection of bytes, whole request or not.
+final class AdminBytes: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let connection: AdminConnection
+
+    init(_ connection: AdminConnection) {
+        self.connection = connection
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        connection.bytesCame()
+        context.fireChannelRead(data)
+    }
+}
+
+extension HTTPRequestHead {
+    /// Its target without the query.
+    var path: Substring { uri.prefix { $0 != "?" } }
 }

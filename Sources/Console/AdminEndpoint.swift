@@ -8,14 +8,9 @@ import Synchronization
 
 /// The admin endpoint: health, readiness, metrics and the ledger over HTTP, on a thread of its own.
 ///
-/// It answers while the receivers' threads are busy. Only dead letters need a token; it listens
-/// on loopback unless told otherwise.
+/// It answers while the receivers' threads are busy. Only dead letters need a token; it listens on loopback unless told
+/// otherwise, and answers requests there that name loopback as their host, the probes' paths aside.
 package final class AdminEndpoint: Sendable {
-    /// Connections at once; further ones are closed.
-    private static let connectionsMax = 64
-    /// Without a request, or without the rest of one.
-    private static let idleTimeout: TimeAmount = .seconds(30)
-
     private struct State {
         var group: MultiThreadedEventLoopGroup?
         var channels: [any Channel] = []
@@ -25,6 +20,7 @@ package final class AdminEndpoint: Sendable {
     private let sockets: [GivenSocket]
     private let source: any AdminSource
     private let token: AdminToken?
+    private let limits: AdminLimits
     private let logger: Logger
     private let state = Mutex(State())
 
@@ -33,18 +29,21 @@ package final class AdminEndpoint: Sendable {
     ///   - sockets: The service manager's sockets for it; where there are any, they take the place of `listen`.
     ///   - source: What to show.
     ///   - token: Opens the dead letters; without it they are closed.
+    ///   - limits: How many clients there may be, and how slow.
     ///   - logger: Told where it listens.
     package init(
         listen: ListenAddress,
         sockets: [GivenSocket] = [],
         source: any AdminSource,
         token: AdminToken? = nil,
+        limits: AdminLimits = AdminLimits(),
         logger: Logger
     ) {
         self.listen = listen
         self.sockets = sockets
         self.source = source
         self.token = token
+        self.limits = limits
         self.logger = logger
     }
 
@@ -89,18 +88,26 @@ package final class AdminEndpoint: Sendable {
     }
 
     private func bind(_ group: MultiThreadedEventLoopGroup) async throws -> [any Channel] {
-        let (source, token, open) = (source, token, OpenConnections())
+        let (shared, limits) = (AdminContext(listen: listen, source: source, token: token), limits)
+        let eventLoop = group.next()
+        let connections = try await eventLoop.submit {
+            NIOLoopBound(AdminConnections(limits), eventLoop: eventLoop)
+        }.get()
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { server in
+                server.eventLoop.makeCompletedFuture {
+                    try server.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
+                }
+            }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let count = open.count.wrappingAdd(1, ordering: .relaxed).newValue
-                    channel.closeFuture.whenComplete { _ in open.count.wrappingSubtract(1, ordering: .relaxed) }
-                    guard count <= Self.connectionsMax else { throw ChannelError.operationUnsupported }
+                    let connection = AdminConnection(shared, connections.value)
+                    guard connections.value.admit(connection) else { throw ChannelError.operationUnsupported }
                     let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(IdleStateHandler(readTimeout: Self.idleTimeout))
+                    try pipeline.addHandler(AdminBytes(connection))
                     try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
-                    try pipeline.addHandler(AdminConnection(source, token))
+                    try pipeline.addHandler(connection)
                 }
             }
         guard sockets.isEmpty else {
@@ -123,8 +130,4 @@ package final class AdminEndpoint: Sendable {
         guard let error = error as? IOError else { return "\(error)" }
         return unsafe strerror(error.errnoCode).map { unsafe String(cString: $0) } ?? "errno \(error.errnoCode)"
     }
-}
-
-private final class OpenConnections: Sendable {
-    let count = Atomic<Int>(0)
 }

@@ -10,13 +10,16 @@ struct AdminPage {
     /// The methods that are allowed, where the request's own is not.
     var allow: String?
 
+    /// What programs ask for that know the address and no name: whoever may connect gets it.
+    static let probes: Set<Substring> = ["/healthz", "/readyz", "/metrics"]
+
     /// The one table of paths.
-    init(_ method: HTTPMethod, _ uri: String, from source: any AdminSource) {
-        let path = uri.prefix { $0 != "?" }
+    init(_ head: HTTPRequestHead, from source: any AdminSource) {
+        let (method, path) = (head.method, head.path)
         switch path {
         case "/healthz", "/readyz", "/metrics", "/ledger", "/": break
         default:
-            self.init(.notFound, "nothing is served at \(path)\n\n\(Self.index)")
+            self.init(.notFound, "nothing is served at \(path.excerpt())\n\n\(Self.index)")
             return
         }
         guard method == .GET || method == .HEAD else {
@@ -58,6 +61,12 @@ struct AdminPage {
         }
         self.init(.methodNotAllowed, "\(method.rawValue) is not allowed here\n")
         allow = path.method
+    }
+
+    /// For a request that names another host than this one: a web page may have sent it.
+    init(refusing host: String) {
+        let names = "use localhost, 127.0.0.1 or [::1]"
+        self.init(.forbidden, "the Host \"\(host.excerpt(max: 80))\" is not accepted on loopback; \(names)\n")
     }
 
     private init(_ status: HTTPResponseStatus, _ text: String) {

@@ -26,13 +26,8 @@ extension Committer {
         replays: Bool = false
     ) -> CommitResult? {
         let needed = SegmentHeader.areaBytes + bytes
-        let limits = writers[log].core.role.limits
-        let maxBytes = limits?.maxBytes ?? settings.maxBytes
-        guard needed <= maxBytes.bytes else {
-            return .failed("a group of \(bytes) bytes is larger than max_bytes, \(maxBytes)")
-        }
         let room =
-            limits.map { deadLetterRoom(of: log, for: needed, $0, replays: replays) }
+            writers[log].core.role.limits.map { deadLetterRoom(of: log, for: needed, $0, replays: replays) }
             ?? room(of: log, for: needed, sparing: sparing)
         guard let size = room else { return .full(retryAfter: Self.retryAfter) }
         do throws(FileSystemError) {

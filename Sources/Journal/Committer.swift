@@ -25,6 +25,7 @@ final class Committer {
     var generator = SystemRandomNumberGenerator()
     /// Dead-letter logs without room in reserve, which was said.
     var unreserved: Set<Int> = []
+    private let limits: GroupLimits
     private let onSync: @Sendable (Duration) -> Void
     /// Told when room for further groups became free.
     let onRoom: @Sendable () -> Void
@@ -50,6 +51,7 @@ final class Committer {
         self.logger = logger
         self.onSync = onSync
         self.onRoom = onRoom
+        limits = GroupLimits(settings, logs.map(\.core))
         self.cursors = logs.map(\.cursors)
         self.writers = logs.map { log in
             SegmentWriter(
@@ -146,20 +148,14 @@ extension Committer {
     /// Places a group in all its logs; a refusal leaves it in none.
     private func place(_ submission: Submission, at position: Int) -> CommitResult? {
         let entries = submission.group.entries
-        let partBytesMax = RecordHeader.partBytesMax
         guard entries.allSatisfy({ writers.indices.contains($0.log) }) else { return .failed("no such log") }
-        guard entries.allSatisfy({ max($0.metadata.count, $0.payload.count) <= partBytesMax }) else {
-            return .failed("a record is larger than \(ByteCount(bytes: partBytesMax))")
-        }
+        if let excess = limits.excess(of: submission.group) { return .tooLarge(excess) }
         let logs = Set(entries.map(\.log)).sorted()
         for log in logs {
             if let refusal = backlogRefusal(of: log) { return refusal }
         }
         for log in logs {
-            let bytes = entries.reduce(0) { sum, entry in
-                guard entry.log == log else { return sum }
-                return sum + RecordHeader.recordBytes(metadata: entry.metadata.count, payload: entry.payload.count)
-            }
+            let bytes = submission.group.recordBytes(in: log)
             if writers[log].fits(bytes) { continue }
             finishSegment(of: writers[log])
             let refusal = startSegment(

@@ -2,8 +2,10 @@
 ///
 /// The seam that tests replace. Any thread.
 package protocol FileSystem: Sendable {
-    /// Creates a directory and its parents; fine where it exists.
-    func createDirectory(_ path: String) throws(FileSystemError)
+    /// Creates one directory, whose parent must exist.
+    ///
+    /// - Returns: Whether it was created; false where it existed.
+    func createDirectory(_ path: String) throws(FileSystemError) -> Bool
     /// The names in a directory, in no order.
     func entries(of directory: String) throws(FileSystemError) -> [String]
     /// Opens a file.
@@ -61,6 +63,45 @@ package struct FileSystemError: Error, Sendable, Equatable {
         self.operation = operation
         self.path = path
         self.code = code
+    }
+}
+
+extension FileSystem {
+    /// Creates a directory and the parents that are missing, and makes every name on the path durable.
+    ///
+    /// Names that existed are synced too: the process that created them may have been killed before it did so. Where that is
+    /// not allowed, or not possible, they are taken to be durable. Blocks for the disk.
+    package func createDirectories(_ path: String) throws(FileSystemError) {
+        let created = try createMissing(path)
+        var name = path
+        while let parent = Self.parent(of: name) {
+            do throws(FileSystemError) {
+                try syncDirectory(parent)
+            } catch {
+                guard error.isSyncUnavailable, !created.contains(name) else { throw error }
+            }
+            name = parent
+        }
+    }
+
+    /// The directories that it created.
+    private func createMissing(_ path: String) throws(FileSystemError) -> [String] {
+        do throws(FileSystemError) {
+            return try createDirectory(path) ? [path] : []
+        } catch {
+            guard error.isNotFound, let parent = Self.parent(of: path) else { throw error }
+            return try createMissing(parent) + (createDirectory(path) ? [path] : [])
+        }
+    }
+
+    /// The directory that holds the last name of a path; nil at the end of the way up.
+    static func parent(of path: String) -> String? {
+        var rest = path[...]
+        while rest.last == "/" { rest = rest.dropLast() }
+        guard !rest.isEmpty, rest != "." else { return nil }
+        guard let slash = rest.lastIndex(of: "/") else { return "." }
+        let parent = rest[..<slash]
+        return parent.isEmpty ? "/" : String(parent)
     }
 }
 

@@ -20,6 +20,7 @@ package final class Journal: Sendable {
     private let thread: JournalThread
     private let clock: WallClock
     private let settings: JournalSettings
+    private let limits: GroupLimits
     private let logger: Logger
     /// Held against other processes until the journal is closed.
     private let lock: Mutex<(any AnyObject & Sendable)?>
@@ -41,6 +42,7 @@ package final class Journal: Sendable {
         self.logger = logger
         self.lock = Mutex(lock)
         self.logs = zip(recovered, definitions).map { Log($0.core, $1) }
+        limits = GroupLimits(settings, recovered.map(\.core))
         self.vanishedLogs = recovered.dropFirst(definitions.count).map(\.core)
     }
 
@@ -103,6 +105,11 @@ package final class Journal: Sendable {
             lock: lock
         )
     }
+
+    /// Which limit a group would be over even in an empty journal; nil for one that can be appended.
+    ///
+    /// Any thread, never blocks.
+    package func excess(of group: RecordGroup) -> String? { limits.excess(of: group) }
 
     /// Queues one group: all records of one request, over several logs.
     ///

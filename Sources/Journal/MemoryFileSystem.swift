@@ -6,7 +6,7 @@ import Synchronization
 final class MemoryFileSystem: FileSystem {
     private let files = Mutex<[String: MemoryFile]>([:])
 
-    func createDirectory(_ path: String) {}
+    func createDirectory(_ path: String) -> Bool { false }
 
     func entries(of directory: String) -> [String] {
         files.withLock { files in

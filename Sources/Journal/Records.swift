@@ -54,6 +54,8 @@ package enum CommitResult: Sendable, Equatable {
     case durable
     /// No room; a later attempt may find some.
     case full(retryAfter: Duration)
+    /// No settled record would ever make room for it: it is larger than a limit, which the text names.
+    case tooLarge(String)
     /// The disk refused it, or the journal is closed; none of it will be read, unless another log had already taken its part.
     case failed(String)
 }

@@ -88,7 +88,7 @@ extension Recovery {
     func takeLock() throws(JournalError) -> any AnyObject & Sendable {
         let path = settings.directory + "/lock"
         let lock = try checked { () throws(FileSystemError) in
-            try fileSystem.createDirectory(settings.directory)
+            try fileSystem.createDirectories(settings.directory)
             return try fileSystem.lock(path)
         }
         guard let lock else {
@@ -129,12 +129,7 @@ extension Recovery {
     private func directory(of definition: LogDefinition) throws(JournalError) -> String {
         let directory = definition.directory(in: settings.directory)
         try checked { () throws(FileSystemError) in
-            try fileSystem.createDirectory(directory)
-            var parent = directory
-            while parent != settings.directory, let slash = parent.lastIndex(of: "/") {
-                parent = String(parent[..<slash])
-                try fileSystem.syncDirectory(parent)
-            }
+            try fileSystem.createDirectories(directory)
         }
         return directory
     }

@@ -4,15 +4,14 @@ import Glibc
 package struct SystemFileSystem: FileSystem {
     package init() {}
 
-    package func createDirectory(_ path: String) throws(FileSystemError) {
-        if mkdir(path, 0o750) == 0 || errno == EEXIST { return }
-        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
-            throw FileSystemError(operation: "mkdir", path: path)
-        }
-        try createDirectory(String(path[..<slash]))
-        guard mkdir(path, 0o750) == 0 || errno == EEXIST else {
-            throw FileSystemError(operation: "mkdir", path: path)
-        }
+    /// Prompts and headers are in the journal: only its own user may read what this creates.
+    private static let fileMode: mode_t = 0o600
+    private static let directoryMode: mode_t = 0o700
+
+    package func createDirectory(_ path: String) throws(FileSystemError) -> Bool {
+        if mkdir(path, Self.directoryMode) == 0 { return true }
+        guard errno == EEXIST else { throw FileSystemError(operation: "mkdir", path: path) }
+        return false
     }
 
     package func entries(of directory: String) throws(FileSystemError) -> [String] {
@@ -37,7 +36,7 @@ package struct SystemFileSystem: FileSystem {
             case .existing: O_RDWR | O_CLOEXEC
             case .readOnly: O_RDONLY | O_CLOEXEC
             }
-        let descriptor = Glibc.open(path, flags, 0o640)
+        let descriptor = Glibc.open(path, flags, Self.fileMode)
         guard descriptor >= 0 else { throw FileSystemError(operation: "open", path: path) }
         return SystemFile(descriptor: descriptor, path: path)
     }
@@ -61,7 +60,7 @@ package struct SystemFileSystem: FileSystem {
     }
 
     package func lock(_ path: String) throws(FileSystemError) -> (any AnyObject & Sendable)? {
-        let descriptor = Glibc.open(path, O_RDWR | O_CLOEXEC | O_CREAT, 0o640)
+        let descriptor = Glibc.open(path, O_RDWR | O_CLOEXEC | O_CREAT, Self.fileMode)
         guard descriptor >= 0 else { throw FileSystemError(operation: "open", path: path) }
         let file = SystemFile(descriptor: descriptor, path: path)
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return file }
@@ -180,6 +179,8 @@ extension FileSystemError {
 
     /// The disk or the quota is full.
     package var isNoSpace: Bool { code == ENOSPC || code == EDQUOT }
+    /// The directory may not be opened, or its file system cannot sync directories.
+    var isSyncUnavailable: Bool { [EACCES, EPERM, EINVAL, ENOTSUP, EROFS].contains(code) }
     /// There is no such file.
     package var isNotFound: Bool { code == ENOENT }
 

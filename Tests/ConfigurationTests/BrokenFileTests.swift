@@ -81,7 +81,7 @@ import Testing
         ),
         (
             "receivers", #"{"in": {"type": "otlp_http", "tls": {}}}"#,
-            #"f.json:2:43: /receivers/in/tls: "tls" is not available in this version; allowed: type, listen, traces_path, metrics_path, logs_path, max_body, max_connections, header_timeout, body_timeout, idle_timeout, hold, forward_headers, forward_secrets"#
+            #"f.json:2:43: /receivers/in/tls: "tls" is not available in this version; allowed: type, listen, traces_path, metrics_path, logs_path, max_body, max_connections, header_timeout, body_timeout, idle_timeout, hold, hosts, forward_headers, forward_secrets"#
         ),
         (
             "exporters", #"{"out": {"type": "mlflow"}}"#,

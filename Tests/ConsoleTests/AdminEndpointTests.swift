@@ -9,7 +9,12 @@ import Testing
 private struct FixedSource: AdminSource {
     var unreadyReasons: [String] = []
     var ledgerJSON: [UInt8] { Array(#"{"pipelines":{}}"#.utf8) }
-    var metricsText: String { "# TYPE a counter\na 1\n" }
+    var metrics = "# TYPE a counter\na 1\n"
+    var whenAsked: @Sendable () -> Void = {}
+    var metricsText: String {
+        whenAsked()
+        return metrics
+    }
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer {
         switch request.id {
         case "gone": .unknown("there is no dead letter gone")
@@ -23,10 +28,11 @@ private func withEndpoint(
     _ source: FixedSource = FixedSource(),
     on listen: ListenAddress = .tcp(host: "127.0.0.1", port: 0),
     token: AdminToken? = nil,
+    limits: AdminLimits = AdminLimits(),
     _ body: (AdminEndpoint, ListenAddress) async throws -> Void
 ) async throws {
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    let endpoint = AdminEndpoint(listen: listen, source: source, token: token, logger: logger)
+    let endpoint = AdminEndpoint(listen: listen, source: source, token: token, limits: limits, logger: logger)
     try await endpoint.start()
     let result: Result<Void, any Error>
     do {
@@ -57,7 +63,7 @@ private func withEndpoint(
     ) async throws {
         try await withEndpoint { _, address in
             let connection = try RawConnection(to: address)
-            await connection.send("\(method) \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+            await connection.send("\(method) \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n")
             let answer = try #require(await connection.receive())
             #expect(answer.status == status && answer.headers["content-type"] == type && answer.text == body)
             #expect(answer.headers["allow"] == (status == 405 ? "GET, HEAD" : nil))
@@ -67,11 +73,13 @@ private func withEndpoint(
     @Test func `one connection takes several requests, HEAD among them`() async throws {
         try await withEndpoint { _, address in
             let connection = try RawConnection(to: address)
-            await connection.send("HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+            await connection.send(
+                "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            )
             let head = try #require(await connection.receive(hasBody: false))
             #expect(head.status == 200 && head.headers["content-length"] == "2")
             #expect(await connection.receive()?.status == 404)
-            await connection.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            await connection.send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             #expect(await connection.receive()?.text.contains("/readyz") == true)
             #expect(await connection.receiveUntilClosed()?.isEmpty == true)
         }
@@ -80,7 +88,7 @@ private func withEndpoint(
     @Test func `not being ready is a 503 with the reasons`() async throws {
         try await withEndpoint(FixedSource(unreadyReasons: ["no \"disk\"", "b"])) { _, address in
             let connection = try RawConnection(to: address)
-            await connection.send("GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n")
+            await connection.send("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             let answer = try #require(await connection.receive())
             #expect(answer.status == 503 && answer.text == #"{"ready":false,"reasons":["no \"disk\"","b"]}"#)
         }
@@ -104,6 +112,101 @@ private func withEndpoint(
     }
 }
 
+@Suite(.timeLimit(.minutes(1))) struct `Slow clients of the admin endpoint` {
+    private func isHealthy(_ address: ListenAddress) async throws -> Bool {
+        let connection = try RawConnection(to: address)
+        await connection.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return await connection.receive()?.status == 200
+    }
+
+    private static func limits(_ change: (inout AdminLimits) -> Void) -> AdminLimits {
+        var limits = AdminLimits()
+        change(&limits)
+        return limits
+    }
+
+    @Test(arguments: ["", "GET /healthz HTTP/1.1\r\nHost: local", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"])
+    func `do not keep others from an answer, however many there are`(start: String) async throws {
+        try await withEndpoint { _, address in
+            var slow: [RawConnection] = []
+            for _ in 0..<80 {
+                let connection = try RawConnection(to: address)
+                await connection.send(start)
+                slow.append(connection)
+            }
+            for _ in 0..<3 { #expect(try await isHealthy(address)) }
+            // The first had to make room.
+            #expect(await slow[0].receive() == nil)
+        }
+    }
+
+    @Test(arguments: [
+        ("", Self.limits { $0.idle = .milliseconds(50) }), ("GET /heal", Self.limits { $0.head = .milliseconds(50) }),
+        ("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n", Self.limits { $0.body = .milliseconds(50) }),
+        ("POST / HTTP/1.1\r\nContent-Length: 999999\r\n\r\n" + String(repeating: "x", count: 99_999), AdminLimits()),
+    ])
+    func `are closed`(start: String, limits: AdminLimits) async throws {
+        try await withEndpoint(limits: limits) { _, address in
+            let connection = try RawConnection(to: address)
+            await connection.send(start)
+            #expect(await connection.receive() == nil)
+            #expect(try await isHealthy(address))
+        }
+    }
+
+    /// 2,000 requests for 1 MB each, in one write.
+    @Test func `that read no answers are answered no further`() async throws {
+        let asked = Mutex(0)
+        var source = FixedSource()
+        source.metrics = String(repeating: "m", count: 1 << 20)
+        source.whenAsked = { asked.withLock { $0 += 1 } }
+        try await withEndpoint(source, limits: Self.limits { $0.writing = .milliseconds(300) }) { _, address in
+            let connection = try RawConnection(to: address)
+            let one = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            await connection.send(String(repeating: one, count: 2000))
+            // Until the endpoint closes the connection.
+            while await connection.send(one) {}
+            // What the sockets' buffers take, and one more.
+            #expect((1..<32).contains(asked.withLock { $0 }))
+            #expect(try await isHealthy(address))
+        }
+    }
+}
+
+@Suite struct `Web pages at the admin endpoint` {
+    private func status(_ path: String, _ hosts: [String], on listen: ListenAddress) async throws -> Int? {
+        let status = Mutex<Int?>(nil)
+        try await withEndpoint(on: listen) { _, address in
+            let connection = try RawConnection(to: address)
+            let lines = hosts.map { "Host: \($0)\r\n" }.joined()
+            await connection.send("GET \(path) HTTP/1.0\r\n\(lines)\r\n")
+            let answer = await connection.receive()
+            status.withLock { $0 = answer?.status }
+        }
+        return status.withLock { $0 }
+    }
+
+    @Test(arguments: ["/ledger", "/", "/ledger?a", "http://evil.example/ledger"])
+    func `read nothing by a name of their own that leads to loopback`(path: String) async throws {
+        let listen = ListenAddress.tcp(host: "127.0.0.1", port: 0)
+        #expect(try await status(path, ["evil.example:13133"], on: listen) == 403)
+        #expect(try await status(path, ["localhost", "evil.example"], on: listen) == 403)
+        let allowed = path.hasPrefix("/") ? 200 : 404
+        for hosts in [["localhost:1"], ["127.0.0.1:13133"], []] {
+            #expect(try await status(path, hosts, on: listen) == allowed)
+        }
+    }
+
+    @Test func `are nothing that probes and unix sockets know`() async throws {
+        let listen = ListenAddress.tcp(host: "127.0.0.1", port: 0)
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            #expect(try await status(path, ["evil.example"], on: listen) == 200)
+        }
+        let socket = ListenAddress.unix(path: "/tmp/millrace-\(UInt64.random(in: 0...(.max))).sock")
+        #expect(try await status("/ledger", ["evil.example"], on: socket) == 200)
+    }
+}
+
 @Suite struct `Dead letters at the admin endpoint` {
     private let directory: TemporaryDirectory
     private let token: AdminToken
@@ -123,7 +226,7 @@ private func withEndpoint(
         try await withEndpoint(token: token) { _, address in
             let connection = try RawConnection(to: address)
             let header = authorization.map { "Authorization: \($0)\r\n" } ?? ""
-            await connection.send("\(method) \(path) HTTP/1.1\r\nHost: a\r\n\(header)\r\n")
+            await connection.send("\(method) \(path) HTTP/1.1\r\nHost: localhost\r\n\(header)\r\n")
             let received = try #require(await connection.receive())
             answer.withLock { $0 = (received.status, received.text) }
         }

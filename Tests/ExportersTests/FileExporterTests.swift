@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import OTLP
 import Pipeline
+import Synchronization
 import TestKit
 import Testing
 
@@ -13,6 +14,7 @@ import Testing
     private let thread = SerialThread(name: "file-tests")
     private let encoder = BodyEncoder()
     private let clock = ManualClock()
+    private let log = LogLines()
 
     deinit {
         thread.stop()
@@ -27,7 +29,7 @@ import Testing
             thread: thread,
             encoder: encoder,
             clock: MonotonicClock(clock),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            logger: log.logger
         )
     }
 
@@ -36,6 +38,15 @@ import Testing
     }
 
     private static func request(_ name: String) -> [UInt8] { Body.request(service: "s", Body.span(1, name)) }
+
+    /// What is in the folder, in order.
+    private var names: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/deep")) ?? []).sorted()
+    }
+
+    private func permissions(_ path: String) -> Int? {
+        (try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions] as? Int
+    }
 
     private func content(_ path: String) -> [UInt8]? { FileManager.default.contents(atPath: path).map { Array($0) } }
 
@@ -72,7 +83,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", ""), ("{}\n", "{}\n"), ("{}\n{\"torn\":", "{}\n"), ("torn", ""), ("{}\n{}\n\0\0\0", "{}\n{}\n"),
+        ("", ""), ("{}\n", "{}\n"), ("{}\n{\"resourceSpans\":", "{}\n"), ("{\"res", ""), ("{}\n\0\0\0", "{}\n"),
+        ("{}\n{}\n{\"resourceSpans\":[{\"a}]}\\\"", "{}\n{}\n"), ("{}\n{\"resourceLogs\":[{}\0\0", "{}\n"),
     ])
     func `a torn line is cut off when the file is opened`(before: String, kept: String) async throws {
         prepare("t.jsonl", Array(before.utf8))
@@ -81,14 +93,15 @@ import Testing
         let text = String(decoding: try #require(content(path("t.jsonl"))), as: UTF8.self)
         #expect(text.hasPrefix(kept + #"{"resourceSpans""#))
         #expect(text.split(separator: "\n").count == kept.split(separator: "\n").count + 1)
+        #expect(names == ["t.jsonl"])
         await exporter.close()
     }
 
     @Test(
         arguments: [
-            ([], []), ([0, 0, 0, 1, 5], [0, 0, 0, 1, 5]), ([0, 0, 0, 1, 5, 0, 0], [0, 0, 0, 1, 5]),
-            ([0, 0, 0, 1, 5, 0, 0, 0, 9, 1], [0, 0, 0, 1, 5]), ([0, 0, 0, 0], [0, 0, 0, 0]),
-            ([255, 255, 255, 255], []),
+            ([], []), ([0, 0, 0, 2, 10, 0], [0, 0, 0, 2, 10, 0]), ([0, 0, 0, 2, 10, 0, 0, 0], [0, 0, 0, 2, 10, 0]),
+            ([0, 0, 0, 2, 10, 0, 0, 0, 0, 9, 10, 7, 1], [0, 0, 0, 2, 10, 0]), ([0, 0, 0, 0], [0, 0, 0, 0]),
+            ([0, 0, 0, 9, 10, 7, 10, 10], []), ([0, 0, 0, 9, 10, 1, 1, 0, 0], []), ([0, 0, 0, 9], []),
         ] as [([UInt8], [UInt8])]
     )
     func `a torn frame is cut off when the file is opened`(before: [UInt8], kept: [UInt8]) async throws {
@@ -96,14 +109,125 @@ import Testing
         let exporter = exporter(FileSettings(path: path("t.pb"), format: .protobuf))
         #expect(await exporter.export(batch([8])) == .delivered)
         #expect(content(path("t.pb")) == kept + [0, 0, 0, 1, 8])
+        #expect(names == ["t.pb"])
         await exporter.close()
     }
 
     @Test func `a long torn line is found across reads`() async throws {
-        prepare("t.jsonl", Array("{}\n".utf8) + [UInt8](repeating: 65, count: 200_000))
+        prepare("t.jsonl", Array("{}\n{\"resourceSpans\":\"".utf8) + [UInt8](repeating: 65, count: 200_000))
         let exporter = exporter(FileSettings(path: path("t.jsonl")))
         #expect(await exporter.export(batch(Self.request("next"))) == .delivered)
         #expect(try lines(path("t.jsonl")).count == 2)
+        await exporter.close()
+    }
+
+    @Test func `a whole line without its end is kept and ended`() async throws {
+        prepare("t.jsonl", Array(#"{"resourceSpans":[]}"#.utf8))
+        let exporter = exporter(FileSettings(path: path("t.jsonl")))
+        #expect(await exporter.export(batch(Self.request("next"))) == .delivered)
+        #expect(try lines(path("t.jsonl")).count == 2)
+        #expect(try lines(path("t.jsonl")).first?["resourceSpans"]?.elements?.isEmpty == true)
+        await exporter.close()
+    }
+
+    /// Name, format, and what another program, another format or damage left.
+    static let foreign: [(String, FileSettings.Format, [UInt8])] = [
+        ("text", .json, Array("notes\nof mine".utf8)), ("a line of text", .json, Array("notes\n".utf8)),
+        ("a document", .json, Array("{\n  \"resourceSpans\": [\n  ]\n}".utf8)),
+        ("lines of another program", .json, Array("{\"level\":\"info\"}\n{\"level\":".utf8)),
+        ("more behind a whole line", .json, Array("{\"resourceSpans\":[]} and more".utf8)),
+        ("gzip", .json, [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 10]), ("frames", .json, [0, 0, 0, 2, 10, 0]),
+        ("zeros", .json, [UInt8](repeating: 0, count: 9)),
+        ("text as frames", .protobuf, Array("notes\nof mine".utf8)), ("two bytes", .protobuf, [0, 0]),
+        ("lines as frames", .protobuf, Array("{\"resourceSpans\":[]}\n".utf8)),
+        ("gzip as frames", .protobuf, [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 10]),
+        ("a length that is far too large", .protobuf, [255, 255, 255, 255]),
+        // The first of two records, and the last, with a larger length than they had, and one with a smaller.
+        ("a damaged first length", .protobuf, [0, 0, 0, 200, 10, 0, 0, 0, 0, 2, 10, 0]),
+        ("a damaged last length", .protobuf, [0, 0, 0, 2, 10, 0, 0, 0, 0, 200, 10, 0]),
+        ("a length that is too small", .protobuf, [0, 0, 0, 3, 10, 3, 65, 65, 0]),
+    ]
+
+    @Test(arguments: foreign)
+    func `what the exporter cannot have written is moved aside whole`(
+        what: String,
+        format: FileSettings.Format,
+        before: [UInt8]
+    ) async throws {
+        prepare("t.data", before)
+        prepare("t.data.moved.1", [1])
+        let exporter = exporter(FileSettings(path: path("t.data"), format: format))
+        for _ in 0..<2 { #expect(await exporter.export(batch(Self.request("next"))) == .delivered) }
+        #expect(names == ["t.data", "t.data.moved.1", "t.data.moved.2"])
+        #expect(content(path("t.data.moved.1")) == [1])
+        #expect(content(path("t.data.moved.2")) == before)
+        #expect(log.all.count == 1)
+        #expect(log.all.first?.hasPrefix("moved \(path("t.data")) aside to \(path("t.data.moved.2")): ") == true)
+        await exporter.close()
+    }
+
+    @Test(arguments: [FileSettings.Format.json, .protobuf])
+    func `another format leaves the archive, also there and back`(first: FileSettings.Format) async throws {
+        let second = first == .json ? FileSettings.Format.protobuf : .json
+        for format in [first, second, first] {
+            let exporter = exporter(FileSettings(path: path("t"), format: format))
+            for _ in 0..<3 { #expect(await exporter.export(batch(Self.request("one"))) == .delivered) }
+            await exporter.close()
+        }
+        #expect(names == ["t", "t.moved.1", "t.moved.2"])
+        #expect(content(path("t")) == content(path("t.moved.1")))
+    }
+
+    @Test func `a link is written through, and moved aside where it leads to something else`() async throws {
+        prepare("target", Array("notes".utf8))
+        try FileManager.default.createSymbolicLink(atPath: path("t.jsonl"), withDestinationPath: "target")
+        let exporter = exporter(FileSettings(path: path("t.jsonl")))
+        #expect(await exporter.export(batch(Self.request("one"))) == .delivered)
+        #expect(content(path("target")) == Array("notes".utf8))
+        #expect(try lines(path("t.jsonl")).count == 1)
+        await exporter.close()
+    }
+
+    @Test func `what another program writes meanwhile stays`() async throws {
+        let exporter = exporter(FileSettings(path: path("t.jsonl")))
+        #expect(await exporter.export(batch(Self.request("one"))) == .delivered)
+        let other = try #require(FileHandle(forUpdatingAtPath: path("t.jsonl")))
+        try other.seekToEnd()
+        try other.write(contentsOf: Data(#"{"resourceSpans":[]}"#.utf8) + Data("\n".utf8))
+        #expect(await exporter.export(batch(Self.request("two"))) == .delivered)
+        #expect(try lines(path("t.jsonl")).count == 3)
+        // Copied and emptied, as some programs rotate: no hole is left where the file was.
+        try other.truncate(atOffset: 0)
+        #expect(await exporter.export(batch(Self.request("three"))) == .delivered)
+        #expect(try lines(path("t.jsonl")).count == 1)
+        try other.close()
+        await exporter.close()
+    }
+
+    @Test func `only user and group may read what is written, rotated files too`() async throws {
+        let rotation = FileSettings.Rotation(bytes: ByteCount(bytes: 5))
+        let exporter = exporter(FileSettings(path: path("t.pb"), format: .protobuf, rotation: rotation))
+        for _ in 0..<2 { #expect(await exporter.export(batch([1])) == .delivered) }
+        // The umask of this process may be stricter.
+        let mask = umask(0o022)
+        umask(mask)
+        for name in ["t.pb", "t.1.pb"] { #expect(permissions(path(name)) == 0o640 & ~Int(mask)) }
+        #expect(permissions("\(folder)/deep") == 0o750 & ~Int(mask))
+        #expect(permissions(folder) == 0o750 & ~Int(mask))
+        await exporter.close()
+    }
+
+    @Test func `rotation does not replace what it did not write`() async throws {
+        prepare("t.1.pb", Array("notes".utf8))
+        try FileManager.default.createDirectory(atPath: path("t.2.pb"), withIntermediateDirectories: true)
+        let rotation = FileSettings.Rotation(bytes: ByteCount(bytes: 5), keep: 2)
+        let exporter = exporter(FileSettings(path: path("t.pb"), format: .protobuf, rotation: rotation))
+        for number in 0..<5 { #expect(await exporter.export(batch([UInt8(number)])) == .delivered) }
+        #expect(content(path("t.pb")) == [0, 0, 0, 1, 4])
+        #expect(content(path("t.1.pb")) == [0, 0, 0, 1, 3])
+        #expect(content(path("t.2.pb")) == [0, 0, 0, 1, 2])
+        #expect(content(path("t.2.pb.moved.2")) == Array("notes".utf8))
+        #expect(names == ["t.1.pb", "t.2.pb", "t.2.pb.moved.1", "t.2.pb.moved.2", "t.pb"])
         await exporter.close()
     }
 
@@ -167,6 +291,24 @@ import Testing
         #expect(outcome == .unavailable(reason: "write /dev/full: No space left on device", after: nil))
     }
 
+    @Test(arguments: ["/dev/full", "/dev/null"])
+    func `a device is never rotated`(device: String) async {
+        let rotation = FileSettings.Rotation(bytes: ByteCount(bytes: 1), age: .seconds(1))
+        let exporter = exporter(FileSettings(path: device, format: .protobuf, rotation: rotation))
+        for _ in 0..<3 { _ = await exporter.export(batch([1])) }
+        #expect(FileManager.default.fileExists(atPath: device))
+        #expect(!FileManager.default.fileExists(atPath: device + ".1"))
+        await exporter.close()
+    }
+
+    @Test func `a path that is a folder is tried again with a clear reason`() async {
+        try? FileManager.default.createDirectory(atPath: path("t"), withIntermediateDirectories: true)
+        let exporter = exporter(FileSettings(path: path("t"), format: .protobuf))
+        #expect(
+            await exporter.export(batch([1])) == .unavailable(reason: "open \(path("t")): Is a directory", after: nil)
+        )
+    }
+
     @Test func `a folder that cannot be created is tried again with a clear reason`() async {
         prepare("plain", [1])
         let exporter = exporter(FileSettings(path: path("plain/t.jsonl")))
@@ -186,5 +328,28 @@ import Testing
         await first.close()
         #expect(await second.export(batch([2])) == .delivered)
         await second.close()
+    }
+}
+
+/// Keeps the messages that are logged.
+private final class LogLines: Sendable {
+    private let stored = Mutex<[String]>([])
+
+    var all: [String] { stored.withLock { $0 } }
+    var logger: Logger { Logger(label: "test") { _ in Handler(lines: self) } }
+
+    private struct Handler: LogHandler {
+        let lines: LogLines
+        var logLevel = Logger.Level.info
+        var metadata: Logger.Metadata = [:]
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            lines.stored.withLock { $0.append(event.message.description) }
+        }
     }
 }

@@ -80,13 +80,27 @@ import Testing
         #expect(try await stepped.logs[0].readers[0].read(through: "b").map(\.text) == ["a", text, "b"])
     }
 
-    @Test func `a group that can never fit fails at once and takes nothing down`() throws {
+    @Test func `a group that can never fit is too large at once and takes nothing down`() throws {
         let disk = Disk(maxBytes: .kibibytes(256), whenFull: .dropOldest)
         let stepped = try disk.openStepped()
         #expect(stepped.commit([NewRecord("a")]) == [.durable])
         let results = stepped.commit([NewRecord(String(repeating: "y", count: 300_000))])
-        #expect(results == [.failed("a group of 300072 bytes is larger than max_bytes, 256KiB")])
+        #expect(
+            results == [.tooLarge("its records take 304168 bytes, more than journal.max_bytes, 256KiB")]
+        )
         #expect(stepped.logs[0].readers[0].account.outcomes.expired == 0)
+    }
+
+    @Test func `a group that fits each log and never all of them together is too large`() throws {
+        let disk = Disk(maxBytes: .kibibytes(256))
+        let stepped = try disk.openStepped([.traces(), LogDefinition(name: "logs", readers: [.init(name: "one")])])
+        let text = String(repeating: "y", count: 150_000)
+        guard case [.tooLarge] = stepped.commit([NewRecord(text), NewRecord(text, log: 1)]) else {
+            Issue.record("it waits for room that never comes")
+            return
+        }
+        #expect(disk.segments.isEmpty)
+        #expect(stepped.commit([NewRecord(text)]) == [.durable])
     }
 
     @Test func `free space is kept for others`() throws {

@@ -242,4 +242,42 @@ import Testing
         }
         #expect(last.endID == 10)
     }
+
+    @Test(arguments: 0..<20)
+    func `a journal in folders that it created is still there after a crash`(seed: Int) async throws {
+        var disk = Disk(seed: UInt64(seed))
+        disk.settings.directory = "/var/lib/millrace"
+        let loss = seed % 2 == 0 ? FaultyFileSystem.Loss.everything : .random
+        // A process that is killed between creating a folder and syncing its name leaves that to the next one.
+        if seed % 3 == 0 {
+            disk.files.fail(.syncDirectory, pathSuffix: ["/", "/var", "/var/lib"][seed / 3 % 3])
+            #expect(throws: JournalError.self) { try disk.open() }
+            disk.files.heal()
+        }
+        var journal = try disk.open()
+        #expect(await journal.append(texts: "a") == [.durable])
+        disk.files.crash(losing: loss)
+        await journal.close()
+        journal = try disk.open()
+        #expect(journal.logs[0].readers[0].account.accepted == 1)
+        #expect(journal.logs[0].readers[0].account.queued == 1)
+        await journal.close()
+    }
+
+    @Test func `only its own user can read a journal`() async throws {
+        let directory = try TemporaryDirectory()
+        var settings = JournalSettings(directory: directory.path + "/deep/data", minFree: .kibibytes(0))
+        settings.segment = .kibibytes(64)
+        let journal = try Journal.open(settings, logs: [.traces()], logger: disk.log.logger)
+        #expect(await journal.append(texts: "a") == [.durable])
+        await journal.close()
+        for folder in ["deep", "deep/data", "deep/data/traces"] {
+            #expect(directory.permissions(of: folder) == 0o700, "\(folder)")
+        }
+        let names = try SystemFileSystem().entries(of: directory.path + "/deep/data/traces")
+        #expect(names.count >= 2)
+        for name in names.map({ "traces/\($0)" }) + ["lock"] {
+            #expect(directory.permissions(of: "deep/data/\(name)") == 0o600, "\(name)")
+        }
+    }
 }

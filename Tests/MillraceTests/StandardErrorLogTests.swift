@@ -28,9 +28,25 @@ import Testing
         }
         #expect(
             written == [
-                #"2026-11-22T10:00:00.007Z INFO     listening address=127.0.0.1:4318 none="" why="it was\nasked to""#,
-                #"2026-11-22T10:00:00.007Z ERROR    forged\n2026 INFO record"#,
+                #"2026-11-22T10:00:00.007Z INFO     listening address=127.0.0.1:4318 none="" why="it was asked to""#,
+                #"2026-11-22T10:00:00.007Z ERROR    forged 2026 INFO record"#,
             ]
+        )
+    }
+
+    @Test(arguments: [LogFormat.text, .json])
+    func `no client forges a record or drives a terminal`(format: LogFormat) {
+        let hostile = "a\u{1B}[2J\n2026 ERROR forged\u{9B}31m\u{7F}\u{202E}\u{2066}\u{2028}\r\u{85}b"
+        let written = lines(LogSettings(format: format)) { logger in
+            logger.info("\(hostile)", metadata: ["agent": "\(hostile)", "\(hostile)": "1"])
+        }
+        #expect(written.count == 1)
+        for scalar in (written.first ?? "").unicodeScalars {
+            #expect(scalar.value >= 0x20 && !(0x7F..<0xA0).contains(scalar.value) && scalar.value < 0x2000)
+        }
+        #expect(
+            written.first?.contains(format == .text ? "INFO     a [2J 2026 ERROR forged 31m b" : "forged\\u009b31m")
+                == true
         )
     }
 

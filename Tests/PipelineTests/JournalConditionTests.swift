@@ -29,6 +29,15 @@ import Testing
         #expect(condition.reason == nil)
     }
 
+    @Test func `a request that is too large says nothing about others`() {
+        condition.note([.tooLarge("a record is larger than 1GiB")])
+        #expect(condition.reason == nil)
+        condition.note([.full(retryAfter: .seconds(5)), .tooLarge("a record is larger than 1GiB")])
+        #expect(condition.reason == "the journal is full")
+        condition.note([.tooLarge("a record is larger than 1GiB")])
+        #expect(condition.reason == "the journal is full")
+    }
+
     @Test func `a refusal without further requests is forgotten`() async throws {
         condition.note([.full(retryAfter: .seconds(3))])
         try await clock.sleep(for: .seconds(9))

@@ -228,6 +228,27 @@ private struct ByReceiver: SpanProcessor {
         #expect(await waiting == [.accepted, .accepted])
     }
 
+    @Test func `a request larger than the journal is answered 413, also while its route holds something`() async throws
+    {
+        let large = try Fixtures.bytes("payloads/large.pb")
+        let pipeline = try SharedPipeline(
+            budget: ByteCount(bytes: small.count * 8),
+            journalBytes: ByteCount(bytes: large.count)
+        )
+        #expect(await pipeline.send(small, to: "quiet") == .accepted)
+        #expect(await pipeline.send(small, to: "noisy") == .accepted)
+        let held = pipeline.shares.held
+        guard case .tooLarge(let message) = await pipeline.send(large, to: "noisy") else {
+            Issue.record("it is to be sent again for ever")
+            return
+        }
+        #expect(message.contains("journal.max_bytes, \(ByteCount(bytes: large.count))"))
+        #expect(pipeline.condition.reason == nil)
+        #expect(pipeline.shares.held == held)
+        #expect(pipeline.meters.prometheusText().contains(#"reason="too_large",receiver="otlp",signal="traces"} "#))
+        #expect(await pipeline.send(small, to: "noisy") == .accepted)
+    }
+
     @Test func `what the journal gave up counts no more`() async throws {
         let pipeline = try SharedPipeline(
             budget: .mebibytes(2),

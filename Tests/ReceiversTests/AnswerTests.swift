@@ -80,6 +80,38 @@ struct AnswerCase: Sendable, CustomTestStringConvertible {
             415,
             "no content type; use application/x-protobuf or application/json"
         ),
+        // What a web page may send without asking first (a "simple request" of the Fetch standard), and what it asks.
+        AnswerCase(
+            "text that is JSON",
+            request(type: "text/plain;application/json", body: Array("{}".utf8)),
+            415,
+            isJSON: true
+        ),
+        AnswerCase("a form", request(type: "application/x-www-form-urlencoded", body: [1]), 415),
+        AnswerCase("a multipart form", request(type: "multipart/form-data; boundary=a", body: [1]), 415),
+        AnswerCase("a preflight", request("OPTIONS", headers: ["Origin: http://evil.example"]), 405),
+        AnswerCase(
+            "another host",
+            request(headers: ["Host: evil.example:4318"], body: [1]),
+            403,
+            #"the Host "evil.example:4318" is not accepted here; "#
+                + #"allowed: addresses and names of loopback; more can be listed in "hosts""#
+        ),
+        AnswerCase(
+            "another host in JSON",
+            request(type: "application/json", headers: ["Host: localhost.evil.example"], body: [1]),
+            403,
+            isJSON: true
+        ),
+        AnswerCase("another host in the target", request("POST", "http://evil.example/v1/traces", body: [1]), 403),
+        AnswerCase("another address", request(headers: ["Host: 10.0.0.1"], body: [1]), 403),
+        AnswerCase("another host and path", request("GET", "/", headers: ["Host: evil.example"]), 403),
+        AnswerCase(
+            "names of loopback",
+            request(headers: ["Host: App.LocalHost.:1", "Host: [::1]:4318"], body: [1]),
+            200
+        ),
+        AnswerCase("an address of loopback", request(headers: ["Host: 127.9.9.9"], body: [1]), 200),
         AnswerCase("another JSON type", request(type: "text/json", body: [1]), 415, isJSON: true),
         AnswerCase(
             "zstd",

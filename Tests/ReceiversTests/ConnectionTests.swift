@@ -197,6 +197,15 @@ struct Oddity: Sendable, CustomTestStringConvertible {
         }
     }
 
+    @Test func `names that are listed are accepted as host, and no host is`() async throws {
+        try await withReceiver(ScriptedIntake(), { $0.hosts = ["Traces.example"] }) { harness in
+            try await harness.expect(200, request(headers: ["Host: traces.example:80"], body: [1]))
+            try await harness.expect(403, request(headers: ["Host: example"], body: [1]))
+            let bare = "POST /v1/traces HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+            try await harness.expect(200, Array(bare.utf8))
+        }
+    }
+
     @Test func `connections over the limit are told so and closed`() async throws {
         try await withReceiver(ScriptedIntake(), { $0.maxConnections = 2 }) { harness in
             let first = [try harness.connect(), try harness.connect()]

@@ -34,6 +34,7 @@ package final class FaultyFileSystem: FileSystem {
         var names: [String: FaultyFile] = [:]
         var durableNames: [String: FaultyFile] = [:]
         var directories: Set<String> = []
+        var durableDirectories: Set<String> = []
         var faults: [Fault] = []
         var counts: [Operation: Int] = [:]
         var retriedSyncs = 0
@@ -51,13 +52,14 @@ package final class FaultyFileSystem: FileSystem {
         state = Mutex(State(generator: SeededGenerator(seed: seed)))
     }
 
-    package func createDirectory(_ path: String) throws(FileSystemError) {
+    package func createDirectory(_ path: String) throws(FileSystemError) -> Bool {
         try check(.createDirectory, path)
-        state.withLock { state in
-            var path = Substring(path)
-            while let slash = path.lastIndex(of: "/"), state.directories.insert(String(path)).inserted {
-                path = path[..<slash]
+        return try state.withLock { state throws(FileSystemError) in
+            let parent = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
+            guard parent.isEmpty || state.directories.contains(String(parent)) else {
+                throw FileSystemError(operation: "createDirectory", path: path, code: 2)
             }
+            return state.directories.insert(path).inserted
         }
     }
 
@@ -93,8 +95,11 @@ package final class FaultyFileSystem: FileSystem {
     package func syncDirectory(_ path: String) throws(FileSystemError) {
         try check(.syncDirectory, path)
         state.withLock { state in
-            let within = { (name: String) in name.hasPrefix(path + "/") && !name.dropFirst(path.count + 1).contains("/")
+            let prefix = path == "/" ? path : path + "/"
+            let within = { (name: String) in
+                name.hasPrefix(prefix) && name != prefix && !name.dropFirst(prefix.count).contains("/")
             }
+            state.durableDirectories.formUnion(state.directories.filter(within))
             state.durableNames = state.durableNames.filter { !within($0.key) }
             for (name, file) in state.names where within(name) { state.durableNames[name] = file }
         }
@@ -148,6 +153,18 @@ package final class FaultyFileSystem: FileSystem {
 }
 
 extension FaultyFileSystem.State {
+    /// Directories whose names were not synced, and all that is in them, may be gone after a crash.
+    mutating func loseDirectories(losing loss: FaultyFileSystem.Loss) {
+        for path in directories.subtracting(durableDirectories).sorted() where directories.contains(path) {
+            if loss == .random, Bool.random(using: &generator) { continue }
+            let isLost = { (name: String) in name == path || name.hasPrefix(path + "/") }
+            directories = directories.filter { !isLost($0) }
+            names = names.filter { !isLost($0.key) }
+            durableNames = durableNames.filter { !isLost($0.key) }
+        }
+        durableDirectories = directories
+    }
+
     var usedBytes: Int { names.values.reduce(0) { $0 + $1.contents.withLock { $0.current.count } } }
 }
 
@@ -218,6 +235,7 @@ extension FaultyFileSystem {
             state.epoch += 1
             state.faults = []
             if loss == .nothing { return }
+            state.loseDirectories(losing: loss)
             for path in Set(state.names.keys).union(state.durableNames.keys).sorted()
             where state.names[path] !== state.durableNames[path] {
                 if loss == .everything || Bool.random(using: &state.generator) {

@@ -47,6 +47,12 @@ static inline int millrace_wait_until(sem_t *semaphore, uint64_t nanoseconds) {
 // Resident memory of the process in bytes; 0 where /proc is missing.
 uint64_t millrace_resident_bytes(void);
 
+// Raises the limit of open files to what the system allows this process; the limit then, 0 where it is unknown.
+uint64_t millrace_raise_descriptor_limit(void);
+
+// Renames a file where nothing stands under the new name; -1 with the reason in errno, EEXIST where it is taken.
+int millrace_rename_without_replacing(const char *old_path, const char *new_path);
+
 // Cores that this process may run on (taskset, cpuset), at least 1.
 int millrace_usable_cores(void);
 

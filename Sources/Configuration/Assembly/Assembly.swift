@@ -27,6 +27,7 @@ package struct Assembly: Sendable {
     ///   - file: What to build.
     ///   - sockets: The service manager's, which take the place of addresses in the file.
     ///   - abandoning: Exporters that are gone from the file and whose undelivered spans are given up.
+    ///   - descriptors: How many files the process may have open; receivers take no more connections than that allows.
     ///   - logger: For everything that the parts have to say.
     /// - Throws: `JournalError` where the directory cannot be used, `AssemblyError` where the file does not fit what it
     ///   holds.
@@ -34,6 +35,7 @@ package struct Assembly: Sendable {
         _ file: PipelineFile,
         sockets: GivenSockets = GivenSockets(),
         abandoning: [String] = [],
+        descriptors: Int = .max,
         logger: Logger
     ) throws {
         let meters = Meters()
@@ -70,7 +72,8 @@ package struct Assembly: Sendable {
         let deviations = DeviationLog(meters: meters, logger: logger)
         let (readiness, eventLoops) = (Readiness(), EventLoops())
         self.eventLoops = eventLoops
-        receivers = file.receivers.map { receiver in
+        let bounded = file.receivers(within: descriptors, eventLoops: eventLoops.count, logger: logger)
+        receivers = bounded.map { receiver in
             let gateway = Gateway(
                 fronts: fronts.filter { $0.receiver == receiver.name }.map(\.front),
                 journal: journal,
@@ -103,7 +106,7 @@ package struct Assembly: Sendable {
         observatory.registerReadings()
         self.readiness = readiness
         // With a journal in memory nothing else creates its directory.
-        try? SystemFileSystem().createDirectory(file.journal.directory)
+        try? SystemFileSystem().createDirectories(file.journal.directory)
         let token = AdminToken.create(in: file.journal.directory, logger: logger)
         admin = AdminEndpoint(
             listen: file.admin.listen,

@@ -42,6 +42,12 @@ extension Shape<OTLPHTTPReceiverSettings> {
                 "Time a request may wait for room in the journal or in memory, while room becomes free, before it is answered 503."
             ),
             Field(
+                "hosts",
+                \.hosts,
+                .list(of: .text),
+                "Names accepted in `Host` besides addresses and names of loopback; others are answered 403 on loopback, and elsewhere where any are listed."
+            ),
+            Field(
                 "forward_headers",
                 \.forwardHeaders,
                 .list(of: .headerName),

@@ -54,10 +54,15 @@ extension RehearsedSpan {
 extension RehearsedSpan.Step {
     /// Where the reasons begin, at most; longer lines have theirs where they end.
     private static let columnMax = 64
+    /// Characters of what was done and of the reason, at most.
+    private static let partMax = 400
 
     fileprivate var lines: [String] {
-        let parts = findings.map(\.parts)
-        let width = parts.map(\.what.count).filter { $0 <= Self.columnMax }.max() ?? 0
+        // Keys, values and reasons hold what apps sent.
+        let parts = findings.map(\.parts).map {
+            ($0.what.excerpt(max: Self.partMax), $0.why.excerpt(max: Self.partMax))
+        }
+        let width = parts.map(\.0.count).filter { $0 <= Self.columnMax }.max() ?? 0
         return ["  \(processor) (\(type))" + (parts.isEmpty ? ": nothing" : "")]
             + parts.map { what, why in
                 "    " + what + String(repeating: " ", count: max(0, width - what.count)) + "   " + why

@@ -21,7 +21,7 @@ package final class FileExporter: Exporter {
     ///   - thread: Runs everything that waits for the disk.
     ///   - encoder: Writes JSON.
     ///   - clock: For the age of files.
-    ///   - logger: Tells of torn records.
+    ///   - logger: Tells of torn records, and of files that are moved aside.
     package init(
         _ settings: FileSettings,
         thread: SerialThread,
@@ -55,15 +55,17 @@ package final class FileExporter: Exporter {
     }
 
     private func write(_ record: [UInt8]) -> DeliveryOutcome {
-        do throws(FileTrouble) {
-            let now = clock.now()
-            let torn = try file.withLock { file throws(FileTrouble) in try file.append(record, now: now) }
-            if torn > 0 {
-                logger.warning("cut \(torn) bytes of a torn record off \(settings.path)")
+        let now = clock.now()
+        var findings: [FileFinding] = []
+        let trouble = file.withLock { file -> FileTrouble? in
+            do throws(FileTrouble) {
+                try file.append(record, now: now, noting: &findings)
+                return nil
+            } catch {
+                return error
             }
-            return .delivered
-        } catch {
-            return .unavailable(reason: error.description, after: nil)
         }
+        for finding in findings { logger.warning("\(finding)") }
+        return trouble.map { .unavailable(reason: $0.description, after: nil) } ?? .delivered
     }
 }

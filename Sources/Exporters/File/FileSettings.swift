@@ -34,7 +34,8 @@ package struct FileSettings: Sendable, Hashable {
 
     /// The file that is written now.
     ///
-    /// Missing folders are created. Rotated files have a number before the ending: `traces.1.jsonl` is the latest.
+    /// Missing folders are created, readable for user and group. A file that this exporter did not write, or not in this
+    /// format, is moved aside to `PATH.moved.1` or the next number. Rotated files have a number before the ending: `traces.1.jsonl` is the latest.
     package var path: String
     package var format: Format
     /// Nil for one file without end.

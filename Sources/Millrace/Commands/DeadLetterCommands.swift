@@ -77,7 +77,9 @@ private func ask(
     let request = DeadLetterOffice.Request(action, exporter: target.exporter, id: target.id)
     do {
         let answer = try await answer(to: request, file, logger)
-        guard let text, !target.json else { return writeLine(answer, to: .standardOutput) }
+        guard let text, !target.json else {
+            return writeLine(answer.escapingControlsInJSON, to: .standardOutput)
+        }
         writeLine(text(try JSONNode(parsing: Array(answer.utf8))), to: .standardOutput)
     } catch {
         writeLine("\(error)", to: .standardError)
@@ -109,9 +111,9 @@ extension JSONNode {
 
     /// A dead letter in one line.
     fileprivate var letterLine: String {
-        func text(_ name: String) -> String { self[name]?.string ?? "" }
+        func text(_ name: String) -> String { self[name]?.string?.excerpt() ?? "" }
         func names(_ name: String) -> String {
-            (self[name]?.elements ?? []).compactMap(\.string).joined(separator: ",")
+            (self[name]?.elements ?? []).compactMap { $0.string?.excerpt(max: 80) }.joined(separator: ",")
         }
         let spans = self["spans"]?.integer ?? 0
         return "\(text("id"))  \(text("last_attempt"))  \(spans) spans of \(names("services"))  "

@@ -41,7 +41,9 @@ struct ExplainCommand: ParsableCommand {
         let requests = try names.filter { pipeline == nil || $0 == pipeline }.compactMap { name in
             try file.rehearsal(of: name)?.run(request, headers: headers)
         }
-        let text = json ? RehearsedRequest.json(requests) : requests.map(\.text).joined(separator: "\n")
+        let text =
+            json
+            ? RehearsedRequest.json(requests).escapingControlsInJSON : requests.map(\.text).joined(separator: "\n")
         writeLine(text, to: .standardOutput)
     }
 

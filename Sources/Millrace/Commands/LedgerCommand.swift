@@ -17,7 +17,7 @@ struct LedgerCommand: AsyncParsableCommand {
             let answer = try AdminClient(address: file.admin.listen).get("/ledger")
             let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
             let ledger = if let answer { answer } else { try await file.storedLedger(logger: logger) }
-            writeLine(ledger, to: .standardOutput)
+            writeLine(ledger.escapingControlsInJSON, to: .standardOutput)
         } catch {
             writeLine("\(error)", to: .standardError)
             throw ExitCode.failure

@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 
 /// Where a command writes: results to one, everything else to the other.
@@ -6,9 +7,9 @@ enum Output: Int32 {
     case standardError = 2
 }
 
-/// Writes a text, ended by a line break, in one system call where the system takes it whole.
+/// Writes a text without what a terminal would act on, ended by a line break, in one system call where the system takes it whole.
 func writeLine(_ text: String, to output: Output) {
-    var bytes = Array(text.utf8)
+    var bytes = Array(text.withoutControls.utf8)
     if bytes.last != UInt8(ascii: "\n") { bytes.append(UInt8(ascii: "\n")) }
     var rest = bytes[...]
     while !rest.isEmpty {

@@ -3,7 +3,14 @@ import Configuration
 import Logging
 
 /// Writes log records to standard error, one line each, as text or as JSON.
+///
+/// Parts of a record may come from clients: none of them can begin another record or drive a terminal. In text they stand as
+/// excerpts; JSON keeps them whole, escaped.
 struct StandardErrorLog: LogHandler {
+    /// Characters of a message, and of one value, that are written as text.
+    private static let messageMax = 4000
+    private static let valueMax = 1000
+
     private let format: LogFormat
     private let clock: WallClock
     private let write: @Sendable (String) -> Void
@@ -40,9 +47,10 @@ struct StandardErrorLog: LogHandler {
     private func text(_ event: LogEvent, _ pairs: [(key: String, value: String)]) -> String {
         let level = event.level.rawValue.uppercased()
         let head = "\(time) \(level)\(String(repeating: " ", count: max(0, 8 - level.count)))"
-        let message = oneLine(event.message.description)
+        let message = event.message.description.excerpt(max: Self.messageMax)
         return pairs.reduce("\(head) \(message)") { line, pair in
-            line + " \(pair.key)=\(isPlain(pair.value) ? pair.value : quoted(pair.value))"
+            let value = pair.value.excerpt(max: Self.valueMax)
+            return line + " \(pair.key.excerpt())=\(isPlain(value) ? value : quoted(value))"
         }
     }
 
@@ -56,7 +64,7 @@ struct StandardErrorLog: LogHandler {
             writer.string(value)
         }
         writer.endObject()
-        return writer.text
+        return writer.text.escapingControlsInJSON
     }
 
     /// RFC 3339 with milliseconds.
@@ -69,11 +77,6 @@ struct StandardErrorLog: LogHandler {
 
     private func isPlain(_ value: String) -> Bool {
         !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") }
-    }
-
-    /// A record is one line: whoever writes part of a message cannot begin another record.
-    private func oneLine(_ message: String) -> String {
-        message.utf8.contains { $0 < 0x20 } ? String(quoted(message).dropFirst().dropLast()) : message
     }
 
     private func quoted(_ value: String) -> String {

@@ -15,7 +15,14 @@ func runProcess(
     logger: Logger
 ) async throws {
     ProcessUsage.tuneAllocator()
-    let assembly = try Assembly(file, sockets: sockets, abandoning: abandoning, logger: logger)
+    let descriptors = ProcessUsage.raiseDescriptorLimit()
+    let assembly = try Assembly(
+        file,
+        sockets: sockets,
+        abandoning: abandoning,
+        descriptors: descriptors,
+        logger: logger
+    )
     let group = ServiceGroup(
         configuration: ServiceGroupConfiguration(
             services: [

@@ -78,6 +78,10 @@ package final class Gateway: Intake {
         }
         var request = WaitingRequest(answer: spans.answer, spans: spans.valid, fronts: fronts, records: records)
         let room = waitingRoom(of: observer)
+        // Before the shares, which would ask the client to come back.
+        if let excess = journal.excess(of: RecordGroup(entries: records)) {
+            return request.refused(as: .tooLarge, with: .tooLarge(excess))
+        }
         if let shares {
             switch shares.admit(records, at: now) {
             case .admitted(let parts): request.undo = { shares.withdraw(parts) }
@@ -225,6 +229,10 @@ private struct WaitingRequest: Sendable {
             return answer
         case .full(let retryAfter): (reason, pause) = (.journalFull, retryAfter)
         case .failed: (reason, pause) = (.journalFailed, .seconds(3))
+        case .tooLarge:
+            undo()
+            for front in fronts { front.tally.refuse(spans, .tooLarge) }
+            return .tooLarge(result.trouble)
         }
         undo()
         for front in fronts { front.tally.refuse(spans, reason) }

@@ -12,6 +12,8 @@ package final class IntakeTally: Sendable {
         case memory
         /// The request costs too much for its size.
         case cost
+        /// The request can never fit the journal.
+        case tooLarge = "too_large"
     }
 
     private let accepted: Counter

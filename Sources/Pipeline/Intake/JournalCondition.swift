@@ -29,11 +29,16 @@ package final class JournalCondition: Sendable {
     }
 
     /// Takes in what became of groups that were committed together.
+    ///
+    /// A group that is too large says nothing about others.
     package func note(_ results: some Sequence<CommitResult>) {
         var latest: Trouble?
         for result in results {
-            if result == .durable { return trouble.withLock { $0 = nil } }
-            latest = Trouble(reason: result.trouble, until: clock.now() + Self.memory)
+            switch result {
+            case .durable: return trouble.withLock { $0 = nil }
+            case .tooLarge: continue
+            case .full, .failed: latest = Trouble(reason: result.trouble, until: clock.now() + Self.memory)
+            }
         }
         if let latest { trouble.withLock { $0 = latest } }
     }
@@ -45,6 +50,7 @@ extension CommitResult {
         switch self {
         case .durable: ""
         case .full: "the journal is full"
+        case .tooLarge(let reason): "the request is too large for the journal: \(reason)"
         case .failed(let reason): "the journal cannot be written: \(reason)"
         }
     }

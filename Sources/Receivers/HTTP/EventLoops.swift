@@ -5,9 +5,12 @@ import NIOPosix
 /// The threads that receive: each carries connections of all receivers.
 package final class EventLoops: Sendable {
     let group: MultiThreadedEventLoopGroup
+    /// The number of threads.
+    package let count: Int
 
     /// - Parameter count: The number of threads; one for each core that the process may use unless given.
     package init(count: Int = min(System.coreCount, ProcessUsage.usableCores)) {
+        self.count = count
         group = MultiThreadedEventLoopGroup(numberOfThreads: count)
     }
 

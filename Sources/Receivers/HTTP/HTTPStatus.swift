@@ -4,6 +4,7 @@
 enum HTTPStatus: Int, CaseIterable {
     case ok = 200
     case badRequest = 400
+    case forbidden = 403
     case notFound = 404
     case methodNotAllowed = 405
     case requestTimeout = 408
@@ -18,6 +19,7 @@ enum HTTPStatus: Int, CaseIterable {
         switch self {
         case .ok: "OK"
         case .badRequest: "Bad Request"
+        case .forbidden: "Forbidden"
         case .notFound: "Not Found"
         case .methodNotAllowed: "Method Not Allowed"
         case .requestTimeout: "Request Timeout"
@@ -37,6 +39,7 @@ enum HTTPStatus: Int, CaseIterable {
         case .badRequest, .contentTooLarge, .unsupportedMediaType, .expectationFailed, .headersTooLarge: 3
         case .requestTimeout: 4
         case .notFound: 5
+        case .forbidden: 7
         case .tooManyRequests: 8
         case .methodNotAllowed: 12
         case .serviceUnavailable: 14

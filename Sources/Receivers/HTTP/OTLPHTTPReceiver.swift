@@ -194,15 +194,32 @@ package final class OTLPHTTPReceiver: Sendable {
     }
 }
 
-extension ReceiverContext {
+extension OTLPHTTPReceiver {
     /// Connections over the limit that are told so at once; more are closed without a word.
     private static let refusalsMax = 256
 
+    /// How many over `connections` are told so.
+    fileprivate static func refusals(over connections: Int) -> Int { min(refusalsMax, connections) }
+
+    /// Files that a receiver has open with `connections` clients, those that it refuses included.
+    package static func descriptors(forConnections connections: Int) -> Int {
+        connections + refusals(over: connections)
+    }
+
+    /// How many connections a receiver may take that has `descriptors` files for them; at least one.
+    package static func connections(withinDescriptors descriptors: Int) -> Int {
+        max(1, descriptors - min(refusalsMax, descriptors / 2))
+    }
+}
+
+extension ReceiverContext {
     /// Gives a new connection its handlers, on its event loop.
     fileprivate func admit(_ channel: any Channel, _ observer: LoopObserver) throws {
         let open = connections.enter()
         channel.closeFuture.whenComplete { [connections] _ in connections.leave() }
-        guard open <= settings.maxConnections + Self.refusalsMax else { throw ChannelError.operationUnsupported }
+        guard open <= OTLPHTTPReceiver.descriptors(forConnections: settings.maxConnections) else {
+            throw ChannelError.operationUnsupported
+        }
         let decoder = RequestDecoder.make()
         let connection = HTTPConnection(observer, decoder: decoder, isAdmitted: open <= settings.maxConnections)
         try channel.pipeline.syncOperations.addHandlers([decoder, connection])

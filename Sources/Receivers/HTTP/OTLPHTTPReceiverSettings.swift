@@ -25,6 +25,9 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     package var idleTimeout = Duration.seconds(120)
     /// How long a request may wait for room, while room becomes free, before it is answered 503; zero to answer at once.
     package var hold = Duration.seconds(2)
+    /// Names accepted in `Host`, besides addresses and the names of loopback; needed on loopback for other names, elsewhere
+    /// everything is accepted while it is empty.
+    package var hosts: [String] = []
     /// Names of headers that are kept with each request, besides those that processors ask for.
     ///
     /// At most 4 KiB of them in all, with 32 bytes more for each; a request with more is answered 431.

@@ -12,6 +12,7 @@ struct RequestHeaders {
     var transferEncoding: String?
     var expectation: String?
     var userAgent: String?
+    var hosts: [String] = []
     /// Whether the client offers another protocol; ours stays HTTP/1.1 (RFC 9110 section 7.8).
     var offersUpgrade = false
     var kept: [HTTPHeader] = []
@@ -33,6 +34,8 @@ struct RequestHeaders {
                 accept = value
             } else if name.isHeader("expect") {
                 expectation = String(value[...].trimmed)
+            } else if name.isHeader("host") {
+                hosts.append(value)
             } else if name.isHeader("user-agent") {
                 userAgent = value
             } else if name.isHeader("upgrade") {
@@ -79,8 +82,9 @@ struct RequestPlan {
     let contentLength: Int?
     let expectsContinue: Bool
 
-    /// Decides by the head alone; a path that is wrong counts before a method, a method before the headers.
+    /// Decides by the head alone: the host first, then the path, the method and the headers.
     init(_ head: HTTPRequestHead, _ headers: RequestHeaders, _ settings: OTLPHTTPReceiverSettings) throws(Refusal) {
+        try Self.checkHosts(headers.hosts + [head.uri.requestAuthority].compactMap { $0 }, settings)
         signal = try Self.signal(head.uri, settings)
         guard head.method == .POST else {
             let message = "\(head.method.rawValue) is not allowed here; OTLP/HTTP requests are POST"
@@ -107,6 +111,18 @@ struct RequestPlan {
             throw Refusal(.expectationFailed, "the expectation \"\(expectation)\" is not supported; use 100-continue")
         }
         expectsContinue = headers.expectation != nil && head.version != .http1_0 && contentLength != 0
+    }
+
+    /// A web page that reaches the receiver by a name of its own sends that name.
+    private static func checkHosts(_ hosts: [String], _ settings: OTLPHTTPReceiverSettings) throws(Refusal) {
+        for host in hosts where !settings.listen.accepts(host: host, besides: settings.hosts) {
+            let names = settings.hosts.map { ", \($0)" }.joined()
+            throw Refusal(
+                .forbidden,
+                "the Host \"\(host.excerpt(max: 80))\" is not accepted here; "
+                    + "allowed: addresses and names of loopback\(names); more can be listed in \"hosts\""
+            )
+        }
     }
 
     private static func signal(_ uri: String, _ settings: OTLPHTTPReceiverSettings) throws(Refusal) -> Signal {
@@ -186,6 +202,12 @@ extension Substring {
 }
 
 extension String {
+    /// The host of a request target in absolute form; nil in origin form.
+    fileprivate var requestAuthority: String? {
+        guard utf8.first != UInt8(ascii: "/"), let scheme = firstRange(of: "://") else { return nil }
+        return String(self[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" })
+    }
+
     /// The path of a request target in origin or absolute form (RFC 9112 section 3.2), without its query.
     fileprivate var requestPath: Substring {
         var target = self[...]

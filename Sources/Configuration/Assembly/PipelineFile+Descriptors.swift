@@ -1,0 +1,84 @@
+import Basics
+import Console
+import Exporters
+import Logging
+import Receivers
+
+// Whether connections of clients leave the journal and the exporters the open files that they need.
+
+extension PipelineFile {
+    /// Standard streams, the logger, timers and what libraries open for a moment.
+    private static let descriptorsOfProcess = 48
+    /// Of one event loop: to wait, to be woken, and for time.
+    private static let descriptorsOfEventLoop = 3
+    /// Of an exporter that speaks HTTP: its connections to one host, and as many that are kept or being resolved.
+    private static let descriptorsOfHTTPExporter = CurlLoop.connectionsPerHostMax * 2
+
+    /// Open files that the process needs besides the connections of its receivers.
+    func reservedDescriptors(eventLoops: Int) -> Int {
+        let servers = receivers.count + 1
+        // Each reader of a log has a cursor file, and reads a segment while the writer has another one; its dead letters are
+        // a log like that.
+        let journal = 1 + pipelines.reduce(0) { sum, pipeline in sum + 1 + pipeline.value.exporters.count * 6 }
+        let destinations = exporters.reduce(0) { sum, exporter in
+            switch exporter.settings.destination {
+            case .mlflow, .otlpHTTP: sum + Self.descriptorsOfHTTPExporter
+            case .file: sum + 2
+            case .console: sum
+            }
+        }
+        return Self.descriptorsOfProcess + (eventLoops + 1) * Self.descriptorsOfEventLoop + servers
+            + AdminLimits().connections + journal + destinations
+    }
+
+    /// How many connections each receiver may take, where that is less than its `max_connections`.
+    ///
+    /// - Parameters:
+    ///   - descriptors: How many files the process may have open.
+    ///   - reserved: How many of them are for others.
+    /// - Returns: By name of the receiver; empty where all get what they ask for.
+    func connectionLimits(descriptors: Int, reserved: Int) -> [String: Int] {
+        let wanted = receivers.map { receiver -> (name: String, connections: Int) in
+            switch receiver.settings {
+            case .otlpHTTP(let settings): (receiver.name, settings.maxConnections)
+            }
+        }
+        let all = wanted.reduce(0) { $0 + OTLPHTTPReceiver.descriptors(forConnections: $1.connections) }
+        let available = max(0, descriptors - reserved)
+        guard all > available else { return [:] }
+        var limits: [String: Int] = [:]
+        for (name, connections) in wanted {
+            let own = Double(OTLPHTTPReceiver.descriptors(forConnections: connections))
+            let share = Int(Double(available) * own / Double(all))
+            limits[name] = min(connections, OTLPHTTPReceiver.connections(withinDescriptors: share))
+        }
+        return limits
+    }
+
+    /// The receivers with as many connections as open files allow; says where that is less than they ask for.
+    func receivers(within descriptors: Int, eventLoops: Int, logger: Logger) -> [Configured<ReceiverSettings>] {
+        let reserved = reservedDescriptors(eventLoops: eventLoops)
+        let limits = connectionLimits(descriptors: descriptors, reserved: reserved)
+        return receivers.map { receiver in
+            guard let connections = limits[receiver.name] else { return receiver }
+            logger.warning(
+                "The limit of open files allows fewer connections than max_connections.",
+                metadata: [
+                    "receiver": "\(receiver.name)", "connections": "\(connections)", "open_files": "\(descriptors)",
+                    "reserved": "\(reserved)",
+                ]
+            )
+            return receiver.taking(connections)
+        }
+    }
+}
+
+extension Configured<ReceiverSettings> {
+    fileprivate func taking(_ connections: Int) -> Configured {
+        switch settings {
+        case .otlpHTTP(var settings):
+            settings.maxConnections = connections
+            return Configured(name: name, type: type, settings: .otlpHTTP(settings), printed: printed)
+        }
+    }
+}
