@@ -43,6 +43,7 @@ enum HTTPTarget: FuzzTarget {
         while offset < stream.count, channel.isActive {
             let end = min(stream.count, offset + 1 + random.below(most))
             try channel.writeInbound(ByteBuffer(bytes: stream[offset..<end]))
+            channel.embeddedEventLoop.run()
             offset = end
             if random.chance(30) { intake.settle(random.below(3), at: observer, channel) }
             if expires, random.chance(10) { channel.embeddedEventLoop.advanceTime(by: .seconds(1)) }
