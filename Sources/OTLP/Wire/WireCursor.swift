@@ -35,6 +35,7 @@ struct WireCursor {
     }
 
     /// Refuses a tag or length that decoders of protobuf refuse with the whole message: they read no more than five bytes.
+    @inline(__always)
     private func checkSize(from start: Int) throws(WireError) {
         guard offset &- start <= 5 else {
             throw .malformed(offset: start, reason: "a tag or length takes more than five bytes")
@@ -78,20 +79,13 @@ struct WireCursor {
     /// Reads a length and moves past what it covers.
     @inline(__always)
     mutating func content(in text: RawSpan) throws(WireError) -> Range<Int> {
-        let length = try length(in: text)
+        let first = offset
+        let length = try varint(in: text)
+        try checkSize(from: first)
         guard length <= UInt64(truncatingIfNeeded: end &- offset) else { throw tooLong(length) }
         let start = offset
         offset &+= Int(truncatingIfNeeded: length)
         return Range(uncheckedBounds: (start, offset))
-    }
-
-    @inline(__always)
-    private mutating func length(in text: RawSpan) throws(WireError) -> UInt64 {
-        let start = offset
-        let length = try varint(in: text)
-        // A short one is one byte.
-        if length >= 0x80 || offset &- start > 1 { try checkSize(from: start) }
-        return length
     }
 
     @inline(__always)
