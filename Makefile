@@ -28,7 +28,7 @@ AGAINST_BINARY = MILLRACE_BINARY=$(CURDIR)/$(BINARY) $(MILLRACE_VENVS)/clients/b
 SOURCES = Package.swift $(shell find Sources Tests -name '*.swift' ! -name '*.pb.swift')
 
 .PHONY: help run demo test test-swift test-end-to-end test-frameworks release environments packages
-.PHONY: bench bench-micro format lint clean
+.PHONY: bench bench-micro format lint clean fuzz fuzz-minimise sanitize
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -91,6 +91,40 @@ $(MILLRACE_VENVS)/rotel/.stamp: Tests/Bench/requirements-rotel.txt
 
 packages:
 	@$(call install,$(PACKAGES))
+
+# libFuzzer comes with Swift's toolchain; what is found and collected stays below .build.
+TARGET ?= wire
+SECONDS ?= 1200
+FUZZ = MILLRACE_FUZZ=1 swift build --configuration release --scratch-path $(BUILD)/fuzz --product Fuzz
+# How a binary of this toolchain is started; empty where it is the machine's own.
+FUZZ_RUN ?=
+FUZZER = env MILLRACE_FUZZ_TARGET=$(TARGET) SWIFT_BACKTRACE=enable=no nice -n 19 $(FUZZ_RUN) $(BUILD)/fuzz/release/Fuzz
+FUZZ_CORPUS = $(BUILD)/fuzz-corpus/$(TARGET)
+FUZZ_KEPT = Tests/Fuzz/Corpus/$(TARGET)
+FUZZ_LIMITS = -max_len=65536 -timeout=20 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/fuzz-found/$(TARGET)-
+
+fuzz: packages ## hunt for SECONDS in TARGET: wire, json, http or inflate (INPUT=FILE runs one input)
+	$(FUZZ)
+	@mkdir -p $(BUILD)/fuzz-found $(FUZZ_CORPUS) $(FUZZ_KEPT)
+ifdef INPUT
+	$(FUZZER) $(INPUT)
+else
+	$(PYTHON) Tests/Fuzz/seeds.py $(TARGET) $(BUILD)/fuzz-seeds/$(TARGET)
+	$(FUZZER) $(FUZZ_LIMITS) -print_final_stats=1 -max_total_time=$(SECONDS) \
+		$(FUZZ_CORPUS) $(BUILD)/fuzz-seeds/$(TARGET) $(FUZZ_KEPT)
+endif
+
+fuzz-minimise: ## keep in Tests/Fuzz/Corpus what covers everything that was found, small inputs first
+	@rm -rf $(BUILD)/fuzz-merged && mkdir -p $(BUILD)/fuzz-merged $(FUZZ_CORPUS) $(FUZZ_KEPT)
+	$(FUZZER) $(FUZZ_LIMITS) -merge=1 $(BUILD)/fuzz-merged $(FUZZ_KEPT) $(FUZZ_CORPUS)
+	$(PYTHON) Tests/Fuzz/keep.py $(BUILD)/fuzz-merged $(FUZZ_KEPT)
+
+# A sanitizer of its own build folder each: thread, then address.
+SANITIZED = OTLPTests|MLflowTests|JournalTests|PipelineTests
+
+sanitize: packages ## the suites of OTLP, MLflow, Journal and Pipeline under ThreadSanitizer and AddressSanitizer
+	swift test --sanitize=thread --scratch-path $(BUILD)/tsan --filter '^($(SANITIZED))\.'
+	swift test --sanitize=address --scratch-path $(BUILD)/asan --filter '^($(SANITIZED))\.'
 
 format: ## rewrite the sources in the house style
 	swift format --in-place --parallel $(SOURCES)

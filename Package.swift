@@ -4,6 +4,10 @@ import PackageDescription
 // The architecture, readable top to bottom: a target may import only what stands above it.
 // SwiftPM does not enforce that; `ArchitectureTests` does.
 
+// `make fuzz` hunts: what it covers is compiled with libFuzzer's counters, and open to the targets of Tests/Fuzz.
+let isFuzzing = Context.environment["MILLRACE_FUZZ"] != nil
+let covered: [SwiftSetting] = isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])] : []
+
 let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
@@ -13,7 +17,7 @@ let strict: [SwiftSetting] = [
 ]
 
 func layer(_ name: String, on dependencies: Target.Dependency...) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+    .target(name: name, dependencies: dependencies, swiftSettings: strict + covered)
 }
 
 func tests(_ name: String, on dependencies: Target.Dependency..., exclude: [String] = []) -> Target {
@@ -47,6 +51,23 @@ let benchmarks: [Target] =
             swiftSettings: strict
         )
     ]
+
+let fuzzing: [Target] =
+    isFuzzing
+    ? [
+        .target(name: "CFuzz", path: "Tests/Fuzz/C"),
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: [
+                "Basics", "OTLP", "Pipeline", "Receivers", "Oracle", "CFuzz", "CZlib",
+                nio("NIOCore"), nio("NIOEmbedded"), nio("NIOHTTP1"), protobuf, logging,
+            ],
+            path: "Tests/Fuzz",
+            exclude: ["C", "Corpus", "README.md", "keep.py", "seeds.py"],
+            swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]
+        ),
+    ] : []
 
 let package = Package(
     name: "millrace",
@@ -142,7 +163,7 @@ let package = Package(
         ),
         tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
         tests("Architecture"),
-    ] + benchmarks,
+    ] + benchmarks + fuzzing,
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )

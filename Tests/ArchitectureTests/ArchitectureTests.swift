@@ -105,7 +105,7 @@ import Testing
         let manifest = try String(contentsOf: SourceFile.repository.appending(path: "Package.swift"), encoding: .utf8)
         let targets = manifest.matches(of: /layer\(\s*"(\w+)"|executableTarget\(\s*name: "(\w+)"/)
             .compactMap { ($0.1 ?? $0.2).map(String.init) }
-            .filter { $0 != "Benchmarks" }
+            .filter { !["Benchmarks", "Fuzz"].contains($0) }
         #expect(targets.count > 10)
         #expect(Set(targets).isSubset(of: Self.layers.map(\.key)))
         #expect(Set(targets).isSubset(of: SourceFile.all.map(\.module)))

@@ -109,6 +109,27 @@ struct Oddity: Sendable, CustomTestStringConvertible {
         }
     }
 
+    @Test(arguments: [["Upgrade: h2c"], ["Upgrade: h2c", "Connection: close-not, upgradeable"]])
+    func `an offer that the parser does not stop at is no offer, whatever follows it`(offer: [String]) async throws {
+        try await withReceiver { harness in
+            let connection = try harness.connect()
+            await connection.send(request(headers: offer, body: [1]) + request(body: [2]) + request(body: [3]))
+            for _ in 0..<3 { #expect(await connection.receive()?.status == 200) }
+            await connection.send(request(body: [4]))
+            #expect(await connection.receive()?.status == 200)
+            #expect(harness.intake.received.map(\.body) == [[1], [2], [3], [4]])
+        }
+    }
+
+    @Test func `three offers of another protocol in one piece are all answered, and what follows them`() async throws {
+        try await withReceiver { harness in
+            let offer = request(headers: ["Connection: Upgrade", "Upgrade: h2c"], body: [1])
+            let connection = try harness.connect()
+            await connection.send(offer + offer + offer + request(body: [2]))
+            for _ in 0..<4 { #expect(await connection.receive()?.status == 200) }
+        }
+    }
+
     @Test func `an offer of another protocol is refused like any request, whatever follows it`() async throws {
         try await withReceiver { harness in
             let offer = ["Connection: Upgrade", "Upgrade: h2c"]

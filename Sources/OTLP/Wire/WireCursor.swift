@@ -22,15 +22,24 @@ struct WireCursor {
     mutating func tag(in text: RawSpan) throws(WireError) -> UInt32 {
         let start = offset
         let value = try varint(in: text)
-        guard value < 0x80 else { return try checkedTag(value, at: start) }
+        guard offset &- start == 1 else { return try checkedTag(value, at: start) }
         return UInt32(truncatingIfNeeded: value)
     }
 
     private func checkedTag(_ value: UInt64, at start: Int) throws(WireError) -> UInt32 {
+        try checkSize(from: start)
         guard let tag = UInt32(exactly: value) else {
             throw .malformed(offset: start, reason: "a field number is over 536870911")
         }
         return tag
+    }
+
+    /// Refuses a tag or length that decoders of protobuf refuse with the whole message: they read no more than five bytes.
+    @inline(__always)
+    private func checkSize(from start: Int) throws(WireError) {
+        guard offset &- start <= 5 else {
+            throw .malformed(offset: start, reason: "a tag or length takes more than five bytes")
+        }
     }
 
     @inline(__always)
@@ -70,7 +79,9 @@ struct WireCursor {
     /// Reads a length and moves past what it covers.
     @inline(__always)
     mutating func content(in text: RawSpan) throws(WireError) -> Range<Int> {
+        let first = offset
         let length = try varint(in: text)
+        try checkSize(from: first)
         guard length <= UInt64(truncatingIfNeeded: end &- offset) else { throw tooLong(length) }
         let start = offset
         offset &+= Int(truncatingIfNeeded: length)

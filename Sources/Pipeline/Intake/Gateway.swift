@@ -213,8 +213,8 @@ private struct WaitingRequest: Sendable {
     var undo: @Sendable () -> Void = {}
 
     /// Counts it as over its route's share.
-    func refused(with answer: IntakeAnswer) -> IntakeAnswer {
-        for front in fronts { front.tally.refuse(spans, .overShare) }
+    func refused(as reason: IntakeTally.Refusal = .overShare, with answer: IntakeAnswer) -> IntakeAnswer {
+        for front in fronts { front.tally.refuse(spans, reason) }
         return answer
     }
 

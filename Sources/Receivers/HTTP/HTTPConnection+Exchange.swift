@@ -93,7 +93,6 @@ extension HTTPConnection {
     /// The body is complete: hands the request on.
     func complete() {
         guard let (form, plan, source) = exchange.map({ ($0.form, $0.plan, $0.source) }) else { return }
-        if exchange?.offersUpgrade == true { replaceDecoder() }
         do throws(Refusal) {
             guard let body = try exchange?.body.finish(), let reservation = exchange?.body.reservation else { return }
             guard !body.isEmpty else { return answer(.success, form, isAtEnd: true) }

@@ -66,6 +66,9 @@ final class HTTPConnection: ChannelDuplexHandler {
     private(set) var hasLostEvents = false
     private var hasPendingRead = false
     private var sawPart = false
+    /// Whether the parser stops after the request that it is in; another one must then read on.
+    private var stopsParser = false
+    private var mayHaveStopped = false
     private var hasStartedHead = false
     /// Whether the next request began to come while the last one was not answered.
     private var hasBegunNext = false
@@ -114,7 +117,9 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         sawPart = true
-        take(.part(unwrapInboundIn(data)))
+        let part = unwrapInboundIn(data)
+        noteStop(part, context)
+        take(.part(part))
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -254,8 +259,21 @@ final class HTTPConnection: ChannelDuplexHandler {
         channelContext?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
     }
 
-    /// The parser stops after a request that offers another protocol; a new one takes over what it left.
-    func replaceDecoder() {
+    /// The parser stops after a request that offers another protocol; a new one takes over, once the parser has returned and
+    /// shows by nothing more that it goes on: two that parse one after the other would end the process.
+    private func noteStop(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        if case .head(let head) = part { stopsParser = head.mayStopParser }
+        mayHaveStopped = if case .end = part { stopsParser } else { false }
+        guard mayHaveStopped else { return }
+        context.eventLoop.assumeIsolated().execute {
+            guard self.mayHaveStopped else { return }
+            self.mayHaveStopped = false
+            self.replaceDecoder()
+        }
+    }
+
+    /// Gives what the parser left unread to a new one.
+    private func replaceDecoder() {
         guard let pipeline = channelContext?.pipeline.syncOperations else { return }
         let next = RequestDecoder.make()
         do {
@@ -332,5 +350,16 @@ extension HTTPConnection {
         case .ready, .draining: closeNow()
         case .waiting, .lingering, .closed: break
         }
+    }
+}
+
+extension HTTPRequestHead {
+    /// Whether the parser may take what follows this request for another protocol, and then keeps it unread.
+    ///
+    /// It stops where `Connection` names the upgrade; what it reads as that name is a part of this.
+    fileprivate var mayStopParser: Bool {
+        guard method != .CONNECT else { return true }
+        guard headers.contains(name: "upgrade") else { return false }
+        return headers["connection"].contains { $0.lowercased().contains("upgrade") }
     }
 }

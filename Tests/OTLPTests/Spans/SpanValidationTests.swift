@@ -120,6 +120,27 @@ import Testing
         #expect((0...bytes.count).contains(offset))
     }
 
+    @Test
+    func `a tag or length of over five bytes is refused, since a decoder of protobuf may refuse the whole request`()
+        throws
+    {
+        // Field 17, which OTLP does not have, around nothing.
+        let fields: [(bytes: [UInt8], isRead: Bool)] = [
+            ([0x8A, 0x81, 0x80, 0x80, 0x00, 0], true), ([0x8A, 0x81, 0x80, 0x80, 0x80, 0x00, 0], false),
+            ([0x8A, 0x01, 0x80, 0x80, 0x80, 0x80, 0x00], true),
+            ([0x8A, 0x01, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00], false),
+            // Field 16, the flags of a span, in six bytes.
+            ([0x85, 0x81, 0x80, 0x80, 0x80, 0x00, 0, 0, 0, 0], false),
+        ]
+        for (field, isRead) in fields {
+            for bytes in [field, Self.span(field)] {
+                #expect((try? SpanBatch(bytes)) != nil == isRead, "\(bytes)")
+                #expect((try? SpanBatch(framesOf: bytes)) != nil == isRead, "\(bytes)")
+                if isRead { _ = try Request(wire: bytes) }
+            }
+        }
+    }
+
     @Test func `a broken frame inside a span is refused as a whole`() {
         #expect(throws: WireError.self) { try SpanBatch(Self.span([0x4A, 9, 0])) }
         #expect(throws: WireError.self) { try SpanBatch(Self.span([0x4B])) }

@@ -1,0 +1,77 @@
+import Basics
+import Oracle
+
+@testable import OTLP
+
+extension WireTarget {
+    /// Edits come out as if they were made on the decoded request.
+    static func checkEdits(_ body: [UInt8], _ seed: UInt64) {
+        guard var model = try? EditModel(body, seed: seed), model.batch.removedCount(.invalid) == 0 else { return }
+        guard !model.batch.marks.isForced else { return }
+        model.edit(times: Int(seed % 24))
+        let count = model.batch.spans.count
+        if seed & 64 != 0 { for span in 0..<count { model.assign(span, to: UInt16((seed >> 8) % 3)) } }
+        let group = seed & 64 != 0 ? UInt16((seed >> 8) % 3) : 0
+        let (encoded, expected) = (model.batch.encoded(group: group), model.expected(group: group))
+        require((encoded == nil) == (expected == nil), "edits leave something, or nothing")
+        guard let encoded, let expected else { return }
+        let added = model.batch.addedBytes
+        Cost.check("edits", body: body.count + added * 2, written: encoded.payload.count)
+        require(encoded.spans == model.batch.keptCount, "edits leave other spans")
+        let decoded = demand("protobuf after edits") { try Request(wire: encoded.payload) }
+        // NaN is unlike itself; the same bytes are alike.
+        let isSame = decoded == expected || (try? decoded.wire) == (try? expected.wire)
+        require(isSame, "edits come out otherwise")
+        let again = demand("indexing after edits") { try SpanBatch(encoded.payload) }
+        require(again.spans.count == encoded.spans && again.removedCount(.invalid) == 0, "edits make invalid spans")
+    }
+
+    /// Edits of what is flawed stay inside it.
+    static func checkFlawedEdits(_ batch: SpanBatch) {
+        guard batch.marks.isForced else { return }
+        var batch = batch
+        for index in batch.attributes.indices where index % 3 == 0 {
+            let range = batch.attributes(of: batch.attributes[index].place)
+            if range.contains(index) { batch.renameAttribute(index, to: "renamed") }
+        }
+        for span in batch.spans.indices { batch.addAttribute(named: "added", to: .span(span)) { $0.bool(true) } }
+        for event in batch.events.indices { batch.addAttribute(named: "added", to: .event(event)) { $0.null() } }
+        checkWritten(batch)
+    }
+
+    /// Groups share the spans between them, and dividing writes no more than the account allows.
+    static func checkGroups(_ batch: SpanBatch, _ seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        guard !batch.spans.isEmpty else { return }
+        var grouped = batch
+        switch random.below(3) {
+        case 0:
+            for span in grouped.spans.indices { grouped.assign(span, to: UInt16(random.below(3))) }
+            checkShared(grouped)
+        case 1:
+            let count = grouped.groupByTrace(
+                itemsMax: 1 + random.below(8),
+                bytesMax: 1 + random.below(4096),
+                dividesTraces: random.chance(50)
+            )
+            require(count <= grouped.spans.count, "there are more groups than spans")
+            checkShared(grouped)
+        default:
+            _ = grouped.divide(itemsMax: 1 + random.below(4), groups: 1)
+            let written = grouped.encodedByGroup().reduce(0) { $0 + $1.spans.payload.count }
+            Cost.check("division", body: batch.bytes.count, written: written)
+            checkShared(grouped)
+        }
+    }
+
+    private static func checkShared(_ batch: SpanBatch) {
+        let groups = batch.encodedByGroup()
+        require(groups.reduce(0) { $0 + $1.spans.spans } == batch.keptCount, "groups lose spans")
+        // Many small groups are alike; the first ones tell.
+        for (group, spans) in groups.prefix(40) {
+            require(batch.encoded(group: group)?.payload == spans.payload, "a group is written in two ways")
+            let again = demand("indexing a group") { try SpanBatch(spans.payload) }
+            require(again.spans.count == spans.spans && again.removedCount(.invalid) == 0, "a group is invalid")
+        }
+    }
+}
