@@ -15,6 +15,8 @@ func runProcess(
     logger: Logger
 ) async throws {
     ProcessUsage.tuneAllocator()
+    // Before anybody can see that the process is ready: a signal that nothing traps would end it at once.
+    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
     let descriptors = ProcessUsage.raiseDescriptorLimit()
     let assembly = try Assembly(
         file,
@@ -36,7 +38,7 @@ func runProcess(
         )
     )
     try await withThrowingTaskGroup { tasks in
-        tasks.addTask { await obeySignals(group, logger: logger) }
+        tasks.addTask { await obey(signals, group, logger: logger) }
         try await group.run()
         tasks.cancelAll()
     }
@@ -47,9 +49,9 @@ func runProcess(
 private let quiet = Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
 
 /// SIGTERM and SIGINT drain, a second one ends at once: whatever is acknowledged is on disk.
-private func obeySignals(_ group: ServiceGroup, logger: Logger) async {
+private func obey(_ signals: UnixSignalsSequence, _ group: ServiceGroup, logger: Logger) async {
     var isStopping = false
-    for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
+    for await signal in signals {
         switch signal {
         case .sighup:
             logger.warning("SIGHUP is ignored: restart to read the pipeline file again")
