@@ -134,8 +134,8 @@ import Testing
         ]
         for (field, isRead) in fields {
             for bytes in [field, Self.span(field)] {
-                #expect((try? SpanBatch(bytes)) != nil == isRead, "\(bytes)")
-                #expect((try? SpanBatch(framesOf: bytes)) != nil == isRead, "\(bytes)")
+                #expect(((try? SpanBatch(bytes)) != nil) == isRead, "\(bytes)")
+                #expect(((try? SpanBatch(framesOf: bytes)) != nil) == isRead, "\(bytes)")
                 if isRead { _ = try Request(wire: bytes) }
             }
         }
