@@ -46,18 +46,9 @@ package struct Assembly: Sendable {
             held: meters.heldRequests(for: "journal_full")
         )
         lines = [memory.line, line]
-        let journal = try file.openJournal(
-            abandoning: abandoning,
-            meters: meters,
-            clock: clock,
-            logger: logger,
-            onRoom: { line.roomIsFreed() }
-        )
+        let store = try file.openStore(abandoning: abandoning, before: line, meters: meters, logger: logger)
+        let (journal, deadLetters, shares) = (store.journal, store.deadLetters, store.shares)
         self.journal = journal
-        let deadLetters = file.deadLetterBoxes(of: journal)
-        for box in deadLetters { box.recover() }
-        journal.persistCursors()
-        let shares = file.routeShares(of: journal, waiting: meters.heldRequests(for: "over_share"))
         self.shares = shares
         exporters = ExporterSet(file, logger: logger)
         deliveries = try file.deliveries(
@@ -69,31 +60,21 @@ package struct Assembly: Sendable {
             logger: logger
         )
         let fronts = try file.fronts(of: journal, meters: meters, clock: clock)
-        let deviations = DeviationLog(meters: meters, logger: logger)
         let (readiness, eventLoops) = (Readiness(), EventLoops())
         self.eventLoops = eventLoops
-        let bounded = file.receivers(within: descriptors, eventLoops: eventLoops.count, logger: logger)
-        receivers = bounded.map { receiver in
-            let gateway = Gateway(
-                fronts: fronts.filter { $0.receiver == receiver.name }.map(\.front),
-                journal: journal,
-                clock: clock,
-                deviations: deviations,
-                shares: shares,
-                condition: readiness.journal,
-                costs: file.requestCost,
-                line: line,
-                hold: receiver.settings.hold
-            )
-            return file.build(
-                receiver,
-                on: sockets[receiver.name],
-                before: gateway,
-                memory: memory,
-                eventLoops: eventLoops,
-                meters: meters,
-                logger: logger
-            )
+        let intake = IntakeParts(
+            fronts: fronts,
+            journal: journal,
+            deviations: DeviationLog(meters: meters, logger: logger),
+            shares: shares,
+            readiness: readiness,
+            memory: memory,
+            line: line,
+            eventLoops: eventLoops,
+            meters: meters
+        )
+        receivers = file.receivers(within: descriptors, eventLoops: eventLoops.count, logger: logger).map { receiver in
+            file.build(receiver, on: sockets[receiver.name], before: intake, logger: logger)
         }
         let observatory = Observatory(
             journal: journal,
@@ -107,12 +88,11 @@ package struct Assembly: Sendable {
         self.readiness = readiness
         // With a journal in memory nothing else creates its directory.
         try? SystemFileSystem().createDirectories(file.journal.directory)
-        let token = AdminToken.create(in: file.journal.directory, logger: logger)
         admin = AdminEndpoint(
             listen: file.admin.listen,
             sockets: sockets[GivenSockets.adminName],
             source: observatory,
-            token: token,
+            token: AdminToken.create(in: file.journal.directory, logger: logger),
             logger: logger
         )
         drainTimeout = file.drainTimeout
@@ -175,30 +155,79 @@ extension ReceiverSettings {
 }
 
 extension PipelineFile {
+    /// Opens the journal; requests that wait in `line` are told when room in it becomes free.
+    fileprivate func openStore(
+        abandoning: [String],
+        before line: WaitingLine,
+        meters: Meters,
+        logger: Logger
+    ) throws -> Store {
+        let journal = try openJournal(
+            abandoning: abandoning,
+            meters: meters,
+            clock: .system,
+            logger: logger,
+            onRoom: { line.roomIsFreed() }
+        )
+        let deadLetters = deadLetterBoxes(of: journal)
+        for box in deadLetters { box.recover() }
+        journal.persistCursors()
+        let shares = routeShares(of: journal, waiting: meters.heldRequests(for: "over_share"))
+        return Store(journal: journal, deadLetters: deadLetters, shares: shares)
+    }
+
     fileprivate func build(
         _ receiver: Configured<ReceiverSettings>,
         on sockets: [GivenSocket],
-        before gateway: Gateway,
-        memory: MemoryBudget,
-        eventLoops: EventLoops,
-        meters: Meters,
+        before intake: IntakeParts,
         logger: Logger
     ) -> any Receiver {
+        let gateway = Gateway(
+            fronts: intake.fronts.filter { $0.receiver == receiver.name }.map(\.front),
+            journal: intake.journal,
+            clock: .system,
+            deviations: intake.deviations,
+            shares: intake.shares,
+            condition: intake.readiness.journal,
+            costs: requestCost,
+            line: intake.line,
+            hold: receiver.settings.hold
+        )
         switch receiver.settings {
         case .otlpHTTP(let settings):
-            OTLPHTTPReceiver(
+            return OTLPHTTPReceiver(
                 name: receiver.name,
                 settings: settings,
                 sockets: sockets,
                 processorHeaders: processorHeaders(after: receiver.name),
                 intake: gateway,
-                memory: memory,
-                eventLoops: eventLoops,
-                meters: meters,
+                memory: intake.memory,
+                eventLoops: intake.eventLoops,
+                meters: intake.meters,
                 logger: logger
             )
         }
     }
+}
+
+/// What requests are kept in until every exporter has them.
+private struct Store {
+    let journal: Journal
+    let deadLetters: [DeadLetterBox]
+    let shares: RouteShares
+}
+
+/// What all receivers share.
+private struct IntakeParts {
+    let fronts: [(receiver: String, front: PipelineFront)]
+    let journal: Journal
+    let deviations: DeviationLog
+    let shares: RouteShares
+    let readiness: Readiness
+    let memory: MemoryBudget
+    let line: WaitingLine
+    let eventLoops: EventLoops
+    let meters: Meters
 }
 
 extension OTLPHTTPReceiver: Receiver {}

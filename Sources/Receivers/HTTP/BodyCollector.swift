@@ -58,7 +58,7 @@ struct BodyCollector {
         let total = bytes.count + count
         guard total <= limit.bytes else { throw .tooLarge(limit) }
         guard total > granted else { return }
-        try grant(max(total, min(max(total * growth, Self.firstGrant), expected)))
+        try grant(max(total, min(max(granted * growth, Self.firstGrant), expected)))
     }
 
     /// While an array grows, its old and its new bytes are held at once.
