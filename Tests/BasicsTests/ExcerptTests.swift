@@ -44,11 +44,11 @@ import Testing
 @Suite struct `Open files` {
     @Test func `the limit is raised to what the system allows`() {
         var limit = rlimit()
-        #expect(getrlimit(RLIMIT_NOFILE, &limit) == 0)
+        #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
         var lowered = rlimit(rlim_cur: limit.rlim_max - 1, rlim_max: limit.rlim_max)
-        #expect(setrlimit(RLIMIT_NOFILE, &lowered) == 0)
+        #expect(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &lowered) == 0)
         #expect(ProcessUsage.raiseDescriptorLimit() == Int(clamping: limit.rlim_max))
-        #expect(getrlimit(RLIMIT_NOFILE, &lowered) == 0)
+        #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &lowered) == 0)
         #expect(lowered.rlim_cur == limit.rlim_max)
     }
 }

@@ -86,7 +86,7 @@ import Testing
         #expect(stepped.commit([NewRecord("a")]) == [.durable])
         let results = stepped.commit([NewRecord(String(repeating: "y", count: 300_000))])
         #expect(
-            results == [.tooLarge("its records take 304168 bytes, more than journal.max_bytes, 256KiB")]
+            results == [.tooLarge("its records take 308264 bytes, more than journal.max_bytes, 256KiB")]
         )
         #expect(stepped.logs[0].readers[0].account.outcomes.expired == 0)
     }
@@ -95,10 +95,8 @@ import Testing
         let disk = Disk(maxBytes: .kibibytes(256))
         let stepped = try disk.openStepped([.traces(), LogDefinition(name: "logs", readers: [.init(name: "one")])])
         let text = String(repeating: "y", count: 150_000)
-        guard case [.tooLarge] = stepped.commit([NewRecord(text), NewRecord(text, log: 1)]) else {
-            Issue.record("it waits for room that never comes")
-            return
-        }
+        let results = stepped.commit([NewRecord(text), NewRecord(text, log: 1)])
+        #expect(results == [.tooLarge("its records take 316528 bytes, more than journal.max_bytes, 256KiB")])
         #expect(disk.segments.isEmpty)
         #expect(stepped.commit([NewRecord(text)]) == [.durable])
     }

@@ -48,6 +48,25 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false])
+    func `nothing in a body drives the terminal that explain prints to`(asJSON: Bool) throws {
+        let hostile = "\\u001b[2J\\n\\u009b31m\\u202e"
+        let text = Self.body.replacing("shop", with: "shop\(hostile)").replacing(
+            "\"chat\"}",
+            with: "\"chat\"}}, {\"key\": \"k\(hostile)\", \"value\": {\"stringValue\": \"v\(hostile)\"}"
+        )
+        try withBody(Array(text.utf8), named: "body.json") { path in
+            let result =
+                try asJSON
+                ? Program.run("explain", "--config", Self.sidecar, "--json", path)
+                : Program.run("explain", "--config", Self.sidecar, path)
+            #expect(result.code == 0)
+            let scalars = result.output.unicodeScalars.map(\.value)
+            #expect(scalars.allSatisfy { $0 == 0x0A || $0 >= 0x20 && !(0x7F..<0xA0).contains($0) && $0 != 0x202E })
+            if asJSON { #expect(throws: Never.self) { try JSONNode(parsing: Array(result.output.utf8)) } }
+        }
+    }
+
     @Test func `a body that cannot be read ends with 1 and says where`() throws {
         try withBody(Array("{\"resourceSpans\":\n [}".utf8), named: "body.json") { path in
             let result = try Program.run("explain", "--config", Self.sidecar, path)

@@ -38,11 +38,7 @@ extension PipelineFile {
     ///   - reserved: How many of them are for others.
     /// - Returns: By name of the receiver; empty where all get what they ask for.
     func connectionLimits(descriptors: Int, reserved: Int) -> [String: Int] {
-        let wanted = receivers.map { receiver -> (name: String, connections: Int) in
-            switch receiver.settings {
-            case .otlpHTTP(let settings): (receiver.name, settings.maxConnections)
-            }
-        }
+        let wanted = receivers.map { (name: $0.name, connections: $0.settings.maxConnections) }
         let all = wanted.reduce(0) { $0 + OTLPHTTPReceiver.descriptors(forConnections: $1.connections) }
         let available = max(0, descriptors - reserved)
         guard all > available else { return [:] }
@@ -69,6 +65,14 @@ extension PipelineFile {
                 ]
             )
             return receiver.taking(connections)
+        }
+    }
+}
+
+extension ReceiverSettings {
+    var maxConnections: Int {
+        switch self {
+        case .otlpHTTP(let settings): settings.maxConnections
         }
     }
 }

@@ -48,9 +48,6 @@ struct RecordFile {
         _ path: String,
         _ format: FileSettings.Format
     ) throws(FileTrouble) -> Opening {
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            throw FileTrouble(errno == EWOULDBLOCK ? "lock (another process writes it)" : "lock", path)
-        }
         var state = stat()
         guard unsafe fstat(descriptor, &state) == 0 else { throw FileTrouble("stat", path) }
         let kind = state.st_mode & S_IFMT
@@ -59,6 +56,11 @@ struct RecordFile {
             let file = RecordFile(path: path, size: 0, finding: nil, isRegular: false, descriptor: descriptor)
             return .ready(file)
         }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw FileTrouble(errno == EWOULDBLOCK ? "lock (another process writes it)" : "lock", path)
+        }
+        // Behind the lock: another exporter may have written until then.
+        guard unsafe fstat(descriptor, &state) == 0 else { throw FileTrouble("stat", path) }
         let survey = FileSurvey(descriptor: descriptor, path: path, size: Int(state.st_size))
         let end = try survey.end(of: format)
         var (size, finding) = (survey.size, FileFinding?.none)
