@@ -165,7 +165,7 @@ extension MLflowAnswerTests.Verdict {
         case .outcome(.tooLarge): self = .tooLarge
         case .outcome(.refused): self = .refused
         case .outcome(.parked): self = .parked
-        case .outcome(.cancelled): return nil
+        case .outcome(.cancelled), .outcome(.unsendable): return nil
         }
     }
 }

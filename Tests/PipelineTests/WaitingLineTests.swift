@@ -101,7 +101,7 @@ private final class Callers: Sendable {
         let entered = Atomic<Int>(0)
         let mayEnter = Atomic<Bool>(false)
         for _ in 0..<1000 {
-            let waits = line.enter(bytes: 1, hold: .seconds(60)) { place in
+            let waits = line.enter(bytes: 1, hold: .seconds(3600)) { place in
                 if mayEnter.load(ordering: .relaxed) {
                     entered.add(1, ordering: .relaxed)
                     line.leave(place)

@@ -114,8 +114,8 @@ struct MLflowExperimentTests {
         #expect(try service("b", at: 1300) == [.experimentName("a")])
         #expect(try service("b", at: 1361) == [.experimentName("a")])
         // Two generations without being seen.
-        _ = route(try work(TestSpan(trace: 7 + 16), at: 1500), by: processor)
-        _ = route(try work(TestSpan(trace: 7 + 16), at: 1600), by: processor)
+        _ = route(try work(TestSpan(trace: 7 + 22), at: 1500), by: processor)
+        _ = route(try work(TestSpan(trace: 7 + 22), at: 1600), by: processor)
         #expect(try service("b", at: 1601) == [.experimentName("b")])
     }
 
@@ -142,16 +142,16 @@ struct MLflowExperimentTests {
             return work.routeOfSpans()
         }
         for (index, name) in ["a", "b", "c"].enumerated() {
-            #expect(try service(name, trace: UInt64(index), at: 1000) == [.experimentName(name)])
+            #expect(try service(name, trace: UInt64(index + 1), at: 1000) == [.experimentName(name)])
         }
         #expect(try service("late", trace: 10, at: 1059) == [.experimentName("Default")])
-        #expect(try service("b", trace: 1, at: 1059) == [.experimentName("b")])
+        #expect(try service("b", trace: 2, at: 1059) == [.experimentName("b")])
         #expect(forgotten == 0)
         #expect(try service("new", trace: 11, at: 1060) == [.experimentName("new")])
         #expect(forgotten == 2)
         // A number is not given again: a trace of a forgotten experiment never goes to the one that took its place.
-        #expect(try service("a2", trace: 0, at: 1061) == [.experimentName("a2")])
-        #expect(try service("b", trace: 1, at: 1061) == [.experimentName("b")])
+        #expect(try service("a2", trace: 1, at: 1061) == [.experimentName("a2")])
+        #expect(try service("b", trace: 2, at: 1061) == [.experimentName("b")])
         // A trace that went to the default stays there.
         #expect(try service("late", trace: 10, at: 1062) == [.experimentName("Default")])
     }

@@ -61,6 +61,7 @@ import Testing
             #expect(await idle.receive()?.status == 405)
             await busy.send(request(body: [1]))
             await harness.intake.waitForRequests(1)
+            await harness.receiver.prepareToStop(refusing: false)
             async let stopped: Void = harness.receiver.stop(within: .seconds(10))
             harness.intake.settle(.accepted)
             let answer = try #require(await busy.receive())

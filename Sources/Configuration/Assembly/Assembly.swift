@@ -41,10 +41,7 @@ package struct Assembly: Sendable {
         let meters = Meters()
         let clock = WallClock.system
         let memory = MemoryBudget(limit: file.receiversMemory, waiting: meters.heldRequests(for: "memory"))
-        let line = WaitingLine(
-            bytesMax: ByteCount(bytes: file.receiversMemory.bytes / 2),
-            held: meters.heldRequests(for: "journal_full")
-        )
+        let line = file.waitingLine(meters)
         lines = [memory.line, line]
         let store = try file.openStore(abandoning: abandoning, before: line, meters: meters, logger: logger)
         let (journal, deadLetters, shares) = (store.journal, store.deadLetters, store.shares)
@@ -88,13 +85,7 @@ package struct Assembly: Sendable {
         self.readiness = readiness
         // With a journal in memory nothing else creates its directory.
         try? SystemFileSystem().createDirectories(file.journal.directory)
-        admin = AdminEndpoint(
-            listen: file.admin.listen,
-            sockets: sockets[GivenSockets.adminName],
-            source: observatory,
-            token: AdminToken.create(in: file.journal.directory, logger: logger),
-            logger: logger
-        )
+        admin = file.adminEndpoint(on: sockets[GivenSockets.adminName], showing: observatory, logger: logger)
         drainTimeout = file.drainTimeout
         keepsUndelivered = file.journal.storage == .disk
     }
@@ -155,6 +146,28 @@ extension ReceiverSettings {
 }
 
 extension PipelineFile {
+    /// Where requests wait while the journal is full.
+    fileprivate func waitingLine(_ meters: Meters) -> WaitingLine {
+        WaitingLine(
+            bytesMax: ByteCount(bytes: receiversMemory.bytes / 2),
+            held: meters.heldRequests(for: "journal_full")
+        )
+    }
+
+    fileprivate func adminEndpoint(
+        on sockets: [GivenSocket],
+        showing source: any AdminSource,
+        logger: Logger
+    ) -> AdminEndpoint {
+        AdminEndpoint(
+            listen: admin.listen,
+            sockets: sockets,
+            source: source,
+            token: AdminToken.create(in: journal.directory, logger: logger),
+            logger: logger
+        )
+    }
+
     /// Opens the journal; requests that wait in `line` are told when room in it becomes free.
     fileprivate func openStore(
         abandoning: [String],

@@ -127,7 +127,7 @@ extension HTTPConnection {
     func answer(_ answer: Answer, _ form: AnswerForm, isAtEnd: Bool) {
         var form = form
         // A client must not expect answers after "close": what it has sent already is answered before.
-        let isLast = hasLostEvents || (loop.isStopping && !(isAtEnd && hasMore))
+        let isLast = hasLostEvents || (loop.isStopping && !(isAtEnd ? hasMore : holdsNextHead))
         form.keepsAlive = form.keepsAlive && !isLast
         loop.count(answer.status, form.signal)
         write(form.response(answer, date: loop.currentDate()))

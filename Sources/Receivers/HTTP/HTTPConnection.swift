@@ -319,6 +319,13 @@ extension HTTPConnection {
         !held.isEmpty || hasBegunNext || channelContext?.channel.hasUnreadBytes ?? false
     }
 
+    /// Whether the head of a further request waits behind what is left of this one.
+    var holdsNextHead: Bool {
+        held.contains { event in
+            if case .part(.head) = event { true } else { false }
+        }
+    }
+
     /// Waits for a request; one that has begun to come is read on.
     func awaitRequest() {
         phase = .ready
