@@ -4,14 +4,34 @@ from conftest import mlflow_exporter
 from kit.waiting import eventually
 
 
-def test_a_deleted_experiment_is_restored_for_new_spans(millrace, mlflow, service):
+def routed(**route):
+    return {
+        "map": {"type": "mlflow_map"},
+        "route": {"type": "mlflow_experiment"} | route,
+        "batch": {"type": "batch", "linger": "50ms"},
+    }
+
+
+def test_a_deleted_experiment_of_the_pipeline_file_is_restored_for_new_spans(millrace, mlflow, service):
     mlflow.create_experiment(service)
     mlflow.delete_experiment(service)
-    gateway = millrace({"mlflow": mlflow_exporter(mlflow)})
+    gateway = millrace({"mlflow": mlflow_exporter(mlflow)}, processors=routed(map={service: service}))
     sent = gateway.send(service)
     gateway.settled(accepted=len(sent))
     assert service in mlflow.experiments()
     assert mlflow.spans(service) == sent
+
+
+def test_a_deleted_experiment_that_only_a_client_names_stays_deleted_and_stops_nobody(millrace, mlflow, service):
+    mlflow.create_experiment(service)
+    mlflow.delete_experiment(service)
+    gateway = millrace({"mlflow": mlflow_exporter(mlflow)}, processors=routed())
+    waiting = gateway.send(service)
+    other = gateway.send(f"{service}-other")
+    eventually(lambda: gateway.row("mlflow")["delivered"] == len(other))
+    assert gateway.row("mlflow")["queued"] == len(waiting)
+    assert service not in mlflow.experiments()
+    assert mlflow.spans(f"{service}-other") == other
 
 
 def test_after_a_wipe_that_gives_ids_to_other_experiments_spans_go_where_they_belong(millrace, forgetful, service):

@@ -32,6 +32,8 @@ package final class WaitingLine: Sendable {
         /// Whether room became free while somebody tried.
         var hasMissedRoom = false
         var nextNumber: UInt64 = 0
+        /// Whether the last attempt found no room: nobody tries before there may be some.
+        var isBlocked = false
         /// Whether some thread lets them try, which sees what changes meanwhile.
         var isServed = false
         var isClosed = false
@@ -75,7 +77,10 @@ package final class WaitingLine: Sendable {
     package func roomIsFreed() {
         freedAt.store(clock.now().wholeNanoseconds, ordering: .relaxed)
         guard !isEmpty else { return }
-        state.withLock { $0.hasMissedRoom = $0.trying > 0 }
+        state.withLock { state in
+            state.hasMissedRoom = state.trying > 0
+            state.isBlocked = false
+        }
         tryNext()
     }
 
@@ -105,6 +110,7 @@ package final class WaitingLine: Sendable {
                 Entry(place: place, bytes: bytes, hold: hold, deadline: now + hold, attempt: attempt, refuse: refuse)
             )
             state.bytes += bytes
+            if state.entries.count == 1 { state.isBlocked = false }
             count.store(state.entries.count, ordering: .relaxed)
             defer { state.hasTimer = true }
             return !state.hasTimer
@@ -124,6 +130,7 @@ package final class WaitingLine: Sendable {
             if entry.isTrying {
                 state.trying -= 1
                 state.allowance += 1
+                state.isBlocked = false
             }
             return true
         }
@@ -141,6 +148,7 @@ package final class WaitingLine: Sendable {
             state.trying -= 1
             state.allowance = 1
             state.entries[index].isTrying = false
+            state.isBlocked = !state.hasMissedRoom
             if !state.isClosed, mayWait(state.entries[index], at: now) { return (true, state.hasMissedRoom) }
             _ = remove(place, &state)
             return (false, true)
@@ -168,7 +176,7 @@ package final class WaitingLine: Sendable {
     /// Who tries next; nil where nobody may, and nobody is served then.
     private func takeNext() -> Entry? {
         state.withLock { state in
-            guard !state.isClosed, state.trying < state.allowance,
+            guard !state.isClosed, !state.isBlocked, state.trying < state.allowance,
                 let index = state.entries.firstIndex(where: { !$0.isTrying })
             else {
                 state.isServed = false
@@ -186,6 +194,7 @@ package final class WaitingLine: Sendable {
             refuseLate()
             let isOver = state.withLock { state in
                 if state.entries.isEmpty { state.hasTimer = false }
+                state.isBlocked = false
                 return state.entries.isEmpty
             }
             if isOver { return }
