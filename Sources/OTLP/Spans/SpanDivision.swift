@@ -54,6 +54,7 @@ package struct SpanDivision: Sendable {
     ///   - bytesMax: Bytes of the spans in one part; resources and scopes come on top.
     ///   - dividesTraces: Whether a trace may be spread where it does not fit into one part.
     ///   - repeats: Charged with the resources and scopes of every part but the first.
+    /// - Returns: At least one part; one that is over the limits where nothing more may be repeated.
     package func parts(
         of part: Part,
         itemsMax: Int,
