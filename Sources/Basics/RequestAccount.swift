@@ -1,10 +1,10 @@
 /// How much one request may cost for each of its bytes; a constant for small ones comes on top.
 package struct CostLimits: Sendable, Equatable {
-    /// Bytes of memory: the body, its index, what processors add, and what is written.
+    /// Bytes of memory, as the index and the records are bounded by it; what mapping adds is bounded by `writtenPerByte`.
     package var heldPerByte: Int
     /// Bytes of records.
     package var writtenPerByte: Int
-    /// Steps of work: a field, attribute or token that is looked at, or a piece that is copied.
+    /// Steps of work of mapping, of sampling's condition and of writing for several routes; reading the body is linear.
     package var stepsPerByte: Int
 
     /// On top of `heldPerByte`.

@@ -4,7 +4,7 @@ import Pipeline
 
 /// Takes a body while it arrives: bounded, decompressed, and paid for from the memory budget before it is held.
 ///
-/// A client gets memory for what has come, not for what it announces: at most four times as much.
+/// A client gets memory for what has come, after inflation, not for what it announces: at most four times as much.
 struct BodyCollector {
     private static let firstGrant = 16_384
 
