@@ -5,7 +5,8 @@ import Pipeline
 
 /// What all connections of the admin endpoint share.
 struct AdminContext: Sendable {
-    let listen: ListenAddress
+    /// Where it is asked to listen.
+    let addresses: [ListenAddress]
     let source: any AdminSource
     let token: AdminToken?
 }
@@ -115,7 +116,8 @@ final class AdminConnection: ChannelInboundHandler {
         guard let head = complete.take() else { return }
         let hosts = head.headers["host"]
         let isProbe = AdminPage.probes.contains(head.path)
-        if !isProbe, let foreign = hosts.first(where: { !shared.listen.accepts(host: $0) }) {
+        var accepted = AcceptedHosts(at: shared.addresses)
+        if !isProbe, let foreign = hosts.first(where: { !accepted.accept($0) }) {
             return answer(head, AdminPage(refusing: foreign), context)
         }
         guard let path = DeadLetterPath(head.uri) else {

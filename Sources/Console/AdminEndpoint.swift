@@ -88,7 +88,8 @@ package final class AdminEndpoint: Sendable {
     }
 
     private func bind(_ group: MultiThreadedEventLoopGroup) async throws -> [any Channel] {
-        let (shared, limits) = (AdminContext(listen: listen, source: source, token: token), limits)
+        let addresses = sockets.isEmpty ? [listen] : sockets.map(\.address)
+        let (shared, limits) = (AdminContext(addresses: addresses, source: source, token: token), limits)
         let eventLoop = group.next()
         let connections = try await eventLoop.submit {
             NIOLoopBound(AdminConnections(limits), eventLoop: eventLoop)

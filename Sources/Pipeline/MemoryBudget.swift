@@ -12,6 +12,8 @@ package final class MemoryBudget: Sendable {
     package let line: WaitingLine
 
     private let held = Atomic<Int>(0)
+    /// What may come ahead at least, in bytes.
+    private static let aheadMin = 65_536
 
     /// - Parameters:
     ///   - limit: The most that is held at once.
@@ -24,14 +26,20 @@ package final class MemoryBudget: Sendable {
     /// Whether so much could be reserved now.
     package func hasRoom(for bytes: Int) -> Bool { bytes <= limit.bytes - inUse }
 
+    /// Whether more than three quarters are reserved.
+    package var isShort: Bool { inUse > limit.bytes / 4 * 3 }
+
     /// What is reserved now, in bytes.
     package var inUse: Int { held.load(ordering: .relaxed) }
 
     /// Takes `bytes` from the budget; false, and nothing taken, where the limit does not allow it.
-    package func reserve(_ bytes: Int) -> Bool {
+    ///
+    /// - Parameter isAhead: They came already, with what waits for room; they may go over the limit by a 16th of it.
+    package func reserve(_ bytes: Int, isAhead: Bool = false) -> Bool {
         guard bytes > 0 else { return true }
+        let most = isAhead ? limit.bytes + max(limit.bytes / 16, Self.aheadMin) : limit.bytes
         var current = held.load(ordering: .relaxed)
-        while bytes <= limit.bytes - current {
+        while bytes <= most - current {
             let (exchanged, original) = held.weakCompareExchange(
                 expected: current,
                 desired: current + bytes,

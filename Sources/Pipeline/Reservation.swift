@@ -30,10 +30,12 @@ package final class Reservation: Sendable {
     package var isAlone: Bool { budget.inUse <= bytes }
 
     /// Makes it at least `total` bytes; false, and nothing changed, where the budget does not allow it.
-    package func grow(to total: Int) -> Bool {
+    ///
+    /// - Parameter isAhead: As in `MemoryBudget.reserve`.
+    package func grow(to total: Int, isAhead: Bool = false) -> Bool {
         let bytes = bytes
         guard total > bytes else { return true }
-        guard budget.reserve(total - bytes) else { return false }
+        guard budget.reserve(total - bytes, isAhead: isAhead) else { return false }
         held.store(total, ordering: .relaxed)
         return true
     }

@@ -60,7 +60,10 @@ struct DeliveryStep {
         var batches: [Batch] = []
         while var batch = window.next(now: .zero) {
             batch.prepare(limits: .standard)
-            batches += batch.requests.map(\.batch)
+            while let request = batch.nextRequest() {
+                batches.append(request.batch)
+                batch.completeNextRequest()
+            }
             window.settle(batch)
         }
         return batches

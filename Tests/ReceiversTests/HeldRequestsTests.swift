@@ -8,18 +8,29 @@ import Testing
 @testable import Receivers
 
 @Suite struct `What is held behind a request in the intake` {
-    @Test(arguments: [(4000, false), (4200, true)])
-    func `is bounded, and over the bound the answer is the connection's last`(
-        _ followers: Int,
-        _ isOver: Bool
-    ) throws {
+    /// How many requests follow, in how much memory, and whether that is too much.
+    struct Case: Sendable {
+        var followers: Int
+        var memory: ByteCount
+        var isOver: Bool
+    }
+
+    @Test(arguments: [
+        Case(followers: 4000, memory: .mebibytes(64), isOver: false),
+        Case(followers: 4200, memory: .mebibytes(64), isOver: true),
+        Case(followers: 500, memory: .mebibytes(1), isOver: false),
+        Case(followers: 4000, memory: .mebibytes(1), isOver: true),
+    ])
+    func `is paid for and bounded, and over the bound the answer is the connection's last`(_ test: Case) throws {
         let intake = ScriptedIntake { _ in .held }
+        let memory = MemoryBudget(limit: test.memory)
         let context = ReceiverContext(
             name: "otlp",
             settings: OTLPHTTPReceiverSettings(),
+            addresses: [OTLPHTTPReceiverSettings().listen],
             keptHeaders: [],
             intake: intake,
-            memory: MemoryBudget(limit: .mebibytes(1)),
+            memory: memory,
             meters: Meters(),
             clock: .system,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -28,15 +39,17 @@ import Testing
         let (observer, decoder) = (LoopObserver(context, on: channel.eventLoop), RequestDecoder.make())
         let connection = HTTPConnection(observer, decoder: decoder, isAdmitted: true)
         try channel.pipeline.syncOperations.addHandlers([decoder, connection])
-        let followers = (0..<followers).flatMap { _ in request("GET", type: nil) }
+        let followers = (0..<test.followers).flatMap { _ in request("GET", type: nil) }
         try channel.writeInbound(ByteBuffer(bytes: request(body: [1]) + followers))
         #expect(try channel.readOutbound(as: ByteBuffer.self) == nil)
+        #expect(memory.inUse > min(test.followers * 512, test.memory.bytes / 2))
         intake.settle(.accepted)
         channel.embeddedEventLoop.run()
         let first = try #require(try channel.readOutbound(as: ByteBuffer.self))
-        #expect(String(buffer: first).contains("connection: close") == isOver)
-        #expect((try channel.readOutbound(as: ByteBuffer.self) == nil) == isOver)
-        #expect((connection.phase == .ready) == !isOver)
+        #expect(String(buffer: first).contains("connection: close") == test.isOver)
+        #expect((try channel.readOutbound(as: ByteBuffer.self) == nil) == test.isOver)
+        #expect((connection.phase == .ready) == !test.isOver)
+        #expect(memory.inUse == 0)
         _ = try channel.finish(acceptAlreadyClosed: true)
     }
 }

@@ -37,4 +37,14 @@ import Testing
             #expect(await connection.receiveUntilClosed()?.isEmpty == true)
         }
     }
+
+    @Test func `a body that stops coming gives its memory to one that waits for it`() async throws {
+        try await withReceiver(memory: .mebibytes(1)) { harness in
+            let (silent, good) = (try harness.connect(), try harness.connect())
+            await silent.send(request(headers: ["Content-Length: 900000"]) + [UInt8](repeating: 0, count: 899_999))
+            await good.send(request(body: [UInt8](repeating: 0, count: 500_000)))
+            #expect(await silent.receive()?.status == 503)
+            #expect(await good.receive()?.status == 200)
+        }
+    }
 }

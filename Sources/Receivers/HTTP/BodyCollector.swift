@@ -17,6 +17,9 @@ struct BodyCollector {
     private var bytes: [UInt8] = []
     private var granted = 0
     private var wireBytes = 0
+    /// When its progress was looked at last, and how far it was.
+    private var lookedAt = NIODeadline.now()
+    private var lookedBytes = 0
 
     /// Goes with the body until its answer.
     let reservation: Reservation
@@ -45,6 +48,13 @@ struct BodyCollector {
             try makeRoom(for: chunk.count)
             bytes.append(contentsOf: chunk)
         }
+    }
+
+    /// Whether less than a 32nd of what it holds came within the last second; asked about once a second.
+    mutating func isStalled(at now: NIODeadline) -> Bool {
+        guard granted > 0, now - lookedAt >= .seconds(1) else { return false }
+        defer { (lookedAt, lookedBytes) = (now, bytes.count) }
+        return bytes.count - lookedBytes < granted / 32
     }
 
     /// The whole body, after its last byte came.

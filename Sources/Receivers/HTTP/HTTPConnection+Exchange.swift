@@ -35,6 +35,7 @@ extension HTTPConnection {
         let length = headers.transferEncoding == nil ? headers.contentLength ?? 0 : .max
         var request = HeldRequest(form: form, length: length, headers: headers)
         do throws(Refusal) {
+            try loop.checkHosts(headers.hosts)
             let plan = try RequestPlan(head, headers, settings)
             request.form.signal = plan.signal
             if loop.isRefusing { throw .stopping }
@@ -90,6 +91,12 @@ extension HTTPConnection {
         }
     }
 
+    /// Ends a body that stopped coming, so that what it holds goes to others.
+    func refuseIfStalled(at now: NIODeadline) {
+        guard phase == .receiving, exchange?.body.isStalled(at: now) == true else { return }
+        refuse(Refusal(.serviceUnavailable, "the request's body stopped coming while memory is short", retryAfter: .seconds(1)))
+    }
+
     /// The body is complete: hands the request on.
     func complete() {
         guard let (form, plan, source) = exchange.map({ ($0.form, $0.plan, $0.source) }) else { return }
@@ -127,7 +134,7 @@ extension HTTPConnection {
     func answer(_ answer: Answer, _ form: AnswerForm, isAtEnd: Bool) {
         var form = form
         // A client must not expect answers after "close": what it has sent already is answered before.
-        let isLast = hasLostEvents || (loop.isStopping && !(isAtEnd ? hasMore : holdsNextHead))
+        let isLast = ahead.hasLost || (loop.isStopping && !(isAtEnd ? hasMore : holdsNextHead))
         form.keepsAlive = form.keepsAlive && !isLast
         loop.count(answer.status, form.signal)
         write(form.response(answer, date: loop.currentDate()))

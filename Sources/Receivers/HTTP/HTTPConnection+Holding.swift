@@ -50,7 +50,8 @@ extension HTTPConnection {
         guard phase == .holding, let request = heldRequest, let plan = request.plan else {
             return memory.line.leave(place)
         }
-        guard memory.hasRoom(for: needed(by: plan)) else {
+        // What came of it already is paid for.
+        guard memory.hasRoom(for: needed(by: plan) - ahead.bytes) else {
             if !memory.line.returns(place) { refuseHeld(.noMemory) }
             return
         }

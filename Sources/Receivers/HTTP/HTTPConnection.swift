@@ -32,14 +32,6 @@ final class HTTPConnection: ChannelDuplexHandler {
         case closed
     }
 
-    /// What was parsed while an earlier request is not answered yet.
-    private enum Event {
-        case part(HTTPServerRequestPart)
-        case broken(any Error)
-    }
-
-    /// Parsed parts kept while a request is in the intake, at most; with more the connection ends after its answer.
-    private static let heldEventsMax = 8192
     /// What a lingering close drops, at most.
     static let lingerBytesMax = 1 << 30
 
@@ -60,10 +52,9 @@ final class HTTPConnection: ChannelDuplexHandler {
     private let isAdmitted: Bool
     private var decoder: RequestDecoder.Handler
     private(set) var channelContext: ChannelHandlerContext?
-    private var held = CircularBuffer<Event>()
+    /// What waits for the answer to an earlier request.
+    private(set) var ahead: PartsAhead
     private var isHandling = false
-    /// Whether more came than is held; from then on everything is dropped, and the next answer is the last.
-    private(set) var hasLostEvents = false
     private var hasPendingRead = false
     private var sawPart = false
     /// Whether the parser stops after the request that it is in; another one must then read on.
@@ -90,6 +81,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         self.decoder = decoder
         self.isAdmitted = isAdmitted
         loop = observer.loop.value
+        ahead = PartsAhead(loop.context.memory)
     }
 
     // MARK: Channel events
@@ -109,7 +101,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         phase = .closed
         exchange = nil
-        held.removeAll()
+        ahead.removeAll()
         heldRequest = nil
         channelContext = nil
         loop.remove(self)
@@ -133,7 +125,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     func read(context: ChannelHandlerContext) {
         // Reading goes on while nothing more came, so that a client that does not pipeline costs no change of interest.
-        if phase == .holding || (isBusy && !held.isEmpty) {
+        if phase == .holding || (isBusy && !ahead.isEmpty) {
             hasPendingRead = true
         } else {
             context.read()
@@ -168,27 +160,42 @@ final class HTTPConnection: ChannelDuplexHandler {
         phase == .waiting || phase == .holding || !(channelContext?.channel.isWritable ?? false)
     }
 
-    private func take(_ event: Event) {
+    private func take(_ event: PartsAhead.Event) {
         guard phase != .lingering else {
             if case .part(.body(let bytes)) = event { drop(bytes.readableBytes) }
             return
         }
-        if held.count >= Self.heldEventsMax { hasLostEvents = true }
-        if !hasLostEvents { held.append(event) }
-        if !isBusy { handleHeld() }
+        if isBusy || isHandling || !ahead.isEmpty { ahead.append(event) } else { handleAlone { handle(event) } }
+        if ahead.hasLost { endIncomplete() } else { handleAhead() }
     }
 
-    /// Handles what waits, until something has to wait again; writing an answer may lead here once more, which is ignored.
-    private func handleHeld() {
+    /// More came than is held: what is incomplete by that is refused, and a request in the intake gets the last answer.
+    private func endIncomplete() {
+        switch phase {
+        case .holding: refuseHeld(.noMemory)
+        case .waiting: break
+        default: closeNow()
+        }
+    }
+
+    /// Handles what waits, until something has to wait again.
+    private func handleAhead() {
+        handleAlone {
+            while !isBusy, let event = ahead.popFirst() { handle(event) }
+        }
+    }
+
+    /// One event at a time: writing an answer may lead here once more, which is ignored.
+    private func handleAlone(_ body: () -> Void) {
         guard !isHandling else { return }
         isHandling = true
-        while !isBusy, let event = held.popFirst() { handle(event) }
+        body()
         isHandling = false
     }
 
     /// Goes on after something had to wait.
     func resume() {
-        handleHeld()
+        handleAhead()
         guard !isBusy, !isHandling else { return }
         if isInputClosed { return closeNow() }
         if hasPendingRead {
@@ -197,7 +204,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         }
     }
 
-    private func handle(_ event: Event) {
+    private func handle(_ event: PartsAhead.Event) {
         switch (event, phase) {
         case (.part(.head(let head)), .ready):
             hasStartedHead = false
@@ -238,7 +245,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     /// Answers go out, nothing more is taken in.
     func linger(for duration: Duration) {
         phase = .lingering
-        held.removeAll()
+        ahead.removeAll()
         setDeadline(in: duration)
         if isInputClosed { return closeNow() }
         channelContext?.close(mode: .output, promise: nil)
@@ -316,15 +323,11 @@ extension HTTPConnection {
 
     /// Whether something of a further request is here already.
     var hasMore: Bool {
-        !held.isEmpty || hasBegunNext || channelContext?.channel.hasUnreadBytes ?? false
+        !ahead.isEmpty || hasBegunNext || channelContext?.channel.hasUnreadBytes ?? false
     }
 
     /// Whether the head of a further request waits behind what is left of this one.
-    var holdsNextHead: Bool {
-        held.contains { event in
-            if case .part(.head) = event { true } else { false }
-        }
-    }
+    var holdsNextHead: Bool { ahead.hasHead }
 
     /// Waits for a request; one that has begun to come is read on.
     func awaitRequest() {

@@ -55,6 +55,7 @@ package final class OTLPHTTPReceiver: Sendable {
         context = ReceiverContext(
             name: name,
             settings: settings,
+            addresses: sockets.isEmpty ? [settings.listen] : sockets.map(\.address),
             keptHeaders: (settings.forwardHeaders + processorHeaders).map { $0.lowercased() },
             intake: intake,
             memory: memory,

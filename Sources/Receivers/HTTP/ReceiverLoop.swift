@@ -9,6 +9,8 @@ import Synchronization
 struct ReceiverContext: Sendable {
     let name: String
     let settings: OTLPHTTPReceiverSettings
+    /// Where it is asked to listen: by its settings, or by the service manager.
+    let addresses: [ListenAddress]
     /// Names of the headers kept with a request, in lower case.
     let keptHeaders: [String]
     let intake: any Intake
@@ -55,6 +57,7 @@ final class ReceiverLoop {
     private var waiting: [UInt64: Waiting] = [:]
     private var nextTicket: UInt64 = 0
     private var date = HTTPDate()
+    private var hosts: AcceptedHosts
     private var counters: [CounterKey: Counter] = [:]
     private var sweep: RepeatedTask?
     private var idleSweep: RepeatedTask?
@@ -68,11 +71,19 @@ final class ReceiverLoop {
 
     init(_ context: ReceiverContext, on eventLoop: any EventLoop) {
         self.context = context
+        hosts = AcceptedHosts(at: context.addresses, besides: context.settings.hosts)
         self.eventLoop = eventLoop
     }
 
     /// The `Date` of an answer sent now.
     func currentDate() -> String { date.text(at: context.clock.now()) }
+
+    /// Throws where a request names a host that is not accepted here.
+    func checkHosts(_ named: [String]) throws(Refusal) {
+        for host in named where !hosts.accept(host) {
+            throw .foreignHost(host, besides: context.settings.hosts)
+        }
+    }
 
     /// Counts an answer in `millrace_receiver_requests_total`; without a signal where the request names none.
     func count(_ status: HTTPStatus, _ signal: Signal?) {
@@ -192,7 +203,10 @@ final class ReceiverLoop {
 
     private func expire() {
         let now = NIODeadline.now()
-        for connection in Array(connections.values) where connection.deadline <= now { connection.expire() }
+        let isShort = context.memory.isShort
+        for connection in Array(connections.values) {
+            if connection.deadline <= now { connection.expire() } else if isShort { connection.refuseIfStalled(at: now) }
+        }
     }
 
     /// One timer for all connections costs less than one for each request: deadlines are looked at now and then.

@@ -12,6 +12,7 @@ struct RequestHeaders {
     var transferEncoding: String?
     var expectation: String?
     var userAgent: String?
+    /// Hosts that it names: in `Host`, and in a target in absolute form.
     var hosts: [String] = []
     /// Whether the client offers another protocol; ours stays HTTP/1.1 (RFC 9110 section 7.8).
     var offersUpgrade = false
@@ -21,6 +22,7 @@ struct RequestHeaders {
     ///   - head: The request's head.
     ///   - keptNames: Names in lower case.
     init(_ head: HTTPRequestHead, keeping keptNames: [String]) {
+        if let authority = head.uri.requestAuthority { hosts.append(authority) }
         for (name, value) in head.headers {
             if name.isHeader("content-type") {
                 contentType = contentType ?? value[...]
@@ -82,9 +84,8 @@ struct RequestPlan {
     let contentLength: Int?
     let expectsContinue: Bool
 
-    /// Decides by the head alone: the host first, then the path, the method and the headers.
+    /// Decides by the head alone: the path first, then the method and the headers.
     init(_ head: HTTPRequestHead, _ headers: RequestHeaders, _ settings: OTLPHTTPReceiverSettings) throws(Refusal) {
-        try Self.checkHosts(headers.hosts + [head.uri.requestAuthority].compactMap { $0 }, settings)
         signal = try Self.signal(head.uri, settings)
         guard head.method == .POST else {
             let message = "\(head.method.rawValue) is not allowed here; OTLP/HTTP requests are POST"
@@ -111,18 +112,6 @@ struct RequestPlan {
             throw Refusal(.expectationFailed, "the expectation \"\(expectation)\" is not supported; use 100-continue")
         }
         expectsContinue = headers.expectation != nil && head.version != .http1_0 && contentLength != 0
-    }
-
-    /// A web page that reaches the receiver by a name of its own sends that name.
-    private static func checkHosts(_ hosts: [String], _ settings: OTLPHTTPReceiverSettings) throws(Refusal) {
-        for host in hosts where !settings.listen.accepts(host: host, besides: settings.hosts) {
-            let names = settings.hosts.map { ", \($0)" }.joined()
-            throw Refusal(
-                .forbidden,
-                "the Host \"\(host.excerpt(max: 80))\" is not accepted here; "
-                    + "allowed: addresses and names of loopback\(names); more can be listed in \"hosts\""
-            )
-        }
     }
 
     private static func signal(_ uri: String, _ settings: OTLPHTTPReceiverSettings) throws(Refusal) -> Signal {
@@ -164,6 +153,16 @@ struct RequestPlan {
 }
 
 extension Refusal {
+    /// The request names a host that is not ours: a web page that reaches the receiver by a name of its own does.
+    static func foreignHost(_ host: String, besides names: [String]) -> Refusal {
+        let names = names.map { ", \($0)" }.joined()
+        return Refusal(
+            .forbidden,
+            "the Host \"\(host.excerpt(max: 80))\" is not accepted here; "
+                + "allowed: addresses and names of loopback\(names); more can be listed in \"hosts\""
+        )
+    }
+
     /// The body is over the receiver's limit.
     static func tooLarge(_ limit: ByteCount) -> Refusal {
         Refusal(.contentTooLarge, "the body is longer than \(limit), the limit before and after decompression")

@@ -70,6 +70,7 @@ enum HTTPTarget: FuzzTarget {
         ReceiverContext(
             name: "otlp",
             settings: settings,
+            addresses: [settings.listen],
             keptHeaders: ["x-route", "authorization"],
             intake: intake,
             memory: memory,
