@@ -64,6 +64,8 @@ package struct MLflowMap: SpanProcessor {
 extension SpanWork {
     /// What mapping may cost of what the request may cost.
     fileprivate var mappingBudget: MappingBudget {
-        MappingBudget(bytesMax: addedMax - batch.addedBytes, stepsMax: account.stepsMax - account.steps)
+        mutating get {
+            MappingBudget(bytesMax: addedMax - batch.addedBytes, stepsMax: account.stepsMax - account.steps)
+        }
     }
 }

@@ -13,7 +13,7 @@ import TestKit
 enum Benchmarks {
     static func main() async throws {
         // Memory is given back and taken again as in the product.
-        ProcessUsage.tuneAllocator()
+        ProcessUsage.tuneAllocator(for: .mebibytes(256))
         if CommandLine.arguments.dropFirst().first == "--step" {
             return try await StepRun(Array(CommandLine.arguments.dropFirst(2))).run()
         }

@@ -30,7 +30,7 @@ extension PipelineFile {
                 shares: shares.destination(reader.name, of: log),
                 limits: limits,
                 retry: reading.retry,
-                bytesMax: max(exportersMemory.bytes / readers.count, limits.bytes.bytes),
+                bytesMax: max(recordsMemory.bytes / readers.count, limits.bytes.bytes),
                 clock: .system,
                 meters: DeliveryMeters(meters, pipeline: pipeline.name, exporter: reader.name, signal: "traces"),
                 logger: logger

@@ -9,6 +9,8 @@ extension PipelineFile {
     var receiversMemory: ByteCount { ByteCount(bytes: memoryLimit.bytes - exportersMemory.bytes) }
     /// What deliveries may hold at once.
     var exportersMemory: ByteCount { ByteCount(bytes: memoryLimit.bytes / 4) }
+    /// What they may hold of records: as much again goes into what is encoded from these.
+    var recordsMemory: ByteCount { ByteCount(bytes: exportersMemory.bytes / 2) }
 
     /// The front half of every pipeline, once for each receiver it reads.
     ///

@@ -34,7 +34,7 @@ extension ContentAssembler {
     @inline(__always) var bytesStop: Int { tape.account.bytesStop }
 
     /// How many bytes of one side of a span are copied as they stand; 0 where it is put together.
-    func copiedSize(of content: Prepared?) -> Int {
+    mutating func copiedSize(of content: Prepared?) -> Int {
         switch content {
         case .value(let range), .text(let range): range.count
         case nil, .json, .messages, .form, .documents, .node: 0

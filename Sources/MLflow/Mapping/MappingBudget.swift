@@ -26,6 +26,8 @@ package struct MappingBudget: Sendable, Equatable {
 }
 
 /// What mapping one request has cost, against its budget.
+///
+/// What is asked for every span is mutating: a call that borrows would copy all that the account stands in.
 struct MappingAccount {
     /// Steps taken so far; added up in bulk, checked before each value is taken apart and after each span.
     var steps = 0
@@ -56,19 +58,19 @@ struct MappingAccount {
 
     /// Whether what was added, `added` bytes, or what was done is too much.
     @inline(__always)
-    func isOver(_ added: Int) -> Bool { added > bytesEnd || steps > stepsMax }
+    mutating func isOver(_ added: Int) -> Bool { added > bytesEnd || steps > stepsMax }
 
     /// Whether a span of that many bytes may be mapped in a batch that was given `added` bytes so far.
     ///
     /// A span is written into a batch, and taken back when that was too much; so positions must be left for all of it.
     @inline(__always)
-    func allows(spanOf size: Int, after added: Int) -> Bool {
+    mutating func allows(spanOf size: Int, after added: Int) -> Bool {
         steps <= stepsMax && added <= bytesEnd && added &+ size &* Self.copiesMax <= positionEnd
     }
 
     /// Whether a batch that was given `added` bytes may be given so many more.
     @inline(__always)
-    func allows(_ bytes: Int, after added: Int) -> Bool { steps <= stepsMax && added &+ bytes <= bytesEnd }
+    mutating func allows(_ bytes: Int, after added: Int) -> Bool { steps <= stepsMax && added &+ bytes <= bytesEnd }
 
     /// Why a span stays as it came.
     var reason: String {

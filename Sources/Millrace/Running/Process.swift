@@ -14,7 +14,7 @@ func runProcess(
     abandoning: [String],
     logger: Logger
 ) async throws {
-    ProcessUsage.tuneAllocator()
+    ProcessUsage.tuneAllocator(for: file.memoryLimit)
     // Before anybody can see that the process is ready: a signal that nothing traps would end it at once.
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
     let descriptors = ProcessUsage.raiseDescriptorLimit()

@@ -106,7 +106,11 @@ extension SpanBatch {
     package var isMarked: Bool { !marks.isEmpty || !marks.groups.isEmpty }
 
     /// How many bytes were added to all places.
-    package var addedBytes: Int { marks.builder.count }
+    ///
+    /// Mutating, as it is asked for every span: a call that borrows would copy the batch's fields.
+    package var addedBytes: Int {
+        mutating get { marks.builder.count }
+    }
 
     /// What was added since there were `count` bytes, none of them long texts of the body.
     package func withAddedBytes(from count: Int, _ read: (RawSpan) -> Void) {
@@ -121,10 +125,11 @@ extension SpanBatch {
         fileprivate let latestEnd: UInt32?
     }
 
-    /// What was marked so far, for `restore`.
-    @inline(__always)
+    /// What was marked so far, for `restore`; mutating as `addedBytes` is.
     package var checkpoint: Checkpoint {
-        Checkpoint(edits: marks.edits.count, addedBytes: marks.builder.bytes.count, latestEnd: marks.latestEnd)
+        mutating get {
+            Checkpoint(edits: marks.edits.count, addedBytes: marks.builder.bytes.count, latestEnd: marks.latestEnd)
+        }
     }
 
     /// Forgets the edits made since `checkpoint`, all of which were to that span, its attributes and its events.

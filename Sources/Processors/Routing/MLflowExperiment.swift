@@ -80,10 +80,8 @@ package final class MLflowExperiment: RememberingProcessor {
     }
 
     package func process(_ work: inout SpanWork) {
-        let identity = Self.hash(work.source.identity)
         let traces = RequestTraces(work.batch)
-        var choices = choices
-        let decisions = traces.traces.map { decide($0, identity, &choices, work) }
+        let decisions = decisions(about: traces, work)
         var defaultedSpans = 0
         for span in work.batch.spans.indices {
             guard let trace = traces.trace(of: span) else { continue }
@@ -96,6 +94,13 @@ package final class MLflowExperiment: RememberingProcessor {
             return numbers.forgotten
         }
         work.tally.add(forgotten, .forgottenRoutes, by: name)
+    }
+
+    /// What each trace gets; nothing is changed, so that nothing has to be copied.
+    private func decisions(about traces: RequestTraces, _ work: SpanWork) -> [Decision] {
+        let identity = Self.hash(work.source.identity)
+        var choices = choices
+        return traces.traces.map { decide($0, identity, &choices, work) }
     }
 
     /// Asks the sources about the traces of one request.
