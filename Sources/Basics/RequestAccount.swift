@@ -4,7 +4,7 @@ package struct CostLimits: Sendable, Equatable {
     package var heldPerByte: Int
     /// Bytes of records.
     package var writtenPerByte: Int
-    /// Steps of work of mapping, of sampling's condition and of writing for several routes; reading the body is linear.
+    /// Steps of work: reading the body, mapping, routing, sampling's condition, writing for several routes.
     package var stepsPerByte: Int
 
     /// On top of `heldPerByte`.
@@ -69,6 +69,9 @@ package struct RequestAccount: Sendable {
     }
     /// Steps that it may take.
     package var stepsMax: Int { Self.product(bytes, limits.stepsPerByte, plus: CostLimits.stepsBase) }
+
+    /// Steps that it may still take.
+    package var stepsLeft: Int { max(0, stepsMax - steps) }
 
     /// Adds steps that were taken; `check` tells whether they were too many.
     package mutating func add(steps count: Int) { steps &+= count }

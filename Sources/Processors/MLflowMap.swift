@@ -44,6 +44,7 @@ package struct MLflowMap: SpanProcessor {
         let outcome = mappers.use(make: { SpanMapper(rules: rules, settings: settings) }) { mapper in
             mapper.map(&work.batch, within: budget)
         }
+        work.account.add(steps: outcome.steps)
         work.mapped = outcome.spans
         work.tally.add(outcome.mappedSpans, .mapped, by: name)
         work.tally.add(outcome.repairedSpans, .repaired, by: name)
@@ -62,10 +63,11 @@ package struct MLflowMap: SpanProcessor {
 }
 
 extension SpanWork {
-    /// What mapping may cost of what the request may cost.
+    /// What mapping may cost of what the request may cost: half of the steps that are left, so that what it leaves as it
+    /// came does not end as a refusal of the whole request.
     fileprivate var mappingBudget: MappingBudget {
         mutating get {
-            MappingBudget(bytesMax: addedMax - batch.addedBytes, stepsMax: account.stepsMax - account.steps)
+            MappingBudget(bytesMax: addedMax - batch.addedBytes, stepsMax: account.stepsLeft / 2)
         }
     }
 }

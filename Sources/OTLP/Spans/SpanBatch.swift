@@ -56,6 +56,9 @@ package struct SpanBatch: Sendable {
         for index in spans.indices where spans[index].flaw != nil { remove(index, as: .invalid) }
     }
 
+    /// Steps of work that decoding and indexing took: one for each span, attribute and event, and for 16 bytes.
+    package var indexSteps: Int { spans.count + attributes.count + events.count + bytes.count / 16 }
+
     /// The bytes of `range` as text.
     package func text(_ range: Range<Int>) -> String { bytes.span.bytes.text(range) }
 

@@ -58,7 +58,7 @@ package final class Gateway: Intake {
         ticket: UInt64,
         observer: any IntakeObserver
     ) -> IntakeAnswer? {
-        let account = RequestAccount(bytes: request.body.count, limits: costs)
+        var account = RequestAccount(bytes: request.body.count, limits: costs)
         var memory = RequestMemory(request.memory, account, body: request.body.count)
         let spans: CheckedSpans
         do throws(Refused) {
@@ -66,6 +66,7 @@ package final class Gateway: Intake {
         } catch {
             return error.answer
         }
+        account.add(steps: spans.batch.indexSteps)
         for front in fronts { front.tally.refuse(spans.flawed, .invalid) }
         guard spans.valid > 0 else { return spans.answer }
         let now = clock.now()

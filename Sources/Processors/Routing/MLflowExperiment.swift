@@ -82,6 +82,7 @@ package final class MLflowExperiment: RememberingProcessor {
     package func process(_ work: inout SpanWork) {
         let traces = RequestTraces(work.batch)
         let decisions = decisions(about: traces, work)
+        work.account.add(steps: work.batch.spans.count + traces.traces.count * (sources.count + 1))
         var defaultedSpans = 0
         for span in work.batch.spans.indices {
             guard let trace = traces.trace(of: span) else { continue }
