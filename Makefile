@@ -28,7 +28,7 @@ AGAINST_BINARY = MILLRACE_BINARY=$(CURDIR)/$(BINARY) $(MILLRACE_VENVS)/clients/b
 SOURCES = Package.swift $(shell find Sources Tests -name '*.swift' ! -name '*.pb.swift')
 
 .PHONY: help run demo test test-swift test-end-to-end test-frameworks release environments packages
-.PHONY: bench bench-micro format lint clean fuzz fuzz-minimise sanitize
+.PHONY: bench bench-micro reference format lint clean fuzz fuzz-minimise sanitize
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -125,6 +125,9 @@ SANITIZED = OTLPTests|MLflowTests|JournalTests|PipelineTests
 sanitize: packages ## the suites of OTLP, MLflow, Journal and Pipeline under ThreadSanitizer and AddressSanitizer
 	swift test --sanitize=thread --scratch-path $(BUILD)/tsan --filter '^($(SANITIZED))\.'
 	swift test --sanitize=address --scratch-path $(BUILD)/asan --filter '^($(SANITIZED))\.'
+
+reference: release ## write pipelines/REFERENCE.md
+	$(BINARY) reference > pipelines/REFERENCE.md
 
 format: ## rewrite the sources in the house style
 	swift format --in-place --parallel $(SOURCES)

@@ -82,6 +82,6 @@ import Testing
         #expect(schema.code == 0)
         let node = try JSONNode(parsing: Array(schema.output.utf8))
         #expect(node["$schema"]?.string == "https://json-schema.org/draft/2020-12/schema")
-        #expect(try Program.run("reference").output.hasPrefix("### "))
+        #expect(try Program.run("reference").output.hasPrefix("# The pipeline file\n"))
     }
 }

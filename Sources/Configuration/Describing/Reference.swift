@@ -28,9 +28,10 @@ extension Shape {
 }
 
 extension Catalogue {
-    /// The reference of the pipeline file as Markdown, ended by a line break.
+    /// The reference of the pipeline file as Markdown, without a line break at its end.
     package static func reference() -> String {
-        var text = table("The file", "", PipelineFile.shape.referenceRows())
+        var text = "# The pipeline file\n\nWritten by `make reference`, from the descriptions by which the file is read.\n\n"
+        text += table("The file", "", PipelineFile.shape.referenceRows())
         text += section("receiver", receivers) + section("processor", processors) + section("exporter", exporters)
         text += table(
             "Pipelines: `pipelines`.NAME",
@@ -38,6 +39,7 @@ extension Catalogue {
             PipelineSettings.shape.referenceRows()
         )
         for (name, summary, rows) in groups { text += table("`\(name)`", summary, rows) }
+        while text.last == "\n" { text.removeLast() }
         return text
     }
 
@@ -48,7 +50,7 @@ extension Catalogue {
     }
 
     private static func table(_ title: String, _ summary: String, _ rows: [ReferenceRow]) -> String {
-        let head = "### \(title)\n\n" + (summary.isEmpty ? "" : summary + "\n\n")
+        let head = "## \(title)\n\n" + (summary.isEmpty ? "" : summary + "\n\n")
         guard !rows.isEmpty else { return head }
         let lines = rows.map { "| `\($0.name)` | \($0.brief) | \($0.initial) | \($0.summary) |\n" }
         return head + "| setting | value | default | meaning |\n|---|---|---|---|\n" + lines.joined() + "\n"

@@ -14,7 +14,7 @@ struct SchemaCommand: ParsableCommand {
     }
 }
 
-/// `millrace reference`: the part of the README that is generated.
+/// `millrace reference`: pipelines/REFERENCE.md.
 struct ReferenceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reference",
