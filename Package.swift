@@ -130,7 +130,7 @@ let package = Package(
 
         .target(
             name: "TestKit",
-            dependencies: ["Basics", "OTLP", "Journal", "Pipeline"],
+            dependencies: ["Basics", "OTLP", "Journal", "Pipeline", logging],
             path: "Tests/TestKit",
             swiftSettings: strict
         ),
@@ -161,7 +161,7 @@ let package = Package(
             "Exporters",
             logging
         ),
-        tests("Millrace", on: "Basics", "Configuration", "Millrace", logging),
+        tests("Millrace", on: "Basics", "Configuration", "Console", "Journal", "Millrace", logging),
         tests("Architecture"),
     ] + benchmarks + fuzzing,
     swiftLanguageModes: [.v6],

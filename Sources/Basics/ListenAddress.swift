@@ -1,3 +1,4 @@
+import CMachine
 import Glibc
 
 /// Where a server listens.
@@ -33,7 +34,8 @@ extension ListenAddress: CustomStringConvertible {
         } else if host.contains(":") {
             return nil
         }
-        guard !host.isEmpty else { return nil }
+        // A resolver may take "*" for whatever it likes.
+        guard !host.isEmpty, host != "*" else { return nil }
         self = .tcp(host: String(host), port: Int(port))
     }
 
@@ -50,6 +52,16 @@ extension ListenAddress {
     /// Removes the socket's file, after its server has closed.
     package func removeSocketFile() {
         if case .unix(let path) = self { unlink(path) }
+    }
+
+    /// Whether somebody listens on the unix socket here; false for TCP.
+    ///
+    /// Blocks for a moment at most: nobody has to accept.
+    package var isAnsweredOnSocketFile: Bool {
+        guard case .unix(let path) = self else { return false }
+        let descriptor = unsafe millrace_connect_unix(path, 100)
+        if descriptor >= 0 { close(descriptor) }
+        return descriptor >= 0 || errno == EAGAIN
     }
 }
 

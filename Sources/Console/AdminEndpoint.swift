@@ -87,6 +87,15 @@ package final class AdminEndpoint: Sendable {
         try? await state.group?.shutdownGracefully()
     }
 
+    /// What operators and their tools send is short.
+    private static var headLimits: NIOHTTPDecoderLimitConfiguration {
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = 8192
+        limits.maxHeaderListSize = 16_384
+        limits.maxHeaderFieldCount = 64
+        return limits
+    }
+
     private func bind(_ group: MultiThreadedEventLoopGroup) async throws -> [any Channel] {
         let addresses = sockets.isEmpty ? [listen] : sockets.map(\.address)
         let (shared, limits) = (AdminContext(addresses: addresses, source: source, token: token), limits)
@@ -107,7 +116,10 @@ package final class AdminEndpoint: Sendable {
                     guard connections.value.admit(connection) else { throw ChannelError.operationUnsupported }
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(AdminBytes(connection))
-                    try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
+                    try pipeline.configureHTTPServerPipeline(
+                        withEncoderConfiguration: HTTPResponseEncoder.Configuration(),
+                        withDecoderLimitConfiguration: Self.headLimits
+                    )
                     try pipeline.addHandler(connection)
                 }
             }
@@ -123,6 +135,7 @@ package final class AdminEndpoint: Sendable {
         switch listen {
         case .tcp(let host, let port): return [try await bootstrap.bind(host: host, port: port).get()]
         case .unix(let path):
+            if listen.isAnsweredOnSocketFile { throw IOError(errnoCode: EADDRINUSE, reason: "bind") }
             return [try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()]
         }
     }

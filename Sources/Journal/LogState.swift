@@ -135,13 +135,15 @@ extension LogState {
 
     /// The cursor of a reader as it has to be written; nil when it is written already.
     func snapshot(of reader: Int) -> CursorSnapshot? {
-        guard readers[reader].dirty else { return nil }
+        // The end goes with it, so that a start after a crash notices records that are gone.
+        guard readers[reader].dirty || readers[reader].persistedEnd != endID else { return nil }
         return CursorSnapshot(cursor: readers[reader].cursor, endID: endID)
     }
 
     /// `snapshot` is on the disk.
     mutating func persisted(_ snapshot: CursorSnapshot, of reader: Int) {
         readers[reader].persistedLow = snapshot.cursor.finished.low
+        readers[reader].persistedEnd = snapshot.endID
         readers[reader].dirty = readers[reader].cursor != snapshot.cursor
     }
 

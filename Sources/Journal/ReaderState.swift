@@ -27,6 +27,8 @@ struct ReaderState: Sendable {
     var dirty = false
     /// Where the cursor on the disk stands: what is below it may be deleted.
     var persistedLow: UInt64
+    /// The end of the log that the disk has with the cursor; 0 before the first write.
+    var persistedEnd: UInt64 = 0
 
     init(name: String, isDefined: Bool, backlog: Backlog? = nil, cursor: Cursor, persistedLow: UInt64) {
         self.name = name

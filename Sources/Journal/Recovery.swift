@@ -40,7 +40,9 @@ struct Recovery {
         let held = definition.role == .items ? HeldIDs() : try SegmentRecovery(self).held(in: segments)
         var state = LogState(segments: segments, endID: nextID, readers: readers, held: held)
         loseMissing(below: firstID, in: &state, directory)
-        if storedEnd < nextID { lose(storedEnd..<nextID, in: &state, directory) }
+        // What every reader has passed was deleted, maybe with the newest segment.
+        let missing = max(storedEnd, state.readers.map(\.needsFrom).min() ?? nextID)
+        if missing < nextID { lose(missing..<nextID, in: &state, directory) }
         var files = cursors.map(\.file)
         try checked { () throws(FileSystemError) in
             try persist(&state, &files)

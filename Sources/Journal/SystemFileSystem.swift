@@ -203,3 +203,30 @@ extension FileSystemError: CustomStringConvertible {
         "\(operation) \(path): \(unsafe String(cString: strerror(code)))"
     }
 }
+
+extension Journal {
+    /// Whether a process has the journal in that directory open.
+    ///
+    /// - Throws: `JournalError.Code.unusable` where there is no journal, or it cannot be read.
+    package static func isInUse(in directory: String) throws(JournalError) -> Bool {
+        let path = "\(directory)/lock"
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { throw JournalError(code: .unusable, message: "there is no journal in \(directory)") }
+            throw JournalError(unusable: directory, FileSystemError(operation: "open", path: path))
+        }
+        defer { Glibc.close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
+    /// Throws where the directory belongs to another user, whose process could not use the files that are made in it.
+    package static func checkOwner(of directory: String) throws(JournalError) {
+        var state = stat()
+        guard unsafe stat(directory, &state) == 0, state.st_uid != geteuid() else { return }
+        throw JournalError(
+            code: .unusable,
+            message: "the journal in \(directory) belongs to user \(state.st_uid); run this as that user, because its process "
+                + "could not use what another one writes there"
+        )
+    }
+}

@@ -1,10 +1,8 @@
 import Basics
 import Exporters
 import Foundation
-import Logging
 import OTLP
 import Pipeline
-import Synchronization
 import TestKit
 import Testing
 
@@ -328,28 +326,5 @@ import Testing
         await first.close()
         #expect(await second.export(batch([2])) == .delivered)
         await second.close()
-    }
-}
-
-/// Keeps the messages that are logged.
-private final class LogLines: Sendable {
-    private let stored = Mutex<[String]>([])
-
-    var all: [String] { stored.withLock { $0 } }
-    var logger: Logger { Logger(label: "test") { _ in Handler(lines: self) } }
-
-    private struct Handler: LogHandler {
-        let lines: LogLines
-        var logLevel = Logger.Level.info
-        var metadata: Logger.Metadata = [:]
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            lines.stored.withLock { $0.append(event.message.description) }
-        }
     }
 }

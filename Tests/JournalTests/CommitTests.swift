@@ -22,33 +22,33 @@ import Testing
         }
         #expect(commits.rounds.isEmpty)
         #expect(journal.logs[0].readers[0].account.queued == 1)
-        let before = disk.files.count(of: .sync)
+        let before = disk.files.countOfSegments(.sync)
         gate.open()
         #expect(await others.result(of: 7) == .durable)
         #expect(await commits.result(of: 8) == .durable)
         #expect(commits.rounds == [[0], [2, 4, 6, 8]])
         #expect(others.rounds == [[1, 3, 5, 7]])
-        #expect(disk.files.count(of: .sync) == before + 2)
+        #expect(disk.files.countOfSegments(.sync) == before + 2)
         await journal.close()
     }
 
     @Test func `a group over two logs is synced in both and read in both`() async throws {
         let stepped = try disk.openStepped([.traces("one"), LogDefinition(name: "logs", readers: [.init(name: "two")])])
-        let before = disk.files.count(of: .sync)
+        let before = disk.files.countOfSegments(.sync)
         #expect(stepped.commit([NewRecord("a"), NewRecord("b", log: 1), NewRecord("c")]) == [.durable])
-        #expect(disk.files.count(of: .sync) == before + 2)
+        #expect(disk.files.countOfSegments(.sync) == before + 2)
         #expect(try await stepped.logs[0].readers[0].read(through: "c").map(\.text) == ["a", "c"])
         #expect(try await stepped.logs[1].readers[0].read(through: "b").map(\.text) == ["b"])
     }
 
     @Test func `only counts do not wait for the sync`() throws {
         let stepped = try disk.openStepped()
-        let before = disk.files.count(of: .sync)
+        let before = disk.files.countOfSegments(.sync)
         #expect(stepped.commit([NewRecord("", items: 4, kind: .counts)]) == [.durable])
-        #expect(disk.files.count(of: .sync) == before)
+        #expect(disk.files.countOfSegments(.sync) == before)
         #expect(stepped.logs[0].readers[0].account.accepted == 0)
         stepped.committer.tick()
-        #expect(disk.files.count(of: .sync) > before)
+        #expect(disk.files.countOfSegments(.sync) > before)
         #expect(stepped.logs[0].readers[0].account.accepted == 4)
     }
 
@@ -133,9 +133,9 @@ import Testing
     func `without a sync for every group nothing waits`(mode: SyncMode) async throws {
         let disk = Disk(sync: mode)
         let stepped = try disk.openStepped()
-        let before = disk.files.count(of: .sync)
+        let before = disk.files.countOfSegments(.sync)
         #expect(stepped.commit([NewRecord("a")]) == [.durable])
-        #expect(disk.files.count(of: .sync) == before)
+        #expect(disk.files.countOfSegments(.sync) == before)
         #expect(try await stepped.logs[0].readers[0].read(through: "a").map(\.text) == ["a"])
     }
 

@@ -121,7 +121,7 @@ struct AnswerCase: Sendable, CustomTestStringConvertible {
             header: ("accept-encoding", "gzip, deflate, identity")
         ),
         AnswerCase("br in a list", request(headers: ["Content-Encoding: gzip, br"], body: [1]), 415),
-        AnswerCase("three codings", request(headers: ["Content-Encoding: gzip, gzip, gzip"], body: [1]), 415),
+        AnswerCase("two codings", request(headers: ["Content-Encoding: gzip, gzip"], body: [1]), 415),
         AnswerCase(
             "plain bytes as gzip",
             request(headers: ["Content-Encoding: gzip"], body: [1, 2, 3]),

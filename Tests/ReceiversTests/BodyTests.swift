@@ -30,9 +30,6 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
         CodedBody(["gzip,"], compressed(text)),
         CodedBody(["deflate"], compressed(text, windowBits: 15)),
         CodedBody(["deflate"], compressed(text, windowBits: -15)),
-        CodedBody(["deflate, gzip"], compressed(compressed(text, windowBits: 15))),
-        CodedBody(["deflate", "gzip"], compressed(compressed(text, windowBits: 15))),
-        CodedBody(["gzip, gzip"], compressed(compressed(text))),
         CodedBody(["identity"], text),
         CodedBody(["gzip"], compressed(Array(text[..<1000])) + compressed(Array(text[1000...])) + compressed([])),
     ])
@@ -75,13 +72,11 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
         }
     }
 
-    @Test(arguments: [[31], [31, 31]] as [[Int32]])
-    func `a bomb is refused at the limit without its memory`(_ layers: [Int32]) async throws {
+    @Test func `a bomb is refused at the limit without its memory`() async throws {
         // Enough for the limit, what is held while growing to it and zlib's own memory; for more it would be a 503.
         try await withReceiver(memory: .kibibytes(6144 + 256), { $0.maxBody = .mebibytes(4) }) { harness in
-            let body = layers.dropFirst().reduce(bomb(mebibytes: 1024)) { compressed($0, windowBits: $1) }
-            let codings = layers.map { _ in "gzip" }.joined(separator: ", ")
-            let answer = try await harness.exchange(request(headers: ["Content-Encoding: \(codings)"], body: body))
+            let body = bomb(mebibytes: 1024)
+            let answer = try await harness.exchange(request(headers: ["Content-Encoding: gzip"], body: body))
             #expect(answer.status == 413)
             #expect(harness.intake.received.isEmpty)
             try await harness.expect(200, request(body: [1]))

@@ -228,18 +228,34 @@ struct Oddity: Sendable, CustomTestStringConvertible {
     }
 
     @Test func `connections over the limit are told so and closed`() async throws {
-        try await withReceiver(ScriptedIntake(), { $0.maxConnections = 2 }) { harness in
+        let intake = ScriptedIntake { _ in .held }
+        try await withReceiver(intake, { $0.maxConnections = 2 }) { harness in
             let first = [try harness.connect(), try harness.connect()]
-            for connection in first {
-                await connection.send(request(body: [1]))
-                #expect(await connection.receive()?.status == 200)
-            }
+            for connection in first { await connection.send(request(body: [1])) }
+            await intake.waitForRequests(2)
             let third = try harness.connect()
             let answer = try #require(await third.receive())
             #expect(answer.status == 503 && answer.headers["retry-after"] == "1")
             #expect(await third.receiveUntilClosed()?.isEmpty == true)
-            await first[0].send(request(body: [1]))
-            #expect(await first[0].receive()?.status == 200)
+            intake.settle(.accepted)
+            for connection in first { #expect(await connection.receive()?.status == 200) }
+        }
+    }
+
+    @Test func `a connection without a request makes room for a new one`() async throws {
+        try await withReceiver(eventLoops: 1, { $0.maxConnections = 2 }) { harness in
+            let (idle, busy) = (try harness.connect(), try harness.connect())
+            for connection in [idle, busy] {
+                await connection.send(request(body: [1]))
+                #expect(await connection.receive()?.status == 200)
+            }
+            await busy.send(request(headers: ["Content-Length: 1"]))
+            let third = try harness.connect()
+            await third.send(request(body: [1]))
+            #expect(await third.receive()?.status == 200)
+            #expect(await idle.receiveUntilClosed()?.isEmpty == true)
+            await busy.send([1])
+            #expect(await busy.receive()?.status == 200)
         }
     }
 

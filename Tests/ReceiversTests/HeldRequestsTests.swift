@@ -30,6 +30,7 @@ import Testing
             addresses: [OTLPHTTPReceiverSettings().listen],
             keptHeaders: [],
             intake: intake,
+            large: SerialThread(name: "large"),
             memory: memory,
             meters: Meters(),
             clock: .system,

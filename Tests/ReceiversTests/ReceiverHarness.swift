@@ -35,13 +35,14 @@ func withReceiver(
     _ intake: ScriptedIntake = ScriptedIntake(),
     memory: ByteCount = .mebibytes(64),
     sockets: [GivenSocket] = [],
+    eventLoops: Int = 2,
     _ configure: (inout OTLPHTTPReceiverSettings) -> Void = { _ in },
     _ body: (ReceiverHarness) async throws -> Void
 ) async throws {
     var settings = OTLPHTTPReceiverSettings()
     settings.listen = .tcp(host: "127.0.0.1", port: 0)
     configure(&settings)
-    let (budget, meters, eventLoops) = (MemoryBudget(limit: memory), Meters(), EventLoops(count: 2))
+    let (budget, meters, eventLoops) = (MemoryBudget(limit: memory), Meters(), EventLoops(count: eventLoops))
     let receiver = OTLPHTTPReceiver(
         name: "otlp",
         settings: settings,

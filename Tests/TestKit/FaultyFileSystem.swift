@@ -37,6 +37,7 @@ package final class FaultyFileSystem: FileSystem {
         var durableDirectories: Set<String> = []
         var faults: [Fault] = []
         var counts: [Operation: Int] = [:]
+        var segmentCounts: [Operation: Int] = [:]
         var retriedSyncs = 0
         var shortWrites = false
         var capacity: Int?
@@ -125,6 +126,7 @@ package final class FaultyFileSystem: FileSystem {
     func check(_ operation: Operation, _ path: String) throws(FileSystemError) {
         let code: Int32? = state.withLock { state in
             state.counts[operation, default: 0] += 1
+            if path.hasSuffix(".log") { state.segmentCounts[operation, default: 0] += 1 }
             let fault = state.faults.firstIndex {
                 $0.operation == operation && path.hasSuffix($0.pathSuffix) && $0.times > 0
             }
@@ -195,6 +197,11 @@ extension FaultyFileSystem {
     /// How often an operation was called.
     package func count(of operation: Operation) -> Int {
         state.withLock { $0.counts[operation] ?? 0 }
+    }
+
+    /// How often it was called of segments; cursors are written when their time comes.
+    package func countOfSegments(_ operation: Operation) -> Int {
+        state.withLock { $0.segmentCounts[operation] ?? 0 }
     }
 
     /// How often a segment was synced by whom a sync of it had failed before: what that one lost stays lost.

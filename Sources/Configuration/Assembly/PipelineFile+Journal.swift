@@ -46,7 +46,7 @@ extension PipelineFile {
         logger: Logger,
         onRoom: @escaping @Sendable () -> Void = {}
     ) throws -> Journal {
-        try refuseLeftovers(abandoning)
+        let leftBehind = try refuseLeftovers(abandoning)
         let syncs = meters.histogram("millrace_journal_sync_seconds")
         let journal = try Journal.open(
             journal,
@@ -60,7 +60,7 @@ extension PipelineFile {
             !reader.abandoned && reader.account.queued > 0 && !abandoning.contains(reader.name)
         }
         if !waiting.isEmpty { throw AssemblyError(leaving: waiting.map { ($0.log, $0.name, $0.account.queued) }) }
-        for name in abandoning where !journal.abandon(reader: name) {
+        for name in abandoning where !leftBehind.contains(name) && !journal.abandon(reader: name) {
             throw AssemblyError(
                 description: "no exporter \"\(name)\" is gone from the pipeline file: nothing to abandon"
             )
@@ -69,15 +69,20 @@ extension PipelineFile {
     }
 
     /// What a journal on disk still holds is not left behind silently when it is replaced by one in memory.
-    private func refuseLeftovers(_ abandoning: [String]) throws {
-        guard journal.storage == .memory else { return }
-        let left = try Journal.leftovers(in: journal.directory).filter { !abandoning.contains($0.reader) }
+    ///
+    /// - Returns: The exporters whose spans are left there, as `abandoning` allows.
+    private func refuseLeftovers(_ abandoning: [String]) throws -> Set<String> {
+        guard journal.storage == .memory else { return [] }
+        let all = try Journal.leftovers(in: journal.directory)
+        let left = all.filter { !abandoning.contains($0.reader) }
         guard left.isEmpty else {
             throw AssemblyError(
                 leaving: left.map { ($0.log, $0.reader, $0.queued) },
-                because: "journal.storage is \"memory\", and \(journal.directory) holds undelivered spans"
+                because: "journal.storage is \"memory\", and \(journal.directory) holds undelivered spans",
+                insteadOf: "set it to \"disk\" again to deliver them"
             )
         }
+        return Set(all.map(\.reader))
     }
 
     /// Opens the journal without a process around it, for a command that looks at it or changes it.
@@ -87,6 +92,7 @@ extension PipelineFile {
         logger: Logger,
         _ body: (Journal) async throws -> Value
     ) async throws -> Value {
+        try Journal.checkOwner(of: journal.directory)
         let journal = try Journal.open(journal, logs: logs, clock: .system, logger: logger)
         for box in deadLetterBoxes(of: journal) { box.recover() }
         let result: Result<Value, any Error>
@@ -149,11 +155,12 @@ extension AssemblyError {
     /// Undelivered spans that nobody would deliver.
     fileprivate init(
         leaving left: [(pipeline: String, exporter: String, spans: UInt64)],
-        because reason: String = "exporters are gone from the pipeline file, and the journal holds undelivered spans"
+        because reason: String = "exporters are gone from the pipeline file, and the journal holds undelivered spans",
+        insteadOf remedy: String = "name the exporters again to deliver them"
     ) {
         let spans = left.map { "\($0.spans) for \($0.exporter) of pipeline \($0.pipeline)" }.joined(separator: ", ")
         let options = Set(left.map { "--abandon \($0.exporter)" }).sorted().joined(separator: " ")
-        description = "\(reason): \(spans); name the exporters again to deliver them, or give them up with \(options)"
+        description = "\(reason): \(spans); \(remedy), or give them up with \(options)"
     }
 }
 

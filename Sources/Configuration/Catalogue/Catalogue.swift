@@ -33,6 +33,7 @@ package enum Catalogue {
     /// The groups of settings that stand in more than one place or beside the components, for the reference.
     static let groups: [(name: String, summary: String, rows: [ReferenceRow])] = [
         row("retry", .retry), row("tls", .tls), row("rotate", .rotation),
+        row("backlog", .backlog), row("dead_letters", .deadLetters), row("request_cost", .requestCost),
         row("journal", .journal), row("admin", .admin), row("log", .log),
         row("tests[]", .test), row("tests[].expect", .expectation), row("tests[].expect.spans[]", .expectedSpan),
     ]

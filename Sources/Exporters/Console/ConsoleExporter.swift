@@ -73,13 +73,22 @@ package final class ConsoleExporter: Exporter {
     }
 }
 
-/// A descriptor that may be a slow terminal or a pipe without a reader; used by one thread.
-struct ConsoleOutput: Sendable {
+/// A descriptor that may be a slow terminal or a pipe without a reader.
+///
+/// Once it took nothing for as long as `patience`, nothing waits for it any more until it takes something again.
+final class ConsoleOutput: Sendable {
     /// A pipe that `poll` calls writable takes at least this much without blocking (PIPE_BUF).
     private static let chunkBytes = 4096
 
-    let descriptor: Int32
-    let patience: Duration
+    private let descriptor: Int32
+    private let patience: Duration
+    /// Only used by the thread that writes.
+    private let isStalled = Atomic(false)
+
+    init(descriptor: Int32, patience: Duration) {
+        self.descriptor = descriptor
+        self.patience = patience
+    }
 
     var isTerminal: Bool { isatty(descriptor) == 1 }
 
@@ -97,7 +106,10 @@ struct ConsoleOutput: Sendable {
 
     private var isWritable: Bool {
         var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        let patience = isStalled.load(ordering: .relaxed) ? .zero : patience
         let milliseconds = Int32(clamping: patience.wholeNanoseconds / 1_000_000)
-        return unsafe poll(&state, 1, milliseconds) == 1 && state.revents & Int16(POLLOUT) != 0
+        let count = unsafe poll(&state, 1, milliseconds)
+        isStalled.store(count == 0, ordering: .relaxed)
+        return count == 1 && state.revents & Int16(POLLOUT) != 0
     }
 }

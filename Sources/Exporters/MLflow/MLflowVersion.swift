@@ -35,6 +35,8 @@ struct MLflowVersion: Comparable, Sendable {
 final class MLflowVersionProbe: Sendable {
     /// How long to wait after an answer that names no version.
     static let pause = Duration.seconds(300)
+    /// How long to wait where no answer came: each batch would wait for it anew.
+    static let silentPause = Duration.seconds(60)
 
     private struct State {
         var version: MLflowVersion?
@@ -61,7 +63,10 @@ final class MLflowVersionProbe: Sendable {
     func known() async -> MLflowVersion? {
         let now = clock.now()
         let (known, mayAsk) = state.withLock { ($0.version, $0.notBefore <= now) }
-        guard known == nil, mayAsk, let response = try? await client.send(server.get("/version")) else { return known }
+        guard known == nil, mayAsk else { return known }
+        // Batches that come meanwhile do not ask as well.
+        state.withLock { $0.notBefore = now + Self.silentPause }
+        guard let response = try? await client.send(server.get("/version")) else { return nil }
         let text = response.status == 200 ? String(decoding: response.body, as: UTF8.self)[...].trimmingWhitespace : ""
         let version = MLflowVersion(text: String(text))
         state.withLock { $0 = State(version: version, notBefore: now + Self.pause) }

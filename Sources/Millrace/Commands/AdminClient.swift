@@ -1,6 +1,9 @@
 import Basics
 import CMachine
+import Configuration
+import Console
 import Glibc
+import Journal
 
 /// Asks the admin endpoint of a running process; for commands, which may block.
 struct AdminClient {
@@ -15,10 +18,8 @@ struct AdminClient {
 
     /// The body of the answer; nil where nothing listens at the address.
     ///
+    /// - Parameter authorization: A value for that header.
     /// - Throws: `AdminFailure` where something listens and does not answer 200.
-    func get(_ path: String) throws(AdminFailure) -> String? { try send("GET", path) }
-
-    /// The same for any method, with an `Authorization` header where one is given.
     func send(_ method: String, _ path: String, authorization: String? = nil) throws(AdminFailure) -> String? {
         guard let stream = try connect() else { return nil }
         defer { close(stream) }
@@ -93,6 +94,26 @@ struct AdminClient {
 
     private func failure(_ what: String) -> AdminFailure {
         AdminFailure(reason: "\(address) \(what): \(unsafe String(cString: strerror(errno)))")
+    }
+}
+
+extension PipelineFile {
+    /// Asks the process that has the journal open, and nobody else; nil where none has.
+    ///
+    /// - Parameter showsToken: Whether the request needs the token that lies beside the journal.
+    /// - Throws: `AdminFailure`, or `JournalError` where there is no journal.
+    func ask(_ method: String, _ path: String, showsToken: Bool = false) throws -> String? {
+        let isInMemory = journal.storage == .memory
+        if !isInMemory, try !Journal.isInUse(in: journal.directory) { return nil }
+        let address = AdminPlace.read(in: journal.directory) ?? admin.listen
+        let token = showsToken ? AdminToken.read(in: journal.directory) : nil
+        let client = AdminClient(address: address)
+        if let answer = try client.send(method, path, authorization: token?.authorization) { return answer }
+        throw AdminFailure(
+            reason: isInMemory
+                ? "nothing answers at \(address), and a journal in memory ends with its process"
+                : "a process has the journal in \(journal.directory) open, but nothing answers at \(address)"
+        )
     }
 }
 

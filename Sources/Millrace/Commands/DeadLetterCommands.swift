@@ -93,10 +93,7 @@ private func answer(
     _ logger: Logger
 ) async throws -> String {
     let path = DeadLetterPath(request)
-    let authorization = AdminToken.read(in: file.journal.directory)?.authorization
-    let client = AdminClient(address: file.admin.listen)
-    let running = try client.send(path.method, path.uri, authorization: authorization)
-    if let running { return running }
+    if let running = try file.ask(path.method, path.uri, showsToken: true) { return running }
     switch try await file.answerFromDisk(request, logger: logger) {
     case .done(let json): return String(decoding: json, as: UTF8.self)
     case .unknown(let reason), .incomplete(let reason): throw AdminFailure(reason: reason)

@@ -15,7 +15,7 @@ struct LedgerCommand: AsyncParsableCommand {
     func run() async throws {
         let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardError) }
         do {
-            let answer = try AdminClient(address: file.admin.listen).get("/ledger")
+            let answer = try file.ask("GET", "/ledger")
             let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
             let ledger = if let answer { answer } else { try await file.storedLedger(logger: logger) }
             writeLine(ledger.escapingControlsInJSON, to: .standardOutput)

@@ -1,6 +1,7 @@
 import Basics
 import Configuration
 import Glibc
+import Journal
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -17,6 +18,13 @@ func runProcess(
     ProcessUsage.tuneAllocator(for: file.memoryLimit)
     // Before anybody can see that the process is ready: a signal that nothing traps would end it at once.
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+    logger.info(
+        "starting",
+        metadata: [
+            "version": "\(Product.version)", "journal": "\(file.journal.directory)",
+            "exporters": "\(file.exporters.map(\.name).joined(separator: ","))",
+        ]
+    )
     let descriptors = ProcessUsage.raiseDescriptorLimit()
     let assembly = try Assembly(
         file,
@@ -30,7 +38,7 @@ func runProcess(
             services: [
                 .init(service: MemoryService()),
                 .init(service: JournalService(journal: assembly.journal)),
-                .init(service: AdminService(admin: assembly.admin)),
+                .init(service: AdminService(admin: assembly.admin, directory: file.journal.directory)),
                 .init(service: ReceiverService(assembly: assembly)),
                 .init(service: DeliveryService(assembly: assembly, logger: logger)),
             ],
@@ -38,7 +46,9 @@ func runProcess(
         )
     )
     try await withThrowingTaskGroup { tasks in
-        tasks.addTask { await obey(signals, group, logger: logger) }
+        tasks.addTask { [journal = assembly.journal, keeps = assembly.keepsUndelivered] in
+            await obey(signals, group, journal, keepsUndelivered: keeps, logger: logger)
+        }
         try await group.run()
         tasks.cancelAll()
     }
@@ -48,15 +58,24 @@ func runProcess(
 /// What the service group says of itself is of no use to an operator.
 private let quiet = Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
 
-/// SIGTERM and SIGINT drain, a second one ends at once: whatever is acknowledged is on disk.
-private func obey(_ signals: UnixSignalsSequence, _ group: ServiceGroup, logger: Logger) async {
+/// SIGTERM and SIGINT drain, a second one ends at once: whatever is acknowledged is on disk, unless the journal is in memory.
+private func obey(
+    _ signals: UnixSignalsSequence,
+    _ group: ServiceGroup,
+    _ journal: Journal,
+    keepsUndelivered: Bool,
+    logger: Logger
+) async {
+    let fate = keepsUndelivered ? "what is undelivered stays in the journal" : "what is undelivered is lost"
     var isStopping = false
     for await signal in signals {
         switch signal {
         case .sighup:
             logger.warning("SIGHUP is ignored: restart to read the pipeline file again")
         case _ where isStopping:
-            logger.warning("stopped at once; what is undelivered stays in the journal")
+            // What is delivered already need not be delivered again.
+            journal.persistCursors()
+            logger.warning("stopped at once; \(fate)")
             exit(0)
         default:
             isStopping = true

@@ -23,9 +23,12 @@ struct JournalService: Service {
 /// Answers operators and their tools.
 struct AdminService: Service {
     let admin: AdminEndpoint
+    /// Where commands look for its address.
+    let directory: String
 
     func run() async throws {
         try await admin.start()
+        if let address = admin.boundAddress { AdminPlace.note(address, in: directory) }
         try? await gracefulShutdown()
         await admin.close()
     }

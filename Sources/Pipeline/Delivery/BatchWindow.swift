@@ -21,6 +21,8 @@ package struct BatchWindow: Sendable {
         /// When the first fresh record came.
         var since: Duration = .zero
         var inFlight = 0
+        /// Whether the batch that went last was one that was tried before.
+        var tookAgain = false
         /// Nothing goes before that moment.
         var parkedUntil: Duration = .zero
         /// Whether nothing has gone since it was parked.
@@ -143,11 +145,15 @@ package struct BatchWindow: Sendable {
             lanes[index].isParked = false
             parkedLanes -= 1
         }
-        if let due = lanes[index].again.firstIndex(where: { $0.notBefore <= now }) {
+        let (due, isFreshDue) = (lanes[index].again.firstIndex { $0.notBefore <= now }, isDue(lanes[index], now: now))
+        // In turns, so that what fails again and again does not hold up what was never tried.
+        if let due, !isFreshDue || !lanes[index].tookAgain {
+            lanes[index].tookAgain = true
             lanes[index].inFlight += 1
             return lanes[index].again.remove(at: due)
         }
-        return isDue(lanes[index], now: now) ? takeFresh(from: index, now: now) : nil
+        lanes[index].tookAgain = false
+        return isFreshDue ? takeFresh(from: index, now: now) : nil
     }
 
     private func isDue(_ lane: Lane, now: Duration) -> Bool {

@@ -28,6 +28,8 @@ extension Delivery {
             case .unavailable(let reason, let after):
                 return await postpone(batch, atLeast: after ?? .zero, because: reason)
             case .timedOut(let reason):
+                // Smaller ones got through: less may be done in time.
+                if isToBlame, let halves = batch.halved() { return postpone(halves, because: reason) }
                 return await postpone(batch, because: reason)
             case .failed(let refusal):
                 guard await divide(&batch, isToBlame: isToBlame, refusal) else { return }
@@ -48,7 +50,10 @@ extension Delivery {
         var generator = SystemRandomNumberGenerator()
         return pace.withLock { pace in
             var isToBlame = false
-            if case .failed = outcome { isToBlame = request.history.fail(successes: pace.successes) }
+            switch outcome {
+            case .failed, .timedOut: isToBlame = request.history.fail(successes: pace.successes)
+            default: break
+            }
             pace.note(outcome, of: request, now: clock.now(), using: &generator)
             return isToBlame
         }
@@ -119,6 +124,18 @@ extension Delivery {
         var generator = SystemRandomNumberGenerator()
         batch.notBefore = clock.now() + max(pause, batch.backoff.next(using: &generator))
         putBack(batch)
+    }
+
+    /// Puts both halves of a batch back for a while.
+    private func postpone(_ halves: (PendingBatch, PendingBatch), because reason: String) {
+        complain(reason)
+        var generator = SystemRandomNumberGenerator()
+        let waiting = [halves.0, halves.1].map { half in
+            var half = half
+            half.notBefore = clock.now() + half.backoff.next(using: &generator)
+            return half
+        }
+        window.withLock { $0.putBack(waiting) }
     }
 
     /// Makes dead letters of the next request, which is done with then; false where there is no room for them.

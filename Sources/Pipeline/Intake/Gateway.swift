@@ -194,7 +194,7 @@ private struct CheckedSpans {
         }
         if request.encoding == .json { try memory.add(body.count) }
         do throws(WireError) {
-            batch = try SpanBatch(body, limits: memory.indexLimits)
+            batch = try SpanBatch(body, limits: memory.indexLimits())
         } catch {
             if case .overLimit = error, let shortage = memory.indexShortage { throw shortage }
             throw Refused(error)

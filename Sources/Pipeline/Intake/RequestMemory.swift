@@ -10,6 +10,8 @@ struct RequestMemory {
     private let account: RequestAccount
     /// Bytes held so far.
     private var base: Int
+    /// Whether the index was given all the memory that there is.
+    private var hadAll = false
 
     /// - Parameters:
     ///   - reservation: Holds the body already; nil for a request whose memory nobody counts.
@@ -28,7 +30,9 @@ struct RequestMemory {
     }
 
     /// What the index may take: what the request may hold, and this event loop's share of what is free.
-    var indexLimits: WireLimits {
+    mutating func indexLimits() -> WireLimits {
+        // Asked before it is read how much is free: who has less only because of others may come again.
+        hadAll = reservation?.isAlone ?? true
         let free = reservation.map { $0.available / ProcessUsage.usableCores } ?? .max
         return WireLimits(indexBytesMax: max(0, min(account.heldMax - base, free)))
     }
@@ -38,7 +42,7 @@ struct RequestMemory {
         guard let reservation, reservation.available / ProcessUsage.usableCores < account.heldMax - base else {
             return nil
         }
-        return .shortage(of: reservation)
+        return .shortage(of: reservation, isForGood: hadAll)
     }
 
     /// Bytes that processors may add to a body of that size, so that what is written still fits.
@@ -60,7 +64,7 @@ struct RequestMemory {
 
     private func reserve(_ bytes: Int) throws(Refused) {
         guard let reservation, !reservation.grow(to: bytes) else { return }
-        throw .shortage(of: reservation)
+        throw .shortage(of: reservation, isForGood: bytes > reservation.limit)
     }
 }
 
@@ -85,12 +89,12 @@ struct Refused: Error {
         self.answer = answer
     }
 
-    /// The memory that it needs is held by others, or more than there is at all.
-    static func shortage(of memory: Reservation) -> Refused {
+    /// The memory that it needs is held by others or, where that `isForGood`, more than there is at all.
+    static func shortage(of memory: Reservation, isForGood: Bool) -> Refused {
         let limit = ByteCount(bytes: memory.limit)
         return Refused(
             reason: .memory,
-            memory.isAlone
+            isForGood
                 ? .tooLarge("the request needs more memory than all requests in flight may hold, \(limit)")
                 : .unavailable("the memory limit for requests in flight is reached", retryAfter: .seconds(1))
         )

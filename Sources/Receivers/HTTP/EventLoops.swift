@@ -5,6 +5,8 @@ import NIOPosix
 /// The threads that receive: each carries connections of all receivers.
 package final class EventLoops: Sendable {
     let group: MultiThreadedEventLoopGroup
+    /// Takes large bodies in, one after the other, so that no connection waits for another one's.
+    let large = SerialThread(name: "millrace-large")
     /// The number of threads.
     package let count: Int
 
@@ -18,5 +20,6 @@ package final class EventLoops: Sendable {
     package func shutdown() async {
         // It fails only where the threads have ended already.
         try? await group.shutdownGracefully()
+        large.stop()
     }
 }

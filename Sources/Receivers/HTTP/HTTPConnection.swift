@@ -321,6 +321,9 @@ extension HTTPConnection {
         }
     }
 
+    /// Whether it has had a request, and none has begun since, as far as was read.
+    var isIdle: Bool { phase == .ready && hasHadRequest && !hasStartedHead && !hasBegunNext && ahead.isEmpty }
+
     /// Whether something of a further request is here already.
     var hasMore: Bool {
         !ahead.isEmpty || hasBegunNext || channelContext?.channel.hasUnreadBytes ?? false

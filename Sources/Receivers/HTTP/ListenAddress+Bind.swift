@@ -7,7 +7,7 @@ extension ListenAddress {
     /// Binds a server socket here.
     ///
     /// A socket file that nobody listens on any more, left by a process that was killed, is replaced.
-    func bind(_ bootstrap: ServerBootstrap, on group: any EventLoopGroup) async throws(ListenError) -> any Channel {
+    func bind(_ bootstrap: ServerBootstrap) async throws(ListenError) -> any Channel {
         do {
             switch self {
             case .tcp(let host, let port): return try await bootstrap.bind(host: host, port: port).get()
@@ -15,7 +15,7 @@ extension ListenAddress {
                 do {
                     return try await bootstrap.bind(unixDomainSocketPath: path).get()
                 } catch let error as IOError where error.errnoCode == EADDRINUSE {
-                    guard await !Self.isAnswered(path, group) else { throw error }
+                    guard !isAnsweredOnSocketFile else { throw error }
                     return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
                 }
             }
@@ -28,13 +28,5 @@ extension ListenAddress {
     func bound(to local: SocketAddress?) -> ListenAddress {
         guard case .tcp(let host, _) = self, let port = local?.port else { return self }
         return .tcp(host: host, port: port)
-    }
-
-    private static func isAnswered(_ path: String, _ group: any EventLoopGroup) async -> Bool {
-        guard let probe = try? await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get() else {
-            return false
-        }
-        try? await probe.close()
-        return true
     }
 }

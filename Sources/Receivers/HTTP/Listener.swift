@@ -20,7 +20,7 @@ struct Listener: Sendable {
         _ bootstrap: ServerBootstrap,
         on group: any EventLoopGroup
     ) async throws(ListenError) {
-        channel = try await address.bind(bootstrap, on: group)
+        channel = try await address.bind(bootstrap)
         self.address = address.bound(to: channel.localAddress)
         eventLoops = group
         isGiven = false

@@ -58,6 +58,7 @@ package final class OTLPHTTPReceiver: Sendable {
             addresses: sockets.isEmpty ? [settings.listen] : sockets.map(\.address),
             keptHeaders: (settings.forwardHeaders + processorHeaders).map { $0.lowercased() },
             intake: intake,
+            large: eventLoops.large,
             memory: memory,
             meters: meters,
             clock: clock,
@@ -222,7 +223,9 @@ extension ReceiverContext {
             throw ChannelError.operationUnsupported
         }
         let decoder = RequestDecoder.make()
-        let connection = HTTPConnection(observer, decoder: decoder, isAdmitted: open <= settings.maxConnections)
+        // Who keeps connections that are not used has them closed before others are refused.
+        let isAdmitted = open <= settings.maxConnections || observer.loop.value.closeLongestIdle()
+        let connection = HTTPConnection(observer, decoder: decoder, isAdmitted: isAdmitted)
         try channel.pipeline.syncOperations.addHandlers([decoder, connection])
     }
 }

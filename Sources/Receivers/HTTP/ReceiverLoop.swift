@@ -14,6 +14,8 @@ struct ReceiverContext: Sendable {
     /// Names of the headers kept with a request, in lower case.
     let keptHeaders: [String]
     let intake: any Intake
+    /// Where large bodies are taken in.
+    let large: SerialThread
     let memory: MemoryBudget
     let meters: Meters
     let clock: WallClock
@@ -64,6 +66,9 @@ final class ReceiverLoop {
     /// Between two looks at what is waited for at the end.
     private static let endPeriod = TimeAmount.milliseconds(5)
 
+    /// A body over it is not taken in on the event loop.
+    private static let largeBytes = 2 << 20
+
     private struct CounterKey: Hashable {
         let status: HTTPStatus
         let signal: Signal?
@@ -106,6 +111,13 @@ final class ReceiverLoop {
         let ticket = nextTicket
         nextTicket &+= 1
         waiting[ticket] = Waiting(connection: connection, reservation: reservation)
+        guard request.body.count <= Self.largeBytes else {
+            context.large.submit { [intake = context.intake] in
+                guard let answer = intake.accept(request, ticket: ticket, observer: observer) else { return }
+                observer.settled([(ticket, answer)])
+            }
+            return nil
+        }
         let answer = context.intake.accept(request, ticket: ticket, observer: observer)
         if answer != nil { waiting[ticket] = nil }
         return answer
@@ -129,6 +141,14 @@ final class ReceiverLoop {
             sweep?.cancel()
             sweep = nil
         }
+    }
+
+    /// Closes the connection that has been without a request for longest; false where each has one.
+    func closeLongestIdle() -> Bool {
+        let idle = connections.values.lazy.filter(\.isIdle).min { $0.deadline < $1.deadline }
+        guard let idle, !idle.hasRequestInHand else { return false }
+        idle.closeNow()
+        return true
     }
 
     /// Lets every connection end with the next answer.

@@ -6,7 +6,7 @@ enum RequestDecoder {
     typealias Handler = ByteToMessageHandler<HTTPRequestDecoder>
 
     /// The longest head, in bytes of names and values; a longer one is answered 431.
-    static let headBytesMax = 65_536
+    static let headBytesMax = 16_384
     private static let headersMax = 128
 
     /// A parser that passes what it does not parse on to the next one.

@@ -18,6 +18,9 @@ struct RequestHeaders {
     var offersUpgrade = false
     var kept: [HTTPHeader] = []
 
+    /// Characters of a user agent that are kept.
+    private static let userAgentMax = 120
+
     /// - Parameters:
     ///   - head: The request's head.
     ///   - keptNames: Names in lower case.
@@ -39,7 +42,7 @@ struct RequestHeaders {
             } else if name.isHeader("host") {
                 hosts.append(value)
             } else if name.isHeader("user-agent") {
-                userAgent = value
+                userAgent = value.utf8.count > Self.userAgentMax ? String(value.prefix(Self.userAgentMax)) : value
             } else if name.isHeader("upgrade") {
                 offersUpgrade = true
             }
@@ -128,8 +131,8 @@ struct RequestPlan {
         return signal
     }
 
-    /// Codings on top of each other, at most; each one multiplies what a small body can make the receiver inflate.
-    private static let codingsMax = 2
+    /// Codings on top of each other, at most: a second one would make megabytes of some hundred bytes.
+    private static let codingsMax = 1
 
     /// Codings are named in the order they were applied, so they are undone from the last to the first.
     private static func formats(_ codings: [Substring]) throws(Refusal) -> [Inflater.Format] {

@@ -47,7 +47,7 @@ enum HTTPTarget: FuzzTarget {
             offset = end
             if random.chance(30) { intake.settle(random.below(3), at: observer, channel) }
             if expires, random.chance(10) { channel.embeddedEventLoop.advanceTime(by: .seconds(1)) }
-            if random.chance(1) { observer.loop.value.stop() }
+            if random.chance(1) { observer.loop.value.prepareToStop(refusing: random.chance(50)) }
         }
         if channel.isActive, random.chance(70) {
             channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
@@ -73,6 +73,7 @@ enum HTTPTarget: FuzzTarget {
             addresses: [settings.listen],
             keptHeaders: ["x-route", "authorization"],
             intake: intake,
+            large: SerialThread(name: "large"),
             memory: memory,
             meters: Meters(),
             clock: .system,

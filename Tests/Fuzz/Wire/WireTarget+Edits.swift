@@ -15,7 +15,8 @@ extension WireTarget {
         let (encoded, expected) = (model.batch.encoded(group: group), model.expected(group: group))
         require((encoded == nil) == (expected == nil), "edits leave something, or nothing")
         guard let encoded, let expected else { return }
-        let added = model.batch.addedBytes
+        var edited = model.batch
+        let added = edited.addedBytes
         Cost.check("edits", body: body.count + added * 2, written: encoded.payload.count)
         require(encoded.spans == model.batch.keptCount, "edits leave other spans")
         let decoded = demand("protobuf after edits") { try Request(wire: encoded.payload) }
@@ -49,19 +50,30 @@ extension WireTarget {
             for span in grouped.spans.indices { grouped.assign(span, to: UInt16(random.below(3))) }
             checkShared(grouped)
         case 1:
-            let count = grouped.groupByTrace(
-                itemsMax: 1 + random.below(8),
-                bytesMax: 1 + random.below(4096),
-                dividesTraces: random.chance(50)
-            )
-            require(count <= grouped.spans.count, "there are more groups than spans")
-            checkShared(grouped)
+            checkParts(batch, &random)
         default:
             _ = grouped.divide(itemsMax: 1 + random.below(4), groups: 1)
             let written = grouped.encodedByGroup().reduce(0) { $0 + $1.spans.payload.count }
             Cost.check("division", body: batch.bytes.count, written: written)
             checkShared(grouped)
         }
+    }
+
+    /// The parts of a delivery have each span once, and repeat no more than they may.
+    private static func checkParts(_ batch: SpanBatch, _ random: inout SeededGenerator) {
+        guard batch.removedCount(.invalid) == 0 else { return }
+        let division = demand("frames") { try SpanDivision(framesOf: batch.bytes) }
+        var repeats = SpanDivision.Repeats(for: batch.bytes.count)
+        let parts = division.parts(
+            of: division.whole,
+            itemsMax: 1 + random.below(8),
+            bytesMax: 1 + random.below(4096),
+            dividesTraces: random.chance(50),
+            repeats: &repeats
+        )
+        let written = parts.compactMap { division.encoded($0) }
+        require(written.reduce(0) { $0 + $1.spans } == batch.spans.count, "parts have other spans")
+        Cost.check("division", body: batch.bytes.count, written: written.reduce(0) { $0 + $1.payload.count })
     }
 
     private static func checkShared(_ batch: SpanBatch) {
