@@ -225,7 +225,8 @@ extension Journal {
         guard unsafe stat(directory, &state) == 0, state.st_uid != geteuid() else { return }
         throw JournalError(
             code: .unusable,
-            message: "the journal in \(directory) belongs to user \(state.st_uid); run this as that user, because its process "
+            message:
+                "the journal in \(directory) belongs to user \(state.st_uid); run this as that user, because its process "
                 + "could not use what another one writes there"
         )
     }

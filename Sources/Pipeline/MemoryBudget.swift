@@ -34,7 +34,7 @@ package final class MemoryBudget: Sendable {
 
     /// Takes `bytes` from the budget; false, and nothing taken, where the limit does not allow it.
     ///
-    /// - Parameter isAhead: They came already, with what waits for room; they may go over the limit by a 16th of it.
+    /// What `isAhead` came already, with what waits for room; they may go over the limit by a 16th of it.
     package func reserve(_ bytes: Int, isAhead: Bool = false) -> Bool {
         guard bytes > 0 else { return true }
         let most = isAhead ? limit.bytes + max(limit.bytes / 16, Self.aheadMin) : limit.bytes

@@ -31,7 +31,7 @@ package final class Reservation: Sendable {
 
     /// Makes it at least `total` bytes; false, and nothing changed, where the budget does not allow it.
     ///
-    /// - Parameter isAhead: As in `MemoryBudget.reserve`.
+    /// `isAhead` is as in `MemoryBudget.reserve`.
     package func grow(to total: Int, isAhead: Bool = false) -> Bool {
         let bytes = bytes
         guard total > bytes else { return true }

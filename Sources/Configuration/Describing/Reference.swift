@@ -30,7 +30,8 @@ extension Shape {
 extension Catalogue {
     /// The reference of the pipeline file as Markdown, without a line break at its end.
     package static func reference() -> String {
-        var text = "# The pipeline file\n\nWritten by `make reference`, from the descriptions by which the file is read.\n\n"
+        var text =
+            "# The pipeline file\n\nWritten by `make reference`, from the descriptions by which the file is read.\n\n"
         text += table("The file", "", PipelineFile.shape.referenceRows())
         text += section("receiver", receivers) + section("processor", processors) + section("exporter", exporters)
         text += table(

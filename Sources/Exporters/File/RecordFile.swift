@@ -12,6 +12,10 @@ struct RecordFile {
     /// Only its user and group may read what is in prompts; the umask may take more away.
     private static let fileMode: mode_t = 0o640
     private static let folderMode: mode_t = 0o750
+    /// Non-blocking for pipes: a regular file never blocks.
+    private static let openFlags = O_RDWR | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC | O_NONBLOCK
+    /// How long a pipe may take nothing, in milliseconds.
+    private static let patience: Int32 = 1000
 
     let path: String
     /// Bytes of whole records.
@@ -31,7 +35,7 @@ struct RecordFile {
     /// Opens the file, or creates it together with its folders, and locks it against other processes.
     static func open(_ path: String, _ format: FileSettings.Format) throws(FileTrouble) -> Opening {
         try makeFolder(of: path)
-        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC, fileMode)
+        let descriptor = Glibc.open(path, Self.openFlags, fileMode)
         guard descriptor >= 0 else { throw FileTrouble("open", path) }
         do throws(FileTrouble) {
             let opening = try prepare(descriptor, path, format)
@@ -120,9 +124,21 @@ struct RecordFile {
                 let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[written...])
                 return unsafe Glibc.write(descriptor, rest.baseAddress, rest.count)
             }
+            if count < 0, errno == EAGAIN {
+                try waitForReader()
+                continue
+            }
             guard count >= 0 || errno == EINTR else { throw FileTrouble("write", path) }
             written += max(0, count)
             total += max(0, count)
+        }
+    }
+
+    /// Waits until a pipe takes something; the exporters that share the thread wait as well, so not for long.
+    private func waitForReader() throws(FileTrouble) {
+        var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard unsafe poll(&state, 1, Self.patience) != 0 else {
+            throw FileTrouble("write", path, reason: "nobody reads it")
         }
     }
 

@@ -18,7 +18,8 @@ struct AdminClient {
 
     /// The body of the answer; nil where nothing listens at the address.
     ///
-    /// - Parameter authorization: A value for that header.
+    /// `authorization` is a value for that header.
+    ///
     /// - Throws: `AdminFailure` where something listens and does not answer 200.
     func send(_ method: String, _ path: String, authorization: String? = nil) throws(AdminFailure) -> String? {
         guard let stream = try connect() else { return nil }
@@ -100,7 +101,8 @@ struct AdminClient {
 extension PipelineFile {
     /// Asks the process that has the journal open, and nobody else; nil where none has.
     ///
-    /// - Parameter showsToken: Whether the request needs the token that lies beside the journal.
+    /// With `showsToken` the request shows the token that lies beside the journal.
+    ///
     /// - Throws: `AdminFailure`, or `JournalError` where there is no journal.
     func ask(_ method: String, _ path: String, showsToken: Bool = false) throws -> String? {
         let isInMemory = journal.storage == .memory

@@ -94,7 +94,13 @@ extension HTTPConnection {
     /// Ends a body that stopped coming, so that what it holds goes to others.
     func refuseIfStalled(at now: NIODeadline) {
         guard phase == .receiving, exchange?.body.isStalled(at: now) == true else { return }
-        refuse(Refusal(.serviceUnavailable, "the request's body stopped coming while memory is short", retryAfter: .seconds(1)))
+        refuse(
+            Refusal(
+                .serviceUnavailable,
+                "the request's body stopped coming while memory is short",
+                retryAfter: .seconds(1)
+            )
+        )
     }
 
     /// The body is complete: hands the request on.

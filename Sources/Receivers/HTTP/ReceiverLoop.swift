@@ -225,7 +225,11 @@ final class ReceiverLoop {
         let now = NIODeadline.now()
         let isShort = context.memory.isShort
         for connection in Array(connections.values) {
-            if connection.deadline <= now { connection.expire() } else if isShort { connection.refuseIfStalled(at: now) }
+            if connection.deadline <= now {
+                connection.expire()
+            } else if isShort {
+                connection.refuseIfStalled(at: now)
+            }
         }
     }
 

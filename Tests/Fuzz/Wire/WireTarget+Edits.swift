@@ -53,8 +53,6 @@ extension WireTarget {
             checkParts(batch, &random)
         default:
             _ = grouped.divide(itemsMax: 1 + random.below(4), groups: 1)
-            let written = grouped.encodedByGroup().reduce(0) { $0 + $1.spans.payload.count }
-            Cost.check("division", body: batch.bytes.count, written: written)
             checkShared(grouped)
         }
     }
@@ -77,7 +75,10 @@ extension WireTarget {
     }
 
     private static func checkShared(_ batch: SpanBatch) {
-        let groups = batch.encodedByGroup()
+        var account = RequestAccount(bytes: batch.bytes.count)
+        // Too much for its size is an answer, too.
+        guard let groups = try? batch.encodedByGroup(charging: &account) else { return }
+        Cost.check("division", body: batch.bytes.count, written: groups.reduce(0) { $0 + $1.spans.payload.count })
         require(groups.reduce(0) { $0 + $1.spans.spans } == batch.keptCount, "groups lose spans")
         // Many small groups are alike; the first ones tell.
         for (group, spans) in groups.prefix(40) {
