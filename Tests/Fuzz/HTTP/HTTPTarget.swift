@@ -13,6 +13,8 @@ import Pipeline
 /// and the timeouts; the rest is what a client sends.
 enum HTTPTarget: FuzzTarget {
     private static let memoryMax = 1 << 20
+    /// One for all inputs: each is a thread.
+    private static let large = SerialThread(name: "large")
 
     static func run(_ input: [UInt8]) {
         let (seed, stream) = input.seeded
@@ -73,7 +75,7 @@ enum HTTPTarget: FuzzTarget {
             addresses: [settings.listen],
             keptHeaders: ["x-route", "authorization"],
             intake: intake,
-            large: SerialThread(name: "large"),
+            large: large,
             memory: memory,
             meters: Meters(),
             clock: .system,
