@@ -51,8 +51,16 @@ import Testing
         #expect(lines.first?.contains("/receivers/in/listen: found \"\(address)\"; allowed: an address") == true)
     }
 
-    @Test func `two exporters do not write one file`() {
-        let exporters = #"{"a": {"type": "file", "path": "x"}, "b": {"type": "file", "path": "x"}}"#
+    @Test(arguments: ["x", "y", "./x"]) func `a file is outside of the journal`(path: String) {
+        let exporters = #"{"a": {"type": "file", "path": "\#(path)"}}"#
+        let more = ["exporters": exporters, "journal": #"{"directory": "y"}"#]
+        #expect(problems(of: file(more)).filter { $0.contains("inside of the journal") }.isEmpty)
+        let inside = ["exporters": #"{"a": {"type": "file", "path": "z/../y/\#(path)"}}"#, "journal": #"{"directory": "y"}"#]
+        #expect(problems(of: file(inside)).contains { $0.contains("/path: the file is inside of the journal's directory, y") })
+    }
+
+    @Test(arguments: ["x", "./x", "y/../x"]) func `two exporters do not write one file`(path: String) {
+        let exporters = #"{"a": {"type": "file", "path": "x"}, "b": {"type": "file", "path": "\#(path)"}}"#
         let pipelines = #"{"t": {"receivers": ["in"], "exporters": ["a", "b"]}}"#
         let lines = problems(of: file(["exporters": exporters, "pipelines": pipelines]))
         #expect(lines == ["f.json:3:81: /exporters/b/path: /exporters/a writes the same file; each needs its own"])

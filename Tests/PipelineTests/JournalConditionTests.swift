@@ -29,6 +29,17 @@ import Testing
         #expect(condition.reason == nil)
     }
 
+    @Test func `a reason is logged once a minute`() async throws {
+        let log = LogLines()
+        let condition = JournalCondition(clock: MonotonicClock(clock), logger: log.logger)
+        for _ in 0..<3 { condition.note([.full(retryAfter: .seconds(3))]) }
+        condition.note([.failed("write: EIO")])
+        #expect(log.values(of: "reason") == ["the journal is full", "the journal cannot be written: write: EIO"])
+        try await clock.sleep(for: .seconds(61))
+        condition.note([.failed("write: EIO")])
+        #expect(log.all.count == 3)
+    }
+
     @Test func `a request that is too large says nothing about others`() {
         condition.note([.tooLarge("a record is larger than 1GiB")])
         #expect(condition.reason == nil)

@@ -57,7 +57,7 @@ package struct Assembly: Sendable {
             logger: logger
         )
         let fronts = try file.fronts(of: journal, meters: meters, clock: clock)
-        let (readiness, eventLoops) = (Readiness(), EventLoops())
+        let (readiness, eventLoops) = (Readiness(logger: logger), EventLoops())
         self.eventLoops = eventLoops
         let intake = IntakeParts(
             fronts: fronts,

@@ -1,3 +1,4 @@
+import Logging
 import Pipeline
 import Synchronization
 
@@ -8,9 +9,13 @@ final class Readiness: Sendable {
     }
 
     /// Told by the gateways what becomes of requests.
-    let journal = JournalCondition()
+    let journal: JournalCondition
     private let phase = Mutex(Phase.starting)
     private let stoppingSince = Mutex<ContinuousClock.Instant?>(nil)
+
+    init(logger: Logger) {
+        journal = JournalCondition(logger: logger)
+    }
 
     /// Every receiver listens.
     func receiversAreUp() {

@@ -97,9 +97,13 @@ extension PipelineFile {
             else {
                 continue
             }
-            if let other = writers.updateValue(exporter.name, forKey: settings.path) {
-                reading.within("exporters", exporter.name, "path") { reading in
+            let path = settings.path.absolutePath
+            reading.within("exporters", exporter.name, "path") { reading in
+                if let other = writers.updateValue(exporter.name, forKey: path) {
                     reading.report("/exporters/\(other) writes the same file; each needs its own", at: node.offset)
+                }
+                if path.hasPrefix(journal.directory.absolutePath + "/") {
+                    reading.report("the file is inside of the journal's directory, \(journal.directory)", at: node.offset)
                 }
             }
         }

@@ -1,8 +1,9 @@
 package import Basics
 package import Journal
+package import Logging
 import Synchronization
 
-/// Whether the journal takes records, as far as the last requests showed; for `/readyz`.
+/// Whether the journal takes records, as far as the last requests showed; for `/readyz` and the log.
 ///
 /// A refusal stands until a later request gets in, and for ten seconds at most: whoever is sent no requests because he
 /// is not ready would never find out that he is again.
@@ -15,12 +16,21 @@ package final class JournalCondition: Sendable {
         let until: Duration
     }
 
-    private let clock: MonotonicClock
-    private let trouble = Mutex<Trouble?>(nil)
+    /// A reason that goes on is logged as often.
+    private static let logInterval = Duration.seconds(60)
 
-    /// - Parameter clock: For the age of what is known.
-    package init(clock: MonotonicClock = .system) {
+    private let clock: MonotonicClock
+    private let logger: Logger?
+    private let trouble = Mutex<Trouble?>(nil)
+    /// What was logged last, and when it may be logged again.
+    private let logged = Mutex<Trouble?>(nil)
+
+    /// - Parameters:
+    ///   - clock: For the age of what is known.
+    ///   - logger: Told of refusals, of each reason once a minute.
+    package init(clock: MonotonicClock = .system, logger: Logger? = nil) {
         self.clock = clock
+        self.logger = logger
     }
 
     /// Why the journal takes nothing; nil while it does.
@@ -40,7 +50,20 @@ package final class JournalCondition: Sendable {
             case .full, .failed: latest = Trouble(reason: result.trouble, until: clock.now() + Self.memory)
             }
         }
-        if let latest { trouble.withLock { $0 = latest } }
+        guard let latest else { return }
+        trouble.withLock { $0 = latest }
+        log(latest.reason)
+    }
+
+    private func log(_ reason: String) {
+        guard let logger else { return }
+        let now = clock.now()
+        let isNews = logged.withLock { logged in
+            if let logged, logged.reason == reason, logged.until > now { return false }
+            logged = Trouble(reason: reason, until: now + Self.logInterval)
+            return true
+        }
+        if isNews { logger.warning("requests are refused", metadata: ["reason": "\(reason)"]) }
     }
 }
 
