@@ -103,7 +103,8 @@ extension PipelineFile {
                     reading.report("/exporters/\(other) writes the same file; each needs its own", at: node.offset)
                 }
                 if path.hasPrefix(journal.directory.absolutePath + "/") {
-                    reading.report("the file is inside of the journal's directory, \(journal.directory)", at: node.offset)
+                    let what = "the file is inside of the journal's directory, \(journal.directory)"
+                    reading.report(what, at: node.offset)
                 }
             }
         }
