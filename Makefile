@@ -39,12 +39,12 @@ run: release ## run the gateway; CONFIG=FILE for another pipeline than the defau
 test: test-swift test-end-to-end ## every suite
 
 test-swift: packages
-	swift build --build-tests
-	swift test --skip-build
+	@$(call timed,build of the Swift tests,swift build --build-tests)
+	@$(call timed,Swift tests,swift test --skip-build)
 
 test-end-to-end: release environments
 	@$(call install,$(TEST_PACKAGES))
-	$(AGAINST_BINARY) -m pytest $(END_TO_END) $(PYTEST)
+	@$(call timed,end-to-end tests,$(AGAINST_BINARY) -m pytest $(END_TO_END) $(PYTEST))
 
 test-frameworks: release environments $(FRAMEWORKS) ## two dozen real GenAI frameworks (3 GB to install)
 	MILLRACE_FRAMEWORKS=all $(AGAINST_BINARY) -m pytest $(END_TO_END)/test_frameworks.py $(PYTEST)
@@ -53,7 +53,7 @@ demo: release $(DEMO_ENVIRONMENTS:%=$(MILLRACE_VENVS)/%/.stamp) ## MLflow with t
 	@$(AGAINST_BINARY) $(END_TO_END)/demo.py
 
 release: packages ## build .build/release/millrace
-	$(RELEASE)
+	@$(call timed,release build,$(RELEASE))
 
 environments: packages $(ENVIRONMENTS) ## the virtual environments of the end-to-end tests
 
@@ -143,6 +143,12 @@ define virtual-environment
 $(PYTHON) -m venv --clear $(@D)
 $(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 touch $@
+endef
+
+# $(call timed,NAME,COMMAND): runs the command, and says how long it took.
+define timed
+echo '$(2)'; start=$$(date +%s); $(2); status=$$?; \
+	echo "phase: $(1): $$(($$(date +%s) - start)) s"; exit $$status
 endef
 
 # $(call install,PACKAGES): installs what dpkg does not have; where there is no apt, it says what is missing.
