@@ -18,8 +18,8 @@ package enum ProcessUsage {
         return limit > 0 ? Int(clamping: limit) : .max
     }
 
-    /// Lets the allocator keep the memory of bodies up to a 32nd of `memory`; once, before anything large is allocated.
-    package static func tuneAllocator(for memory: ByteCount) { millrace_tune_allocator(max(memory.bytes / 32, 0)) }
+    /// Lets the allocator keep the memory of bodies, as `memory` allows; once, before anything large is allocated.
+    package static func tuneAllocator(for memory: ByteCount) { millrace_tune_allocator(max(memory.bytes, 0)) }
 
     /// Gives memory back to the system that is not in use; may take some milliseconds, in which nothing can be allocated.
     package static func releaseMemory() { millrace_release_memory() }

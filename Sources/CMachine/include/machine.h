@@ -63,13 +63,13 @@ static inline uint64_t millrace_cpu_nanoseconds(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-// Keeps the memory of large bodies up to `kept` bytes each, and about twice that in all: new pages cost more than all else
-// that is done with those. `millrace_release_memory` gives it back.
-static inline void millrace_tune_allocator(size_t kept) {
-    size_t limit = 32 << 20;
-    size_t large = kept < limit ? kept : limit;
-    mallopt(M_MMAP_THRESHOLD, (int)large);
-    mallopt(M_TRIM_THRESHOLD, (int)(2 * large));
+// Keeps the memory of bodies up to a 32nd of `memory` each, and up to a quarter of it at the end of each heap: new pages cost
+// more than all else that is done with those. `millrace_release_memory` gives it back.
+static inline void millrace_tune_allocator(size_t memory) {
+    size_t limit = (size_t)1 << 30;
+    size_t bounded = memory < limit ? memory : limit;
+    mallopt(M_MMAP_THRESHOLD, (int)(bounded / 32));
+    mallopt(M_TRIM_THRESHOLD, (int)(bounded / 4));
     mallopt(M_ARENA_MAX, 4);
 }
 
