@@ -120,7 +120,7 @@ def test_the_schema_takes_every_example_and_refuses_an_unknown_key():
 
 def test_a_port_that_is_taken_is_a_failure_while_running(millrace, archive, tmp_path):
     gateway = millrace(archive)
-    document = pipeline(tmp_path, archive, journal={"storage": "memory"})
+    document = pipeline(tmp_path, archive, journal={"storage": "memory", "directory": str(tmp_path / "journal")})
     document["receivers"] = gateway.pipeline["receivers"]
     path = tmp_path / "second.json"
     path.write_text(json.dumps(document))

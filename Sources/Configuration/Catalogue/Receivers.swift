@@ -20,7 +20,7 @@ extension Shape<OTLPHTTPReceiverSettings> {
                 "max_connections",
                 \.maxConnections,
                 .integer(1...1_000_000),
-                "Connections open at once; a further one is answered 503 and closed."
+                "Connections open at once; a further one takes the place of an idle one, or is answered 503 and closed."
             ),
             Field(
                 "header_timeout",

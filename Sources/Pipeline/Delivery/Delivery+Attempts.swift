@@ -28,7 +28,6 @@ extension Delivery {
             case .unavailable(let reason, let after):
                 return await postpone(batch, atLeast: after ?? .zero, because: reason)
             case .timedOut(let reason):
-                // Smaller ones got through: less may be done in time.
                 if isToBlame, let halves = batch.halved() { return postpone(halves, because: reason) }
                 return await postpone(batch, because: reason)
             case .failed(let refusal):
@@ -45,13 +44,14 @@ extension Delivery {
         finish(batch)
     }
 
-    /// Tells the pace, and whether the destination has shown that the spans are at fault for a failure.
+    /// Tells the pace, and whether the destination has shown that the spans, or their number, are at fault for a failure.
     private func note(_ outcome: DeliveryOutcome, of request: inout PendingRequest) -> Bool {
         var generator = SystemRandomNumberGenerator()
         return pace.withLock { pace in
             var isToBlame = false
             switch outcome {
-            case .failed, .timedOut: isToBlame = request.history.fail(successes: pace.successes)
+            case .failed: isToBlame = request.history.fail(successes: pace.successes)
+            case .timedOut: isToBlame = request.history.timeOut(successes: pace.successes)
             default: break
             }
             pace.note(outcome, of: request, now: clock.now(), using: &generator)

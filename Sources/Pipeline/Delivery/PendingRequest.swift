@@ -30,6 +30,8 @@ package struct AttemptHistory: Sendable {
     /// Whether the request was once part of a larger one.
     package var isPart = false
     private var successesAtFailure: UInt64 = 0
+    /// Nil before the first time-out.
+    private var successesAtTimeOut: UInt64?
 
     package init() {}
 
@@ -50,6 +52,15 @@ package struct AttemptHistory: Sendable {
             successesAtFailure = successes
         }
         return failures > 0 && successes > successesAtFailure
+    }
+
+    /// Notes a time-out, which says how much is done in time, and is never held against the spans.
+    ///
+    /// - Parameter successes: Requests that the destination took so far.
+    /// - Returns: Whether others got through since the time-out before, so that less at a time may get through, too.
+    package mutating func timeOut(successes: UInt64) -> Bool {
+        defer { successesAtTimeOut = successes }
+        return successesAtTimeOut.map { successes > $0 } ?? false
     }
 
     /// Whether this was the first failure of a request that nobody split.

@@ -29,17 +29,20 @@ struct RequestMemory {
         try reserve(base)
     }
 
-    /// What the index may take: what the request may hold, and this event loop's share of what is free.
+    /// Threads that index at once, at most: the event loops, and the one for large bodies.
+    private static let indexers = ProcessUsage.usableCores + 1
+
+    /// What the index may take: what the request may hold, and this thread's share of what is free.
     mutating func indexLimits() -> WireLimits {
         // Asked before it is read how much is free: who has less only because of others may come again.
         hadAll = reservation?.isAlone ?? true
-        let free = reservation.map { $0.available / ProcessUsage.usableCores } ?? .max
+        let free = reservation.map { $0.available / Self.indexers } ?? .max
         return WireLimits(indexBytesMax: max(0, min(account.heldMax - base, free)))
     }
 
     /// What the client is told about an index that was over `indexLimits`; nil where the request itself is to blame.
     var indexShortage: Refused? {
-        guard let reservation, reservation.available / ProcessUsage.usableCores < account.heldMax - base else {
+        guard let reservation, reservation.available / Self.indexers < account.heldMax - base else {
             return nil
         }
         return .shortage(of: reservation, isForGood: hadAll)

@@ -50,7 +50,7 @@ struct BodyCollector {
         }
     }
 
-    /// Whether less than a 32nd of what it holds came within the last second; asked about once a second.
+    /// Whether less than a 32nd of what it holds came since the look before, a second ago or longer; without a look it is false.
     mutating func isStalled(at now: NIODeadline) -> Bool {
         guard granted > 0, now - lookedAt >= .seconds(1) else { return false }
         defer { (lookedAt, lookedBytes) = (now, bytes.count) }

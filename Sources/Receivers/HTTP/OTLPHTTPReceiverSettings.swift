@@ -15,7 +15,7 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     ///
     /// The memory limit of all receivers bounds it too.
     package var maxBody = ByteCount.mebibytes(64)
-    /// Connections at once; further ones are answered 503 and closed.
+    /// Connections at once; a further one takes the place of an idle one, or is answered 503 and closed.
     package var maxConnections = 4096
     /// From the first byte of a connection, or of a later request, to the end of the head; then 408.
     package var headerTimeout = Duration.seconds(10)

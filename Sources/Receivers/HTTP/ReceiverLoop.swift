@@ -143,7 +143,7 @@ final class ReceiverLoop {
         }
     }
 
-    /// Closes the connection that has been without a request for longest; false where each has one.
+    /// Closes the connection of this event loop that has been without a request for longest; false where each has one.
     func closeLongestIdle() -> Bool {
         let idle = connections.values.lazy.filter(\.isIdle).min { $0.deadline < $1.deadline }
         guard let idle, !idle.hasRequestInHand else { return false }
