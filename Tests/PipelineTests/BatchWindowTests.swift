@@ -93,6 +93,28 @@ import Testing
         #expect(window.next(now: .seconds(5))?.records.first?.id == 0)
     }
 
+    @Test func `what fails again and again takes turns with what was never tried`() throws {
+        var window = window(exclusive: true)
+        for id in 0..<30 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }
+        let failing = try next(&window)
+        window.putBack([failing])
+        let again = try next(&window)
+        #expect(again.records.first?.id == 0)
+        window.putBack([again])
+        #expect(try next(&window).records.first?.id == 10)
+    }
+
+    @Test func `a time-out is no failure, and others that get through between two say that less may`() {
+        var history = AttemptHistory()
+        let first = history.timeOut(successes: 3)
+        let second = history.timeOut(successes: 3)
+        let third = history.timeOut(successes: 4)
+        #expect([first, second, third] == [false, false, true])
+        let isHeldAgainst = history.fail(successes: 5)
+        #expect(!isHeldAgainst)
+        #expect(history.failures == 1)
+    }
+
     @Test func `nothing of a parked lane goes, and other lanes go on`() throws {
         var window = window(exclusive: true)
         for route in ["a", "b"] {
