@@ -163,19 +163,31 @@ import Testing
         #expect(account.outcomes.lost == 1)
     }
 
-    @Test func `an incomplete last group is dropped whole`() async throws {
-        let journal = try disk.open()
-        #expect(await journal.append([NewRecord("a1"), NewRecord("a2")]) == .durable)
-        #expect(await journal.append([NewRecord("b1"), NewRecord("b2"), NewRecord("b3")]) == .durable)
+    /// Writes a group of two and one of three, whose last record a crash tears off.
+    private func tearLastGroup(noted: Bool) throws {
+        let journal = try disk.openStepped()
+        #expect(journal.commit([NewRecord("a1"), NewRecord("a2")]) == [.durable])
+        #expect(journal.commit([NewRecord("b1"), NewRecord("b2"), NewRecord("b3")]) == [.durable])
+        if noted { journal.committer.persistCursors() }
         disk.files.crash(losing: .nothing)
-        await journal.close()
         let last = try offset(of: "b3")
         disk.files.change(disk.segments[0]) { bytes in
             for index in last..<bytes.count { bytes[index] = 0 }
         }
+    }
+
+    @Test func `an incomplete last group is dropped whole`() async throws {
+        try tearLastGroup(noted: false)
         let (texts, account) = try await readAll()
         #expect(texts == ["a1", "a2"])
         #expect(account.outcomes == OutcomeCounts(delivered: 3))
+    }
+
+    @Test func `a last group that the cursors have noted counts as lost when it is gone`() async throws {
+        try tearLastGroup(noted: true)
+        let (texts, account) = try await readAll()
+        #expect(texts == ["a1", "a2"])
+        #expect(account.outcomes == OutcomeCounts(delivered: 3, lost: 3))
     }
 
     @Test func `one readable copy of a segment's header is enough`() async throws {
