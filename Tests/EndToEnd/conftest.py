@@ -83,11 +83,11 @@ def millrace(tmp_path):
     """`millrace(exporters, **sections)` starts one; the test ends with SIGTERM, exit code 0, a balanced ledger."""
     started = []
 
-    def start(exporters, directory=tmp_path, **sections):
+    def start(exporters, directory=tmp_path, starts=True, **sections):
         directory.mkdir(exist_ok=True)
         gateway = Millrace(directory, pipeline(directory, exporters, **sections))
         started.append(gateway)
-        return gateway.start()
+        return gateway.start() if starts else gateway
 
     yield start
     for gateway in started:

@@ -83,3 +83,24 @@ def test_storage_in_memory_is_fine_where_nothing_is_left(millrace, archives, ser
     gateway.start()
     gateway.send(service)
     gateway.settled(accepted=20)
+
+
+def test_a_journal_on_disk_is_not_left_behind_silently_for_one_in_memory(left_behind, archives, service):
+    gateway = left_behind
+    journal = gateway.pipeline["journal"]
+    gateway.pipeline["journal"] = journal | {"storage": "memory"}
+    gateway.save()
+    done = run("run", "--config", gateway.file)
+    assert done.returncode == 1
+    for part in ('"memory"', "20 for away", "--abandon away"):
+        assert part in done.stderr
+
+    gateway.start("--abandon", "away")
+    gateway.send(service)
+    gateway.delivered("kept", 20)
+    gateway.stop()
+
+    gateway.pipeline["journal"] = journal
+    gateway.save()
+    gateway.start()
+    assert gateway.row("away")["queued"] == 20, "what another storage gave up stays on the disk"

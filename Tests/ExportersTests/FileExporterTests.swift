@@ -299,6 +299,22 @@ import Testing
         await exporter.close()
     }
 
+    @Test func `a pipe that nobody reads is tried again and holds up no other file`() async throws {
+        prepare("plain", [])
+        try #require(mkfifo(path("pipe"), 0o600) == 0)
+        let stalled = exporter(FileSettings(path: path("pipe"), format: .protobuf))
+        let other = exporter(FileSettings(path: path("t.pb"), format: .protobuf))
+        guard case .unavailable(let reason, _) = await stalled.export(batch([UInt8](repeating: 1, count: 1 << 20)))
+        else {
+            Issue.record("a pipe took more than it holds")
+            return
+        }
+        #expect(reason.contains(path("pipe")))
+        #expect(await other.export(batch([9])) == .delivered)
+        await stalled.close()
+        await other.close()
+    }
+
     @Test func `a path that is a folder is tried again with a clear reason`() async {
         try? FileManager.default.createDirectory(atPath: path("t"), withIntermediateDirectories: true)
         let exporter = exporter(FileSettings(path: path("t"), format: .protobuf))

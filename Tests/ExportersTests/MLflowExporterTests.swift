@@ -156,6 +156,27 @@ import Testing
         #expect(try traceRequest().timeout == .seconds(seconds))
     }
 
+    @Test func `a server that is silent about its version is asked once a minute`() async throws {
+        mlflow.change { $0.isVersionSilent = true }
+        let clock = ManualClock()
+        let settings = MLflowSettings(endpoint: try #require(HTTPEndpoint(text: "http://mlflow:5000")))
+        let exporter = MLflowExporter(
+            settings,
+            client: mlflow,
+            encoder: BodyEncoder(),
+            clock: MonotonicClock(clock)
+        )
+        for _ in 0..<3 { #expect(await exporter.export(batch(.none)) == .delivered) }
+        #expect(mlflow.calls == ["version", "traces", "traces", "traces"])
+        #expect(try traceRequest().header("Content-Encoding") == nil)
+
+        mlflow.change { $0.isVersionSilent = false }
+        try await clock.sleep(for: .seconds(61))
+        #expect(await exporter.export(batch(.none)) == .delivered)
+        #expect(mlflow.calls.suffix(2) == ["version", "traces"])
+        #expect(try traceRequest().header("Content-Encoding") == "gzip")
+    }
+
     @Test func `an experiment that the server forgot is created again and the batch goes there`() async throws {
         let exporter = try exporter()
         #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)

@@ -106,6 +106,21 @@ import Testing
         #expect(account.queued == 0)
     }
 
+    @Test func `a journal of which everything was passed and deleted misses nothing`() async throws {
+        let journal = try disk.open()
+        #expect(await journal.append(texts: "a", "b", "c") == [.durable, .durable, .durable])
+        let records = try await journal.logs[0].readers[0].read(through: "c")
+        journal.logs[0].readers[0].finish(records.map(\.delivered))
+        await journal.close()
+        for segment in disk.segments { disk.files.delete(segment) }
+
+        let again = try disk.open()
+        #expect(again.logs[0].statistics.nextID == 3)
+        #expect(again.logs[0].statistics.lostItems == 0)
+        #expect(disk.log.lines("Records are missing") == [])
+        await again.close()
+    }
+
     @Test func `damage met while reading is skipped and counted`() async throws {
         let journal = try disk.open([.traces("one", "two")])
         #expect(await journal.append(texts: "aaaa", "bbbb", "cccc") == [.durable, .durable, .durable])

@@ -211,6 +211,26 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
         }
     }
 
+    @Test func `a large body that takes long to take in holds up no other connection`() async throws {
+        let proceed = ThreadSignal()
+        let (begun, hasBegun) = AsyncStream.makeStream(of: Void.self)
+        let intake = ScriptedIntake { request in
+            if request.body.count > 1 << 20 {
+                hasBegun.yield()
+                proceed.wait()
+            }
+            return .now(.accepted)
+        }
+        try await withReceiver(intake, eventLoops: 1) { harness in
+            let slow = try harness.connect()
+            await slow.send(request(body: [UInt8](repeating: 1, count: 3 << 20)))
+            for await _ in begun { break }
+            try await harness.expect(200, request(body: [1]))
+            proceed.signal()
+            #expect(await slow.receive()?.status == 200)
+        }
+    }
+
     @Test func `memory of a request in the intake stays reserved when its client goes away`() async throws {
         let intake = ScriptedIntake { _ in .held }
         try await withReceiver(intake) { harness in

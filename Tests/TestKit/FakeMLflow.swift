@@ -6,6 +6,8 @@ package final class FakeMLflow: HTTPClient {
     /// What a test may change between requests.
     package struct State: Sendable {
         package var version = "3.17.2"
+        /// Whether `/version` is a time-out.
+        package var isVersionSilent = false
         /// By name.
         package var experiments: [String: (id: String, isDeleted: Bool)] = [:]
         package var nextID = 1
@@ -56,7 +58,9 @@ extension FakeMLflow.State {
             let exists = id == "0" || experiments.values.contains { $0.id == id }
             return exists ? .reply(200) : Self.missing("No Experiment with id=\(id) exists")
         }
-        if request.url.hasSuffix("/version") { return .reply(200, version) }
+        if request.url.hasSuffix("/version") {
+            return isVersionSilent ? .failure(.timedOut) : .reply(200, version)
+        }
         guard nextRESTAnswers.isEmpty else { return nextRESTAnswers.removeFirst() }
         return rest(request)
     }
