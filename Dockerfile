@@ -8,7 +8,7 @@ COPY Package.swift ./
 COPY Sources Sources
 COPY Tests Tests
 COPY pipelines pipelines
-RUN swift build --configuration release --static-swift-stdlib --product millrace \
+RUN swift build --configuration release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product millrace \
     && install -D --strip .build/release/millrace /out/millrace
 
 FROM debian:bookworm-slim

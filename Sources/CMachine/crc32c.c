@@ -33,6 +33,8 @@ static int has_instruction(void) { return (getauxval(AT_HWCAP) & (1 << 7)) != 0;
 #ifdef CRC_TARGET
 // The instruction takes one cycle to start and three to finish, so three streams of this length run side by side.
 enum { STREAM = 2048 };
+// Counting costs as much as the instruction itself.
+#define UNROLLED _Pragma("clang loop unroll_count(8)")
 
 // What `STREAM` zero bytes make of each byte of a checksum, so that a stream can be joined to the one before it.
 static uint32_t shifts[4][256];
@@ -57,7 +59,7 @@ static uint64_t word_at(const uint8_t *bytes) {
 CRC_TARGET static uint32_t by_instruction(uint32_t crc, const uint8_t *bytes, size_t count) {
     for (; count >= 3 * STREAM; count -= 3 * STREAM, bytes += 3 * STREAM) {
         uint64_t first = crc, second = 0, third = 0;
-        for (size_t offset = 0; offset < STREAM; offset += 8) {
+        UNROLLED for (size_t offset = 0; offset < STREAM; offset += 8) {
             first = CRC_WORD(first, word_at(bytes + offset));
             second = CRC_WORD(second, word_at(bytes + STREAM + offset));
             third = CRC_WORD(third, word_at(bytes + 2 * STREAM + offset));
@@ -65,7 +67,7 @@ CRC_TARGET static uint32_t by_instruction(uint32_t crc, const uint8_t *bytes, si
         crc = shifted(shifted((uint32_t)first) ^ (uint32_t)second) ^ (uint32_t)third;
     }
     uint64_t wide = crc;
-    for (; count >= 8; count -= 8, bytes += 8) wide = CRC_WORD(wide, word_at(bytes));
+    UNROLLED for (; count >= 8; count -= 8, bytes += 8) wide = CRC_WORD(wide, word_at(bytes));
     crc = (uint32_t)wide;
     while (count--) crc = CRC_BYTE(crc, *bytes++);
     return crc;

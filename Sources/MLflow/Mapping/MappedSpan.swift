@@ -1,3 +1,5 @@
+import Basics
+
 /// What mapping found out about one span, for the processors after it.
 package struct MappedSpan: Sendable, Equatable {
     /// Its MLflow span type, such as `CHAT_MODEL`; nil where nothing decided one.
@@ -27,8 +29,8 @@ package struct MappedSpans: RandomAccessCollection, Sendable {
     ///   - names: The names of the types that rules give.
     package init(count: Int = 0, names: [String] = []) {
         self.names = names
-        types = [Int32](repeating: -1, count: count)
-        tokens = [Int64](repeating: -1, count: count)
+        types = [Int32](filledWith: -1, count: count)
+        tokens = [Int64](filledWith: -1, count: count)
     }
 
     package var startIndex: Int { 0 }

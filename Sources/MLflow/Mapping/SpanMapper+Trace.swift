@@ -112,10 +112,10 @@ extension SpanMapper {
     /// Stops MLflow from counting again, on a span above, what model calls of this request used.
     private mutating func blankWrappers(_ batch: inout SpanBatch) {
         let spans = batch.spans
-        var wrappers = [Wrapper](repeating: .none, count: spans.count)
+        var wrappers = [Wrapper](filledWith: .none, count: spans.count)
         for wrapper in traces.wrappers { wrappers[wrapper] = .counted }
         let positions = SpanPositions(spans)
-        var isSeen = [Bool](repeating: false, count: spans.count)
+        var isSeen = [Bool](filledWith: false, count: spans.count)
         content.tape.account.steps &+= spans.count
         for call in traces.modelCalls {
             var current = call

@@ -12,7 +12,7 @@ struct SpanPositions {
         var size = 16
         while size < spans.count * 2 { size *= 2 }
         mask = size - 1
-        slots = [Int32](repeating: -1, count: size)
+        slots = [Int32](filledWith: -1, count: size)
         for index in spans.indices {
             var slot = slot(spans[index].spanID)
             while slots[slot] >= 0, spans[Int(slots[slot])].spanID != spans[index].spanID { slot = (slot + 1) & mask }

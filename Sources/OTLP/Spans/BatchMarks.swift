@@ -1,3 +1,5 @@
+import Basics
+
 /// The changes that processors marked in a `SpanBatch`.
 ///
 /// Every table stays empty until its first mark, so that an untouched batch costs nothing.
@@ -34,7 +36,7 @@ struct BatchMarks: Sendable {
         /// Puts `edit` behind the last of `owner`, one of `count`.
         @inline(__always)
         mutating func append(_ edit: Int32, to owner: Int, of count: Int, _ edits: inout [Edit]) {
-            if chains.isEmpty { chains = [Chain](repeating: Chain(), count: count) }
+            if chains.isEmpty { chains = [Chain](filledWith: Chain(), count: count) }
             let last = chains[owner].last
             if last < 0 {
                 chains[owner] = Chain(first: edit, last: edit)
@@ -100,7 +102,7 @@ struct BatchMarks: Sendable {
     var isEmpty: Bool { removals.isEmpty && edits.isEmpty && !isForced }
 
     mutating func remove(_ span: Int, of count: Int, as removal: Removal) {
-        if removals.isEmpty { removals = [UInt8](repeating: 0, count: count) }
+        if removals.isEmpty { removals = [UInt8](filledWith: 0, count: count) }
         guard removals[span] == 0 else { return }
         removals[span] = removal.rawValue
         removedCounts[Int(removal.rawValue)] += 1
@@ -109,7 +111,7 @@ struct BatchMarks: Sendable {
     mutating func assign(_ span: Int, of count: Int, to group: UInt16) {
         if groups.isEmpty {
             guard group != 0 else { return }
-            groups = [UInt16](repeating: 0, count: count)
+            groups = [UInt16](filledWith: 0, count: count)
             groupCounts = [count]
         }
         while groupCounts.count <= Int(group) { groupCounts.append(0) }

@@ -37,10 +37,10 @@ extension SpanBatch {
             try account.charge(written: spans.payload.count)
             return [(group: 0, spans: spans)]
         }
-        var starts = [Int](repeating: 0, count: marks.groupCounts.count + 1)
+        var starts = [Int](filledWith: 0, count: marks.groupCounts.count + 1)
         for index in spans.indices where isKept(index) { starts[Int(marks.groups[index]) + 1] += 1 }
         for group in marks.groupCounts.indices { starts[group + 1] += starts[group] }
-        var kept = [Int32](repeating: 0, count: starts.last ?? 0)
+        var kept = [Int32](filledWith: 0, count: starts.last ?? 0)
         var next = starts
         for index in spans.indices where isKept(index) {
             let group = Int(marks.groups[index])

@@ -1,10 +1,12 @@
+import Basics
+
 /// Numbers traces in the order in which they appear.
 ///
 /// Hashed with factors of this process alone, so that no request can be made to collide.
 package struct TraceNumbers: Sendable {
     private var ids: [TraceID] = []
     /// Indices into `ids`; -1 in an empty slot.
-    private var slots = [Int32](repeating: -1, count: 64)
+    private var slots = [Int32](filledWith: -1, count: 64)
 
     /// The spans of one trace mostly stand together, so it is tried first.
     private var latest: (id: TraceID, number: Int)?
@@ -18,7 +20,7 @@ package struct TraceNumbers: Sendable {
         guard !ids.isEmpty else { return }
         latest = nil
         ids.removeAll(keepingCapacity: true)
-        slots = [Int32](repeating: -1, count: 64)
+        slots = [Int32](filledWith: -1, count: 64)
     }
 
     /// The trace's number; the next one where it is new.
@@ -43,7 +45,7 @@ package struct TraceNumbers: Sendable {
     }
 
     private mutating func grow() {
-        slots = [Int32](repeating: -1, count: slots.count * 4)
+        slots = [Int32](filledWith: -1, count: slots.count * 4)
         for index in ids.indices {
             var slot = slot(of: ids[index])
             while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }

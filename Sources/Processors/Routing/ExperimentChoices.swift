@@ -60,7 +60,7 @@ struct ExperimentChoices {
         self.sources = sources
         self.map = map
         self.defaultRoute = defaultRoute
-        memories = Array(repeating: Memory(), count: sources.count)
+        memories = Array(filledWith: Memory(), count: sources.count)
     }
 
     /// What the first source that says anything about the trace of a span says; the default without one.

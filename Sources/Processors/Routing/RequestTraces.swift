@@ -14,7 +14,7 @@ struct RequestTraces {
     private var indices: [Int32]
 
     init(_ batch: SpanBatch) {
-        indices = [Int32](repeating: -1, count: batch.spans.count)
+        indices = [Int32](filledWith: -1, count: batch.spans.count)
         var known: [TraceID: Int] = [:]
         var latest = -1
         for (span, entry) in batch.spans.enumerated() where batch.removal(of: span) == nil {

@@ -1,5 +1,6 @@
-import Basics
 import Testing
+
+@testable import Processors
 
 struct PoolTests {
     @Test func `what was used is used again`() {
