@@ -9,13 +9,15 @@ import Testing
 @Suite struct StandardErrorLogTests {
     /// What one logger writes, at 2026-11-22T10:00:00.007Z.
     private func lines(_ settings: LogSettings, _ body: (Logger) -> Void) -> [String] {
-        let sink = Sink()
+        let written = Written()
         let clock = WallClock { UnixTime(nanoseconds: 1_795_341_600_007_000_000) }
-        body(Logger(label: "t") { _ in StandardErrorLog(settings: settings, clock: clock, write: sink.append) })
-        return sink.lines.withLock { $0 }
+        let sink = LogSink(output: written.append)
+        body(Logger(label: "t") { _ in StandardErrorLog(settings: settings, clock: clock, sink: sink) })
+        sink.flush()
+        return written.lines.withLock { $0 }
     }
 
-    private final class Sink: Sendable {
+    private final class Written: Sendable {
         let lines = Mutex([String]())
         @Sendable func append(_ line: String) { lines.withLock { $0.append(line) } }
     }
@@ -48,6 +50,38 @@ import Testing
             written.first?.contains(format == .text ? "INFO     a [2J 2026 ERROR forged 31m b" : "forged\\u009b31m")
                 == true
         )
+    }
+
+    @Test func `one place of the program does not fill the log`() {
+        let written = lines(LogSettings()) { logger in
+            for number in 0..<30 {
+                logger.info("often", metadata: ["number": "\(number)"])
+                if number == 29 { logger.info("elsewhere") }
+            }
+        }
+        #expect(written.count == 21)
+        #expect(written.last?.hasSuffix("elsewhere") == true)
+    }
+
+    @Test func `whoever logs waits for no output, and what finds no room is counted`() {
+        let (written, proceed, begun) = (Written(), ThreadSignal(), ThreadSignal())
+        let sink = LogSink { line in
+            begun.signal()
+            proceed.wait()
+            written.append(line)
+        }
+        let large = String(repeating: "x", count: LogSink.bytesMax)
+        let places = (1...5).map { LogSink.Place(file: "f", line: $0) }
+        #expect(sink.admit(places[0]) == 0)
+        sink.write(large)
+        #expect(begun.wait(for: .seconds(30)))
+        #expect(sink.admit(places[1]) == nil)
+        #expect(sink.admit(places[2]) == nil)
+        proceed.signal()
+        sink.flush()
+        #expect(sink.admit(places[3]) == 2)
+        #expect(sink.admit(places[4]) == 0)
+        #expect(written.lines.withLock { $0 } == [large])
     }
 
     @Test func `a record is one line of JSON`() {

@@ -73,6 +73,7 @@ private func ask(
     text: ((JSONNode) -> String)?
 ) async throws {
     let file = try PipelineFile.loadOrExit(target.config) { writeLine($0, to: .standardError) }
+    defer { LogSink.standardError.flush() }
     let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
     let request = DeadLetterOffice.Request(action, exporter: target.exporter, id: target.id)
     do {

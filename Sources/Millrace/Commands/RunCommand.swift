@@ -30,6 +30,7 @@ struct RunCommand: AsyncParsableCommand {
             writeLine("\(error)", to: .standardError)
             throw PipelineFile.wrongConfiguration
         }
+        defer { LogSink.standardError.flush() }
         let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
         for warning in file.warnings { logger.warning("\(warning)") }
         do {

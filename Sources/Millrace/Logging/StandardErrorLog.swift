@@ -2,7 +2,7 @@ import Basics
 import Configuration
 import Logging
 
-/// Writes log records to standard error, one line each, as text or as JSON.
+/// Makes one line of each log record, as text or as JSON, for standard error.
 ///
 /// Parts of a record may come from clients: none of them can begin another record or drive a terminal. In text they stand as
 /// excerpts; JSON keeps them whole, escaped.
@@ -13,7 +13,7 @@ struct StandardErrorLog: LogHandler {
 
     private let format: LogFormat
     private let clock: WallClock
-    private let write: @Sendable (String) -> Void
+    private let sink: LogSink
 
     var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]
@@ -22,12 +22,12 @@ struct StandardErrorLog: LogHandler {
     init(
         settings: LogSettings,
         clock: WallClock = .system,
-        write: @escaping @Sendable (String) -> Void = { writeLine($0, to: .standardError) }
+        sink: LogSink = .standardError
     ) {
         format = settings.format
         logLevel = settings.level
         self.clock = clock
-        self.write = write
+        self.sink = sink
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -36,11 +36,13 @@ struct StandardErrorLog: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let all = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }.merging(event.metadata ?? [:]) { $1 }
+        guard let heldBack = sink.admit(LogSink.Place(file: event.file, line: event.line)) else { return }
+        var all = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }.merging(event.metadata ?? [:]) { $1 }
+        if heldBack > 0 { all["held_back"] = "\(heldBack)" }
         let pairs = all.map { (key: $0.key, value: "\($0.value)") }.sorted { $0.key < $1.key }
         switch format {
-        case .text: write(text(event, pairs))
-        case .json: write(json(event, pairs))
+        case .text: sink.write(text(event, pairs))
+        case .json: sink.write(json(event, pairs))
         }
     }
 

@@ -76,6 +76,7 @@ private func obey(
             // What is delivered already need not be delivered again.
             journal.persistCursors()
             logger.warning("stopped at once; \(fate)")
+            LogSink.standardError.flush()
             exit(0)
         default:
             isStopping = true

@@ -1,5 +1,6 @@
 import Basics
 import Journal
+import Logging
 import Synchronization
 
 /// What becomes of the requests of one batch.
@@ -21,7 +22,8 @@ extension Delivery {
             switch outcome {
             case .delivered(let rejected, let message):
                 if rejected > 0 || !message.isEmpty {
-                    complain("\(rejected) of \(request.batch.items) items rejected: \(message)")
+                    let counts: Logger.Metadata = ["rejected": "\(rejected)", "spans": "\(request.batch.items)"]
+                    warn(.rejected, because: message, counts)
                 }
                 batch.rejected += min(rejected, request.batch.items)
                 batch.completeNextRequest()
@@ -35,7 +37,7 @@ extension Delivery {
             case .tooLarge(let refusal), .refused(let refusal):
                 guard await divide(&batch, isToBlame: true, refusal) else { return }
             case .parked(let reason), .unsendable(let reason):
-                complain("\(request.batch.route) is parked: \(reason)")
+                warn(.parked, because: reason, ["route": "\(request.batch.route)"])
                 return park(batch)
             case .cancelled:
                 return
@@ -83,7 +85,7 @@ extension Delivery {
             await postpone(batch, atLeast: Self.longPause, because: "no room for a dead letter: \(refusal.reason)")
             return false
         }
-        complain("\(request.batch.items) items are dead letters now: \(refusal.reason)")
+        warn(.deadLettered, because: refusal.reason, ["spans": "\(request.batch.items)"])
         return mayGoOn(with: batch)
     }
 
@@ -113,7 +115,7 @@ extension Delivery {
         atLeast pause: Duration = .zero,
         because reason: String
     ) async {
-        complain(reason)
+        warn(.failed, because: reason)
         var batch = batch
         let age = batch.nextRequest()?.history.age(at: wallClock.now()) ?? .zero
         if let limit = retry.giveUpAfter, age >= limit {
@@ -128,7 +130,7 @@ extension Delivery {
 
     /// Puts both halves of a batch back for a while.
     private func postpone(_ halves: (PendingBatch, PendingBatch), because reason: String) {
-        complain(reason)
+        warn(.failed, because: reason)
         var generator = SystemRandomNumberGenerator()
         let waiting = [halves.0, halves.1].map { half in
             var half = half

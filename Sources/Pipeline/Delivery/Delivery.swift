@@ -25,7 +25,7 @@ package final class Delivery: Sendable {
     private let unreadable = Mutex<[(source: RecordSource, id: UInt64, items: UInt64)]>([])
     /// Set while it drains: where the part of the pipeline's log ends that is still delivered.
     private let drainEnd = Mutex<UInt64?>(nil)
-    private let complaints: Mutex<Complaints>
+    private let throttle = Mutex(LogThrottle<Trouble>(linesMax: 10, in: .seconds(60)))
     /// Rings when a batch may be due.
     private let due = Doorbell()
     /// Rings for each reader when a record may fit.
@@ -83,7 +83,6 @@ package final class Delivery: Sendable {
             )
         )
         pace = Mutex(Pace(limits: limits, retry: retry, concurrency: exporter.concurrency))
-        complaints = Mutex(Complaints())
     }
 
     /// Whether the destination is taken to be down and only probed.
@@ -160,7 +159,7 @@ package final class Delivery: Sendable {
 
     private func take(_ record: StoredRecord, from source: RecordSource) {
         guard let metadata = RecordMetadata(decoding: record.metadata) else {
-            complain("record \(record.id) has metadata this version cannot read; it stays queued")
+            warn(.unreadable, because: "a newer version wrote it", ["record": "\(record.id)"])
             unreadable.withLock { $0.append((source, record.id, UInt64(record.items))) }
             settled.ring()
             return
@@ -225,9 +224,21 @@ package final class Delivery: Sendable {
         settled.ring()
     }
 
-    /// Logs a failure, the same one at most once a minute.
-    func complain(_ message: String) {
-        guard let repeats = complaints.withLock({ $0.admit(message, now: clock.now()) }) else { return }
-        logger.warning("\(message)", metadata: ["exporter": "\(name)", "repeated": "\(repeats)"])
+    /// What may go wrong with a delivery, as the log says it.
+    enum Trouble: String {
+        case deadLettered = "spans are dead letters now"
+        case failed = "a delivery failed and is tried again"
+        case parked = "a route is parked"
+        case rejected = "the destination rejected spans"
+        case unreadable = "a record has metadata that this version cannot read; it stays queued"
+    }
+
+    /// Logs a failure: the same one once a minute, and of each kind ten a minute at most.
+    func warn(_ trouble: Trouble, because reason: String, _ details: Logger.Metadata = [:]) {
+        let heldBack = throttle.withLock { $0.admit(trouble, saying: "\(reason) \(details)", now: clock.now()) }
+        guard let heldBack else { return }
+        var metadata: Logger.Metadata = ["exporter": "\(name)", "reason": "\(reason)"]
+        if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
+        logger.warning("\(trouble.rawValue)", metadata: metadata.merging(details) { $1 })
     }
 }
