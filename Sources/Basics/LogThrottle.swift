@@ -21,12 +21,13 @@ package struct LogThrottle<Kind: Hashable & Sendable>: Sendable {
         self.length = length
     }
 
-    /// How many lines of that kind were held back since the last one that passed; nil where this one is held back, too.
+    /// Decides whether a line passes.
     ///
     /// - Parameters:
     ///   - kind: What the line is about.
     ///   - text: What it says, where saying the same twice in a row within a window helps nobody.
     ///   - now: On a clock that only goes forward.
+    /// - Returns: How many lines of that kind were held back since the last one that passed; nil where this one is, too.
     package mutating func admit(_ kind: Kind, saying text: String? = nil, now: Duration) -> Int? {
         var window = windows[kind] ?? Window(start: now)
         if now >= window.start + length { window = Window(start: now, heldBack: window.heldBack) }
