@@ -70,17 +70,17 @@ import Testing
         #expect(reference == Catalogue.reference() + "\n", "run `make reference`")
     }
 
-    @Test func `the rules that the README shows are those of the example`() throws {
-        let readme = try String(contentsOf: repository.appending(path: "README.md"), encoding: .utf8)
+    @Test func `the rules that the documentation shows are those of the example`() throws {
+        let text = try String(contentsOf: repository.appending(path: "pipelines/docs/rules.md"), encoding: .utf8)
         let example = try Data(contentsOf: repository.appending(path: "pipelines/in-house.json"))
         let map = try JSONNode(parsing: Array(example))["processors"]?["map"]
         let rules = try #require(map?["rules"]?.elements)
-        let shown = readme.components(separatedBy: "```json\n{ \"convention\"").dropFirst().compactMap { block in
+        let shown = text.components(separatedBy: "```json\n{ \"convention\"").dropFirst().compactMap { block in
             block.components(separatedBy: "```").first.map { "{ \"convention\"" + $0 }
         }
         #expect(shown.count == 3)
-        for (text, rule) in zip(shown, rules) {
-            #expect(try JSON(JSONNode(parsing: Array(text.utf8))) == JSON(rule))
+        for (document, rule) in zip(shown, rules) {
+            #expect(try JSON(JSONNode(parsing: Array(document.utf8))) == JSON(rule))
         }
     }
 }
