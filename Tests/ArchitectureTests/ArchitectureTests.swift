@@ -77,16 +77,6 @@ import Testing
         }
     }
 
-    @Test func `every example is loaded by a test`() throws {
-        let folder = SourceFile.repository.appending(path: "pipelines").path
-        let examples = try FileManager.default.contentsOfDirectory(atPath: folder)
-        let tests = SourceFile.repository.appending(path: "Tests/ConfigurationTests/ExampleTests.swift")
-        let text = try String(contentsOf: tests, encoding: .utf8)
-        for example in examples where example.hasSuffix(".json") {
-            #expect(text.contains("\"\(example.dropLast(5))\""), "\(example)")
-        }
-    }
-
     @Test func `a clone is enough: nothing of the project looks above its root`() throws {
         let places = ["../" + "shared", "MILLRACE_" + "SHARED"]
         for path in try SourceFile.trackedTexts() {

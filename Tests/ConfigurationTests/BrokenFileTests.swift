@@ -129,8 +129,8 @@ import Testing
             "f.json:3:52: /processors/keep/ratio: found the number 2; allowed: a number from 0 to 1"
         ),
         (
-            "processors", #"{"a": {"type": "attributes"}}"#,
-            #"f.json:3:30: /processors/a/type: "attributes" is not available in this version; allowed: "mlflow_map", "mlflow_experiment", "sample", "batch""#
+            "receivers", #"{"in": {"type": "otlp_grpc"}}"#,
+            #"f.json:2:30: /receivers/in/type: "otlp_grpc" is not available in this version; allowed: "otlp_http""#
         ),
         (
             "processors", #"{"a/b": {"type": "mlflow_map"}}"#,

@@ -3,7 +3,16 @@ import Foundation
 import Testing
 
 @Suite struct ExampleTests {
-    static let names = ["container", "default", "fan-out", "gateway", "in-house", "sidecar"]
+    /// Every file in `pipelines`.
+    static let names: [String] = {
+        let folder = repository.appending(path: "pipelines").path
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return files.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
+    }()
+
+    @Test func `there are examples`() {
+        #expect(Self.names.count >= 6 && Self.names.contains("default"))
+    }
 
     @Test(arguments: names)
     func `an example loads without a warning`(name: String) throws {
