@@ -73,7 +73,7 @@ package struct Assembly: Sendable {
         receivers = file.receivers(within: descriptors, eventLoops: eventLoops.count, logger: logger).map { receiver in
             file.build(receiver, on: sockets[receiver.name], before: intake, logger: logger)
         }
-        let observatory = Observatory(
+        let status = AdminStatus(
             journal: journal,
             fronts: fronts.map(\.front),
             deadLetters: DeadLetterOffice(deadLetters),
@@ -81,11 +81,11 @@ package struct Assembly: Sendable {
             readiness: readiness,
             clock: clock
         )
-        observatory.registerReadings()
+        status.registerReadings()
         self.readiness = readiness
         // With a journal in memory nothing else creates its directory.
         try? SystemFileSystem().createDirectories(file.journal.directory)
-        admin = file.adminEndpoint(on: sockets[GivenSockets.adminName], showing: observatory, logger: logger)
+        admin = file.adminEndpoint(on: sockets[GivenSockets.adminName], showing: status, logger: logger)
         drainTimeout = file.drainTimeout
         keepsUndelivered = file.journal.storage == .disk
     }

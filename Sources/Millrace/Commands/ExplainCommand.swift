@@ -31,19 +31,19 @@ struct ExplainCommand: ParsableCommand {
         if let pipeline, !names.contains(pipeline) {
             throw ValidationError("\(config) has no pipeline \"\(pipeline)\", only \(names.joined(separator: ", ")).")
         }
-        let request: RehearsalBody
-        do throws(RehearsalBodyError) {
-            request = try RehearsalBody(body)
+        let request: DryRunBody
+        do throws(DryRunBodyError) {
+            request = try DryRunBody(body)
         } catch {
             writeLine("\(error)", to: .standardError)
             throw ExitCode.failure
         }
         let requests = try names.filter { pipeline == nil || $0 == pipeline }.compactMap { name in
-            try file.rehearsal(of: name)?.run(request, headers: headers)
+            try file.dryRun(of: name)?.run(request, headers: headers)
         }
         let text =
             json
-            ? RehearsedRequest.json(requests).escapingControlsInJSON : requests.map(\.text).joined(separator: "\n")
+            ? DryRunResult.json(requests).escapingControlsInJSON : requests.map(\.text).joined(separator: "\n")
         writeLine(text, to: .standardOutput)
     }
 

@@ -3,9 +3,9 @@ import MLflow
 import OTLP
 import Pipeline
 
-extension RehearsedRequest {
+extension DryRunResult {
     /// Several requests as one JSON document, for other programs.
-    package static func json(_ requests: [RehearsedRequest]) -> String {
+    package static func json(_ requests: [DryRunResult]) -> String {
         let document: JSON = ["pipelines": .array(requests.map(\.json))]
         return document.indentedText() + "\n"
     }
@@ -18,7 +18,7 @@ extension RehearsedRequest {
     }
 }
 
-extension RehearsedSpan {
+extension DryRunSpan {
     fileprivate var json: JSON {
         .object(
             [
@@ -38,13 +38,13 @@ extension RehearsedSpan {
     }
 }
 
-extension RehearsedSpan.Step {
+extension DryRunSpan.Step {
     fileprivate var json: JSON {
         ["name": .text(processor), "type": .text(type), "findings": .array(findings.map(\.json))]
     }
 }
 
-extension RehearsedSpan.Finding {
+extension DryRunSpan.Finding {
     fileprivate var json: JSON {
         switch finding {
         case .routed(let route, let reason): ["action": "routed", "route": .text("\(route)"), "reason": .text(reason)]

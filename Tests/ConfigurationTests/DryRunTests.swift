@@ -7,8 +7,8 @@ import Testing
 
 @testable import Configuration
 
-/// What a rehearsal finds out about spans, and how it says it.
-@Suite struct RehearsalTests {
+/// What a dry run finds out about spans, and how it says it.
+@Suite struct DryRunTests {
     private static let members = [
         "processors": #"""
         {"map": {"type": "mlflow_map"}, "route": {"type": "mlflow_experiment", "map": {"sh*": "Shop"}},
@@ -18,14 +18,14 @@ import Testing
             #"{"traces": {"receivers": ["in"], "processors": ["map", "route", "share"], "exporters": ["out"]}}"#,
     ]
 
-    private func rehearse(
+    private func dryRun(
         _ spans: TestSpan...,
         with members: [String: String] = members,
         headers: [HTTPHeader] = []
-    ) throws -> RehearsedRequest {
+    ) throws -> DryRunResult {
         let file = try PipelineFile(text: Array(file(members).utf8), name: "f.json", environment: .empty)
-        let rehearsal = try #require(try file.rehearsal(of: "traces"))
-        return rehearsal.run(try SpanBatch(tracesRequest(spans)), headers: headers)
+        let run = try #require(try file.dryRun(of: "traces"))
+        return run.run(try SpanBatch(tracesRequest(spans)), headers: headers)
     }
 
     /// The trace's share is decided by the last 56 bits of its id.
@@ -34,7 +34,7 @@ import Testing
 
     @Test func `a span that stays has a block that says what each processor did`() throws {
         let span = TestSpan("chat", id: 0xA, trace: Self.kept, ["gen_ai.operation.name": "chat"])
-        let text = try rehearse(span).text
+        let text = try dryRun(span).text
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         #expect(lines[0] == "chat  span 000000000000000a  trace 00000000…  service shop")
         #expect(lines[1] == "  conventions: otel_genai")
@@ -49,7 +49,7 @@ import Testing
 
     @Test func `a span that is sampled out has the values it had before`() throws {
         let span = TestSpan("chat", trace: Self.sampledOut, ["gen_ai.operation.name": "chat"])
-        let request = try rehearse(span)
+        let request = try dryRun(span)
         #expect(request.spans[0].removal?.reason == .sampledOut)
         #expect(request.spans[0].removal?.processor == "share")
         #expect(request.spans[0].view["mlflow.spanType"] == "CHAT_MODEL")
@@ -76,15 +76,15 @@ import Testing
             )
         }
         let file = try PipelineFile(text: Array(file(members).utf8), name: "f.json", environment: .empty)
-        let rehearsal = try #require(try file.rehearsal(of: "traces"))
-        let request = rehearsal.run(try SpanBatch(tracesRequest(spans)), headers: [])
+        let run = try #require(try file.dryRun(of: "traces"))
+        let request = run.run(try SpanBatch(tracesRequest(spans)), headers: [])
         #expect(request.spans.map { $0.view["number"] } == (0..<6).map { JSON.integer($0) })
         #expect(request.spans.map(\.route.experiment) == ["red", "blue", "red", "blue", "red", "blue"])
         #expect(request.spans.map { $0.removal == nil } == [true, false, true, true, false, true])
     }
 
     @Test func `an invalid span says so and is shown to no processor`() throws {
-        let request = try rehearse(TestSpan("broken", id: 0), TestSpan("whole", trace: Self.kept))
+        let request = try dryRun(TestSpan("broken", id: 0), TestSpan("whole", trace: Self.kept))
         #expect(request.spans[0].flaw == .spanIDZero)
         #expect(request.spans[0].steps.isEmpty)
         #expect(request.text.contains("\n  invalid: span_id is all zero; refused before any processor\n"))
@@ -93,7 +93,7 @@ import Testing
 
     @Test func `the request's headers are those it came with`() throws {
         let header = HTTPHeader("x-mlflow-experiment-id", "7")
-        let request = try rehearse(TestSpan(trace: Self.kept), headers: [header])
+        let request = try dryRun(TestSpan(trace: Self.kept), headers: [header])
         #expect(request.spans[0].route == .experimentID("7"))
         #expect(request.text.contains("    experiment id 7   from header\n"))
     }
@@ -101,18 +101,18 @@ import Testing
     @Test func `a span kept by the condition says so`() throws {
         var span = TestSpan("failed", trace: Self.sampledOut)
         span.status = 2
-        #expect(try rehearse(span).text.contains("    kept   the keep condition holds\n"))
+        #expect(try dryRun(span).text.contains("    kept   the keep condition holds\n"))
     }
 
     @Test func `a pipeline without processors delivers`() throws {
-        let text = try rehearse(TestSpan("plain"), with: [:]).text
+        let text = try dryRun(TestSpan("plain"), with: [:]).text
         #expect(text.hasPrefix("plain  span 0000000000000001  trace 00000000…  service shop\n  delivered to out\n"))
     }
 
     @Test func `a long value is cut and control characters are taken out`() throws {
         let model = "model\u{1B}[31m" + String(repeating: "x", count: 500)
         let span = TestSpan("chat", trace: Self.kept, ["gen_ai.request.model": .string(model)])
-        let text = try rehearse(span).text
+        let text = try dryRun(span).text
         #expect(!text.contains("\u{1B}"))
         #expect(text.split(separator: "\n").allSatisfy { $0.count < 220 })
         #expect(text.contains("xxx…"))
@@ -122,11 +122,11 @@ import Testing
         var span = TestSpan("failed", trace: Self.kept)
         span.status = 2
         span.statusMessage = "timeout"
-        #expect(try rehearse(span).text.contains(/\n    event exception +status\n/))
+        #expect(try dryRun(span).text.contains(/\n    event exception +status\n/))
     }
 
     @Test func `every kind of decision reads as a sentence`() throws {
-        var request = try rehearse(TestSpan("chat"), with: [:])
+        var request = try dryRun(TestSpan("chat"), with: [:])
         let decisions: [(MappingDecision.Action, String, [String])] = [
             (.set, "mlflow.spanType", ["gen_ai.operation.name"]), (.repaired, "session.id", []),
             (.removed, "mlflow.spanType", []), (.renamed, "user", ["user.id"]), (.dropped, "", []),
@@ -136,11 +136,11 @@ import Testing
             let rule =
                 action == .ignored("a rule of otel_genai was first") ? "openinference.kind" : "otel_genai.operation"
             let decision = MappingDecision(span: 0, action: action, target: target, rule: rule, sources: sources)
-            return RehearsedSpan.Finding(finding: .mapped(decision), value: nil, isEvent: false)
+            return DryRunSpan.Finding(finding: .mapped(decision), value: nil, isEvent: false)
         }
         var span = request.spans[0]
         span.steps = [.init(processor: "map", type: "mlflow_map", findings: findings)]
-        request = RehearsedRequest(pipeline: "traces", exporters: ["out"], spans: [span])
+        request = DryRunResult(pipeline: "traces", exporters: ["out"], spans: [span])
         let lines = [
             "  conventions: otel_genai; ignored: openinference",
             "  map (mlflow_map)",
@@ -157,7 +157,7 @@ import Testing
 
     @Test func `JSON holds the same`() throws {
         let span = TestSpan("chat", id: 0xA, trace: Self.sampledOut, ["gen_ai.operation.name": "chat"])
-        let node = try JSONNode(parsing: Array(RehearsedRequest.json([try rehearse(span)]).utf8))
+        let node = try JSONNode(parsing: Array(DryRunResult.json([try dryRun(span)]).utf8))
         let pipeline = try #require(node["pipelines"]?.elements?.first)
         #expect(pipeline["pipeline"]?.string == "traces")
         #expect(pipeline["kept"]?.integer == 0)

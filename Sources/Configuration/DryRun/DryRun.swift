@@ -5,8 +5,8 @@ import Pipeline
 
 /// A pipeline's processors without its journal and its network: they run on one request and say what they do.
 ///
-/// Its processors are its own: what they remember of a request, the next rehearsal does not know.
-package struct Rehearsal: Sendable {
+/// Its processors are its own: what they remember of a request, the next dry run does not know.
+package struct DryRun: Sendable {
     private struct Stage: Sendable {
         let name: String
         let type: String
@@ -25,20 +25,20 @@ package struct Rehearsal: Sendable {
     }
 
     /// Runs the processors over one request, as if it had come with these headers; their names are in lower case.
-    package func run(_ body: RehearsalBody, headers: [HTTPHeader] = []) -> RehearsedRequest {
+    package func run(_ body: DryRunBody, headers: [HTTPHeader] = []) -> DryRunResult {
         run(body.batch, headers: headers)
     }
 
-    func run(_ batch: SpanBatch, headers: [HTTPHeader]) -> RehearsedRequest {
+    func run(_ batch: SpanBatch, headers: [HTTPHeader]) -> DryRunResult {
         let source = RequestSource(receiver: pipeline.value.receivers.first ?? "", headers: headers)
         var work = SpanWork(batch: batch, source: source, receivedAt: WallClock.system.now())
-        var spans = batch.spans.indices.map { RehearsedSpan(batch, $0) }
+        var spans = batch.spans.indices.map { DryRunSpan(batch, $0) }
         for stage in stages { run(stage, on: &work, &spans) }
         for span in spans.indices { spans[span].route = work.route(of: span) }
-        return RehearsedRequest(pipeline: pipeline.name, exporters: pipeline.value.exporters, spans: spans)
+        return DryRunResult(pipeline: pipeline.name, exporters: pipeline.value.exporters, spans: spans)
     }
 
-    private func run(_ stage: Stage, on work: inout SpanWork, _ spans: inout [RehearsedSpan]) {
+    private func run(_ stage: Stage, on work: inout SpanWork, _ spans: inout [DryRunSpan]) {
         var notes: [SpanNote] = []
         if let noting = stage.processor as? any NotingProcessor {
             noting.process(&work, noting: &notes)
@@ -46,7 +46,7 @@ package struct Rehearsal: Sendable {
             stage.processor.process(&work)
         }
         let views = work.views()
-        var findings = [[RehearsedSpan.Finding]](repeating: [], count: spans.count)
+        var findings = [[DryRunSpan.Finding]](repeating: [], count: spans.count)
         for note in notes {
             let view = views[note.span]
             let value = note.target.flatMap { view?[$0] }
@@ -62,9 +62,9 @@ package struct Rehearsal: Sendable {
 }
 
 extension PipelineFile {
-    /// A rehearsal of one pipeline; nil where the file has no pipeline of that name.
-    package func rehearsal(of name: String) throws -> Rehearsal? {
-        try pipelines.first { $0.name == name }.map { try Rehearsal($0, of: self) }
+    /// A dry run of one pipeline; nil where the file has no pipeline of that name.
+    package func dryRun(of name: String) throws -> DryRun? {
+        try pipelines.first { $0.name == name }.map { try DryRun($0, of: self) }
     }
 }
 

@@ -2,22 +2,22 @@ import Basics
 import OTLP
 import Receivers
 
-/// A body that cannot be rehearsed with: where, and why.
-package struct RehearsalBodyError: Error, Sendable, CustomStringConvertible {
+/// Why a body cannot be used for a dry run, and where.
+package struct DryRunBodyError: Error, Sendable, CustomStringConvertible {
     package let description: String
 }
 
-/// The largest body that is rehearsed with, after inflation too.
+/// The largest body of a dry run, before and after inflation.
 private let bodyMax = ByteCount.mebibytes(64)
 
-/// One export request to rehearse with.
-package struct RehearsalBody: Sendable {
+/// The export request of a dry run.
+package struct DryRunBody: Sendable {
     let batch: SpanBatch
 
     /// Reads a file; blocks.
     ///
     /// A gzipped one is inflated. A name that ends in `.json` or `.pb` says what it is, of any other file the first byte.
-    package init(_ path: String) throws(RehearsalBodyError) {
+    package init(_ path: String) throws(DryRunBodyError) {
         let (name, bytes) = try Self.inflated(path)
         let first = bytes.first { !" \t\r\n".utf8.contains($0) }
         let isJSON = name.hasSuffix(".json") || (!name.hasSuffix(".pb") && first == UInt8(ascii: "{"))
@@ -25,26 +25,26 @@ package struct RehearsalBody: Sendable {
             batch = isJSON ? try SpanBatch(json: bytes) : try SpanBatch(bytes)
         } catch {
             guard isJSON, case .malformed(let offset, let reason) = error else {
-                throw RehearsalBodyError(description: "\(path): \(error)")
+                throw DryRunBodyError(description: "\(path): \(error)")
             }
             let (line, column) = SourceText(name: path, bytes: bytes).position(of: offset)
-            throw RehearsalBodyError(description: "\(path):\(line):\(column): \(reason)")
+            throw DryRunBodyError(description: "\(path):\(line):\(column): \(reason)")
         }
     }
 
     /// The bytes, and the name without what stands for gzip.
-    private static func inflated(_ path: String) throws(RehearsalBodyError) -> (name: String, bytes: [UInt8]) {
+    private static func inflated(_ path: String) throws(DryRunBodyError) -> (name: String, bytes: [UInt8]) {
         let bytes: [UInt8]
         do throws(FileReadError) {
             bytes = try readFile(path, max: bodyMax)
         } catch {
-            throw RehearsalBodyError(description: "\(path): cannot be read: \(error.reason)")
+            throw DryRunBodyError(description: "\(path): cannot be read: \(error.reason)")
         }
         guard bytes.starts(with: [0x1F, 0x8B]) else { return (path, bytes) }
         do throws(GunzipError) {
             return (path.hasSuffix(".gz") ? String(path.dropLast(3)) : path, try gunzip(bytes, max: bodyMax))
         } catch {
-            throw RehearsalBodyError(description: "\(path): \(error.reason)")
+            throw DryRunBodyError(description: "\(path): \(error.reason)")
         }
     }
 }

@@ -3,20 +3,20 @@ import MLflow
 import OTLP
 import Pipeline
 
-/// What became of one request in a rehearsal.
-package struct RehearsedRequest: Sendable {
+/// What became of one request in a dry run.
+package struct DryRunResult: Sendable {
     let pipeline: String
     /// Where the spans that stay would go.
     let exporters: [String]
     /// In the order of the request.
-    let spans: [RehearsedSpan]
+    let spans: [DryRunSpan]
 
     /// Spans that would reach the journal.
     var kept: Int { spans.count { $0.removal == nil } }
 }
 
-/// What became of one span in a rehearsal.
-struct RehearsedSpan: Sendable {
+/// What became of one span in a dry run.
+struct DryRunSpan: Sendable {
     /// What a processor did to it.
     struct Step: Sendable {
         let processor: String

@@ -3,7 +3,7 @@ import MLflow
 import OTLP
 import Pipeline
 
-extension RehearsedRequest {
+extension DryRunResult {
     /// For people: a block for each span, and a line that sums up.
     package var text: String {
         (spans.map { $0.text(exporters) } + [summary]).joined(separator: "\n\n") + "\n"
@@ -27,7 +27,7 @@ extension RehearsedRequest {
     }
 }
 
-extension RehearsedSpan {
+extension DryRunSpan {
     fileprivate func text(_ exporters: [String]) -> String {
         var head =
             "\(name.isEmpty ? "(no name)" : name.excerpt(max: 80))  span \(spanID)  trace \("\(traceID)".prefix(8))…"
@@ -51,7 +51,7 @@ extension RehearsedSpan {
     }
 }
 
-extension RehearsedSpan.Step {
+extension DryRunSpan.Step {
     /// Where the reasons begin, at most; longer lines have theirs where they end.
     private static let columnMax = 64
     /// Characters of what was done and of the reason, at most.
@@ -70,7 +70,7 @@ extension RehearsedSpan.Step {
     }
 }
 
-extension RehearsedSpan.Finding {
+extension DryRunSpan.Finding {
     /// What was done, and by which rule or why.
     fileprivate var parts: (what: String, why: String) {
         switch finding {

@@ -4,7 +4,7 @@ import Journal
 import Pipeline
 
 /// What operators may see of the running process.
-struct Observatory: AdminSource {
+struct AdminStatus: AdminSource {
     let journal: Journal
     let fronts: [PipelineFront]
     let deadLetters: DeadLetterOffice

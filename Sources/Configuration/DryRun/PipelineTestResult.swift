@@ -32,7 +32,7 @@ extension PipelineFile {
         } catch {
             return PipelineTestResult(name: test.name, failures: ["\(error)"])
         }
-        guard let request = try rehearsal(of: name)?.run(batch, headers: headers) else {
+        guard let request = try dryRun(of: name)?.run(batch, headers: headers) else {
             return PipelineTestResult(name: test.name, failures: ["no pipeline \(quoted(name))"])
         }
         return PipelineTestResult(name: test.name, failures: test.expect.failures(in: request))
@@ -43,14 +43,14 @@ extension PipelineTest {
     fileprivate func batch(besides path: String) throws -> SpanBatch {
         if let input { return try SpanBatch(json: Array(JSON(input).lineText.utf8)) }
         let file = inputFile ?? ""
-        guard !file.hasPrefix("/"), let slash = path.lastIndex(of: "/") else { return try RehearsalBody(file).batch }
-        return try RehearsalBody(path[...slash] + file).batch
+        guard !file.hasPrefix("/"), let slash = path.lastIndex(of: "/") else { return try DryRunBody(file).batch }
+        return try DryRunBody(path[...slash] + file).batch
     }
 }
 
 extension TestExpectation {
     /// What of a request is not as expected.
-    func failures(in request: RehearsedRequest) -> [String] {
+    func failures(in request: DryRunResult) -> [String] {
         var lines = spans.flatMap { $0.failures(in: request.spans) }
         if let kept, kept != request.kept { lines.append("kept: expected \(kept), found \(request.kept)") }
         return lines
@@ -62,7 +62,7 @@ extension ExpectedSpan {
     private static let differencesMax = 8
 
     /// What keeps each of these spans from being the one; of several that it could be, about the nearest.
-    fileprivate func failures(in spans: [RehearsedSpan]) -> [String] {
+    fileprivate func failures(in spans: [DryRunSpan]) -> [String] {
         let candidates = spans.filter { span in
             (name == nil || span.name == name) && (spanID == nil || "\(span.spanID)" == spanID)
         }
@@ -76,7 +76,7 @@ extension ExpectedSpan {
         return [title + which] + nearest.failures.map { "  " + $0 }
     }
 
-    private func failures(of span: RehearsedSpan) -> [String] {
+    private func failures(of span: DryRunSpan) -> [String] {
         var lines = attributes.flatMap { differences($0.name, JSON($0.value), span.view[$0.name]) }
         for key in absent {
             guard let value = span.view[key] else { continue }
@@ -106,7 +106,7 @@ extension ExpectedSpan {
             + (more > 0 ? ["\(key): \(more) more differences"] : [])
     }
 
-    private func isMet(by span: RehearsedSpan) -> Bool {
+    private func isMet(by span: DryRunSpan) -> Bool {
         switch dropped {
         case .kept: span.removal == nil
         case .dropped(nil): span.removal != nil
@@ -120,7 +120,7 @@ extension ExpectedEnd {
     fileprivate var text: String { Kind.expectedEnd.write(self).lineText }
 }
 
-extension RehearsedSpan {
+extension DryRunSpan {
     /// How it ended, as the pipeline file would write it.
     fileprivate var end: String {
         guard let removal else { return "false" }
