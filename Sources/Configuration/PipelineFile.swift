@@ -2,14 +2,14 @@ package import Basics
 package import Exporters
 package import Journal
 package import Logging
-package import Pipeline
 package import Processors
 package import Receivers
+package import Settings
 
 /// A pipeline file that was checked: every value is valid, every name is that of a component.
 package struct PipelineFile: Sendable {
-    package var receivers: [Configured<ReceiverSettings>] = []
-    package var processors: [Configured<ProcessorSettings>] = []
+    package var receivers: [Configured<any ReceiverSettings>] = []
+    package var processors: [Configured<any ProcessorSettings>] = []
     package var exporters: [Configured<ExporterSettings>] = []
     /// At least one.
     package var pipelines: [Named<PipelineSettings>] = []
@@ -62,44 +62,4 @@ package struct LogSettings: Sendable {
 /// How one log record is written.
 package enum LogFormat: Sendable {
     case text, json
-}
-
-/// A receiver's settings.
-package enum ReceiverSettings: Sendable {
-    case otlpHTTP(OTLPHTTPReceiverSettings)
-}
-
-/// A processor's settings.
-package enum ProcessorSettings: Sendable {
-    case mlflowMap(MLflowMapSettings)
-    case mlflowExperiment(MLflowExperimentSettings)
-    case sample(SampleSettings)
-    case batch(BatchLimits)
-}
-
-/// An exporter's settings.
-package struct ExporterSettings: Sendable {
-    package var destination: DestinationSettings
-    package var reading: ReadingSettings
-}
-
-/// Where an exporter sends, and how.
-package enum DestinationSettings: Sendable {
-    case mlflow(MLflowSettings)
-    case otlpHTTP(OTLPHTTPSettings)
-    case file(FileSettings)
-    case console(ConsoleSettings)
-}
-
-/// How an exporter reads the journal.
-package struct ReadingSettings: Sendable {
-    /// Wins over the pipeline's `batch` processor; nil for that, or for its defaults.
-    package var batch: BatchLimits?
-    package var retry = RetrySettings.standard
-    /// Where an exporter that is new to the journal begins.
-    package var start = ReaderDefinition.Start.newest
-    /// What may wait for this exporter; nil for as much as the journal takes.
-    package var backlog: Backlog?
-    /// What may lie among its dead letters.
-    package var deadLetters = DeadLetterLimits()
 }

@@ -2,6 +2,7 @@ package import Basics
 package import MLflow
 import OTLP
 package import Pipeline
+package import Settings
 
 /// The settings of `mlflow_map`.
 package struct MLflowMapSettings: Sendable {
@@ -13,6 +14,43 @@ package struct MLflowMapSettings: Sendable {
     package var keepSource = true
 
     package init() {}
+}
+
+extension MLflowMapSettings: ProcessorSettings {
+    /// The settings in the pipeline file.
+    package static let shape = Shape(
+        "Gives spans of every GenAI convention the attributes that MLflow shows: type, inputs, outputs, tokens, session, user.",
+        MLflowMapSettings(),
+        [
+            Field(
+                "conventions",
+                \.conventions,
+                .list(of: .word(among: MappingRules.conventionNames)),
+                "Conventions to read; where none is named, all of them."
+            ),
+            Field(
+                "rules",
+                \.rules,
+                .rules,
+                "Rules of your own, which win over the built-in ones: see Rules for a framework of your own."
+            ),
+            Field("keep_source", \.keepSource, .flag, "Whether attributes that were mapped also stay as they came."),
+        ],
+        check: { settings, group, context in
+            guard let rules = group["rules"], !context.hasError(in: "rules") else { return }
+            do throws(DocumentProblems) {
+                _ = try MLflowMap(name: "", settings: settings)
+            } catch {
+                context.within("rules") { context in
+                    for problem in error.list { context.report(problem.message, at: rules.offset) }
+                }
+            }
+        }
+    )
+
+    package func makeProcessor(named name: String) throws -> (any SpanProcessor)? {
+        try MLflowMap(name: name, settings: self)
+    }
 }
 
 /// Gives spans of every GenAI convention the attributes that MLflow shows.

@@ -8,17 +8,18 @@ import Testing
         "Basics": ["CMachine"],
         "OTLP": ["Basics"],
         "Journal": ["Basics"],
-        "MLflow": ["Basics", "OTLP", "CEmbedded", "CRE2"],
-        "Pipeline": ["Basics", "OTLP", "Journal", "MLflow"],
-        "Receivers": ["Basics", "OTLP", "Pipeline", "CZlib"],
-        "Processors": ["Basics", "OTLP", "MLflow", "Pipeline"],
-        "Exporters": ["Basics", "OTLP", "Journal", "MLflow", "Pipeline", "CCurl", "CZlib"],
+        "Settings": ["Basics"],
+        "MLflow": ["Basics", "OTLP", "Settings", "CEmbedded", "CRE2"],
+        "Pipeline": ["Basics", "OTLP", "Journal", "Settings", "MLflow"],
+        "Receivers": ["Basics", "OTLP", "Settings", "Pipeline", "CZlib"],
+        "Processors": ["Basics", "OTLP", "Settings", "MLflow", "Pipeline"],
+        "Exporters": ["Basics", "OTLP", "Journal", "Settings", "MLflow", "Pipeline", "CCurl", "CZlib"],
         "Console": ["Basics", "Pipeline"],
         "Configuration": [
-            "Basics", "OTLP", "Journal", "MLflow", "Pipeline", "Receivers", "Processors", "Exporters", "Console",
-            "CEmbedded",
+            "Basics", "OTLP", "Journal", "Settings", "MLflow", "Pipeline", "Receivers", "Processors", "Exporters",
+            "Console", "CEmbedded",
         ],
-        "Millrace": ["Basics", "CMachine", "Configuration", "Console", "Journal", "Pipeline"],
+        "Millrace": ["Basics", "CMachine", "Configuration", "Console", "Journal", "Pipeline", "Settings"],
     ]
 
     @Test(arguments: SourceFile.all)

@@ -27,7 +27,10 @@ struct DeliveryStep {
     /// Sends the batches of so many requests one after the other; returns the spans that the sink took.
     func send(_ requests: Int, to port: Int) async throws -> Int {
         let loop = CurlLoop()
-        let settings = OTLPHTTPSettings(endpoint: HTTPEndpoint(text: "http://127.0.0.1:\(port)"), compression: .none)
+        let settings = OTLPHTTPSettings(
+            endpoint: HTTPEndpoint(text: "http://127.0.0.1:\(port)"),
+            requests: RequestSettings(compression: .none)
+        )
         let exporter = OTLPHTTPExporter(settings, loop: loop, encoder: BodyEncoder())
         let batches = batches()
         var spans = 0

@@ -20,15 +20,15 @@ struct ReceiveStep {
         var settings = OTLPHTTPReceiverSettings()
         settings.listen = .tcp(host: "127.0.0.1", port: 0)
         let eventLoops = EventLoops(count: 1)
-        let receiver = OTLPHTTPReceiver(
+        let context = ReceiverContext(
             name: "otlp",
-            settings: settings,
             intake: AgreeableIntake(),
             memory: MemoryBudget(limit: .mebibytes(256)),
             eventLoops: eventLoops,
             meters: Meters(),
             logger: StepRun.logger
         )
+        let receiver = OTLPHTTPReceiver(settings, in: context)
         try await receiver.start()
         guard case .tcp(_, let port)? = receiver.boundAddress else { throw StepRun.Failure(reason: "no port") }
         let client = try BlockingClient(port: port)

@@ -1,4 +1,5 @@
 import Pipeline
+import Settings
 import Testing
 
 @testable import Configuration
@@ -105,7 +106,7 @@ import Testing
             """
         let file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
         #expect(
-            file.namedRoutes(for: "out") == [
+            file.routing(before: "out").named == [
                 .experimentName("Sales"), .experimentID("42"), .experimentName("Rest"), .experimentID("7"),
             ]
         )

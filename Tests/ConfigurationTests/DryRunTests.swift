@@ -2,6 +2,7 @@ import Basics
 import MLflow
 import OTLP
 import Pipeline
+import Settings
 import TestKit
 import Testing
 

@@ -3,6 +3,7 @@ import Foundation
 import Journal
 import Logging
 import OTLP
+import Settings
 import Synchronization
 import TestKit
 import Testing

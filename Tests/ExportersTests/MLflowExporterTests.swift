@@ -11,10 +11,13 @@ import Testing
 
     private let mlflow = FakeMLflow()
 
-    private func exporter(change: (inout MLflowSettings) -> Void = { _ in }) throws -> MLflowExporter {
+    private func exporter(
+        routing: Routing = Routing(),
+        change: (inout MLflowSettings) -> Void = { _ in }
+    ) throws -> MLflowExporter {
         var settings = MLflowSettings(endpoint: try #require(HTTPEndpoint(text: "http://mlflow:5000")))
         change(&settings)
-        return MLflowExporter(settings, client: mlflow, encoder: BodyEncoder())
+        return MLflowExporter(settings, routing: routing, client: mlflow, encoder: BodyEncoder())
     }
 
     private func batch(
@@ -33,10 +36,10 @@ import Testing
     @Test func `a request names its experiment and its type exactly`() async throws {
         mlflow.change { $0.experiments["shop"] = ("12", false) }
         let exporter = try exporter {
-            $0.credentials = .token("secret")
+            $0.token = "secret"
             $0.workspace = "team"
             $0.runID = "run"
-            $0.compression = .none
+            $0.requests.compression = .none
         }
         #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
         let request = try traceRequest()
@@ -70,7 +73,7 @@ import Testing
     }
 
     @Test func `a client cannot name another experiment`() async throws {
-        let exporter = try exporter { $0.headers = [HTTPHeader("X-MLflow-Experiment-ID", "7")] }
+        let exporter = try exporter { $0.requests.headers = [HTTPHeader("X-MLflow-Experiment-ID", "7")] }
         let forwarded = [HTTPHeader("x-mlflow-experiment-id", "8"), HTTPHeader("x-mlflow-run-id", "mine")]
         _ = await exporter.export(batch(.none, headers: forwarded))
         let request = try traceRequest()
@@ -149,8 +152,8 @@ import Testing
     ) async throws {
         mlflow.change { $0.version = version }
         let exporter = try exporter {
-            $0.timeout = .seconds(20)
-            $0.compression = .none
+            $0.requests.timeout = .seconds(20)
+            $0.requests.compression = .none
         }
         _ = await exporter.export(batch(.none))
         #expect(try traceRequest().timeout == .seconds(seconds))
@@ -212,14 +215,14 @@ import Testing
     @Test func `an experiment that was deleted is restored, or parks its route where that is not allowed`() async throws
     {
         mlflow.change { $0.experiments["shop"] = ("12", true) }
-        let parking = try exporter { $0.createsExperiments = false }
+        let parking = try exporter(routing: Routing(createsMissing: false))
         let outcome = await parking.export(batch(.experimentName("shop")))
         #expect(outcome == .parked(reason: "it was deleted, and restoring it is not allowed"))
-        let foreign = try exporter { $0.namedRoutes = [.experimentName("Sales")] }
+        let foreign = try exporter(routing: Routing(named: [.experimentName("Sales")]))
         let reason = "it was deleted, and only experiments of the pipeline file are restored"
         #expect(await foreign.export(batch(.experimentName("shop"))) == .parked(reason: reason))
         #expect(await foreign.export(batch(.experimentID("12"))) == .parked(reason: reason))
-        let restoring = try exporter { $0.namedRoutes = [.experimentName("shop")] }
+        let restoring = try exporter(routing: Routing(named: [.experimentName("shop")]))
         #expect(await restoring.export(batch(.experimentName("shop"))) == .delivered)
         #expect(mlflow.experimentIDs == ["12"])
     }
@@ -230,7 +233,7 @@ import Testing
             try await exporter().export(batch(long)) == .unsendable(reason: "its name is longer than 250 characters")
         )
         #expect(mlflow.requests.isEmpty)
-        let named = try exporter { $0.namedRoutes = [long] }
+        let named = try exporter(routing: Routing(named: [long]))
         #expect(await named.export(batch(long)) == .delivered)
     }
 
@@ -251,7 +254,7 @@ import Testing
     }
 
     @Test func `a name that may not be created parks its route`() async throws {
-        let exporter = try exporter { $0.createsExperiments = false }
+        let exporter = try exporter(routing: Routing(createsMissing: false))
         let outcome = await exporter.export(batch(.experimentName("shop")))
         #expect(outcome == .parked(reason: "it does not exist, and creating it is not allowed"))
         #expect(mlflow.experimentIDs.isEmpty)

@@ -14,7 +14,7 @@ import Testing
 
     private func settings(_ compression: CompressionSetting = .none) throws -> OTLPHTTPSettings {
         let endpoint = try #require(HTTPEndpoint(text: "http://collector.example:4318/otlp"))
-        return OTLPHTTPSettings(endpoint: endpoint, compression: compression)
+        return OTLPHTTPSettings(endpoint: endpoint, requests: RequestSettings(compression: compression))
     }
 
     private func exporter(_ settings: OTLPHTTPSettings, _ client: ScriptedHTTPClient) -> OTLPHTTPExporter {
@@ -72,7 +72,7 @@ import Testing
     @Test func `a client's header replaces a configured one but none of the connection's`() async throws {
         let client = ScriptedHTTPClient(.reply(200))
         var settings = try settings()
-        settings.headers = [HTTPHeader("X-Tenant", "default"), HTTPHeader("X-Key", "k")]
+        settings.requests.headers = [HTTPHeader("X-Tenant", "default"), HTTPHeader("X-Key", "k")]
         let forwarded = [
             HTTPHeader("x-tenant", "team"), HTTPHeader("content-length", "1"), HTTPHeader("host", "evil"),
         ]
@@ -101,7 +101,7 @@ import Testing
         let client = ScriptedHTTPClient(.reply(200))
         let settings = OTLPHTTPSettings(
             endpoint: HTTPEndpoint(text: address),
-            compression: compression
+            requests: RequestSettings(compression: compression)
         )
         _ = await exporter(settings, client).export(batch())
         #expect((client.requests[0].header("Content-Encoding") == "gzip") == isOn)
@@ -151,7 +151,10 @@ import Testing
             .reply(status: 503, headers: [HTTPHeader("Retry-After", "12")], body: Array("busy".utf8))
         }
         let loop = CurlLoop()
-        let settings = OTLPHTTPSettings(endpoint: HTTPEndpoint(text: server.url), compression: .gzip)
+        let settings = OTLPHTTPSettings(
+            endpoint: HTTPEndpoint(text: server.url),
+            requests: RequestSettings(compression: .gzip)
+        )
         let exporter = OTLPHTTPExporter(settings, loop: loop, encoder: BodyEncoder())
         #expect(await exporter.export(batch()) == .unavailable(reason: "status 503: busy", after: .seconds(12)))
         let request = try #require(server.requests.first)

@@ -1,5 +1,6 @@
 import Basics
 import OTLP
+import Settings
 import TestKit
 import Testing
 

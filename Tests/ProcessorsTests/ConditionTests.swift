@@ -1,6 +1,7 @@
 import Basics
 import OTLP
 import Pipeline
+import Settings
 import TestKit
 import Testing
 

@@ -24,7 +24,7 @@ import Testing
     func `is paid for and bounded, and over the bound the answer is the connection's last`(_ test: Case) throws {
         let intake = ScriptedIntake { _ in .held }
         let memory = MemoryBudget(limit: test.memory)
-        let context = ReceiverContext(
+        let context = ConnectionContext(
             name: "otlp",
             settings: OTLPHTTPReceiverSettings(),
             addresses: [OTLPHTTPReceiverSettings().listen],

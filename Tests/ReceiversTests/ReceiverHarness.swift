@@ -43,16 +43,16 @@ func withReceiver(
     settings.listen = .tcp(host: "127.0.0.1", port: 0)
     configure(&settings)
     let (budget, meters, eventLoops) = (MemoryBudget(limit: memory), Meters(), EventLoops(count: eventLoops))
-    let receiver = OTLPHTTPReceiver(
+    var context = ReceiverContext(
         name: "otlp",
-        settings: settings,
-        sockets: sockets,
         intake: intake,
         memory: budget,
         eventLoops: eventLoops,
         meters: meters,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     )
+    context.sockets = sockets
+    let receiver = OTLPHTTPReceiver(settings, in: context)
     try await receiver.start()
     let harness = ReceiverHarness(
         receiver: receiver,

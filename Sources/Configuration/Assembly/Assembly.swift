@@ -3,7 +3,8 @@ package import Console
 package import Journal
 package import Logging
 package import Pipeline
-package import Receivers
+import Receivers
+import Settings
 
 /// Every part of the process, built from a pipeline file and connected, not yet running.
 package struct Assembly: Sendable {
@@ -70,8 +71,9 @@ package struct Assembly: Sendable {
             eventLoops: eventLoops,
             meters: meters
         )
-        receivers = file.receivers(within: descriptors, eventLoops: eventLoops.count, logger: logger).map { receiver in
-            file.build(receiver, on: sockets[receiver.name], before: intake, logger: logger)
+        let connections = file.connectionLimits(within: descriptors, eventLoops: eventLoops.count, logger: logger)
+        receivers = file.receivers.map { receiver in
+            file.make(receiver, on: sockets, within: connections[receiver.name], before: intake, logger: logger)
         }
         let status = AdminStatus(
             journal: journal,
@@ -136,15 +138,6 @@ extension Meters {
     }
 }
 
-extension ReceiverSettings {
-    /// How long a request may wait for room.
-    fileprivate var hold: Duration {
-        switch self {
-        case .otlpHTTP(let settings): settings.hold
-        }
-    }
-}
-
 extension PipelineFile {
     /// Where requests wait while the journal is full.
     fileprivate func waitingLine(_ meters: Meters) -> WaitingLine {
@@ -189,9 +182,10 @@ extension PipelineFile {
         return Store(journal: journal, deadLetters: deadLetters, shares: shares)
     }
 
-    fileprivate func build(
-        _ receiver: Configured<ReceiverSettings>,
-        on sockets: [GivenSocket],
+    fileprivate func make(
+        _ receiver: Configured<any ReceiverSettings>,
+        on sockets: GivenSockets,
+        within connections: Int?,
         before intake: IntakeParts,
         logger: Logger
     ) -> any Receiver {
@@ -206,20 +200,18 @@ extension PipelineFile {
             line: intake.line,
             hold: receiver.settings.hold
         )
-        switch receiver.settings {
-        case .otlpHTTP(let settings):
-            return OTLPHTTPReceiver(
-                name: receiver.name,
-                settings: settings,
-                sockets: sockets,
-                processorHeaders: processorHeaders(after: receiver.name),
-                intake: gateway,
-                memory: intake.memory,
-                eventLoops: intake.eventLoops,
-                meters: intake.meters,
-                logger: logger
-            )
-        }
+        var context = ReceiverContext(
+            name: receiver.name,
+            intake: gateway,
+            memory: intake.memory,
+            eventLoops: intake.eventLoops,
+            meters: intake.meters,
+            logger: logger
+        )
+        context.sockets = sockets[receiver.name]
+        context.connectionsMax = connections
+        context.processorHeaders = processorHeaders(after: receiver.name)
+        return receiver.settings.makeReceiver(in: context)
     }
 }
 
@@ -242,5 +234,3 @@ private struct IntakeParts {
     let eventLoops: EventLoops
     let meters: Meters
 }
-
-extension OTLPHTTPReceiver: Receiver {}

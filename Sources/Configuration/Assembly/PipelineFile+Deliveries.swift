@@ -1,7 +1,10 @@
 import Basics
+import Exporters
 import Journal
 import Logging
 import Pipeline
+import Processors
+import Settings
 
 extension PipelineFile {
     /// The back half of every pipeline: one delivery for each of its exporters.
@@ -18,10 +21,9 @@ extension PipelineFile {
         }
         return try readers.map { log, reader in
             let pipeline = pipelines[log]
-            guard let exporter = exporters[reader.name],
-                let reading = settings(of: reader.name)?.reading
+            guard let exporter = exporters[reader.name], let settings = settings(of: reader.name)?.reader
             else { throw AssemblyError(description: "no exporter \"\(reader.name)\"") }
-            let limits = reading.batch ?? batchLimits(of: pipeline.value)
+            let limits = settings.batch ?? batchLimits(of: pipeline.value)
             let delivery = Delivery(
                 name: reader.name,
                 exporter: exporter,
@@ -29,7 +31,7 @@ extension PipelineFile {
                 deadLetters: deadLetters.first { $0.pipeline == pipeline.name && $0.exporter == reader.name },
                 shares: shares.destination(reader.name, of: log),
                 limits: limits,
-                retry: reading.retry,
+                retry: settings.retry,
                 bytesMax: max(recordsMemory.bytes / readers.count, limits.bytes.bytes),
                 clock: .system,
                 meters: DeliveryMeters(meters, pipeline: pipeline.name, exporter: reader.name, signal: "traces"),
@@ -44,13 +46,11 @@ extension PipelineFile {
     /// Spans in one record at most: as many as any exporter of the pipeline sends at once, so that nobody gets less than that.
     func recordItems(of pipeline: PipelineSettings) -> Int {
         let own = batchLimits(of: pipeline).items
-        return pipeline.exporters.map { settings(of: $0)?.reading.batch?.items ?? own }.max() ?? own
+        return pipeline.exporters.map { settings(of: $0)?.reader.batch?.items ?? own }.max() ?? own
     }
 
     private func batchLimits(of pipeline: PipelineSettings) -> BatchLimits {
-        for processor in processors where pipeline.processors.contains(processor.name) {
-            if case .batch(let limits) = processor.settings { return limits }
-        }
-        return .standard
+        processors.lazy.filter { pipeline.processors.contains($0.name) }.compactMap(\.settings.batching).first
+            ?? .standard
     }
 }

@@ -3,6 +3,7 @@ import Console
 import Exporters
 import Logging
 import Receivers
+import Settings
 
 // Whether connections of clients leave the journal and the exporters the open files that they need.
 
@@ -11,8 +12,6 @@ extension PipelineFile {
     private static let descriptorsOfProcess = 48
     /// Of one event loop: to wait, to be woken, and for time.
     private static let descriptorsOfEventLoop = 3
-    /// Of an exporter that speaks HTTP: its connections to one host, and as many that are kept or being resolved.
-    private static let descriptorsOfHTTPExporter = CurlLoop.connectionsPerHostMax * 2
 
     /// Open files that the process needs besides the connections of its receivers.
     func reservedDescriptors(eventLoops: Int) -> Int {
@@ -20,13 +19,7 @@ extension PipelineFile {
         // Each reader of a log has a cursor file, and reads a segment while the writer has another one; its dead letters are
         // a log like that.
         let journal = 1 + pipelines.reduce(0) { sum, pipeline in sum + 1 + pipeline.value.exporters.count * 6 }
-        let destinations = exporters.reduce(0) { sum, exporter in
-            switch exporter.settings.destination {
-            case .mlflow, .otlpHTTP: sum + Self.descriptorsOfHTTPExporter
-            case .file: sum + 2
-            case .console: sum
-            }
-        }
+        let destinations = exporters.reduce(0) { $0 + $1.settings.destination.descriptors }
         return Self.descriptorsOfProcess + (eventLoops + 1) * Self.descriptorsOfEventLoop + servers
             + AdminLimits().connections + journal + destinations
     }
@@ -39,24 +32,24 @@ extension PipelineFile {
     /// - Returns: By name of the receiver; empty where all get what they ask for.
     func connectionLimits(descriptors: Int, reserved: Int) -> [String: Int] {
         let wanted = receivers.map { (name: $0.name, connections: $0.settings.maxConnections) }
-        let all = wanted.reduce(0) { $0 + OTLPHTTPReceiver.descriptors(forConnections: $1.connections) }
+        let all = wanted.reduce(0) { $0 + ConnectionLimit.descriptors(forConnections: $1.connections) }
         let available = max(0, descriptors - reserved)
         guard all > available else { return [:] }
         var limits: [String: Int] = [:]
         for (name, connections) in wanted {
-            let own = Double(OTLPHTTPReceiver.descriptors(forConnections: connections))
+            let own = Double(ConnectionLimit.descriptors(forConnections: connections))
             let share = Int(Double(available) * own / Double(all))
-            limits[name] = min(connections, OTLPHTTPReceiver.connections(withinDescriptors: share))
+            limits[name] = min(connections, ConnectionLimit.connections(withinDescriptors: share))
         }
         return limits
     }
 
-    /// The receivers with as many connections as open files allow; says where that is less than they ask for.
-    func receivers(within descriptors: Int, eventLoops: Int, logger: Logger) -> [Configured<ReceiverSettings>] {
+    /// The same for what is left besides `reservedDescriptors`; says where that is less than receivers ask for.
+    func connectionLimits(within descriptors: Int, eventLoops: Int, logger: Logger) -> [String: Int] {
         let reserved = reservedDescriptors(eventLoops: eventLoops)
         let limits = connectionLimits(descriptors: descriptors, reserved: reserved)
-        return receivers.map { receiver in
-            guard let connections = limits[receiver.name] else { return receiver }
+        for receiver in receivers {
+            guard let connections = limits[receiver.name] else { continue }
             logger.warning(
                 "The limit of open files allows fewer connections than max_connections.",
                 metadata: [
@@ -64,25 +57,7 @@ extension PipelineFile {
                     "reserved": "\(reserved)",
                 ]
             )
-            return receiver.taking(connections)
         }
-    }
-}
-
-extension ReceiverSettings {
-    var maxConnections: Int {
-        switch self {
-        case .otlpHTTP(let settings): settings.maxConnections
-        }
-    }
-}
-
-extension Configured<ReceiverSettings> {
-    fileprivate func taking(_ connections: Int) -> Configured {
-        switch settings {
-        case .otlpHTTP(var settings):
-            settings.maxConnections = connections
-            return Configured(name: name, type: type, settings: .otlpHTTP(settings), printed: printed)
-        }
+        return limits
     }
 }

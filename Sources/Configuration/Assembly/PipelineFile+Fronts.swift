@@ -3,6 +3,7 @@ import Journal
 import Pipeline
 import Processors
 import Receivers
+import Settings
 
 extension PipelineFile {
     /// What receivers may hold at once: `memory_limit` without the exporters' quarter.
@@ -22,7 +23,7 @@ extension PipelineFile {
     ) throws -> [(receiver: String, front: PipelineFront)] {
         try pipelines.enumerated().flatMap { log, pipeline in
             let processors = try pipeline.value.processors.compactMap { name in
-                try self.processors.first { $0.name == name }?.spanProcessor()
+                try self.processors.first { $0.name == name }.flatMap { try $0.settings.makeProcessor(named: name) }
             }
             for case let processor as any RememberingProcessor in processors {
                 processor.restore(from: journal.logs[log], at: clock.now())
@@ -42,32 +43,25 @@ extension PipelineFile {
         }
     }
 
-    /// Names of the headers that processors behind a receiver ask for.
+    /// Headers that processors behind a receiver read.
     func processorHeaders(after receiver: String) -> [String] {
-        let names = pipelines.filter { $0.value.receivers.contains(receiver) }.flatMap(\.value.processors)
-        let asksForExperiment = processors.contains { processor in
-            guard names.contains(processor.name), case .mlflowExperiment = processor.settings else { return false }
-            return true
-        }
-        return asksForExperiment ? [MLflowExperiment.headerName] : []
+        let headers = processors(in: pipelines.filter { $0.value.receivers.contains(receiver) }).flatMap(\.headers)
+        return Set(headers).sorted()
+    }
+
+    /// What the pipelines that end at an exporter say about routes.
+    func routing(before exporter: String) -> Routing {
+        Routing(processors(in: pipelines.filter { $0.value.exporters.contains(exporter) }).compactMap(\.routing))
+    }
+
+    /// The settings of all processors in these pipelines.
+    private func processors(in pipelines: [Named<PipelineSettings>]) -> [any ProcessorSettings] {
+        let names = pipelines.flatMap(\.value.processors)
+        return processors.filter { names.contains($0.name) }.map(\.settings)
     }
 
     private func forwardedHeaders(of receiver: String) -> Set<String> {
-        switch receivers.first(where: { $0.name == receiver })?.settings {
-        case .otlpHTTP(let settings): Set(settings.forwardHeaders.map { $0.lowercased() })
-        case nil: []
-        }
-    }
-}
-
-extension Configured<ProcessorSettings> {
-    /// The processor that works on single spans; nil for one that only sets how exporters read.
-    func spanProcessor() throws -> (any SpanProcessor)? {
-        switch settings {
-        case .mlflowMap(let settings): try MLflowMap(name: name, settings: settings)
-        case .mlflowExperiment(let settings): MLflowExperiment(name: name, settings: settings)
-        case .sample(let settings): try Sample(name: name, settings: settings)
-        case .batch: nil
-        }
+        let settings = receivers.first { $0.name == receiver }?.settings
+        return Set((settings?.forwardHeaders ?? []).map { $0.lowercased() })
     }
 }

@@ -1,7 +1,9 @@
 import Basics
+import Exporters
 import Journal
 package import Logging
 package import Pipeline
+import Settings
 
 /// Why a valid pipeline file cannot be run as things stand.
 package struct AssemblyError: Error, CustomStringConvertible {
@@ -19,7 +21,7 @@ extension PipelineFile {
                 guard let settings = settings(of: name), settings.destination.mayRefuse else { return nil }
                 return LogDefinition(
                     name: pipeline.name,
-                    role: .deadLetters(of: name, limits: settings.reading.deadLetters),
+                    role: .deadLetters(of: name, limits: settings.reader.deadLetters),
                     readers: [ReaderDefinition(name: name, start: .oldest)]
                 )
             }
@@ -28,8 +30,8 @@ extension PipelineFile {
     }
 
     private func reader(_ exporter: String) -> ReaderDefinition {
-        let reading = settings(of: exporter)?.reading ?? ReadingSettings()
-        return ReaderDefinition(name: exporter, start: reading.start, backlog: reading.backlog)
+        let settings = settings(of: exporter)?.reader ?? ReaderSettings()
+        return ReaderDefinition(name: exporter, start: settings.start, backlog: settings.backlog)
     }
 
     func settings(of exporter: String) -> ExporterSettings? {
@@ -161,12 +163,5 @@ extension AssemblyError {
         let spans = left.map { "\($0.spans) for \($0.exporter) of pipeline \($0.pipeline)" }.joined(separator: ", ")
         let options = Set(left.map { "--abandon \($0.exporter)" }).sorted().joined(separator: " ")
         description = "\(reason): \(spans); \(remedy), or give them up with \(options)"
-    }
-}
-
-extension DestinationSettings {
-    /// Whether spans may become dead letters; what is printed is never refused.
-    fileprivate var mayRefuse: Bool {
-        if case .console = self { false } else { true }
     }
 }

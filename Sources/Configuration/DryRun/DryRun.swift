@@ -2,6 +2,8 @@ package import Basics
 import MLflow
 import OTLP
 import Pipeline
+import Processors
+import Settings
 
 /// A pipeline's processors without its journal and its network: they run on one request and say what they do.
 ///
@@ -20,7 +22,9 @@ package struct DryRun: Sendable {
         self.pipeline = pipeline
         stages = try pipeline.value.processors.compactMap { name in
             guard let processor = file.processors.first(where: { $0.name == name }) else { return nil }
-            return try processor.spanProcessor().map { Stage(name: name, type: processor.type, processor: $0) }
+            return try processor.settings.makeProcessor(named: name).map {
+                Stage(name: name, type: processor.type, processor: $0)
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 import Basics
 import OTLP
 import Receivers
+import Settings
 
 /// Why a body cannot be used for a dry run, and where.
 package struct DryRunBodyError: Error, Sendable, CustomStringConvertible {

@@ -2,6 +2,7 @@ import Basics
 import MLflow
 import OTLP
 import Pipeline
+import Settings
 
 extension DryRunResult {
     /// Several requests as one JSON document, for other programs.

@@ -2,6 +2,7 @@ import Basics
 import MLflow
 import OTLP
 import Pipeline
+import Settings
 
 extension DryRunResult {
     /// For people: a block for each span, and a line that sums up.

@@ -2,6 +2,7 @@ import Basics
 import MLflow
 import OTLP
 import Pipeline
+import Settings
 
 /// What became of one request in a dry run.
 package struct DryRunResult: Sendable {

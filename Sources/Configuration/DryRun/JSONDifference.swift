@@ -1,4 +1,5 @@
 import Basics
+import Settings
 
 /// Where two JSON values differ.
 struct JSONDifference: Equatable {
@@ -21,9 +22,8 @@ struct JSONDifference: Equatable {
         case (.object(let wanted)?, .object(let members)?):
             let names = wanted.map(\.name) + members.map(\.name).filter { name in !wanted.contains { $0.name == name } }
             for name in names {
-                let step = name.replacing("~", with: "~0").replacing("/", with: "~1")
                 let value = { (members: [JSON.Member]) in members.last { $0.name == name }?.value }
-                collect(value(wanted), value(members), pointer + "/" + step, &all)
+                collect(value(wanted), value(members), pointer + name.pointerStep, &all)
             }
         case (.array(let wanted)?, .array(let elements)?):
             for index in 0..<max(wanted.count, elements.count) {

@@ -1,5 +1,6 @@
 import Basics
 import OTLP
+import Settings
 
 /// One entry of `tests`: a request, and what the pipeline is to make of it.
 package struct PipelineTest: Sendable {

@@ -1,5 +1,6 @@
 import Basics
 import OTLP
+import Settings
 
 /// How one test of a pipeline file ended.
 package struct PipelineTestResult: Sendable {

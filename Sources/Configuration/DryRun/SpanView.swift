@@ -1,6 +1,7 @@
 import Basics
 import OTLP
 import Pipeline
+import Settings
 
 /// What a span has at one point of its way.
 struct SpanView: Sendable {

@@ -1,41 +1,43 @@
 import Basics
 import Exporters
 import Journal
+import Pipeline
 import Receivers
+import Settings
 
 // What no component can see alone: names that point nowhere, orders that make no sense, two servers on one address.
 
 extension PipelineFile {
     /// Checks the parts of the file against each other; `root` gives places, and components that could not be read.
-    func check(against root: JSONNode, _ reading: inout Reading) {
-        checkNames(root, &reading)
-        checkProcessorOrder(root, &reading)
-        checkAddresses(root, &reading)
-        checkFiles(root, &reading)
-        checkMemory(root, &reading)
-        checkBacklogs(root, &reading)
-        checkTests(root, &reading)
+    func check(against root: JSONNode, _ context: inout DecodeContext) {
+        checkNames(root, &context)
+        checkProcessorOrder(root, &context)
+        checkAddresses(root, &context)
+        checkFiles(root, &context)
+        checkMemory(root, &context)
+        checkBacklogs(root, &context)
+        checkTests(root, &context)
         // In a file with errors most of what seems unused is misspelt elsewhere.
-        if !reading.problems.contains(where: { $0.severity == .error }) { warnOfUnused(root, &reading) }
+        if !context.problems.contains(where: { $0.severity == .error }) { warnOfUnused(root, &context) }
     }
 
-    private func checkNames(_ root: JSONNode, _ reading: inout Reading) {
+    private func checkNames(_ root: JSONNode, _ context: inout DecodeContext) {
         if let node = root["pipelines"], node.members?.isEmpty == true {
-            reading.within("pipelines") { $0.report("no pipeline; at least one is needed", at: node.offset) }
+            context.within("pipelines") { $0.report("no pipeline; at least one is needed", at: node.offset) }
         }
         for pipeline in root["pipelines"]?.members ?? [] {
             for section in ["receivers", "processors", "exporters"] {
                 guard let names = pipeline.node[section], let elements = names.elements else { continue }
-                reading.within("pipelines", pipeline.name, section) { reading in
+                context.within("pipelines", pipeline.name, section) { context in
                     if elements.isEmpty && section != "processors" {
-                        reading.report("no \(section.dropLast()); at least one is needed", at: names.offset)
+                        context.report("no \(section.dropLast()); at least one is needed", at: names.offset)
                     }
                     let declared = root[section]?.members?.map(\.name) ?? []
                     for (index, node) in elements.enumerated() {
                         guard let name = node.string, !name.isEmpty, !declared.contains(name) else { continue }
-                        reading.within("\(index)") { reading in
+                        context.within("\(index)") { context in
                             let what = "\(quoted(name)) is no \(section.dropLast()) of this file"
-                            reading.refuse(unknown: name, at: node.offset, allowed: declared, what: what)
+                            context.refuse(unknown: name, at: node.offset, allowed: declared, what: what)
                         }
                     }
                 }
@@ -43,25 +45,25 @@ extension PipelineFile {
         }
     }
 
-    private func checkProcessorOrder(_ root: JSONNode, _ reading: inout Reading) {
+    private func checkProcessorOrder(_ root: JSONNode, _ context: inout DecodeContext) {
         for pipeline in root["pipelines"]?.members ?? [] {
             var batches = 0
             var windowed: String?
             for (index, node) in (pipeline.node["processors"]?.elements ?? []).enumerated() {
                 guard let name = node.string, let type = root["processors"]?[name]?["type"]?.string else { continue }
-                reading.within("pipelines", pipeline.name, "processors", "\(index)") { reading in
+                context.within("pipelines", pipeline.name, "processors", "\(index)") { context in
                     switch Catalogue.processors.first(where: { $0.type == type })?.stage {
-                    case .reading:
+                    case .batching:
                         batches += 1
                         guard batches > 1 else { return }
-                        reading.report("\(quoted(name)) is a second \(quoted(type)); one is allowed", at: node.offset)
+                        context.report("\(quoted(name)) is a second \(quoted(type)); one is allowed", at: node.offset)
                     case .windowed:
                         windowed = name
                     case .perSpan:
                         guard let windowed else { return }
                         let order =
                             "it works on single spans and comes before \(quoted(windowed)), which works on traces"
-                        reading.report("\(quoted(name)) stands too late: \(order)", at: node.offset)
+                        context.report("\(quoted(name)) stands too late: \(order)", at: node.offset)
                     case nil:
                         return
                     }
@@ -70,97 +72,95 @@ extension PipelineFile {
         }
     }
 
-    private func checkAddresses(_ root: JSONNode, _ reading: inout Reading) {
+    private func checkAddresses(_ root: JSONNode, _ context: inout DecodeContext) {
         var taken: [(address: ListenAddress, place: String)] = [(admin.listen, "admin")]
         for receiver in receivers {
-            guard case .otlpHTTP(let settings) = receiver.settings else { continue }
+            guard let address = receiver.settings.address else { continue }
             let place = "receivers/\(receiver.name)"
-            if let other = taken.first(where: { $0.address.overlaps(settings.listen) }) {
+            if let other = taken.first(where: { $0.address.overlaps(address) }) {
                 let node = root["receivers"]?[receiver.name]
-                reading.within("receivers", receiver.name, "listen") { reading in
-                    let what = "\(quoted(settings.listen.description)) is taken by /\(other.place)"
-                    reading.report(
+                context.within("receivers", receiver.name, "listen") { context in
+                    let what = "\(quoted(address.description)) is taken by /\(other.place)"
+                    context.report(
                         "\(what); each server needs an address of its own",
                         at: (node?["listen"] ?? node ?? root).offset
                     )
                 }
             }
-            taken.append((settings.listen, place))
+            taken.append((address, place))
         }
     }
 
-    private func checkFiles(_ root: JSONNode, _ reading: inout Reading) {
+    private func checkFiles(_ root: JSONNode, _ context: inout DecodeContext) {
         var writers: [String: String] = [:]
         for exporter in exporters {
-            guard case .file(let settings) = exporter.settings.destination,
-                let node = root["exporters"]?[exporter.name]?["path"]
-            else {
-                continue
-            }
-            let path = settings.path.absolutePath
-            reading.within("exporters", exporter.name, "path") { reading in
+            guard let file = exporter.settings.destination.ownedFile,
+                let node = root["exporters"]?[exporter.name]?[file.setting]
+            else { continue }
+            let path = file.path.absolutePath
+            context.within("exporters", exporter.name, file.setting) { context in
                 if let other = writers.updateValue(exporter.name, forKey: path) {
-                    reading.report("/exporters/\(other) writes the same file; each needs its own", at: node.offset)
+                    context.report("/exporters/\(other) writes the same file; each needs its own", at: node.offset)
                 }
                 if path.hasPrefix(journal.directory.absolutePath + "/") {
                     let what = "the file is inside of the journal's directory, \(journal.directory)"
-                    reading.report(what, at: node.offset)
+                    context.report(what, at: node.offset)
                 }
             }
         }
     }
 
-    private func checkMemory(_ root: JSONNode, _ reading: inout Reading) {
+    private func checkMemory(_ root: JSONNode, _ context: inout DecodeContext) {
         let room = ByteCount(bytes: memoryLimit.bytes / 4 * 3)
         for receiver in receivers {
-            guard case .otlpHTTP(let settings) = receiver.settings, settings.maxBody > room else { continue }
+            guard let bodyMax = receiver.settings.bodyMax, bodyMax > room else { continue }
             let node = root["receivers"]?[receiver.name]
-            reading.within("receivers", receiver.name, "max_body") { reading in
-                let what = "\(settings.maxBody) is more than receivers may hold at once"
+            context.within("receivers", receiver.name, "max_body") { context in
+                let what = "\(bodyMax) is more than receivers may hold at once"
                 let allowed = "at most \(room), three quarters of memory_limit (\(memoryLimit))"
-                reading.report("\(what); allowed: \(allowed)", at: (node?["max_body"] ?? node ?? root).offset)
+                context.report("\(what); allowed: \(allowed)", at: (node?["max_body"] ?? node ?? root).offset)
             }
         }
     }
 
-    private func checkBacklogs(_ root: JSONNode, _ reading: inout Reading) {
+    private func checkBacklogs(_ root: JSONNode, _ context: inout DecodeContext) {
         for exporter in exporters {
-            guard let backlog = exporter.settings.reading.backlog, backlog.maxBytes > journal.maxBytes else { continue }
+            guard let backlog = exporter.settings.reader.backlog, backlog.maxBytes > journal.maxBytes else { continue }
             let node = root["exporters"]?[exporter.name]?["backlog"]
-            reading.within("exporters", exporter.name, "backlog") { reading in
+            context.within("exporters", exporter.name, "backlog") { context in
                 let what = "\(backlog.maxBytes) can never wait, because the journal holds less"
                 let allowed = "max_bytes of at most that of the journal (\(journal.maxBytes))"
-                reading.report("\(what); allowed: \(allowed)", at: (node?["max_bytes"] ?? node ?? root).offset)
+                context.report("\(what); allowed: \(allowed)", at: (node?["max_bytes"] ?? node ?? root).offset)
             }
         }
     }
 
-    private func checkTests(_ root: JSONNode, _ reading: inout Reading) {
+    private func checkTests(_ root: JSONNode, _ context: inout DecodeContext) {
         let names = root["pipelines"]?.members?.map(\.name) ?? []
         for (index, test) in (root["tests"]?.elements ?? []).enumerated() where test.members != nil {
-            reading.within("tests", "\(index)") { reading in
+            context.within("tests", "\(index)") { context in
                 guard let node = test["pipeline"] else {
                     guard names.count > 1 else { return }
                     let choice = names.joined(separator: ", ")
-                    return reading.report("\"pipeline\" is missing; allowed: \(choice)", at: test.offset)
+                    return context.report("\"pipeline\" is missing; allowed: \(choice)", at: test.offset)
                 }
                 guard let name = node.string, !name.isEmpty, !names.contains(name) else { return }
-                reading.within("pipeline") { reading in
+                context.within("pipeline") { context in
                     let what = "\(quoted(name)) is no pipeline of this file"
-                    reading.refuse(unknown: name, at: node.offset, allowed: names, what: what)
+                    context.refuse(unknown: name, at: node.offset, allowed: names, what: what)
                 }
             }
         }
     }
 
-    private func warnOfUnused(_ root: JSONNode, _ reading: inout Reading) {
+    private func warnOfUnused(_ root: JSONNode, _ context: inout DecodeContext) {
         for section in ["receivers", "processors", "exporters"] {
             let used = (root["pipelines"]?.members ?? []).flatMap { $0.node[section]?.elements ?? [] }.compactMap(
                 \.string
             )
             for member in root[section]?.members ?? [] where !used.contains(member.name) {
-                reading.within(section, member.name) { reading in
-                    reading.report("no pipeline uses it", at: member.nameOffset, as: .warning)
+                context.within(section, member.name) { context in
+                    context.report("no pipeline uses it", at: member.nameOffset, as: .warning)
                 }
             }
         }

@@ -1,4 +1,5 @@
 import Basics
+import Settings
 
 /// Replaces `${env:NAME}`, `${env:NAME:-default}`, `${file:path}` and `$$` in the strings of a document.
 ///
@@ -16,27 +17,27 @@ struct Substitution {
     }
 
     /// The document with its strings replaced; what could not be replaced is reported and left empty.
-    mutating func apply(to node: JSONNode, _ reading: inout Reading) -> JSONNode {
+    mutating func apply(to node: JSONNode, _ context: inout DecodeContext) -> JSONNode {
         switch node.value {
         case .object(let members):
             let members = members.map { member in
-                let node = reading.within(member.name) { reading in apply(to: member.node, &reading) }
+                let node = context.within(member.name) { context in apply(to: member.node, &context) }
                 return JSONNode.Member(name: member.name, nameOffset: member.nameOffset, node: node)
             }
             return JSONNode(.object(members), offset: node.offset)
         case .array(let elements):
             let elements = elements.enumerated().map { index, element in
-                reading.within("\(index)") { reading in apply(to: element, &reading) }
+                context.within("\(index)") { context in apply(to: element, &context) }
             }
             return JSONNode(.array(elements), offset: node.offset)
         case .string(let text) where text.contains("$"):
-            return JSONNode(.string(expand(text, at: node.offset, &reading)), offset: node.offset)
+            return JSONNode(.string(expand(text, at: node.offset, &context)), offset: node.offset)
         case .string, .number, .bool, .null:
             return node
         }
     }
 
-    private mutating func expand(_ text: String, at offset: Int, _ reading: inout Reading) -> String {
+    private mutating func expand(_ text: String, at offset: Int, _ context: inout DecodeContext) -> String {
         var result = ""
         var rest = text[...]
         while let dollar = rest.firstIndex(of: "$") {
@@ -47,10 +48,10 @@ struct Substitution {
                 rest = rest.dropFirst()
             } else if rest.first == "{" {
                 guard let end = rest.firstIndex(of: "}") else {
-                    reading.report("\"${\" is not closed; allowed: \(Self.forms)", at: offset)
+                    context.report("\"${\" is not closed; allowed: \(Self.forms)", at: offset)
                     return result
                 }
-                result += value(of: rest[..<end].dropFirst(), at: offset, &reading)
+                result += value(of: rest[..<end].dropFirst(), at: offset, &context)
                 rest = rest[end...].dropFirst()
             } else {
                 result += "$"
@@ -59,19 +60,19 @@ struct Substitution {
         return result + rest
     }
 
-    private mutating func value(of reference: Substring, at offset: Int, _ reading: inout Reading) -> String {
+    private mutating func value(of reference: Substring, at offset: Int, _ context: inout DecodeContext) -> String {
         if reference.hasPrefix("env:") {
-            return variable(reference.dropFirst(4), at: offset, &reading)
+            return variable(reference.dropFirst(4), at: offset, &context)
         }
         if reference.hasPrefix("file:") {
             hidden.insert(offset)
-            return content(of: String(reference.dropFirst(5)), at: offset, &reading)
+            return content(of: String(reference.dropFirst(5)), at: offset, &context)
         }
-        reading.report("\(quoted("${\(reference)}")) is not known; allowed: \(Self.forms)", at: offset)
+        context.report("\(quoted("${\(reference)}")) is not known; allowed: \(Self.forms)", at: offset)
         return ""
     }
 
-    private func variable(_ reference: Substring, at offset: Int, _ reading: inout Reading) -> String {
+    private func variable(_ reference: Substring, at offset: Int, _ context: inout DecodeContext) -> String {
         let separator = reference.firstRange(of: ":-")
         let name = String(reference[..<(separator?.lowerBound ?? reference.endIndex)])
         let value = environment.variable(name)
@@ -80,22 +81,22 @@ struct Substitution {
         }
         if value == nil {
             let fix = "set it, or give a default: ${env:\(name):-default}"
-            reading.report("the environment variable \(quoted(name)) is not set; \(fix)", at: offset)
+            context.report("the environment variable \(quoted(name)) is not set; \(fix)", at: offset)
         }
         return value ?? ""
     }
 
-    private func content(of path: String, at offset: Int, _ reading: inout Reading) -> String {
+    private func content(of path: String, at offset: Int, _ context: inout DecodeContext) -> String {
         switch environment.file(path) {
         case .success(let bytes):
             guard bytes.span.bytes.isValidUTF8 else {
-                reading.report("the file \(quoted(path)) is not UTF-8 text", at: offset)
+                context.report("the file \(quoted(path)) is not UTF-8 text", at: offset)
                 return ""
             }
             let text = String(decoding: bytes, as: UTF8.self)
             return text.last?.isNewline == true ? String(text.dropLast()) : text
         case .failure(let error):
-            reading.report("the file \(quoted(path)) cannot be read: \(error.reason)", at: offset)
+            context.report("the file \(quoted(path)) cannot be read: \(error.reason)", at: offset)
             return ""
         }
     }

@@ -1,6 +1,7 @@
 import Basics
 import Glibc
 package import Pipeline
+package import Settings
 import Synchronization
 
 /// The settings of a `console` exporter.
@@ -18,6 +19,26 @@ package struct ConsoleSettings: Sendable, Hashable {
     package init(style: Style = .tree) {
         self.style = style
     }
+}
+
+extension ConsoleSettings: DestinationSettings {
+    /// The settings in the pipeline file.
+    package static let shape = Shape(
+        "Prints traces on standard output; never holds anything back.",
+        ConsoleSettings(),
+        [
+            Field(
+                "style",
+                \.style,
+                .choice(["tree": .tree, "line": .line]),
+                "A trace as a tree with durations, tokens and status, or one line a span."
+            )
+        ]
+    )
+
+    package var mayRefuse: Bool { false }
+
+    package func makeExporter(in context: ExporterContext) -> any Exporter { ConsoleExporter(self) }
 }
 
 /// Shows traces on the terminal.

@@ -1,4 +1,6 @@
 package import Basics
+package import Pipeline
+package import Settings
 
 /// The settings of a `file` exporter.
 package struct FileSettings: Sendable, Hashable {
@@ -46,4 +48,53 @@ package struct FileSettings: Sendable, Hashable {
         self.format = format
         self.rotation = rotation
     }
+}
+
+extension FileSettings: DestinationSettings {
+    /// The settings in the pipeline file.
+    package static let shape = Shape(
+        "Appends to a file, and syncs it before the spans count as delivered.",
+        FileSettings(path: ""),
+        [
+            Field("path", \.path, .text, "The file; it and its folders are created when missing.", required: true),
+            Field(
+                "format",
+                \.format,
+                .choice(["json": .json, "protobuf": .protobuf]),
+                "One TracesData as JSON a line, or protobuf with a 4-byte big-endian length before each."
+            ),
+            Field("rotate", optional: \.rotation, .group(.rotation), "When the next file is begun; without it, never."),
+            .unavailable("compression"),
+        ]
+    )
+
+    /// Of the file written now, and of the next one while they change.
+    package var descriptors: Int { 2 }
+    package var ownedFile: (setting: String, path: String)? { ("path", path) }
+
+    package func makeExporter(in context: ExporterContext) -> any Exporter {
+        FileExporter(self, thread: context.files, encoder: context.encoder, logger: context.logger)
+    }
+}
+
+extension Shape<FileSettings.Rotation> {
+    fileprivate static let rotation = Shape(
+        "When a file is closed and the next one begun, and how many stay.",
+        Settings(),
+        [
+            Field("bytes", optional: \.bytes, .size(.kibibytes(1)...), "Size that a file does not exceed."),
+            Field(
+                "age",
+                optional: \.age,
+                .duration(.seconds(1) ... .seconds(3650 * 86400)),
+                "Age that a file does not exceed."
+            ),
+            Field("keep", \.keep, .integer(1...FileSettings.keepMax), "Closed files that stay; the oldest goes first."),
+        ],
+        check: { settings, group, context in
+            if settings.bytes == nil && settings.age == nil && group["bytes"] == nil && group["age"] == nil {
+                context.report("\"bytes\" or \"age\" is missing; without them no file is ever closed", at: group.offset)
+            }
+        }
+    )
 }

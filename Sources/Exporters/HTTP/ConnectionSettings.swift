@@ -1,31 +1,16 @@
-import Basics
-
 /// How an exporter reaches its destination.
 package struct ConnectionSettings: Sendable, Hashable {
-    /// How long connecting and the TLS handshake may take by default.
-    package static let defaultConnectTimeout = Duration.seconds(10)
-
     /// For `https` destinations.
-    package var tls: TLSSettings
+    package var tls = TLSSettings()
     /// A proxy's URL, such as `http://proxy:3128`; empty for none at all, nil for what the environment says
     /// (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`).
     package var proxy: String?
     /// The path of a unix socket to connect to instead of the URL's host; nil for none.
     package var unixSocket: String?
     /// For connecting and the TLS handshake; the request's own time-out counts too, whichever ends first.
-    package var connectTimeout: Duration
+    package var connectTimeout = Duration.seconds(10)
 
-    package init(
-        tls: TLSSettings = TLSSettings(),
-        proxy: String? = nil,
-        unixSocket: String? = nil,
-        connectTimeout: Duration = Self.defaultConnectTimeout
-    ) {
-        self.tls = tls
-        self.proxy = proxy
-        self.unixSocket = unixSocket
-        self.connectTimeout = connectTimeout
-    }
+    package init() {}
 }
 
 /// The `tls` object of an exporter.
@@ -39,21 +24,7 @@ package struct TLSSettings: Sendable, Hashable {
     /// The name to ask for (SNI) and to verify; nil for the URL's host.
     package var serverName: String?
     /// Whether the server's certificate and name are verified.
-    ///
-    /// On by default.
-    package var verify: Bool
+    package var verify = true
 
-    package init(
-        ca: String? = nil,
-        certificate: String? = nil,
-        key: String? = nil,
-        serverName: String? = nil,
-        verify: Bool = true
-    ) {
-        self.ca = ca
-        self.certificate = certificate
-        self.key = key
-        self.serverName = serverName
-        self.verify = verify
-    }
+    package init() {}
 }

@@ -10,6 +10,14 @@ package struct HTTPEndpoint: Sendable, Hashable {
     /// The path of the unix socket to connect to; nil where the URL names host and port.
     package let unixSocket: String?
 
+    /// Stands for an address until one is read.
+    static let placeholder = HTTPEndpoint(url: "http://localhost", unixSocket: nil)
+
+    private init(url: String, unixSocket: String?) {
+        self.url = url
+        self.unixSocket = unixSocket
+    }
+
     /// Reads an address; nil where it has not the form that `form` describes.
     package init?(text: String) {
         if text.hasPrefix("unix:/") {

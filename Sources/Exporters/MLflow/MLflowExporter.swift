@@ -14,6 +14,7 @@ package struct MLflowExporter: Exporter {
     private static let fixedHeaders: Set<String> = ["x-mlflow-experiment-id"]
 
     private let settings: MLflowSettings
+    private let routing: Routing
     private let server: MLflowServer
     private let client: CompressingClient
     private let experiments: ExperimentDirectory
@@ -21,27 +22,23 @@ package struct MLflowExporter: Exporter {
     private let names: TraceNames?
     private let wallClock: WallClock
 
-    /// An exporter over the process's libcurl thread.
-    package init(_ settings: MLflowSettings, loop: CurlLoop, encoder: BodyEncoder) {
-        var connection = settings.connection
-        connection.unixSocket = settings.endpoint.unixSocket ?? connection.unixSocket
-        self.init(settings, client: CurlClient(loop: loop, connection: connection), encoder: encoder)
-    }
-
     /// - Parameters:
     ///   - settings: What to send where.
+    ///   - routing: Whether missing experiments are created and deleted ones restored, and which of those.
     ///   - client: Sends the requests.
     ///   - encoder: Compresses.
     ///   - clock: For the age of what is remembered.
     ///   - wallClock: For dates in `Retry-After`.
     package init(
         _ settings: MLflowSettings,
+        routing: Routing = Routing(),
         client: any HTTPClient,
         encoder: BodyEncoder,
         clock: MonotonicClock = .system,
         wallClock: WallClock = .system
     ) {
         self.settings = settings
+        self.routing = routing
         self.wallClock = wallClock
         server = MLflowServer(
             baseURL: settings.endpoint.url,
@@ -51,19 +48,19 @@ package struct MLflowExporter: Exporter {
         experiments = ExperimentDirectory(
             server: server,
             client: client,
-            mayCreate: settings.createsExperiments,
-            restorable: Set(settings.namedRoutes.compactMap(\.experiment)),
+            mayCreate: routing.createsMissing,
+            restorable: Set(routing.named.compactMap(\.experiment)),
             clock: clock,
             wallClock: wallClock
         )
         version = MLflowVersionProbe(server: server, client: client, clock: clock)
         names = settings.traceNames == .rest ? TraceNames(server: server, client: client) : nil
-        let memory = CompressionMemory(settings.compression, to: settings.endpoint)
+        let memory = CompressionMemory(settings.requests.compression, to: settings.endpoint)
         self.client = CompressingClient(client: client, encoder: encoder, memory: memory)
     }
 
     package var deliversOneAtATimePerRoute: Bool { true }
-    package var concurrency: Int { settings.concurrency }
+    package var concurrency: Int { settings.requests.concurrency }
 
     package func export(_ batch: Batch) async -> DeliveryOutcome {
         guard batch.signal == .traces else { return .refused(Refusal(status: nil, reason: "MLflow takes traces only")) }
@@ -101,7 +98,7 @@ package struct MLflowExporter: Exporter {
         if case .id(let id) = reference, id.isEmpty || !id.utf8.allSatisfy(\.isDigit) {
             return .unsendable(reason: "an id is all digits")
         }
-        guard !route.isOverLong || settings.namedRoutes.contains(route) else {
+        guard !route.isOverLong || routing.named.contains(route) else {
             return .unsendable(reason: "its name is longer than \(Route.nameCharactersMax) characters")
         }
         return await experiments.id(of: reference)
@@ -112,7 +109,7 @@ package struct MLflowExporter: Exporter {
             HTTPHeader("Content-Type", "application/x-protobuf"), HTTPHeader("x-mlflow-experiment-id", experiment),
         ]
         let run = settings.runID.map { [HTTPHeader("x-mlflow-run-id", $0)] } ?? []
-        let configured = (server.headers + run + settings.headers).filter {
+        let configured = (server.headers + run + settings.requests.headers).filter {
             !Self.fixedHeaders.contains($0.name.lowercased())
         }
         let headers = fixed + configured.forwarding(batch.headers, except: Self.fixedHeaders)

@@ -1,18 +1,11 @@
-package import Basics
-package import MLflow
+import MLflow
 package import Pipeline
+package import Settings
 
 /// The settings of an `mlflow` exporter.
 package struct MLflowSettings: Sendable {
-    /// For one request by default: MLflow stores about 200 to 2,000 spans a second.
-    package static let defaultTimeout = Duration.seconds(60)
-    /// How much longer a server may take that counts tokens again when a request is sent again.
-    package static let patienceWithoutResends = 5
-    /// Requests under way at once by default; more do not make MLflow faster.
-    package static let defaultConcurrency = 2
-
     /// How traces get their names.
-    package enum TraceNames: String, Sendable, Hashable, CaseIterable {
+    package enum TraceNames: Sendable {
         /// By an attribute of the root span alone, which MLflow 3.7 and later read; the default.
         case otlp
         /// Also by a REST call for each delivered root span, for servers that do not read the attribute.
@@ -21,63 +14,76 @@ package struct MLflowSettings: Sendable {
 
     /// The tracking server, without `/v1/traces`.
     package var endpoint: HTTPEndpoint
-    package var credentials: MLflowCredentials
+    /// With `password`.
+    package var username: String?
+    package var password: String?
+    /// In place of user and password.
+    package var token: String?
     /// The `x-mlflow-workspace` of every request; nil for the server's default.
     package var workspace: String?
     /// The run that traces are linked to (`x-mlflow-run-id`); nil for none.
     package var runID: String?
-    package var traceNames: TraceNames
-    /// Whether missing experiments are created and deleted ones restored; from the pipeline's `mlflow_experiment`.
-    package var createsExperiments: Bool
-    /// The only experiments that are restored: those that the pipeline's `mlflow_experiment` names.
-    package var namedRoutes: Set<Route>
-    /// Sent with every request to the OTLP endpoint; a forwarded header of the same name replaces one.
-    package var headers: [HTTPHeader]
-    /// Whatever is set, a server older than 3.7 or of unknown version gets no compressed body.
-    package var compression: CompressionSetting
-    /// For one request, connecting included; a slower answer is a failure that is tried again.
+    package var traceNames = TraceNames.otlp
+    /// Of requests to the OTLP endpoint.
     ///
-    /// A server older than 3.7 gets five times as long.
-    package var timeout: Duration
-    /// Requests under way at once, at least 1.
-    package var concurrency: Int
-    package var connection: ConnectionSettings
+    /// A minute, because MLflow stores about 200 to 2,000 spans a second, and two at once, because more do not make it faster.
+    /// A server older than 3.7 gets five times as long, and no compressed body, as one of unknown version gets none.
+    package var requests = RequestSettings(timeout: .seconds(60), concurrency: 2)
 
-    package init(
-        endpoint: HTTPEndpoint,
-        credentials: MLflowCredentials = .none,
-        workspace: String? = nil,
-        runID: String? = nil,
-        traceNames: TraceNames = .otlp,
-        createsExperiments: Bool = true,
-        namedRoutes: Set<Route> = [],
-        headers: [HTTPHeader] = [],
-        compression: CompressionSetting = .auto,
-        timeout: Duration = Self.defaultTimeout,
-        concurrency: Int = Self.defaultConcurrency,
-        connection: ConnectionSettings = ConnectionSettings()
-    ) {
+    package init(endpoint: HTTPEndpoint) {
         self.endpoint = endpoint
-        self.credentials = credentials
-        self.workspace = workspace
-        self.runID = runID
-        self.traceNames = traceNames
-        self.createsExperiments = createsExperiments
-        self.namedRoutes = namedRoutes
-        self.headers = headers
-        self.compression = compression
-        self.timeout = timeout
-        self.concurrency = concurrency
-        self.connection = connection
     }
-}
 
-extension MLflowSettings {
+    var credentials: MLflowCredentials {
+        if let token { return .token(token) }
+        guard let username, let password else { return .none }
+        return .basic(username: username, password: password)
+    }
+
     /// How long a server of that version may take for one request.
     ///
     /// A server that is merely slow stores the spans all the same, and an old one then counts their tokens twice.
     func timeout(for version: MLflowVersion?) -> Duration {
-        guard let version, version < .firstCountingOnce else { return timeout }
-        return timeout * Self.patienceWithoutResends
+        guard let version, version < .firstCountingOnce else { return requests.timeout }
+        return requests.timeout * 5
+    }
+}
+
+extension MLflowSettings: DestinationSettings {
+    /// The settings in the pipeline file.
+    package static let shape = Shape(
+        "Delivers to an MLflow tracking server, each trace to the experiment that `mlflow_experiment` chose.",
+        MLflowSettings(endpoint: .placeholder),
+        [
+            Field("endpoint", \.endpoint, .endpoint, "The tracking server's base address.", required: true),
+            Field("username", optional: \.username, .text, "User for HTTP Basic authentication, with `password`."),
+            Field("password", optional: \.password, .secret, "Password of that user."),
+            Field("token", optional: \.token, .secret, "Bearer token, in place of user and password."),
+            Field("workspace", optional: \.workspace, .text, "The server's workspace; without it, its default one."),
+            Field("run_id", optional: \.runID, .text, "The run that traces are linked to."),
+            Field(
+                "trace_names",
+                \.traceNames,
+                .choice(["otlp": .otlp, "rest": .rest]),
+                "How traces get their names: by an attribute, or also by a REST call for servers before 3.7."
+            ),
+        ] + RequestSettings.fields(at: \.requests),
+        check: { settings, group, context in
+            if settings.token != nil && (settings.username ?? settings.password) != nil {
+                context.report("\"token\" and \"username\" exclude each other", at: group.offset)
+            }
+            if (settings.username == nil) != (settings.password == nil) {
+                context.report("\"username\" and \"password\" go together", at: group.offset)
+            }
+        }
+    )
+
+    package var descriptors: Int { CurlLoop.descriptorsPerExporter }
+
+    package func makeExporter(in context: ExporterContext) -> any Exporter {
+        var connection = requests.connection
+        connection.unixSocket = endpoint.unixSocket
+        let client = CurlClient(loop: context.loop, connection: connection)
+        return MLflowExporter(self, routing: context.routing, client: client, encoder: context.encoder)
     }
 }

@@ -38,21 +38,21 @@ package struct OTLPHTTPExporter: Exporter {
         for signal in Signal.allCases {
             let own = settings.signalEndpoints[signal]
             guard let endpoint = own ?? settings.endpoint else { continue }
-            var connection = settings.connection
+            var connection = settings.requests.connection
             connection.unixSocket = endpoint.unixSocket ?? connection.unixSocket
             destinations[signal] = Destination(
                 url: own?.url ?? endpoint.url(path: signal.defaultPath),
                 client: CompressingClient(
                     client: client(connection),
                     encoder: encoder,
-                    memory: CompressionMemory(settings.compression, to: endpoint)
+                    memory: CompressionMemory(settings.requests.compression, to: endpoint)
                 )
             )
         }
         self.destinations = destinations
     }
 
-    package var concurrency: Int { settings.concurrency }
+    package var concurrency: Int { settings.requests.concurrency }
 
     package func export(_ batch: Batch) async -> DeliveryOutcome {
         guard let destination = destinations[batch.signal] else {
@@ -65,9 +65,9 @@ package struct OTLPHTTPExporter: Exporter {
         let request = HTTPRequest(
             method: "POST",
             url: destination.url,
-            headers: [HTTPHeader("Content-Type", type)] + settings.headers.forwarding(batch.headers),
+            headers: [HTTPHeader("Content-Type", type)] + settings.requests.headers.forwarding(batch.headers),
             body: body,
-            timeout: settings.timeout
+            timeout: settings.requests.timeout
         )
         do throws(HTTPFailure) {
             let response = try await destination.client.send(request)

@@ -1,46 +1,49 @@
-package import Basics
 package import OTLP
 package import Pipeline
+package import Settings
 
 /// The settings of an `otlp_http` exporter.
 package struct OTLPHTTPSettings: Sendable {
-    /// For one request by default, connecting included.
-    package static let defaultTimeout = Duration.seconds(30)
-    /// Requests under way at once by default.
-    package static let defaultConcurrency = 4
-
     /// The base address, to which `/v1/traces` and the like are added; nil where every signal has its own.
     package var endpoint: HTTPEndpoint?
     /// Whole addresses of single signals (`traces_endpoint`, …), used as they are.
-    package var signalEndpoints: [Signal: HTTPEndpoint]
+    package var signalEndpoints: [Signal: HTTPEndpoint] = [:]
     /// How bodies are written; protobuf by default.
-    package var encoding: BodyEncoding
-    /// Sent with every request; a forwarded header of the same name replaces one.
-    package var headers: [HTTPHeader]
-    package var compression: CompressionSetting
-    /// For one request, connecting included; a slower answer is a failure that is tried again.
-    package var timeout: Duration
-    /// Requests under way at once, at least 1.
-    package var concurrency: Int
-    package var connection: ConnectionSettings
+    package var encoding = BodyEncoding.protobuf
+    package var requests: RequestSettings
 
-    package init(
-        endpoint: HTTPEndpoint?,
-        signalEndpoints: [Signal: HTTPEndpoint] = [:],
-        encoding: BodyEncoding = .protobuf,
-        headers: [HTTPHeader] = [],
-        compression: CompressionSetting = .auto,
-        timeout: Duration = Self.defaultTimeout,
-        concurrency: Int = Self.defaultConcurrency,
-        connection: ConnectionSettings = ConnectionSettings()
-    ) {
+    package init(endpoint: HTTPEndpoint?, requests: RequestSettings = RequestSettings()) {
         self.endpoint = endpoint
-        self.signalEndpoints = signalEndpoints
-        self.encoding = encoding
-        self.headers = headers
-        self.compression = compression
-        self.timeout = timeout
-        self.concurrency = concurrency
-        self.connection = connection
+        self.requests = requests
+    }
+}
+
+extension OTLPHTTPSettings: DestinationSettings {
+    /// The settings in the pipeline file.
+    package static let shape = Shape(
+        "Delivers to any OTLP backend over HTTP.",
+        OTLPHTTPSettings(endpoint: nil),
+        [
+            Field("endpoint", optional: \.endpoint, .endpoint, "The backend's base address; `/v1/traces` is appended."),
+            Field(
+                "traces_endpoint",
+                optional: \.signalEndpoints[.traces],
+                .endpoint,
+                "The whole address for spans, as it stands."
+            ),
+            Field("encoding", \.encoding, .choice(["protobuf": .protobuf, "json": .json]), "How bodies are written."),
+            .unavailable("metrics_endpoint"), .unavailable("logs_endpoint"), .unavailable("preset"),
+        ] + RequestSettings.fields(at: \.requests),
+        check: { _, group, context in
+            guard group["endpoint"] == nil && group["traces_endpoint"] == nil else { return }
+            let what = "\"endpoint\" or \"traces_endpoint\" is missing"
+            context.report("\(what); allowed: \(HTTPEndpoint.form)", at: group.offset)
+        }
+    )
+
+    package var descriptors: Int { CurlLoop.descriptorsPerExporter }
+
+    package func makeExporter(in context: ExporterContext) -> any Exporter {
+        OTLPHTTPExporter(self, loop: context.loop, encoder: context.encoder)
     }
 }

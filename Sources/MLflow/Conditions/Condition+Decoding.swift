@@ -1,4 +1,5 @@
 package import Basics
+package import Settings
 
 extension Condition {
     /// Reads a condition on single spans.

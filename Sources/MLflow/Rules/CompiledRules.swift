@@ -1,5 +1,6 @@
 import Basics
 import OTLP
+package import Settings
 import Synchronization
 
 /// Groups of MLflow's fields; in each the first rule with a usable value wins.
@@ -188,7 +189,7 @@ package final class MappingRules: Sendable {
         do {
             return try JSONNode(parsing: text)
         } catch {
-            throw DocumentProblems(list: [DocumentProblem(offset: error.offset, pointer: "", message: error.reason)])
+            throw DocumentProblems(list: [Problem(offset: error.offset, pointer: "", message: error.reason)])
         }
     }
 }

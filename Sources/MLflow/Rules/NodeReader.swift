@@ -1,20 +1,5 @@
 package import Basics
-
-/// What is wrong in a rule or condition, and where in its text.
-package struct DocumentProblem: Error, Equatable, Sendable {
-    /// Byte offset in the text.
-    package let offset: Int
-    /// JSON pointer (RFC 6901) below the document's root.
-    package let pointer: String
-    /// What is wrong and what is allowed.
-    package let message: String
-}
-
-/// Everything wrong in one document, in the order of its text.
-package struct DocumentProblems: Error, Equatable, Sendable {
-    /// Never empty.
-    package let list: [DocumentProblem]
-}
+package import Settings
 
 /// A node and the pointer that leads to it.
 package struct NodePlace: Sendable {
@@ -28,7 +13,7 @@ package struct NodePlace: Sendable {
 
     /// The member of that name.
     package subscript(name: String) -> NodePlace? {
-        node[name].map { NodePlace($0, pointer: "\(pointer)/\(Self.escaped(name))") }
+        node[name].map { NodePlace($0, pointer: pointer + name.pointerStep) }
     }
 
     /// The elements, where it is an array.
@@ -38,24 +23,20 @@ package struct NodePlace: Sendable {
 
     /// The members, where it is an object.
     package var members: [(name: String, place: NodePlace)]? {
-        node.members?.map { ($0.name, NodePlace($0.node, pointer: "\(pointer)/\(Self.escaped($0.name))")) }
-    }
-
-    private static func escaped(_ name: String) -> String {
-        name.reduce(into: "") { $0 += $1 == "~" ? "~0" : $1 == "/" ? "~1" : String($1) }
+        node.members?.map { ($0.name, NodePlace($0.node, pointer: pointer + $0.name.pointerStep)) }
     }
 }
 
 /// Reads a document strictly and goes on after a problem, so that all of them are found at once.
 package struct NodeReader: Sendable {
     /// What was wrong so far.
-    package private(set) var problems: [DocumentProblem] = []
+    package private(set) var problems: [Problem] = []
 
     package init() {}
 
     /// Notes a problem.
     package mutating func report(_ place: NodePlace, _ message: String) {
-        problems.append(DocumentProblem(offset: place.node.offset, pointer: place.pointer, message: message))
+        problems.append(Problem(offset: place.node.offset, pointer: place.pointer, message: message))
     }
 
     /// Ends the reading: throws where anything was wrong.
@@ -81,7 +62,7 @@ package struct NodeReader: Sendable {
                 }
             guard let message else { continue }
             problems.append(
-                DocumentProblem(offset: member.nameOffset, pointer: place.pointer, message: message)
+                Problem(offset: member.nameOffset, pointer: place.pointer, message: message)
             )
         }
         return true

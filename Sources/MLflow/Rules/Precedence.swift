@@ -1,4 +1,5 @@
 import Basics
+import Settings
 
 /// Which rule wins over which: by group the rules' full names, the winner first.
 struct Precedence: Sendable {

@@ -1,3 +1,5 @@
+import Settings
+
 // Groups in which every rule counts, or the first of a document's order.
 
 extension RuleCompiler {

@@ -1,4 +1,5 @@
 import OTLP
+import Settings
 
 /// Turns rule documents into tables: names become numbers, order becomes bits.
 struct RuleCompiler {
@@ -241,7 +242,7 @@ struct RuleCompiler {
         guard ordered.count <= MappingRules.rulesPerGroupMax else {
             let message =
                 "\(ordered.count) rules of \(group.name): at most \(MappingRules.rulesPerGroupMax) are possible"
-            throw DocumentProblems(list: [DocumentProblem(offset: 0, pointer: "/\(group.name)", message: message)])
+            throw DocumentProblems(list: [Problem(offset: 0, pointer: "/\(group.name)", message: message)])
         }
         ruleNames[group.rawValue] = ordered.map(\.element.0)
         guards[group.rawValue] = ordered.map { entry in

@@ -1,4 +1,5 @@
 package import Basics
+package import Settings
 
 extension RuleDocument {
     private static let groups = [

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Basics
 import Configuration
+import Settings
 
 /// `millrace explain`: what each processor does to each span of a body, without journal and network.
 struct ExplainCommand: ParsableCommand {

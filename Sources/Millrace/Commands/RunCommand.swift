@@ -2,6 +2,7 @@ import ArgumentParser
 import Basics
 import Configuration
 import Logging
+import Settings
 
 /// `millrace run`: the gateway itself.
 struct RunCommand: AsyncParsableCommand {

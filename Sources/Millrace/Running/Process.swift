@@ -4,6 +4,7 @@ import Glibc
 import Journal
 import Logging
 import ServiceLifecycle
+import Settings
 import UnixSignals
 
 /// The running process: this method is the map.

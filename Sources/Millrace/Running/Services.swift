@@ -5,6 +5,7 @@ import Journal
 import Logging
 import Pipeline
 import ServiceLifecycle
+import Settings
 
 // The process as services. They end in the reverse of their order: the deliveries first, which drain while the receivers
 // go on; then the receivers, so that a client is refused as late as possible; the admin endpoint, which shows both; the

@@ -3,30 +3,6 @@ package import OTLP
 package import Pipeline
 import Synchronization
 
-/// The settings of `mlflow_experiment`.
-package struct MLflowExperimentSettings: Sendable {
-    /// Where to look, in this order: `header`, `auth`, `resource.KEY`, `attribute.KEY`; may be empty.
-    package var from = ["header", "resource.service.name"]
-    /// The experiment by the value found, or by a glob that it matches; exact values win, then the first glob.
-    package var map: [(value: String, experiment: String)] = []
-    /// The experiment where nothing else gives one.
-    package var defaultExperiment = "Default"
-    /// Whether the exporter creates experiments that MLflow does not have.
-    package var create = true
-    /// How long a trace keeps the experiment that its first spans got.
-    package var remember = Duration.seconds(600)
-    /// Different experiments at most, those of `map` not counted; one that no span went to for a minute (or `remember`, if
-    /// that is less) makes room for another, and without room traces go to the default and are counted.
-    package var maxRoutes = 1000
-
-    package init() {}
-
-    /// The experiments that the settings themselves name: the default and those of `map`.
-    package var namedRoutes: Set<Route> {
-        Set((map.map(\.experiment) + [defaultExperiment]).map(Route.init(experiment:)))
-    }
-}
-
 /// Chooses the MLflow experiment of each trace.
 ///
 /// The first request that brings a span of a trace decides, by its root where it is among them, and all that come later

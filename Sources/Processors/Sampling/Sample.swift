@@ -1,7 +1,8 @@
 package import Basics
-package import MLflow
+import MLflow
 import OTLP
 package import Pipeline
+package import Settings
 
 /// The settings of `sample`.
 package struct SampleSettings: Sendable {
@@ -11,6 +12,28 @@ package struct SampleSettings: Sendable {
     package var keep: JSONNode?
 
     package init() {}
+}
+
+extension SampleSettings: ProcessorSettings {
+    /// The settings in the pipeline file.
+    package static let shape = Shape(
+        "Keeps a share of the traces, the same ones on every machine that samples by trace id.",
+        SampleSettings(),
+        [
+            Field("ratio", \.ratio, .number(0...1), "The share of traces that is kept.", required: true),
+            Field(
+                "keep",
+                optional: \.keep,
+                .condition,
+                "Spans for which this holds are kept whatever the ratio says. `matches` takes RE2's syntax, found anywhere in "
+                    + "the value, and at most \(RegularExpression.sizeMax) instructions of its program."
+            ),
+        ]
+    )
+
+    package func makeProcessor(named name: String) throws -> (any SpanProcessor)? {
+        try Sample(name: name, settings: self)
+    }
 }
 
 /// Keeps a share of the traces: the same ones wherever traces are sampled consistently (OpenTelemetry specification, "Trace

@@ -1,9 +1,9 @@
 package import Basics
-package import Logging
+import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-package import Pipeline
+import Pipeline
 import Synchronization
 
 /// The `otlp_http` receiver: OTLP over HTTP/1.1, protobuf and JSON, on TCP or a unix socket.
@@ -14,7 +14,7 @@ import Synchronization
 /// - An empty body is an empty request, and so a success, under any content encoding.
 ///
 /// `start()`, then `prepareToStop(refusing:)` and `stop(within:)`, or `close()` at any time.
-package final class OTLPHTTPReceiver: Sendable {
+package final class OTLPHTTPReceiver: Receiver {
     private struct State {
         var listeners: [Listener] = []
         var observers: [LoopObserver] = []
@@ -24,50 +24,34 @@ package final class OTLPHTTPReceiver: Sendable {
     /// How long refused clients get to read their answer before the connection is closed at the end.
     private static let farewell = Duration.seconds(1)
 
-    private let context: ReceiverContext
+    private let context: ConnectionContext
     private let eventLoops: EventLoops
     private let sockets: [GivenSocket]
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - name: The receiver's key in the pipeline file.
     ///   - settings: Checked settings.
-    ///   - sockets: The service manager's sockets for it; where there are any, they take the place of `settings.listen`.
-    ///   - processorHeaders: Names of the headers that processors ask for, kept with each request.
-    ///   - intake: Takes the requests.
-    ///   - memory: Bounds the bodies that are held.
-    ///   - eventLoops: The threads to receive on; they must outlive the receiver.
-    ///   - meters: Counts answers and connections.
+    ///   - parts: What it is made with besides.
     ///   - clock: Gives the `Date` of answers.
-    ///   - logger: Told where it listens.
-    package init(
-        name: String,
-        settings: OTLPHTTPReceiverSettings,
-        sockets: [GivenSocket] = [],
-        processorHeaders: [String] = [],
-        intake: any Intake,
-        memory: MemoryBudget,
-        eventLoops: EventLoops,
-        meters: Meters,
-        clock: WallClock = .system,
-        logger: Logger
-    ) {
-        context = ReceiverContext(
-            name: name,
+    package init(_ settings: OTLPHTTPReceiverSettings, in parts: ReceiverContext, clock: WallClock = .system) {
+        var settings = settings
+        settings.maxConnections = parts.connectionsMax ?? settings.maxConnections
+        eventLoops = parts.eventLoops
+        sockets = parts.sockets
+        context = ConnectionContext(
+            name: parts.name,
             settings: settings,
             addresses: sockets.isEmpty ? [settings.listen] : sockets.map(\.address),
-            keptHeaders: (settings.forwardHeaders + processorHeaders).map { $0.lowercased() },
-            intake: intake,
+            keptHeaders: (settings.forwardHeaders + parts.processorHeaders).map { $0.lowercased() },
+            intake: parts.intake,
             large: eventLoops.large,
-            memory: memory,
-            meters: meters,
+            memory: parts.memory,
+            meters: parts.meters,
             clock: clock,
-            logger: logger
+            logger: parts.logger
         )
-        self.eventLoops = eventLoops
-        self.sockets = sockets
         let connections = context.connections
-        meters.gauge("millrace_receiver_connections", ["receiver": name]) { Double(connections.value) }
+        parts.meters.gauge("millrace_receiver_connections", ["receiver": parts.name]) { Double(connections.value) }
     }
 
     /// Where it listens first, with the port that the system chose; nil before `start()`.
@@ -196,30 +180,12 @@ package final class OTLPHTTPReceiver: Sendable {
     }
 }
 
-extension OTLPHTTPReceiver {
-    /// Connections over the limit that are told so at once; more are closed without a word.
-    private static let refusalsMax = 256
-
-    /// How many over `connections` are told so.
-    fileprivate static func refusals(over connections: Int) -> Int { min(refusalsMax, connections) }
-
-    /// Files that a receiver has open with `connections` clients, those that it refuses included.
-    package static func descriptors(forConnections connections: Int) -> Int {
-        connections + refusals(over: connections)
-    }
-
-    /// How many connections a receiver may take that has `descriptors` files for them; at least one.
-    package static func connections(withinDescriptors descriptors: Int) -> Int {
-        max(1, descriptors - min(refusalsMax, descriptors / 2))
-    }
-}
-
-extension ReceiverContext {
+extension ConnectionContext {
     /// Gives a new connection its handlers, on its event loop.
     fileprivate func admit(_ channel: any Channel, _ observer: LoopObserver) throws {
         let open = connections.enter()
         channel.closeFuture.whenComplete { [connections] _ in connections.leave() }
-        guard open <= OTLPHTTPReceiver.descriptors(forConnections: settings.maxConnections) else {
+        guard open <= ConnectionLimit.descriptors(forConnections: settings.maxConnections) else {
             throw ChannelError.operationUnsupported
         }
         let decoder = RequestDecoder.make()

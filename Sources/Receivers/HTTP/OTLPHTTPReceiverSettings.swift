@@ -1,5 +1,7 @@
 package import Basics
 import OTLP
+package import Pipeline
+package import Settings
 
 /// The settings of an `otlp_http` receiver, checked.
 package struct OTLPHTTPReceiverSettings: Sendable {
@@ -41,7 +43,7 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     static let forwardedMax = ByteCount.kibibytes(4)
 
     /// Whether a header of that name is likely to hold a secret.
-    package static func isSecret(header name: String) -> Bool {
+    static func isSecret(header name: String) -> Bool {
         let name = name.lowercased().replacing("_", with: "-")
         let words = [
             "authorization", "authentication", "cookie", "token", "secret", "password", "passwd", "credential", "jwt",
@@ -59,6 +61,95 @@ package struct OTLPHTTPReceiverSettings: Sendable {
         case .traces: tracesPath
         case .metrics: metricsPath
         case .logs: logsPath
+        }
+    }
+}
+
+extension OTLPHTTPReceiverSettings: ReceiverSettings {
+    /// The settings in the pipeline file.
+    package static let shape = Shape(
+        "Takes OTLP over HTTP, protobuf and JSON, plain or compressed with gzip or deflate.",
+        OTLPHTTPReceiverSettings(),
+        [
+            Field("listen", \.listen, .address, "Address and port, or a unix socket. Port 0 takes any free one."),
+            Field("traces_path", \.tracesPath, .urlPath, "Path of export requests with spans."),
+            Field("metrics_path", \.metricsPath, .urlPath, "Path of export requests with metrics."),
+            Field("logs_path", \.logsPath, .urlPath, "Path of export requests with log records."),
+            Field(
+                "max_body",
+                \.maxBody,
+                .size(.kibibytes(1)...),
+                "Largest body after inflation; a larger one is answered 413."
+            ),
+            Field(
+                "max_connections",
+                \.maxConnections,
+                .integer(1...1_000_000),
+                "Connections open at once; a further one takes the place of an idle one, or is answered 503 and closed."
+            ),
+            Field(
+                "header_timeout",
+                \.headerTimeout,
+                .pause,
+                "Time for a request's head to arrive; then it is answered 408."
+            ),
+            Field(
+                "body_timeout",
+                \.bodyTimeout,
+                .pause,
+                "Time for a request's body to arrive; then it is answered 408."
+            ),
+            Field("idle_timeout", \.idleTimeout, .pause, "Time a connection may stay open between requests."),
+            Field(
+                "hold",
+                \.hold,
+                .duration(.zero ... .seconds(8)),
+                "Time a request may wait for room in the journal or in memory, while room becomes free, before it is answered 503."
+            ),
+            Field(
+                "hosts",
+                \.hosts,
+                .list(of: .text),
+                "Names accepted in `Host` besides addresses and names of loopback; others are answered 403 on loopback, and elsewhere where any are listed."
+            ),
+            Field(
+                "forward_headers",
+                \.forwardHeaders,
+                .list(of: .headerName),
+                "Headers of requests that are kept with the spans, 4 KiB in all, and sent along by exporters."
+            ),
+            Field(
+                "forward_secrets",
+                \.forwardSecrets,
+                .flag,
+                "Whether `forward_headers` may name headers such as `authorization`, whose values then lie in plain text in the journal and among dead letters."
+            ),
+            .unavailable("tls"), .unavailable("auth"), .unavailable("cors"),
+        ],
+        check: { settings, group, context in
+            let paths = [settings.tracesPath, settings.metricsPath, settings.logsPath]
+            if Set(paths).count < paths.count {
+                let what = "traces_path, metrics_path and logs_path are not three different paths"
+                context.report(what, at: group.offset)
+            }
+            if !settings.forwardSecrets { refuseSecrets(in: group, &context) }
+        }
+    )
+
+    package var address: ListenAddress? { listen }
+    package var bodyMax: ByteCount? { maxBody }
+
+    package func makeReceiver(in context: ReceiverContext) -> any Receiver { OTLPHTTPReceiver(self, in: context) }
+}
+
+/// Reports headers to forward that are likely to hold a secret.
+private func refuseSecrets(in group: Group, _ context: inout DecodeContext) {
+    for (index, node) in (group["forward_headers"]?.elements ?? []).enumerated() {
+        guard let name = node.string, OTLPHTTPReceiverSettings.isSecret(header: name) else { continue }
+        context.within("forward_headers", "\(index)") { context in
+            let reason = "the journal and the dead letters would keep it in plain text"
+            let what = "\(quoted(name)) is likely to hold a secret, and \(reason)"
+            context.report("\(what); allowed: other headers, or \"forward_secrets\": true", at: node.offset)
         }
     }
 }

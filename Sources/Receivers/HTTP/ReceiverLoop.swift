@@ -6,7 +6,7 @@ import Pipeline
 import Synchronization
 
 /// What all connections of a receiver share; set once.
-struct ReceiverContext: Sendable {
+struct ConnectionContext: Sendable {
     let name: String
     let settings: OTLPHTTPReceiverSettings
     /// Where it is asked to listen: by its settings, or by the service manager.
@@ -46,7 +46,7 @@ final class ReceiverLoop {
         let reservation: Reservation
     }
 
-    let context: ReceiverContext
+    let context: ConnectionContext
     /// Whether the process is told to stop: every answer is the last of its connection.
     private(set) var isStopping = false
     /// Whether new requests are refused, because nothing would keep them.
@@ -74,7 +74,7 @@ final class ReceiverLoop {
         let signal: Signal?
     }
 
-    init(_ context: ReceiverContext, on eventLoop: any EventLoop) {
+    init(_ context: ConnectionContext, on eventLoop: any EventLoop) {
         self.context = context
         hosts = AcceptedHosts(at: context.addresses, besides: context.settings.hosts)
         self.eventLoop = eventLoop
@@ -251,7 +251,7 @@ final class LoopObserver: IntakeObserver {
     let eventLoop: any EventLoop
 
     /// Must be called on the event loop.
-    init(_ context: ReceiverContext, on eventLoop: any EventLoop) {
+    init(_ context: ConnectionContext, on eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
         loop = NIOLoopBound(ReceiverLoop(context, on: eventLoop), eventLoop: eventLoop)
     }

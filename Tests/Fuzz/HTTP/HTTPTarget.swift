@@ -68,8 +68,8 @@ enum HTTPTarget: FuzzTarget {
         _ settings: OTLPHTTPReceiverSettings,
         _ intake: FuzzIntake,
         _ memory: MemoryBudget
-    ) -> ReceiverContext {
-        ReceiverContext(
+    ) -> ConnectionContext {
+        ConnectionContext(
             name: "otlp",
             settings: settings,
             addresses: [settings.listen],

@@ -1,6 +1,7 @@
 import Basics
 import Journal
 import Logging
+import Settings
 
 extension PipelineFile {
     static let shape = Shape(
@@ -149,7 +150,7 @@ extension Shape<JournalSettings> {
                 "Refuse new requests with 503, or let the oldest records expire."
             ),
         ],
-        check: { settings, group, reading in
+        check: { settings, group, context in
             if settings.storage == .memory && group["max_bytes"] == nil {
                 settings.maxBytes = .mebibytes(64)
             }

@@ -1,4 +1,11 @@
 import Basics
+import Settings
+
+/// A pipeline file that cannot be used.
+package struct PipelineFileError: Error, Sendable {
+    /// One line for each problem, warnings included, in the order of the file.
+    package let lines: [String]
+}
 
 extension PipelineFile {
     /// Reads and checks a pipeline file; blocks.
@@ -22,9 +29,9 @@ extension PipelineFile {
     /// - Throws: Every problem of the text.
     package init(text: [UInt8], name: String, environment: Environment = .process) throws(PipelineFileError) {
         let source = SourceText(name: name, bytes: text)
-        var reading = Reading()
-        let file = Self.read(text, environment, &reading)
-        let problems = reading.problems.sorted { $0.offset < $1.offset }
+        var context = DecodeContext()
+        let file = Self.read(text, environment, &context)
+        let problems = context.problems.sorted { $0.offset < $1.offset }
         guard let file, !problems.contains(where: { $0.severity == .error }) else {
             throw PipelineFileError(lines: problems.map(source.line))
         }
@@ -32,17 +39,21 @@ extension PipelineFile {
         warnings = problems.map(source.line)
     }
 
-    private static func read(_ text: [UInt8], _ environment: Environment, _ reading: inout Reading) -> PipelineFile? {
+    private static func read(
+        _ text: [UInt8],
+        _ environment: Environment,
+        _ context: inout DecodeContext
+    ) -> PipelineFile? {
         do {
             let written = try JSONNode(parsing: text)
             var substitution = Substitution(environment: environment)
-            let root = substitution.apply(to: written, &reading)
-            reading.hidden = substitution.hidden
-            let file = shape.read(root, &reading)
-            file?.check(against: root, &reading)
+            let root = substitution.apply(to: written, &context)
+            context.hidden = substitution.hidden
+            let file = shape.read(root, &context, partly: true)
+            file?.check(against: root, &context)
             return file
         } catch {
-            reading.report("no valid JSON: \(error.reason)", at: error.offset)
+            context.report("no valid JSON: \(error.reason)", at: error.offset)
             return nil
         }
     }

@@ -1,9 +1,9 @@
-import Basics
+package import Basics
 
 /// A JSON value to be written: schemas, and settings as a file would have them.
 ///
 /// Built by literals; what is read is `JSONNode`, which knows its place.
-enum JSON: Sendable, Equatable {
+package enum JSON: Sendable, Equatable {
     case object([Member])
     case array([JSON])
     case text(String)
@@ -13,28 +13,29 @@ enum JSON: Sendable, Equatable {
     case null
 
     /// One member of an object.
-    struct Member: Sendable, Equatable {
-        let name: String
-        let value: JSON
+    package struct Member: Sendable, Equatable {
+        package let name: String
+        package let value: JSON
 
-        init(_ name: String, _ value: JSON) {
+        package init(_ name: String, _ value: JSON) {
             self.name = name
             self.value = value
         }
     }
 
-    static func integer(_ value: Int) -> JSON { .number("\(value)") }
+    /// A whole number.
+    package static func integer(_ value: Int) -> JSON { .number("\(value)") }
 
     /// A finite number, whole ones without a fraction.
-    static func number(_ value: Double) -> JSON {
+    package static func number(_ value: Double) -> JSON {
         .number(Int(exactly: value).map { "\($0)" } ?? "\(value)")
     }
 
     /// Words as an array of strings.
-    static func words(_ words: [String]) -> JSON { .array(words.map(JSON.text)) }
+    package static func words(_ words: [String]) -> JSON { .array(words.map(JSON.text)) }
 
     /// What was read, without its places.
-    init(_ node: JSONNode) {
+    package init(_ node: JSONNode) {
         switch node.value {
         case .object(let members): self = .object(members.map { Member($0.name, JSON($0.node)) })
         case .array(let elements): self = .array(elements.map(JSON.init))
@@ -46,35 +47,35 @@ enum JSON: Sendable, Equatable {
     }
 
     /// An object with the members of another one after its own.
-    func adding(_ other: JSON) -> JSON {
+    package func adding(_ other: JSON) -> JSON {
         guard case .object(let own) = self, case .object(let more) = other else { return self }
         return .object(own + more)
     }
 }
 
 extension JSON: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral {
-    init(dictionaryLiteral members: (String, JSON)...) {
+    package init(dictionaryLiteral members: (String, JSON)...) {
         self = .object(members.map { Member($0.0, $0.1) })
     }
 
-    init(arrayLiteral elements: JSON...) {
+    package init(arrayLiteral elements: JSON...) {
         self = .array(elements)
     }
 }
 
 extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral {
-    init(stringLiteral text: String) {
+    package init(stringLiteral text: String) {
         self = .text(text)
     }
 
-    init(booleanLiteral value: Bool) {
+    package init(booleanLiteral value: Bool) {
         self = .bool(value)
     }
 }
 
 extension JSON {
     /// On one line, with a space after each comma and colon.
-    var lineText: String {
+    package var lineText: String {
         switch self {
         case .object(let members):
             "{" + members.map { JSON.text($0.name).lineText + ": " + $0.value.lineText }.joined(separator: ", ") + "}"
@@ -87,7 +88,7 @@ extension JSON {
     }
 
     /// Indented by two spaces; what fits on a line of 110 columns stays on one.
-    func indentedText(depth: Int = 0) -> String {
+    package func indentedText(depth: Int = 0) -> String {
         let line = lineText
         if line.utf8.count + depth * 2 <= 110 { return line }
         let inner = String(repeating: "  ", count: depth + 1)

@@ -1,7 +1,7 @@
 /// The known name that a mistyped one most likely means; nil where none is near.
 ///
 /// Case and the difference between `-` and `_` do not count. Near is at most one edit for each three letters.
-func nearest(to name: String, among known: [String]) -> String? {
+package func nearest(to name: String, among known: [String]) -> String? {
     let wanted = folded(name)
     let ranked = known.map { (name: $0, distance: editDistance(wanted, folded($0))) }
     guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }

@@ -1,6 +1,5 @@
+import Settings
 import Testing
-
-@testable import Configuration
 
 @Suite struct NearestNameTests {
     @Test(arguments: [

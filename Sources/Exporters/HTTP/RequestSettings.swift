@@ -1,12 +1,26 @@
-import Basics
-import Exporters
+package import Basics
+import Settings
 
-// What all exporters that speak HTTP have in common.
+/// The requests and connections of an exporter that speaks HTTP.
+package struct RequestSettings: Sendable {
+    /// For one request, connecting included; a slower answer is a failure that is tried again.
+    package var timeout: Duration
+    /// Requests under way at once, at least 1.
+    package var concurrency: Int
+    package var compression: CompressionSetting
+    /// Sent with every request; a forwarded header of the same name replaces one.
+    package var headers: [HTTPHeader] = []
+    package var connection = ConnectionSettings()
 
-extension Shape<HTTPDraft> {
-    /// The settings of requests and connections.
-    static func fields<Whole>(at part: any WritableKeyPath<Whole, HTTPDraft> & Sendable) -> [Field<Whole>] {
-        let fields: [Field<Settings>] = [
+    package init(timeout: Duration = .seconds(30), concurrency: Int = 4, compression: CompressionSetting = .auto) {
+        self.timeout = timeout
+        self.concurrency = concurrency
+        self.compression = compression
+    }
+
+    /// The settings in the pipeline file.
+    static func fields<Whole>(at part: any WritableKeyPath<Whole, RequestSettings> & Sendable) -> [Field<Whole>] {
+        let fields: [Field<RequestSettings>] = [
             Field("timeout", \.timeout, .pause, "For one request; a slower answer is a failure that is tried again."),
             Field("concurrency", \.concurrency, .integer(1...256), "Requests under way at once."),
             Field(
@@ -29,9 +43,9 @@ extension Shape<HTTPDraft> {
 }
 
 extension Shape<TLSSettings> {
-    static let tls = Shape(
+    fileprivate static let tls = Shape(
         "How an exporter trusts and identifies itself over TLS.",
-        TLSSettings(),
+        Settings(),
         [
             Field("ca", optional: \.ca, .text, "PEM file with the authorities to trust; without it, the system's."),
             Field("certificate", optional: \.certificate, .text, "PEM file with the certificate to present."),
@@ -65,7 +79,7 @@ extension Kind<HTTPEndpoint> {
 
 extension Kind<[HTTPHeader]> {
     /// Headers of requests: the values are secrets, and what the exporter sets itself is refused.
-    static let headers = Kind<[Named<String>]>.map(.ownHeaderName, to: .secret).matched(
+    fileprivate static let headers = Kind<[Named<String>]>.map(.ownHeaderName, to: .secret).matched(
         { entries in entries.map { HTTPHeader($0.name, $0.value) } },
         { headers in headers.map { Named(name: $0.name, value: $0.value) } }
     )
@@ -73,7 +87,7 @@ extension Kind<[HTTPHeader]> {
 
 extension Kind<String> {
     /// The name of a header that the user may set.
-    static let ownHeaderName = Kind.parsed(
+    fileprivate static let ownHeaderName = Kind.parsed(
         "the name of an HTTP header that the exporter does not set itself",
         brief: "header name",
         schema: ["type": "string", "minLength": .integer(1)],
@@ -87,7 +101,7 @@ extension Kind<String> {
     )
 
     /// A proxy's URL, or nothing.
-    static let proxy = Kind.parsed(
+    fileprivate static let proxy = Kind.parsed(
         #"a URL such as "http://proxy:3128" or "socks5h://proxy:1080", or "" for no proxy"#,
         brief: "URL or empty",
         schema: ["type": "string", "pattern": #"^$|^(https?|socks5h?)://.|\$\{"#],

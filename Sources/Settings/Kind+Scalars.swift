@@ -1,8 +1,8 @@
-import Basics
+package import Basics
 
 extension Kind<String> {
     /// Any text but the empty one.
-    static let text = Kind.parsed(
+    package static let text = Kind.parsed(
         "a string that is not empty",
         brief: "text",
         schema: ["type": "string", "minLength": .integer(1)],
@@ -11,7 +11,7 @@ extension Kind<String> {
     )
 
     /// A text that is never shown.
-    static let secret = Kind.parsed(
+    package static let secret = Kind.parsed(
         "a string that is not empty",
         brief: "secret text",
         schema: ["type": "string", "minLength": .integer(1)],
@@ -21,7 +21,7 @@ extension Kind<String> {
     )
 
     /// A path of an HTTP request.
-    static let urlPath = Kind.parsed(
+    package static let urlPath = Kind.parsed(
         #"a path that begins with a slash, such as "/v1/traces""#,
         brief: "path of a URL",
         schema: ["type": "string", "pattern": #"^/|\$\{"#],
@@ -30,7 +30,7 @@ extension Kind<String> {
     )
 
     /// The name of an HTTP header (RFC 9110, section 5.1), in lower case.
-    static let headerName = Kind.parsed(
+    package static let headerName = Kind.parsed(
         "the name of an HTTP header",
         brief: "header name",
         schema: ["type": "string", "minLength": .integer(1)],
@@ -40,13 +40,14 @@ extension Kind<String> {
 }
 
 extension Kind<Bool> {
-    static let flag = Kind(
+    /// True or false.
+    package static let flag = Kind(
         allowed: "true or false",
         brief: "`true` \\| `false`",
         schema: ["type": "boolean"],
-        read: { node, reading in
+        read: { node, context in
             if let value = node.bool { return value }
-            reading.refuse(node, allowed: "true or false")
+            context.refuse(node, allowed: "true or false")
             return nil
         },
         write: { .bool($0) }
@@ -55,7 +56,7 @@ extension Kind<Bool> {
 
 extension Kind<Int> {
     /// A whole number within limits.
-    static func integer(_ range: ClosedRange<Int>) -> Kind {
+    package static func integer(_ range: ClosedRange<Int>) -> Kind {
         let allowed = "a whole number from \(range.lowerBound) to \(range.upperBound)"
         return Kind(
             allowed: allowed,
@@ -63,9 +64,9 @@ extension Kind<Int> {
             schema: [
                 "type": "integer", "minimum": .integer(range.lowerBound), "maximum": .integer(range.upperBound),
             ],
-            read: { node, reading in
+            read: { node, context in
                 if let value = node.integer, range.contains(value) { return value }
-                reading.refuse(node, allowed: allowed)
+                context.refuse(node, allowed: allowed)
                 return nil
             },
             write: { .integer($0) }
@@ -75,16 +76,16 @@ extension Kind<Int> {
 
 extension Kind<Double> {
     /// A number within limits.
-    static func number(_ range: ClosedRange<Double>) -> Kind {
+    package static func number(_ range: ClosedRange<Double>) -> Kind {
         let (lowest, highest) = (JSON.number(range.lowerBound), JSON.number(range.upperBound))
         let allowed = "a number from \(lowest.lineText) to \(highest.lineText)"
         return Kind(
             allowed: allowed,
             brief: "number",
             schema: ["type": "number", "minimum": lowest, "maximum": highest],
-            read: { node, reading in
+            read: { node, context in
                 if let value = node.double, range.contains(value) { return value }
-                reading.refuse(node, allowed: allowed)
+                context.refuse(node, allowed: allowed)
                 return nil
             },
             write: { .number($0) }
@@ -94,7 +95,7 @@ extension Kind<Double> {
 
 extension Kind<ByteCount> {
     /// A size with a unit, within limits.
-    static func size(_ range: PartialRangeFrom<ByteCount>) -> Kind {
+    package static func size(_ range: PartialRangeFrom<ByteCount>) -> Kind {
         let allowed = ByteCount.form + ", at least \"\(range.lowerBound)\""
         return .parsed(
             allowed,
@@ -108,7 +109,7 @@ extension Kind<ByteCount> {
 
 extension Kind<Duration> {
     /// A duration with a unit, within limits.
-    static func duration(_ range: ClosedRange<Duration>) -> Kind {
+    package static func duration(_ range: ClosedRange<Duration>) -> Kind {
         let least = range.lowerBound > .zero ? ", at least \"\(range.lowerBound.text)\"" : ""
         let allowed = Duration.form + least + ", at most \"\(range.upperBound.text)\""
         return .parsed(
@@ -119,11 +120,36 @@ extension Kind<Duration> {
             format: \.text
         )
     }
+
+    /// How long something may take, at most a day.
+    package static let pause = duration(.milliseconds(1) ... .seconds(24 * 3600))
+}
+
+extension Kind<ListenAddress> {
+    /// Where a server listens.
+    package static let address = Kind.parsed(
+        ListenAddress.form,
+        brief: "address",
+        schema: ["type": "string", "pattern": #"^(\[[0-9a-fA-F:.%]+\]|[^:\[\]]+):[0-9]{1,5}$|^unix:/.|\$\{"#],
+        parse: { ListenAddress(text: $0) },
+        format: \.description
+    )
+}
+
+extension Kind<JSONNode> {
+    /// Any value.
+    package static let anyJSON = Kind(
+        allowed: "any JSON value",
+        brief: "JSON",
+        schema: [:],
+        read: { node, _ in node },
+        write: { JSON($0) }
+    )
 }
 
 extension Kind where Value: Equatable {
     /// One of a few words.
-    static func choice(_ choices: KeyValuePairs<String, Value>) -> Kind {
+    package static func choice(_ choices: KeyValuePairs<String, Value>) -> Kind {
         Kind<String>.word(among: choices.map(\.key)).matched(
             { word in choices.first { $0.key == word }?.value },
             { value in choices.first { $0.value == value }?.key ?? "" }
@@ -133,15 +159,15 @@ extension Kind where Value: Equatable {
 
 extension Kind<String> {
     /// One of a few words that stand for themselves.
-    static func word(among words: [String]) -> Kind {
+    package static func word(among words: [String]) -> Kind {
         let allowed = words.map(quoted).joined(separator: ", ")
         return Kind(
             allowed: allowed,
             brief: words.map { "`\($0)`" }.joined(separator: " \\| "),
             schema: ["anyOf": [["enum": .words(words)], ["$ref": "#/$defs/substituted"]]],
-            read: { node, reading in
+            read: { node, context in
                 if let text = node.string, words.contains(text) { return text }
-                reading.refuse(node, allowed: allowed, instead: nearest(to: node.string ?? "", among: words))
+                context.refuse(node, allowed: allowed, instead: nearest(to: node.string ?? "", among: words))
                 return nil
             },
             write: { .text($0) }
@@ -151,11 +177,11 @@ extension Kind<String> {
 
 extension UInt8 {
     /// Whether it is an ASCII control character.
-    var isControl: Bool { self < 0x20 || self == 0x7F }
+    package var isControl: Bool { self < 0x20 || self == 0x7F }
 }
 
 /// Whether the text is a token of RFC 9110.
-func isHeaderName(_ text: String) -> Bool {
+package func isHeaderName(_ text: String) -> Bool {
     let marks = "!#$%&'*+-.^_`|~".utf8
     return !text.isEmpty
         && text.utf8.allSatisfy { byte in

@@ -1,5 +1,6 @@
 import Basics
 import OTLP
+import Settings
 
 extension Shape<PipelineTest> {
     static let test = Shape(
@@ -18,9 +19,9 @@ extension Shape<PipelineTest> {
             ),
             Field("expect", \.expect, .group(.expectation), "What is to become of the request.", required: true),
         ],
-        check: { test, group, reading in
+        check: { test, group, context in
             guard (group["input"] == nil) == (group["input_file"] == nil) else { return }
-            reading.report("one of \"input\" and \"input_file\" is needed, and only one", at: group.offset)
+            context.report("one of \"input\" and \"input_file\" is needed, and only one", at: group.offset)
         }
     )
 }
@@ -38,9 +39,9 @@ extension Shape<TestExpectation> {
             ),
             Field("kept", optional: \.kept, .integer(0...1_000_000), "How many spans stay."),
         ],
-        check: { expectation, group, reading in
+        check: { expectation, group, context in
             if group.members.isEmpty {
-                reading.report("nothing is expected; allowed: spans, kept", at: group.offset)
+                context.report("nothing is expected; allowed: spans, kept", at: group.offset)
             }
         }
     )
@@ -64,61 +65,30 @@ extension Shape<ExpectedSpan> {
             Field("experiment", optional: \.experiment, .text, "Name or id of the MLflow experiment."),
             Field("dropped", \.dropped, .expectedEnd, "Whether the span is taken out, or for what reason."),
         ],
-        check: { span, group, reading in
+        check: { span, group, context in
             if group["name"] == nil && group["span_id"] == nil {
-                reading.report("\"name\" or \"span_id\" is needed", at: group.offset)
+                context.report("\"name\" or \"span_id\" is needed", at: group.offset)
             }
         }
     )
 }
 
-extension Kind {
-    /// An array of groups of settings.
-    static func array<Element>(of shape: Shape<Element>) -> Kind where Value == [Element] {
-        let allowed = "an array of objects"
-        return Kind(
-            allowed: allowed,
-            brief: "array of objects",
-            schema: ["type": "array", "items": shape.schema()],
-            read: { node, reading in
-                guard let elements = node.elements else {
-                    reading.refuse(node, allowed: allowed)
-                    return nil
-                }
-                return elements.enumerated().compactMap { index, element in
-                    reading.within("\(index)") { reading in shape.read(element, &reading) }
-                }
-            },
-            write: { values in .array(values.map { shape.write($0) }) }
-        )
-    }
-}
-
 extension Kind<JSONNode> {
-    /// Any value.
-    static let anyJSON = Kind(
-        allowed: "any JSON value",
-        brief: "JSON",
-        schema: [:],
-        read: { node, _ in node },
-        write: { JSON($0) }
-    )
-
     /// A request of spans in OTLP/JSON.
     static let otlpBody = Kind(
         allowed: "an OTLP request of spans",
         brief: "OTLP/JSON",
         schema: ["type": "object", "required": ["resourceSpans"]],
-        read: { node, reading in
+        read: { node, context in
             guard let spans = node["resourceSpans"] ?? node["resource_spans"], spans.elements != nil else {
-                reading.refuse(node, allowed: "an OTLP request of spans: {\"resourceSpans\": […]}")
+                context.refuse(node, allowed: "an OTLP request of spans: {\"resourceSpans\": […]}")
                 return nil
             }
             do throws(WireError) {
                 _ = try SpanBatch(json: Array(JSON(node).lineText.utf8))
             } catch {
                 let reason = if case .malformed(_, let reason) = error { reason } else { "\(error)" }
-                reading.report("no OTLP request of spans: \(reason)", at: node.offset)
+                context.report("no OTLP request of spans: \(reason)", at: node.offset)
             }
             return node
         },
@@ -146,10 +116,10 @@ extension Kind<ExpectedEnd> {
             allowed: allowed,
             brief: (["true", "false"] + words).map { "`\($0)`" }.joined(separator: " \\| "),
             schema: ["anyOf": [["type": "boolean"], ["enum": .words(words)]]],
-            read: { node, reading in
+            read: { node, context in
                 if let isDropped = node.bool { return isDropped ? .dropped(nil) : .kept }
                 if let removal = Removal.allCases.first(where: { $0.word == node.string }) { return .dropped(removal) }
-                reading.refuse(node, allowed: allowed, instead: node.string.flatMap { nearest(to: $0, among: words) })
+                context.refuse(node, allowed: allowed, instead: node.string.flatMap { nearest(to: $0, among: words) })
                 return nil
             },
             write: { end in

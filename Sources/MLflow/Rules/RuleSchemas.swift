@@ -1,4 +1,4 @@
-import MLflow
+import Settings
 
 /// The JSON Schema of mapping rules, for editors; `RuleDocument` reads them and says what is wrong where.
 enum RuleSchemas {

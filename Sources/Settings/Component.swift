@@ -1,57 +1,60 @@
 import Basics
 
-/// One line of the table of components: a `type` of the pipeline file and its settings.
-struct Component<Settings: Sendable>: Sendable {
-    let type: String
+/// One line of a catalogue: a `type` of the pipeline file, its settings, and what they become.
+package struct Component<Settings: Sendable>: Sendable {
+    package let type: String
     /// Where a processor runs; receivers and exporters have no stage.
-    let stage: ProcessorStage?
+    package let stage: ProcessorStage?
     /// Whether this version has it; one it does not have is refused by name.
-    let isAvailable: Bool
-    let summary: String
-    let rows: [ReferenceRow]
-    let schema: JSON
+    package let isAvailable: Bool
+    /// For the reference: its own, then those of the groups in it.
+    package let tables: [ReferenceTable]
+    fileprivate let schema: JSON
     /// The settings, and the same as `--print` shows them.
-    let read: @Sendable (JSONNode, inout Reading) -> (settings: Settings, printed: JSON)?
+    fileprivate let read: @Sendable (JSONNode, inout DecodeContext) -> (settings: Settings, printed: JSON)?
 
-    /// A component of this version; `wrap` makes the settings of it, or nil where what it needs was not read.
-    init<Own>(
+    /// A component of this version.
+    ///
+    /// - Parameters:
+    ///   - type: The value of `type` in the file.
+    ///   - shape: Its settings.
+    ///   - stage: Where a processor runs.
+    ///   - wrap: Makes what the rest of the program knows of the settings.
+    package init<Own>(
         _ type: String,
         _ shape: Shape<Own>,
         _ stage: ProcessorStage? = nil,
-        _ wrap: @escaping @Sendable (Own) -> Settings?
+        _ wrap: @escaping @Sendable (Own) -> Settings
     ) {
         self.type = type
         self.stage = stage
         isAvailable = true
-        summary = shape.summary
-        rows = shape.referenceRows()
+        tables = shape.tables
         schema = shape.schema(type: type)
-        read = { node, reading in
-            guard let own = shape.read(node, &reading, type: type), let settings = wrap(own) else { return nil }
-            return (settings, shape.write(own, type: type))
+        read = { node, context in
+            shape.read(node, &context, type: type).map { (wrap($0), shape.write($0, type: type)) }
         }
     }
 
     /// A type that the interface names and this version does not have.
-    init(unavailable type: String, _ stage: ProcessorStage? = nil) {
+    package init(unavailable type: String, _ stage: ProcessorStage? = nil) {
         self.type = type
         self.stage = stage
         isAvailable = false
-        summary = ""
-        rows = []
+        tables = []
         schema = .null
         read = { _, _ in nil }
     }
 }
 
 /// Where in a pipeline a processor works.
-enum ProcessorStage: Sendable {
+package enum ProcessorStage: Sendable {
     /// Before the journal, on each request.
     case perSpan
     /// After the journal, on whole traces.
     case windowed
-    /// Nowhere of its own: it sets how exporters read.
-    case reading
+    /// Nowhere of its own: it sets how exporters batch.
+    case batching
 }
 
 /// A component as the file names and sets it.
@@ -62,30 +65,31 @@ package struct Configured<Settings: Sendable>: Sendable {
     package let type: String
     package let settings: Settings
     /// The settings with their defaults, secrets masked.
-    let printed: JSON
+    fileprivate let printed: JSON
 }
 
 extension Kind {
     /// Components of one sort, each under a name of the user's choice.
-    static func components<Settings>(_ table: [Component<Settings>]) -> Kind
+    package static func components<Settings>(_ catalogue: [Component<Settings>]) -> Kind
     where Value == [Configured<Settings>] {
-        let types = table.filter(\.isAvailable).map(\.type)
+        let available = catalogue.filter(\.isAvailable)
+        let name = Kind<String>.componentName
         return Kind(
             allowed: "an object of components",
             brief: "object of components",
             schema: [
-                "type": "object", "propertyNames": Kind<String>.componentName.schema,
-                "additionalProperties": .componentSchema(table.filter(\.isAvailable).map { ($0.type, $0.schema) }),
+                "type": "object", "propertyNames": name.form.schema,
+                "additionalProperties": .componentSchema(available.map { ($0.type, $0.schema) }),
             ],
-            read: { node, reading in
-                guard let members = node.uniqueMembers(&reading, allowed: "an object of components") else { return nil }
+            read: { node, context in
+                guard let members = node.uniqueMembers(&context, allowed: "an object of components") else { return nil }
                 return members.compactMap { member in
-                    reading.within(member.name) { reading in
-                        let key = JSONNode(.string(member.name), offset: member.nameOffset)
-                        let name = Kind<String>.componentName.read(key, &reading)
-                        guard let component = component(of: member.node, table, types, &reading) else { return nil }
-                        guard let (settings, printed) = component.read(member.node, &reading) else { return nil }
-                        return name.map {
+                    context.within(member.name) { context in
+                        let key = name.read(JSONNode(.string(member.name), offset: member.nameOffset), &context)
+                        guard let component = component(of: member.node, catalogue, &context),
+                            let (settings, printed) = component.read(member.node, &context)
+                        else { return nil }
+                        return key.map {
                             Configured(name: $0, type: component.type, settings: settings, printed: printed)
                         }
                     }
@@ -97,28 +101,28 @@ extension Kind {
 
     private static func component<Settings>(
         of node: JSONNode,
-        _ table: [Component<Settings>],
-        _ types: [String],
-        _ reading: inout Reading
+        _ catalogue: [Component<Settings>],
+        _ context: inout DecodeContext
     ) -> Component<Settings>? {
+        let types = catalogue.filter(\.isAvailable).map(\.type)
         let words = types.map(quoted).joined(separator: ", ")
         guard node.members != nil else {
-            reading.refuse(node, allowed: "an object with a \"type\"")
+            context.refuse(node, allowed: "an object with a \"type\"")
             return nil
         }
         guard let type = node["type"] else {
-            reading.report("\"type\" is missing; allowed: \(words)", at: node.offset)
+            context.report("\"type\" is missing; allowed: \(words)", at: node.offset)
             return nil
         }
-        return reading.within("type") { reading in
-            guard let found = table.first(where: { $0.type == type.string }) else {
+        return context.within("type") { context in
+            guard let found = catalogue.first(where: { $0.type == type.string }) else {
                 let hint = nearest(to: type.string ?? "", among: types)
-                reading.refuse(type, allowed: words, instead: hint)
+                context.refuse(type, allowed: words, instead: hint)
                 return nil
             }
             guard found.isAvailable else {
                 let what = "\(quoted(found.type)) is not available in this version"
-                reading.report("\(what); allowed: \(words)", at: type.offset)
+                context.report("\(what); allowed: \(words)", at: type.offset)
                 return nil
             }
             return found
@@ -144,7 +148,7 @@ extension JSON {
 
 extension Kind<String> {
     /// The key of a component or pipeline: it becomes part of paths and of metrics.
-    static let componentName = Kind.parsed(
+    package static let componentName = Kind.parsed(
         "a name of at most 64 letters, digits, \"_\", \"-\" and \".\" that begins with a letter or digit",
         brief: "name",
         schema: ["type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"],

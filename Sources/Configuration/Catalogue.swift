@@ -1,0 +1,37 @@
+import Exporters
+import Pipeline
+import Processors
+import Receivers
+import Settings
+
+/// The one table of components: what a `type` in the pipeline file stands for.
+///
+/// A new component is a folder with its code and its settings, a line here, an example under `pipelines/`, and a test.
+package enum Catalogue {
+    static let receivers: [ReceiverType] = [
+        ReceiverType("otlp_http", OTLPHTTPReceiverSettings.shape),
+        ReceiverType(unavailable: "otlp_grpc"),
+        ReceiverType(unavailable: "otlp_file"),
+    ]
+
+    static let processors: [ProcessorType] = [
+        ProcessorType("mlflow_map", MLflowMapSettings.shape),
+        ProcessorType("mlflow_experiment", MLflowExperimentSettings.shape),
+        ProcessorType("sample", SampleSettings.shape),
+        ProcessorType("batch", .batch, stage: .batching),
+        ProcessorType(unavailable: "attributes", .perSpan),
+        ProcessorType(unavailable: "filter", .perSpan),
+        ProcessorType(unavailable: "redact", .perSpan),
+        ProcessorType(unavailable: "truncate", .perSpan),
+        ProcessorType(unavailable: "assemble", .windowed),
+        ProcessorType(unavailable: "tail_sample", .windowed),
+    ]
+
+    static let exporters: [ExporterType] = [
+        ExporterType("mlflow", MLflowSettings.shape),
+        ExporterType("otlp_http", OTLPHTTPSettings.shape),
+        ExporterType("file", FileSettings.shape),
+        ExporterType("console", ConsoleSettings.shape),
+        ExporterType(unavailable: "otlp_grpc"),
+    ]
+}

@@ -1,0 +1,80 @@
+import Basics
+package import Logging
+package import Pipeline
+package import Settings
+
+/// A `type` of exporter: one line of the catalogue.
+package typealias ExporterType = Component<ExporterSettings>
+
+/// An exporter's settings.
+package struct ExporterSettings: Sendable {
+    package let destination: any DestinationSettings
+    package let reader: ReaderSettings
+}
+
+/// Where an exporter sends and how, and what the program has to know of that before the exporter is made.
+package protocol DestinationSettings: Sendable {
+    /// Whether spans may be refused for good, so that they become dead letters.
+    var mayRefuse: Bool { get }
+    /// Files, sockets included, that it may have open at once.
+    var descriptors: Int { get }
+    /// The file that nobody else may write, and the setting that names it; nil for none.
+    var ownedFile: (setting: String, path: String)? { get }
+
+    /// Makes the exporter.
+    func makeExporter(in context: ExporterContext) -> any Exporter
+}
+
+extension DestinationSettings {
+    package var mayRefuse: Bool { true }
+    package var descriptors: Int { 0 }
+    package var ownedFile: (setting: String, path: String)? { nil }
+}
+
+/// What an exporter is made with besides its settings: the threads for what would block, of which a process has one set.
+package struct ExporterContext: Sendable {
+    let loop = CurlLoop()
+    let encoder = BodyEncoder()
+    let files = SerialThread(name: "files")
+    let logger: Logger
+    /// What the pipelines that end at the exporter say about routes.
+    package var routing = Routing()
+
+    /// Starts the threads.
+    package init(logger: Logger) {
+        self.logger = logger
+    }
+
+    /// Ends the threads, after the last exporter was closed.
+    package func close() async {
+        await loop.close()
+        files.stop()
+    }
+}
+
+extension ExporterType {
+    /// A type whose own settings stand beside those of how its exporter reads the journal.
+    package init<Own: DestinationSettings>(_ type: String, _ own: Shape<Own>) {
+        let reader: [Field<Whole<Own>>] = ReaderSettings.fields.map { $0.at(\.reader) }
+        let names = own.fields.map(\.name)
+        let withoutRequests: [Field<Whole<Own>>] = Self.requestSettings.filter { !names.contains($0) }.map {
+            .refused($0, "has no meaning for this type, which sends no requests")
+        }
+        let shape = Shape(
+            own.summary,
+            Whole(own: own.initial),
+            own.fields.map { $0.at(\.own) } + reader + withoutRequests,
+            check: { whole, group, context in own.check(&whole.own, group, &context) }
+        )
+        self.init(type, shape) { ExporterSettings(destination: $0.own, reader: $0.reader) }
+    }
+
+    /// What only exporters have that send requests.
+    private static let requestSettings = ["timeout", "concurrency", "compression", "headers", "tls", "proxy"]
+}
+
+/// An exporter as the file sets it.
+private struct Whole<Own: DestinationSettings>: Sendable {
+    var own: Own
+    var reader = ReaderSettings()
+}

@@ -1,0 +1,39 @@
+package import Pipeline
+package import Settings
+
+/// A `type` of processor: one line of the catalogue.
+package typealias ProcessorType = Component<any ProcessorSettings>
+
+/// A processor's settings, and what the program has to know of them before the processor is made.
+package protocol ProcessorSettings: Sendable {
+    /// Headers of requests that it reads, in lower case.
+    var headers: [String] { get }
+    /// What it says about routes; nil for one that chooses none.
+    var routing: Routing? { get }
+    /// How exporters batch; nil for one that says nothing about that.
+    var batching: BatchLimits? { get }
+
+    /// Makes the processor, which counts under its key in the pipeline file; nil for one that works on no spans.
+    ///
+    /// - Throws: What of the settings only shows when they are used.
+    func makeProcessor(named name: String) throws -> (any SpanProcessor)?
+}
+
+extension ProcessorSettings {
+    package var headers: [String] { [] }
+    package var routing: Routing? { nil }
+    package var batching: BatchLimits? { nil }
+}
+
+extension ProcessorType {
+    /// A type with its settings.
+    package init(_ type: String, _ shape: Shape<some ProcessorSettings>, stage: ProcessorStage = .perSpan) {
+        self.init(type, shape, stage) { $0 }
+    }
+}
+
+extension BatchLimits: ProcessorSettings {
+    package var batching: BatchLimits? { self }
+
+    package func makeProcessor(named name: String) -> (any SpanProcessor)? { nil }
+}
