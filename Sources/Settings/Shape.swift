@@ -62,7 +62,7 @@ package struct Shape<Settings: Sendable>: Sendable {
     ) -> Field<Settings>? {
         let names = (type == nil ? [] : ["type"]) + fields.filter(\.isAvailable).map(\.name)
         guard let field = fields.first(where: { $0.name == member.name }) else {
-            let what = "\(quoted(member.name)) is no known setting"
+            let what = "unknown setting \(quoted(member.name))"
             context.refuse(unknown: member.name, at: member.nameOffset, allowed: names, what: what)
             return nil
         }

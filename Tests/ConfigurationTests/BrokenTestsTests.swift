@@ -11,7 +11,7 @@ import Testing
         ("[5]", #"f.json:5:11: /tests/0: found the number 5; allowed: an object of settings"#),
         (
             #"[{"name": "a", \#(input), "expect": {"kept": 0}, "expected": {}}]"#,
-            #"f.json:5:80: /tests/0/expected: "expected" is no known setting; allowed: name, pipeline, headers, input, input_file, expect; did you mean "expect"?"#
+            #"f.json:5:80: /tests/0/expected: unknown setting "expected"; allowed: name, pipeline, headers, input, input_file, expect; did you mean "expect"?"#
         ),
         (
             #"[{"name": "a", \#(input)}]"#,
@@ -67,7 +67,7 @@ import Testing
         ),
         (
             #"{"name": "a", "attribute": {}}"#,
-            #"/tests/0/expect/spans/0/attribute: "attribute" is no known setting; allowed: name, span_id, attributes, absent, events, experiment, dropped; did you mean "attributes"?"#
+            #"/tests/0/expect/spans/0/attribute: unknown setting "attribute"; allowed: name, span_id, attributes, absent, events, experiment, dropped; did you mean "attributes"?"#
         ),
         (
             #"{"name": "a", "events": ["b", "b"]}"#,

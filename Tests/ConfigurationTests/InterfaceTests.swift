@@ -32,7 +32,7 @@ import Testing
     func `every setting of a component is known by its name`(section: String, type: String, names: String) {
         for name in names.split(separator: " ") {
             let lines = problems(of: file([section: #"{"in": {"type": "\#(type)", "\#(name)": null}}"#]))
-            #expect(!lines.contains { $0.contains("is no known setting") }, "\(name)")
+            #expect(!lines.contains { $0.contains("unknown setting") }, "\(name)")
             #expect(lines.contains { $0.contains("/\(section)/in/\(name): ") }, "\(name)")
         }
     }
@@ -42,7 +42,7 @@ import Testing
         "memory_limit", "tests",
     ])
     func `every setting of the file is known by its name`(name: String) {
-        #expect(!problems(of: file([name: "null"])).contains { $0.contains("is no known setting") })
+        #expect(!problems(of: file([name: "null"])).contains { $0.contains("unknown setting") })
     }
 
     @Test(arguments: [
