@@ -82,11 +82,12 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CMachine"),
         // C++ behind a C header; RE2 itself is Debian's libre2-dev.
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "CEmbedded", exclude: ["rules"]),
-        layer("Basics", on: "CMachine"),
+        layer("Basics", on: "CMachine", "COpenSSL"),
         layer("OTLP", on: "Basics"),
         layer("Journal", on: "Basics", logging),
         layer("Settings", on: "Basics"),
