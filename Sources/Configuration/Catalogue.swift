@@ -32,6 +32,7 @@ package enum Catalogue {
         ExporterType("otlp_http", OTLPHTTPSettings.shape),
         ExporterType("file", FileSettings.shape),
         ExporterType("console", ConsoleSettings.shape),
+        ExporterType("discard", DiscardSettings.shape),
         ExporterType(unavailable: "otlp_grpc"),
     ]
 }
