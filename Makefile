@@ -44,9 +44,11 @@ test-swift: packages
 	@$(call timed,build of the Swift tests,swift build --build-tests)
 	@$(call timed,Swift tests,swift test --skip-build)
 
-test-end-to-end: release environments
+# The compiler and pip work side by side, then two tests: most of them wait for something.
+test-end-to-end:
+	@$(MAKE) --no-print-directory -j2 release environments
 	@$(call install,$(TEST_PACKAGES))
-	@$(call timed,end-to-end tests,$(AGAINST_BINARY) -m pytest $(END_TO_END) $(PYTEST))
+	@$(call timed,end-to-end tests,$(AGAINST_BINARY) -m pytest $(END_TO_END) -n 2 --dist loadfile $(PYTEST))
 
 test-frameworks: release environments $(FRAMEWORKS) ## two dozen real GenAI frameworks (3 GB to install)
 	MILLRACE_FRAMEWORKS=all $(AGAINST_BINARY) -m pytest $(END_TO_END)/test_frameworks.py $(PYTEST)
