@@ -14,7 +14,7 @@ RUN swift build --configuration release --static-swift-stdlib -Xswiftc -enforce-
 FROM debian:bookworm-slim
 # Only what the binary is linked with, as Tests/EndToEnd/test_container.py checks, and the certificates of HTTPS.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates libcurl4 libre2-9 zlib1g && rm -rf /var/lib/apt/lists/* \
+    && apt-get install --yes --no-install-recommends ca-certificates libcurl4 libre2-9 libssl3 zlib1g && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home millrace \
     && install --directory --owner millrace /var/lib/millrace
 COPY --from=builder /out/millrace /usr/local/bin/millrace
