@@ -12,6 +12,7 @@ package final class MemoryBudget: Sendable {
     package let line: WaitingLine
 
     private let held = Atomic<Int>(0)
+    private let missed = Atomic<Int>(0)
     /// What may come ahead at least, in bytes.
     private static let aheadMin = 65_536
 
@@ -24,10 +25,17 @@ package final class MemoryBudget: Sendable {
     }
 
     /// Whether so much could be reserved now.
-    package func hasRoom(for bytes: Int) -> Bool { bytes <= limit.bytes - inUse }
+    package func hasRoom(for bytes: Int) -> Bool {
+        let hasRoom = bytes <= limit.bytes - inUse
+        if !hasRoom { missed.wrappingAdd(1, ordering: .relaxed) }
+        return hasRoom
+    }
 
     /// Whether more than three quarters are reserved.
     package var isShort: Bool { inUse > limit.bytes / 4 * 3 }
+
+    /// How often somebody asked for more room than there was.
+    package var shortages: Int { missed.load(ordering: .relaxed) }
 
     /// What is reserved now, in bytes.
     package var inUse: Int { held.load(ordering: .relaxed) }
@@ -48,6 +56,7 @@ package final class MemoryBudget: Sendable {
             if exchanged { return true }
             current = original
         }
+        missed.wrappingAdd(1, ordering: .relaxed)
         return false
     }
 

@@ -112,8 +112,9 @@ struct StepRun {
     private func records(_ processors: [any SpanProcessor]) throws -> [NewRecord] {
         var work = try work(processors)
         work.divide(itemsMax: BatchLimits.standard.items)
-        return try work.batch.encodedByGroup(charging: &work.account).map { group, encoded in
-            let metadata = RecordMetadata(signal: .traces, route: work.routes[Int(group)])
+        return try work.batch.groups.map { group in
+            let encoded = try work.batch.encoded(group, charging: &work.account)
+            let metadata = RecordMetadata(signal: .traces, route: work.routes[Int(group.number)])
             return NewRecord(
                 log: 0,
                 kind: .items,

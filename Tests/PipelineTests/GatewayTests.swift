@@ -93,7 +93,7 @@ private struct NothingFrom: SpanProcessor {
 }
 
 /// Routes each trace to an experiment of its own.
-private struct ByTrace: SpanProcessor {
+struct ByTrace: SpanProcessor {
     func process(_ work: inout SpanWork) {
         for (index, span) in work.batch.spans.enumerated() {
             work.assign(.experimentName("\(span.traceID)"), to: index)

@@ -26,7 +26,8 @@ struct PipelineBench {
         to exporter: any Exporter,
         limits: BatchLimits = BatchLimits(items: 500, bytes: .mebibytes(4), linger: .zero),
         retry: RetrySettings = .standard,
-        clock: MonotonicClock = MonotonicClock(ManualClock())
+        clock: MonotonicClock = MonotonicClock(ManualClock()),
+        costs: CostLimits = CostLimits()
     ) throws {
         var settings = JournalSettings()
         settings.storage = .memory
@@ -55,7 +56,8 @@ struct PipelineBench {
             fronts: [front],
             journal: journal,
             clock: .system,
-            deviations: DeviationLog(meters: meters, logger: logger)
+            deviations: DeviationLog(meters: meters, logger: logger),
+            costs: costs
         )
         delivery = Delivery(
             name: "out",
@@ -72,9 +74,20 @@ struct PipelineBench {
     }
 
     /// Sends one request and waits for its answer.
-    func send(_ body: [UInt8], from receiver: String = "otlp", headers: [HTTPHeader] = []) async -> IntakeAnswer {
+    func send(
+        _ body: [UInt8],
+        from receiver: String = "otlp",
+        headers: [HTTPHeader] = [],
+        memory: Reservation? = nil
+    ) async -> IntakeAnswer {
         let source = RequestSource(receiver: receiver, headers: headers)
-        let request = IncomingRequest(signal: .traces, encoding: .protobuf, body: body, source: source)
+        let request = IncomingRequest(
+            signal: .traces,
+            encoding: .protobuf,
+            body: body,
+            source: source,
+            memory: memory
+        )
         return await observer.answer { ticket in gateway.accept(request, ticket: ticket, observer: observer) }
     }
 

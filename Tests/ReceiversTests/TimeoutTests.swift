@@ -1,4 +1,5 @@
 import Basics
+import Pipeline
 import Receivers
 import TestKit
 import Testing
@@ -45,6 +46,27 @@ import Testing
             await good.send(request(body: [UInt8](repeating: 0, count: 500_000)))
             #expect(await silent.receive()?.status == 503)
             #expect(await good.receive()?.status == 200)
+        }
+    }
+
+    @Test func `a compressed body that never begins gives back what its decoder holds`() async throws {
+        try await withReceiver(memory: .kibibytes(100)) { harness in
+            let silent = try harness.connect()
+            await silent.send(request(headers: ["Content-Encoding: gzip", "Content-Length: 1000"]))
+            #expect(await silent.receive()?.status == 503)
+            try await harness.expect(200, request(body: [UInt8](repeating: 0, count: 50_000)))
+        }
+    }
+
+    @Test func `a body that stopped coming makes room where another found none, though most is free`() async throws {
+        try await withReceiver(memory: .mebibytes(1), { $0.hold = .zero }) { harness in
+            let silent = try harness.connect()
+            await silent.send(request(headers: ["Content-Length: 600000"]) + [UInt8](repeating: 0, count: 400_000))
+            while harness.memory.inUse != 600_000 { await Task.yield() }
+            #expect(!harness.memory.isShort)
+            try await harness.expect(503, request(body: [UInt8](repeating: 0, count: 700_000)))
+            #expect(await silent.receive()?.status == 503)
+            try await harness.expect(200, request(body: [UInt8](repeating: 0, count: 700_000)))
         }
     }
 }

@@ -5,7 +5,7 @@ extension SpanBatch {
     /// All groups that have a span left, whatever that costs.
     package func encodedByGroup() throws -> [(group: UInt16, spans: EncodedSpans)] {
         var account = RequestAccount(bytes: bytes.count, limits: CostLimits(heldPerByte: .max, writtenPerByte: .max))
-        return try encodedByGroup(charging: &account)
+        return try groups.map { (group: $0.number, spans: try encoded($0, charging: &account)) }
     }
 
     /// The parts that the spans are divided into by trace, each as one request.

@@ -8,6 +8,15 @@ package struct EncodedSpans: Sendable {
     package let spans: Int
 }
 
+/// The spans of a request that become one record.
+package struct SpanGroup: Sendable {
+    package let number: UInt16
+    /// Ascending; nil where the group has all that are left.
+    let spans: ArraySlice<Int32>?
+    /// Whether it is the first of its request.
+    var isFirst = true
+}
+
 extension SpanBatch {
     /// Writes the spans of a group in one pass.
     ///
@@ -25,18 +34,9 @@ extension SpanBatch {
         return encoded(kept[...], withOthers: true)?.spans
     }
 
-    /// Writes all groups that have a span left, in the order of their numbers.
-    ///
-    /// What stands beside the resources goes with the first of them. Resources and scopes are repeated for each group that
-    /// has a span of theirs; throws where that takes more bytes or steps than the request may cost.
-    package func encodedByGroup(
-        charging account: inout RequestAccount
-    ) throws(CostExcess) -> [(group: UInt16, spans: EncodedSpans)] {
-        guard !marks.groups.isEmpty else {
-            guard let spans = encoded() else { return [] }
-            try account.charge(written: spans.payload.count)
-            return [(group: 0, spans: spans)]
-        }
+    /// The groups that have a span left, in the order of their numbers.
+    package var groups: [SpanGroup] {
+        guard !marks.groups.isEmpty else { return keptCount > 0 ? [SpanGroup(number: 0, spans: nil)] : [] }
         var starts = [Int](filledWith: 0, count: marks.groupCounts.count + 1)
         for index in spans.indices where isKept(index) { starts[Int(marks.groups[index]) + 1] += 1 }
         for group in marks.groupCounts.indices { starts[group + 1] += starts[group] }
@@ -47,18 +47,32 @@ extension SpanBatch {
             kept[next[group]] = Int32(truncatingIfNeeded: index)
             next[group] += 1
         }
-        var written: [(group: UInt16, spans: EncodedSpans)] = []
+        var groups: [SpanGroup] = []
         for index in marks.groupCounts.indices where starts[index] < starts[index + 1] {
-            let group = UInt16(truncatingIfNeeded: index)
-            if isWhole(group) { return [(group, EncodedSpans(payload: bytes, spans: spans.count))] }
-            let range = starts[index]..<starts[index + 1]
-            guard let part = encoded(kept[range], withOthers: written.isEmpty) else { continue }
-            try account.charge(written: part.spans.payload.count)
-            account.add(steps: part.steps)
-            try account.check()
-            written.append((group, part.spans))
+            let number = UInt16(truncatingIfNeeded: index)
+            let spans = isWhole(number) ? nil : kept[starts[index]..<starts[index + 1]]
+            groups.append(SpanGroup(number: number, spans: spans, isFirst: groups.isEmpty))
         }
-        return written
+        return groups
+    }
+
+    /// Writes a group of `groups`.
+    ///
+    /// What stands beside the resources goes with the first of them. Resources and scopes are repeated for each group that
+    /// has a span of theirs; throws where that takes more bytes or steps than the request may cost.
+    package func encoded(
+        _ group: SpanGroup,
+        charging account: inout RequestAccount
+    ) throws(CostExcess) -> EncodedSpans {
+        guard let kept = group.spans, let part = encoded(kept, withOthers: group.isFirst) else {
+            let whole = encoded(group: group.number) ?? EncodedSpans(payload: [], spans: 0)
+            try account.charge(written: whole.payload.count)
+            return whole
+        }
+        try account.charge(written: part.spans.payload.count)
+        account.add(steps: part.steps)
+        try account.check()
+        return part.spans
     }
 
     private func isKept(_ span: Int) -> Bool { marks.removals.isEmpty || marks.removals[span] == 0 }

@@ -131,9 +131,7 @@ package final class Gateway: Intake {
         try memory.add(spans.batch.indexBytes)
         var records: [NewRecord] = []
         for front in fronts {
-            let made = try front.records(for: spans.batch, from: source, at: now, account, memory)
-            try memory.add(made.reduce(0) { $0 + $1.bytes })
-            records += made
+            records += try front.records(for: spans.batch, from: source, at: now, account, &memory)
         }
         memory.keep(only: records.reduce(0) { $0 + $1.bytes })
         return records
@@ -147,11 +145,6 @@ package final class Gateway: Intake {
             return room
         }
     }
-}
-
-extension NewRecord {
-    /// What it holds in memory until the disk has it.
-    fileprivate var bytes: Int { payload.count + metadata.count }
 }
 
 /// A request's spans after each was checked; indexing marks the flawed ones as removed.
@@ -219,7 +212,7 @@ private struct WaitingRequest: Sendable {
         return answer
     }
 
-    var bytes: Int { records.reduce(0) { $0 + $1.metadata.count + $1.payload.count } }
+    var bytes: Int { records.reduce(0) { $0 + $1.bytes } }
 
     func answer(after result: CommitResult) -> IntakeAnswer {
         let reason: IntakeTally.Refusal

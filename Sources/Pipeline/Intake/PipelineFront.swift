@@ -40,13 +40,14 @@ package struct PipelineFront: Sendable {
     /// Runs the processors over one request's valid spans and says what to append: one record a route, or several.
     ///
     /// The first record also accounts for what processors removed; where nothing else is left, a record holds only counts.
-    /// Throws, and counts nothing, where the request costs too much for its size, or there is no memory for it.
+    /// They are charged to `memory`. Throws, and counts nothing, where the request costs too much for its size, or there is
+    /// no memory for it.
     func records(
         for spans: SpanBatch,
         from source: RequestSource,
         at time: UnixTime,
         _ account: RequestAccount,
-        _ memory: RequestMemory
+        _ memory: inout RequestMemory
     ) throws(Refused) -> [NewRecord] {
         var work = SpanWork(batch: spans, source: source, receivedAt: time, account: account)
         work.addedMax = memory.addedMax(to: spans.bytes.count)
@@ -61,30 +62,40 @@ package struct PipelineFront: Sendable {
             address: source.address
         )
         var records: [NewRecord] = []
-        for (group, encoded) in try written(&work, memory) {
-            metadata.route = work.routes[Int(group)]
-            records.append(record(.items, items: encoded.spans + metadata.removed, metadata, encoded.payload))
+        do throws(CostExcess) { try work.account.check() } catch { throw Refused(error) }
+        for group in work.batch.groups {
+            let encoded = try written(group, &work, memory)
+            metadata.route = work.routes[Int(group.number)]
+            let items = encoded.spans + metadata.removed
+            records.append(try held(record(.items, items: items, metadata, encoded.payload), &memory))
             metadata.filtered = 0
             metadata.sampledOut = 0
         }
         if records.isEmpty, metadata.removed > 0 {
-            records.append(record(.counts, items: metadata.removed, metadata, []))
+            records.append(try held(record(.counts, items: metadata.removed, metadata, []), &memory))
         }
         tally.process(work.tally)
         return records
     }
 
+    /// Writes a group, for which there is memory, whatever others have been written.
     private func written(
+        _ group: SpanGroup,
         _ work: inout SpanWork,
         _ memory: RequestMemory
-    ) throws(Refused) -> [(group: UInt16, spans: EncodedSpans)] {
+    ) throws(Refused) -> EncodedSpans {
         if work.batch.isMarked { try memory.check(work.batch.bytes.count + 2 * work.batch.addedBytes) }
         do throws(CostExcess) {
-            try work.account.check()
-            return try work.batch.encodedByGroup(charging: &work.account)
+            return try work.batch.encoded(group, charging: &work.account)
         } catch {
             throw Refused(error)
         }
+    }
+
+    /// A record that is charged to its request.
+    private func held(_ record: NewRecord, _ memory: inout RequestMemory) throws(Refused) -> NewRecord {
+        try memory.add(record.bytes)
+        return record
     }
 
     private func record(_ kind: RecordKind, items: Int, _ metadata: RecordMetadata, _ payload: [UInt8]) -> NewRecord {
@@ -96,4 +107,9 @@ package struct PipelineFront: Sendable {
             payload: payload
         )
     }
+}
+
+extension NewRecord {
+    /// What it holds in memory until the disk has it.
+    var bytes: Int { payload.count + metadata.count }
 }

@@ -50,11 +50,14 @@ struct BodyCollector {
         }
     }
 
+    /// What it holds of the memory budget, the tables of its decoder included.
+    private var held: Int { granted + (decoder?.workingBytes ?? 0) }
+
     /// Whether less than a 32nd of what it holds came since the look before, a second ago or longer; without a look it is false.
     mutating func isStalled(at now: NIODeadline) -> Bool {
-        guard granted > 0, now - lookedAt >= .seconds(1) else { return false }
+        guard held > 0, now - lookedAt >= .seconds(1) else { return false }
         defer { (lookedAt, lookedBytes) = (now, bytes.count) }
-        return bytes.count - lookedBytes < granted / 32
+        return bytes.count - lookedBytes < held / 32
     }
 
     /// The whole body, after its last byte came.

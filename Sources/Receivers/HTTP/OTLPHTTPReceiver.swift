@@ -155,6 +155,9 @@ package final class OTLPHTTPReceiver: Receiver {
         return observers
     }
 
+    /// Bytes of answers that wait for a client who does not read them: over the higher it gets no more, under the lower it does.
+    private static let unreadAnswers = ChannelOptions.Types.WriteBufferWaterMark(low: 2048, high: 8192)
+
     private func bootstrap(_ observers: [(key: ObjectIdentifier, value: LoopObserver)]) -> ServerBootstrap {
         let byEventLoop = Dictionary(observers.map { ($0.key, $0.value) }) { first, _ in first }
         let context = context
@@ -167,6 +170,7 @@ package final class OTLPHTTPReceiver: Receiver {
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.writeBufferWaterMark, value: Self.unreadAnswers)
             .childChannelOption(
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16_384, maximum: 1 << 20)

@@ -63,6 +63,8 @@ final class ReceiverLoop {
     private var counters: [CounterKey: Counter] = [:]
     private var sweep: RepeatedTask?
     private var idleSweep: RepeatedTask?
+    /// Of the memory budget, at the last sweep.
+    private var knownShortages = 0
     /// Between two looks at what is waited for at the end.
     private static let endPeriod = TimeAmount.milliseconds(5)
 
@@ -223,7 +225,9 @@ final class ReceiverLoop {
 
     private func expire() {
         let now = NIODeadline.now()
-        let isShort = context.memory.isShort
+        let shortages = context.memory.shortages
+        let isShort = context.memory.isShort || shortages != knownShortages
+        knownShortages = shortages
         for connection in Array(connections.values) {
             if connection.deadline <= now {
                 connection.expire()

@@ -47,6 +47,15 @@ def large_resource():
     return message.SerializeToString()
 
 
+def large_resource_of_many_routes():
+    """A resource that is repeated for each of many services, which the roots of its traces name elsewhere."""
+    message, resource, made = one(48)
+    resource.attributes.add(key="ballast").value.string_value = "r" * MIB
+    for number, span in enumerate(made):
+        spans(message, 1, service=f"hostile-{number}", trace=span.trace_id, root=True)
+    return message.SerializeToString()
+
+
 def many_services():
     message = ExportTraceServiceRequest()
     for number in range(200):
@@ -123,6 +132,7 @@ def larger_than_the_journal():
 
 BODIES = [
     large_resource,
+    large_resource_of_many_routes,
     many_services,
     many_roots,
     long_name,
@@ -224,6 +234,18 @@ def unread_answers(client):
         return "sent"
 
 
+def silent_compressed_bodies(client):
+    """Announces compressed bodies and sends nothing of them."""
+    connections = [client.connect() for _ in range(40)]
+    head = POST.format(1000).replace("\r\n\r\n", "\r\ncontent-encoding: gzip\r\n\r\n").encode()
+    for connection in connections:
+        connection.sendall(head)
+    client.ended.wait(3)
+    for connection in connections:
+        connection.close()
+    return "closed"
+
+
 def answered(connection, client, within):
     connection.settimeout(within)
     try:
@@ -239,6 +261,7 @@ WAYS = [
     new_headers,
     other_hosts,
     silent_bodies,
+    silent_compressed_bodies,
     slow_heads,
     idle_connections,
     slow_admin,

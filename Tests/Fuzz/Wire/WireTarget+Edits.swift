@@ -76,9 +76,16 @@ extension WireTarget {
 
     private static func checkShared(_ batch: SpanBatch) {
         var account = RequestAccount(bytes: batch.bytes.count)
-        // Too much for its size is an answer, too.
-        guard let groups = try? batch.encodedByGroup(charging: &account) else { return }
-        Cost.check("division", body: batch.bytes.count, written: groups.reduce(0) { $0 + $1.spans.payload.count })
+        account.add(steps: batch.indexSteps)
+        var groups: [(number: UInt16, spans: EncodedSpans)] = []
+        for group in batch.groups {
+            // Too much for its size is an answer, too.
+            guard let spans = try? batch.encoded(group, charging: &account) else { return }
+            groups.append((group.number, spans))
+        }
+        let written = groups.reduce(0) { $0 + $1.spans.payload.count }
+        let base = CostLimits.writtenBase * max(0, groups.count - 1)
+        Cost.check("division", body: batch.bytes.count, written: written - min(written, base), steps: account.steps)
         require(groups.reduce(0) { $0 + $1.spans.spans } == batch.keptCount, "groups lose spans")
         // Many small groups are alike; the first ones tell.
         for (position, (group, spans)) in groups.prefix(40).enumerated() {

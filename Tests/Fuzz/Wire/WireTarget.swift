@@ -42,7 +42,7 @@ enum WireTarget: FuzzTarget {
             + batch.resources.count * MemoryLayout<ResourceEntry>.stride
             + batch.attributes.count * MemoryLayout<AttributeEntry>.stride
             + batch.events.count * MemoryLayout<EventEntry>.stride
-        Cost.check("the index", body: batch.bytes.count, held: held)
+        Cost.check("the index", body: batch.bytes.count, held: held, steps: batch.indexSteps)
     }
 
     /// What was read to its end can be read again as far as delivery needs, and is the same there.
