@@ -32,11 +32,11 @@ package struct LogStatistics: Sendable, Equatable {
     package let nextID: UInt64
 }
 
-/// A reader that has a cursor but is no longer defined.
+/// A reader that has a cursor and is not defined.
 ///
-/// It keeps its segments until `Journal.abandon(reader:)`; one that had finished everything is abandoned by itself.
+/// It keeps its segments until `Journal.abandon(reader:)`; one that had finished everything counts as abandoned.
 package struct VanishedReader: Sendable, Equatable {
-    package let log: String
+    package let log: LogID
     package let name: String
     package let account: ReaderAccount
     /// Whether it was given up: its account stays as it is and holds nothing back.
@@ -70,6 +70,8 @@ package struct JournalError: Error, Sendable, CustomStringConvertible {
         self.code = code
         self.message = message
     }
+
+    static let closed = JournalError(code: .unusable, message: "the journal is closed")
 }
 
 extension JournalError: Equatable {

@@ -10,8 +10,8 @@ extension Committer {
     private static let segmentBytesMin = 65536
 
     /// The size of a segment without large records.
-    private func segmentBytes(of log: Int) -> Int {
-        let budget = min(settings.maxBytes.bytes, writers[log].core.backlogBytesMin ?? .max)
+    private func segmentBytes(of writer: SegmentWriter) -> Int {
+        let budget = min(settings.maxBytes.bytes, writer.core.state.withLock { $0.backlogBytesMin } ?? .max)
         return max(min(settings.segment.bytes, budget / 8), SegmentHeader.areaBytes * 2)
     }
 
@@ -19,30 +19,30 @@ extension Committer {
     ///
     /// Logs to be spared keep their open segments, because the group at hand is placed in them too.
     func startSegment(
-        of log: Int,
+        of writer: SegmentWriter,
         for bytes: Int,
         receivedAt: UnixTime,
-        sparing: [Int],
+        sparing: [LogID],
         replays: Bool = false
     ) -> CommitResult? {
         let needed = SegmentHeader.areaBytes + bytes
         let room =
-            writers[log].core.role.limits.map { deadLetterRoom(of: log, for: needed, $0, replays: replays) }
-            ?? room(of: log, for: needed, sparing: sparing)
+            writer.core.role.limits.map { deadLetterRoom(of: writer, for: needed, $0, replays: replays) }
+            ?? room(of: writer, for: needed, sparing: sparing)
         guard let size = room else { return .full(retryAfter: Self.retryAfter) }
         do throws(FileSystemError) {
-            try writers[log].start(bytes: size, firstReceivedAt: receivedAt, using: &generator)
+            try writer.start(bytes: size, firstReceivedAt: receivedAt, using: &generator)
             return nil
         } catch {
-            let metadata: Logger.Metadata = ["log": "\(writers[log].core.title)", "cause": "\(error)"]
-            if !unreserved.contains(log) { logger.error("A segment cannot be created.", metadata: metadata) }
+            let metadata: Logger.Metadata = ["log": "\(writer.core.id)", "cause": "\(error)"]
+            if !unreserved.contains(writer.core.id) { logger.error("A segment cannot be created.", metadata: metadata) }
             return error.isNoSpace ? .full(retryAfter: Self.retryAfter) : .failed("\(error)")
         }
     }
 
     /// The size that a new segment may have, at least `needed`; makes room as far as the settings allow.
-    private func room(of log: Int, for needed: Int, sparing: [Int]) -> Int? {
-        let segmentBytes = segmentBytes(of: log)
+    private func room(of writer: SegmentWriter, for needed: Int, sparing: [LogID]) -> Int? {
+        let segmentBytes = segmentBytes(of: writer)
         let minimum = max(needed, min(segmentBytes, Self.segmentBytesMin))
         var sealedIdle = false
         while true {
@@ -67,24 +67,22 @@ extension Committer {
     }
 
     /// Gives back what idle logs have preallocated.
-    private func sealIdle(sparing: [Int]) {
-        for (log, writer) in writers.enumerated()
-        where !sparing.contains(log) && writer.core.role == .items && writer.isIdle {
+    private func sealIdle(sparing: [LogID]) {
+        for writer in writers where writer.core.role == .items && writer.isIdle && !sparing.contains(writer.core.id) {
             writer.seal()
         }
     }
 
     /// Expires and deletes the oldest sealed segment of all logs.
     private func dropOldest() -> Bool {
-        let ages = writers.indices.compactMap { log -> (log: Int, receivedAt: UInt64)? in
-            guard writers[log].core.role == .items else { return nil }
-            let first = writers[log].core.state.withLock { $0.segments.first }
+        let ages = writers.compactMap { writer -> (writer: SegmentWriter, receivedAt: UInt64)? in
+            guard writer.core.role == .items else { return nil }
+            let first = writer.core.state.withLock { $0.segments.first }
             guard let first, first.sealed else { return nil }
-            return (log, first.header.firstReceivedAt)
+            return (writer, first.header.firstReceivedAt)
         }
-        guard let oldest = ages.min(by: { $0.receivedAt < $1.receivedAt }) else { return false }
-        return writers[oldest.log].core.state.withLock { $0.expireFirst() }
-            && deletePassed(of: oldest.log, sparingNewest: false)
+        guard let oldest = ages.min(by: { $0.receivedAt < $1.receivedAt })?.writer else { return false }
+        return oldest.core.state.withLock { $0.expireFirst() } && deletePassed(of: oldest, sparingNewest: false)
     }
 
     /// Expires segments whose newest record is too old.
@@ -102,33 +100,28 @@ extension Committer {
     }
 
     /// What a group is answered while a reader of one of its logs is too far behind.
-    func backlogRefusal(of log: Int) -> CommitResult? {
-        let writer = writers[log]
-        guard writer.core.backlogBytesMin != nil,
-            writer.core.state.withLock({ $0.isBacklogFull(unpublished: writer.unpublishedBytes) })
-        else { return nil }
-        return .full(retryAfter: Self.retryAfter)
+    func backlogRefusal(of writer: SegmentWriter) -> CommitResult? {
+        let isFull = writer.core.state.withLock { $0.isBacklogFull(unpublished: writer.unpublishedBytes) }
+        return isFull ? .full(retryAfter: Self.retryAfter) : nil
     }
 
     /// Moves readers that are too far behind, and deletes segments that every reader has passed.
     func collect() {
-        for writer in writers where writer.core.backlogBytesMin != nil {
-            writer.core.state.withLock { $0.expireBacklogs() }
-        }
+        for writer in writers { writer.core.state.withLock { $0.expireBacklogs() } }
         _ = deleteAllPassed(sparingNewest: true)
     }
 
     private func deleteAllPassed(sparingNewest: Bool) -> Bool {
-        writers.indices.reduce(false) { deletePassed(of: $1, sparingNewest: sparingNewest) || $0 }
+        writers.reduce(false) { deletePassed(of: $1, sparingNewest: sparingNewest) || $0 }
     }
 
-    func deletePassed(of log: Int, sparingNewest: Bool) -> Bool {
-        let core = writers[log].core
+    func deletePassed(of writer: SegmentWriter, sparingNewest: Bool) -> Bool {
+        let core = writer.core
         var deleted = false
         defer { deleteEmpty(of: core) }
         while core.state.withLock({ $0.firstIsPassed(sparingNewest: sparingNewest) }) {
             if !core.state.withLock({ $0.firstIsRemovable(sparingNewest: sparingNewest) }) {
-                guard persistCursors(of: log),
+                guard persistCursors(of: writer),
                     core.state.withLock({ $0.firstIsRemovable(sparingNewest: sparingNewest) })
                 else { break }
             }
@@ -153,23 +146,23 @@ extension Committer {
     }
 
     /// Writes the cursors that changed; false when one could not be written.
-    func persistCursors(of log: Int) -> Bool {
-        let core = writers[log].core
-        var complete = true
-        for reader in cursors[log].indices {
-            guard let snapshot = core.state.withLock({ $0.snapshot(of: reader) }) else { continue }
-            do throws(FileSystemError) {
-                guard try cursors[log][reader].write(snapshot, sync: settings.sync != .never) else {
-                    complete = false
-                    continue
-                }
-                core.state.withLock { $0.persisted(snapshot, of: reader) }
-            } catch {
-                logger.warning("A cursor cannot be written.", metadata: ["cause": "\(error)"])
-                complete = false
-            }
+    func persistCursors(of writer: SegmentWriter) -> Bool {
+        let readers = writer.core.state.withLock { $0.readers.map(\.name) }
+        return readers.indices.reduce(true) { persistCursor(of: $1, named: readers[$1], writer) && $0 }
+    }
+
+    /// Writes the cursor of one reader where it changed; false when it could not be written.
+    func persistCursor(of reader: Int, named name: String, _ writer: SegmentWriter) -> Bool {
+        let core = writer.core
+        guard let snapshot = core.state.withLock({ $0.snapshot(of: reader) }) else { return true }
+        do throws(FileSystemError) {
+            let written = try writer.cursors[name]?.write(snapshot, sync: settings.sync != .never) ?? false
+            if written { core.state.withLock { $0.persisted(snapshot, of: reader) } }
+            return written
+        } catch {
+            logger.warning("A cursor cannot be written.", metadata: ["cause": "\(error)"])
+            return false
         }
-        return complete
     }
 }
 

@@ -20,11 +20,12 @@ final class Committer {
     let fileSystem: any FileSystem
     let clock: WallClock
     let logger: Logger
+    /// In the order of their definitions, logs that are no longer defined behind the others.
     let writers: [SegmentWriter]
-    var cursors: [[CursorFile]]
+    private let writersByID: [LogID: SegmentWriter]
     var generator = SystemRandomNumberGenerator()
     /// Dead-letter logs without room in reserve, which was said.
-    var unreserved: Set<Int> = []
+    var unreserved: Set<LogID> = []
     private let limits: GroupLimits
     private let onSync: @Sendable (Duration) -> Void
     /// Told when room for further groups became free.
@@ -52,16 +53,12 @@ final class Committer {
         self.onSync = onSync
         self.onRoom = onRoom
         limits = GroupLimits(settings, logs.map(\.core))
-        self.cursors = logs.map(\.cursors)
-        self.writers = logs.map { log in
-            SegmentWriter(
-                core: log.core,
-                nextID: log.core.state.withLock { $0.endID },
-                nextNumber: log.nextNumber,
-                publishesUnsynced: settings.sync != .everyGroup
-            )
-        }
+        writers = logs.map { SegmentWriter($0, publishesUnsynced: settings.sync != .everyGroup) }
+        writersByID = Dictionary(uniqueKeysWithValues: writers.map { ($0.core.id, $0) })
     }
+
+    /// The writer of a log, also of one that is no longer defined.
+    func writer(of log: LogID) -> SegmentWriter? { writersByID[log] }
 
     /// What is due once, before the first round.
     func start() {
@@ -83,7 +80,7 @@ final class Committer {
         } else {
             settle(Array(submissions.indices), of: submissions)
         }
-        // Counts that wait for the next sync are settled: what becomes of them later is nobody's result.
+        // Groups of counts only are acknowledged already; later sync errors do not affect them.
         for writer in writers { prove(writer) }
     }
 
@@ -103,15 +100,15 @@ final class Committer {
 
     /// Writes the cursors of all logs that changed.
     func persistCursors() {
-        for log in writers.indices { _ = persistCursors(of: log) }
+        for writer in writers { _ = persistCursors(of: writer) }
     }
 
     /// Ends everything in order; nothing may be committed afterwards.
     func close() {
-        for (log, writer) in writers.enumerated() {
+        for writer in writers {
             if settings.sync != .never { sync(writer) }
             writer.seal()
-            _ = persistCursors(of: log)
+            _ = persistCursors(of: writer)
             for waiter in writer.core.state.withLock({ $0.close() }) { waiter.resume() }
         }
         reportExpiries(atOnce: true)
@@ -127,7 +124,7 @@ final class Committer {
                 logger.warning(
                     "Items expired.",
                     metadata: [
-                        "log": "\(writer.core.title)", "reader": "\(expiry.reader)", "cause": "\(expiry.cause)",
+                        "log": "\(writer.core.id)", "reader": "\(expiry.reader)", "cause": "\(expiry.cause)",
                         "items": "\(items)",
                     ]
                 )
@@ -148,18 +145,19 @@ extension Committer {
     /// Places a group in all its logs; a refusal leaves it in none.
     private func place(_ submission: Submission, at position: Int) -> CommitResult? {
         let entries = submission.group.entries
-        guard entries.allSatisfy({ writers.indices.contains($0.log) }) else { return .failed("no such log") }
+        let logs = submission.group.logs
+        if let unknown = logs.first(where: { writersByID[$0] == nil }) { return .failed("there is no log \(unknown)") }
         if let excess = limits.excess(of: submission.group) { return .tooLarge(excess) }
-        let logs = Set(entries.map(\.log)).sorted()
-        for log in logs {
-            if let refusal = backlogRefusal(of: log) { return refusal }
+        let writers = logs.compactMap { writersByID[$0] }
+        for writer in writers {
+            if let refusal = backlogRefusal(of: writer) { return refusal }
         }
-        for log in logs {
-            let bytes = submission.group.recordBytes(in: log)
-            if writers[log].fits(bytes) { continue }
-            finishSegment(of: writers[log])
+        for writer in writers {
+            let bytes = submission.group.recordBytes(in: writer.core.id)
+            if writer.fits(bytes) { continue }
+            finishSegment(of: writer)
             let refusal = startSegment(
-                of: log,
+                of: writer,
                 for: bytes,
                 receivedAt: submission.receivedAt,
                 sparing: logs,
@@ -167,10 +165,10 @@ extension Committer {
             )
             if let refusal { return refusal }
         }
-        for log in logs {
-            writers[log].place(entries.filter { $0.log == log }, receivedAt: submission.receivedAt)
-            writers[log].unproven.append(position)
-            if !submission.group.holdsOnlyCounts { writers[log].isAwaited = true }
+        for writer in writers {
+            writer.place(entries.filter { $0.log == writer.core.id }, receivedAt: submission.receivedAt)
+            writer.unproven.append(position)
+            if !submission.group.holdsOnlyCounts { writer.isAwaited = true }
         }
         return nil
     }
@@ -214,7 +212,7 @@ extension Committer {
     private func fail(_ writer: SegmentWriter, _ error: FileSystemError) {
         logger.error(
             "The disk failed; the log goes on in a new segment.",
-            metadata: ["log": "\(writer.core.title)", "cause": "\(error)"]
+            metadata: ["log": "\(writer.core.id)", "cause": "\(error)"]
         )
         for position in writer.unproven { results[position] = .failed("\(error)") }
         prove(writer)

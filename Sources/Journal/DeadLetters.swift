@@ -24,15 +24,15 @@ extension Committer {
     /// The size of a new segment of dead letters; nil where there is no room for it.
     ///
     /// The oldest expire to make room, unless it is for `replays`.
-    func deadLetterRoom(of log: Int, for needed: Int, _ limits: DeadLetterLimits, replays: Bool) -> Int? {
+    func deadLetterRoom(of writer: SegmentWriter, for needed: Int, _ limits: DeadLetterLimits, replays: Bool) -> Int? {
         let usual = min(Self.deadLetterSegmentBytesMax, limits.maxBytes.bytes / 8, settings.segment.bytes)
         // One dead letter may use all of it.
         let budget = replays ? limits.maxBytes.bytes : max(needed, limits.maxBytes.bytes - limits.maxBytes.bytes / 8)
         let size = max(needed, min(budget, max(usual, SegmentHeader.areaBytes * 2)))
-        let core = writers[log].core
+        let core = writer.core
         while core.state.withLock({ $0.bytes }) + size > budget {
-            if deletePassed(of: log, sparingNewest: false) { continue }
-            guard !replays, core.state.withLock({ $0.expireFirst() }), deletePassed(of: log, sparingNewest: false)
+            if deletePassed(of: writer, sparingNewest: false) { continue }
+            guard !replays, core.state.withLock({ $0.expireFirst() }), deletePassed(of: writer, sparingNewest: false)
             else { return nil }
         }
         return size
@@ -40,15 +40,15 @@ extension Committer {
 
     /// Gives every log of dead letters an open segment.
     func reserveDeadLetters() {
-        for log in writers.indices where writers[log].core.role != .items && writers[log].open == nil {
-            guard let refusal = startSegment(of: log, for: 0, receivedAt: clock.now(), sparing: []) else {
-                unreserved.remove(log)
+        for writer in writers where writer.core.role != .items && writer.open == nil {
+            guard let refusal = startSegment(of: writer, for: 0, receivedAt: clock.now(), sparing: []) else {
+                unreserved.remove(writer.core.id)
                 continue
             }
-            if unreserved.insert(log).inserted {
+            if unreserved.insert(writer.core.id).inserted {
                 logger.warning(
                     "There is no room in reserve for dead letters.",
-                    metadata: ["log": "\(writers[log].core.title)", "cause": "\(refusal)"]
+                    metadata: ["log": "\(writer.core.id)", "cause": "\(refusal)"]
                 )
             }
         }

@@ -13,10 +13,11 @@ import Synchronization
 package final class Journal: Sendable {
     /// In the order of their definitions.
     package let logs: [Log]
+    private let logsByID: [LogID: Log]
     /// Reads segments; takes other blocking work of readers, such as files that exporters write.
     package let readThread: SerialThread
-    /// Folders of logs that are no longer defined.
-    private let vanishedLogs: [LogCore]
+    /// Logs that are on the disk and no longer defined.
+    private let vanishedLogs: [Log]
     private let thread: JournalThread
     private let clock: WallClock
     private let settings: JournalSettings
@@ -28,7 +29,7 @@ package final class Journal: Sendable {
     private init(
         _ settings: JournalSettings,
         recovered: [RecoveredLog],
-        definitions: [LogDefinition],
+        defined: Int,
         readThread: SerialThread,
         thread: JournalThread,
         clock: WallClock,
@@ -41,9 +42,11 @@ package final class Journal: Sendable {
         self.clock = clock
         self.logger = logger
         self.lock = Mutex(lock)
-        self.logs = zip(recovered, definitions).map { Log($0.core, $1) }
+        let all = recovered.map { Log($0.core) }
+        logs = Array(all.prefix(defined))
+        logsByID = Dictionary(uniqueKeysWithValues: logs.map { ($0.id, $0) })
+        vanishedLogs = Array(all.dropFirst(defined))
         limits = GroupLimits(settings, recovered.map(\.core))
-        self.vanishedLogs = recovered.dropFirst(definitions.count).map(\.core)
     }
 
     /// Opens the journal, repairs what a crash left, and starts its threads.
@@ -97,7 +100,7 @@ package final class Journal: Sendable {
         return Journal(
             settings,
             recovered: recovered,
-            definitions: definitions,
+            defined: definitions.count,
             readThread: readThread,
             thread: thread,
             clock: clock,
@@ -105,6 +108,9 @@ package final class Journal: Sendable {
             lock: lock
         )
     }
+
+    /// The log of that name; nil where none is defined.
+    package func log(_ id: LogID) -> Log? { logsByID[id] }
 
     /// Which limit a group would be over even in an empty journal; nil for one that can be appended.
     ///
@@ -129,7 +135,12 @@ package final class Journal: Sendable {
     ///
     /// The calling thread waits for the disk: for the start, before anything runs.
     package func persistCursors() {
-        thread.persistCursors()
+        let written = ThreadSignal()
+        let isTaken = thread.perform { committer in
+            committer.persistCursors()
+            written.signal()
+        }
+        if isTaken { written.wait() }
     }
 
     /// Commits what is queued, syncs, writes the cursors and ends the threads.
@@ -152,7 +163,7 @@ package final class Journal: Sendable {
                 logger.warning(
                     "Undelivered items end with the process.",
                     metadata: [
-                        "log": "\(log.core.title)", "reader": "\(reader.name)", "items": "\(reader.account.queued)",
+                        "log": "\(log.id)", "reader": "\(reader.name)", "items": "\(reader.account.queued)",
                     ]
                 )
             }
@@ -161,21 +172,44 @@ package final class Journal: Sendable {
 }
 
 extension Journal {
-    private var cores: [LogCore] { logs.map(\.core) + vanishedLogs }
+    /// Readers with a cursor that are not defined, in any log.
+    package var vanishedReaders: [VanishedReader] { (logs + vanishedLogs).flatMap(\.vanishedReaders) }
 
-    /// Readers with a cursor that are no longer defined, in any log.
-    package var vanishedReaders: [VanishedReader] {
-        cores.flatMap { core in
-            core.state.withLock { state in
-                state.readers.indices.filter { !state.readers[$0].isDefined }.map { index in
-                    VanishedReader(
-                        log: core.name,
-                        name: state.readers[index].name,
-                        account: state.account(of: index),
-                        abandoned: state.readers[index].cursor.closedID != nil
-                    )
+    /// Defines a reader of an ordinary log while the journal runs, or changes the backlog of one that is defined.
+    ///
+    /// One that has a cursor goes on where it stood, without what it had been given and not settled: it gets that again.
+    ///
+    /// - Returns: The reader, once its cursor is on the disk.
+    /// - Throws: When its cursor cannot be created, or the journal is closed.
+    package func define(_ reader: ReaderDefinition, in log: Log) async throws(JournalError) -> LogReader {
+        precondition(log.role == .items, "a log of dead letters has one reader, which stays")
+        let result: Result<Void, JournalError> = await withCheckedContinuation { continuation in
+            let isTaken = thread.perform { committer in
+                do throws(JournalError) {
+                    try committer.define(reader, in: log.id)
+                    continuation.resume(returning: .success(()))
+                } catch {
+                    continuation.resume(returning: .failure(error))
                 }
             }
+            if !isTaken { continuation.resume(returning: .failure(.closed)) }
+        }
+        try result.get()
+        guard let reader = log.reader(named: reader.name) else { throw .closed }
+        return reader
+    }
+
+    /// Ends a reader while the journal runs: its `next` throws, and its account is among those of vanished readers.
+    ///
+    /// It holds its segments until it is defined again or abandoned; one that has finished everything is abandoned now.
+    /// Returns once its cursor was written. Nothing happens where there is no such reader.
+    package func retire(_ reader: ReaderID) async {
+        await withCheckedContinuation { continuation in
+            let isTaken = thread.perform { committer in
+                committer.retire(reader)
+                continuation.resume()
+            }
+            if !isTaken { continuation.resume() }
         }
     }
 
@@ -186,7 +220,7 @@ extension Journal {
     /// - Returns: Whether there was one.
     package func abandon(reader name: String) -> Bool {
         var found = false
-        for core in cores {
+        for core in (logs + vanishedLogs).map(\.core) {
             core.state.withLock { state in
                 for index in state.readers.indices
                 where state.readers[index].name == name && !state.readers[index].isDefined {

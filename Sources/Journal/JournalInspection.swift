@@ -47,14 +47,12 @@ package struct JournalInspection: Sendable {
             throw JournalError(unusable: directory, error)
         }
         for name in names.sorted() {
-            let folder = directory + "/" + name
             let pipeline = FileName.unescaped(name)
-            add(LogInspection(pipeline, exporter: nil, in: folder, fileSystem, readsBodies: readsBodies))
-            let letters = folder + "/" + FileName.deadLetters
+            add(LogInspection(LogID(pipeline), of: directory, fileSystem, readsBodies: readsBodies))
+            let letters = directory + "/" + name + "/" + FileName.deadLetters
             for exporter in ((try? fileSystem.entries(of: letters)) ?? []).sorted() {
-                let exporterName = FileName.unescaped(exporter)
-                let folder = letters + "/" + exporter
-                add(LogInspection(pipeline, exporter: exporterName, in: folder, fileSystem, readsBodies: readsBodies))
+                let id = LogID(deadLettersOf: FileName.unescaped(exporter), in: pipeline)
+                add(LogInspection(id, of: directory, fileSystem, readsBodies: readsBodies))
             }
         }
     }
@@ -86,7 +84,7 @@ extension Journal {
             if error.isNotFound { return [] }
         }
         return try JournalInspection.inspect(directory, fileSystem: fileSystem).logs.flatMap { log in
-            let name = log.exporter == nil ? log.pipeline : log.pipeline + "/" + FileName.deadLetters
+            let name = log.id.exporter == nil ? log.id.pipeline : log.id.pipeline + "/" + FileName.deadLetters
             return log.cursors.filter { $0.account.queued > 0 }.map { (name, $0.reader, $0.account.queued) }
         }
     }
@@ -94,9 +92,7 @@ extension Journal {
 
 /// One log of a journal that is looked at.
 package struct InspectedLog: Sendable, Equatable {
-    package let pipeline: String
-    /// Whose dead letters it holds; nil for the log of the pipeline itself.
-    package let exporter: String?
+    package let id: LogID
     package let directory: String
     /// Ascending by number.
     package internal(set) var segments: [InspectedSegment] = []

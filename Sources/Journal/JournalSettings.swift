@@ -81,31 +81,23 @@ package struct LogDefinition: Sendable {
         /// The records of a pipeline.
         case items
         /// What one exporter of the pipeline could not deliver, in a budget of its own; DeadLetters.swift says more.
-        case deadLetters(of: String, limits: DeadLetterLimits)
+        case deadLetters(DeadLetterLimits)
 
         /// Nil for an ordinary log.
         var limits: DeadLetterLimits? {
-            if case .deadLetters(_, let limits) = self { limits } else { nil }
+            if case .deadLetters(let limits) = self { limits } else { nil }
         }
     }
 
-    /// The pipeline's name, which is that of the log's folder, escaped where a file name needs it.
-    package var name: String
+    package var id: LogID
     package var role: Role
     /// In a log of dead letters exactly one, with the name of the exporter.
     package var readers: [ReaderDefinition]
 
-    package init(name: String, role: Role = .items, readers: [ReaderDefinition]) {
-        self.name = name
+    package init(_ id: LogID, role: Role = .items, readers: [ReaderDefinition]) {
+        self.id = id
         self.role = role
         self.readers = readers
-    }
-
-    /// Its folder in the directory of a journal.
-    func directory(in root: String) -> String {
-        let pipeline = root + "/" + FileName.escaped(name)
-        guard case .deadLetters(let exporter, _) = role else { return pipeline }
-        return pipeline + "/" + FileName.deadLetters + "/" + FileName.escaped(exporter)
     }
 }
 

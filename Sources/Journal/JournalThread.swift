@@ -13,9 +13,12 @@ final class JournalThread: Sendable {
         var isClosed = false
         var hasEnded = false
         var closers: [CheckedContinuation<Void, Never>] = []
-        /// Threads that wait for the cursors to be written.
-        var persisters: [ThreadSignal] = []
+        /// What is to be done between two rounds.
+        var tasks: [Work] = []
     }
+
+    /// What the thread does besides groups.
+    typealias Work = @Sendable (Committer) -> Void
 
     private static let tick = Duration.seconds(1)
     /// When a client may come back after the queue was full: the next round takes all of it.
@@ -55,16 +58,14 @@ final class JournalThread: Sendable {
         return taken
     }
 
-    /// Writes the cursors that changed; the calling thread waits for the disk.
-    func persistCursors() {
-        let written = ThreadSignal()
+    /// Does `work` on the thread between two rounds; false, and it is not done, once the thread has ended.
+    func perform(_ work: @escaping Work) -> Bool {
         let isTaken = state.withLock { state in
-            if !state.isClosed { state.persisters.append(written) }
+            if !state.isClosed { state.tasks.append(work) }
             return !state.isClosed
         }
-        guard isTaken else { return }
-        signal.signal()
-        written.wait()
+        if isTaken { signal.signal() }
+        return isTaken
     }
 
     /// Ends the thread after everything that was queued before.
@@ -84,19 +85,18 @@ final class JournalThread: Sendable {
         var nextTick = ContinuousClock.now + pause
         while true {
             waitForWork(until: nextTick)
-            let (submissions, persisters, isClosing) = state.withLock { state in
+            let (submissions, tasks, isClosing) = state.withLock { state in
                 defer {
                     state.submissions = []
-                    state.persisters = []
+                    state.tasks = []
                     state.bytes = 0
                 }
-                return (state.submissions, state.persisters, state.isClosing)
+                return (state.submissions, state.tasks, state.isClosing)
             }
             if !submissions.isEmpty { committer.commit(submissions) }
             // Some came while the queue was full, which is empty now.
             if submissions.contains(where: { $0.refusal != nil }) { committer.onRoom() }
-            if !persisters.isEmpty { committer.persistCursors() }
-            for persister in persisters { persister.signal() }
+            for task in tasks { task(committer) }
             committer.collect()
             if ContinuousClock.now >= nextTick {
                 committer.tick()
@@ -114,7 +114,7 @@ final class JournalThread: Sendable {
     /// Ends everything, unless more was queued meanwhile.
     private func end(_ committer: Committer) -> Bool {
         let isEmpty = state.withLock { state in
-            let isEmpty = state.submissions.isEmpty && state.persisters.isEmpty
+            let isEmpty = state.submissions.isEmpty && state.tasks.isEmpty
             if isEmpty { state.isClosed = true }
             return isEmpty
         }

@@ -8,8 +8,9 @@ extension Log {
 
     /// Gives `visit` every record that the log still has, oldest first, whatever its readers have done with it.
     ///
-    /// Dead letters too: this is how they are found. Changes nothing. Any thread, which waits for the disk meanwhile; records that are appended or deleted meanwhile
-    /// may be among them or not. Damaged ones are left out without a word: recovery and the readers report them.
+    /// Dead letters too: this is how they are found. Changes nothing. Any thread, which waits for the disk meanwhile;
+    /// records that are appended or deleted meanwhile may be among them or not. Damaged ones are left out and not
+    /// reported: recovery and the readers do that.
     ///
     /// - Parameters:
     ///   - since: Records received before are left out.

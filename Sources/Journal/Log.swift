@@ -4,40 +4,57 @@ import Synchronization
 
 /// One log of the journal.
 package final class Log: Sendable {
-    /// The pipeline's name.
-    package let name: String
+    package let id: LogID
     package let role: LogDefinition.Role
-    /// In the order of their definitions.
-    package let readers: [LogReader]
     let core: LogCore
 
-    /// The log of `core`, whose first readers are those of its definition.
-    init(_ core: LogCore, _ definition: LogDefinition) {
-        self.name = core.name
-        self.role = core.role
+    init(_ core: LogCore) {
+        id = core.id
+        role = core.role
         self.core = core
-        self.readers = definition.readers.enumerated().map { index, reader in
-            LogReader(name: reader.name, core: core, index: index)
+    }
+
+    /// The readers that are defined now, in the order of their definitions.
+    package var readers: [LogReader] {
+        core.state.withLock { state in
+            state.readers.indices.filter { state.readers[$0].isDefined }.map { index in
+                LogReader(state.readers[index], core: core, index: index)
+            }
         }
     }
 
-    /// The reader of that name.
+    /// The reader of that name; nil where none is defined.
     package func reader(named name: String) -> LogReader? { readers.first { $0.name == name } }
 
     package var statistics: LogStatistics { core.state.withLock { $0.statistics } }
 
-    /// The log and the accounts of its readers, in their order, at one moment.
-    package var snapshot: (statistics: LogStatistics, accounts: [ReaderAccount]) {
-        core.state.withLock { state in (state.statistics, readers.indices.map { state.account(of: $0) }) }
+    /// The log and the accounts of its readers, by their names and in the order of their definitions, at one moment.
+    package var snapshot: (statistics: LogStatistics, accounts: [(reader: String, account: ReaderAccount)]) {
+        core.state.withLock { state in
+            let defined = state.readers.indices.filter { state.readers[$0].isDefined }
+            return (state.statistics, defined.map { (state.readers[$0].name, state.account(of: $0)) })
+        }
+    }
+
+    /// Readers with a cursor that are not defined.
+    var vanishedReaders: [VanishedReader] {
+        core.state.withLock { state in
+            state.readers.indices.filter { !state.readers[$0].isDefined }.map { index in
+                VanishedReader(
+                    log: id,
+                    name: state.readers[index].name,
+                    account: state.account(of: index),
+                    abandoned: state.readers[index].cursor.closedID != nil
+                )
+            }
+        }
     }
 }
 
 /// What the threads of one log share.
 final class LogCore: Sendable {
-    let name: String
+    let id: LogID
     let role: LogDefinition.Role
-    /// The smallest of its readers; nil where none is limited.
-    let backlogBytesMin: Int?
     let directory: String
     let fileSystem: any FileSystem
     let state: Mutex<LogState>
@@ -48,7 +65,7 @@ final class LogCore: Sendable {
     let logger: Logger
 
     init(
-        name: String,
+        id: LogID,
         role: LogDefinition.Role,
         directory: String,
         fileSystem: any FileSystem,
@@ -57,19 +74,13 @@ final class LogCore: Sendable {
         signal: ThreadSignal,
         logger: Logger
     ) {
-        self.name = name
+        self.id = id
         self.role = role
-        self.backlogBytesMin = state.readers.compactMap { $0.backlog?.maxBytes.bytes }.min()
         self.directory = directory
         self.fileSystem = fileSystem
         self.state = Mutex(state)
         self.readThread = readThread
         self.signal = signal
         self.logger = logger
-    }
-
-    /// What messages call it.
-    var title: String {
-        if case .deadLetters(let exporter, _) = role { "\(name), dead letters of \(exporter)" } else { name }
     }
 }

@@ -31,20 +31,15 @@ struct LogInspection {
     }
 
     /// Nil where the folder is not that of a log.
-    init?(
-        _ pipeline: String,
-        exporter: String?,
-        in directory: String,
-        _ fileSystem: any FileSystem,
-        readsBodies: Bool
-    ) {
+    init?(_ id: LogID, of journal: String, _ fileSystem: any FileSystem, readsBodies: Bool) {
+        let directory = journal + "/" + id.folder
         guard let names = try? fileSystem.entries(of: directory) else { return nil }
         let readers = names.compactMap(FileName.reader).sorted()
         guard !readers.isEmpty || names.contains(where: { FileName.segmentNumber($0) != nil }) else { return nil }
         self.fileSystem = fileSystem
         self.readsBodies = readsBodies
-        log = InspectedLog(pipeline: pipeline, exporter: exporter, directory: directory)
-        slot = exporter == nil ? .ordinary : .deadLetters
+        log = InspectedLog(id: id, directory: directory)
+        slot = id.exporter == nil ? .ordinary : .deadLetters
         tallies = readers.compactMap { tally(of: $0) }
         let numbers = ((try? fileSystem.entries(of: directory)) ?? names).compactMap(FileName.segmentNumber)
         let heads = heads(numbers.sorted())
@@ -187,7 +182,7 @@ extension LogInspection {
             problem(path, offset, "a record has the id \(header.id); expected was \(expected) or above")
         }
         expected = max(expected, header.endID)
-        if header.kind == .deadLetter, log.exporter != nil { held.append(header.id..<header.endID) }
+        if header.kind == .deadLetter, log.id.exporter != nil { held.append(header.id..<header.endID) }
         for index in tallies.indices where !tallies[index].count(header) {
             let text = "the cursor ends within the record of the ids \(header.id) to \(header.endID - 1)"
             problem(tallies[index].path, nil, text)

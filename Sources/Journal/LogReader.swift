@@ -3,7 +3,7 @@ import Logging
 import Synchronization
 
 /// One reader of a log: what it has read, and its account.
-package final class LogReader: Sendable {
+package struct LogReader: Sendable {
     /// How many records may be handed out and not settled; beyond it `next` waits.
     ///
     /// Bounds the finished ranges of the cursor: between two of them lies a record in flight.
@@ -11,12 +11,15 @@ package final class LogReader: Sendable {
 
     package let name: String
     private let core: LogCore
+    /// Where its log's state has it.
     private let index: Int
+    private let term: Int
 
-    init(name: String, core: LogCore, index: Int) {
-        self.name = name
+    init(_ state: ReaderState, core: LogCore, index: Int) {
+        self.name = state.name
         self.core = core
         self.index = index
+        self.term = state.term
     }
 
     /// The records behind the last ones it returned, in order.
@@ -27,7 +30,7 @@ package final class LogReader: Sendable {
     ///   - bytesMax: Of metadata and payload together.
     ///   - recordsMax: How many.
     /// - Returns: At least one record.
-    /// - Throws: When the task is cancelled or the journal is closed.
+    /// - Throws: When the task is cancelled, the reader is retired or the journal is closed.
     package func next(bytesMax: Int, recordsMax: Int) async throws(CancellationError) -> [StoredRecord] {
         while true {
             let plan = try await nextPlan(recordsMax: max(1, recordsMax))
@@ -65,7 +68,7 @@ package final class LogReader: Sendable {
         while true {
             if Task.isCancelled { throw CancellationError() }
             let plan: ReadPlan? = try core.state.withLock { state throws(CancellationError) in
-                if state.isClosed { throw CancellationError() }
+                if hasEnded(state) { throw CancellationError() }
                 return state.plan(for: index, recordsMax: recordsMax)
             }
             if let plan { return plan }
@@ -73,14 +76,18 @@ package final class LogReader: Sendable {
         }
     }
 
+    /// Whether `next` will never return anything again.
+    private func hasEnded(_ state: borrowing LogState) -> Bool {
+        state.isClosed || state.readers[index].term != term
+    }
+
     private func waitForMore() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let ready = core.state.withLock { state in
                     // Asked again under the lock, so that no wake-up falls between the question and the wait.
-                    if Task.isCancelled || state.isClosed || state.plan(for: index, recordsMax: 1) != nil {
-                        return true
-                    }
+                    if Task.isCancelled || hasEnded(state) { return true }
+                    if state.plan(for: index, recordsMax: 1) != nil { return true }
                     precondition(state.readers[index].waiter == nil, "one caller of next at a time")
                     state.readers[index].waiter = continuation
                     return false
@@ -127,7 +134,7 @@ package final class LogReader: Sendable {
     /// Any thread, never blocks. The journal's thread writes it to the cursor within a second.
     package func finish(_ settled: [SettledRecord]) {
         guard !settled.isEmpty else { return }
-        let (waiter, passedSegment) = core.state.withLock { $0.finish(settled, for: index) }
+        let (waiter, passedSegment) = core.state.withLock { $0.finish(settled, for: index, term: term) }
         waiter?.resume()
         if passedSegment { core.signal.signal() }
     }

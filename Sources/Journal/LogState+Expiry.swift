@@ -46,7 +46,7 @@ extension LogState {
     }
 
     /// Moves readers whose backlog may expire past their oldest segments, until they are within it or stand in the
-    /// newest: nobody else notices.
+    /// newest; other readers keep their cursors.
     mutating func expireBacklogs() {
         for reader in readers.indices {
             guard let backlog = readers[reader].backlog, backlog.whenFull == .expire else { continue }
@@ -61,6 +61,9 @@ extension LogState {
             }
         }
     }
+
+    /// The smallest backlog that a reader may have; nil where none is limited.
+    var backlogBytesMin: Int? { readers.compactMap { $0.backlog?.maxBytes.bytes }.min() }
 
     /// What of the log a reader still holds: its segments from the first with something unfinished.
     func backlogBytes(of reader: Int) -> Int {

@@ -1,3 +1,5 @@
+import Basics
+
 /// Everything that the readers and the writer of one log share.
 ///
 /// Events in, decisions out; it does no I/O. `Log` holds it under a lock and acts on what it returns.
@@ -9,6 +11,7 @@ struct LogState: Sendable {
     private(set) var segments: [SegmentState]
     /// The id after the last readable one.
     private(set) var endID: UInt64
+    /// Readers are added and never removed, so that an index stays valid.
     var readers: [ReaderState]
     /// Ids found destroyed since the log was opened, whoever found them.
     private var lost = FinishedRanges(low: 0)
@@ -99,7 +102,45 @@ extension LogState {
         return empty
     }
 
-    /// Gives up a reader that is no longer defined.
+    /// Adds a reader, whose account begins now, or lets one that is there go on.
+    ///
+    /// - Returns: Its index.
+    mutating func define(_ definition: ReaderDefinition, now: UnixTime) -> Int {
+        guard let index = readers.firstIndex(where: { $0.name == definition.name }) else {
+            let start = definition.start == .oldest ? segments.first?.firstID ?? endID : endID
+            var reader = ReaderState(
+                name: definition.name,
+                isDefined: true,
+                backlog: definition.backlog,
+                cursor: Cursor(since: now, startID: start),
+                persistedLow: 0
+            )
+            reader.dirty = true
+            readers.append(reader)
+            return readers.count - 1
+        }
+        readers[index].backlog = definition.backlog
+        if !readers[index].isDefined {
+            readers[index].cursor.reopen(at: endID)
+            readers[index].dirty = true
+            readers[index].beginTerm(isDefined: true)
+        }
+        return index
+    }
+
+    /// Ends a reader; what it was given and did not settle waits until it is defined again.
+    ///
+    /// - Returns: Who waited for something to read.
+    mutating func retire(_ name: String) -> CheckedContinuation<Void, Never>? {
+        guard let index = readers.firstIndex(where: { $0.name == name && $0.isDefined }) else { return nil }
+        readers[index].beginTerm(isDefined: false)
+        readers[index].backlog = nil
+        if readers[index].cursor.finished.low >= endID { readers[index].cursor.close(at: endID) }
+        readers[index].dirty = true
+        return takeWaiter(of: index)
+    }
+
+    /// Gives up a reader that is not defined.
     mutating func abandon(_ reader: Int) {
         guard !readers[reader].isDefined, readers[reader].cursor.closedID == nil else { return }
         readers[reader].cursor.close(at: endID)
@@ -227,15 +268,16 @@ extension LogState {
         for reader in readers.indices { lose(ids, for: reader) }
     }
 
-    /// Settles records of `reader`.
+    /// Settles records that `reader` was given in its term `term`.
     ///
     /// - Returns: Who can read on, and whether a segment may have become deletable.
     mutating func finish(
         _ settled: [SettledRecord],
-        for reader: Int
+        for reader: Int,
+        term: Int
     ) -> (waiter: CheckedContinuation<Void, Never>?, passedSegment: Bool) {
         let wasFull = readers[reader].inFlight >= LogReader.inFlightMax
-        readers[reader].inFlight = max(0, readers[reader].inFlight - settled.count)
+        if readers[reader].term == term { readers[reader].inFlight = max(0, readers[reader].inFlight - settled.count) }
         let passedSegment = settle(settled, for: reader)
         return (wasFull ? takeWaiter(of: reader) : nil, passedSegment)
     }

@@ -11,12 +11,14 @@ struct ReaderState: Sendable {
     }
 
     let name: String
-    /// Whether somebody reads it; false for a cursor whose reader is no longer defined.
-    let isDefined: Bool
-    let backlog: Backlog?
+    /// Whether it may read; false for a cursor whose reader is not defined.
+    private(set) var isDefined: Bool
+    /// Rises when it is defined and when it is retired: a `LogReader` of an earlier term is given nothing.
+    private(set) var term = 0
+    var backlog: Backlog?
     var cursor: Cursor
-    /// What was finished when the log was opened: records that are not handed out again.
-    let resume: FinishedRanges
+    /// What was finished when it began to read: records that are not handed out again.
+    private(set) var resume: FinishedRanges
     /// Nil before the first read, and after its segment went away.
     var position: Position?
     /// Records handed out and not settled.
@@ -37,6 +39,15 @@ struct ReaderState: Sendable {
         self.cursor = cursor
         self.resume = cursor.finished
         self.persistedLow = persistedLow
+    }
+
+    /// Reads again from what is finished, or not at all.
+    mutating func beginTerm(isDefined: Bool) {
+        self.isDefined = isDefined
+        term += 1
+        resume = cursor.finished
+        position = nil
+        inFlight = 0
     }
 
     /// Segments below hold nothing for this reader.

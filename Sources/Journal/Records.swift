@@ -16,15 +16,14 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
 
 /// A record to append.
 package struct NewRecord: Sendable {
-    /// Position of the log in `Journal.logs`.
-    package var log: Int
+    package var log: LogID
     package var kind: RecordKind
     /// How many ids it takes: its items, those that processors removed included.
     package var items: UInt32
     package var metadata: [UInt8]
     package var payload: [UInt8]
 
-    package init(log: Int, kind: RecordKind, items: UInt32, metadata: [UInt8], payload: [UInt8]) {
+    package init(log: LogID, kind: RecordKind, items: UInt32, metadata: [UInt8], payload: [UInt8]) {
         self.log = log
         self.kind = kind
         self.items = items
@@ -46,6 +45,12 @@ package struct RecordGroup: Sendable {
     /// Whether nobody has to wait for the sync.
     var holdsOnlyCounts: Bool { entries.allSatisfy { $0.kind == .counts } }
     var byteCount: Int { entries.reduce(0) { $0 &+ $1.metadata.count &+ $1.payload.count } }
+    /// The logs of its records, each once.
+    var logs: [LogID] {
+        entries.reduce(into: []) { logs, entry in
+            if !logs.contains(entry.log) { logs.append(entry.log) }
+        }
+    }
 }
 
 /// What became of a group.

@@ -4,8 +4,8 @@ import Logging
 /// A log as it was found on the disk, repaired.
 struct RecoveredLog: Sendable {
     let core: LogCore
-    /// In the order of the core's readers.
-    let cursors: [CursorFile]
+    /// By the name of their reader.
+    let cursors: [String: CursorFile]
     let nextNumber: UInt64
 }
 
@@ -20,8 +20,8 @@ struct Recovery {
     /// What was found in a folder.
     struct Found {
         var state: LogState
-        /// In the order of the state's readers.
-        var cursors: [CursorFile]
+        /// By the name of their reader.
+        var cursors: [String: CursorFile]
         var nextNumber: UInt64
     }
 
@@ -43,7 +43,7 @@ struct Recovery {
         // What every reader has passed was deleted, maybe with the newest segment.
         let missing = max(storedEnd, state.readers.map(\.needsFrom).min() ?? nextID)
         if missing < nextID { lose(missing..<nextID, in: &state, directory) }
-        var files = cursors.map(\.file)
+        var files = Dictionary(uniqueKeysWithValues: cursors.map { ($0.name, $0.file) })
         try checked { () throws(FileSystemError) in
             try persist(&state, &files)
             try fileSystem.syncDirectory(directory)
@@ -75,10 +75,10 @@ struct Recovery {
     }
 
     /// Writes every cursor that is new or changed before anything is appended, so that each account keeps its beginning.
-    private func persist(_ state: inout LogState, _ files: inout [CursorFile]) throws(FileSystemError) {
+    private func persist(_ state: inout LogState, _ files: inout [String: CursorFile]) throws(FileSystemError) {
         for reader in state.readers.indices {
             guard let snapshot = state.snapshot(of: reader) else { continue }
-            if try files[reader].write(snapshot, sync: settings.sync != .never) {
+            if try files[state.readers[reader].name]?.write(snapshot, sync: settings.sync != .never) ?? false {
                 state.persisted(snapshot, of: reader)
             }
         }
@@ -110,10 +110,11 @@ extension Recovery {
     ) throws(JournalError) -> [RecoveredLog] {
         var logs: [RecoveredLog] = []
         for definition in definitions + (try vanishedLogs(besides: definitions)) {
-            let directory = try directory(of: definition)
+            let directory = settings.directory + "/" + definition.id.folder
+            try checked { () throws(FileSystemError) in try fileSystem.createDirectories(directory) }
             let found = try recover(definition, in: directory)
             let core = LogCore(
-                name: definition.name,
+                id: definition.id,
                 role: definition.role,
                 directory: directory,
                 fileSystem: fileSystem,
@@ -127,23 +128,14 @@ extension Recovery {
         return logs
     }
 
-    /// The folder of a log, created where missing.
-    private func directory(of definition: LogDefinition) throws(JournalError) -> String {
-        let directory = definition.directory(in: settings.directory)
-        try checked { () throws(FileSystemError) in
-            try fileSystem.createDirectories(directory)
-        }
-        return directory
-    }
-
     /// Folders with cursors of logs that are no longer defined.
     func vanishedLogs(besides definitions: [LogDefinition]) throws(JournalError) -> [LogDefinition] {
-        let defined = Set(definitions.map { FileName.escaped($0.name) })
+        let defined = Set(definitions.map(\.id.folder))
         let names = try checked { () throws(FileSystemError) in try fileSystem.entries(of: settings.directory) }
         return names.sorted().filter { name in
             guard !defined.contains(name) else { return false }
             let entries = (try? fileSystem.entries(of: settings.directory + "/" + name)) ?? []
             return entries.contains { FileName.reader($0) != nil }
-        }.map { LogDefinition(name: FileName.unescaped($0), readers: []) }
+        }.map { LogDefinition(LogID(FileName.unescaped($0)), readers: []) }
     }
 }

@@ -61,6 +61,8 @@ struct OpenSegment {
 /// Writes one log; on the journal's thread only.
 final class SegmentWriter {
     let core: LogCore
+    /// By the name of their reader.
+    var cursors: [String: CursorFile]
     private(set) var open: OpenSegment?
     /// The id of the next record.
     private(set) var nextID: UInt64
@@ -75,10 +77,11 @@ final class SegmentWriter {
     private var held: [Range<UInt64>] = []
     private let publishesUnsynced: Bool
 
-    init(core: LogCore, nextID: UInt64, nextNumber: UInt64, publishesUnsynced: Bool) {
-        self.core = core
-        self.nextID = nextID
-        self.nextNumber = nextNumber
+    init(_ log: RecoveredLog, publishesUnsynced: Bool) {
+        core = log.core
+        cursors = log.cursors
+        nextID = log.core.state.withLock { $0.endID }
+        nextNumber = log.nextNumber
         self.publishesUnsynced = publishesUnsynced
     }
 

@@ -21,21 +21,24 @@ package struct Ledger: Sendable {
     ///   - journal: Its logs are named for the pipelines, their readers for the exporters.
     ///   - refused: Gives a pipeline's refused items.
     package init(of journal: Journal, refused: (String) -> Int) {
-        let vanished = Dictionary(grouping: journal.vanishedReaders, by: \.log).mapValues { readers in
+        let vanished = Dictionary(grouping: journal.vanishedReaders, by: \.log.pipeline).mapValues { readers in
             readers.map { (name: $0.name, account: DestinationAccount($0.account, boxed: nil)) }
         }
         let present = journal.pipelines.map { log in
             // Read first: what becomes a dead letter meanwhile is then still counted where it was.
-            let boxed = log.readers.map { journal.boxAccount(of: $0.name, in: log.name) }
+            let pipeline = log.id.pipeline
+            let boxed = Dictionary(
+                uniqueKeysWithValues: log.readers.map { ($0.name, journal.boxAccount(of: $0.name, in: pipeline)) }
+            )
             let moment = log.snapshot
-            let destinations = log.readers.indices.map { index in
-                (log.readers[index].name, DestinationAccount(moment.accounts[index], boxed: boxed[index]))
+            let destinations = moment.accounts.map { reader, account in
+                (reader, DestinationAccount(account, boxed: boxed[reader] ?? nil))
             }
             return Entry(
-                pipeline: log.name,
+                pipeline: pipeline,
                 accepted: moment.statistics.acceptedItems,
-                refused: refused(log.name),
-                destinations: destinations + (vanished[log.name] ?? [])
+                refused: refused(pipeline),
+                destinations: destinations + (vanished[pipeline] ?? [])
             )
         }
         let gone = vanished.filter { name, _ in !present.contains { $0.pipeline == name } }.map { name, destinations in
@@ -114,13 +117,6 @@ extension Journal {
 
     /// The account of an exporter's dead letters; nil for one that has no room for them.
     fileprivate func boxAccount(of exporter: String, in pipeline: String) -> ReaderAccount? {
-        logs.first { $0.name == pipeline && $0.holdsDeadLetters(of: exporter) }?.readers.first?.account
-    }
-}
-
-extension Log {
-    /// Whether it holds what the destination of that exporter refuses.
-    func holdsDeadLetters(of exporter: String) -> Bool {
-        if case .deadLetters(of: exporter, _) = role { true } else { false }
+        log(LogID(deadLettersOf: exporter, in: pipeline))?.reader(named: exporter)?.account
     }
 }

@@ -24,7 +24,7 @@ package struct RetainedRecord: Sendable {
         self.payload = payload
     }
 
-    /// Nil for a record without spans, and for one whose metadata is none of ours.
+    /// Nil for a record without spans, and for one with metadata that cannot be decoded.
     init?(_ stored: StoredRecord) {
         guard stored.kind == .items, let metadata = RecordMetadata(decoding: stored.metadata),
             metadata.signal == .traces

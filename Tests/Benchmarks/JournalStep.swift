@@ -21,7 +21,7 @@ struct JournalStep {
         let directory = try TemporaryDirectory()
         var settings = JournalSettings(directory: directory.path + "/journal")
         settings.sync = .never
-        let definitions = [LogDefinition(name: "traces", readers: [ReaderDefinition(name: "sink")])]
+        let definitions = [LogDefinition(LogID("traces"), readers: [ReaderDefinition(name: "sink")])]
         let journal = try Journal.open(settings, logs: definitions, logger: StepRun.logger)
         let appender = Appender()
         for _ in 0..<requests {

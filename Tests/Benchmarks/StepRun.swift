@@ -116,7 +116,7 @@ struct StepRun {
             let encoded = try work.batch.encoded(group, charging: &work.account)
             let metadata = RecordMetadata(signal: .traces, route: work.routes[Int(group.number)])
             return NewRecord(
-                log: 0,
+                log: LogID("traces"),
                 kind: .items,
                 items: UInt32(encoded.spans),
                 metadata: metadata.encoded(),

@@ -14,8 +14,8 @@ import Testing
     private func open(_ policy: Backlog.Policy, maxBytes: ByteCount = .kibibytes(256)) throws -> SteppedJournal {
         let limited = ReaderDefinition(name: "limited", backlog: Backlog(maxBytes: maxBytes, whenFull: policy))
         return try disk.openStepped([
-            LogDefinition(name: "traces", readers: [limited, ReaderDefinition(name: "other")]),
-            LogDefinition(name: "logs", readers: [ReaderDefinition(name: "third")]),
+            LogDefinition(.traces, readers: [limited, ReaderDefinition(name: "other")]),
+            LogDefinition(.logs, readers: [ReaderDefinition(name: "third")]),
         ])
     }
 
@@ -78,7 +78,7 @@ import Testing
         while commit(stepped) == .durable { count += 1 }
         #expect(commit(stepped) == full)
         #expect(backlog(stepped) <= 256 * 1024 + 4096)
-        #expect(stepped.commit([NewRecord("elsewhere", log: 1)]) == [.durable])
+        #expect(stepped.commit([NewRecord("elsewhere", log: .logs)]) == [.durable])
         let limited = stepped.logs[0].readers[0]
         #expect(limited.account.queued == UInt64(count * 10))
         for _ in 0..<count / 2 {

@@ -93,9 +93,9 @@ import Testing
 
     @Test func `a group that fits each log and never all of them together is too large`() throws {
         let disk = Disk(maxBytes: .kibibytes(256))
-        let stepped = try disk.openStepped([.traces(), LogDefinition(name: "logs", readers: [.init(name: "one")])])
+        let stepped = try disk.openStepped([.traces(), LogDefinition(.logs, readers: [.init(name: "one")])])
         let text = String(repeating: "y", count: 150_000)
-        let results = stepped.commit([NewRecord(text), NewRecord(text, log: 1)])
+        let results = stepped.commit([NewRecord(text), NewRecord(text, log: .logs)])
         #expect(results == [.tooLarge("its records take 316528 bytes, more than journal.max_bytes, 256KiB")])
         #expect(disk.segments.isEmpty)
         #expect(stepped.commit([NewRecord(text)]) == [.durable])
@@ -123,8 +123,8 @@ import Testing
 
     @Test func `an idle log gives back what it reserved`() throws {
         let disk = Disk(maxBytes: .kibibytes(512))
-        let stepped = try disk.openStepped([.traces(), LogDefinition(name: "logs", readers: [.init(name: "one")])])
-        #expect(stepped.commit([NewRecord("idle", log: 1)]) == [.durable])
+        let stepped = try disk.openStepped([.traces(), LogDefinition(.logs, readers: [.init(name: "one")])])
+        #expect(stepped.commit([NewRecord("idle", log: .logs)]) == [.durable])
         let alone = try Disk(maxBytes: .kibibytes(512)).openStepped()
         #expect(fill(stepped) >= fill(alone) - 2)
         #expect(stepped.logs[1].readers[0].account.queued == 1)

@@ -33,9 +33,9 @@ import Testing
     }
 
     @Test func `a group over two logs is synced in both and read in both`() async throws {
-        let stepped = try disk.openStepped([.traces("one"), LogDefinition(name: "logs", readers: [.init(name: "two")])])
+        let stepped = try disk.openStepped([.traces("one"), LogDefinition(.logs, readers: [.init(name: "two")])])
         let before = disk.files.countOfSegments(.sync)
-        #expect(stepped.commit([NewRecord("a"), NewRecord("b", log: 1), NewRecord("c")]) == [.durable])
+        #expect(stepped.commit([NewRecord("a"), NewRecord("b", log: .logs), NewRecord("c")]) == [.durable])
         #expect(disk.files.countOfSegments(.sync) == before + 2)
         #expect(try await stepped.logs[0].readers[0].read(through: "c").map(\.text) == ["a", "c"])
         #expect(try await stepped.logs[1].readers[0].read(through: "b").map(\.text) == ["b"])
@@ -167,6 +167,10 @@ import Testing
 
     @Test func `a record for a log that does not exist fails alone`() throws {
         let stepped = try disk.openStepped()
-        #expect(stepped.commit([NewRecord("a", log: 7)], [NewRecord("b")]) == [.failed("no such log"), .durable])
+        #expect(
+            stepped.commit([NewRecord("a", log: .logs)], [NewRecord("b")]) == [
+                .failed("there is no log logs"), .durable,
+            ]
+        )
     }
 }

@@ -31,11 +31,11 @@ import Testing
         #expect(named.count == damaged.count, "seed \(seed)")
 
         let journal = try disk.openStepped(definitions)
-        for log in journal.logs.indices {
-            #expect(journal.commit([NewRecord("end", log: log)]) == [.durable])
-            for reader in journal.logs[log].readers {
+        for log in journal.logs {
+            #expect(journal.commit([NewRecord("end", log: log.id)]) == [.durable])
+            for reader in log.readers {
                 let lost = damaged.filter { place, record in
-                    place.path.contains("dead-letters") == (log == 1) && !reader.isFinished(record.id)
+                    place.path.contains("dead-letters") == (log.id == .letters) && !reader.isFinished(record.id)
                 }.reduce(0) { $0 + UInt64($1.value.items) }
                 let letters = reader.account.held
                 reader.finish(try await reader.read(through: "end").map(\.delivered))
@@ -61,12 +61,12 @@ import Testing
         for index in 0..<150 {
             let group = (0..<Int.random(in: 1...3, using: &generator)).map { position in
                 let padding = String(repeating: "x", count: Int.random(in: 0..<3000, using: &generator))
-                let log = Int.random(in: 0...1, using: &generator)
+                let log = Bool.random(using: &generator) ? LogID.letters : .traces
                 return NewRecord(
                     "\(index)-\(position) \(padding)",
                     items: UInt32.random(in: 1...4, using: &generator),
                     log: log,
-                    kind: log == 1 ? .deadLetter : .items
+                    kind: log == .letters ? .deadLetter : .items
                 )
             }
             #expect(journal.commit([group]) == [.durable])

@@ -11,10 +11,10 @@ import Testing
     private let folder = "/data/traces/dead-letters/one/"
 
     private func letter(_ text: String, items: UInt32 = 1) -> NewRecord {
-        NewRecord(text, items: items, log: 1, kind: .deadLetter)
+        NewRecord(text, items: items, log: .letters, kind: .deadLetter)
     }
 
-    private func replay(_ text: String, items: UInt32 = 1) -> NewRecord { NewRecord(text, items: items, log: 1) }
+    private func replay(_ text: String, items: UInt32 = 1) -> NewRecord { NewRecord(text, items: items, log: .letters) }
 
     private func large(_ text: String) -> String { text + String(repeating: "x", count: 10_000) }
 
@@ -229,16 +229,16 @@ import Testing
         let before = segments(disk).map(disk.files.bytes)
         let second = try disk.open([.traces("two"), .deadLetters(of: "two")])
         #expect(second.vanishedReaders.map(\.name) == ["one"])
-        #expect(second.vanishedReaders.map(\.log) == ["traces"])
+        #expect(second.vanishedReaders.map(\.log) == [.traces])
         #expect(second.abandon(reader: "one"))
         await second.close()
-        let third = try disk.open([LogDefinition(name: "other", readers: [])])
-        #expect(Set(third.vanishedReaders.map(\.log)) == ["traces"])
+        let third = try disk.open([LogDefinition(LogID("other"), readers: [])])
+        #expect(Set(third.vanishedReaders.map(\.log)) == [.traces])
         await third.close()
         #expect(segments(disk).map(disk.files.bytes) == before)
         let again = try disk.open(logs)
         #expect(again.logs[1].readers[0].account.held == 1)
-        #expect(again.logs[1].name == "traces")
+        #expect(again.logs[1].id == .letters)
         #expect(again.logs[1].role == logs[1].role)
         await again.close()
     }

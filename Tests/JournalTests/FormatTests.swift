@@ -48,7 +48,7 @@ import Testing
             kind: .items
         )
         let record = NewRecord(
-            log: 0,
+            log: .traces,
             kind: .items,
             items: 3,
             metadata: Array("meta".utf8),

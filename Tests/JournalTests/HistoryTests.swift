@@ -38,8 +38,8 @@ private final class History {
     private var journal: SteppedJournal
     private var readers: [[ReaderModel]]
     /// By log: payloads of durable records.
-    private var durable: [Set<String>] = [[], [], []]
-    private var durableItems: [UInt64] = [0, 0, 0]
+    private var durable: [LogID: Set<String>] = [:]
+    private var durableItems: [LogID: UInt64] = [:]
     /// Payloads of durable dead letters that nobody settled.
     private var letters: Set<String> = []
     private var appended = 0
@@ -57,8 +57,8 @@ private final class History {
         self.seed = seed
         let defined = [ReaderDefinition(name: "one"), ReaderDefinition(name: "two", backlog: backlog)]
         definitions = [
-            LogDefinition(name: "traces", readers: defined),
-            LogDefinition(name: "logs", readers: [ReaderDefinition(name: "three")]),
+            LogDefinition(.traces, readers: defined),
+            LogDefinition(.logs, readers: [ReaderDefinition(name: "three")]),
             .deadLetters(of: "one"),
         ]
         generator = SeededGenerator(seed: seed)
@@ -102,17 +102,21 @@ private final class History {
         for (group, result) in zip(groups, results) where result == .durable {
             for entry in group where entry.kind != .counts {
                 let text = String(decoding: entry.payload, as: UTF8.self)
-                if entry.kind == .deadLetter { letters.insert(text) } else { durable[entry.log].insert(text) }
-                durableItems[entry.log] += UInt64(entry.items)
+                if entry.kind == .deadLetter {
+                    letters.insert(text)
+                } else {
+                    durable[entry.log, default: []].insert(text)
+                }
+                durableItems[entry.log, default: 0] += UInt64(entry.items)
             }
         }
     }
 
-    private func record(log: Int? = nil) -> NewRecord {
+    private func record() -> NewRecord {
         appended += 1
-        let log = log ?? Int.random(in: 0...2, using: &generator)
+        let log = definitions[Int.random(in: 0...2, using: &generator)].id
         let items = UInt32.random(in: 1...5, using: &generator)
-        let isLetter = log == Self.lettersLog && Bool.random(using: &generator)
+        let isLetter = log == .letters && Bool.random(using: &generator)
         guard isLetter || Int.random(in: 0..<6, using: &generator) > 0 else {
             return NewRecord("", items: items, log: log, kind: .counts)
         }
@@ -125,7 +129,7 @@ private final class History {
     private func read() async throws {
         let log = Int.random(in: 0...2, using: &generator)
         let index = Int.random(in: 0..<readers[log].count, using: &generator)
-        let marker = NewRecord("marker \(appended)", log: log)
+        let marker = NewRecord("marker \(appended)", log: definitions[log].id)
         appended += 1
         guard journal.commit([marker]) == [.durable] else { return }
         try await take(log, index, bytesMax: Int.random(in: 1...20_000, using: &generator))
@@ -254,7 +258,7 @@ private final class History {
         for log in readers.indices {
             for index in readers[log].indices {
                 if log == Self.lettersLog { try await emptyLetters() }
-                let end = NewRecord("end \(index)", log: log)
+                let end = NewRecord("end \(index)", log: definitions[log].id)
                 #expect(journal.commit([end]) == [.durable], "seed \(seed)")
                 while !readers[log][index].seen.contains("end \(index)") {
                     try await take(log, index, bytesMax: 100_000)
@@ -264,8 +268,8 @@ private final class History {
                 let account = journal.logs[log].readers[index].account
                 #expect(account.queued == 0, "seed \(seed)")
                 #expect(account.outcomes.sum == account.accepted, "seed \(seed)")
-                #expect(account.accepted >= durableItems[log], "seed \(seed)")
-                let missing = durable[log].subtracting(readers[log][index].seen)
+                #expect(account.accepted >= durableItems[definitions[log].id] ?? 0, "seed \(seed)")
+                let missing = (durable[definitions[log].id] ?? []).subtracting(readers[log][index].seen)
                 #expect(missing.isEmpty || account.outcomes.expired > 0, "seed \(seed), \(missing.count) missing")
                 let givesWay = definitions[log].role != .items || definitions[log].readers[index].backlog != nil
                 let mayExpire = givesWay || disk.settings.whenFull == .dropOldest

@@ -27,8 +27,8 @@ import Testing
             #expect(stepped.commit([large("\(index)"), NewRecord("small \(index)")]) == [.durable])
             disk.clock.advance(by: .seconds(1))
         }
-        #expect(stepped.commit([NewRecord("letter", items: 2, log: 1, kind: .deadLetter)]) == [.durable])
-        #expect(stepped.commit([NewRecord("replay", items: 5, log: 1)]) == [.durable])
+        #expect(stepped.commit([NewRecord("letter", items: 2, log: .letters, kind: .deadLetter)]) == [.durable])
+        #expect(stepped.commit([NewRecord("replay", items: 5, log: .letters)]) == [.durable])
         let reader = stepped.logs[0].readers[0]
         var records: [StoredRecord] = []
         while records.count < 5 { records += try await reader.next(bytesMax: 1 << 20, recordsMax: 5 - records.count) }
@@ -56,8 +56,7 @@ import Testing
         let writes = disk.files.count(of: .write)
         let inspection = try verify()
         #expect(inspection.findings.isEmpty)
-        #expect(inspection.logs.map(\.pipeline) == ["traces", "traces"])
-        #expect(inspection.logs.map(\.exporter) == [nil, "one"])
+        #expect(inspection.logs.map(\.id) == [.traces, .letters])
         let main = inspection.logs[0]
         #expect(main.segments.count == stepped.logs[0].statistics.segments)
         #expect(main.segments.reduce(0) { $0 + $1.records } == 16)
@@ -229,7 +228,7 @@ import Testing
         let thread = SerialThread(name: "inspection")
         let writing = Task {
             for index in 0..<300 {
-                let letter = NewRecord("letter", log: 1, kind: .deadLetter)
+                let letter = NewRecord("letter", log: .letters, kind: .deadLetter)
                 #expect(await journal.append([large("\(index)"), NewRecord("small")] + [letter]) == .durable)
                 for reader in journal.logs[0].readers where index % 3 == 0 {
                     reader.finish(try await reader.next(bytesMax: 100_000, recordsMax: 10).map(\.delivered))

@@ -18,7 +18,6 @@ import Testing
         start: ReaderDefinition.Start = .newest
     ) throws -> Journal {
         let definitions = readers.map { ReaderDefinition(name: $0, start: start) }
-        let letters = LogDefinition.Role.deadLetters(of: "one", limits: DeadLetterLimits())
         return try Journal.open(
             JournalSettings(
                 directory: directory.path,
@@ -27,8 +26,8 @@ import Testing
                 segment: .kibibytes(256)
             ),
             logs: [
-                LogDefinition(name: "traces", readers: definitions),
-                LogDefinition(name: "traces", role: letters, readers: Array(definitions.prefix(1))),
+                LogDefinition(.traces, readers: definitions),
+                LogDefinition(.letters, role: .deadLetters(DeadLetterLimits()), readers: Array(definitions.prefix(1))),
             ],
             logger: Logger(label: "test")
         )
@@ -55,8 +54,8 @@ import Testing
     @Test(arguments: [JournalStorage.disk, .memory])
     func `dead letters wait, and replays among them are read`(storage: JournalStorage) async throws {
         let journal = try open(storage)
-        let letter = NewRecord("letter", items: 3, log: 1, kind: .deadLetter)
-        #expect(await journal.append([letter, NewRecord("replay", items: 2, log: 1), letter]) == .durable)
+        let letter = NewRecord("letter", items: 3, log: .letters, kind: .deadLetter)
+        #expect(await journal.append([letter, NewRecord("replay", items: 2, log: .letters), letter]) == .durable)
         let log = journal.logs[1]
         #expect(try await log.readers[0].next(bytesMax: 1000, recordsMax: 10).map(\.text) == ["replay"])
         var ids: [UInt64] = []
@@ -65,9 +64,10 @@ import Testing
         log.readers[0].settleHeld([SettledRecord(id: 0, items: 3, outcomes: OutcomeCounts(expired: 3))])
         let (statistics, accounts) = log.snapshot
         #expect(statistics == log.statistics)
-        #expect(accounts == [log.readers[0].account])
-        #expect(accounts.map(\.held) == [3])
-        #expect(accounts.map(\.queued) == [5])
+        #expect(accounts.map(\.reader) == ["one"])
+        #expect(accounts.map(\.account) == [log.readers[0].account])
+        #expect(accounts.map(\.account.held) == [3])
+        #expect(accounts.map(\.account.queued) == [5])
         await journal.close()
     }
 

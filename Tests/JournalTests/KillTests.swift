@@ -93,7 +93,7 @@ private final class Doomed: CommitObserver {
             return next
         }
         let isLetter = ticket % 4 == 0
-        let record = NewRecord(text(ticket), log: isLetter ? 1 : 0, kind: isLetter ? .deadLetter : .items)
+        let record = NewRecord(text(ticket), log: isLetter ? .letters : .traces, kind: isLetter ? .deadLetter : .items)
         journal.append(RecordGroup(entries: [record]), ticket: ticket, observer: self)
     }
 }

@@ -74,7 +74,7 @@ import Testing
         text: String
     ) throws {
         let files = FaultyFileSystem()
-        let definition = LogDefinition(name: "traces", readers: [ReaderDefinition(name: "one")])
+        let definition = LogDefinition(.traces, readers: [ReaderDefinition(name: "one")])
         files.fail(operation, code: code)
         let error = try #require(throws: JournalError.self) {
             try Journal.open(

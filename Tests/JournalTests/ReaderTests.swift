@@ -80,7 +80,7 @@ import Testing
         #expect(await first.append(texts: "a", "b") == [.durable, .durable])
         await first.close()
         let readers = [ReaderDefinition(name: "one"), ReaderDefinition(name: "new", start: start)]
-        let second = try disk.open([LogDefinition(name: "traces", readers: readers)])
+        let second = try disk.open([LogDefinition(.traces, readers: readers)])
         #expect(await second.append(texts: "c") == [.durable])
         let reader = try #require(second.logs[0].reader(named: "new"))
         #expect(try await reader.read(through: "c").map(\.text) == texts)
@@ -165,8 +165,8 @@ import Testing
         let first = try disk.open([.traces("one")])
         #expect(await first.append(texts: "a") == [.durable])
         await first.close()
-        let second = try disk.open([LogDefinition(name: "other", readers: [])])
-        #expect(second.vanishedReaders.map(\.log) == ["traces"])
+        let second = try disk.open([LogDefinition(LogID("other"), readers: [])])
+        #expect(second.vanishedReaders.map(\.log) == [.traces])
         #expect(second.vanishedReaders.map(\.name) == ["one"])
         await second.close()
     }

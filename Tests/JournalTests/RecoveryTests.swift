@@ -168,7 +168,7 @@ import Testing
         let decoy = other.files.bytes(of: other.segments[0])
 
         let journal = try disk.open()
-        let entry = NewRecord(log: 0, kind: .items, items: 1, metadata: Array("meta".utf8), payload: decoy)
+        let entry = NewRecord(log: .traces, kind: .items, items: 1, metadata: Array("meta".utf8), payload: decoy)
         #expect(await journal.append([entry]) == .durable)
         #expect(await journal.append(texts: "after") == [.durable])
         await journal.close()

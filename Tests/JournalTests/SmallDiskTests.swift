@@ -48,11 +48,7 @@ struct SmallDiskTests {
             JournalSettings(directory: disk.path + "/data", minFree: .kibibytes(0), segment: .kibibytes(256)),
             logs: [
                 .traces(),
-                LogDefinition(
-                    name: "traces",
-                    role: .deadLetters(of: "one", limits: limits),
-                    readers: [.init(name: "one")]
-                ),
+                LogDefinition(.letters, role: .deadLetters(limits), readers: [.init(name: "one")]),
             ],
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         )
@@ -70,7 +66,7 @@ struct SmallDiskTests {
         let count = await fill(journal)
         #expect(count > 20)
         #expect(await journal.append([large]) == .full(retryAfter: .seconds(3)))
-        #expect(await journal.append([NewRecord("letter", log: 1, kind: .deadLetter)]) == .durable)
+        #expect(await journal.append([NewRecord("letter", log: .letters, kind: .deadLetter)]) == .durable)
         let reader = journal.logs[0].readers[0]
         for _ in 0..<count { reader.finish(try await reader.next(bytesMax: 1, recordsMax: 1).map(\.delivered)) }
         #expect(await journal.append([large]) == .durable)

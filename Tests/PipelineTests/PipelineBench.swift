@@ -33,10 +33,10 @@ struct PipelineBench {
         settings.storage = .memory
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let definitions = [
-            LogDefinition(name: "traces", readers: [ReaderDefinition(name: "out")]),
+            LogDefinition(LogID("traces"), readers: [ReaderDefinition(name: "out")]),
             LogDefinition(
-                name: "traces",
-                role: .deadLetters(of: "out", limits: DeadLetterLimits()),
+                LogID(deadLettersOf: "out", in: "traces"),
+                role: .deadLetters(DeadLetterLimits()),
                 readers: [ReaderDefinition(name: "out", start: .oldest)]
             ),
         ]
@@ -46,7 +46,7 @@ struct PipelineBench {
         let tally = IntakeTally(meters, pipeline: "traces", receiver: "otlp", signal: "traces")
         let front = PipelineFront(
             name: "traces",
-            log: 0,
+            log: LogID("traces"),
             processors: processors,
             forwardedHeaders: forwarding,
             itemsMax: 500,

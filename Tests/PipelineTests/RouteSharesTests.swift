@@ -32,7 +32,7 @@ private final class SharedPipeline: Sendable {
         let readers = ["quick", "slow"].map { ReaderDefinition(name: $0) }
         journal = try Journal.open(
             settings,
-            logs: [LogDefinition(name: "traces", readers: readers)],
+            logs: [LogDefinition(LogID("traces"), readers: readers)],
             clock: clock,
             logger: logger,
             onRoom: { [line] in line.roomIsFreed() }
@@ -40,7 +40,7 @@ private final class SharedPipeline: Sendable {
         shares = RouteShares(budget: budget, logs: journal.logs)
         let front = PipelineFront(
             name: "traces",
-            log: 0,
+            log: LogID("traces"),
             processors: [ByReceiver()],
             forwardedHeaders: [],
             itemsMax: 500,
@@ -85,7 +85,7 @@ private final class SharedPipeline: Sendable {
     /// Delivers everything that one destination has not got.
     func deliverAll(to name: String) async throws {
         let reader = try #require(journal.logs[0].reader(named: name))
-        let share = try #require(shares.destination(name, of: 0))
+        let share = try #require(shares.destination(name, of: LogID("traces")))
         while reader.hasUnread {
             let records = try await reader.next(bytesMax: 1 << 20, recordsMax: 100)
             reader.finish(
@@ -274,10 +274,10 @@ private struct ByReceiver: SpanProcessor {
                 metadata: metadata,
                 payload: small
             )
-            pipeline.shares.restore(record, of: 0, pending: id < 20 ? [] : ["slow"])
+            pipeline.shares.restore(record, of: LogID("traces"), pending: id < 20 ? [] : ["slow"])
         }
         #expect(pipeline.shares.held == 40 * (small.count + metadata.count))
-        #expect(pipeline.shares.destination("nobody", of: 0) == nil)
+        #expect(pipeline.shares.destination("nobody", of: LogID("traces")) == nil)
     }
 }
 

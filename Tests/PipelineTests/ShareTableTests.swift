@@ -1,16 +1,24 @@
 import Basics
+import Journal
 import TestKit
 import Testing
 
 @testable import Pipeline
 
 @Suite struct ShareTableTests {
-    private var table = ShareTable(budget: 1000, destinations: [2, 1], routesMax: 100, sendersMax: 10)
+    private static let first = LogID("first")
+    private static let second = LogID("second")
+    private var table = ShareTable(
+        budget: 1000,
+        destinations: [ShareTableTests.first: 2, ShareTableTests.second: 1],
+        routesMax: 100,
+        sendersMax: 10
+    )
 
     private func part(
         _ name: String,
         _ bytes: Int,
-        log: Int = 0,
+        log: LogID = ShareTableTests.first,
         from sender: Sender = .address(.unknown)
     ) -> ShareTable.Part {
         ShareTable.Part(key: ShareTable.Key(log: log, sender: sender, route: .experimentName(name)), bytes: bytes)
@@ -34,7 +42,7 @@ import Testing
     }
 
     @Test mutating func `a route that was always alone may hold everything`() {
-        for _ in 0..<10 { #expect(admit(part("only", 100), part("only", 1, log: 1))) }
+        for _ in 0..<10 { #expect(admit(part("only", 100), part("only", 1, log: Self.second))) }
         #expect(table.held == 1010)
     }
 
@@ -80,8 +88,8 @@ import Testing
     }
 
     @Test mutating func `what did not get into the journal is held by nobody`() {
-        #expect(admit(part("a", 400), part("b", 300, log: 1)))
-        table.withdraw([part("a", 400), part("b", 300, log: 1)])
+        #expect(admit(part("a", 400), part("b", 300, log: Self.second)))
+        table.withdraw([part("a", 400), part("b", 300, log: Self.second)])
         #expect(table.held == 0)
         #expect(holders(in: table) == 0)
     }
@@ -106,12 +114,12 @@ import Testing
 
     @Test mutating func `what the journal gave up is found by the time of what is left`() {
         for second in 1...10 { #expect(admit(part("a", 10), at: Double(second * 100))) }
-        table.forget(before: time(500), by: 0, of: 0)
+        table.forget(before: time(500), by: 0, of: Self.first)
         #expect(table.held == 100)
-        table.forget(before: time(500), by: 1, of: 0)
+        table.forget(before: time(500), by: 1, of: Self.first)
         #expect(table.held == 60)
         table.settle(part("a", 60), by: 0)
-        table.forget(before: time(5000), by: 1, of: 0)
+        table.forget(before: time(5000), by: 1, of: Self.first)
         #expect(table.held <= 10)
     }
 
@@ -128,7 +136,7 @@ import Testing
     }
 
     @Test func `routes beyond the bound are one`() {
-        var table = ShareTable(budget: 1000, destinations: [1], routesMax: 2, sendersMax: 10)
+        var table = ShareTable(budget: 1000, destinations: [Self.first: 1], routesMax: 2, sendersMax: 10)
         func admit(_ name: String, _ bytes: Int) -> Bool { table.admit([part(name, bytes)], at: time(1)) == nil }
         #expect(admit("a", 100) && admit("b", 100) && admit("c", 200) && admit("d", 130))
         #expect(table.tracked == 2)
@@ -140,7 +148,7 @@ import Testing
     }
 
     @Test func `a route that was tracked late settles what it held before`() {
-        var table = ShareTable(budget: 1000, destinations: [1], routesMax: 1, sendersMax: 10)
+        var table = ShareTable(budget: 1000, destinations: [Self.first: 1], routesMax: 1, sendersMax: 10)
         #expect(table.admit([part("a", 100)], at: time(1)) == nil)
         #expect(table.admit([part("late", 70)], at: time(1)) == nil)
         table.settle(part("a", 100), by: 0)
@@ -179,7 +187,7 @@ import Testing
     }
 
     @Test func `senders beyond the bound are one, and what they settle is found again`() {
-        var table = ShareTable(budget: 1000, destinations: [1], routesMax: 100, sendersMax: 2)
+        var table = ShareTable(budget: 1000, destinations: [Self.first: 1], routesMax: 100, sendersMax: 2)
         let senders = (0..<4).map { Sender.address(SourceAddress(bits: $0)) }
         for sender in senders { #expect(table.admit([part("a", 100, from: sender)], at: time(1)) == nil) }
         #expect(table.accounts.count == 3)
@@ -193,7 +201,7 @@ import Testing
     @Test(arguments: 1...20)
     func `random histories keep the account and the rule`(seed: Int) {
         var generator = SeededGenerator(seed: UInt64(seed))
-        var table = ShareTable(budget: 10_000, destinations: [2], routesMax: 1000, sendersMax: 10)
+        var table = ShareTable(budget: 10_000, destinations: [Self.first: 2], routesMax: 1000, sendersMax: 10)
         var model = ShareModel()
         for step in 0..<400 {
             let route = "r\(Int.random(in: 0..<6, using: &generator))"

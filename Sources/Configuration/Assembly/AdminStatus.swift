@@ -28,11 +28,11 @@ struct AdminStatus: AdminSource {
     /// Registers what is read when somebody asks, instead of counted when it happens.
     func registerReadings() {
         for log in journal.pipelines {
-            let labels = ["pipeline": log.name]
+            let labels = ["pipeline": log.id.pipeline]
             meters.gauge("millrace_journal_bytes", labels) { Double(log.statistics.bytes) }
             meters.gauge("millrace_journal_segments", labels) { Double(log.statistics.segments) }
             meters.counter("millrace_journal_lost_records_total", labels) { Double(log.statistics.lostItems) }
-            for reader in log.readers { register(reader, of: log.name) }
+            for reader in log.readers { register(reader, of: log.id.pipeline) }
         }
         meters.gauge("millrace_process_resident_bytes") { Double(ProcessUsage.resident.bytes) }
         meters.counter("millrace_process_cpu_seconds_total") { ProcessUsage.cpuTime.inSeconds }

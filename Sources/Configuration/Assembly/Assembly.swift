@@ -127,7 +127,8 @@ package struct Assembly: Sendable {
     /// What every destination has not got yet, by pipeline and exporter.
     package var queuedByDestination: [(name: String, queued: UInt64)] {
         journal.pipelines.flatMap { log in
-            log.readers.map { ("\(log.name)/\($0.name)", journal.account(of: $0, in: log.name).queued) }
+            let pipeline = log.id.pipeline
+            return log.readers.map { ("\(pipeline)/\($0.name)", journal.account(of: $0, in: pipeline).queued) }
         }
     }
 }

@@ -16,11 +16,10 @@ extension PipelineFile {
         meters: Meters,
         logger: Logger
     ) throws -> [Delivery] {
-        let readers = zip(pipelines.indices, journal.pipelines).flatMap { log, pipeline in
-            pipeline.readers.map { (log, $0) }
+        let readers = pipelines.flatMap { pipeline in
+            (journal.log(LogID(pipeline.name))?.readers ?? []).map { (pipeline, $0) }
         }
-        return try readers.map { log, reader in
-            let pipeline = pipelines[log]
+        return try readers.map { pipeline, reader in
             guard let exporter = exporters[reader.name], let settings = settings(of: reader.name)?.reader
             else { throw AssemblyError(description: "no exporter \"\(reader.name)\"") }
             let limits = settings.batch ?? batchLimits(of: pipeline.value)
@@ -29,7 +28,7 @@ extension PipelineFile {
                 exporter: exporter,
                 reader: reader,
                 deadLetters: deadLetters.first { $0.pipeline == pipeline.name && $0.exporter == reader.name },
-                shares: shares.destination(reader.name, of: log),
+                shares: shares.destination(reader.name, of: LogID(pipeline.name)),
                 limits: limits,
                 retry: settings.retry,
                 bytesMax: max(recordsMemory.bytes / readers.count, limits.bytes.bytes),

@@ -21,18 +21,21 @@ extension PipelineFile {
         meters: Meters,
         clock: WallClock
     ) throws -> [(receiver: String, front: PipelineFront)] {
-        try pipelines.enumerated().flatMap { log, pipeline in
+        try pipelines.flatMap { pipeline in
+            let id = LogID(pipeline.name)
             let processors = try pipeline.value.processors.compactMap { name in
                 try self.processors.first { $0.name == name }.flatMap { try $0.settings.makeProcessor(named: name) }
             }
-            for case let processor as any RememberingProcessor in processors {
-                processor.restore(from: journal.logs[log], at: clock.now())
+            if let log = journal.log(id) {
+                for case let processor as any RememberingProcessor in processors {
+                    processor.restore(from: log, at: clock.now())
+                }
             }
             return pipeline.value.receivers.map { receiver in
                 let tally = IntakeTally(meters, pipeline: pipeline.name, receiver: receiver, signal: "traces")
                 let front = PipelineFront(
                     name: pipeline.name,
-                    log: log,
+                    log: id,
                     processors: processors,
                     forwardedHeaders: forwardedHeaders(of: receiver),
                     itemsMax: recordItems(of: pipeline.value),

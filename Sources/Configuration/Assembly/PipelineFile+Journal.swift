@@ -14,14 +14,14 @@ extension PipelineFile {
     /// One log a pipeline with a reader for each of its exporters, then one for the dead letters of each.
     private var logs: [LogDefinition] {
         let pipelines = pipelines.map { pipeline in
-            LogDefinition(name: pipeline.name, readers: pipeline.value.exporters.map(reader))
+            LogDefinition(LogID(pipeline.name), readers: pipeline.value.exporters.map(reader))
         }
         let deadLetters = self.pipelines.flatMap { pipeline in
             pipeline.value.exporters.compactMap { name -> LogDefinition? in
                 guard let settings = settings(of: name), settings.destination.mayRefuse else { return nil }
                 return LogDefinition(
-                    name: pipeline.name,
-                    role: .deadLetters(of: name, limits: settings.reader.deadLetters),
+                    LogID(deadLettersOf: name, in: pipeline.name),
+                    role: .deadLetters(settings.reader.deadLetters),
                     readers: [ReaderDefinition(name: name, start: .oldest)]
                 )
             }
@@ -61,7 +61,9 @@ extension PipelineFile {
         let waiting = journal.vanishedReaders.filter { reader in
             !reader.abandoned && reader.account.queued > 0 && !abandoning.contains(reader.name)
         }
-        if !waiting.isEmpty { throw AssemblyError(leaving: waiting.map { ($0.log, $0.name, $0.account.queued) }) }
+        if !waiting.isEmpty {
+            throw AssemblyError(leaving: waiting.map { ($0.log.pipeline, $0.name, $0.account.queued) })
+        }
         for name in abandoning where !leftBehind.contains(name) && !journal.abandon(reader: name) {
             throw AssemblyError(
                 description: "no exporter \"\(name)\" is gone from the pipeline file: nothing to abandon"
@@ -136,10 +138,10 @@ extension PipelineFile {
         let budget = min(self.journal.maxBytes, ByteCount(bytes: reachable))
         let heldMax = ByteCount(bytes: receiversMemory.bytes / 4)
         let shares = RouteShares(budget: budget, logs: pipelines, heldMax: heldMax, waiting: waiting)
-        for (index, log) in pipelines.enumerated() {
+        for log in pipelines {
             log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: .mebibytes(512)) { record in
                 let pending = log.readers.filter { !$0.isFinished(record.id) }.map(\.name)
-                if !pending.isEmpty { shares.restore(record, of: index, pending: pending) }
+                if !pending.isEmpty { shares.restore(record, of: log.id, pending: pending) }
             }
         }
         return shares

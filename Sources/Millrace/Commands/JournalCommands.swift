@@ -50,7 +50,7 @@ extension JournalInspection {
     fileprivate var report: String {
         let logs = logs.map { log in
             let lines = log.segments.map(\.line) + log.cursors.map(\.line)
-            return ([log.title] + lines.map { "  \($0)" }).joined(separator: "\n")
+            return ([log.id.description] + lines.map { "  \($0)" }).joined(separator: "\n")
         }
         return (logs + findings.map(\.description)).joined(separator: "\n")
     }
@@ -63,10 +63,6 @@ extension JournalInspection {
         let sum = problems.isEmpty ? "no damage" : "\(problems.count) problems"
         return (findings.map(\.description) + ["\(counts): \(sum)"]).joined(separator: "\n")
     }
-}
-
-extension InspectedLog {
-    fileprivate var title: String { exporter.map { "\(pipeline), dead letters of \($0)" } ?? pipeline }
 }
 
 extension InspectedSegment {

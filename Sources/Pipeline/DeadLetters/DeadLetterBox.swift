@@ -17,8 +17,6 @@ package final class DeadLetterBox: Sendable {
     /// The exporter's reader of the pipeline's own log.
     private let origin: LogReader
     private let log: Log
-    /// The position of `log` in the journal.
-    private let index: Int
     private let journal: Journal
     /// Letters that a replay or a purge is working on.
     private let claimed = Mutex<Set<UInt64>>([])
@@ -29,16 +27,14 @@ package final class DeadLetterBox: Sendable {
 
     /// The box of one exporter; nil where the journal has no log for it.
     package init?(of exporter: String, in pipeline: String, journal: Journal) {
-        let main = journal.pipelines.first { $0.name == pipeline }
-        guard let origin = main?.reader(named: exporter),
-            let index = journal.logs.firstIndex(where: { $0.name == pipeline && $0.holdsDeadLetters(of: exporter) }),
-            let reader = journal.logs[index].readers.first
+        guard let origin = journal.log(LogID(pipeline))?.reader(named: exporter),
+            let log = journal.log(LogID(deadLettersOf: exporter, in: pipeline)),
+            let reader = log.reader(named: exporter)
         else { return nil }
         self.pipeline = pipeline
         self.exporter = exporter
         self.origin = origin
-        self.log = journal.logs[index]
-        self.index = index
+        self.log = log
         self.reader = reader
         self.journal = journal
     }
@@ -49,7 +45,7 @@ package final class DeadLetterBox: Sendable {
     func add(_ letters: [DeadLetter]) async -> Bool {
         let records = letters.map { letter in
             NewRecord(
-                log: index,
+                log: log.id,
                 kind: .deadLetter,
                 items: UInt32(clamping: letter.items),
                 metadata: letter.encodedMetadata(),
@@ -61,9 +57,8 @@ package final class DeadLetterBox: Sendable {
 
     /// Settles what a crash left between the two steps of a move; once, before anything is delivered.
     ///
-    /// Once the origin of a void letter is settled on the disk nothing tells any more that it is void, so the caller writes
-    /// the cursors (`Journal.persistCursors`) before it delivers.
-    /// The calling thread waits for the disk.
+    /// The caller writes the cursors (`Journal.persistCursors`) before it delivers: a letter is known to be void by its
+    /// origin, which is not settled. The calling thread waits for the disk.
     package func recover() {
         // Records whose spans are queued where they came from; what came of them counts no more than they do.
         var void: Set<UInt64> = []
@@ -120,7 +115,7 @@ extension DeadLetterBox {
             let letters = await letters(group)
             let records = letters.map { letter in
                 NewRecord(
-                    log: index,
+                    log: log.id,
                     kind: .items,
                     items: UInt32(clamping: letter.letter.items),
                     metadata: letter.replayMetadata.encoded(),

@@ -1,13 +1,13 @@
 import Basics
-import Journal
+package import Journal
 import OTLP
 
 /// The front half of one pipeline: per-span processors, then records for its log.
 package struct PipelineFront: Sendable {
     /// The pipeline's key in the pipeline file.
     package let name: String
-    /// The position of its log in the journal.
-    package let log: Int
+    /// The log that takes its records.
+    package let log: LogID
     private let processors: [any SpanProcessor]
     private let forwardedHeaders: Set<String>
     private let itemsMax: Int
@@ -16,14 +16,14 @@ package struct PipelineFront: Sendable {
 
     /// - Parameters:
     ///   - name: The pipeline's key in the pipeline file.
-    ///   - log: The position of its log in the journal.
+    ///   - log: The log that takes its records.
     ///   - processors: In the order of the pipeline file.
     ///   - forwardedHeaders: Names in lower case of headers that are kept with the records.
     ///   - itemsMax: Spans in one record at most, as far as a request can be divided: what is sent at once needs not be taken apart.
     ///   - tally: Counts what is accepted and refused.
     package init(
         name: String,
-        log: Int,
+        log: LogID,
         processors: [any SpanProcessor],
         forwardedHeaders: Set<String>,
         itemsMax: Int,

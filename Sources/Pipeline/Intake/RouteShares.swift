@@ -29,7 +29,8 @@ package final class RouteShares: Sendable {
     private let heldMax: ByteCount
     private let waiting: Counter?
     private let clock: MonotonicClock
-    private let readers: [[LogReader]]
+    /// By log, in the order in which the table counts destinations.
+    private let readers: [LogID: [LogReader]]
     private let nextReview = Atomic<UInt64>(0)
 
     /// - Parameters:
@@ -51,11 +52,11 @@ package final class RouteShares: Sendable {
         self.heldMax = heldMax
         self.waiting = waiting
         self.clock = clock
-        readers = logs.map(\.readers)
+        readers = Dictionary(uniqueKeysWithValues: logs.map { ($0.id, $0.readers) })
         table = Mutex(
             ShareTable(
                 budget: budget.bytes,
-                destinations: readers.map(\.count),
+                destinations: readers.mapValues(\.count),
                 routesMax: routesMax,
                 sendersMax: Self.sendersMax
             )
@@ -69,17 +70,19 @@ package final class RouteShares: Sendable {
     ///
     /// - Parameters:
     ///   - record: As the journal has it.
-    ///   - log: The log's position in the journal.
+    ///   - log: The log that has it.
     ///   - pending: The destinations that have not settled it.
-    package func restore(_ record: StoredRecord, of log: Int, pending: [String]) {
-        guard let part = ShareTable.Part(log: log, record.kind, record.metadata, record.payload) else { return }
-        let pending = readers[log].indices.filter { pending.contains(readers[log][$0].name) }
+    package func restore(_ record: StoredRecord, of log: LogID, pending: [String]) {
+        guard let readers = readers[log],
+            let part = ShareTable.Part(log: log, record.kind, record.metadata, record.payload)
+        else { return }
+        let pending = readers.indices.filter { pending.contains(readers[$0].name) }
         table.withLock { $0.restore(part, receivedAt: record.receivedAt, pending: pending) }
     }
 
     /// Where the delivery to one destination tells what it has settled; nil for a destination that the log has not.
-    package func destination(_ name: String, of log: Int) -> DestinationShares? {
-        readers[log].firstIndex { $0.name == name }.map { DestinationShares(shares: self, log: log, index: $0) }
+    package func destination(_ name: String, of log: LogID) -> DestinationShares? {
+        readers[log]?.firstIndex { $0.name == name }.map { DestinationShares(shares: self, log: log, index: $0) }
     }
 
     /// Adds the records of one request, or says why it has to wait.
@@ -158,7 +161,7 @@ package final class RouteShares: Sendable {
             nextReview.compareExchange(expected: due, desired: next, ordering: .relaxed).exchanged
         else { return false }
         let committed = now.nanoseconds - min(now.nanoseconds, Self.commitTime)
-        for (log, readers) in readers.enumerated() {
+        for (log, readers) in readers {
             for (index, reader) in readers.enumerated() {
                 let oldest = min(reader.account.oldestQueued?.nanoseconds ?? .max, committed)
                 table.withLock { $0.forget(before: UnixTime(nanoseconds: oldest), by: index, of: log) }
@@ -171,7 +174,7 @@ package final class RouteShares: Sendable {
 /// One destination's account with the shares of its pipeline's routes.
 package struct DestinationShares: Sendable {
     fileprivate let shares: RouteShares
-    fileprivate let log: Int
+    fileprivate let log: LogID
     fileprivate let index: Int
 
     /// The destination is done with a record of `bytes` (`StoredRecord.sharedBytes`), whatever became of it.
@@ -208,8 +211,8 @@ extension ShareTable.Part {
         return sums
     }
 
-    /// Nil for a record that holds no spans, and for one whose metadata is none of ours.
-    fileprivate init?(log: Int, _ kind: RecordKind, _ metadata: [UInt8], _ payload: [UInt8]) {
+    /// Nil for a record that holds no spans, and for one with metadata that cannot be decoded.
+    fileprivate init?(log: LogID, _ kind: RecordKind, _ metadata: [UInt8], _ payload: [UInt8]) {
         guard kind == .items, let decoded = RecordMetadata(decoding: metadata) else { return nil }
         let key = ShareTable.Key(log: log, sender: decoded.sender, route: decoded.route)
         self.init(key: key, bytes: metadata.count + payload.count)

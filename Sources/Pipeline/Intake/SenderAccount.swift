@@ -1,10 +1,13 @@
 import Basics
+import Journal
 
 /// What one sender holds of the journal, by log and route.
 struct SenderAccount: Sendable {
     private var routes: [ShareTable.Key: RouteUsage] = [:]
+    /// How many destinations each log has.
+    private let destinations: [LogID: Int]
     /// By log: all routes that are not tracked, as if they were one.
-    private var others: [RouteUsage]
+    private var others: [LogID: RouteUsage]
     /// What all its routes hold together.
     private(set) var held = 0
     /// How many of its routes hold something.
@@ -16,21 +19,22 @@ struct SenderAccount: Sendable {
     private var freedAt: Duration?
 
     /// - Parameter destinations: How many each log has.
-    init(destinations: [Int]) {
-        others = destinations.map(RouteUsage.init(destinations:))
+    init(destinations: [LogID: Int]) {
+        self.destinations = destinations
+        others = destinations.mapValues(RouteUsage.init(destinations:))
     }
 
     /// Routes tracked now.
     var tracked: Int { routes.count }
 
     /// What a route holds, or all that are not tracked where it is one of them.
-    func held(by key: ShareTable.Key) -> Int { (routes[key] ?? others[key.log]).held }
+    func held(by key: ShareTable.Key) -> Int { (routes[key] ?? others[key.log])?.held ?? 0 }
 
     /// Whether all that is known of the sender, and the request, is one route.
     func isAlone(_ parts: [ShareTable.Part]) -> Bool {
         guard let route = parts.first?.key.route else { return true }
         return parts.allSatisfy { $0.key.route == route } && routes.keys.allSatisfy { $0.route == route }
-            && others.allSatisfy { $0.held == 0 }
+            && others.values.allSatisfy { $0.held == 0 }
     }
 
     /// Adds a record for the destinations at `pending`; `mayTrack` says whether there is room for a route of its own.
@@ -42,7 +46,7 @@ struct SenderAccount: Sendable {
         mayTrack: Bool
     ) {
         lastSeen = max(lastSeen, now)
-        if mayTrack, routes[key] == nil { routes[key] = RouteUsage(destinations: others[key.log].unsettled.count) }
+        if mayTrack, routes[key] == nil { routes[key] = RouteUsage(destinations: destinations[key.log] ?? 0) }
         update(routes.index(forKey: key), of: key.log) { $0.accept(bytes, at: now, pending: pending) }
     }
 
@@ -61,15 +65,15 @@ struct SenderAccount: Sendable {
         if let index = routes.index(forKey: key) {
             routes.values[index].freedAt = now
         } else {
-            others[key.log].freedAt = now
+            others[key.log]?.freedAt = now
         }
     }
 
     /// When something of a route, or of all of them, was settled last; nil before.
-    func freedAt(_ key: ShareTable.Key?) -> Duration? { key.map { (routes[$0] ?? others[$0.log]).freedAt } ?? freedAt }
+    func freedAt(_ key: ShareTable.Key?) -> Duration? { key.map { (routes[$0] ?? others[$0.log])?.freedAt } ?? freedAt }
 
     /// A destination of a log has nothing left that was accepted before `time`.
-    mutating func forget(before time: UnixTime, by destination: Int, of log: Int) {
+    mutating func forget(before time: UnixTime, by destination: Int, of log: LogID) {
         var index = routes.startIndex
         while index < routes.endIndex {
             if routes[index].key.log == log { update(index, of: log) { $0.forget(before: time, by: destination) } }
@@ -87,7 +91,7 @@ struct SenderAccount: Sendable {
     @discardableResult
     private mutating func update<Result>(
         _ index: Dictionary<ShareTable.Key, RouteUsage>.Index?,
-        of log: Int,
+        of log: LogID,
         _ change: (inout RouteUsage) -> Result
     ) -> Result {
         let before: Int
@@ -98,9 +102,9 @@ struct SenderAccount: Sendable {
             result = change(&routes.values[index])
             after = routes.values[index].held
         } else {
-            before = others[log].held
-            result = change(&others[log])
-            after = others[log].held
+            before = others[log]?.held ?? 0
+            result = change(&others[log, default: RouteUsage(destinations: destinations[log] ?? 0)])
+            after = others[log]?.held ?? 0
         }
         held += after - before
         holders += (after > 0 ? 1 : 0) - (before > 0 ? 1 : 0)

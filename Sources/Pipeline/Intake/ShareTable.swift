@@ -1,4 +1,5 @@
 import Basics
+import Journal
 
 /// Who holds how much of the journal's budget, and whether somebody may have more: the rule, without threads or files.
 ///
@@ -9,7 +10,7 @@ import Basics
 struct ShareTable: Sendable {
     /// A route of one sender in one log.
     struct Key: Hashable, Sendable {
-        let log: Int
+        let log: LogID
         let sender: Sender
         let route: Route
     }
@@ -40,7 +41,7 @@ struct ShareTable: Sendable {
     private static let sweepInterval: UInt64 = 60_000_000_000
 
     private let budget: Int
-    private let destinations: [Int]
+    private let destinations: [LogID: Int]
     private let routesMax: Int
     private let sendersMax: Int
     /// Nil for all senders that are not tracked, as if they were one.
@@ -58,7 +59,7 @@ struct ShareTable: Sendable {
     ///   - destinations: How many each log has.
     ///   - routesMax: Routes tracked, at most; the others of a sender count as one for each log.
     ///   - sendersMax: Senders tracked, at most; the others count as one.
-    init(budget: Int, destinations: [Int], routesMax: Int, sendersMax: Int) {
+    init(budget: Int, destinations: [LogID: Int], routesMax: Int, sendersMax: Int) {
         self.budget = budget
         self.destinations = destinations
         self.routesMax = routesMax
@@ -69,7 +70,7 @@ struct ShareTable: Sendable {
     mutating func admit(_ parts: [Part], at now: UnixTime) -> Excess? {
         let bytes = parts.reduce(0) { $0 + $1.bytes }
         if held + bytes > budget / 2, let excess = excess(of: parts, bytes, at: now) { return excess }
-        for part in parts { accept(part, at: now, pending: 0..<destinations[part.key.log]) }
+        for part in parts { accept(part, at: now, pending: 0..<(destinations[part.key.log] ?? 0)) }
         return nil
     }
 
@@ -82,7 +83,7 @@ struct ShareTable: Sendable {
     /// A request that was admitted did not get into the journal.
     mutating func withdraw(_ parts: [Part]) {
         for part in parts {
-            for destination in 0..<destinations[part.key.log] { settle(part, by: destination) }
+            for destination in 0..<(destinations[part.key.log] ?? 0) { settle(part, by: destination) }
         }
     }
 
@@ -116,7 +117,7 @@ struct ShareTable: Sendable {
     private func account(of sender: Sender) -> SenderAccount? { accounts[sender] ?? accounts[nil] }
 
     /// A destination has nothing left that was accepted before `time`: the journal gave up what was not settled.
-    mutating func forget(before time: UnixTime, by destination: Int, of log: Int) {
+    mutating func forget(before time: UnixTime, by destination: Int, of log: LogID) {
         updateAll { $0.forget(before: time, by: destination, of: log) }
     }
 

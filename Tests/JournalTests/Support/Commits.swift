@@ -54,7 +54,7 @@ extension Journal {
 }
 
 extension NewRecord {
-    init(_ text: String, items: UInt32 = 1, log: Int = 0, kind: RecordKind = .items) {
+    init(_ text: String, items: UInt32 = 1, log: LogID = .traces, kind: RecordKind = .items) {
         self.init(log: log, kind: kind, items: items, metadata: Array("meta".utf8), payload: Array(text.utf8))
     }
 }

@@ -66,7 +66,7 @@ final class SteppedJournal {
             logger: logger
         )
         let recovered = try recovery.logs(definitions, readThread: readThread, signal: ThreadSignal())
-        logs = zip(recovered, definitions).map { Log($0.core, $1) }
+        logs = recovered.prefix(definitions.count).map { Log($0.core) }
         committer = Committer(
             disk.settings,
             logs: recovered,
@@ -99,11 +99,18 @@ final class SteppedJournal {
     }
 }
 
+extension LogID {
+    static let traces = LogID("traces")
+    static let logs = LogID("logs")
+    /// What the reader "one" of `traces` could not deliver.
+    static let letters = LogID(deadLettersOf: "one", in: "traces")
+}
+
 extension LogDefinition {
     /// A log of the name that most tests use.
     static func traces(_ readers: String..., start: ReaderDefinition.Start = .newest) -> LogDefinition {
         let names = readers.isEmpty ? ["one"] : readers
-        return LogDefinition(name: "traces", readers: names.map { ReaderDefinition(name: $0, start: start) })
+        return LogDefinition(.traces, readers: names.map { ReaderDefinition(name: $0, start: start) })
     }
 }
 
@@ -116,7 +123,8 @@ extension LogDefinition {
     ) -> LogDefinition {
         let limits = DeadLetterLimits(maxBytes: maxBytes, maxAge: maxAge)
         let readers = [ReaderDefinition(name: exporter)]
-        return LogDefinition(name: "traces", role: .deadLetters(of: exporter, limits: limits), readers: readers)
+        let id = LogID(deadLettersOf: exporter, in: "traces")
+        return LogDefinition(id, role: .deadLetters(limits), readers: readers)
     }
 }
 

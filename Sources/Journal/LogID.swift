@@ -1,0 +1,40 @@
+/// The name of a log of a journal; two names are equal where the logs are the same.
+package struct LogID: Hashable, Sendable {
+    /// The folder of the log, from the journal's directory on.
+    let folder: String
+
+    /// The log of a pipeline, whatever characters its name has.
+    package init(_ pipeline: String) {
+        folder = FileName.escaped(pipeline)
+    }
+
+    /// The log of what one exporter of a pipeline could not deliver.
+    package init(deadLettersOf exporter: String, in pipeline: String) {
+        folder = FileName.escaped(pipeline) + "/" + FileName.deadLetters + "/" + FileName.escaped(exporter)
+    }
+
+    /// The name of the pipeline that it belongs to.
+    package var pipeline: String { FileName.unescaped(String(folder.prefix { $0 != "/" })) }
+
+    /// The exporter whose dead letters it holds; nil for the log of a pipeline.
+    package var exporter: String? {
+        guard folder.contains("/") else { return nil }
+        return folder.split(separator: "/").last.map { FileName.unescaped(String($0)) }
+    }
+}
+
+extension LogID: CustomStringConvertible {
+    /// For messages and listings.
+    package var description: String { exporter.map { "\(pipeline), dead letters of \($0)" } ?? pipeline }
+}
+
+/// The name of a reader, which is its own only within its log.
+package struct ReaderID: Hashable, Sendable {
+    package let log: LogID
+    package let name: String
+
+    package init(_ name: String, of log: LogID) {
+        self.log = log
+        self.name = name
+    }
+}
