@@ -41,13 +41,13 @@ struct Cursor: Sendable, Equatable {
 
     /// Counts what is unfinished of `ids` as lost.
     mutating func lose(_ ids: Range<UInt64>) {
-        finish(ids, as: OutcomeCounts(lost: .max))
+        finish(ids, as: [.lost: .max])
     }
 
     /// Counts everything below `id` that is unfinished as expired.
     mutating func expire(below id: UInt64) {
         guard id > finished.low else { return }
-        finish(finished.low..<id, as: OutcomeCounts(expired: .max))
+        finish(finished.low..<id, as: [.expired: .max])
     }
 
     /// Gives up everything below `endID` and closes the account there.

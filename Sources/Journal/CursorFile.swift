@@ -18,7 +18,7 @@ import Basics
 //   40      8     closed id; all ones while the reader is not abandoned
 //   48      8     next id of the log when the slot was written
 //   56      8     low: everything below is finished
-//   64      56    totals: delivered, filtered, sampled out, rejected, dead-lettered, expired, lost; 8 each
+//   64      56    totals of the outcomes with the codes 0 to 6 (Outcome.swift), 8 each
 //   120     16    for each range its first id and the id after its last
 //   –       4     CRC-32C of everything before
 
@@ -58,7 +58,7 @@ struct CursorSnapshot: Sendable, Equatable {
         bytes.append(littleEndian: cursor.closedID ?? .max)
         bytes.append(littleEndian: endID)
         bytes.append(littleEndian: cursor.finished.low)
-        for field in OutcomeCounts.fields { bytes.append(littleEndian: cursor.totals[keyPath: field]) }
+        for outcome in Outcome.allCases { bytes.append(littleEndian: cursor.totals[outcome]) }
         for range in ranges {
             bytes.append(littleEndian: range.lowerBound)
             bytes.append(littleEndian: range.upperBound)
@@ -98,9 +98,7 @@ struct CursorSnapshot: Sendable, Equatable {
 
     private init?(validated bytes: RawSpan, ranges count: Int) {
         var totals = OutcomeCounts()
-        for (index, field) in OutcomeCounts.fields.enumerated() {
-            totals[keyPath: field] = bytes.word(at: 64 + 8 * index)
-        }
+        for outcome in Outcome.allCases { totals[outcome] = bytes.word(at: 64 + 8 * Int(outcome.rawValue)) }
         var ranges: [Range<UInt64>] = []
         for index in 0..<count {
             let lower = bytes.word(at: Self.fixedBytes + 16 * index)

@@ -92,10 +92,10 @@ extension LogState {
     }
 
     private mutating func expire(below id: UInt64, for reader: Int, _ cause: ExpiryCause) {
-        let before = readers[reader].cursor.totals.expired
+        let before = readers[reader].cursor.totals[.expired]
         readers[reader].cursor.expire(below: id)
         readers[reader].dirty = true
-        let items = readers[reader].cursor.totals.expired - before
+        let items = readers[reader].cursor.totals[.expired] - before
         if items > 0 { expiries[Expiry(reader: readers[reader].name, cause: cause), default: 0] += items }
     }
 }

@@ -1,64 +1,58 @@
-/// Items by what became of them.
-package struct OutcomeCounts: Sendable, Equatable {
-    package var delivered: UInt64 = 0
-    package var filtered: UInt64 = 0
-    package var sampledOut: UInt64 = 0
-    /// Turned away by a destination's partial success.
-    package var rejected: UInt64 = 0
-    package var deadLettered: UInt64 = 0
-    /// Given up by age, budget or order.
-    package var expired: UInt64 = 0
-    /// Destroyed by disk damage.
-    package var lost: UInt64 = 0
+package import Basics
 
-    package init(
-        delivered: UInt64 = 0,
-        filtered: UInt64 = 0,
-        sampledOut: UInt64 = 0,
-        rejected: UInt64 = 0,
-        deadLettered: UInt64 = 0,
-        expired: UInt64 = 0,
-        lost: UInt64 = 0
-    ) {
-        self.delivered = delivered
-        self.filtered = filtered
-        self.sampledOut = sampledOut
-        self.rejected = rejected
-        self.deadLettered = deadLettered
-        self.expired = expired
-        self.lost = lost
+/// Items by what became of them.
+package struct OutcomeCounts: Sendable, ExpressibleByDictionaryLiteral {
+    /// By the code of the outcome; in place, because every record that is settled has one.
+    private var counts = [8 of UInt64](repeating: 0)
+
+    package init() {}
+
+    /// Outcomes that are not named count zero.
+    package init(dictionaryLiteral elements: (Outcome, UInt64)...) {
+        for (outcome, count) in elements { self[outcome] = count }
     }
 
-    static let fields: [any WritableKeyPath<OutcomeCounts, UInt64> & Sendable] = [
-        \.delivered, \.filtered, \.sampledOut, \.rejected, \.deadLettered, \.expired, \.lost,
-    ]
+    package subscript(outcome: Outcome) -> UInt64 {
+        get { counts[Int(outcome.rawValue)] }
+        set { counts[Int(outcome.rawValue)] = newValue }
+    }
 
     /// All of them.
-    package var sum: UInt64 {
-        delivered &+ filtered &+ sampledOut &+ rejected &+ deadLettered &+ expired &+ lost
-    }
+    package var sum: UInt64 { counts.indices.reduce(0) { $0 &+ counts[$1] } }
 
     package static func + (lhs: OutcomeCounts, rhs: OutcomeCounts) -> OutcomeCounts {
-        OutcomeCounts(
-            delivered: lhs.delivered &+ rhs.delivered,
-            filtered: lhs.filtered &+ rhs.filtered,
-            sampledOut: lhs.sampledOut &+ rhs.sampledOut,
-            rejected: lhs.rejected &+ rhs.rejected,
-            deadLettered: lhs.deadLettered &+ rhs.deadLettered,
-            expired: lhs.expired &+ rhs.expired,
-            lost: lhs.lost &+ rhs.lost
-        )
+        var sum = lhs
+        for index in sum.counts.indices { sum.counts[index] &+= rhs.counts[index] }
+        return sum
     }
 
     /// The same outcomes cut down to `count` items, or filled up to it with `lost`, so that an account always balances.
     func fitted(to count: UInt64) -> OutcomeCounts {
+        if sum == count { return self }
         var fitted = OutcomeCounts()
         var left = count
-        for field in Self.fields {
-            fitted[keyPath: field] = min(self[keyPath: field], left)
-            left -= fitted[keyPath: field]
+        for outcome in Outcome.allCases {
+            fitted[outcome] = min(self[outcome], left)
+            left -= fitted[outcome]
         }
-        fitted.lost &+= left
+        fitted[.lost] &+= left
         return fitted
+    }
+}
+
+extension OutcomeCounts: Hashable {
+    package static func == (lhs: OutcomeCounts, rhs: OutcomeCounts) -> Bool {
+        lhs.counts.indices.allSatisfy { lhs.counts[$0] == rhs.counts[$0] }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        for index in counts.indices { hasher.combine(counts[index]) }
+    }
+}
+
+extension OutcomeCounts: CustomStringConvertible {
+    /// Those that are not zero, such as `delivered 3, lost 1`.
+    package var description: String {
+        Outcome.allCases.filter { self[$0] > 0 }.map { "\($0.word) \(self[$0])" }.joined(separator: ", ")
     }
 }

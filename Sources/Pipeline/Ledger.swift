@@ -80,25 +80,17 @@ package struct Ledger: Sendable {
     }
 
     private func write(_ account: DestinationAccount, now: UnixTime, to writer: inout JSONWriter) {
-        let outcomes = account.outcomes
         writer.beginObject()
         writer.key("since")
         writer.string(account.since.text)
-        let counts: KeyValuePairs<StaticString, UInt64> = [
-            "accepted": account.accepted,
-            "delivered": outcomes.delivered,
-            "filtered": outcomes.filtered,
-            "sampled_out": outcomes.sampledOut,
-            "rejected": outcomes.rejected,
-            "dead_lettered": outcomes.deadLettered,
-            "expired": outcomes.expired,
-            "lost": outcomes.lost,
-            "queued": account.queued,
-        ]
-        for (name, count) in counts {
-            writer.key(name)
-            writer.integer(count)
+        writer.key("accepted")
+        writer.integer(account.accepted)
+        for outcome in Outcome.allCases {
+            writer.key(outcome.word)
+            writer.integer(account.outcomes[outcome])
         }
+        writer.key("queued")
+        writer.integer(account.queued)
         writer.key("oldest_queued_seconds")
         writer.double(account.oldestQueuedAge(now: now))
         writer.endObject()

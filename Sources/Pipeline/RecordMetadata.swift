@@ -1,4 +1,5 @@
 package import Basics
+package import Journal
 package import OTLP
 
 /// What the pipelines keep beside a record's payload in the journal.
@@ -15,10 +16,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var identity: String?
     /// Headers to send along (`forward_headers`).
     package var headers: [HTTPHeader]
-    /// Items that a filter removed before the journal.
-    package var filtered: Int
-    /// Items that sampling removed before the journal.
-    package var sampledOut: Int
+    /// Items that were accepted and are not in the payload: what processors removed before the journal.
+    package var removed: OutcomeCounts
     /// The dead letter, by its id in the same log, that these spans were; nil for spans that nobody replayed.
     package var replays: UInt64?
     /// Where they came from: whose share of the journal they take is told by it also after a restart.
@@ -29,8 +28,7 @@ package struct RecordMetadata: Hashable, Sendable {
         route: Route = .none,
         identity: String? = nil,
         headers: [HTTPHeader] = [],
-        filtered: Int = 0,
-        sampledOut: Int = 0,
+        removed: OutcomeCounts = [:],
         replays: UInt64? = nil,
         address: SourceAddress = .unknown
     ) {
@@ -38,14 +36,10 @@ package struct RecordMetadata: Hashable, Sendable {
         self.route = route
         self.identity = identity
         self.headers = headers
-        self.filtered = filtered
-        self.sampledOut = sampledOut
+        self.removed = removed
         self.replays = replays
         self.address = address
     }
-
-    /// Items that were accepted and are not in the payload.
-    package var removed: Int { filtered + sampledOut }
 
     /// Who sent them.
     package var sender: Sender { identity.map(Sender.identity) ?? .address(address) }
@@ -57,8 +51,8 @@ extension RecordMetadata {
         var bytes: [UInt8] = [signal.rawValue, route.kind]
         bytes.append(text: route.text)
         bytes.append(text: identity ?? "")
-        bytes.append(leb128: UInt64(filtered))
-        bytes.append(leb128: UInt64(sampledOut))
+        bytes.append(leb128: removed[.filtered])
+        bytes.append(leb128: removed[.sampledOut])
         bytes.append(leb128: UInt64(headers.count))
         for header in headers {
             bytes.append(text: header.name)
@@ -79,7 +73,7 @@ extension RecordMetadata {
         var rest = bytes[...]
         guard let signal = rest.popFirst().flatMap(Signal.init(rawValue:)), let kind = rest.popFirst(),
             let routeText = rest.popText(), let route = Route(kind: kind, text: routeText),
-            let identity = rest.popText(), let filtered = rest.popCount(), let sampledOut = rest.popCount(),
+            let identity = rest.popText(), let filtered = rest.popLEB128(), let sampledOut = rest.popLEB128(),
             let headerCount = rest.popCount()
         else { return nil }
         var headers: [HTTPHeader] = []
@@ -102,8 +96,7 @@ extension RecordMetadata {
             route: route,
             identity: identity.isEmpty ? nil : identity,
             headers: headers,
-            filtered: filtered,
-            sampledOut: sampledOut,
+            removed: [.filtered: filtered, .sampledOut: sampledOut],
             replays: replays,
             address: address
         )

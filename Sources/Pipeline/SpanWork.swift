@@ -67,26 +67,30 @@ package struct SpanWork: Sendable {
 /// What the processors of one request counted, by the processor's key in the pipeline file.
 package struct ProcessorTally: Sendable {
     /// What was counted.
-    package enum Kind: String, Sendable, Hashable {
+    package enum Kind: Sendable, Hashable {
         /// Spans that got at least one attribute from `mlflow_map`.
         case mapped
         /// Spans on which a value that the destination would refuse was mended or taken away.
         case repaired
         /// Spans left as they came, because mapping them would cost more than one request may.
         case unmapped
-        /// Spans removed by a condition.
-        case filtered
-        /// Spans removed by sampling.
-        case sampledOut = "sampled_out"
+        /// Spans that it removed.
+        case removed(Outcome)
         /// Spans whose own route found no room in `max_routes` or has too long a name, so that they went to the default.
         case defaulted
         /// Routes, not spans, that were forgotten to make room for others.
-        case forgottenRoutes = "forgotten_routes"
+        case forgottenRoutes
 
         /// The name of the counter.
         var meter: String {
-            self == .forgottenRoutes
-                ? "millrace_processor_forgotten_routes_total" : "millrace_processor_\(rawValue)_spans_total"
+            switch self {
+            case .mapped: "millrace_processor_mapped_spans_total"
+            case .repaired: "millrace_processor_repaired_spans_total"
+            case .unmapped: "millrace_processor_unmapped_spans_total"
+            case .removed(let outcome): "millrace_processor_\(outcome.word)_spans_total"
+            case .defaulted: "millrace_processor_defaulted_spans_total"
+            case .forgottenRoutes: "millrace_processor_forgotten_routes_total"
+            }
         }
     }
 

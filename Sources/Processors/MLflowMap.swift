@@ -86,7 +86,7 @@ package struct MLflowMap: SpanProcessor {
         work.mapped = outcome.spans
         work.tally.add(outcome.mappedSpans, .mapped, by: name)
         work.tally.add(outcome.repairedSpans, .repaired, by: name)
-        work.tally.add(outcome.droppedSpans, .filtered, by: name)
+        work.tally.add(outcome.droppedSpans, .removed(.filtered), by: name)
         work.tally.add(outcome.unmappedSpans, .unmapped, by: name)
     }
 

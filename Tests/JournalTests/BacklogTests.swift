@@ -36,13 +36,13 @@ import Testing
         }
         let limited = stepped.logs[0].readers[0]
         let other = stepped.logs[0].readers[1]
-        #expect(limited.account.outcomes.expired > 1000)
+        #expect(limited.account.outcomes[.expired] > 1000)
         #expect(limited.account.queued > 500)
         #expect(limited.account.isBalanced)
         #expect(other.account.outcomes.sum == 0)
         #expect(other.account.queued == 2000)
         let first = try await limited.next(bytesMax: 1, recordsMax: 1)
-        #expect(first.map(\.id) == [limited.account.outcomes.expired])
+        #expect(first.map(\.id) == [limited.account.outcomes[.expired]])
         #expect(try await other.next(bytesMax: 1, recordsMax: 1).map(\.id) == [0])
     }
 
@@ -52,7 +52,7 @@ import Testing
         let limited = stepped.logs[0].readers[0]
         var seen = try await limited.next(bytesMax: 1, recordsMax: 1)
         for _ in 0..<200 { #expect(commit(stepped) == .durable) }
-        let expired = limited.account.outcomes.expired
+        let expired = limited.account.outcomes[.expired]
         limited.finish(seen.map(\.delivered))
         #expect(limited.account.outcomes == OutcomeCounts(expired: expired))
         while limited.hasUnread { seen += try await limited.next(bytesMax: 100_000, recordsMax: 100) }
@@ -85,7 +85,7 @@ import Testing
             limited.finish(try await limited.next(bytesMax: 1, recordsMax: 1).map(\.delivered))
         }
         #expect(commit(stepped) == .durable)
-        #expect(limited.account.outcomes.expired == 0)
+        #expect(limited.account.outcomes[.expired] == 0)
     }
 
     @Test func `one round cannot go far beyond the limit`() throws {
@@ -120,7 +120,7 @@ import Testing
         let stepped = try open(.expire)
         for _ in 0..<200 { #expect(commit(stepped) == .durable) }
         stepped.committer.tick()
-        let expired = stepped.logs[0].readers[0].account.outcomes.expired
+        let expired = stepped.logs[0].readers[0].account.outcomes[.expired]
         let line = "Items expired. cause=backlog items="
         #expect(disk.log.lines("Items expired.") == [line + "\(expired) log=traces reader=limited"])
         for _ in 0..<59 {

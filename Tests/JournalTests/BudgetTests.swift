@@ -29,7 +29,7 @@ import Testing
         let second = stepped.logs[0].readers[1]
         for _ in 0..<count { second.finish(try await second.next(bytesMax: 1, recordsMax: 1).map(\.delivered)) }
         #expect(fill(stepped) >= count - 6)
-        #expect(stepped.logs[0].readers.allSatisfy { $0.account.isBalanced && $0.account.outcomes.expired == 0 })
+        #expect(stepped.logs[0].readers.allSatisfy { $0.account.isBalanced && $0.account.outcomes[.expired] == 0 })
     }
 
     @Test func `the oldest segments give way where that is asked for`() async throws {
@@ -42,8 +42,8 @@ import Testing
             #expect(stepped.logs[0].statistics.bytes <= 512 * 1024)
         }
         let slow = stepped.logs[0].readers[0]
-        #expect(slow.account.outcomes.expired > 1000)
-        #expect(slow.account.outcomes.expired + slow.account.queued == 2000)
+        #expect(slow.account.outcomes[.expired] > 1000)
+        #expect(slow.account.outcomes[.expired] + slow.account.queued == 2000)
         #expect(quick.account.outcomes == OutcomeCounts(delivered: 2000))
         var left = slow.account.queued
         while left > 0 {
@@ -62,7 +62,7 @@ import Testing
         #expect(stepped.commit([record]) == [.durable])
         let inFlight = try await reader.next(bytesMax: 100_000, recordsMax: 1)
         for _ in 0..<100 { #expect(stepped.commit([record]) == [.durable]) }
-        let expired = reader.account.outcomes.expired
+        let expired = reader.account.outcomes[.expired]
         #expect(expired > 0)
         reader.finish(inFlight.map(\.delivered))
         #expect(reader.account.outcomes == OutcomeCounts(expired: expired))
@@ -88,7 +88,7 @@ import Testing
         #expect(
             results == [.tooLarge("its records take 308264 bytes, more than journal.max_bytes, 256KiB")]
         )
-        #expect(stepped.logs[0].readers[0].account.outcomes.expired == 0)
+        #expect(stepped.logs[0].readers[0].account.outcomes[.expired] == 0)
     }
 
     @Test func `a group that fits each log and never all of them together is too large`() throws {

@@ -85,7 +85,7 @@ import Testing
         let journal = try disk.open()
         let records = try await journal.logs[0].readers[0].read(through: "c")
         #expect(records.map(\.text) == ["a", "c"])
-        #expect(journal.logs[0].readers[0].account.outcomes.lost == 0)
+        #expect(journal.logs[0].readers[0].account.outcomes[.lost] == 0)
         await journal.close()
     }
 

@@ -39,7 +39,7 @@ import Testing
                 }.reduce(0) { $0 + UInt64($1.value.items) }
                 let letters = reader.account.held
                 reader.finish(try await reader.read(through: "end").map(\.delivered))
-                #expect(reader.account.outcomes.lost == lost, "seed \(seed)")
+                #expect(reader.account.outcomes[.lost] == lost, "seed \(seed)")
                 #expect(reader.account.queued == reader.account.held, "seed \(seed)")
                 #expect(reader.account.held <= letters, "seed \(seed)")
                 #expect(reader.account.isBalanced, "seed \(seed)")

@@ -123,8 +123,8 @@ import Testing
             #expect(stepped.logs[1].statistics.bytes <= 256 * 1024)
         }
         let account = stepped.logs[1].readers[0].account
-        #expect(account.outcomes.expired > 50)
-        #expect(account.outcomes.expired + account.held == 100)
+        #expect(account.outcomes[.expired] > 50)
+        #expect(account.outcomes[.expired] + account.held == 100)
         #expect(account.held > 10)
         #expect(account.isBalanced)
     }
@@ -132,7 +132,7 @@ import Testing
     @Test func `replays make no dead letter expire, and are full where they find no room`() throws {
         let stepped = try disk.openStepped(logs)
         let reader = stepped.logs[1].readers[0]
-        while reader.account.outcomes.expired == 0 { #expect(stepped.commit([letter(large("a"))]) == [.durable]) }
+        while reader.account.outcomes[.expired] == 0 { #expect(stepped.commit([letter(large("a"))]) == [.durable]) }
         let before = reader.account
         var queued: UInt64 = 0
         while stepped.commit([replay(large("b"))]) == [.durable] {

@@ -227,7 +227,7 @@ private final class History {
                 let account = reader.account
                 #expect(account.isBalanced, "seed \(seed), step \(step), \(account)")
                 #expect((account.oldestQueued == nil) == (account.queued == account.held), "seed \(seed), step \(step)")
-                if !holesPossible { #expect(account.outcomes.lost == 0, "seed \(seed), step \(step)") }
+                if !holesPossible { #expect(account.outcomes[.lost] == 0, "seed \(seed), step \(step)") }
             }
         }
         #expect(bytes <= bytesMax, "seed \(seed), step \(step)")
@@ -238,7 +238,7 @@ private final class History {
         #expect(log.readers[0].account.held == items || holesPossible, "seed \(seed), step \(step)")
         let outcomes = log.readers[0].account.outcomes
         let missing = letters.subtracting(held.map(\.text)).count
-        #expect(missing == 0 || outcomes.expired > 0, "seed \(seed), step \(step)")
+        #expect(missing == 0 || outcomes[.expired] > 0, "seed \(seed), step \(step)")
         #expect(disk.files.retriedSyncs == 0, "seed \(seed), step \(step)")
     }
 
@@ -270,10 +270,10 @@ private final class History {
                 #expect(account.outcomes.sum == account.accepted, "seed \(seed)")
                 #expect(account.accepted >= durableItems[definitions[log].id] ?? 0, "seed \(seed)")
                 let missing = (durable[definitions[log].id] ?? []).subtracting(readers[log][index].seen)
-                #expect(missing.isEmpty || account.outcomes.expired > 0, "seed \(seed), \(missing.count) missing")
+                #expect(missing.isEmpty || account.outcomes[.expired] > 0, "seed \(seed), \(missing.count) missing")
                 let givesWay = definitions[log].role != .items || definitions[log].readers[index].backlog != nil
                 let mayExpire = givesWay || disk.settings.whenFull == .dropOldest
-                #expect(mayExpire || account.outcomes.expired == 0, "seed \(seed)")
+                #expect(mayExpire || account.outcomes[.expired] == 0, "seed \(seed)")
             }
         }
     }

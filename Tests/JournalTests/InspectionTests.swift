@@ -95,7 +95,7 @@ import Testing
         try await fill(stepped)
         let place = try damage("small 5", distance: 3)
         for reader in stepped.logs[0].readers {
-            while reader.account.outcomes.lost == 0 { _ = try await reader.next(bytesMax: 1 << 20, recordsMax: 100) }
+            while reader.account.outcomes[.lost] == 0 { _ = try await reader.next(bytesMax: 1 << 20, recordsMax: 100) }
         }
         stepped.committer.tick()
         let findings = try verify().findings

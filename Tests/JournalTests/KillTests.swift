@@ -28,7 +28,7 @@ import Testing
             #expect(Set(acknowledged).subtracting(retained.joined()).isEmpty, "round \(round)")
             #expect(journal.logs[0].readers[0].account.queued == UInt64(retained[0].count), "round \(round)")
             #expect(journal.logs[1].readers[0].account.held == UInt64(retained[1].count), "round \(round)")
-            #expect(journal.logs.allSatisfy { $0.snapshot.accounts.allSatisfy { $0.outcomes.lost == 0 } })
+            #expect(journal.logs.allSatisfy { $0.snapshot.accounts.allSatisfy { $0.account.outcomes[.lost] == 0 } })
             await journal.close()
         }
         #expect(try Doomed.acknowledged(directory.path).count > 20)

@@ -64,7 +64,7 @@ import Testing
         }
         let (texts, account) = try await readAll()
         #expect(texts == ["a"])
-        #expect(account.outcomes.lost == 0)
+        #expect(account.outcomes[.lost] == 0)
     }
 
     @Test func `a torn tail is cut off`() async throws {
@@ -89,7 +89,7 @@ import Testing
         let again = try disk.open([.traces("one", "two")])
         #expect(again.logs[0].statistics.nextID == 3)
         #expect(again.logs[0].statistics.lostItems == 3)
-        #expect(again.logs[0].readers.map(\.account.outcomes.lost) == [1, 3])
+        #expect(again.logs[0].readers.map(\.account.outcomes[.lost]) == [1, 3])
         #expect(again.logs[0].readers.map(\.account.queued) == [0, 0])
         #expect(again.logs[0].readers.allSatisfy { $0.account.isBalanced })
         await again.close()
@@ -131,7 +131,7 @@ import Testing
         for reader in journal.logs[0].readers {
             let records = try await reader.read(through: "cccc")
             #expect(records.map(\.text) == ["aaaa", "cccc"])
-            #expect(reader.account.outcomes.lost == 1)
+            #expect(reader.account.outcomes[.lost] == 1)
             #expect(reader.account.isBalanced)
         }
         #expect(journal.logs[0].statistics.lostItems == 1)
@@ -175,7 +175,7 @@ import Testing
         disk.files.change(disk.segments[0]) { $0[SegmentHeader.areaBytes + 12] ^= 1 }
         let (texts, account) = try await readAll()
         #expect(texts == ["after"])
-        #expect(account.outcomes.lost == 1)
+        #expect(account.outcomes[.lost] == 1)
     }
 
     /// Writes a group of two and one of three, whose last record a crash tears off.

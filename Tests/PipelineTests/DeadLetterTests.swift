@@ -67,8 +67,8 @@ import Testing
         #expect(await bench.send(small) == .accepted)
         await bench.deliverAll()
         let dead = try spans(ofFirstTraceIn: large)
-        #expect(bench.account.outcomes.deadLettered == dead)
-        #expect(bench.account.outcomes.delivered == 522 - dead)
+        #expect(bench.account.outcomes[.deadLettered] == dead)
+        #expect(bench.account.outcomes[.delivered] == 522 - dead)
         #expect(bench.account.queued == 0)
     }
 
@@ -96,17 +96,17 @@ import Testing
         let bench = try PipelineBench(to: refusing(ill))
         _ = await bench.send(large)
         await bench.deliverAll()
-        let dead = bench.account.outcomes.deadLettered
+        let dead = bench.account.outcomes[.deadLettered]
         ill.isOn = false
         guard case .done = await bench.office.answer(.init(.replay)) else {
             Issue.record("nothing was replayed")
             return
         }
         #expect(bench.account.queued == dead)
-        #expect(bench.account.outcomes.deadLettered == 0)
+        #expect(bench.account.outcomes[.deadLettered] == 0)
         #expect(bench.isBalanced)
         await bench.deliverAll()
-        #expect(bench.account.outcomes.delivered == 512)
+        #expect(bench.account.outcomes[.delivered] == 512)
         #expect(bench.account.queued == 0)
         #expect(try await bench.listing().isEmpty)
     }
@@ -115,10 +115,10 @@ import Testing
         let bench = try PipelineBench(to: refusing(Switch(true)))
         _ = await bench.send(large)
         await bench.deliverAll()
-        let (dead, letters) = (bench.account.outcomes.deadLettered, try await bench.listing().count)
+        let (dead, letters) = (bench.account.outcomes[.deadLettered], try await bench.listing().count)
         _ = await bench.office.answer(.init(.replay))
         await bench.deliverAll()
-        #expect(bench.account.outcomes.deadLettered == dead)
+        #expect(bench.account.outcomes[.deadLettered] == dead)
         #expect(bench.account.queued == 0)
         #expect(try await bench.listing().count == letters)
         #expect(bench.isBalanced)
@@ -128,13 +128,13 @@ import Testing
         let bench = try PipelineBench(to: refusing(Switch(true)))
         _ = await bench.send(large)
         await bench.deliverAll()
-        let dead = bench.account.outcomes.deadLettered
+        let dead = bench.account.outcomes[.deadLettered]
         let id = try #require(try await bench.listing().first?["id"]?.string)
         _ = await bench.office.answer(.init(.purge, id: id))
-        #expect(bench.account.outcomes.expired + bench.account.outcomes.deadLettered == dead)
+        #expect(bench.account.outcomes[.expired] + bench.account.outcomes[.deadLettered] == dead)
         _ = await bench.office.answer(.init(.purge, exporter: "out"))
-        #expect(bench.account.outcomes.expired == dead)
-        #expect(bench.account.outcomes.deadLettered == 0)
+        #expect(bench.account.outcomes[.expired] == dead)
+        #expect(bench.account.outcomes[.deadLettered] == 0)
         #expect(bench.isBalanced)
     }
 
@@ -157,7 +157,7 @@ import Testing
         let bench = try PipelineBench(to: exporter, retry: retry)
         _ = await bench.send(small)
         await bench.deliverAll()
-        #expect(bench.account.outcomes.deadLettered == 10)
+        #expect(bench.account.outcomes[.deadLettered] == 10)
         #expect(try await bench.listing().first?["reason"]?.string == "given up after 1ns: down")
     }
 }
@@ -186,8 +186,8 @@ import Testing
         let bench = try PipelineBench(to: exporter)
         _ = await bench.send(large)
         await bench.deliverAll()
-        #expect(bench.account.outcomes.deadLettered == 1)
-        #expect(bench.account.outcomes.delivered == 511)
+        #expect(bench.account.outcomes[.deadLettered] == 1)
+        #expect(bench.account.outcomes[.delivered] == 511)
         #expect(exporter.batches.count < 60, "the number of requests grows with the logarithm")
     }
 
@@ -197,8 +197,8 @@ import Testing
         _ = await bench.send(large)
         for _ in 0..<3 { _ = await bench.send(small) }
         await bench.deliverAll()
-        #expect(bench.account.outcomes.delivered == 541)
-        #expect(bench.account.outcomes.deadLettered == 1)
+        #expect(bench.account.outcomes[.delivered] == 541)
+        #expect(bench.account.outcomes[.deadLettered] == 1)
     }
 
     @Test func `a failure that nothing else disproves is never held against the spans`() async throws {
@@ -207,8 +207,8 @@ import Testing
         let bench = try PipelineBench(to: exporter)
         _ = await bench.send(small)
         await bench.deliverAll()
-        #expect(bench.account.outcomes.delivered == 10)
-        #expect(bench.account.outcomes.deadLettered == 0)
+        #expect(bench.account.outcomes[.delivered] == 10)
+        #expect(bench.account.outcomes[.deadLettered] == 0)
     }
 
     @Test func `a request that is too large is sent in parts, and the limit is remembered`() async throws {
@@ -222,11 +222,11 @@ import Testing
         )
         _ = await bench.send(large)
         await bench.deliverAll()
-        #expect(bench.account.outcomes.delivered == 512)
+        #expect(bench.account.outcomes[.delivered] == 512)
         let tooLarge = exporter.batches.filter { $0.payload.count > 100_000 }.count
         _ = await bench.send(large)
         await bench.deliverAll()
-        #expect(bench.account.outcomes.delivered == 1024)
+        #expect(bench.account.outcomes[.delivered] == 1024)
         #expect(exporter.batches.filter { $0.payload.count > 100_000 }.count == tooLarge, "it is not tried again")
     }
 }

@@ -19,7 +19,7 @@ import Testing
         await bench.deliverAll()
         #expect(exporter.batches.map(\.payload) == [small])
         #expect(bench.reader.account.accepted == 10)
-        #expect(bench.reader.account.outcomes.delivered == 10)
+        #expect(bench.reader.account.outcomes[.delivered] == 10)
         #expect(bench.reader.account.queued == 0)
     }
 
@@ -47,7 +47,7 @@ import Testing
             #expect(seen.isDisjoint(with: traces), "a trace stands in two requests")
             seen.formUnion(traces)
         }
-        #expect(bench.reader.account.outcomes.delivered == 512)
+        #expect(bench.reader.account.outcomes[.delivered] == 512)
     }
 
     @Test func `a destination that recovers gets everything`() async throws {
@@ -61,7 +61,7 @@ import Testing
         await bench.deliverAll()
         #expect(exporter.batches.count == 4)
         #expect(clock.pauses.reduce(.zero, +) >= .seconds(80), "it waited as long as the destination asked")
-        #expect(bench.reader.account.outcomes.delivered == 10)
+        #expect(bench.reader.account.outcomes[.delivered] == 10)
     }
 
     @Test func `a request that cannot be sent waits like a parked one and does not open the circuit`() async throws {
@@ -75,7 +75,7 @@ import Testing
         #expect(clock.pauses.reduce(.zero, +) >= .seconds(300))
         #expect(!bench.delivery.isCircuitOpen)
         #expect(bench.meters.prometheusText().contains(#"outcome="unsendable",pipeline="traces",signal="traces"} 5"#))
-        #expect(bench.reader.account.outcomes.delivered == 10)
+        #expect(bench.reader.account.outcomes[.delivered] == 10)
     }
 
     @Test func `what a partial success turns away counts as rejected`() async throws {
@@ -83,8 +83,8 @@ import Testing
         let bench = try PipelineBench(to: exporter)
         #expect(await bench.send(small) == .accepted)
         await bench.deliverAll()
-        #expect(bench.reader.account.outcomes.rejected == 3)
-        #expect(bench.reader.account.outcomes.delivered == 7)
+        #expect(bench.reader.account.outcomes[.rejected] == 3)
+        #expect(bench.reader.account.outcomes[.delivered] == 7)
     }
 
     @Test func `what comes while it drains stays in the journal`() async throws {

@@ -45,8 +45,8 @@ import Testing
         await bench.deliverAll()
         #expect(exporter.batches.map(\.items) == [5])
         #expect(bench.reader.account.accepted == 10)
-        #expect(bench.reader.account.outcomes.sampledOut == 5)
-        #expect(bench.reader.account.outcomes.delivered == 5)
+        #expect(bench.reader.account.outcomes[.sampledOut] == 5)
+        #expect(bench.reader.account.outcomes[.delivered] == 5)
     }
 
     @Test func `a request of which nothing is left is accounted for`() async throws {
@@ -59,7 +59,7 @@ import Testing
         await bench.deliverAll()
         #expect(exporter.batches.map(\.items) == [10])
         #expect(bench.reader.account.accepted == 20)
-        #expect(bench.reader.account.outcomes.sampledOut == 10)
+        #expect(bench.reader.account.outcomes[.sampledOut] == 10)
         #expect(bench.reader.account.queued == 0)
     }
 
@@ -71,7 +71,7 @@ import Testing
         let traces = Set(try SpanBatch(Fixtures.bytes("payloads/small.pb")).spans.map(\.traceID))
         #expect(exporter.batches.count == traces.count)
         #expect(Set(exporter.batches.map(\.route)) == Set(traces.map { .experimentName("\($0)") }))
-        #expect(bench.reader.account.outcomes.delivered == 10)
+        #expect(bench.reader.account.outcomes[.delivered] == 10)
     }
 }
 

@@ -1,4 +1,5 @@
 import Basics
+import Journal
 import OTLP
 import Pipeline
 import Testing
@@ -9,8 +10,7 @@ import Testing
         route: .experimentName("shop"),
         identity: "team-a",
         headers: [HTTPHeader("x-tenant", "7")],
-        filtered: 3,
-        sampledOut: 300
+        removed: [.filtered: 3, .sampledOut: 300]
     )
 
     @Test func `the form is pinned`() {

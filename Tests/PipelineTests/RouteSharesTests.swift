@@ -91,7 +91,7 @@ private final class SharedPipeline: Sendable {
             reader.finish(
                 records.map { record in
                     var outcomes = OutcomeCounts()
-                    outcomes.delivered = UInt64(record.items)
+                    outcomes[.delivered] = UInt64(record.items)
                     return SettledRecord(id: record.id, items: record.items, outcomes: outcomes)
                 }
             )
@@ -258,7 +258,7 @@ private struct ByReceiver: SpanProcessor {
         )
         #expect(await pipeline.send(small, to: "quiet") == .accepted)
         for _ in 0..<(8 << 20) / small.count { #expect(await pipeline.send(small, to: "noisy") == .accepted) }
-        #expect(pipeline.journal.logs[0].readers[0].account.outcomes.expired > 0)
+        #expect(pipeline.journal.logs[0].readers[0].account.outcomes[.expired] > 0)
         #expect(pipeline.shares.held <= 1 << 20)
     }
 

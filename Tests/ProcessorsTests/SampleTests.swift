@@ -35,7 +35,7 @@ struct SampleTests {
         try sample(ratio).process(&work)
         #expect((work.batch.removal(of: 0) == nil) == kept)
         #expect(work.batch.removedCount(.sampledOut) == (kept ? 0 : 1))
-        #expect(work.tally.count(.sampledOut, by: "sample") == (kept ? 0 : 1))
+        #expect(work.tally.count(.removed(.sampledOut), by: "sample") == (kept ? 0 : 1))
     }
 
     @Test(

@@ -46,6 +46,6 @@ struct AdminStatus: AdminSource {
         let account = { @Sendable in journal.account(of: reader, in: pipeline) }
         meters.gauge("millrace_exporter_queued_spans", labels) { Double(account().queued) }
         meters.gauge("millrace_exporter_oldest_queued_seconds", labels) { account().oldestQueuedAge(now: clock.now()) }
-        meters.counter("millrace_exporter_expired_spans_total", labels) { Double(account().outcomes.expired) }
+        meters.counter("millrace_exporter_expired_spans_total", labels) { Double(account().outcomes[.expired]) }
     }
 }

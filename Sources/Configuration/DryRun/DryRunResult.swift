@@ -94,14 +94,3 @@ extension MappingDecision {
         return true
     }
 }
-
-extension Removal {
-    /// As the ledger counts it.
-    var word: String {
-        switch self {
-        case .invalid: "invalid"
-        case .filtered: "filtered"
-        case .sampledOut: "sampled_out"
-        }
-    }
-}

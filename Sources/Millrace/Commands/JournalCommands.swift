@@ -78,6 +78,6 @@ extension InspectedCursor {
         guard isReadable else { return "cursor \(reader): cannot be read" }
         let state = isAbandoned ? ", abandoned" : ""
         return "cursor \(reader): at \(low), \(ranges.count) ranges above, accepted \(account.accepted), "
-            + "delivered \(account.outcomes.delivered), queued \(account.queued)\(state)"
+            + "delivered \(account.outcomes[.delivered]), queued \(account.queued)\(state)"
     }
 }

@@ -1,3 +1,5 @@
+package import Basics
+
 /// Why one span is invalid although the request can be read.
 @usableFromInline
 package enum SpanFlaw: UInt8, BitwiseCopyable, Sendable, Hashable, CaseIterable {
@@ -46,4 +48,16 @@ package enum Removal: UInt8, Sendable, Hashable, CaseIterable {
     case filtered = 2
     /// Sampling did not choose it.
     case sampledOut = 3
+
+    /// What it counts as in the ledger; nil for a span that is not accepted.
+    package var outcome: Outcome? {
+        switch self {
+        case .invalid: nil
+        case .filtered: .filtered
+        case .sampledOut: .sampledOut
+        }
+    }
+
+    /// What the pipeline file calls it.
+    package var word: String { outcome?.word ?? "invalid" }
 }

@@ -126,7 +126,7 @@ extension DeadLetterBox {
             let replayed = letters.map(LetterClaim.init)
             // Settled on the journal's thread, so that none of them expires between the two steps.
             let result = await journal.append(RecordGroup(entries: records)) {
-                self.reader.settleHeld(replayed.map { $0.settled { OutcomeCounts(deadLettered: $0) } })
+                self.reader.settleHeld(replayed.map { $0.settled { [.deadLettered: $0] } })
             }
             guard result == .durable else { return (moved, false) }
             moved.add(replayed)
@@ -141,7 +141,7 @@ extension DeadLetterBox {
     package func purge(_ id: UInt64?) async -> LetterCount {
         let claims = await claim(id)
         defer { release(claims) }
-        reader.settleHeld(claims.map { $0.settled { OutcomeCounts(expired: $0) } })
+        reader.settleHeld(claims.map { $0.settled { [.expired: $0] } })
         var purged = LetterCount()
         purged.add(claims)
         return purged
@@ -231,7 +231,7 @@ package struct StoredLetter: Sendable {
 
 extension StoredRecord {
     fileprivate var moved: SettledRecord {
-        SettledRecord(id: id, items: items, outcomes: OutcomeCounts(deadLettered: UInt64(items)))
+        SettledRecord(id: id, items: items, outcomes: [.deadLettered: UInt64(items)])
     }
 }
 

@@ -3,12 +3,12 @@ package import Journal
 
 /// What became of the spans of one destination, its dead letters included.
 ///
-/// `accepted == outcomes.sum + queued`, at every moment, because `outcomes.deadLettered` is what remains of the spans that
+/// `accepted == outcomes.sum + queued`, at every moment, because `outcomes[.deadLettered]` is what remains of the spans that
 /// ever became dead letters after those that were replayed, purged, expired or lost since.
 package struct DestinationAccount: Sendable, Equatable {
     package let since: UnixTime
     package let accepted: UInt64
-    /// `deadLettered` is what lies in the box now.
+    /// `.deadLettered` is what lies in the box now.
     package let outcomes: OutcomeCounts
     package let queued: UInt64
     /// When the oldest queued item was received; nil when nothing is queued.
@@ -28,12 +28,12 @@ package struct DestinationAccount: Sendable, Equatable {
         }
         let replayed = boxed.queued - min(boxed.queued, boxed.held)
         var outcomes = main.outcomes
-        outcomes.delivered += boxed.outcomes.delivered
-        outcomes.rejected += boxed.outcomes.rejected
-        outcomes.expired += boxed.outcomes.expired
-        outcomes.lost += boxed.outcomes.lost
-        let gone = boxed.outcomes.delivered + boxed.outcomes.rejected + boxed.outcomes.expired + boxed.outcomes.lost
-        outcomes.deadLettered -= min(outcomes.deadLettered, gone + replayed)
+        // What became a dead letter in the box was replayed before, or moved within it.
+        var gone = boxed.outcomes
+        gone[.deadLettered] = 0
+        let deadLettered = outcomes[.deadLettered]
+        outcomes = outcomes + gone
+        outcomes[.deadLettered] = deadLettered - min(deadLettered, gone.sum + replayed)
         self.outcomes = outcomes
         queued = main.queued + replayed
         oldestQueued = [main.oldestQueued, replayed > 0 ? boxed.oldestQueued : nil].compactMap { $0 }.min()

@@ -25,7 +25,7 @@ extension Delivery {
                     let counts: Logger.Metadata = ["rejected": "\(rejected)", "spans": "\(request.batch.items)"]
                     warn(.rejected, because: message, counts)
                 }
-                batch.rejected += min(rejected, request.batch.items)
+                batch.outcomes[.rejected] += UInt64(min(rejected, request.batch.items))
                 batch.completeNextRequest()
             case .unavailable(let reason, let after):
                 return await postpone(batch, atLeast: after ?? .zero, because: reason)
@@ -145,25 +145,21 @@ extension Delivery {
         guard let deadLetters else { return false }
         let letters = batch.letters(of: request, refusal, at: wallClock.now())
         guard await deadLetters.add(letters) else { return false }
-        batch.deadLettered += letters.reduce(0) { $0 + $1.items }
+        batch.outcomes[.deadLettered] += letters.reduce(0) { $0 + UInt64($1.items) }
         batch.completeNextRequest()
         return true
     }
 
     /// Settles the records of a batch whose requests are all done.
     private func finish(_ batch: PendingBatch) {
-        var (rejected, deadLettered) = (batch.rejected, batch.deadLettered)
+        var left = batch.outcomes
         var settled: [RecordSource: [SettledRecord]] = [:]
         for record in batch.records {
-            let dead = min(deadLettered, record.payloadItems)
-            let turnedAway = min(rejected, record.payloadItems - dead)
-            deadLettered -= dead
-            rejected -= turnedAway
-            settled[record.source, default: []].append(record.settled(rejected: turnedAway, deadLettered: dead))
+            settled[record.source, default: []].append(record.settled(taking: &left))
             shares?.settled(record.sharedBytes, of: record.metadata)
         }
         for (source, records) in settled { readers[source]?.finish(records) }
-        meters.delivered(batch)
+        meters.finished(batch)
         window.withLock { $0.settle(batch) }
     }
 }
@@ -179,7 +175,7 @@ extension PendingBatch {
         return parts.map { record, payload, items in
             // What was removed before the journal stays in the account of the record it was counted in.
             var metadata = record.metadata
-            (metadata.filtered, metadata.sampledOut, metadata.replays) = (0, 0, nil)
+            (metadata.removed, metadata.replays) = ([:], nil)
             return DeadLetter(
                 origin: DeadLetter.Origin(source: record.source, id: record.id),
                 refusal: refusal,
@@ -195,14 +191,18 @@ extension PendingBatch {
 }
 
 extension QueuedRecord {
-    /// The account of a record that was sent, of which some items were turned away and some are dead letters.
-    func settled(rejected: Int, deadLettered: Int) -> SettledRecord {
-        var outcomes = OutcomeCounts()
-        outcomes.filtered = UInt64(metadata.filtered)
-        outcomes.sampledOut = UInt64(metadata.sampledOut)
-        outcomes.rejected = UInt64(rejected)
-        outcomes.deadLettered = UInt64(deadLettered)
-        outcomes.delivered = UInt64(payloadItems - rejected - deadLettered)
+    /// The account of a record that was sent: its part of the dead letters and of the rejected items that are `left` of
+    /// its batch; all else is delivered.
+    func settled(taking left: inout OutcomeCounts) -> SettledRecord {
+        var outcomes = metadata.removed
+        var delivered = UInt64(payloadItems)
+        for outcome in [Outcome.deadLettered, .rejected] {
+            let count = min(left[outcome], delivered)
+            outcomes[outcome] += count
+            left[outcome] -= count
+            delivered -= count
+        }
+        outcomes[.delivered] += delivered
         return SettledRecord(id: id, items: items, outcomes: outcomes)
     }
 }

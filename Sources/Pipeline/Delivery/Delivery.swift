@@ -166,7 +166,7 @@ package final class Delivery: Sendable {
         }
         let queued = QueuedRecord(record, metadata, from: source)
         guard queued.payloadItems > 0 else {
-            readers[source]?.finish([queued.settled(rejected: 0, deadLettered: 0)])
+            readers[source]?.finish([SettledRecord(id: queued.id, items: queued.items, outcomes: metadata.removed)])
             settled.ring()
             return
         }

@@ -1,19 +1,20 @@
 import Basics
+import Journal
 
 /// What one exporter does, counted for `/metrics`.
 package struct DeliveryMeters: Sendable {
-    private let delivered: Counter
-    private let rejected: Counter
-    private let deadLettered: Counter
+    private let outcomes: [Outcome: Counter]
     private let attempts: [String: Counter]
     private let seconds: Histogram
 
     /// Registers the exporter's counters.
     package init(_ meters: Meters, pipeline: String, exporter: String, signal: String) {
         let labels = ["pipeline": pipeline, "exporter": exporter, "signal": signal]
-        delivered = meters.counter("millrace_exporter_delivered_spans_total", labels)
-        rejected = meters.counter("millrace_exporter_rejected_spans_total", labels)
-        deadLettered = meters.counter("millrace_exporter_dead_lettered_spans_total", labels)
+        outcomes = Dictionary(
+            uniqueKeysWithValues: [Outcome.delivered, .rejected, .deadLettered].map { outcome in
+                (outcome, meters.counter("millrace_exporter_\(outcome.word)_spans_total", labels))
+            }
+        )
         seconds = meters.histogram("millrace_exporter_attempt_seconds", labels)
         attempts = Dictionary(
             uniqueKeysWithValues: DeliveryOutcome.names.map { name in
@@ -30,10 +31,10 @@ package struct DeliveryMeters: Sendable {
     }
 
     /// Counts the items of a batch that is done.
-    func delivered(_ batch: PendingBatch) {
-        delivered.add(batch.items - batch.rejected - batch.deadLettered)
-        rejected.add(batch.rejected)
-        deadLettered.add(batch.deadLettered)
+    func finished(_ batch: PendingBatch) {
+        var counts = batch.outcomes
+        counts[.delivered] = UInt64(batch.items) - min(counts.sum, UInt64(batch.items))
+        for (outcome, counter) in outcomes { counter.add(Int(counts[outcome])) }
     }
 }
 

@@ -36,7 +36,7 @@ package struct QueuedRecord: Sendable {
     package let sharedBytes: Int
 
     /// Items inside the payload.
-    package var payloadItems: Int { Int(items) - metadata.removed }
+    package var payloadItems: Int { Int(items) - Int(clamping: metadata.removed.sum) }
 
     package init(
         source: RecordSource = .pipeline,
@@ -87,10 +87,8 @@ package struct PendingBatch: Sendable {
     /// The spans of all requests, once there are several.
     private var division: SpanDivision?
     private var repeats: SpanDivision.Repeats
-    /// Items that the destination's partial successes turned away so far.
-    package var rejected = 0
-    /// Items that are dead letters now.
-    package var deadLettered = 0
+    /// Items that the destination's partial successes turned away so far, and those that are dead letters now.
+    package var outcomes = OutcomeCounts()
     package var backoff: Backoff
     /// Not before this moment of the monotonic clock.
     package var notBefore: Duration = .zero

@@ -57,22 +57,22 @@ package struct PipelineFront: Sendable {
             signal: .traces,
             identity: source.identity,
             headers: source.headers.filter { forwardedHeaders.contains($0.name) },
-            filtered: work.batch.removedCount(.filtered),
-            sampledOut: work.batch.removedCount(.sampledOut),
+            removed: work.batch.removedOutcomes,
             address: source.address
         )
+        var removed = Int(metadata.removed.sum)
         var records: [NewRecord] = []
         do throws(CostExcess) { try work.account.check() } catch { throw Refused(error) }
         for group in work.batch.groups {
             let encoded = try written(group, &work, memory)
             metadata.route = work.routes[Int(group.number)]
-            let items = encoded.spans + metadata.removed
+            let items = encoded.spans + removed
             records.append(try held(record(.items, items: items, metadata, encoded.payload), &memory))
-            metadata.filtered = 0
-            metadata.sampledOut = 0
+            metadata.removed = [:]
+            removed = 0
         }
-        if records.isEmpty, metadata.removed > 0 {
-            records.append(try held(record(.counts, items: metadata.removed, metadata, []), &memory))
+        if records.isEmpty, removed > 0 {
+            records.append(try held(record(.counts, items: removed, metadata, []), &memory))
         }
         tally.process(work.tally)
         return records
@@ -106,6 +106,17 @@ package struct PipelineFront: Sendable {
             metadata: metadata.encoded(),
             payload: payload
         )
+    }
+}
+
+extension SpanBatch {
+    /// Spans that left the batch after they were accepted.
+    fileprivate var removedOutcomes: OutcomeCounts {
+        var counts = OutcomeCounts()
+        for removal in Removal.allCases {
+            if let outcome = removal.outcome { counts[outcome] = UInt64(removedCount(removal)) }
+        }
+        return counts
     }
 }
 

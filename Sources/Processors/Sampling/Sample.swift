@@ -84,7 +84,7 @@ package struct Sample: SpanProcessor {
                 removed += 1
             }
         }
-        work.tally.add(removed, .sampledOut, by: name)
+        work.tally.add(removed, .removed(.sampledOut), by: name)
         work.account.add(steps: keep?.steps ?? 0)
     }
 

@@ -1,3 +1,4 @@
+import Basics
 import Journal
 import Synchronization
 
@@ -64,7 +65,7 @@ extension StoredRecord {
 
     /// The record settled as delivered.
     var delivered: SettledRecord {
-        SettledRecord(id: id, items: items, outcomes: OutcomeCounts(delivered: UInt64(items)))
+        SettledRecord(id: id, items: items, outcomes: [.delivered: UInt64(items)])
     }
 }
 
