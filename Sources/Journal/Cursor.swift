@@ -10,20 +10,20 @@ struct Cursor: Sendable, Equatable {
     private(set) var startID: UInt64
     /// Where an abandoned reader's account ends; nil while it is read.
     private(set) var closedID: UInt64?
-    private(set) var finished: FinishedRanges
+    private(set) var finished: IDSet
     private(set) var totals = OutcomeCounts()
 
     /// A new account.
     init(since: UnixTime, startID: UInt64) {
         self.since = since.nanoseconds
         self.startID = startID
-        self.finished = FinishedRanges(low: startID)
+        self.finished = IDSet(below: startID)
     }
 
     /// Restores an account; nil when it does not balance.
-    init?(since: UInt64, startID: UInt64, closedID: UInt64?, finished: FinishedRanges, totals: OutcomeCounts) {
+    init?(since: UInt64, startID: UInt64, closedID: UInt64?, finished: IDSet, totals: OutcomeCounts) {
         guard finished.low >= startID, closedID ?? startID >= startID,
-            totals.sum == finished.low - startID + finished.countAboveLow
+            totals.sum == finished.count - startID
         else { return nil }
         self.since = since
         self.startID = startID
@@ -62,21 +62,20 @@ struct Cursor: Sendable, Equatable {
         let accepted = closedID - startID
         let low = max(endID, closedID)
         startID = low - accepted
-        finished = FinishedRanges(low: low)
+        finished = IDSet(below: low)
         self.closedID = nil
     }
 
     /// The account of a log whose next id is `endID` and which holds back the ids `held`.
-    func account(endID: UInt64, held: HeldIDs, receivedAt: (UInt64) -> UInt64?) -> ReaderAccount {
-        let end = max(closedID ?? endID, finished.high)
-        let queued = end - finished.low - finished.countAboveLow
+    func account(endID: UInt64, held: IDSet, receivedAt: (UInt64) -> UInt64?) -> ReaderAccount {
+        let end = max(closedID ?? endID, finished.end)
         return ReaderAccount(
             since: UnixTime(nanoseconds: since),
             accepted: end - startID,
             outcomes: totals,
-            queued: queued,
+            queued: end - finished.count,
             held: held.count(notIn: finished),
-            oldestQueued: held.firstOther(from: finished.low, below: end, notIn: finished).flatMap(receivedAt)
+            oldestQueued: held.firstMissing(from: finished.low, below: end, orIn: finished).flatMap(receivedAt)
                 .map(UnixTime.init(nanoseconds:))
         )
     }

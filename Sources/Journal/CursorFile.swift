@@ -47,7 +47,7 @@ struct CursorSnapshot: Sendable, Equatable {
 
     /// The bytes of a slot; nil when there are too many ranges.
     func encoded(generation: UInt64, in slot: CursorSlot = .ordinary) -> [UInt8]? {
-        let ranges = cursor.finished.ranges
+        let ranges = cursor.finished.rangesAboveLow
         guard ranges.count <= slot.rangesMax else { return nil }
         var bytes = Self.magic
         bytes.append(littleEndian: Self.version)
@@ -107,7 +107,7 @@ struct CursorSnapshot: Sendable, Equatable {
             ranges.append(lower..<upper)
         }
         let closedID = bytes.word(at: 40)
-        guard let finished = FinishedRanges(low: bytes.word(at: 56), ranges: ranges),
+        guard let finished = IDSet(below: bytes.word(at: 56), and: ranges),
             let cursor = Cursor(
                 since: bytes.word(at: 24),
                 startID: bytes.word(at: 32),

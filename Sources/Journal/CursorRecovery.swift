@@ -17,7 +17,7 @@ struct CursorRecovery {
         /// The highest id it knows of.
         var endID: UInt64 {
             guard let snapshot else { return 0 }
-            return max(snapshot.endID, snapshot.cursor.finished.high)
+            return max(snapshot.endID, snapshot.cursor.finished.end)
         }
 
         /// The reader as it goes on in a log that holds the ids from `firstID` to `nextID`.

@@ -47,7 +47,7 @@ extension LogState {
                 ReadPlan(
                     segment: segment,
                     position: start(of: segment),
-                    resume: FinishedRanges(low: 0),
+                    resume: IDSet(),
                     recordsMax: recordsMax,
                     since: since
                 )

@@ -12,7 +12,7 @@ struct LogInspection {
     private let readsBodies: Bool
     private let slot: CursorSlot
     private var tallies: [CursorTally] = []
-    private var held = HeldIDs()
+    private var held = IDSet()
     /// Ids that no record has.
     private var gaps: [Gap] = []
 
@@ -182,7 +182,7 @@ extension LogInspection {
             problem(path, offset, "a record has the id \(header.id); expected was \(expected) or above")
         }
         expected = max(expected, header.endID)
-        if header.kind == .deadLetter, log.id.exporter != nil { held.append(header.id..<header.endID) }
+        if header.kind == .deadLetter, log.id.exporter != nil { held.insert(header.id..<header.endID) }
         for index in tallies.indices where !tallies[index].count(header) {
             let text = "the cursor ends within the record of the ids \(header.id) to \(header.endID - 1)"
             problem(tallies[index].path, nil, text)
@@ -210,10 +210,10 @@ extension LogInspection {
         let storedEnd = log.segments.last?.endID ?? firstID
         let endID = tallies.reduce(storedEnd) { max($0, $1.knownEndID) }
         if storedEnd < endID { gaps.append(Gap(ids: storedEnd..<endID, path: log.directory, offset: nil)) }
-        var missing = HeldIDs()
+        var missing = IDSet()
         let now = tallies.map { currentCursor(at: $0.path) ?? $0.cursor }
         for gap in gaps {
-            missing.append(gap.ids)
+            missing.insert(gap.ids)
             let text = "no record has the ids \(gap.ids.lowerBound) to \(gap.ids.upperBound - 1)"
             if now.allSatisfy({ $0.map { $0.closedID != nil || $0.finished.contains(gap.ids) } ?? false }) {
                 note(gap.path, gap.offset, text + "; every account has that already")
@@ -224,7 +224,7 @@ extension LogInspection {
         for tally in tallies { judge(tally, missing, firstID: firstID, endID: endID) }
     }
 
-    private mutating func judge(_ tally: CursorTally, _ missing: HeldIDs, firstID: UInt64, endID: UInt64) {
+    private mutating func judge(_ tally: CursorTally, _ missing: IDSet, firstID: UInt64, endID: UInt64) {
         let cursor = tally.cursor ?? Cursor(since: UnixTime(nanoseconds: 0), startID: firstID)
         let account = cursor.account(endID: endID, held: held) { id in
             log.segments.last { $0.firstID <= id }?.firstReceivedAt?.nanoseconds
@@ -240,7 +240,7 @@ extension LogInspection {
                 isReadable: tally.cursor != nil,
                 isAbandoned: cursor.closedID != nil,
                 low: cursor.finished.low,
-                ranges: cursor.finished.ranges,
+                ranges: Array(cursor.finished.rangesAboveLow),
                 account: account
             )
         )
@@ -267,13 +267,13 @@ private struct CursorTally {
         self.reader = reader
         self.path = path
         self.cursor = snapshot?.cursor
-        self.knownEndID = snapshot.map { max($0.endID, $0.cursor.finished.high) } ?? 0
+        self.knownEndID = snapshot.map { max($0.endID, $0.cursor.finished.end) } ?? 0
     }
 
     /// Counts a record; false when the cursor has finished a part of it.
     mutating func count(_ record: RecordHeader) -> Bool {
         guard record.items > 0, cursor?.closedID == nil else { return true }
-        let finished = cursor?.finished ?? FinishedRanges(low: 0)
+        let finished = cursor?.finished ?? IDSet()
         if let end = finished.end(ofRangeWith: record.id) { return end >= record.endID }
         queued += UInt64(record.items)
         return (finished.start(ofRangeAfter: record.id) ?? .max) >= record.endID

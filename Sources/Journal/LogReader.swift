@@ -58,7 +58,7 @@ package struct LogReader: Sendable {
     ///
     /// Any thread.
     package func unfinished(below id: UInt64) -> UInt64 {
-        core.state.withLock { $0.readers[index].cursor.finished.unfinishedCount(below: id) }
+        core.state.withLock { id - $0.readers[index].cursor.finished.count(below: id) }
     }
 
     /// Records that `next` returned and that are not settled.
@@ -86,8 +86,7 @@ package struct LogReader: Sendable {
             await withCheckedContinuation { continuation in
                 let ready = core.state.withLock { state in
                     // Asked again under the lock, so that no wake-up falls between the question and the wait.
-                    if Task.isCancelled || hasEnded(state) { return true }
-                    if state.plan(for: index, recordsMax: 1) != nil { return true }
+                    if Task.isCancelled || hasEnded(state) || state.canRead(index) { return true }
                     precondition(state.readers[index].waiter == nil, "one caller of next at a time")
                     state.readers[index].waiter = continuation
                     return false

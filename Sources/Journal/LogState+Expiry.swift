@@ -38,7 +38,8 @@ extension LogState {
     /// Gives up the oldest segments for as long as a cursor has more than `rangesMax` ranges.
     mutating func expire(untilRanges rangesMax: Int) {
         for segment in segments {
-            guard segment.sealed, readers.contains(where: { $0.cursor.finished.ranges.count > rangesMax }) else {
+            guard segment.sealed, readers.contains(where: { $0.cursor.finished.rangesAboveLow.count > rangesMax })
+            else {
                 return
             }
             expire(segment, .budget)

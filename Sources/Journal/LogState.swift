@@ -14,15 +14,15 @@ struct LogState: Sendable {
     /// Readers are added and never removed, so that an index stays valid.
     var readers: [ReaderState]
     /// Ids found destroyed since the log was opened, whoever found them.
-    private var lost = FinishedRanges(low: 0)
+    private var lost = IDSet()
     private(set) var lostItems: UInt64 = 0
     private(set) var isClosed = false
     /// What expired and was not reported yet.
     var expiries: [Expiry: UInt64] = [:]
     /// Dead letters that lie in `segments`, finished or not; empty in an ordinary log.
-    private(set) var held: HeldIDs
+    private(set) var held: IDSet
 
-    init(segments: [SegmentState], endID: UInt64, readers: [ReaderState], held: HeldIDs = HeldIDs()) {
+    init(segments: [SegmentState], endID: UInt64, readers: [ReaderState], held: IDSet = IDSet()) {
         self.segments = segments
         self.endID = endID
         self.readers = readers
@@ -69,7 +69,7 @@ extension LogState {
         segments[last].endID = extent.endID
         segments[last].lastReceivedAt = extent.lastReceivedAt
         for mark in marks { segments[last].marks.note(mark) }
-        for ids in added { held.append(ids) }
+        for ids in added { held.insert(ids) }
         endID = extent.endID
         return readers.indices.compactMap { takeWaiter(of: $0) }
     }
@@ -167,7 +167,7 @@ extension LogState {
     /// Takes the first segment out; readers that stood in it go on with the next.
     mutating func removeFirst() -> SegmentState {
         let first = segments.removeFirst()
-        held.forget(below: first.endID)
+        held.remove(below: first.endID)
         for reader in readers.indices where readers[reader].position?.segment == first.number {
             readers[reader].position = nil
         }
@@ -197,35 +197,61 @@ extension LogState {
 
 // Reading, on any thread.
 extension LogState {
+    /// Where a reader goes on.
+    private struct Place {
+        /// Of the segment.
+        var index: Int
+        var position: ReaderState.Position
+        /// Ids that no record has, between where the reader stood and here.
+        var missing: [Range<UInt64>] = []
+    }
+
     /// What `reader` is to read next; nil when there is nothing for it.
+    ///
+    /// Ids that it passes and no record has are lost.
     mutating func plan(for reader: Int, recordsMax: Int) -> ReadPlan? {
         let room = LogReader.inFlightMax - readers[reader].inFlight
-        guard room > 0, var index = index(for: reader) else { return nil }
-        var position = readers[reader].position ?? start(of: segments[index])
-        if position.segment != segments[index].number { position = start(of: segments[index]) }
-        while position.offset >= segments[index].endOffset, segments[index].sealed, index + 1 < segments.count {
-            if position.expectedID < segments[index].endID {
-                lose(position.expectedID..<segments[index].endID, for: reader)
-            }
-            index += 1
-            position = start(of: segments[index])
-        }
-        readers[reader].position = position
-        guard position.offset < segments[index].endOffset else { return nil }
+        guard room > 0, let place = place(of: reader) else { return nil }
+        for ids in place.missing { lose(ids, for: reader) }
+        readers[reader].position = place.position
+        guard place.position.offset < segments[place.index].endOffset else { return nil }
         return ReadPlan(
-            segment: segments[index],
-            position: position,
+            segment: segments[place.index],
+            position: place.position,
             resume: readers[reader].resume,
             recordsMax: min(recordsMax, room)
         )
     }
 
+    /// Whether `plan` would give `reader` something now.
+    func canRead(_ reader: Int) -> Bool { readers[reader].inFlight < LogReader.inFlightMax && hasMore(reader) }
+
     /// Whether something is left to hand out to `reader`, held records aside.
-    mutating func hasUnread(_ reader: Int) -> Bool {
-        guard !held.ranges.isEmpty else { return plan(for: reader, recordsMax: 1) != nil }
+    func hasUnread(_ reader: Int) -> Bool {
+        guard !held.ranges.isEmpty else { return hasMore(reader) }
         let finished = readers[reader].cursor.finished
         let next = max(finished.low, readers[reader].position?.expectedID ?? 0)
-        return held.firstOther(from: next, below: endID, notIn: finished) != nil
+        return held.firstMissing(from: next, below: endID, orIn: finished) != nil
+    }
+
+    private func hasMore(_ reader: Int) -> Bool {
+        place(of: reader).map { $0.position.offset < segments[$0.index].endOffset } ?? false
+    }
+
+    /// The first segment from where `reader` stands that it has not read to its end, or else the newest; nil without any.
+    private func place(of reader: Int) -> Place? {
+        guard let index = index(for: reader) else { return nil }
+        var place = Place(index: index, position: readers[reader].position ?? start(of: segments[index]))
+        if place.position.segment != segments[index].number { place.position = start(of: segments[index]) }
+        while place.index + 1 < segments.count, segments[place.index].sealed,
+            place.position.offset >= segments[place.index].endOffset
+        {
+            let unread = place.position.expectedID..<max(place.position.expectedID, segments[place.index].endID)
+            if !unread.isEmpty { place.missing.append(unread) }
+            place.index += 1
+            place.position = start(of: segments[place.index])
+        }
+        return place
     }
 
     private func index(for reader: Int) -> Int? {

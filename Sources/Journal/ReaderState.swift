@@ -18,7 +18,7 @@ struct ReaderState: Sendable {
     var backlog: Backlog?
     var cursor: Cursor
     /// What was finished when it began to read: records that are not handed out again.
-    private(set) var resume: FinishedRanges
+    private(set) var resume: IDSet
     /// Nil before the first read, and after its segment went away.
     var position: Position?
     /// Records handed out and not settled.
@@ -60,7 +60,7 @@ struct ReadPlan: Sendable {
     let segment: SegmentState
     var position: ReaderState.Position
     /// Records that are not wanted, because the reader finished them before the log was opened.
-    let resume: FinishedRanges
+    let resume: IDSet
     let recordsMax: Int
     /// Records received before are not wanted.
     var since: UInt64 = 0

@@ -4,8 +4,6 @@ package import Basics
 package enum RecordKind: UInt8, Sendable, CaseIterable {
     /// A payload of items.
     case items = 1
-    /// A windowed processor's decision.
-    case decision = 2
     /// A dead letter.
     case deadLetter = 3
     /// Only counts of items that were removed before the journal; no payload.

@@ -37,7 +37,7 @@ struct Recovery {
         if let last = segments.indices.last { segments[last].endID = nextID }
         let firstID = segments.first?.firstID ?? nextID
         let readers = cursors.map { $0.reader(firstID: firstID, nextID: nextID, now: now) }
-        let held = definition.role == .items ? HeldIDs() : try SegmentRecovery(self).held(in: segments)
+        let held = definition.role == .items ? IDSet() : try SegmentRecovery(self).held(in: segments)
         var state = LogState(segments: segments, endID: nextID, readers: readers, held: held)
         loseMissing(below: firstID, in: &state, directory)
         // What every reader has passed was deleted, maybe with the newest segment.

@@ -44,7 +44,7 @@ import Basics
 //   32      8     received at, nanoseconds since 1970
 //   40      4     position in its group, from 0
 //   44      4     number of records of the group in this log
-//   48      1     kind: 1 items, 2 decision, 3 dead letter, 4 counts
+//   48      1     kind: 1 items, 3 dead letter, 4 counts
 //   49      15    zero
 //   64      –     metadata, then payload
 //

@@ -98,8 +98,8 @@ struct SegmentRecovery {
     }
 
     /// The ids of all dead letters, by their headers; what a reader finds damaged later is lost to it then.
-    func held(in segments: [SegmentState]) throws(JournalError) -> HeldIDs {
-        var held = HeldIDs()
+    func held(in segments: [SegmentState]) throws(JournalError) -> IDSet {
+        var held = IDSet()
         for segment in segments {
             let file = try recovery.checked { () throws(FileSystemError) in
                 try fileSystem.open(segment.path, .existing)
@@ -108,7 +108,7 @@ struct SegmentRecovery {
             _ = SegmentSurvey(file, segment.header, bytes: bytes, closedAt: segment.endID, readsBodies: false) {
                 header,
                 _ in
-                if header.kind == .deadLetter { held.append(header.id..<header.endID) }
+                if header.kind == .deadLetter { held.insert(header.id..<header.endID) }
             }
         }
         return held

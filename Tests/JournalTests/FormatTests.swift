@@ -80,7 +80,7 @@ import Testing
     }
 
     @Test func `a cursor slot has its account, its ranges and a checksum`() throws {
-        let finished = try #require(FinishedRanges(low: 20, ranges: [25..<30]))
+        let finished = try #require(IDSet(below: 20, and: [25..<30]))
         let totals = OutcomeCounts(delivered: 1, filtered: 2, sampledOut: 3, rejected: 4, deadLettered: 5)
         let cursor = try #require(
             Cursor(since: 0x1122_3344_5566_7788, startID: 10, closedID: nil, finished: finished, totals: totals)
