@@ -61,7 +61,7 @@ extension LogState {
     /// - Returns: Who waited for it.
     mutating func publish(
         _ extent: SegmentExtent,
-        marks: [TimeMark],
+        marks: [RecordMark],
         held added: [Range<UInt64>]
     ) -> [CheckedContinuation<Void, Never>] {
         guard let last = segments.indices.last else { return [] }

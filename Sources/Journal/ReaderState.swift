@@ -76,6 +76,6 @@ struct ReadFinding: Sendable {
     var damage: [Range<Int>] = []
     /// Why the segment could not be opened; to be tried again.
     var openFailure: FileSystemError?
-    /// Times of records, for the segment's marks.
-    var marks: [TimeMark] = []
+    /// Of records, for the segment.
+    var marks: [RecordMark] = []
 }

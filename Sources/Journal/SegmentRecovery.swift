@@ -84,10 +84,10 @@ struct SegmentRecovery {
     ///
     /// - Returns: How many bytes were written behind it.
     private func scan(_ segment: inout SegmentState, _ file: any File) -> Int {
-        var marks: [TimeMark] = []
+        var marks: [RecordMark] = []
         let survey = SegmentSurvey(file, segment.header, bytes: segment.bytes, closedAt: nil, readsBodies: true) {
             header,
-            _ in marks.append(TimeMark(id: header.id, time: header.receivedAt))
+            offset in marks.append(RecordMark(id: header.id, time: header.receivedAt, offset: offset))
         }
         for mark in marks { segment.marks.note(mark) }
         segment.lastReceivedAt = max(segment.lastReceivedAt, survey.lastReceivedAt ?? 0)

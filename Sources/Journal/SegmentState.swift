@@ -12,13 +12,13 @@ struct SegmentState: Sendable {
     var sealed: Bool
     /// When its newest record was received.
     var lastReceivedAt: UInt64
-    var marks = TimeMarks()
+    var marks = RecordMarks()
 
     var number: UInt64 { header.number }
     var firstID: UInt64 { header.firstID }
 
     /// When `id` was received, to about a second.
-    func time(of id: UInt64) -> UInt64 { marks.time(of: id) ?? header.firstReceivedAt }
+    func time(of id: UInt64) -> UInt64 { marks.last(upTo: id)?.time ?? header.firstReceivedAt }
 }
 
 /// How far a segment goes.
@@ -26,10 +26,4 @@ struct SegmentExtent: Sendable {
     var endOffset: Int
     var endID: UInt64
     var lastReceivedAt: UInt64
-}
-
-/// When the first item of a group was received.
-struct TimeMark: Sendable {
-    var id: UInt64
-    var time: UInt64
 }

@@ -44,11 +44,11 @@ struct SegmentVisit {
             }
             switch step {
             case .record(let header, let record):
-                advance(past: header, &finding)
+                advance(past: header, at: scan.offset - header.recordBytes, &finding)
                 if isPassed(header) { break }
                 bytes += header.metadataBytes + header.payloadBytes
                 finding.records.append(record)
-            case .passed(let header): advance(past: header, &finding)
+            case .passed(let header): advance(past: header, at: scan.offset - header.recordBytes, &finding)
             case .damage(let range): finding.damage.append(range)
             case .stopped: break reading
             case .end(let tornBytes):
@@ -70,13 +70,13 @@ struct SegmentVisit {
 
     private func isVoid(_ header: RecordHeader) -> Bool { header.endID > plan.segment.endID }
 
-    private func advance(past header: RecordHeader, _ finding: inout ReadFinding) {
+    private func advance(past header: RecordHeader, at offset: Int, _ finding: inout ReadFinding) {
         guard header.id >= finding.position.expectedID, !isVoid(header) else { return }
         if header.id > finding.position.expectedID {
             finding.missing.append(finding.position.expectedID..<header.id)
         }
         finding.position.expectedID = header.endID
-        finding.marks.append(TimeMark(id: header.id, time: header.receivedAt))
+        finding.marks.append(RecordMark(id: header.id, time: header.receivedAt, offset: offset))
     }
 
     private func reachEnd(_ finding: inout ReadFinding) {

@@ -73,7 +73,7 @@ final class SegmentWriter {
     var isAwaited = false
     private var lastReceivedAt: UInt64 = 0
     /// Of groups that are not readable yet.
-    private var marks: [TimeMark] = []
+    private var marks: [RecordMark] = []
     private var held: [Range<UInt64>] = []
     private let publishesUnsynced: Bool
 
@@ -105,7 +105,9 @@ final class SegmentWriter {
 
     /// Adds one group's records of this log to the open segment.
     func place(_ records: [NewRecord], receivedAt: UnixTime) {
-        let firstID = nextID
+        if let offset = open?.placedOffset {
+            marks.append(RecordMark(id: nextID, time: receivedAt.nanoseconds, offset: offset))
+        }
         for (position, record) in records.enumerated() {
             let header = RecordHeader(
                 metadataBytes: record.metadata.count,
@@ -121,7 +123,6 @@ final class SegmentWriter {
             if record.kind == .deadLetter, core.role != .items { held.append(nextID..<header.endID) }
             nextID = header.endID
         }
-        marks.append(TimeMark(id: firstID, time: receivedAt.nanoseconds))
         lastReceivedAt = receivedAt.nanoseconds
     }
 

@@ -162,12 +162,8 @@ extension DeadLetterBox {
     }
 
     private func letters(_ group: [LetterClaim]) async -> [StoredLetter] {
-        let wanted = Set(group.map(\.id))
-        let found = Mutex<[StoredLetter]>([])
-        await visit { letter in
-            if wanted.contains(letter.id) { found.withLock { $0.append(letter) } }
-        }
-        return found.withLock { $0 }
+        let records = await log.records(group.map(\.id), bytesMax: .max)
+        return records.compactMap(StoredLetter.init).filter { !reader.isFinished($0.id) && isSettled($0.letter.origin) }
     }
 
     private func groups(of claims: [LetterClaim]) -> [[LetterClaim]] {
