@@ -17,14 +17,14 @@ extension Committer {
         }
         let index = core.state.withLock { $0.define(definition, now: clock.now()) }
         guard !persistCursor(of: index, named: definition.name, writer) else { return }
-        _ = core.state.withLock { $0.retire(definition.name) }
+        core.update { $0.retire(definition.name) }?.resume()
         throw JournalError(code: .unusable, message: "the cursor of \(definition.name) in \(log) cannot be written")
     }
 
     /// Ends a reader and writes its cursor.
     func retire(_ reader: ReaderID) {
         guard let writer = writer(of: reader.log) else { return }
-        writer.core.state.withLock { $0.retire(reader.name) }?.resume()
+        writer.core.update { $0.retire(reader.name) }?.resume()
         _ = persistCursors(of: writer)
     }
 

@@ -82,7 +82,7 @@ extension Committer {
             return (writer, first.header.firstReceivedAt)
         }
         guard let oldest = ages.min(by: { $0.receivedAt < $1.receivedAt })?.writer else { return false }
-        return oldest.core.state.withLock { $0.expireFirst() } && deletePassed(of: oldest, sparingNewest: false)
+        return oldest.core.update { $0.expireFirst() } && deletePassed(of: oldest, sparingNewest: false)
     }
 
     /// Expires segments whose newest record is too old.
@@ -95,7 +95,7 @@ extension Committer {
             {
                 writer.seal()
             }
-            writer.core.state.withLock { $0.expire(while: { $0.lastReceivedAt.addingClamped(age) < now }) }
+            writer.core.update { $0.expire(while: { $0.lastReceivedAt.addingClamped(age) < now }) }
         }
     }
 
@@ -107,7 +107,7 @@ extension Committer {
 
     /// Moves readers that are too far behind, and deletes segments that every reader has passed.
     func collect() {
-        for writer in writers { writer.core.state.withLock { $0.expireBacklogs() } }
+        for writer in writers { writer.core.update { $0.expireBacklogs() } }
         _ = deleteAllPassed(sparingNewest: true)
     }
 

@@ -8,6 +8,7 @@ struct Submission: Sendable {
     let ticket: UInt64
     let observer: any CommitObserver
     let receivedAt: UnixTime
+    var notice: SettlementNotice?
     /// Set where the group never gets to the disk.
     var refusal: CommitResult?
 }
@@ -109,7 +110,7 @@ final class Committer {
             if settings.sync != .never { sync(writer) }
             writer.seal()
             _ = persistCursors(of: writer)
-            for waiter in writer.core.state.withLock({ $0.close() }) { waiter.resume() }
+            for waiter in writer.core.update({ $0.close() }) { waiter.resume() }
         }
         reportExpiries(atOnce: true)
     }
@@ -165,7 +166,9 @@ extension Committer {
             )
             if let refusal { return refusal }
         }
+        submission.notice?.begin(submission.group)?()
         for writer in writers {
+            if let notice = submission.notice { writer.follow(entries, notice) }
             writer.place(entries.filter { $0.log == writer.core.id }, receivedAt: submission.receivedAt)
             writer.unproven.append(position)
             if !submission.group.holdsOnlyCounts { writer.isAwaited = true }

@@ -32,7 +32,7 @@ extension Committer {
         let core = writer.core
         while core.state.withLock({ $0.bytes }) + size > budget {
             if deletePassed(of: writer, sparingNewest: false) { continue }
-            guard !replays, core.state.withLock({ $0.expireFirst() }), deletePassed(of: writer, sparingNewest: false)
+            guard !replays, core.update({ $0.expireFirst() }), deletePassed(of: writer, sparingNewest: false)
             else { return nil }
         }
         return size
@@ -59,7 +59,7 @@ extension Committer {
     func boundDeadLetters() {
         for writer in writers where writer.core.role != .items {
             let rangesMax = CursorSlot.deadLetters.rangesMax - LogReader.inFlightMax
-            writer.core.state.withLock { $0.expire(untilRanges: rangesMax) }
+            writer.core.update { $0.expire(untilRanges: rangesMax) }
         }
     }
 }

@@ -126,8 +126,20 @@ package final class Journal: Sendable {
     ///   - ticket: Names the group in `observer.settled`.
     ///   - observer: Gets exactly one result for the ticket: on the journal's thread, or before this returns when the
     ///     journal is closed.
-    package func append(_ group: RecordGroup, ticket: UInt64, observer: any CommitObserver) {
-        let submission = Submission(group: group, ticket: ticket, observer: observer, receivedAt: clock.now())
+    ///   - notice: Follows the group to its end where it becomes durable.
+    package func append(
+        _ group: RecordGroup,
+        ticket: UInt64,
+        observer: any CommitObserver,
+        notice: SettlementNotice? = nil
+    ) {
+        let submission = Submission(
+            group: group,
+            ticket: ticket,
+            observer: observer,
+            receivedAt: clock.now(),
+            notice: notice
+        )
         if !thread.submit(submission) { observer.settled([(ticket, .failed("the journal is closed"))]) }
     }
 
@@ -221,7 +233,7 @@ extension Journal {
     package func abandon(reader name: String) -> Bool {
         var found = false
         for core in (logs + vanishedLogs).map(\.core) {
-            core.state.withLock { state in
+            core.update { state in
                 for index in state.readers.indices
                 where state.readers[index].name == name && !state.readers[index].isDefined {
                     state.abandon(index)

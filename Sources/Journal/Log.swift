@@ -83,4 +83,15 @@ final class LogCore: Sendable {
         self.signal = signal
         self.logger = logger
     }
+
+    /// Changes the state, then tells of the groups that came to their end by that.
+    func update<Result: Sendable, Failure: Error>(
+        _ body: (inout LogState) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let (result, calls) = try state.withLock { state throws(Failure) in
+            (try body(&state), state.followed.takeCalls())
+        }
+        for call in calls { call() }
+        return result
+    }
 }

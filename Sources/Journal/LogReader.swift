@@ -38,7 +38,7 @@ package struct LogReader: Sendable {
                 SegmentVisit(plan, bytesMax: bytesMax, passesHeld: core.role != .items, in: core.fileSystem).find()
             }
             report(finding, in: plan.segment)
-            let records = core.state.withLock { $0.apply(finding, for: index) }
+            let records = core.update { $0.apply(finding, for: index) }
             if !records.isEmpty { return records }
             if finding.openFailure != nil { try await pause() }
         }
@@ -67,7 +67,7 @@ package struct LogReader: Sendable {
     private func nextPlan(recordsMax: Int) async throws(CancellationError) -> ReadPlan {
         while true {
             if Task.isCancelled { throw CancellationError() }
-            let plan: ReadPlan? = try core.state.withLock { state throws(CancellationError) in
+            let plan: ReadPlan? = try core.update { state throws(CancellationError) in
                 if hasEnded(state) { throw CancellationError() }
                 return state.plan(for: index, recordsMax: recordsMax)
             }
@@ -133,7 +133,7 @@ package struct LogReader: Sendable {
     /// Any thread, never blocks. The journal's thread writes it to the cursor within a second.
     package func finish(_ settled: [SettledRecord]) {
         guard !settled.isEmpty else { return }
-        let (waiter, passedSegment) = core.state.withLock { $0.finish(settled, for: index, term: term) }
+        let (waiter, passedSegment) = core.update { $0.finish(settled, for: index, term: term) }
         waiter?.resume()
         if passedSegment { core.signal.signal() }
     }
@@ -144,7 +144,7 @@ package struct LogReader: Sendable {
     /// Any thread, never blocks. The journal's thread writes it to the cursor within a second.
     package func settleHeld(_ settled: [SettledRecord]) {
         guard !settled.isEmpty else { return }
-        if core.state.withLock({ $0.settle(settled, for: index) }) { core.signal.signal() }
+        if core.update({ $0.settle(settled, for: index) }) { core.signal.signal() }
     }
 
     /// Whether this reader is done with an item: settled, expired or lost it, or began behind it.

@@ -96,6 +96,7 @@ extension LogState {
         let before = readers[reader].cursor.totals[.expired]
         readers[reader].cursor.expire(below: id)
         readers[reader].dirty = true
+        followed.finish(all: 0..<id, as: [.expired: .max], by: readers[reader].name, of: self.id)
         let items = readers[reader].cursor.totals[.expired] - before
         if items > 0 { expiries[Expiry(reader: readers[reader].name, cause: cause), default: 0] += items }
     }

@@ -19,10 +19,13 @@ struct LogState: Sendable {
     private(set) var isClosed = false
     /// What expired and was not reported yet.
     var expiries: [Expiry: UInt64] = [:]
+    var followed = FollowedRecords()
+    let id: LogID
     /// Dead letters that lie in `segments`, finished or not; empty in an ordinary log.
     private(set) var held: IDSet
 
-    init(segments: [SegmentState], endID: UInt64, readers: [ReaderState], held: IDSet = IDSet()) {
+    init(_ id: LogID, segments: [SegmentState], endID: UInt64, readers: [ReaderState], held: IDSet = IDSet()) {
+        self.id = id
         self.segments = segments
         self.endID = endID
         self.readers = readers
@@ -62,7 +65,8 @@ extension LogState {
     mutating func publish(
         _ extent: SegmentExtent,
         marks: [RecordMark],
-        held added: [Range<UInt64>]
+        held added: [Range<UInt64>],
+        followed: [FollowedRecords.Record]
     ) -> [CheckedContinuation<Void, Never>] {
         guard let last = segments.indices.last else { return [] }
         segments[last].endOffset = extent.endOffset
@@ -70,6 +74,9 @@ extension LogState {
         segments[last].lastReceivedAt = extent.lastReceivedAt
         for mark in marks { segments[last].marks.note(mark) }
         for ids in added { held.insert(ids) }
+        for record in followed {
+            self.followed.add(record) { name in readers.contains { $0.name == name && $0.isDefined } }
+        }
         endID = extent.endID
         return readers.indices.compactMap { takeWaiter(of: $0) }
     }
@@ -137,6 +144,7 @@ extension LogState {
         readers[index].backlog = nil
         if readers[index].cursor.finished.low >= endID { readers[index].cursor.close(at: endID) }
         readers[index].dirty = true
+        followed.end(name, because: "the reader \(name) was retired")
         return takeWaiter(of: index)
     }
 
@@ -191,6 +199,7 @@ extension LogState {
     /// Nothing more will be written or read.
     mutating func close() -> [CheckedContinuation<Void, Never>] {
         isClosed = true
+        followed.end(because: "the journal was closed")
         return readers.indices.compactMap { takeWaiter(of: $0) }
     }
 }
@@ -287,6 +296,7 @@ extension LogState {
         lostItems &+= lost.insert(ids)
         readers[reader].cursor.lose(ids)
         readers[reader].dirty = true
+        followed.finish(all: ids, as: [.lost: .max], by: readers[reader].name, of: id)
     }
 
     /// Ids that were destroyed before the log was opened: lost for everybody who had not passed them.
@@ -314,7 +324,9 @@ extension LogState {
     mutating func settle(_ settled: [SettledRecord], for reader: Int) -> Bool {
         for record in settled {
             let (end, overflow) = record.id.addingReportingOverflow(UInt64(record.items))
-            if !overflow && end <= endID { readers[reader].cursor.finish(record.id..<end, as: record.outcomes) }
+            guard !overflow && end <= endID else { continue }
+            readers[reader].cursor.finish(record.id..<end, as: record.outcomes)
+            followed.finish(record.id, as: record.outcomes, by: readers[reader].name, of: id)
         }
         readers[reader].dirty = true
         return firstIsPassed(sparingNewest: true)

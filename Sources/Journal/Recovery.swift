@@ -38,7 +38,7 @@ struct Recovery {
         let firstID = segments.first?.firstID ?? nextID
         let readers = cursors.map { $0.reader(firstID: firstID, nextID: nextID, now: now) }
         let held = definition.role == .items ? IDSet() : try SegmentRecovery(self).held(in: segments)
-        var state = LogState(segments: segments, endID: nextID, readers: readers, held: held)
+        var state = LogState(definition.id, segments: segments, endID: nextID, readers: readers, held: held)
         loseMissing(below: firstID, in: &state, directory)
         // What every reader has passed was deleted, maybe with the newest segment.
         let missing = max(storedEnd, state.readers.map(\.needsFrom).min() ?? nextID)

@@ -75,6 +75,7 @@ final class SegmentWriter {
     /// Of groups that are not readable yet.
     private var marks: [RecordMark] = []
     private var held: [Range<UInt64>] = []
+    private var followed: [FollowedRecords.Record] = []
     private let publishesUnsynced: Bool
 
     init(_ log: RecoveredLog, publishesUnsynced: Bool) {
@@ -126,6 +127,18 @@ final class SegmentWriter {
         lastReceivedAt = receivedAt.nanoseconds
     }
 
+    /// Follows the records among `entries` that are placed in this log next.
+    func follow(_ entries: [NewRecord], _ notice: SettlementNotice) {
+        let readers = notice.readers.filter { $0.log == core.id }.map(\.name)
+        guard !readers.isEmpty else { return }
+        var id = nextID
+        for (position, entry) in entries.enumerated() where entry.log == core.id {
+            let items = UInt64(entry.items)
+            followed.append(.init(id: id, items: items, entry: position, notice: notice, readers: readers))
+            id += items
+        }
+    }
+
     /// Writes what was placed.
     func write() throws(FileSystemError) {
         guard hasUnwritten, let open else { return }
@@ -145,9 +158,10 @@ final class SegmentWriter {
     }
 
     private func publish(_ extent: SegmentExtent) {
-        let waiters = core.state.withLock { $0.publish(extent, marks: marks, held: held) }
+        let waiters = core.update { $0.publish(extent, marks: marks, held: held, followed: followed) }
         marks = []
         held = []
+        followed = []
         for waiter in waiters { waiter.resume() }
     }
 
@@ -160,6 +174,7 @@ final class SegmentWriter {
         nextID = kept.endID
         marks = []
         held = []
+        followed = []
         finishSegment(at: kept.endOffset)
     }
 

@@ -77,15 +77,14 @@ import Testing
         #expect(records.last.flatMap(number) == 99)
     }
 
-    @Test func `marks lie apart by time or by place, and stay few`() {
+    @Test func `marks lie apart by time or by place, and stay few`() throws {
         var marks = RecordMarks()
         for index in 0..<100_000 {
             marks.note(RecordMark(id: UInt64(index), time: UInt64(index) * 1000, offset: 8192 + index * 1000))
         }
         for id in [0, 1, 999, 50_000, 99_999] as [UInt64] {
-            let mark = marks.last(upTo: id)
-            let distance = id - (mark?.id ?? .max)
-            #expect(distance <= 512, "at most twice a 512th of the segment")
+            let mark = try #require(marks.last(upTo: id))
+            #expect(id - mark.id <= 512, "at most twice a 512th of the segment")
         }
     }
 }

@@ -85,6 +85,14 @@ final class SteppedJournal {
     /// Commits groups in one round; their tickets are their positions.
     func commit(_ groups: [NewRecord]...) -> [CommitResult] { commit(groups) }
 
+    /// Commits one group that is followed.
+    func commit(_ entries: [NewRecord], following notice: SettlementNotice) -> CommitResult {
+        let group = RecordGroup(entries: entries)
+        let now = committer.clock.now()
+        committer.commit([Submission(group: group, ticket: 0, observer: commits, receivedAt: now, notice: notice)])
+        return commits.results[0] ?? .failed("no result")
+    }
+
     func commit(_ groups: [[NewRecord]]) -> [CommitResult] {
         let submissions = groups.enumerated().map { ticket, entries in
             Submission(
