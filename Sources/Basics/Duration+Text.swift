@@ -19,9 +19,10 @@ extension Duration {
         self = .nanoseconds(nanoseconds)
     }
 
-    /// The same duration with the largest unit that divides it, in the form `init(text:)` reads.
+    /// The same duration with the largest unit that divides it, in the form `init(text:)` reads; "0s" for none.
     package var text: String {
         let nanoseconds = wholeNanoseconds
+        if nanoseconds == 0 { return "0s" }
         let unit = Self.units.first { abs(nanoseconds) >= $0.nanoseconds && nanoseconds % $0.nanoseconds == 0 }
         return "\(nanoseconds / (unit?.nanoseconds ?? 1))\(unit?.name ?? "ns")"
     }

@@ -138,6 +138,12 @@ extension Shape<JournalSettings> {
                 "Older records expire, and are counted."
             ),
             Field(
+                "retain",
+                \.retain,
+                .duration(.zero ... .seconds(3650 * 86400)),
+                "How long delivered records stay, within `max_bytes`."
+            ),
+            Field(
                 "segment",
                 \.segment,
                 .size(.kibibytes(64)...),

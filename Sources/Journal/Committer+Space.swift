@@ -48,7 +48,7 @@ extension Committer {
         while true {
             let left = bytesLeft
             if left >= minimum { return max(needed, min(segmentBytes, left)) }
-            if deleteAllPassed(sparingNewest: false) { continue }
+            if deleteOldestPassed() { continue }
             if !sealedIdle {
                 sealedIdle = true
                 sealIdle(sparing: sparing)
@@ -85,6 +85,14 @@ extension Committer {
         return oldest.core.update { $0.expireFirst() } && deletePassed(of: oldest, sparingNewest: false)
     }
 
+    /// Deletes the oldest segment that every reader has passed, whatever is to be retained; false where there is none.
+    private func deleteOldestPassed() -> Bool {
+        let passed = writers.compactMap { writer in
+            writer.core.state.withLock { $0.passedFirst(sparingNewest: false) }.map { (writer, $0.lastReceivedAt) }
+        }
+        return passed.sorted { $0.1 < $1.1 }.contains { deleteFirst(of: $0.0) }
+    }
+
     /// Expires segments whose newest record is too old.
     func expireByAge() {
         let now = clock.now().nanoseconds
@@ -105,31 +113,38 @@ extension Committer {
         return isFull ? .full(retryAfter: Self.retryAfter) : nil
     }
 
-    /// Moves readers that are too far behind, and deletes segments that every reader has passed.
+    /// Moves readers that are too far behind, and deletes segments that every reader has passed and nobody retains.
     func collect() {
-        for writer in writers { writer.core.update { $0.expireBacklogs() } }
-        _ = deleteAllPassed(sparingNewest: true)
+        let now = clock.now().nanoseconds
+        let retainedSince = now - min(now, UInt64(clamping: settings.retain.wholeNanoseconds))
+        for writer in writers {
+            writer.core.update { $0.expireBacklogs() }
+            let isRetained = settings.retain > .zero && writer.core.role == .items
+            _ = deletePassed(of: writer, sparingNewest: true, receivedBefore: isRetained ? retainedSince : .max)
+        }
     }
 
-    private func deleteAllPassed(sparingNewest: Bool) -> Bool {
-        writers.reduce(false) { deletePassed(of: $1, sparingNewest: sparingNewest) || $0 }
-    }
-
-    func deletePassed(of writer: SegmentWriter, sparingNewest: Bool) -> Bool {
-        let core = writer.core
+    /// Deletes the oldest segments of a log for as long as every reader has passed them.
+    func deletePassed(of writer: SegmentWriter, sparingNewest: Bool, receivedBefore limit: UInt64 = .max) -> Bool {
         var deleted = false
-        defer { deleteEmpty(of: core) }
-        while core.state.withLock({ $0.firstIsPassed(sparingNewest: sparingNewest) }) {
-            if !core.state.withLock({ $0.firstIsRemovable(sparingNewest: sparingNewest) }) {
-                guard persistCursors(of: writer),
-                    core.state.withLock({ $0.firstIsRemovable(sparingNewest: sparingNewest) })
-                else { break }
-            }
-            remove(core.state.withLock { $0.removeFirst() })
+        while let first = writer.core.state.withLock({ $0.passedFirst(sparingNewest: sparingNewest) }),
+            first.lastReceivedAt < limit, deleteFirst(of: writer)
+        {
             deleted = true
         }
-        if deleted { onRoom() }
+        deleteEmpty(of: writer.core)
         return deleted
+    }
+
+    /// Deletes the first segment of a log, which every reader has passed; false where the cursors cannot be written.
+    private func deleteFirst(of writer: SegmentWriter) -> Bool {
+        let core = writer.core
+        if !core.state.withLock({ $0.isFirstRemovable }) {
+            guard persistCursors(of: writer), core.state.withLock({ $0.isFirstRemovable }) else { return false }
+        }
+        remove(core.state.withLock { $0.removeFirst() })
+        onRoom()
+        return true
     }
 
     /// Deletes what a process reserved and left without records when it was killed.

@@ -46,6 +46,9 @@ package struct JournalSettings: Sendable {
     package var segment: ByteCount
     /// Segments whose newest record is older expire whole.
     package var maxAge: Duration
+    /// Segments that every reader has passed stay until their newest record is older, as long as nothing else needs their
+    /// bytes of `maxBytes`; those of dead letters do not.
+    package var retain: Duration
     package var whenFull: FullPolicy
     /// Of groups that wait for the journal's thread; beyond it they settle as `CommitResult.full`.
     package var queueBytesMax: ByteCount
@@ -59,6 +62,7 @@ package struct JournalSettings: Sendable {
         minFree: ByteCount = .mebibytes(256),
         segment: ByteCount = .mebibytes(64),
         maxAge: Duration = .seconds(168 * 3600),
+        retain: Duration = .zero,
         whenFull: FullPolicy = .reject,
         queueBytesMax: ByteCount = .mebibytes(128)
     ) {
@@ -69,6 +73,7 @@ package struct JournalSettings: Sendable {
         self.minFree = minFree
         self.segment = segment
         self.maxAge = maxAge
+        self.retain = retain
         self.whenFull = whenFull
         self.queueBytesMax = queueBytesMax
     }

@@ -38,7 +38,7 @@ package struct LogReader: Sendable {
                 SegmentVisit(plan, bytesMax: bytesMax, passesHeld: core.role != .items, in: core.fileSystem).find()
             }
             report(finding, in: plan.segment)
-            let records = core.update { $0.apply(finding, for: index) }
+            let records = core.update { $0.apply(finding, for: index, term: term) }
             if !records.isEmpty { return records }
             if finding.openFailure != nil { try await pause() }
         }

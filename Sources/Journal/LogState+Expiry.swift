@@ -22,7 +22,7 @@ extension LogState {
     ///
     /// - Returns: False when it may still grow, or when nothing in it is unfinished.
     mutating func expireFirst() -> Bool {
-        guard let first = segments.first, first.sealed, !firstIsPassed(sparingNewest: false) else { return false }
+        guard let first = segments.first, first.sealed, passedFirst(sparingNewest: false) == nil else { return false }
         expire(first, .budget)
         return true
     }

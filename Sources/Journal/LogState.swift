@@ -155,21 +155,17 @@ extension LogState {
         readers[reader].dirty = true
     }
 
-    /// Whether every reader has passed the first segment, so that it may go once the cursors say so on the disk.
+    /// The first segment where every reader has passed it, so that it may go once the cursors say so on the disk.
     ///
     /// With `sparingNewest` the newest segment stays, because its header keeps the next id.
-    func firstIsPassed(sparingNewest: Bool) -> Bool {
-        firstIsPassed(sparingNewest: sparingNewest) { $0.needsFrom }
+    func passedFirst(sparingNewest: Bool) -> SegmentState? {
+        guard let first = segments.first, first.sealed, segments.count > 1 || !sparingNewest else { return nil }
+        return readers.allSatisfy { $0.needsFrom >= first.endID } ? first : nil
     }
 
-    /// Whether the first segment may go.
-    func firstIsRemovable(sparingNewest: Bool) -> Bool {
-        firstIsPassed(sparingNewest: sparingNewest) { $0.persistedNeedsFrom }
-    }
-
-    private func firstIsPassed(sparingNewest: Bool, _ needsFrom: (ReaderState) -> UInt64) -> Bool {
-        guard let first = segments.first, first.sealed, segments.count > 1 || !sparingNewest else { return false }
-        return readers.allSatisfy { needsFrom($0) >= first.endID }
+    /// Whether the cursors on the disk are behind the first segment.
+    var isFirstRemovable: Bool {
+        segments.first.map { first in readers.allSatisfy { $0.persistedNeedsFrom >= first.endID } } ?? false
     }
 
     /// Takes the first segment out; readers that stood in it go on with the next.
@@ -275,11 +271,13 @@ extension LogState {
         .init(segment: segment.number, offset: SegmentHeader.areaBytes, expectedID: segment.firstID)
     }
 
-    /// Takes in what a visit found.
+    /// Takes in what a visit found that `reader` planned in its term `term`.
     ///
-    /// - Returns: The records to hand out: none when the segment was given up meanwhile.
-    mutating func apply(_ finding: ReadFinding, for reader: Int) -> [StoredRecord] {
-        guard readers[reader].position?.segment == finding.position.segment else { return [] }
+    /// - Returns: The records to hand out: none when the segment was given up, or the reader retired, meanwhile.
+    mutating func apply(_ finding: ReadFinding, for reader: Int, term: Int) -> [StoredRecord] {
+        guard readers[reader].term == term, readers[reader].position?.segment == finding.position.segment else {
+            return []
+        }
         readers[reader].position = finding.position
         if let index = segments.firstIndex(where: { $0.number == finding.position.segment }) {
             for mark in finding.marks { segments[index].marks.note(mark) }
@@ -306,7 +304,7 @@ extension LogState {
 
     /// Settles records that `reader` was given in its term `term`.
     ///
-    /// - Returns: Who can read on, and whether a segment may have become deletable.
+    /// - Returns: Who can read on, and whether the reader has passed a segment by that.
     mutating func finish(
         _ settled: [SettledRecord],
         for reader: Int,
@@ -320,8 +318,9 @@ extension LogState {
 
     /// Finishes records of `reader` that nobody handed out.
     ///
-    /// - Returns: Whether a segment may have become deletable.
+    /// - Returns: Whether the reader has passed a segment by that.
     mutating func settle(_ settled: [SettledRecord], for reader: Int) -> Bool {
+        let before = readers[reader].needsFrom
         for record in settled {
             let (end, overflow) = record.id.addingReportingOverflow(UInt64(record.items))
             guard !overflow && end <= endID else { continue }
@@ -329,7 +328,8 @@ extension LogState {
             followed.finish(record.id, as: record.outcomes, by: readers[reader].name, of: id)
         }
         readers[reader].dirty = true
-        return firstIsPassed(sparingNewest: true)
+        let passed = before..<max(before, readers[reader].needsFrom)
+        return segments.indices.contains { segments[$0].sealed && passed.contains(segments[$0].endID &- 1) }
     }
 
     mutating func takeWaiter(of reader: Int) -> CheckedContinuation<Void, Never>? {

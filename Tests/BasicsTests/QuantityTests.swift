@@ -13,7 +13,9 @@ import Testing
         #expect(ByteCount(text: text) == nil)
     }
 
-    @Test(arguments: [("200ms", Duration.milliseconds(200)), ("30s", .seconds(30)), ("24h", .seconds(86400))])
+    @Test(arguments: [
+        ("0s", Duration.zero), ("200ms", .milliseconds(200)), ("30s", .seconds(30)), ("24h", .seconds(86400)),
+    ])
     func `a duration with a unit is read and written back`(text: String, duration: Duration) {
         #expect(Duration(text: text) == duration)
         #expect(duration.text == text)
