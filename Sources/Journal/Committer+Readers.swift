@@ -28,7 +28,7 @@ extension Committer {
         _ = persistCursors(of: writer)
     }
 
-    /// Creates the file of a cursor; one that an attempt before has left is nobody's.
+    /// Creates the file of a cursor; what a failed attempt has left there is replaced.
     private func createCursor(of reader: String, in core: LogCore) throws(FileSystemError) -> CursorFile {
         let path = core.directory + "/" + FileName.escaped(reader) + FileName.cursorSuffix
         do throws(FileSystemError) {

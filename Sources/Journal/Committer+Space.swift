@@ -113,7 +113,7 @@ extension Committer {
         return isFull ? .full(retryAfter: Self.retryAfter) : nil
     }
 
-    /// Moves readers that are too far behind, and deletes segments that every reader has passed and nobody retains.
+    /// Moves readers that are too far behind, and deletes segments that every reader has passed and that are not to be retained.
     func collect() {
         let now = clock.now().nanoseconds
         let retainedSince = now - min(now, UInt64(clamping: settings.retain.wholeNanoseconds))

@@ -82,7 +82,7 @@ final class Committer {
             settle(Array(submissions.indices), of: submissions)
         }
         // Groups of counts only are acknowledged already; later sync errors do not affect them.
-        for writer in writers { prove(writer) }
+        for writer in writers { forgetGroups(of: writer) }
     }
 
     /// What is due about once a second, besides commits.
@@ -170,7 +170,7 @@ extension Committer {
         for writer in writers {
             if let notice = submission.notice { writer.follow(entries, notice) }
             writer.place(entries.filter { $0.log == writer.core.id }, receivedAt: submission.receivedAt)
-            writer.unproven.append(position)
+            writer.awaitingSync.append(position)
             if !submission.group.holdsOnlyCounts { writer.isAwaited = true }
         }
         return nil
@@ -189,7 +189,7 @@ extension Committer {
         guard writer.hasUnwritten else { return }
         do throws(FileSystemError) {
             try writer.write()
-            if settings.sync != .everyGroup { prove(writer) }
+            if settings.sync != .everyGroup { forgetGroups(of: writer) }
         } catch {
             fail(writer, error)
         }
@@ -200,15 +200,16 @@ extension Committer {
         let start = ContinuousClock.now
         do throws(FileSystemError) {
             try writer.sync()
-            prove(writer)
+            forgetGroups(of: writer)
         } catch {
             fail(writer, error)
         }
         onSync(.now - start)
     }
 
-    private func prove(_ writer: SegmentWriter) {
-        writer.unproven = []
+    /// The results of the groups in a log are known.
+    private func forgetGroups(of writer: SegmentWriter) {
+        writer.awaitingSync = []
         writer.isAwaited = false
     }
 
@@ -217,8 +218,8 @@ extension Committer {
             "The disk failed; the log goes on in a new segment.",
             metadata: ["log": "\(writer.core.id)", "cause": "\(error)"]
         )
-        for position in writer.unproven { results[position] = .failed("\(error)") }
-        prove(writer)
+        for position in writer.awaitingSync { results[position] = .failed("\(error)") }
+        forgetGroups(of: writer)
         writer.giveUp()
     }
 

@@ -2,14 +2,15 @@ package import Basics
 package import Logging
 import Synchronization
 
-/// The journal: logs of opaque records, durable before anyone is told so, each read by several readers at their own pace.
+/// Logs of opaque records: what is acknowledged is durable, and each log is read by several readers at their own pace.
 ///
 /// A group of records enters by `append`, waits in the queue of the journal's thread (JournalThread.swift), and is
 /// written and synced there with whatever else waited (Committer.swift, SegmentWriter.swift; the bytes are described in
 /// SegmentFormat.swift). Readers take records by `LogReader.next`, which reads on a second thread (SegmentVisit.swift),
 /// and settle them by `LogReader.finish`; both meet the writer in the one locked value of each log (LogState.swift). What
 /// they settled is kept in cursors (Cursor.swift, CursorFile.swift). Opening repairs what a crash left (Recovery.swift).
-/// Whoever only wants to look at what is there visits it (Log+Retained.swift).
+/// Records can be read again by id (Log+Lookup.swift) or visited in order (Log+Retained.swift), and a group can be
+/// followed until readers have finished it (SettlementNotice.swift).
 package final class Journal: Sendable {
     /// In the order of their definitions.
     package let logs: [Log]

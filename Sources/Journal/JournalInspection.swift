@@ -65,7 +65,7 @@ package struct JournalInspection: Sendable {
 }
 
 extension Journal {
-    /// What readers have not finished in a journal that nobody has open; empty where there is no journal.
+    /// What readers have not finished in a journal that no process has open; empty where there is no journal.
     ///
     /// Reads only. Any thread, which waits for the disk: the header of every record is read.
     ///

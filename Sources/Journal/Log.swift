@@ -84,7 +84,7 @@ final class LogCore: Sendable {
         self.logger = logger
     }
 
-    /// Changes the state, then tells of the groups that came to their end by that.
+    /// Changes the state, then tells of followed groups that ended by that.
     func update<Result: Sendable, Failure: Error>(
         _ body: (inout LogState) throws(Failure) -> Result
     ) throws(Failure) -> Result {

@@ -1,6 +1,6 @@
 import Basics
 
-/// Why items were given up that nobody had settled.
+/// Why items expired.
 enum ExpiryCause: String, Sendable {
     /// They were older than `JournalSettings.maxAge` or `DeadLetterLimits.maxAge`.
     case age

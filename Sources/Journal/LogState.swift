@@ -4,8 +4,9 @@ import Basics
 ///
 /// Events in, decisions out; it does no I/O. `Log` holds it under a lock and acts on what it returns.
 ///
-/// Our own mistakes that it answers: a record settled twice counts once; a record settled whose segment was given up
-/// meanwhile stays expired; a record that nobody was given is ignored; outcomes that do not add up to the record's items are cut or counted as lost.
+/// Calls that are wrong change no account: a record settled twice counts once; a record settled whose segment was given
+/// up meanwhile stays expired; ids that no record has are ignored; outcomes that do not add up to the items of their
+/// record are cut, or filled up with `lost`.
 struct LogState: Sendable {
     /// Ascending by number; the last may be open.
     private(set) var segments: [SegmentState]
@@ -13,7 +14,7 @@ struct LogState: Sendable {
     private(set) var endID: UInt64
     /// Readers are added and never removed, so that an index stays valid.
     var readers: [ReaderState]
-    /// Ids found destroyed since the log was opened, whoever found them.
+    /// Ids found destroyed since the log was opened, each once however many readers find them.
     private var lost = IDSet()
     private(set) var lostItems: UInt64 = 0
     private(set) var isClosed = false
@@ -297,7 +298,7 @@ extension LogState {
         followed.finish(all: ids, as: [.lost: .max], by: readers[reader].name, of: id)
     }
 
-    /// Ids that were destroyed before the log was opened: lost for everybody who had not passed them.
+    /// Ids that were destroyed before the log was opened: lost to each reader that had not passed them.
     mutating func lose(_ ids: Range<UInt64>) {
         for reader in readers.indices { lose(ids, for: reader) }
     }
@@ -316,7 +317,7 @@ extension LogState {
         return (wasFull ? takeWaiter(of: reader) : nil, passedSegment)
     }
 
-    /// Finishes records of `reader` that nobody handed out.
+    /// Finishes records of `reader`, handed out or not.
     ///
     /// - Returns: Whether the reader has passed a segment by that.
     mutating func settle(_ settled: [SettledRecord], for reader: Int) -> Bool {

@@ -8,7 +8,7 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
     case deadLetter = 3
     /// Only counts of items that were removed before the journal; no payload.
     ///
-    /// A group of nothing else settles once it is written; a crash before the next sync takes it back.
+    /// A group of nothing else is acknowledged once it is written; a crash before the next sync loses it.
     case counts = 4
 }
 
@@ -40,7 +40,7 @@ package struct RecordGroup: Sendable {
         self.entries = entries
     }
 
-    /// Whether nobody has to wait for the sync.
+    /// Whether it is acknowledged without a sync.
     var holdsOnlyCounts: Bool { entries.allSatisfy { $0.kind == .counts } }
     var byteCount: Int { entries.reduce(0) { $0 &+ $1.metadata.count &+ $1.payload.count } }
     /// The logs of its records, each once.

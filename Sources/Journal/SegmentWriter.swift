@@ -67,8 +67,8 @@ final class SegmentWriter {
     /// The id of the next record.
     private(set) var nextID: UInt64
     private var nextNumber: UInt64
-    /// Groups of this round that nothing has proven yet, by their position in it.
-    var unproven: [Int] = []
+    /// Groups of this round whose result is still open, by their position in it.
+    var awaitingSync: [Int] = []
     /// Whether one of them waits for the sync.
     var isAwaited = false
     private var lastReceivedAt: UInt64 = 0
@@ -96,7 +96,7 @@ final class SegmentWriter {
     }
 
     /// Whether nothing of it is on its way to the disk.
-    var isIdle: Bool { unproven.isEmpty && !hasUnwritten && !hasUnsynced }
+    var isIdle: Bool { awaitingSync.isEmpty && !hasUnwritten && !hasUnsynced }
 
     /// Whether `bytes` more fit into the open segment.
     func fits(_ bytes: Int) -> Bool {

@@ -89,7 +89,7 @@ package final class SettlementNotice: Sendable {
     }
 }
 
-/// A settlement on its way to whom it concerns.
+/// A settlement, and the function that it is told to.
 struct SettlementCall: Sendable {
     fileprivate let settlement: Settlement
     fileprivate let tell: @Sendable (Settlement) -> Void
@@ -100,7 +100,7 @@ struct SettlementCall: Sendable {
 
 /// The records of one log that are followed.
 struct FollowedRecords: Sendable {
-    /// A record and who has to finish it.
+    /// A record, and the readers that have to finish it.
     struct Record: Sendable {
         let id: UInt64
         let items: UInt64
@@ -122,7 +122,7 @@ struct FollowedRecords: Sendable {
         return calls
     }
 
-    /// Follows a record that readers can see from now on; `isDefined` says who is there to finish it.
+    /// Follows a record that readers can see from now on; `isDefined` says which readers there are.
     mutating func add(_ record: Record, isDefined: (String) -> Bool) {
         if records.count >= SettlementNotice.recordsMax { records = records.filter { !$0.value.notice.isOver } }
         if records.count >= SettlementNotice.recordsMax {
@@ -152,7 +152,7 @@ struct FollowedRecords: Sendable {
         for id in records.keys where ids.contains(id) { finish(id, as: outcomes, by: reader, of: log) }
     }
 
-    /// A reader, or everybody where it is nil, finishes nothing any more.
+    /// A reader, or all of them where it is nil, finishes nothing any more.
     mutating func end(_ reader: String? = nil, because reason: String) {
         for record in records.values where reader.map(record.readers.contains) ?? true {
             records[record.id] = nil

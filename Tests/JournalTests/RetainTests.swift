@@ -42,7 +42,7 @@ import Testing
         journal = try disk.openStepped(logs)
         #expect(retained(journal) == ["0", "1", "2", "3"])
         #expect(journal.logs[0].readers[0].account.queued == 0)
-        disk.clock.advance(by: .seconds(575))
+        disk.clock.advance(by: .seconds(585))
         journal.committer.collect()
         #expect(retained(journal) == ["2", "3"])
         disk.clock.advance(by: .seconds(600))
