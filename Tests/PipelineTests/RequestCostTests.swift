@@ -1,4 +1,5 @@
 import Basics
+import Journal
 import OTLP
 import Pipeline
 import TestKit

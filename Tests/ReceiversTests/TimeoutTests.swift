@@ -40,9 +40,10 @@ import Testing
     }
 
     @Test func `a body that stops coming gives its memory to one that waits for it`() async throws {
-        try await withReceiver(memory: .mebibytes(1)) { harness in
+        try await withReceiver(memory: .mebibytes(1), { $0.hold = .seconds(60) }) { harness in
             let (silent, good) = (try harness.connect(), try harness.connect())
-            await silent.send(request(headers: ["Content-Length: 900000"]) + [UInt8](repeating: 0, count: 899_999))
+            await silent.send(request(headers: ["Content-Length: 750000"]) + [UInt8](repeating: 0, count: 749_999))
+            while harness.memory.inUse != 750_000 { await Task.yield() }
             await good.send(request(body: [UInt8](repeating: 0, count: 500_000)))
             #expect(await silent.receive()?.status == 503)
             #expect(await good.receive()?.status == 200)

@@ -65,6 +65,10 @@ final class ReceiverLoop {
     private var idleSweep: RepeatedTask?
     /// Of the memory budget, at the last sweep.
     private var knownShortages = 0
+    /// Until when bodies that stop coming are ended.
+    private var shortUntil = NIODeadline.uptimeNanoseconds(0)
+    /// Enough for a second look at each body.
+    private static let shortTime = TimeAmount.seconds(3)
     /// Between two looks at what is waited for at the end.
     private static let endPeriod = TimeAmount.milliseconds(5)
 
@@ -226,8 +230,9 @@ final class ReceiverLoop {
     private func expire() {
         let now = NIODeadline.now()
         let shortages = context.memory.shortages
-        let isShort = context.memory.isShort || shortages != knownShortages
+        if shortages != knownShortages || context.memory.isShort { shortUntil = now + Self.shortTime }
         knownShortages = shortages
+        let isShort = now < shortUntil
         for connection in Array(connections.values) {
             if connection.deadline <= now {
                 connection.expire()
