@@ -56,10 +56,10 @@ class TracePage:
     def exception(self):
         """What the page says of a failure, or None where it knows of none."""
         try:
-            self.find("model-trace-explorer-exception-section-toggle")
+            toggle = self.find("model-trace-explorer-exception-section-toggle")
         except NoSuchElementException:
             return None
-        return self.driver.find_element(By.CSS_SELECTOR, '[role=tabpanel][data-state="active"]').text
+        return toggle.find_element(By.XPATH, "ancestor::*[@role='tabpanel'][1]").text
 
     def colour(self, span):
         """Of a span's name in the tree."""
