@@ -126,13 +126,15 @@ fuzz-minimise: ## keep in Tests/Fuzz/Corpus what covers everything that was foun
 # A sanitizer of its own build folder each: thread, then address.
 SANITIZED = OTLPTests|MLflowTests|JournalTests|PipelineTests
 
-# The toolchain's own: Swift's Mutex is called with Swift's convention.
+# The toolchain's own: Tests/Sanitize/thread.c is called with Swift's convention.
 CLANG ?= clang
+SANITIZER_PART = $(CURDIR)/$(BUILD)/sanitize-thread.o
+THREADS = --sanitize=thread -Xlinker $(SANITIZER_PART) -Xlinker --wrap=__tsan_external_write
 
 sanitize: packages ## the suites of OTLP, MLflow, Journal and Pipeline under ThreadSanitizer and AddressSanitizer
 	@mkdir -p $(BUILD)
-	$(CLANG) -c -O1 -fPIC -fsanitize=thread Tests/Sanitize/mutex.c -o $(BUILD)/tsan-mutex.o
-	swift test --sanitize=thread --scratch-path $(BUILD)/tsan -Xlinker $(CURDIR)/$(BUILD)/tsan-mutex.o --filter '^($(SANITIZED))\.'
+	$(CLANG) -c -O1 -fPIC -fsanitize=thread Tests/Sanitize/thread.c -o $(SANITIZER_PART)
+	swift test $(THREADS) --scratch-path $(BUILD)/tsan --filter '^($(SANITIZED))\.'
 	swift test --sanitize=address --scratch-path $(BUILD)/asan --filter '^($(SANITIZED))\.'
 
 reference: release ## write pipelines/REFERENCE.md
