@@ -44,7 +44,8 @@ let benchmarks: [Target] =
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "Basics", "OTLP", "Journal", "MLflow", "Pipeline", "Receivers", "Processors", "Exporters", "Oracle",
+                "Basics", "OTLP", "Journal", "HTTPClient", "MLflow", "Pipeline", "Receivers", "Processors",
+                "Exporters", "Oracle",
                 "TestKit", protobuf, logging,
             ],
             path: "Tests/Benchmarks",
@@ -91,8 +92,10 @@ let package = Package(
         layer("OTLP", on: "Basics"),
         layer("Journal", on: "Basics", logging),
         layer("Settings", on: "Basics"),
-        layer("MLflow", on: "Basics", "OTLP", "Settings", "CEmbedded", "CRE2"),
-        layer("Pipeline", on: "Basics", "OTLP", "Journal", "Settings", "MLflow", logging),
+        layer("HTTPClient", on: "Basics", "CCurl"),
+        layer("Conditions", on: "Basics", "OTLP", "Settings", "CRE2"),
+        layer("MLflow", on: "Basics", "OTLP", "Settings", "Conditions", "CEmbedded"),
+        layer("Pipeline", on: "Basics", "OTLP", "Journal", "Settings", "Conditions", logging),
         layer(
             "Receivers",
             on: "Basics",
@@ -105,20 +108,20 @@ let package = Package(
             nio("NIOHTTP1"),
             logging
         ),
-        layer("Processors", on: "Basics", "OTLP", "Settings", "MLflow", "Pipeline"),
+        layer("Processors", on: "Basics", "OTLP", "Settings", "Conditions", "MLflow", "Pipeline"),
         layer(
             "Exporters",
             on: "Basics",
             "OTLP",
             "Journal",
             "Settings",
+            "HTTPClient",
             "MLflow",
             "Pipeline",
-            "CCurl",
             "CZlib",
             logging
         ),
-        layer("Console", on: "Basics", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
+        layer("Admin", on: "Basics", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
         layer(
             "Configuration",
             on: "Basics",
@@ -130,14 +133,14 @@ let package = Package(
             "Receivers",
             "Processors",
             "Exporters",
-            "Console",
+            "Admin",
             "CEmbedded",
             logging
         ),
         .executableTarget(
             name: "Millrace",
             dependencies: [
-                "Basics", "CMachine", "Configuration", "Console", "Journal", "Pipeline", "Settings",
+                "Basics", "CMachine", "Configuration", "Admin", "Journal", "Pipeline", "Settings",
                 arguments, lifecycle, unixSignals, logging,
             ],
             swiftSettings: strict
@@ -160,12 +163,14 @@ let package = Package(
         tests("OTLP", on: "Basics", "OTLP", "Oracle", protobuf),
         tests("Journal", on: "Basics", "Journal", logging),
         tests("Settings", on: "Basics", "Settings"),
-        tests("MLflow", on: "Basics", "OTLP", "Settings", "MLflow", exclude: ["Emitters", "Golden"]),
-        tests("Processors", on: "Basics", "OTLP", "Settings", "MLflow", "Pipeline", "Processors"),
+        tests("HTTPClient", on: "Basics", "HTTPClient"),
+        tests("Conditions", on: "Basics", "OTLP", "Conditions"),
+        tests("MLflow", on: "Basics", "OTLP", "Settings", "Conditions", "MLflow", exclude: ["Emitters", "Golden"]),
+        tests("Processors", on: "Basics", "OTLP", "Settings", "Conditions", "MLflow", "Pipeline", "Processors"),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", nio("NIOEmbedded"), logging),
-        tests("Exporters", on: "Basics", "OTLP", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
-        tests("Console", on: "Basics", "Console", logging),
+        tests("Exporters", on: "Basics", "OTLP", "HTTPClient", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
+        tests("Admin", on: "Basics", "Admin", logging),
         tests(
             "Configuration",
             on: "Basics",
@@ -178,7 +183,7 @@ let package = Package(
             "Exporters",
             logging
         ),
-        tests("Millrace", on: "Basics", "Configuration", "Console", "Journal", "Millrace", logging),
+        tests("Millrace", on: "Basics", "Configuration", "Admin", "Journal", "Millrace", logging),
         tests("Architecture"),
     ] + benchmarks + fuzzing,
     swiftLanguageModes: [.v6],

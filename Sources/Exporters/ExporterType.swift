@@ -1,4 +1,5 @@
 import Basics
+import HTTPClient
 package import Logging
 package import Pipeline
 package import Settings

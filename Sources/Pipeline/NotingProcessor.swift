@@ -1,4 +1,3 @@
-package import MLflow
 package import OTLP
 
 /// A per-span processor that can say what it does to each span and why, for people who ask.
@@ -12,7 +11,7 @@ package struct SpanNote: Sendable, Equatable {
     /// What was done.
     package enum Finding: Sendable, Equatable {
         /// Mapping decided something.
-        case mapped(MappingDecision)
+        case mapped(AttributeDecision)
         /// The span goes to an experiment.
         case routed(Route, reason: String)
         /// The span stays although the processor takes others out.

@@ -1,5 +1,5 @@
 package import Basics
-package import MLflow
+package import Conditions
 package import OTLP
 
 /// One request's spans on their way through the per-span processors.

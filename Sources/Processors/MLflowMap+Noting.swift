@@ -1,4 +1,5 @@
 import MLflow
+import OTLP
 package import Pipeline
 
 extension MLflowMap: NotingProcessor {

@@ -1,6 +1,6 @@
 package import Basics
-package import MLflow
-import OTLP
+import MLflow
+package import OTLP
 package import Pipeline
 package import Settings
 
@@ -91,7 +91,7 @@ package struct MLflowMap: SpanProcessor {
     }
 
     /// Maps like `process` and tells every decision, for people who ask why.
-    package func explain(_ work: inout SpanWork) -> [MappingDecision] {
+    package func explain(_ work: inout SpanWork) -> [AttributeDecision] {
         var mapper = SpanMapper(rules: rules, settings: settings)
         let budget = work.mappingBudget
         let outcome = mapper.map(&work.batch, within: budget, explaining: true)

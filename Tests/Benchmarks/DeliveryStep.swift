@@ -1,5 +1,6 @@
 import Basics
 import Exporters
+import HTTPClient
 import Journal
 import OTLP
 import Pipeline

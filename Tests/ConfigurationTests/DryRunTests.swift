@@ -128,7 +128,7 @@ import Testing
 
     @Test func `every kind of decision reads as a sentence`() throws {
         var request = try dryRun(TestSpan("chat"), with: [:])
-        let decisions: [(MappingDecision.Action, String, [String])] = [
+        let decisions: [(AttributeDecision.Action, String, [String])] = [
             (.set, "mlflow.spanType", ["gen_ai.operation.name"]), (.repaired, "session.id", []),
             (.removed, "mlflow.spanType", []), (.renamed, "user", ["user.id"]), (.dropped, "", []),
             (.ignored("a rule of otel_genai was first"), "type", ["openinference.span.kind"]),
@@ -136,7 +136,7 @@ import Testing
         let findings = decisions.map { action, target, sources in
             let rule =
                 action == .ignored("a rule of otel_genai was first") ? "openinference.kind" : "otel_genai.operation"
-            let decision = MappingDecision(span: 0, action: action, target: target, rule: rule, sources: sources)
+            let decision = AttributeDecision(span: 0, action: action, target: target, rule: rule, sources: sources)
             return DryRunSpan.Finding(finding: .mapped(decision), value: nil, isEvent: false)
         }
         var span = request.spans[0]

@@ -1,5 +1,6 @@
 import Basics
 import Exporters
+import HTTPClient
 import OTLP
 import Pipeline
 import TestKit

@@ -1,3 +1,4 @@
+import Conditions
 import TestKit
 import Testing
 

@@ -1,4 +1,5 @@
 import Basics
+import Conditions
 import Foundation
 import OTLP
 import TestKit

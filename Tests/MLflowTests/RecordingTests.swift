@@ -54,7 +54,7 @@ struct RecordingTests {
         }
     }
 
-    private func isChange(_ decision: MappingDecision) -> Bool {
+    private func isChange(_ decision: AttributeDecision) -> Bool {
         if case .ignored = decision.action { return false }
         return true
     }

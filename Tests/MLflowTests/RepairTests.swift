@@ -1,4 +1,5 @@
 import Basics
+import Conditions
 import OTLP
 import TestKit
 import Testing
@@ -182,8 +183,8 @@ struct RepairTests {
         #expect(outcome.mappedSpans == 0)
         #expect(
             outcome.decisions == [
-                MappingDecision(span: 0, action: .repaired, target: "session.id", rule: "app"),
-                MappingDecision(span: 0, action: .removed, target: "user.id", rule: "app"),
+                AttributeDecision(span: 0, action: .repaired, target: "session.id", rule: "app"),
+                AttributeDecision(span: 0, action: .removed, target: "user.id", rule: "app"),
             ]
         )
     }

@@ -1,3 +1,4 @@
+import Conditions
 import OTLP
 import TestKit
 import Testing

@@ -1,5 +1,5 @@
+import Admin
 import Basics
-import Console
 import Foundation
 import Journal
 import TestKit

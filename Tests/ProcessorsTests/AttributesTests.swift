@@ -197,7 +197,7 @@ import Testing
         processor.process(&work, noting: &notes)
         func note(
             _ span: Int,
-            _ action: MappingDecision.Action,
+            _ action: AttributeDecision.Action,
             _ target: String,
             _ rule: String,
             _ sources: [String] = []

@@ -1,4 +1,5 @@
 import Basics
+import Conditions
 import MLflow
 import OTLP
 import Pipeline

@@ -5,7 +5,7 @@ import Settings
 import TestKit
 import Testing
 
-@testable import MLflow
+@testable import Conditions
 @testable import Processors
 
 struct ConditionTests {

@@ -1,4 +1,5 @@
 import Basics
+import Conditions
 import OTLP
 import Pipeline
 import TestKit

@@ -68,6 +68,12 @@ extension RawSpan {
             letters.indices.allSatisfy { unsafe letters[$0] == byte(at: range.lowerBound + $0) }
         }
     }
+
+    /// Whether the bytes of `range` are exactly `word`.
+    @inlinable
+    package func equals(_ word: some RandomAccessCollection<UInt8>, _ range: Range<Int>) -> Bool {
+        word.count == range.count && zip(word, range).allSatisfy { $0 == byte(at: $1) }
+    }
 }
 
 extension UInt64 {

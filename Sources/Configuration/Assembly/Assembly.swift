@@ -1,5 +1,5 @@
+package import Admin
 package import Basics
-package import Console
 package import Journal
 package import Logging
 package import Pipeline

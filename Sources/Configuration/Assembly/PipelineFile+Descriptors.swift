@@ -1,5 +1,5 @@
+import Admin
 import Basics
-import Console
 import Exporters
 import Logging
 import Receivers

@@ -55,7 +55,7 @@ extension DryRunSpan.Finding {
         }
     }
 
-    private func json(of decision: MappingDecision) -> JSON {
+    private func json(of decision: AttributeDecision) -> JSON {
         let (action, reason): (String, String?) =
             switch decision.action {
             case .set: ("set", nil)

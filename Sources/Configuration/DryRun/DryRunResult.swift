@@ -73,7 +73,7 @@ struct DryRunSpan: Sendable {
         return conventions(where: \.isIgnored).filter { !used.contains($0) }
     }
 
-    private func conventions(where isWanted: (MappingDecision) -> Bool) -> [String] {
+    private func conventions(where isWanted: (AttributeDecision) -> Bool) -> [String] {
         var names: [String] = []
         for finding in steps.flatMap(\.findings) {
             guard case .mapped(let decision) = finding.finding, isWanted(decision), let name = decision.convention,
@@ -85,7 +85,7 @@ struct DryRunSpan: Sendable {
     }
 }
 
-extension MappingDecision {
+extension AttributeDecision {
     /// The convention of its rule, `CONVENTION.RULE`; nil for what is done without one, such as to the app's own attributes.
     fileprivate var convention: String? { rule.firstIndex(of: ".").map { String(rule[..<$0]) } }
 

@@ -1,4 +1,5 @@
 package import Basics
+package import HTTPClient
 import Settings
 
 /// The requests and connections of an exporter that speaks HTTP.

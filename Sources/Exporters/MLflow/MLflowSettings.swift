@@ -1,3 +1,4 @@
+import HTTPClient
 import MLflow
 package import Pipeline
 package import Settings

@@ -1,4 +1,5 @@
 import Basics
+import HTTPClient
 import MLflow
 import Synchronization
 

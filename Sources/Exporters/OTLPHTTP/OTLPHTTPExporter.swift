@@ -1,4 +1,5 @@
 package import Basics
+package import HTTPClient
 import OTLP
 package import Pipeline
 

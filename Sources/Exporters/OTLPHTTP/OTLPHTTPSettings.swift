@@ -1,3 +1,4 @@
+import HTTPClient
 package import OTLP
 package import Pipeline
 package import Settings

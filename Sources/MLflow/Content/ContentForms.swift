@@ -1,5 +1,6 @@
 import Basics
 import OTLP
+import Settings
 
 /// How messages were written that were mapped before, but for the one long text in them.
 ///

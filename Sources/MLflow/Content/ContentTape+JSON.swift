@@ -1,4 +1,5 @@
 import Basics
+import Settings
 
 extension ContentTape {
     /// Adds a JSON text (RFC 8259).

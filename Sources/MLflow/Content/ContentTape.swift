@@ -1,5 +1,6 @@
 import Basics
 import OTLP
+import Settings
 
 /// Content of one span taken apart: JSON texts, structured values and flattened lists in one form.
 ///

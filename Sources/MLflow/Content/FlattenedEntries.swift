@@ -124,11 +124,6 @@ private struct FlattenedBuilder {
 }
 
 extension RawSpan {
-    /// Whether the bytes of `range` are exactly `word`.
-    func equals(_ word: some RandomAccessCollection<UInt8>, _ range: Range<Int>) -> Bool {
-        word.count == range.count && zip(word, range).allSatisfy { $0 == byte(at: $1) }
-    }
-
     /// Takes the first segment, up to the next dot, off a path.
     fileprivate func cutSegment(_ path: inout Range<Int>) -> Range<Int> {
         var end = path.lowerBound

@@ -1,4 +1,5 @@
 import Basics
+import Settings
 
 /// Asks MLflow for experiments over its REST interface.
 struct ExperimentRequests: Sendable {

@@ -1,4 +1,5 @@
 import Basics
+import Conditions
 import OTLP
 
 /// The keys of one span that the rules know.

@@ -30,21 +30,21 @@ extension SpanMapper {
         explain(target, span, decider, used.count - 1..<used.count)
     }
 
-    mutating func didRepair(_ target: String, _ span: Int, _ action: MappingDecision.Action = .repaired) {
+    mutating func didRepair(_ target: String, _ span: Int, _ action: AttributeDecision.Action = .repaired) {
         didRepair = true
-        outcome.decisions?.append(MappingDecision(span: span, action: action, target: target, rule: "app"))
+        outcome.decisions?.append(AttributeDecision(span: span, action: action, target: target, rule: "app"))
     }
 
     /// Notes something else that a rule did.
     mutating func did(
-        _ action: MappingDecision.Action,
+        _ action: AttributeDecision.Action,
         _ target: String,
         _ span: Int,
         by decider: Decider,
         of keys: [String] = []
     ) {
         guard isExplaining else { return }
-        let decision = MappingDecision(
+        let decision = AttributeDecision(
             span: span,
             action: action,
             target: target,

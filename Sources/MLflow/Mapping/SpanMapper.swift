@@ -1,4 +1,5 @@
 package import Basics
+import Conditions
 package import OTLP
 
 /// Gives the spans of one request the shape that MLflow understands.

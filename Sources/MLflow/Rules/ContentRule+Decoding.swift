@@ -1,4 +1,5 @@
 import Basics
+import Settings
 
 extension NodeReader {
     private static let shapes: [ContentSource.Shape] = [.value, .chat, .auto, .documents]

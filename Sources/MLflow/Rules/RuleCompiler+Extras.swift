@@ -1,3 +1,4 @@
+import Conditions
 import Settings
 
 // Groups in which every rule counts, or the first of a document's order.

@@ -1,4 +1,5 @@
 package import Basics
+import Conditions
 package import Settings
 
 extension RuleDocument {

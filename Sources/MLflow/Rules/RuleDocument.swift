@@ -1,3 +1,5 @@
+package import Conditions
+
 /// The rules of one convention of attributes, or of one user.
 ///
 /// Rules stand in groups, because MLflow's fields are decided in groups: in each the first rule with a usable value wins,

@@ -1,7 +1,7 @@
+import Admin
 import Basics
 import CMachine
 import Configuration
-import Console
 import Glibc
 import Journal
 

@@ -1,7 +1,7 @@
+import Admin
 import ArgumentParser
 import Basics
 import Configuration
-import Console
 import Journal
 import Logging
 import Pipeline

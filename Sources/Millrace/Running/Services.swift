@@ -1,6 +1,6 @@
+import Admin
 import Basics
 import Configuration
-import Console
 import Journal
 import Logging
 import Pipeline

@@ -89,3 +89,11 @@ package struct SpanBatch: Sendable {
         }
     }
 }
+
+extension RawSpan {
+    /// The last attribute of that key among `range`, as a decoder would see it.
+    package func attribute(_ key: [UInt8], in range: Range<Int>, of batch: borrowing SpanBatch) -> Int? {
+        for index in range.reversed() where equals(key, batch.attributes[index].key) { return index }
+        return nil
+    }
+}

@@ -1,4 +1,5 @@
 import Basics
+import Conditions
 import MLflow
 import OTLP
 import Pipeline
@@ -152,7 +153,7 @@ struct AttributeEdits {
     /// The work done: one step for each attribute looked at, and one for 16 bytes hashed.
     private(set) var steps = 0
     /// What was done, where it is noted.
-    private(set) var decisions: [MappingDecision]?
+    private(set) var decisions: [AttributeDecision]?
 
     init(_ place: Place, of batch: borrowing SpanBatch, isNoting: Bool) {
         self.place = place
@@ -262,7 +263,7 @@ struct AttributeEdits {
     }
 
     private mutating func note(
-        _ action: MappingDecision.Action,
+        _ action: AttributeDecision.Action,
         _ key: Key,
         _ change: AttributeChange,
         _ batch: borrowing SpanBatch,
@@ -282,7 +283,9 @@ struct AttributeEdits {
             case .resource: "resource.\(name)"
             }
         let sources = source.map { [$0] } ?? []
-        decisions?.append(MappingDecision(span: 0, action: action, target: target, rule: change.name, sources: sources))
+        decisions?.append(
+            AttributeDecision(span: 0, action: action, target: target, rule: change.name, sources: sources)
+        )
     }
 }
 

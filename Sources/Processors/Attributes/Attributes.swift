@@ -1,4 +1,5 @@
 import Basics
+import Conditions
 import MLflow
 import OTLP
 package import Pipeline
@@ -202,7 +203,7 @@ package struct Attributes: NotingProcessor {
         var unchanged = 0
         var copied: (resource: Int, attributes: [Int?]) = (-1, [])
         // Scopes and resources that are changed already, and what was done to them.
-        var shared: [Place: [MappingDecision]] = [:]
+        var shared: [Place: [AttributeDecision]] = [:]
         for span in work.batch.spans.indices where work.batch.removal(of: span) == nil {
             if condition != nil, !work.satisfies(&condition, span) { continue }
             let entry = work.batch.spans[span]
@@ -239,7 +240,7 @@ package struct Attributes: NotingProcessor {
     /// What was done for one span.
     private struct Outcome {
         let isNoting: Bool
-        var decisions: [MappingDecision] = []
+        var decisions: [AttributeDecision] = []
         /// Whether everything fit into what the request may cost.
         var isWhole = true
     }
@@ -260,9 +261,9 @@ package struct Attributes: NotingProcessor {
     }
 }
 
-extension MappingDecision {
+extension AttributeDecision {
     /// The same about another span.
-    fileprivate func on(_ span: Int) -> MappingDecision {
-        MappingDecision(span: span, action: action, target: target, rule: rule, sources: sources)
+    fileprivate func on(_ span: Int) -> AttributeDecision {
+        AttributeDecision(span: span, action: action, target: target, rule: rule, sources: sources)
     }
 }

@@ -1,4 +1,5 @@
 package import Basics
+import Conditions
 import MLflow
 import OTLP
 package import Pipeline

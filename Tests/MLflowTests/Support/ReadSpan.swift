@@ -1,4 +1,5 @@
 import Basics
+import Conditions
 import OTLP
 
 /// A span as it would reach MLflow, its values as JSON.

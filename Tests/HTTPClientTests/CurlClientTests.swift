@@ -1,5 +1,5 @@
 import Basics
-import Exporters
+import HTTPClient
 import TestKit
 import Testing
 

@@ -1,5 +1,5 @@
 import Basics
-package import OTLP
+import OTLP
 
 /// What a span must be like: the one form used by filters, sampling, rules and routes.
 ///
@@ -30,7 +30,7 @@ package indirect enum Condition: Sendable {
     }
 
     /// The span types of which one is all that it asks for; nil where it asks for anything else.
-    var spanTypes: [String]? {
+    package var spanTypes: [String]? {
         guard case .spanType(let test) = self, test.tests.count == 1, let texts = test.tests[0].texts,
             texts.allSatisfy({ !$0.isEmpty })
         else { return nil }
@@ -42,7 +42,8 @@ package indirect enum Condition: Sendable {
 }
 
 extension Condition.Test {
-    var holdsForMissing: Bool { tests.allSatisfy(\.holdsForMissing) }
+    /// Whether it holds for a value that is not there.
+    package var holdsForMissing: Bool { tests.allSatisfy(\.holdsForMissing) }
 
     /// Whether a value passes; nil for one that is not there.
     func holds(_ value: AttributeValue?, in bytes: RawSpan, _ steps: inout Int) -> Bool {
@@ -59,12 +60,4 @@ extension Condition.Test {
 
     /// Whether a number passes.
     func holds(_ number: Double) -> Bool { tests.allSatisfy { $0.holds(number) } }
-}
-
-extension RawSpan {
-    /// The last attribute of that key among `range`, as a decoder would see it.
-    package func attribute(_ key: [UInt8], in range: Range<Int>, of batch: borrowing SpanBatch) -> Int? {
-        for index in range.reversed() where equals(key, batch.attributes[index].key) { return index }
-        return nil
-    }
 }

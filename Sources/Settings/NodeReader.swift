@@ -1,5 +1,4 @@
 package import Basics
-package import Settings
 
 /// A node and the pointer that leads to it.
 package struct NodePlace: Sendable {

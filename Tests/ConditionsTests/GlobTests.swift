@@ -1,7 +1,5 @@
-import MLflow
+import Conditions
 import Testing
-
-@testable import Processors
 
 struct GlobTests {
     @Test(

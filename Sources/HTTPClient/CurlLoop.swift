@@ -12,7 +12,7 @@ package final class CurlLoop: Sendable {
     /// Connections to one host, at most; further requests wait for one, and their time-outs run meanwhile.
     package static let connectionsPerHostMax = 32
     /// Files that one exporter may have open: its connections to one host, and as many that are kept or being resolved.
-    static let descriptorsPerExporter = connectionsPerHostMax * 2
+    package static let descriptorsPerExporter = connectionsPerHostMax * 2
 
     private struct State {
         var inbox: [CurlJob] = []

@@ -22,7 +22,7 @@ extension UInt8 {
 
 extension Substring {
     /// Without spaces, tabs and line ends on both sides.
-    var trimmingWhitespace: Substring {
+    package var trimmingWhitespace: Substring {
         var text = self
         while let first = text.first, first.isWhitespace { text.removeFirst() }
         while let last = text.last, last.isWhitespace { text.removeLast() }

@@ -23,7 +23,7 @@ extension NodeReader {
     private static let depthMax = 32
 
     /// A condition on single spans; nil, with what is wrong noted, where it is none.
-    mutating func condition(_ place: NodePlace, depth: Int = 0) -> Condition? {
+    package mutating func condition(_ place: NodePlace, depth: Int = 0) -> Condition? {
         guard let members = place.members else {
             report(place, "a condition is an object, such as {\"status\": \"error\"}")
             return nil

@@ -1,5 +1,5 @@
+import Admin
 import Basics
-import Console
 import Logging
 import Pipeline
 import Synchronization

@@ -41,20 +41,17 @@ package struct MappedSpans: RandomAccessCollection, Sendable {
     }
 
     /// The type of a span as a position among the names; nil where nothing decided one.
-    @inline(__always)
-    func type(of span: Int) -> Int? { types[span] < 0 ? nil : Int(types[span]) }
+    package func type(of span: Int) -> Int? { types[span] < 0 ? nil : Int(types[span]) }
 
     /// Gives a span the type whose name stands there among those of the rules.
-    @inline(__always)
-    mutating func setType(_ type: Int, of span: Int) { types[span] = Int32(truncatingIfNeeded: type) }
+    package mutating func setType(_ type: Int, of span: Int) { types[span] = Int32(truncatingIfNeeded: type) }
 
     /// Gives a span a type that its app wrote; every span may have another one, so that it is not looked for.
-    mutating func setType(named name: String, of span: Int) {
+    package mutating func setType(named name: String, of span: Int) {
         if names.last != name { names.append(name) }
         setType(names.count - 1, of: span)
     }
 
     /// Notes the tokens of a model call, none of them below zero.
-    @inline(__always)
-    mutating func setTokens(_ count: Int64?, of span: Int) { tokens[span] = count ?? -1 }
+    package mutating func setTokens(_ count: Int64?, of span: Int) { tokens[span] = count ?? -1 }
 }

@@ -1,7 +1,7 @@
 import Basics
 import Testing
 
-@testable import MLflow
+@testable import Conditions
 
 /// What `matches` takes, and that what it costs is bounded by the pattern and linear in the text.
 @Suite struct RegularExpressionTests {
