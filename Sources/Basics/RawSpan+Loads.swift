@@ -27,7 +27,7 @@ extension RawSpan {
     ///
     /// Traps unless all four lie in the span.
     @inlinable @inline(__always)
-    package func halfWord(at offset: Int) -> UInt32 {
+    package func uint32(at offset: Int) -> UInt32 {
         precondition(offset >= 0 && offset <= byteCount - 4)
         return UInt32(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
     }

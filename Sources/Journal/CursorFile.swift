@@ -80,13 +80,13 @@ struct CursorSnapshot: Sendable, Equatable {
     static func reading(_ slot: [UInt8]) -> Reading {
         guard slot.count >= fixedBytes + 4, slot[..<8].elementsEqual(magic) else { return .invalid }
         let bytes = slot.span.bytes
-        guard bytes.halfWord(at: 8) == version else { return .foreign(version: bytes.halfWord(at: 8)) }
-        let count = Int(bytes.halfWord(at: 12))
+        guard bytes.uint32(at: 8) == version else { return .foreign(version: bytes.uint32(at: 8)) }
+        let count = Int(bytes.uint32(at: 12))
         let end = fixedBytes + 16 * count
         guard end + 4 <= slot.count else { return .invalid }
         var checksum = CRC32C()
         checksum.update(bytes.extracting(0..<end))
-        guard checksum.value == bytes.halfWord(at: end) else { return .invalid }
+        guard checksum.value == bytes.uint32(at: end) else { return .invalid }
         guard let snapshot = Self(validated: bytes, ranges: count) else { return .invalid }
         return .valid(snapshot, generation: bytes.word(at: 16))
     }

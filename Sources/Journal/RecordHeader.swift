@@ -75,25 +75,25 @@ package struct RecordHeader: Sendable, Equatable {
 
     /// Reads the header at `offset`; nil unless marker, checksum and kind are right.
     init?(decoding bytes: RawSpan, at offset: Int, in segment: SegmentHeader) {
-        guard offset + Self.byteCount <= bytes.byteCount, bytes.halfWord(at: offset) == segment.marker else {
+        guard offset + Self.byteCount <= bytes.byteCount, bytes.uint32(at: offset) == segment.marker else {
             return nil
         }
         var checksum = CRC32C(salt: segment.salt)
         checksum.update(bytes.extracting(offset + 8..<offset + Self.byteCount))
-        guard checksum.value == bytes.halfWord(at: offset + 4),
+        guard checksum.value == bytes.uint32(at: offset + 4),
             let kind = RecordKind(rawValue: bytes.byte(at: offset + 48))
         else { return nil }
         self.init(
-            metadataBytes: Int(bytes.halfWord(at: offset + 12)),
-            payloadBytes: Int(bytes.halfWord(at: offset + 16)),
-            items: bytes.halfWord(at: offset + 20),
+            metadataBytes: Int(bytes.uint32(at: offset + 12)),
+            payloadBytes: Int(bytes.uint32(at: offset + 16)),
+            items: bytes.uint32(at: offset + 20),
             id: bytes.word(at: offset + 24),
             receivedAt: bytes.word(at: offset + 32),
-            groupPosition: bytes.halfWord(at: offset + 40),
-            groupCount: bytes.halfWord(at: offset + 44),
+            groupPosition: bytes.uint32(at: offset + 40),
+            groupCount: bytes.uint32(at: offset + 44),
             kind: kind
         )
-        bodyChecksum = bytes.halfWord(at: offset + 8)
+        bodyChecksum = bytes.uint32(at: offset + 8)
     }
 
     /// Whether metadata and payload are what was written.

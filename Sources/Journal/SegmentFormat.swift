@@ -112,7 +112,7 @@ extension SegmentHeader {
         let bytes = area.span.bytes
         let versions = [0, copyOffset].compactMap { offset -> UInt32? in
             guard offset + 12 <= area.count, area[offset..<offset + 8].elementsEqual(magic) else { return nil }
-            return bytes.halfWord(at: offset + 8)
+            return bytes.uint32(at: offset + 8)
         }
         if versions.count == 2, versions[0] == versions[1], versions[0] != version {
             return .foreign(version: versions[0])
@@ -133,12 +133,12 @@ extension SegmentHeader {
         let bytes = area.span.bytes
         var checksum = CRC32C()
         checksum.update(bytes.extracting(offset..<offset + 60))
-        guard area[offset..<offset + 8].elementsEqual(Self.magic), bytes.halfWord(at: offset + 8) == Self.version,
-            bytes.halfWord(at: offset + 60) == checksum.value
+        guard area[offset..<offset + 8].elementsEqual(Self.magic), bytes.uint32(at: offset + 8) == Self.version,
+            bytes.uint32(at: offset + 60) == checksum.value
         else { return nil }
         self.init(
-            salt: bytes.halfWord(at: offset + 12),
-            marker: bytes.halfWord(at: offset + 16),
+            salt: bytes.uint32(at: offset + 12),
+            marker: bytes.uint32(at: offset + 16),
             number: bytes.word(at: offset + 24),
             firstID: bytes.word(at: offset + 32),
             firstReceivedAt: bytes.word(at: offset + 40)

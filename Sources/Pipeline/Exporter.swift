@@ -32,11 +32,11 @@ package enum DeliveryOutcome: Sendable, Equatable {
     /// No answer came in time: the request may be too much for the destination, which may have stored it all the same.
     case timedOut(reason: String)
     /// The destination failed on it: it is in trouble, or it stumbles over these bytes.
-    case failed(Refusal)
+    case failed(Rejection)
     /// The destination takes no request of this size.
-    case tooLarge(Refusal)
+    case tooLarge(Rejection)
     /// The destination will never take these bytes.
-    case refused(Refusal)
+    case refused(Rejection)
     /// The route takes nothing until somebody acts: a deleted experiment, refused credentials.
     case parked(reason: String)
     /// The route waits like a parked one, but nothing was sent, so nothing is known of the destination.
@@ -49,7 +49,7 @@ package enum DeliveryOutcome: Sendable, Equatable {
 }
 
 /// What a destination said when it did not take a batch.
-package struct Refusal: Sendable, Equatable {
+package struct Rejection: Sendable, Equatable {
     /// Of an answer's body, what is kept of it at most.
     package static let bodyBytesMax = 4096
 

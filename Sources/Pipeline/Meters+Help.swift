@@ -30,7 +30,7 @@ extension Meters {
         "millrace_exporter_oldest_queued_seconds": "Age of the oldest span that is not settled yet.",
         "millrace_journal_bytes": "Bytes of all segments.",
         "millrace_journal_segments": "Number of segments.",
-        "millrace_journal_lost_records_total": "Spans whose records disk damage destroyed.",
+        "millrace_journal_lost_spans_total": "Spans whose records disk damage destroyed.",
         "millrace_journal_sync_seconds": "Time that one sync of the journal took.",
         "millrace_process_resident_bytes": "Resident memory of the process.",
         "millrace_process_cpu_seconds_total": "CPU time used by the process, user and system.",

@@ -137,7 +137,7 @@ import Testing
             let rule =
                 action == .ignored("a rule of otel_genai was first") ? "openinference.kind" : "otel_genai.operation"
             let decision = AttributeDecision(span: 0, action: action, target: target, rule: rule, sources: sources)
-            return DryRunSpan.Finding(finding: .mapped(decision), value: nil, isEvent: false)
+            return DryRunSpan.Finding(finding: .changed(decision), value: nil, isEvent: false)
         }
         var span = request.spans[0]
         span.steps = [.init(processor: "map", type: "mlflow_map", findings: findings)]

@@ -133,11 +133,15 @@ import Testing
         #expect(answer == .outcome(.unavailable(reason: "status \(status): busy", after: .seconds(4))))
     }
 
-    @Test func `a refusal keeps the server's own words`() {
+    @Test func `a rejection keeps the server's own words`() {
         let body = #"{"detail":"Invalid OpenTelemetry format"}"#
         let response = HTTPResponse(status: 400, headers: [], body: Array(body.utf8))
-        let refusal = Refusal(status: 400, reason: "status 400: Invalid OpenTelemetry format", body: Array(body.utf8))
-        #expect(MLflowAnswer(response, now: UnixTime(nanoseconds: 0)) == .outcome(.refused(refusal)))
+        let rejection = Rejection(
+            status: 400,
+            reason: "status 400: Invalid OpenTelemetry format",
+            body: Array(body.utf8)
+        )
+        #expect(MLflowAnswer(response, now: UnixTime(nanoseconds: 0)) == .outcome(.refused(rejection)))
     }
 
     @Test(arguments: [

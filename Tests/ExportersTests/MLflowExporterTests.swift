@@ -295,7 +295,7 @@ import Testing
 
     @Test func `other signals are refused`() async throws {
         let outcome = try await exporter().export(batch(.none, signal: .metrics))
-        #expect(outcome == .refused(Refusal(status: nil, reason: "MLflow takes traces only")))
+        #expect(outcome == .refused(Rejection(status: nil, reason: "MLflow takes traces only")))
     }
 
     @Test func `requests of one experiment go one after another`() throws {

@@ -25,11 +25,11 @@ import Testing
         _ status: Int,
         _ body: String,
         _ headers: [HTTPHeader],
-        _ outcome: (Refusal) -> DeliveryOutcome,
+        _ outcome: (Rejection) -> DeliveryOutcome,
         _ reason: String
     ) -> Row {
-        let refusal = Refusal(status: status, reason: reason, body: Array(body.utf8))
-        return Row(status: status, body: body, headers: headers, outcome: outcome(refusal))
+        let rejection = Rejection(status: status, reason: reason, body: Array(body.utf8))
+        return Row(status: status, body: body, headers: headers, outcome: outcome(rejection))
     }
 
     static let table: [Row] =
@@ -137,7 +137,7 @@ import Testing
         (HTTPFailure.unreachable("refused"), DeliveryOutcome.unavailable(reason: "refused", after: nil)),
         (.unsendable("too long"), .unsendable(reason: "the request cannot be sent: too long")),
         (.timedOut, .timedOut(reason: "no answer in time")),
-        (.responseTooLarge, .refused(Refusal(status: nil, reason: "the answer is over the limit of 4 MiB"))),
+        (.responseTooLarge, .refused(Rejection(status: nil, reason: "the answer is over the limit of 4 MiB"))),
         (.cancelled, .cancelled),
     ])
     func `each failure has its outcome`(failure: HTTPFailure, outcome: DeliveryOutcome) {
@@ -146,11 +146,11 @@ import Testing
 
     @Test func `an answer of 10,000 bytes is kept to its first 4 KiB`() {
         let response = HTTPResponse(status: 400, headers: [], body: [UInt8](repeating: 65, count: 10_000))
-        guard case .refused(let refusal) = OTLPAnswer.outcome(of: response, signal: .traces, now: now) else {
+        guard case .refused(let rejection) = OTLPAnswer.outcome(of: response, signal: .traces, now: now) else {
             Issue.record("not refused")
             return
         }
-        #expect(refusal.body == [UInt8](repeating: 65, count: 4096))
+        #expect(rejection.body == [UInt8](repeating: 65, count: 4096))
     }
 
     @Test func `a long message is cut`() {

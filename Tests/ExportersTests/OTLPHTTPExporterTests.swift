@@ -66,7 +66,7 @@ import Testing
         settings.encoding = .json
         let batch = Batch(signal: .traces, route: .none, headers: [], payload: [0xFF], items: 1)
         let outcome = await exporter(settings, client).export(batch)
-        #expect(outcome == .refused(Refusal(status: nil, reason: "the batch cannot be written as JSON")))
+        #expect(outcome == .refused(Rejection(status: nil, reason: "the batch cannot be written as JSON")))
         #expect(client.requests.isEmpty)
     }
 
@@ -109,15 +109,15 @@ import Testing
     }
 
     /// A destination that cannot inflate.
-    private func plainOnly(_ refusal: Int) -> ScriptedHTTPClient {
+    private func plainOnly(_ rejection: Int) -> ScriptedHTTPClient {
         ScriptedHTTPClient { request, _ in
-            request.header("Content-Encoding") == nil ? .reply(200) : .reply(refusal, "cannot inflate")
+            request.header("Content-Encoding") == nil ? .reply(200) : .reply(rejection, "cannot inflate")
         }
     }
 
     @Test(arguments: [400, 415])
-    func `a refused compressed body goes out plain and the destination is remembered`(refusal: Int) async throws {
-        let client = plainOnly(refusal)
+    func `a refused compressed body goes out plain and the destination is remembered`(rejection: Int) async throws {
+        let client = plainOnly(rejection)
         let exporter = exporter(try settings(.gzip), client)
         #expect(await exporter.export(batch()) == .delivered)
         #expect(await exporter.export(batch()) == .delivered)
@@ -142,7 +142,7 @@ import Testing
         #expect(await exporter.export(batch()) == .delivered)
         #expect(
             await exporter.export(batch())
-                == .refused(Refusal(status: 400, reason: "status 400: bad", body: Array("bad".utf8)))
+                == .refused(Rejection(status: 400, reason: "status 400: bad", body: Array("bad".utf8)))
         )
         #expect(client.requests.count == 2)
     }

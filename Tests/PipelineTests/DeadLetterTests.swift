@@ -8,7 +8,7 @@ import Testing
 @Suite struct `A dead letter` {
     private static let letter = DeadLetter(
         origin: DeadLetter.Origin(source: .pipeline, id: 300),
-        refusal: Refusal(status: 500, reason: "no", body: [0x7B, 0x7D]),
+        rejection: Rejection(status: 500, reason: "no", body: [0x7B, 0x7D]),
         attempts: 3,
         firstAttempt: UnixTime(nanoseconds: 1),
         lastAttempt: UnixTime(nanoseconds: 200),
@@ -34,8 +34,8 @@ import Testing
     }
 
     @Test func `keeps the first 4 KiB of the answer`() {
-        let refusal = Refusal(status: 400, reason: "no", body: [UInt8](repeating: 65, count: 9000))
-        #expect(refusal.body.count == 4096)
+        let rejection = Rejection(status: 400, reason: "no", body: [UInt8](repeating: 65, count: 9000))
+        #expect(rejection.body.count == 4096)
     }
 }
 
@@ -177,7 +177,7 @@ import Testing
             refusing: { batch in
                 (try? SpanBatch(batch.payload).spans.contains { $0.spanID == span }) ?? true
             },
-            as: .failed(Refusal(status: 500, reason: "too large to convert"))
+            as: .failed(Rejection(status: 500, reason: "too large to convert"))
         )
     }
 
@@ -202,7 +202,7 @@ import Testing
     }
 
     @Test func `a failure that nothing else disproves is never held against the spans`() async throws {
-        let failure = DeliveryOutcome.failed(Refusal(status: 500, reason: "in trouble"))
+        let failure = DeliveryOutcome.failed(Rejection(status: 500, reason: "in trouble"))
         let exporter = ScriptedExporter(Array(repeating: failure, count: 40))
         let bench = try PipelineBench(to: exporter)
         _ = await bench.send(small)
@@ -214,7 +214,7 @@ import Testing
     @Test func `a request that is too large is sent in parts, and the limit is remembered`() async throws {
         let exporter = ScriptedExporter(
             refusing: { $0.payload.count > 100_000 },
-            as: .tooLarge(Refusal(status: 413, reason: "big"))
+            as: .tooLarge(Rejection(status: 413, reason: "big"))
         )
         let bench = try PipelineBench(
             to: exporter,

@@ -202,7 +202,7 @@ import Testing
             _ rule: String,
             _ sources: [String] = []
         ) -> SpanNote {
-            SpanNote(span, .mapped(.init(span: span, action: action, target: target, rule: rule, sources: sources)))
+            SpanNote(span, .changed(.init(span: span, action: action, target: target, rule: rule, sources: sources)))
         }
         #expect(
             notes == [

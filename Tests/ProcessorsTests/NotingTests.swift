@@ -9,7 +9,7 @@ import Testing
 
 /// What processors note about spans, and that noting changes nothing of what they do.
 @Suite struct NotingTests {
-    private func notes(_ processor: any NotingProcessor, _ work: SpanWork) throws -> [SpanNote] {
+    private func notes(_ processor: any ExplainableProcessor, _ work: SpanWork) throws -> [SpanNote] {
         var (plain, noted) = (work, work)
         var notes: [SpanNote] = []
         processor.process(&noted, noting: &notes)
@@ -23,7 +23,7 @@ import Testing
     }
 
     /// One without memory of the first request.
-    private func fresh(_ processor: any NotingProcessor) -> (any SpanProcessor)? {
+    private func fresh(_ processor: any ExplainableProcessor) -> (any SpanProcessor)? {
         processor is MLflowExperiment ? experiment() : processor
     }
 
@@ -96,7 +96,7 @@ import Testing
         let processor = try MLflowMap(name: "map", settings: MLflowMapSettings())
         let found = try notes(processor, try work(TestSpan("chat", ["gen_ai.operation.name": "chat"])))
         let isTyped = found.contains { note in
-            guard case .mapped(let decision) = note.finding else { return false }
+            guard case .changed(let decision) = note.finding else { return false }
             return note.span == 0 && decision.target == "mlflow.spanType" && decision.rule == "otel_genai.operation"
         }
         #expect(isTyped)

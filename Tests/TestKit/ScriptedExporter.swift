@@ -11,24 +11,24 @@ package final class ScriptedExporter: Exporter {
 
     private let state: Mutex<State>
     private let refuses: @Sendable (Batch) -> Bool
-    private let refusal: DeliveryOutcome
+    private let rejection: DeliveryOutcome
     package let deliversOneAtATimePerRoute: Bool
 
     /// - Parameters:
     ///   - script: The first answers, in order.
     ///   - exclusive: Whether routes take one request at a time.
     ///   - refuses: Batches that are refused whenever the script is over.
-    ///   - refusal: What they get.
+    ///   - rejection: What they get.
     package init(
         _ script: [DeliveryOutcome] = [],
         exclusive: Bool = false,
         refusing refuses: @escaping @Sendable (Batch) -> Bool = { _ in false },
-        as refusal: DeliveryOutcome = .refused(Refusal(status: 400, reason: "poison"))
+        as rejection: DeliveryOutcome = .refused(Rejection(status: 400, reason: "poison"))
     ) {
         state = Mutex(State(script: script.reversed()))
         deliversOneAtATimePerRoute = exclusive
         self.refuses = refuses
-        self.refusal = refusal
+        self.rejection = rejection
     }
 
     /// Every batch given so far, failed attempts included.
@@ -51,7 +51,7 @@ package final class ScriptedExporter: Exporter {
             let count = state.batches.count
             let ready = state.watchers.filter { $0.count <= count }.map(\.continuation)
             state.watchers.removeAll { $0.count <= count }
-            return (state.script.popLast() ?? (refuses(batch) ? refusal : .delivered), ready)
+            return (state.script.popLast() ?? (refuses(batch) ? rejection : .delivered), ready)
         }
         for continuation in ready { continuation.resume() }
         return outcome

@@ -31,7 +31,7 @@ struct AdminStatus: AdminSource {
             let labels = ["pipeline": log.id.pipeline]
             meters.gauge("millrace_journal_bytes", labels) { Double(log.statistics.bytes) }
             meters.gauge("millrace_journal_segments", labels) { Double(log.statistics.segments) }
-            meters.counter("millrace_journal_lost_records_total", labels) { Double(log.statistics.lostItems) }
+            meters.counter("millrace_journal_lost_spans_total", labels) { Double(log.statistics.lostItems) }
             for reader in log.readers { register(reader, of: log.id.pipeline) }
         }
         meters.gauge("millrace_process_resident_bytes") { Double(ProcessUsage.resident.bytes) }

@@ -44,7 +44,7 @@ package struct DryRun: Sendable {
 
     private func run(_ stage: Stage, on work: inout SpanWork, _ spans: inout [DryRunSpan]) {
         var notes: [SpanNote] = []
-        if let noting = stage.processor as? any NotingProcessor {
+        if let noting = stage.processor as? any ExplainableProcessor {
             noting.process(&work, noting: &notes)
         } else {
             stage.processor.process(&work)
@@ -75,7 +75,7 @@ extension PipelineFile {
 extension SpanNote {
     /// The key of the attribute, or the name of the event, that it left.
     fileprivate var target: String? {
-        guard case .mapped(let decision) = finding else { return nil }
+        guard case .changed(let decision) = finding else { return nil }
         switch decision.action {
         case .set, .repaired, .renamed: return decision.target
         case .removed, .dropped, .ignored: return nil

@@ -51,7 +51,7 @@ extension DryRunSpan.Finding {
         case .routed(let route, let reason): ["action": "routed", "route": .text("\(route)"), "reason": .text(reason)]
         case .kept(let reason): ["action": "kept", "reason": .text(reason)]
         case .removed(let removal, let reason): ["action": .text(removal.word), "reason": .text(reason)]
-        case .mapped(let decision): json(of: decision)
+        case .changed(let decision): json(of: decision)
         }
     }
 

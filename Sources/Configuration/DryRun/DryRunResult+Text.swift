@@ -78,7 +78,7 @@ extension DryRunSpan.Finding {
         case .routed(let route, let reason): return ("\(route)", reason)
         case .kept(let reason): return ("kept", reason)
         case .removed(let removal, let reason): return (removal.word, reason)
-        case .mapped(let decision):
+        case .changed(let decision):
             let from = decision.sources.isEmpty ? "" : ", from \(decision.sources.joined(separator: ", "))"
             let key = (isEvent ? "event " : "") + decision.target
             let target = key + (value.map { " = \($0.lineText.excerpt(max: 100))" } ?? "")

@@ -76,7 +76,7 @@ struct DryRunSpan: Sendable {
     private func conventions(where isWanted: (AttributeDecision) -> Bool) -> [String] {
         var names: [String] = []
         for finding in steps.flatMap(\.findings) {
-            guard case .mapped(let decision) = finding.finding, isWanted(decision), let name = decision.convention,
+            guard case .changed(let decision) = finding.finding, isWanted(decision), let name = decision.convention,
                 !names.contains(name)
             else { continue }
             names.append(name)

@@ -40,7 +40,7 @@ package final class FileExporter: Exporter {
     package func export(_ batch: Batch) async -> DeliveryOutcome {
         guard !batch.payload.isEmpty else { return .delivered }
         guard let record = await record(of: batch) else {
-            return .refused(Refusal(status: nil, reason: "the batch cannot be written as JSON"))
+            return .refused(Rejection(status: nil, reason: "the batch cannot be written as JSON"))
         }
         return await thread.run { self.write(record) }
     }

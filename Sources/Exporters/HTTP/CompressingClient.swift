@@ -15,7 +15,7 @@ struct CompressingClient: Sendable {
         self.memory = memory
     }
 
-    /// Sends one request with its plain body, and once more uncompressed where the refusal may blame the compression.
+    /// Sends one request with its plain body, and once more uncompressed where the rejection may blame the compression.
     func send(_ request: HTTPRequest, mayCompress: Bool = true) async throws(HTTPFailure) -> HTTPResponse {
         do throws(HTTPFailure) {
             return try await sendOnceOrTwice(request, mayCompress: mayCompress)

@@ -17,7 +17,7 @@ enum MLflowAnswer: Equatable {
     init(_ response: HTTPResponse, now: UnixTime) {
         let problem = MLflowProblem(response)
         let reason = "status \(response.status): \(problem.message)"
-        let refusal = Refusal(status: response.status, reason: reason, body: response.body)
+        let rejection = Rejection(status: response.status, reason: reason, body: response.body)
         let pause = response.retryAfter(now: now)
         switch response.status {
         case 200..<300: self = .outcome(Self.success(response, problem))
@@ -28,16 +28,16 @@ enum MLflowAnswer: Equatable {
             self = .serverGone(reason: reason, after: pause)
         case 429, 502, 503: self = .outcome(.unavailable(reason: reason, after: pause))
         case 408, 504: self = .outcome(.timedOut(reason: reason))
-        case 413: self = .outcome(.tooLarge(refusal))
-        case 404: self = Self.notFound(problem, refusal)
-        case 400, 422: self = Self.unprocessable(problem, refusal)
+        case 413: self = .outcome(.tooLarge(rejection))
+        case 404: self = Self.notFound(problem, rejection)
+        case 400, 422: self = Self.unprocessable(problem, rejection)
         case 501: self = .outcome(.parked(reason: "\(reason) (a file store keeps no OTLP traces)"))
         case 401...403, 405, 407, 410, 415: self = .outcome(.parked(reason: reason))
         // MLflow says so of archived traces alone, and says it for ever.
-        case 500 where problem.code == "INVALID_STATE": self = .outcome(.refused(refusal))
+        case 500 where problem.code == "INVALID_STATE": self = .outcome(.refused(rejection))
         // A time over 2^63 among them: only who else gets through tells whose fault it is.
-        case 500...: self = .outcome(.failed(refusal))
-        default: self = .outcome(.refused(refusal))
+        case 500...: self = .outcome(.failed(rejection))
+        default: self = .outcome(.refused(rejection))
         }
     }
 
@@ -46,23 +46,23 @@ enum MLflowAnswer: Equatable {
         problem.isPage ? .parked(reason: notMLflow(problem)) : OTLPAnswer.success(response, .traces)
     }
 
-    private static func notFound(_ problem: MLflowProblem, _ refusal: Refusal) -> MLflowAnswer {
+    private static func notFound(_ problem: MLflowProblem, _ rejection: Rejection) -> MLflowAnswer {
         // A trace that is removed while its spans are written.
-        guard !problem.mentions("traces that no longer exist") else { return .outcome(.failed(refusal)) }
+        guard !problem.mentions("traces that no longer exist") else { return .outcome(.failed(rejection)) }
         guard !namesMissingExperiment(problem), problem.code != "RESOURCE_DOES_NOT_EXIST" else {
-            return .experimentGone(reason: refusal.reason)
+            return .experimentGone(reason: rejection.reason)
         }
-        return .outcome(.parked(reason: "\(refusal.reason) (OTLP needs MLflow 3.6 or later)"))
+        return .outcome(.parked(reason: "\(rejection.reason) (OTLP needs MLflow 3.6 or later)"))
     }
 
-    private static func unprocessable(_ problem: MLflowProblem, _ refusal: Refusal) -> MLflowAnswer {
+    private static func unprocessable(_ problem: MLflowProblem, _ rejection: Rejection) -> MLflowAnswer {
         if problem.isPage { return .outcome(.parked(reason: notMLflow(problem))) }
-        if namesMissingExperiment(problem) { return .experimentGone(reason: refusal.reason) }
-        if problem.isTransient { return .outcome(.unavailable(reason: refusal.reason, after: nil)) }
-        if problem.mentions("Invalid experiment ID") { return .outcome(.parked(reason: refusal.reason)) }
+        if namesMissingExperiment(problem) { return .experimentGone(reason: rejection.reason) }
+        if problem.isTransient { return .outcome(.unavailable(reason: rejection.reason, after: nil)) }
+        if problem.mentions("Invalid experiment ID") { return .outcome(.parked(reason: rejection.reason)) }
         let isUnexplained = problem.isFromDatabase || problem.mentions("Failed to log OpenTelemetry spans")
         // 3.6.0 names what it failed on; 3.17.2 says only that it failed.
-        return .outcome(isUnexplained && !isAboutContent(problem) ? .failed(refusal) : .refused(refusal))
+        return .outcome(isUnexplained && !isAboutContent(problem) ? .failed(rejection) : .refused(rejection))
     }
 
     private static func notMLflow(_ problem: MLflowProblem) -> String {

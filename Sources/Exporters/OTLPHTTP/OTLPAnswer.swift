@@ -14,11 +14,11 @@ enum OTLPAnswer {
         case 200..<300: success(response, signal)
         case 408, 504: .timedOut(reason: reason(response))
         case 429, 502, 503: .unavailable(reason: reason(response), after: response.retryAfter(now: now))
-        case 413: .tooLarge(refusal(response))
+        case 413: .tooLarge(rejection(response))
         case 300..<400: .parked(reason: "redirected to \((response.header("location") ?? "nowhere").excerpt())")
         case 401...405, 407, 410, 415, 501: .parked(reason: reason(response))
-        case 500...: .failed(refusal(response))
-        default: .refused(refusal(response))
+        case 500...: .failed(rejection(response))
+        default: .refused(rejection(response))
         }
     }
 
@@ -29,7 +29,7 @@ enum OTLPAnswer {
         case .unsendable(let reason): .unsendable(reason: "the request cannot be sent: \(reason.excerpt())")
         case .timedOut: .timedOut(reason: "no answer in time")
         // The protocol forbids trying again (section "OTLP/HTTP Response").
-        case .responseTooLarge: .refused(Refusal(status: nil, reason: "the answer is over the limit of 4 MiB"))
+        case .responseTooLarge: .refused(Rejection(status: nil, reason: "the answer is over the limit of 4 MiB"))
         case .cancelled: .cancelled
         }
     }
@@ -42,8 +42,8 @@ enum OTLPAnswer {
         return .delivered(rejected: Int(clamping: answer.rejected), message: answer.message.excerpt())
     }
 
-    private static func refusal(_ response: HTTPResponse) -> Refusal {
-        Refusal(status: response.status, reason: reason(response), body: response.body)
+    private static func rejection(_ response: HTTPResponse) -> Rejection {
+        Rejection(status: response.status, reason: reason(response), body: response.body)
     }
 
     private static func reason(_ response: HTTPResponse) -> String {

@@ -60,7 +60,7 @@ package struct OTLPHTTPExporter: Exporter {
             return .unsendable(reason: "there is no endpoint for \(batch.signal.name)")
         }
         guard let body = await body(of: batch) else {
-            return .refused(Refusal(status: nil, reason: "the batch cannot be written as JSON"))
+            return .refused(Rejection(status: nil, reason: "the batch cannot be written as JSON"))
         }
         let type = settings.encoding == .json ? "application/json" : "application/x-protobuf"
         let request = HTTPRequest(

@@ -41,7 +41,7 @@ package enum AttributeValue: Sendable, Equatable {
     private static func plainText(_ range: Range<Int>, _ text: RawSpan) -> Range<Int>? {
         let (start, end) = (range.lowerBound, range.upperBound)
         guard end &- start >= 4 else { return nil }
-        let head = text.halfWord(at: start)
+        let head = text.uint32(at: start)
         let length = Int(head >> 8 & 0xFF)
         guard head & 0xFF == 0x0A else { return nil }
         if length < 0x80 {

@@ -33,13 +33,13 @@ extension SpanIndexer {
     @inline(__always)
     func ids(_ cursor: inout WireCursor, _ entry: inout SpanEntry, _ text: RawSpan) -> Bool {
         let start = cursor.offset
-        guard cursor.end &- start >= 28, text.halfWord(at: start) & 0xFFFF == 0x100A,
-            text.halfWord(at: start &+ 18) & 0xFFFF == 0x0812
+        guard cursor.end &- start >= 28, text.uint32(at: start) & 0xFFFF == 0x100A,
+            text.uint32(at: start &+ 18) & 0xFFFF == 0x0812
         else { return false }
         entry.traceID = TraceID(text, at: start &+ 2)
         entry.spanID = SpanID(text.word(at: start &+ 20).byteSwapped)
         cursor.offset = start &+ 28
-        if cursor.end &- cursor.offset >= 10, text.halfWord(at: cursor.offset) & 0xFFFF == 0x0822 {
+        if cursor.end &- cursor.offset >= 10, text.uint32(at: cursor.offset) & 0xFFFF == 0x0822 {
             entry.parentBits = text.word(at: cursor.offset &+ 2).byteSwapped
             cursor.offset &+= 10
         }

@@ -41,7 +41,7 @@ extension SpanIndexer {
         var offset = start
         while end &- offset >= 8 {
             // Tag, length, tag of the key, length of the key.
-            let head = text.halfWord(at: offset)
+            let head = text.uint32(at: offset)
             guard head & 0x80FF_80FF == form else { return offset }
             let fieldEnd = offset &+ 2 &+ Int(head >> 8 & 0x7F)
             let keyStart = offset &+ 4
@@ -61,7 +61,7 @@ extension SpanIndexer {
     @inline(__always)
     private func isPlainValue(_ start: Int, _ end: Int, _ text: RawSpan) -> Bool {
         // Tag, length, tag of the scalar, its length or first byte.
-        let head = text.halfWord(at: start)
+        let head = text.uint32(at: start)
         let size = Int(head >> 8 & 0xFF)
         guard head & 0xFF == 0x12, start &+ 2 &+ size == end else { return false }
         let first = Int(head >> 24)
@@ -79,7 +79,7 @@ extension SpanIndexer {
         var offset = start
         while end &- offset >= 4 {
             // Tag of the element, its length, tag of the text, its length.
-            let head = text.halfWord(at: offset)
+            let head = text.uint32(at: offset)
             let size = Int(head >> 24)
             let next = offset &+ 4 &+ size
             guard head & 0x80FF_80FF == 0x000A_000A, Int(head >> 8 & 0x7F) == size &+ 2, next <= end,
@@ -104,7 +104,7 @@ extension SpanIndexer {
         guard let size = Self.length(&offset, end, text), size <= end &- offset else { return nil }
         let fieldEnd = offset &+ size
         // Tag of the key and its length.
-        guard fieldEnd &- offset >= 4, case let head = text.halfWord(at: offset), head & 0x80FF == 0x0A else {
+        guard fieldEnd &- offset >= 4, case let head = text.uint32(at: offset), head & 0x80FF == 0x0A else {
             return nil
         }
         let key = Range(uncheckedBounds: (offset &+ 2, offset &+ 2 &+ Int(head >> 8 & 0x7F)))
@@ -125,7 +125,7 @@ extension SpanIndexer {
     @inline(__always)
     private static func length(_ offset: inout Int, _ end: Int, _ text: RawSpan) -> Int? {
         guard end &- offset >= 4 else { return nil }
-        let bytes = Int(text.halfWord(at: offset))
+        let bytes = Int(text.uint32(at: offset))
         if bytes & 0x80 == 0 {
             offset &+= 1
             return bytes & 0x7F

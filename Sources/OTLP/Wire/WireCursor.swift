@@ -99,7 +99,7 @@ struct WireCursor {
     @inline(__always)
     mutating func fixed32(in text: RawSpan) throws(WireError) -> UInt32 {
         guard end &- offset >= 4 else { throw truncated }
-        let value = text.halfWord(at: offset)
+        let value = text.uint32(at: offset)
         offset &+= 4
         return value
     }

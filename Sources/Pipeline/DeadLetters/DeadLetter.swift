@@ -21,7 +21,7 @@ package struct DeadLetter: Sendable, Equatable {
     }
 
     package let origin: Origin
-    package let refusal: Refusal
+    package let rejection: Rejection
     package let attempts: Int
     package let firstAttempt: UnixTime
     package let lastAttempt: UnixTime
@@ -33,7 +33,7 @@ package struct DeadLetter: Sendable, Equatable {
 
     package init(
         origin: Origin,
-        refusal: Refusal,
+        rejection: Rejection,
         attempts: Int,
         firstAttempt: UnixTime,
         lastAttempt: UnixTime,
@@ -42,7 +42,7 @@ package struct DeadLetter: Sendable, Equatable {
         items: Int
     ) {
         self.origin = origin
-        self.refusal = refusal
+        self.rejection = rejection
         self.attempts = attempts
         self.firstAttempt = firstAttempt
         self.lastAttempt = lastAttempt
@@ -57,12 +57,12 @@ extension DeadLetter {
     package func encodedMetadata() -> [UInt8] {
         var bytes: [UInt8] = [Self.version, origin.source.rawValue]
         bytes.append(leb128: origin.id)
-        bytes.append(leb128: UInt64(refusal.status.map { max(0, $0) + 1 } ?? 0))
+        bytes.append(leb128: UInt64(rejection.status.map { max(0, $0) + 1 } ?? 0))
         bytes.append(leb128: UInt64(attempts))
         bytes.append(leb128: firstAttempt.nanoseconds)
         bytes.append(leb128: lastAttempt.nanoseconds)
-        bytes.append(text: refusal.reason)
-        bytes.append(counted: refusal.body)
+        bytes.append(text: rejection.reason)
+        bytes.append(counted: rejection.body)
         return bytes + metadata.encoded()
     }
 
@@ -75,14 +75,14 @@ extension DeadLetter {
             let reason = rest.popText(), let body = rest.popCounted(),
             let metadata = RecordMetadata(decoding: Array(rest))
         else { return nil }
-        let refusal = Refusal(
+        let rejection = Rejection(
             status: status == 0 ? nil : Int(clamping: status - 1),
             reason: reason,
             body: Array(body)
         )
         self.init(
             origin: Origin(source: source, id: id),
-            refusal: refusal,
+            rejection: rejection,
             attempts: Int(clamping: attempts),
             firstAttempt: UnixTime(nanoseconds: first),
             lastAttempt: UnixTime(nanoseconds: last),

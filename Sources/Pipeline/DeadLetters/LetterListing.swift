@@ -34,8 +34,8 @@ struct LetterListing {
         write("spans", letter.items)
         write("bytes", letter.payload.count)
         writer.key("status")
-        if let status = letter.refusal.status { writer.integer(status) } else { writer.null() }
-        write("reason", letter.refusal.reason)
+        if let status = letter.rejection.status { writer.integer(status) } else { writer.null() }
+        write("reason", letter.rejection.reason)
         write("attempts", letter.attempts)
         write("first_attempt", letter.firstAttempt.text)
         write("last_attempt", letter.lastAttempt.text)
@@ -48,7 +48,7 @@ struct LetterListing {
     }
 
     private mutating func writeContent(_ letter: DeadLetter) {
-        write("answer", String(decoding: letter.refusal.body, as: UTF8.self))
+        write("answer", String(decoding: letter.rejection.body, as: UTF8.self))
         writer.key("request")
         if let json = try? OTLPJSON.encode(letter.payload, signal: letter.metadata.signal) {
             writer.raw(String(decoding: json, as: UTF8.self))

@@ -11,7 +11,7 @@ extension Delivery {
     /// Sends the requests of a batch one after the other, until all are done or one has to wait.
     func attempt(_ batch: PendingBatch) async {
         var batch = batch
-        batch.prepare(limits: pace.withLock { $0.limits })
+        batch.prepare(limits: flow.withLock { $0.limits })
         while var request = batch.nextRequest() {
             request.history.begin(at: wallClock.now())
             let start = clock.now()
@@ -32,10 +32,10 @@ extension Delivery {
             case .timedOut(let reason):
                 if isToBlame, let halves = batch.halved() { return postpone(halves, because: reason) }
                 return await postpone(batch, because: reason)
-            case .failed(let refusal):
-                guard await divide(&batch, isToBlame: isToBlame, refusal) else { return }
-            case .tooLarge(let refusal), .refused(let refusal):
-                guard await divide(&batch, isToBlame: true, refusal) else { return }
+            case .failed(let rejection):
+                guard await divide(&batch, isToBlame: isToBlame, rejection) else { return }
+            case .tooLarge(let rejection), .refused(let rejection):
+                guard await divide(&batch, isToBlame: true, rejection) else { return }
             case .parked(let reason), .unsendable(let reason):
                 warn(.parked, because: reason, ["route": "\(request.batch.route)"])
                 return park(batch)
@@ -46,17 +46,17 @@ extension Delivery {
         finish(batch)
     }
 
-    /// Tells the pace, and whether the destination has shown that the spans, or their number, are at fault for a failure.
+    /// Tells the flow control, and whether the destination has shown that the spans, or their number, are at fault for a failure.
     private func note(_ outcome: DeliveryOutcome, of request: inout PendingRequest) -> Bool {
         var generator = SystemRandomNumberGenerator()
-        return pace.withLock { pace in
+        return flow.withLock { flow in
             var isToBlame = false
             switch outcome {
-            case .failed: isToBlame = request.history.fail(successes: pace.successes)
-            case .timedOut: isToBlame = request.history.timeOut(successes: pace.successes)
+            case .failed: isToBlame = request.history.fail(successes: flow.successes)
+            case .timedOut: isToBlame = request.history.timeOut(successes: flow.successes)
             default: break
             }
-            pace.note(outcome, of: request, now: clock.now(), using: &generator)
+            flow.note(outcome, of: request, now: clock.now(), using: &generator)
             return isToBlame
         }
     }
@@ -66,7 +66,7 @@ extension Delivery {
     /// Spans that may not be to blame are split only after some failures, and never given up.
     ///
     /// - Returns: Whether the batch goes on now; otherwise it was put back.
-    private func divide(_ batch: inout PendingBatch, isToBlame: Bool, _ refusal: Refusal) async -> Bool {
+    private func divide(_ batch: inout PendingBatch, isToBlame: Bool, _ rejection: Rejection) async -> Bool {
         guard let request = batch.nextRequest() else { return true }
         if isToBlame || request.history.failures >= AttemptHistory.failuresBeforeSplit {
             if let halves = batch.halved() {
@@ -78,14 +78,14 @@ extension Delivery {
         guard isToBlame else {
             // The others go first, so that it shows whether the destination takes them.
             batch.postponeNextRequest(request)
-            await postpone(batch, because: refusal.reason)
+            await postpone(batch, because: rejection.reason)
             return false
         }
-        guard await bury(request, of: &batch, refusal) else {
-            await postpone(batch, atLeast: Self.longPause, because: "no room for a dead letter: \(refusal.reason)")
+        guard await bury(request, of: &batch, rejection) else {
+            await postpone(batch, atLeast: Self.longPause, because: "no room for a dead letter: \(rejection.reason)")
             return false
         }
-        warn(.deadLettered, because: refusal.reason, ["spans": "\(request.batch.items)"])
+        warn(.deadLettered, because: rejection.reason, ["spans": "\(request.batch.items)"])
         return mayGoOn(with: batch)
     }
 
@@ -119,8 +119,8 @@ extension Delivery {
         var batch = batch
         let age = batch.nextRequest()?.history.age(at: wallClock.now()) ?? .zero
         if let limit = retry.giveUpAfter, age >= limit {
-            let refusal = Refusal(status: nil, reason: "given up after \(limit.text): \(reason)")
-            while let request = batch.nextRequest(), await bury(request, of: &batch, refusal) {}
+            let rejection = Rejection(status: nil, reason: "given up after \(limit.text): \(reason)")
+            while let request = batch.nextRequest(), await bury(request, of: &batch, rejection) {}
             if batch.isDone { return finish(batch) }
         }
         var generator = SystemRandomNumberGenerator()
@@ -141,9 +141,9 @@ extension Delivery {
     }
 
     /// Makes dead letters of the next request, which is done with then; false where there is no room for them.
-    private func bury(_ request: PendingRequest, of batch: inout PendingBatch, _ refusal: Refusal) async -> Bool {
+    private func bury(_ request: PendingRequest, of batch: inout PendingBatch, _ rejection: Rejection) async -> Bool {
         guard let deadLetters else { return false }
-        let letters = batch.letters(of: request, refusal, at: wallClock.now())
+        let letters = batch.letters(of: request, rejection, at: wallClock.now())
         guard await deadLetters.add(letters) else { return false }
         batch.outcomes[.deadLettered] += letters.reduce(0) { $0 + UInt64($1.items) }
         batch.completeNextRequest()
@@ -166,7 +166,7 @@ extension Delivery {
 
 extension PendingBatch {
     /// One dead letter for a request of a single record, or for each of several records.
-    fileprivate func letters(of request: PendingRequest, _ refusal: Refusal, at now: UnixTime) -> [DeadLetter] {
+    fileprivate func letters(of request: PendingRequest, _ rejection: Rejection, at now: UnixTime) -> [DeadLetter] {
         let history = request.history
         let parts =
             records.count == 1
@@ -178,7 +178,7 @@ extension PendingBatch {
             (metadata.removed, metadata.replays) = ([:], nil)
             return DeadLetter(
                 origin: DeadLetter.Origin(source: record.source, id: record.id),
-                refusal: refusal,
+                rejection: rejection,
                 attempts: history.attempts,
                 firstAttempt: history.firstAttempt ?? now,
                 lastAttempt: history.lastAttempt ?? now,

@@ -18,7 +18,7 @@ package final class Delivery: Sendable {
     let deadLetters: DeadLetterBox?
     let shares: DestinationShares?
     let window: Mutex<BatchWindow>
-    let pace: Mutex<Pace>
+    let flow: Mutex<FlowControl>
     private let limits: BatchLimits
     private let logger: Logger
     /// Records of a form that this version cannot read; they stay in the journal.
@@ -82,11 +82,11 @@ package final class Delivery: Sendable {
                 bytesMax: bytesMax
             )
         )
-        pace = Mutex(Pace(limits: limits, retry: retry, concurrency: exporter.concurrency))
+        flow = Mutex(FlowControl(limits: limits, retry: retry, concurrency: exporter.concurrency))
     }
 
     /// Whether the destination is taken to be down and only probed.
-    package var isCircuitOpen: Bool { pace.withLock { $0.isOpen } }
+    package var isCircuitOpen: Bool { flow.withLock { $0.isOpen } }
 
     /// Works until the task is cancelled.
     package func run() async {
@@ -199,13 +199,13 @@ package final class Delivery: Sendable {
 
     /// A batch that is due, and leave to send it.
     private func nextBatch(now: Duration) -> PendingBatch? {
-        pace.withLock { pace in
-            guard pace.admits(now: now) else { return nil }
+        flow.withLock { flow in
+            guard flow.admits(now: now) else { return nil }
             let batch = window.withLock { window in
-                window.limits = pace.limits
+                window.limits = flow.limits
                 return window.next(now: now)
             }
-            if batch != nil { pace.begin() }
+            if batch != nil { flow.begin() }
             return batch
         }
     }
@@ -213,12 +213,12 @@ package final class Delivery: Sendable {
     /// When a batch may be sent that may not be sent now.
     private func nextWake() -> Duration? {
         guard let batch = window.withLock({ $0.wake }) else { return nil }
-        return pace.withLock { $0.wake }.map { max($0, batch) } ?? batch
+        return flow.withLock { $0.wake }.map { max($0, batch) } ?? batch
     }
 
     private func send(_ batch: PendingBatch) async {
         await attempt(batch)
-        pace.withLock { $0.end(now: clock.now()) }
+        flow.withLock { $0.end(now: clock.now()) }
         due.ring()
         for room in room.values { room.ring() }
         settled.ring()

@@ -207,7 +207,7 @@ private struct WaitingRequest: Sendable {
     var undo: @Sendable () -> Void = {}
 
     /// Counts it as over its route's share.
-    func refused(as reason: IntakeTally.Refusal = .overShare, with answer: IntakeAnswer) -> IntakeAnswer {
+    func refused(as reason: IntakeTally.RefusalReason = .overShare, with answer: IntakeAnswer) -> IntakeAnswer {
         for front in fronts { front.tally.refuse(spans, reason) }
         return answer
     }
@@ -215,7 +215,7 @@ private struct WaitingRequest: Sendable {
     var bytes: Int { records.reduce(0) { $0 + $1.bytes } }
 
     func answer(after result: CommitResult) -> IntakeAnswer {
-        let reason: IntakeTally.Refusal
+        let reason: IntakeTally.RefusalReason
         let pause: Duration
         switch result {
         case .durable:

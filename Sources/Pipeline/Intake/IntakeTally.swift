@@ -3,7 +3,7 @@ import Synchronization
 /// Counts what one pipeline accepted, refused and removed, for the ledger and `/metrics`.
 package final class IntakeTally: Sendable {
     /// Why spans were refused; the `reason` label.
-    package enum Refusal: String, CaseIterable, Sendable {
+    package enum RefusalReason: String, CaseIterable, Sendable {
         case invalid
         case journalFull = "journal_full"
         case journalFailed = "journal_failed"
@@ -17,7 +17,7 @@ package final class IntakeTally: Sendable {
     }
 
     private let accepted: Counter
-    private let refused: [Refusal: Counter]
+    private let refused: [RefusalReason: Counter]
     private let meters: Meters
     private let labels: [String: String]
     private let processed = Mutex<[String: [ProcessorTally.Kind: Counter]]>([:])
@@ -28,7 +28,7 @@ package final class IntakeTally: Sendable {
         let labels = ["pipeline": pipeline, "receiver": receiver, "signal": signal]
         accepted = meters.counter("millrace_receiver_accepted_spans_total", labels)
         refused = Dictionary(
-            uniqueKeysWithValues: Refusal.allCases.map { reason in
+            uniqueKeysWithValues: RefusalReason.allCases.map { reason in
                 let labels = labels.merging(["reason": reason.rawValue]) { $1 }
                 return (reason, meters.counter("millrace_receiver_refused_spans_total", labels))
             }
@@ -46,7 +46,7 @@ package final class IntakeTally: Sendable {
     }
 
     /// Counts spans that were turned away.
-    func refuse(_ spans: Int, _ reason: Refusal) {
+    func refuse(_ spans: Int, _ reason: RefusalReason) {
         guard spans > 0 else { return }
         refused[reason]?.add(spans)
         refusedTotal.add(spans, ordering: .relaxed)

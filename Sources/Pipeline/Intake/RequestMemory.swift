@@ -74,7 +74,7 @@ struct RequestMemory {
 /// Why a request that can be read is not taken, and what its client is told.
 struct Refused: Error {
     /// What its spans count as.
-    let reason: IntakeTally.Refusal
+    let reason: IntakeTally.RefusalReason
     let answer: IntakeAnswer
 
     /// The request costs too much for its size.
@@ -87,7 +87,7 @@ struct Refused: Error {
             }
     }
 
-    private init(reason: IntakeTally.Refusal, _ answer: IntakeAnswer) {
+    private init(reason: IntakeTally.RefusalReason, _ answer: IntakeAnswer) {
         self.reason = reason
         self.answer = answer
     }

@@ -160,7 +160,7 @@ extension Kind<AttributeLiteral> {
 }
 
 /// Changes attributes of spans, of their events, and of their scopes and resources.
-package struct Attributes: NotingProcessor {
+package struct Attributes: ExplainableProcessor {
     private let name: String
     private let condition: ConditionMatcher?
     private let ofSpan: [AttributeChange]
@@ -224,7 +224,7 @@ package struct Attributes: NotingProcessor {
             make(ofSpan, at: .span(span), copied.attributes, &work, &outcome)
             for event in entry.events { make(ofEvent, at: .event(event), copied.attributes, &work, &outcome) }
             if !outcome.isWhole { unchanged += 1 }
-            notes? += outcome.decisions.map { SpanNote(span, .mapped($0.on(span))) }
+            notes? += outcome.decisions.map { SpanNote(span, .changed($0.on(span))) }
         }
         work.tally.add(unchanged, .unmapped, by: name)
         work.account.add(steps: condition?.steps ?? 0)

@@ -2,7 +2,7 @@ import Basics
 import OTLP
 package import Pipeline
 
-extension MLflowExperiment: NotingProcessor {
+extension MLflowExperiment: ExplainableProcessor {
     /// Why a trace has another experiment than its sources say.
     private static let otherReason = "the trace had it before, or there are more than max_routes experiments"
 

@@ -3,7 +3,7 @@ import Conditions
 import OTLP
 package import Pipeline
 
-extension Sample: NotingProcessor {
+extension Sample: ExplainableProcessor {
     package func process(_ work: inout SpanWork, noting notes: inout [SpanNote]) {
         let present = work.batch.spans.indices.filter { work.batch.removal(of: $0) == nil }
         var matcher = keep

@@ -6,11 +6,11 @@ enum Answer: Equatable {
     case success
     /// Success, with the items that were not taken.
     case partial(rejected: Int, message: String)
-    case failure(Refusal)
+    case failure(HTTPError)
 }
 
 /// Why a request is not taken.
-struct Refusal: Error, Equatable {
+struct HTTPError: Error, Equatable {
     var status: HTTPStatus
     /// What is wrong and what is allowed.
     var message: String
@@ -27,9 +27,9 @@ struct Refusal: Error, Equatable {
     }
 
     /// The process ends, and would lose what it takes.
-    static let stopping = Refusal(.serviceUnavailable, "the gateway is stopping", retryAfter: .seconds(1))
+    static let stopping = HTTPError(.serviceUnavailable, "the gateway is stopping", retryAfter: .seconds(1))
 
-    static func == (lhs: Refusal, rhs: Refusal) -> Bool {
+    static func == (lhs: HTTPError, rhs: HTTPError) -> Bool {
         lhs.status == rhs.status && lhs.message == rhs.message && lhs.retryAfter == rhs.retryAfter
     }
 }
@@ -40,11 +40,12 @@ extension Answer {
         switch answer {
         case .accepted: self = .success
         case .partial(let rejected, let message): self = .partial(rejected: rejected, message: message)
-        case .invalid(let message): self = .failure(Refusal(.badRequest, message))
-        case .tooLarge(let message): self = .failure(Refusal(.contentTooLarge, message))
-        case .throttled(let message, let pause): self = .failure(Refusal(.tooManyRequests, message, retryAfter: pause))
+        case .invalid(let message): self = .failure(HTTPError(.badRequest, message))
+        case .tooLarge(let message): self = .failure(HTTPError(.contentTooLarge, message))
+        case .throttled(let message, let pause):
+            self = .failure(HTTPError(.tooManyRequests, message, retryAfter: pause))
         case .unavailable(let message, let pause):
-            self = .failure(Refusal(.serviceUnavailable, message, retryAfter: pause))
+            self = .failure(HTTPError(.serviceUnavailable, message, retryAfter: pause))
         }
     }
 

@@ -49,7 +49,7 @@ struct AnswerForm {
         return seconds >= retrySecondsMax ? retrySecondsMax : max(1, seconds + (attoseconds > 0 ? 1 : 0))
     }
 
-    private func writeHeaders(of refusal: Refusal, to buffer: inout ByteBuffer) {
+    private func writeHeaders(of refusal: HTTPError, to buffer: inout ByteBuffer) {
         if let pause = refusal.retryAfter {
             buffer.writeStaticString("\r\nretry-after: ")
             buffer.writeString(String(Self.retrySeconds(pause)))

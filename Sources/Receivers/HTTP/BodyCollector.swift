@@ -24,7 +24,7 @@ struct BodyCollector {
     /// Goes with the body until its answer.
     let reservation: Reservation
 
-    init(_ plan: RequestPlan, limit: ByteCount, budget: MemoryBudget) throws(Refusal) {
+    init(_ plan: RequestPlan, limit: ByteCount, budget: MemoryBudget) throws(HTTPError) {
         self.limit = limit
         reservation = Reservation(budget)
         decoder = plan.codings.isEmpty ? nil : ContentDecoder(plan.codings, limit: limit)
@@ -36,7 +36,7 @@ struct BodyCollector {
     }
 
     /// Takes the next bytes of the wire.
-    mutating func append(_ part: ByteBuffer) throws(Refusal) {
+    mutating func append(_ part: ByteBuffer) throws(HTTPError) {
         wireBytes += part.readableBytes
         guard wireBytes <= limit.bytes else { throw .tooLarge(limit) }
         guard let decoder else {
@@ -44,7 +44,7 @@ struct BodyCollector {
             bytes.append(contentsOf: part.readableBytesView)
             return
         }
-        try decoder.decode(part.readableBytesSpan) { (chunk) throws(Refusal) in
+        try decoder.decode(part.readableBytesSpan) { (chunk) throws(HTTPError) in
             try makeRoom(for: chunk.count)
             bytes.append(contentsOf: chunk)
         }
@@ -61,13 +61,13 @@ struct BodyCollector {
     }
 
     /// The whole body, after its last byte came.
-    mutating func finish() throws(Refusal) -> [UInt8] {
+    mutating func finish() throws(HTTPError) -> [UInt8] {
         if let decoder, wireBytes > 0 { try decoder.finish() }
         defer { bytes = [] }
         return bytes
     }
 
-    private mutating func makeRoom(for count: Int) throws(Refusal) {
+    private mutating func makeRoom(for count: Int) throws(HTTPError) {
         let total = bytes.count + count
         guard total <= limit.bytes else { throw .tooLarge(limit) }
         guard total > granted else { return }
@@ -75,7 +75,7 @@ struct BodyCollector {
     }
 
     /// While an array grows, its old and its new bytes are held at once.
-    private mutating func grant(_ total: Int) throws(Refusal) {
+    private mutating func grant(_ total: Int) throws(HTTPError) {
         let working = decoder?.workingBytes ?? 0
         guard reservation.grow(to: working + granted + total) else { throw .noMemory }
         granted = total
@@ -84,9 +84,9 @@ struct BodyCollector {
     }
 }
 
-extension Refusal {
+extension HTTPError {
     /// Everything that receivers may hold is held.
-    static let noMemory = Refusal(
+    static let noMemory = HTTPError(
         .serviceUnavailable,
         "the memory limit for requests in flight is reached",
         retryAfter: .seconds(1)

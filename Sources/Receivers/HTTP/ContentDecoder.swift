@@ -20,21 +20,21 @@ final class ContentDecoder {
     var workingBytes: Int { stages.count * Inflater.workingBytes }
 
     /// Decodes the next bytes; `emit` gets what they become, in pieces.
-    func decode(_ input: RawSpan, emit: (ArraySlice<UInt8>) throws(Refusal) -> Void) throws(Refusal) {
+    func decode(_ input: RawSpan, emit: (ArraySlice<UInt8>) throws(HTTPError) -> Void) throws(HTTPError) {
         try run(0, input, emit)
     }
 
     /// Checks that the body did not end early.
-    func finish() throws(Refusal) {
+    func finish() throws(HTTPError) {
         for stage in stages { try stage.finish() }
     }
 
     private func run(
         _ stage: Int,
         _ input: RawSpan,
-        _ emit: (ArraySlice<UInt8>) throws(Refusal) -> Void
-    ) throws(Refusal) {
-        try stages[stage].inflate(input) { (chunk) throws(Refusal) in
+        _ emit: (ArraySlice<UInt8>) throws(HTTPError) -> Void
+    ) throws(HTTPError) {
+        try stages[stage].inflate(input) { (chunk) throws(HTTPError) in
             produced[stage] += chunk.count
             guard produced[stage] <= limit.bytes else { throw .tooLarge(limit) }
             if stage + 1 < stages.count {

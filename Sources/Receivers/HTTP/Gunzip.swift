@@ -10,7 +10,7 @@ package struct GunzipError: Error, Sendable {
 /// - Throws: Where it is damaged, ends early, or becomes larger than `max`.
 package func gunzip(_ bytes: [UInt8], max: ByteCount) throws(GunzipError) -> [UInt8] {
     var inflated: [UInt8] = []
-    do throws(Refusal) {
+    do throws(HTTPError) {
         let decoder = ContentDecoder([.gzip], limit: max)
         try decoder.decode(bytes.span.bytes) { inflated += $0 }
         try decoder.finish()

@@ -34,7 +34,7 @@ extension HTTPConnection {
         form.omitsBody = head.method == .HEAD
         let length = headers.transferEncoding == nil ? headers.contentLength ?? 0 : .max
         var request = HeldRequest(form: form, length: length, headers: headers)
-        do throws(Refusal) {
+        do throws(HTTPError) {
             try loop.checkHosts(headers.hosts)
             let plan = try RequestPlan(head, headers, settings)
             request.form.signal = plan.signal
@@ -47,7 +47,7 @@ extension HTTPConnection {
     }
 
     /// Makes ready for the body.
-    func receive(_ request: HeldRequest, _ plan: RequestPlan) throws(Refusal) {
+    func receive(_ request: HeldRequest, _ plan: RequestPlan) throws(HTTPError) {
         let (settings, headers) = (loop.context.settings, request.headers)
         exchange = Exchange(
             form: request.form,
@@ -72,7 +72,7 @@ extension HTTPConnection {
     }
 
     /// Answers a request whose body was not read.
-    func refuse(_ request: HeldRequest, _ refusal: Refusal) {
+    func refuse(_ request: HeldRequest, _ refusal: HTTPError) {
         // A client that waits for leave to send its body may or may not send it after a refusal.
         let isCertain = request.length <= Self.drainBytesMax && request.headers.expectation == nil
         var form = request.form
@@ -82,7 +82,7 @@ extension HTTPConnection {
 
     /// Takes a piece of the body.
     func receive(_ bytes: ByteBuffer) {
-        do throws(Refusal) {
+        do throws(HTTPError) {
             try exchange?.body.append(bytes)
         } catch {
             guard var form = exchange?.form else { return }
@@ -95,7 +95,7 @@ extension HTTPConnection {
     func refuseIfStalled(at now: NIODeadline) {
         guard phase == .receiving, exchange?.body.isStalled(at: now) == true else { return }
         refuse(
-            Refusal(
+            HTTPError(
                 .serviceUnavailable,
                 "the request's body stopped coming while memory is short",
                 retryAfter: .seconds(1)
@@ -106,7 +106,7 @@ extension HTTPConnection {
     /// The body is complete: hands the request on.
     func complete() {
         guard let (form, plan, source) = exchange.map({ ($0.form, $0.plan, $0.source) }) else { return }
-        do throws(Refusal) {
+        do throws(HTTPError) {
             guard let body = try exchange?.body.finish(), let reservation = exchange?.body.reservation else { return }
             guard !body.isEmpty else { return answer(.success, form, isAtEnd: true) }
             if loop.isRefusing { throw .stopping }
@@ -156,7 +156,7 @@ extension HTTPConnection {
     }
 
     /// Ends a request that cannot be read on, or a connection that is not HTTP.
-    func refuse(_ refusal: Refusal) {
+    func refuse(_ refusal: HTTPError) {
         var form = exchange?.form ?? AnswerForm()
         form.keepsAlive = false
         answer(.failure(refusal), form, isAtEnd: false)
@@ -166,17 +166,17 @@ extension HTTPConnection {
     func refuse(_ error: any Error) {
         if case HTTPParserError.headerOverflow = error {
             return refuse(
-                Refusal(.headersTooLarge, "the request's head is longer than \(RequestDecoder.headBytesMax) bytes")
+                HTTPError(.headersTooLarge, "the request's head is longer than \(RequestDecoder.headBytesMax) bytes")
             )
         }
-        refuse(Refusal(.badRequest, "not a valid HTTP/1.1 request: \(error)"))
+        refuse(HTTPError(.badRequest, "not a valid HTTP/1.1 request: \(error)"))
     }
 
     /// The connection is one too many.
     func refuseConnection() {
         let message = "too many connections; at most \(loop.context.settings.maxConnections) are allowed"
         loop.count(.serviceUnavailable, nil)
-        let refusal = Refusal(.serviceUnavailable, message, retryAfter: .seconds(1))
+        let refusal = HTTPError(.serviceUnavailable, message, retryAfter: .seconds(1))
         write(AnswerForm().response(.failure(refusal), date: loop.currentDate()))
         linger(for: Self.lingerTimeout)
     }

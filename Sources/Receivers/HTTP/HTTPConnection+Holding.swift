@@ -21,7 +21,7 @@ extension HTTPConnection {
     private func needed(by plan: RequestPlan) -> Int { plan.contentLength ?? Self.unknownBytes }
 
     /// Whether the request waits now for room in memory, or behind others; throws where it may not.
-    func waits(_ request: HeldRequest, _ plan: RequestPlan) throws(Refusal) -> Bool {
+    func waits(_ request: HeldRequest, _ plan: RequestPlan) throws(HTTPError) -> Bool {
         let (memory, settings) = (loop.context.memory, loop.context.settings)
         let bytes = needed(by: plan)
         guard !loop.isStopping, settings.hold > .zero, bytes > 0, bytes <= memory.limit.bytes,
@@ -57,13 +57,13 @@ extension HTTPConnection {
         }
         heldRequest = nil
         phase = .ready
-        do throws(Refusal) { try receive(request, plan) } catch { refuse(request, error) }
+        do throws(HTTPError) { try receive(request, plan) } catch { refuse(request, error) }
         memory.line.leave(place)
         resume()
     }
 
     /// Answers the request that waits.
-    func refuseHeld(_ refusal: Refusal) {
+    func refuseHeld(_ refusal: HTTPError) {
         guard phase == .holding, let request = heldRequest else { return }
         heldRequest = nil
         phase = .ready

@@ -236,8 +236,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     /// The deadline has passed.
     func expire() {
         switch phase {
-        case .ready where hasStartedHead: refuse(Refusal(.requestTimeout, "the request's head did not come in time"))
-        case .receiving: refuse(Refusal(.requestTimeout, "the request's body did not come in time"))
+        case .ready where hasStartedHead: refuse(HTTPError(.requestTimeout, "the request's head did not come in time"))
+        case .receiving: refuse(HTTPError(.requestTimeout, "the request's body did not come in time"))
         default: closeNow()
         }
     }

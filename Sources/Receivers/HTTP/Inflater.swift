@@ -36,7 +36,7 @@ final class Inflater {
     }
 
     /// Inflates all of `input`; `emit` gets the output in pieces.
-    func inflate(_ input: RawSpan, emit: (ArraySlice<UInt8>) throws(Refusal) -> Void) throws(Refusal) {
+    func inflate(_ input: RawSpan, emit: (ArraySlice<UInt8>) throws(HTTPError) -> Void) throws(HTTPError) {
         var taken = 0
         if !isOpen {
             switch format {
@@ -56,7 +56,7 @@ final class Inflater {
     }
 
     /// Checks that the stream did not end early.
-    func finish() throws(Refusal) {
+    func finish() throws(HTTPError) {
         guard isAtEnd else { throw malformed("it ends early") }
     }
 
@@ -65,13 +65,13 @@ final class Inflater {
         method & 0x0F == 8 && method >> 4 <= 7 && (UInt16(method) << 8 | UInt16(flags)) % 31 == 0
     }
 
-    private func open(windowBits: Int32) throws(Refusal) {
+    private func open(windowBits: Int32) throws(HTTPError) {
         guard unsafe millrace_inflate_init(stream, windowBits) == Z_OK else { throw .noMemory }
         isOpen = true
     }
 
-    private func run(_ input: RawSpan, _ emit: (ArraySlice<UInt8>) throws(Refusal) -> Void) throws(Refusal) {
-        try input.withUnsafeBytes { (bytes) throws(Refusal) in
+    private func run(_ input: RawSpan, _ emit: (ArraySlice<UInt8>) throws(HTTPError) -> Void) throws(HTTPError) {
+        try input.withUnsafeBytes { (bytes) throws(HTTPError) in
             let start = unsafe bytes.assumingMemoryBound(to: UInt8.self).baseAddress
             unsafe stream.pointee.next_in = UnsafeMutablePointer(mutating: start)
             stream.pointee.avail_in = UInt32(clamping: bytes.count)
@@ -104,13 +104,13 @@ final class Inflater {
         }
     }
 
-    private func beginMember() throws(Refusal) {
+    private func beginMember() throws(HTTPError) {
         guard format == .gzip else { throw malformed("bytes follow its end") }
         unsafe inflateReset(stream)
         isAtEnd = false
     }
 
-    private func malformed(_ reason: String) -> Refusal {
-        Refusal(.badRequest, "the body is not valid \(format): \(reason)")
+    private func malformed(_ reason: String) -> HTTPError {
+        HTTPError(.badRequest, "the body is not valid \(format): \(reason)")
     }
 }

@@ -90,7 +90,7 @@ final class ReceiverLoop {
     func currentDate() -> String { date.text(at: context.clock.now()) }
 
     /// Throws where a request names a host that is not accepted here.
-    func checkHosts(_ named: [String]) throws(Refusal) {
+    func checkHosts(_ named: [String]) throws(HTTPError) {
         for host in named where !hosts.accept(host) {
             throw .foreignHost(host, besides: context.settings.hosts)
         }

@@ -88,45 +88,45 @@ struct RequestPlan {
     let expectsContinue: Bool
 
     /// Decides by the head alone: the path first, then the method and the headers.
-    init(_ head: HTTPRequestHead, _ headers: RequestHeaders, _ settings: OTLPHTTPReceiverSettings) throws(Refusal) {
+    init(_ head: HTTPRequestHead, _ headers: RequestHeaders, _ settings: OTLPHTTPReceiverSettings) throws(HTTPError) {
         signal = try Self.signal(head.uri, settings)
         guard head.method == .POST else {
             let message = "\(head.method.rawValue) is not allowed here; OTLP/HTTP requests are POST"
-            throw Refusal(.methodNotAllowed, message, header: "allow: POST")
+            throw HTTPError(.methodNotAllowed, message, header: "allow: POST")
         }
         guard let encoding = headers.encoding else {
             let given = headers.contentType.map { "the content type \"\($0)\" is not supported" } ?? "no content type"
-            throw Refusal(.unsupportedMediaType, "\(given); use application/x-protobuf or application/json")
+            throw HTTPError(.unsupportedMediaType, "\(given); use application/x-protobuf or application/json")
         }
         // The other kept headers are for processors, which bound what they take from them.
         let limit = OTLPHTTPReceiverSettings.forwardedMax
         guard headers.keptBytes <= limit.bytes || headers.bytes(of: settings.forwardHeaders) <= limit.bytes else {
             let names = settings.forwardHeaders.joined(separator: ", ")
-            throw Refusal(.headersTooLarge, "the headers to forward (\(names)) are longer than \(limit) in all")
+            throw HTTPError(.headersTooLarge, "the headers to forward (\(names)) are longer than \(limit) in all")
         }
         self.encoding = encoding
         codings = try Self.formats(headers.codings)
         if let transfer = headers.transferEncoding, !transfer[...].trimmed.isHeader("chunked") {
-            throw Refusal(.badRequest, "the transfer encoding \"\(transfer)\" is not supported; use chunked")
+            throw HTTPError(.badRequest, "the transfer encoding \"\(transfer)\" is not supported; use chunked")
         }
         contentLength = headers.transferEncoding == nil ? headers.contentLength ?? 0 : nil
         if let contentLength, contentLength > settings.maxBody.bytes { throw .tooLarge(settings.maxBody) }
         if let expectation = headers.expectation, !expectation.isHeader("100-continue") {
-            throw Refusal(.expectationFailed, "the expectation \"\(expectation)\" is not supported; use 100-continue")
+            throw HTTPError(.expectationFailed, "the expectation \"\(expectation)\" is not supported; use 100-continue")
         }
         expectsContinue = headers.expectation != nil && head.version != .http1_0 && contentLength != 0
     }
 
-    private static func signal(_ uri: String, _ settings: OTLPHTTPReceiverSettings) throws(Refusal) -> Signal {
+    private static func signal(_ uri: String, _ settings: OTLPHTTPReceiverSettings) throws(HTTPError) -> Signal {
         let path = uri.requestPath
         let served = OTLPHTTPReceiverSettings.served
         guard let signal = Signal.allCases.first(where: { settings.path(of: $0) == path }) else {
             let places = served.map { "\($0.name) go to \(settings.path(of: $0))" }.joined(separator: ", ")
-            throw Refusal(.notFound, "nothing is served at \"\(path)\"; \(places)")
+            throw HTTPError(.notFound, "nothing is served at \"\(path)\"; \(places)")
         }
         guard served.contains(signal) else {
             let names = served.map(\.name).joined(separator: ", ")
-            throw Refusal(.notFound, "\(signal.name) are not served yet, only \(names)")
+            throw HTTPError(.notFound, "\(signal.name) are not served yet, only \(names)")
         }
         return signal
     }
@@ -135,7 +135,7 @@ struct RequestPlan {
     private static let codingsMax = 1
 
     /// Codings are named in the order they were applied, so they are undone from the last to the first.
-    private static func formats(_ codings: [Substring]) throws(Refusal) -> [Inflater.Format] {
+    private static func formats(_ codings: [Substring]) throws(HTTPError) -> [Inflater.Format] {
         var formats: [Inflater.Format] = []
         for coding in codings.reversed() where !coding.isHeader("identity") {
             if coding.isHeader("gzip") || coding.isHeader("x-gzip") {
@@ -144,22 +144,22 @@ struct RequestPlan {
                 formats.append(.deflate)
             } else {
                 let message = "the content encoding \"\(coding)\" is not supported; use gzip, deflate or identity"
-                throw Refusal(.unsupportedMediaType, message, header: "accept-encoding: gzip, deflate, identity")
+                throw HTTPError(.unsupportedMediaType, message, header: "accept-encoding: gzip, deflate, identity")
             }
         }
         guard formats.count <= codingsMax else {
             let message = "\(formats.count) content encodings on top of each other; at most \(codingsMax) are allowed"
-            throw Refusal(.unsupportedMediaType, message, header: "accept-encoding: gzip, deflate, identity")
+            throw HTTPError(.unsupportedMediaType, message, header: "accept-encoding: gzip, deflate, identity")
         }
         return formats
     }
 }
 
-extension Refusal {
+extension HTTPError {
     /// The request names a host that is not ours: a web page that reaches the receiver by a name of its own does.
-    static func foreignHost(_ host: String, besides names: [String]) -> Refusal {
+    static func foreignHost(_ host: String, besides names: [String]) -> HTTPError {
         let names = names.map { ", \($0)" }.joined()
-        return Refusal(
+        return HTTPError(
             .forbidden,
             "the Host \"\(host.excerpt(max: 80))\" is not accepted here; "
                 + "allowed: addresses and names of loopback\(names); more can be listed in \"hosts\""
@@ -167,8 +167,8 @@ extension Refusal {
     }
 
     /// The body is over the receiver's limit.
-    static func tooLarge(_ limit: ByteCount) -> Refusal {
-        Refusal(.contentTooLarge, "the body is longer than \(limit), the limit before and after decompression")
+    static func tooLarge(_ limit: ByteCount) -> HTTPError {
+        HTTPError(.contentTooLarge, "the body is longer than \(limit), the limit before and after decompression")
     }
 }
 

@@ -128,9 +128,9 @@ import Testing
     }
 }
 
-@Suite struct `The pace of a delivery` {
+@Suite struct `The flow control of a delivery` {
     private var generator = SeededGenerator(seed: 2)
-    private var pace = Pace(limits: .standard, retry: .standard, concurrency: 8)
+    private var flow = FlowControl(limits: .standard, retry: .standard, concurrency: 8)
 
     private func request(failures: Int = 0) -> PendingRequest {
         let batch = Batch(signal: .traces, route: .none, headers: [], payload: [1], items: 1)
@@ -140,40 +140,40 @@ import Testing
     }
 
     private mutating func note(_ outcome: DeliveryOutcome, _ request: PendingRequest) {
-        pace.note(outcome, of: request, now: .zero, using: &generator)
+        flow.note(outcome, of: request, now: .zero, using: &generator)
     }
 
     @Test mutating func `a lone span that fails again and again does not open the circuit`() {
         for failures in 1...20 {
-            note(.failed(Refusal(status: 500, reason: "poison")), request(failures: failures))
+            note(.failed(Rejection(status: 500, reason: "poison")), request(failures: failures))
         }
-        #expect(!pace.isOpen)
+        #expect(!flow.isOpen)
     }
 
     @Test mutating func `requests that fail for the first time, one after the other, open it`() {
-        for _ in 0..<Circuit.failuresMax { note(.failed(Refusal(status: 500, reason: "down")), request(failures: 1)) }
-        #expect(pace.isOpen)
+        for _ in 0..<Circuit.failuresMax { note(.failed(Rejection(status: 500, reason: "down")), request(failures: 1)) }
+        #expect(flow.isOpen)
     }
 
     @Test mutating func `a request that cannot be sent says nothing of the destination`() {
         for _ in 0..<100 { note(.unsendable(reason: "its address is too long"), request()) }
-        #expect(!pace.isOpen)
+        #expect(!flow.isOpen)
         for _ in 0..<Circuit.failuresMax { note(.unavailable(reason: "gone", after: nil), request()) }
-        #expect(pace.isOpen)
-        pace.begin()
+        #expect(flow.isOpen)
+        flow.begin()
         note(.unsendable(reason: "its address is too long"), request())
-        #expect(pace.isOpen, "nobody answered")
+        #expect(flow.isOpen, "nobody answered")
     }
 
     @Test mutating func `after an outage one request goes at a time`() {
         for _ in 0..<20 { note(.delivered, request()) }
-        pace.begin()
-        #expect(pace.admits(now: .zero))
-        pace.end(now: .zero)
+        flow.begin()
+        #expect(flow.admits(now: .zero))
+        flow.end(now: .zero)
         for _ in 0..<Circuit.failuresMax { note(.unavailable(reason: "gone", after: nil), request()) }
         note(.delivered, request())
-        pace.begin()
-        pace.begin()
-        #expect(!pace.admits(now: .zero), "one success gives room for a second request, not for eight")
+        flow.begin()
+        flow.begin()
+        #expect(!flow.admits(now: .zero), "one success gives room for a second request, not for eight")
     }
 }

@@ -1,7 +1,7 @@
 package import OTLP
 
 /// A per-span processor that can say what it does to each span and why, for people who ask.
-package protocol NotingProcessor: SpanProcessor {
+package protocol ExplainableProcessor: SpanProcessor {
     /// Does what `process` does, and notes it.
     func process(_ work: inout SpanWork, noting notes: inout [SpanNote])
 }
@@ -10,8 +10,8 @@ package protocol NotingProcessor: SpanProcessor {
 package struct SpanNote: Sendable, Equatable {
     /// What was done.
     package enum Finding: Sendable, Equatable {
-        /// Mapping decided something.
-        case mapped(AttributeDecision)
+        /// An attribute or event was changed, or a rule did nothing.
+        case changed(AttributeDecision)
         /// The span goes to an experiment.
         case routed(Route, reason: String)
         /// The span stays although the processor takes others out.

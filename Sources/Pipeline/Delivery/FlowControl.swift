@@ -3,7 +3,7 @@ import Basics
 /// How a destination is treated for what it answered lately: how many requests at once, how large, or none for a while.
 ///
 /// A state machine without a clock and without I/O; a delivery holds it under a lock.
-package struct Pace: Sendable {
+package struct FlowControl: Sendable {
     private var circuit: Circuit
     private var concurrency: ConcurrencyLimit
     private var size: LearnedSize
