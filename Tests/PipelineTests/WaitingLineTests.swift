@@ -8,13 +8,15 @@ private final class Callers: Sendable {
     let tried = Mutex<[(name: String, place: WaitingLine.Place)]>([])
     let refused = Mutex<[String]>([])
     let line: WaitingLine
+    /// Who waited.
+    let held = Meters().counter("held", [:])
     private let box: Box
 
     init() {
         let moment = Box()
         box = moment
         let clock = MonotonicClock(now: { moment.now.withLock { $0 } }, sleep: { try await Task.sleep(for: $0) })
-        line = WaitingLine(bytesMax: .kibibytes(1), clock: clock)
+        line = WaitingLine(bytesMax: .kibibytes(1), held: held, clock: clock)
     }
 
     func advance(by duration: Duration) { box.now.withLock { $0 += duration } }
@@ -48,6 +50,7 @@ private final class Callers: Sendable {
         #expect(callers.enter("soon"))
         callers.advance(by: .milliseconds(1))
         #expect(!callers.enter("late"))
+        #expect(callers.held.value == 1, "who is turned away is not counted")
     }
 
     @Test func `who came first tries first, and keeps the place after a failure`() throws {
