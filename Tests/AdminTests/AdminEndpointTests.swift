@@ -112,7 +112,7 @@ private func withEndpoint(
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `Slow clients of the admin endpoint` {
+@Suite(.timeLimit(.minutes(10))) struct `Slow clients of the admin endpoint` {
     private func isHealthy(_ address: ListenAddress) async throws -> Bool {
         let connection = try RawConnection(to: address)
         await connection.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")

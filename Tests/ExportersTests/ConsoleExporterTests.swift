@@ -8,7 +8,7 @@ import Testing
 
 @testable import Exporters
 
-@Suite(.timeLimit(.minutes(1))) struct ConsoleExporterTests {
+@Suite(.timeLimit(.minutes(10))) struct ConsoleExporterTests {
     private func batch(_ payload: [UInt8]) -> Batch {
         Batch(signal: .traces, route: .none, headers: [], payload: payload, items: 1)
     }

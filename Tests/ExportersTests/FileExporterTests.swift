@@ -6,7 +6,7 @@ import Pipeline
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) final class FileExporterTests {
+@Suite(.timeLimit(.minutes(10))) final class FileExporterTests {
     private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("millrace-\(UUID().uuidString)")
         .path
     private let thread = SerialThread(name: "file-tests")

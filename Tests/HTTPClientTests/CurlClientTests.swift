@@ -3,7 +3,7 @@ import HTTPClient
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct CurlClientTests {
+@Suite(.timeLimit(.minutes(10))) struct CurlClientTests {
     private let loop = CurlLoop()
     private var client: CurlClient { CurlClient(loop: loop) }
 

@@ -7,7 +7,7 @@ import Testing
 /// Random histories of appends, reads, settlements, disk failures, crashes and restarts, against what must hold always:
 /// accounts balance and say what the records say, what was durable is read by every reader or counted as expired, and
 /// dead letters stay until they are settled or expire.
-@Suite(.timeLimit(.minutes(2))) struct HistoryTests {
+@Suite(.timeLimit(.minutes(10))) struct HistoryTests {
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func `whatever happens, what was durable reaches every reader`(seed: UInt64) async throws {
         try await History(seed: seed, whenFull: .reject, maxBytes: .mebibytes(64)).run(steps: 150)
