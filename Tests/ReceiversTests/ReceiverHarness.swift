@@ -41,6 +41,8 @@ func withReceiver(
 ) async throws {
     var settings = OTLPHTTPReceiverSettings()
     settings.listen = .tcp(host: "127.0.0.1", port: 0)
+    // A test on a busy machine may be a slow client, without meaning it.
+    (settings.headerTimeout, settings.bodyTimeout, settings.idleTimeout) = (.seconds(600), .seconds(600), .seconds(600))
     configure(&settings)
     let (budget, meters, eventLoops) = (MemoryBudget(limit: memory), Meters(), EventLoops(count: eventLoops))
     var context = ReceiverContext(
