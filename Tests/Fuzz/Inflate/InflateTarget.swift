@@ -61,7 +61,7 @@ enum InflateTarget: FuzzTarget {
     ) -> Outcome {
         let decoder = ContentDecoder(formats, limit: ByteCount(bytes: limit))
         var outcome = Outcome()
-        do throws(Refusal) {
+        do throws(HTTPError) {
             var offset = 0
             while offset < body.count {
                 let end = min(body.count, offset + max(1, size(body.count - offset)))
