@@ -64,13 +64,14 @@ struct WireTranscoder {
         items.removeLast(items.count - first)
     }
 
-    /// Brings the occurrences of each field together; of a oneof only the last member stays.
+    /// Brings the occurrences of each field together; of a oneof only the last member stays, without what it had before
+    /// another member took its place.
     private mutating func arrange(_ schema: MessageTraits, from first: Int) {
         guard items.count - first > 1 else { return }
         if schema.isOneof {
             let last = items[items.count - 1].field
-            let members = items[first...].filter { $0.field == last }
-            items.replaceSubrange(first..., with: members)
+            guard let other = items[first...].lastIndex(where: { $0.field != last }) else { return }
+            items.removeSubrange(first...other)
             return
         }
         for index in first + 1..<items.count where items[index].field < items[index - 1].field {

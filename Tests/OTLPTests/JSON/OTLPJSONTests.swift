@@ -53,6 +53,16 @@ import Testing
         try expectBothDirections(try Request(wire: bytes), bytes)
     }
 
+    @Test func `a member of a oneof takes the place of what another had`() throws {
+        // A value that is the array ["a"], then the text "x", then the array ["b"].
+        func field(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] { [tag, UInt8(content.count)] + content }
+        let arrays = ["a", "b"].map { field(0x2A, field(0x0A, field(0x0A, Array($0.utf8)))) }
+        let value = arrays[0] + field(0x0A, Array("x".utf8)) + arrays[1]
+        let span = TestSpan().wire + field(0x4A, field(0x0A, Array("key".utf8)) + field(0x12, value))
+        let wire = field(0x0A, field(0x12, field(0x12, span)))
+        try expectBothDirections(try Request(wire: wire), wire)
+    }
+
     @Test(arguments: 0..<80)
     func `random requests become JSON and come back`(round: Int) throws {
         var source = RandomRequests(seed: UInt64(7000 + round))
