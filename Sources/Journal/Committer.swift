@@ -146,22 +146,23 @@ extension Committer {
     /// Places a group in all its logs; a refusal leaves it in none.
     private func place(_ submission: Submission, at position: Int) -> CommitResult? {
         let entries = submission.group.entries
-        let logs = submission.group.logs
-        if let unknown = logs.first(where: { writersByID[$0] == nil }) { return .failed("there is no log \(unknown)") }
+        let parts = submission.group.parts
+        var writers: [SegmentWriter] = []
+        for part in parts {
+            guard let writer = writersByID[part.log] else { return .failed("there is no log \(part.log)") }
+            writers.append(writer)
+        }
         if let excess = limits.excess(of: submission.group) { return .tooLarge(excess) }
-        let writers = logs.compactMap { writersByID[$0] }
         for writer in writers {
             if let refusal = backlogRefusal(of: writer) { return refusal }
         }
-        for writer in writers {
-            let bytes = submission.group.recordBytes(in: writer.core.id)
-            if writer.fits(bytes) { continue }
+        for (writer, part) in zip(writers, parts) where !writer.fits(part.bytes) {
             finishSegment(of: writer)
             let refusal = startSegment(
                 of: writer,
-                for: bytes,
+                for: part.bytes,
                 receivedAt: submission.receivedAt,
-                sparing: logs,
+                sparing: parts.map(\.log),
                 replays: !entries.contains { $0.kind == .deadLetter }
             )
             if let refusal { return refusal }

@@ -21,9 +21,9 @@ struct GroupLimits: Sendable {
             return "a record is larger than \(ByteCount(bytes: partBytesMax)), the largest that the journal holds"
         }
         var shared = 0
-        for log in group.logs {
-            let needed = SegmentHeader.areaBytes + group.recordBytes(in: log)
-            guard let limit = deadLetters[log] else {
+        for part in group.parts {
+            let needed = SegmentHeader.areaBytes + part.bytes
+            guard let limit = deadLetters[part.log] else {
                 shared += needed
                 continue
             }
@@ -34,15 +34,5 @@ struct GroupLimits: Sendable {
 
     private static func text(_ bytes: Int, _ limit: ByteCount, _ setting: String) -> String {
         "its records take \(bytes) bytes, more than \(setting), \(limit)"
-    }
-}
-
-extension RecordGroup {
-    /// What it takes of one log.
-    func recordBytes(in log: LogID) -> Int {
-        entries.reduce(0) { sum, entry in
-            guard entry.log == log else { return sum }
-            return sum + RecordHeader.recordBytes(metadata: entry.metadata.count, payload: entry.payload.count)
-        }
     }
 }

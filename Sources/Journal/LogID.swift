@@ -2,16 +2,31 @@
 package struct LogID: Hashable, Sendable {
     /// The folder of the log, from the journal's directory on.
     let folder: String
+    /// Of the folder: every request looks its logs up several times, and a name is long.
+    private let digest: Int
+
+    private init(folder: String) {
+        self.folder = folder
+        digest = folder.hashValue
+    }
 
     /// The log of a pipeline, whatever characters its name has.
     package init(_ pipeline: String) {
-        folder = FileName.escaped(pipeline)
+        self.init(folder: FileName.escaped(pipeline))
     }
 
     /// The log of what one exporter of a pipeline could not deliver.
     package init(deadLettersOf exporter: String, in pipeline: String) {
-        folder = FileName.escaped(pipeline) + "/" + FileName.deadLetters + "/" + FileName.escaped(exporter)
+        self.init(
+            folder: FileName.escaped(pipeline) + "/" + FileName.deadLetters + "/" + FileName.escaped(exporter)
+        )
     }
+
+    package static func == (one: LogID, other: LogID) -> Bool {
+        one.digest == other.digest && one.folder == other.folder
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(digest) }
 
     /// The name of the pipeline that it belongs to.
     package var pipeline: String { FileName.unescaped(String(folder.prefix { $0 != "/" })) }

@@ -34,21 +34,32 @@ package struct NewRecord: Sendable {
 ///
 /// In each log they become readable together or not at all.
 package struct RecordGroup: Sendable {
-    package var entries: [NewRecord]
+    package let entries: [NewRecord]
+    /// What it takes of each of its logs.
+    let parts: [LogPart]
 
     package init(entries: [NewRecord]) {
         self.entries = entries
+        parts = entries.reduce(into: []) { parts, entry in
+            let bytes = RecordHeader.recordBytes(metadata: entry.metadata.count, payload: entry.payload.count)
+            if let index = parts.firstIndex(where: { $0.log == entry.log }) {
+                parts[index].bytes += bytes
+            } else {
+                parts.append(LogPart(log: entry.log, bytes: bytes))
+            }
+        }
+    }
+
+    /// The records of a group that go into one log.
+    struct LogPart {
+        let log: LogID
+        /// With headers and padding.
+        var bytes: Int
     }
 
     /// Whether it is acknowledged without a sync.
     var holdsOnlyCounts: Bool { entries.allSatisfy { $0.kind == .counts } }
     var byteCount: Int { entries.reduce(0) { $0 &+ $1.metadata.count &+ $1.payload.count } }
-    /// The logs of its records, each once.
-    var logs: [LogID] {
-        entries.reduce(into: []) { logs, entry in
-            if !logs.contains(entry.log) { logs.append(entry.log) }
-        }
-    }
 }
 
 /// What became of a group.

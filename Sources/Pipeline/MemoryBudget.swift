@@ -25,17 +25,16 @@ package final class MemoryBudget: Sendable {
     }
 
     /// Whether so much could be reserved now.
-    package func hasRoom(for bytes: Int) -> Bool {
-        let hasRoom = bytes <= limit.bytes - inUse
-        if !hasRoom { missed.wrappingAdd(1, ordering: .relaxed) }
-        return hasRoom
-    }
+    package func hasRoom(for bytes: Int) -> Bool { bytes <= limit.bytes - inUse }
 
-    /// Whether more than three quarters are reserved.
-    package var isShort: Bool { inUse > limit.bytes / 4 * 3 }
+    /// Whether more than three quarters are reserved, or somebody waits for room.
+    package var isShort: Bool { inUse > limit.bytes / 4 * 3 || !line.isEmpty }
 
-    /// How often somebody asked for more room than there was.
+    /// Requests that were turned away because others held the room that they needed.
     package var shortages: Int { missed.load(ordering: .relaxed) }
+
+    /// A request is turned away although nothing was reserved for it.
+    package func noteShortage() { missed.wrappingAdd(1, ordering: .relaxed) }
 
     /// What is reserved now, in bytes.
     package var inUse: Int { held.load(ordering: .relaxed) }
@@ -56,7 +55,7 @@ package final class MemoryBudget: Sendable {
             if exchanged { return true }
             current = original
         }
-        missed.wrappingAdd(1, ordering: .relaxed)
+        noteShortage()
         return false
     }
 

@@ -29,6 +29,9 @@ package final class Reservation: Sendable {
     /// Whether nobody else has reserved anything.
     package var isAlone: Bool { budget.inUse <= bytes }
 
+    /// The request is turned away because others hold what it needs.
+    package func noteShortage() { budget.noteShortage() }
+
     /// Makes it at least `total` bytes; false, and nothing changed, where the budget does not allow it.
     ///
     /// `isAhead` is as in `MemoryBudget.reserve`.

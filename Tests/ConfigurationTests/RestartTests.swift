@@ -104,9 +104,9 @@ private struct Run {
         let batch = try SpanBatch(body)
         let records = try fronts[pipeline].records(for: batch, from: source, at: clock.now(), account, &memory)
         let outcome = Outcome()
-        journal.append(RecordGroup(entries: records), ticket: 1, observer: outcome)
+        journal.append(RecordGroup(entries: records.map(\.record)), ticket: 1, observer: outcome)
         #expect(await outcome.result == .durable)
-        return records.compactMap { RecordMetadata(decoding: $0.metadata)?.route }
+        return records.compactMap { RecordMetadata(decoding: $0.record.metadata)?.route }
     }
 }
 

@@ -70,7 +70,7 @@ import Testing
         #expect(bench.reader.account.accepted == 0)
     }
 
-    @Test func `what is repeated for routes is paid for before it is written`() async throws {
+    @Test func `what is repeated for routes is charged to memory`() async throws {
         let costs = CostLimits(heldPerByte: 1000, writtenPerByte: 1000)
         let bench = try PipelineBench(processors: [ByTrace()], to: ScriptedExporter(), costs: costs)
         let (budget, others) = (MemoryBudget(limit: .mebibytes(4)), MemoryBudget(limit: .mebibytes(32)))

@@ -70,7 +70,7 @@ package final class Gateway: Intake {
         for front in fronts { front.tally.refuse(spans.flawed, .invalid) }
         guard spans.valid > 0 else { return spans.answer }
         let now = clock.now()
-        let records: [NewRecord]
+        let records: [IntakeRecord]
         do throws(Refused) {
             records = try self.records(for: spans, from: request.source, at: now, account, memory)
         } catch {
@@ -80,14 +80,15 @@ package final class Gateway: Intake {
         var request = WaitingRequest(answer: spans.answer, spans: spans.valid, fronts: fronts, records: records)
         let room = waitingRoom(of: observer)
         // Before the shares, which would ask the client to come back.
-        if let excess = journal.excess(of: RecordGroup(entries: records)) {
+        if let excess = journal.excess(of: request.group) {
             return request.refused(as: .tooLarge, with: .tooLarge(excess))
         }
         if let shares {
-            switch shares.admit(records, at: now) {
-            case .admitted(let parts): request.undo = { shares.withdraw(parts) }
+            let parts = ShareTable.Part.sums(records.compactMap(\.share))
+            switch shares.admit(parts, at: now) {
+            case .admitted: request.undo = { shares.withdraw(parts) }
             case .refused(let answer, let share):
-                if waits(for: share, answer, ticket, request, room, shares) { return nil }
+                if waits(for: share, answer, ticket, request, parts, room, shares) { return nil }
                 return request.refused(with: answer)
             }
         }
@@ -100,13 +101,14 @@ package final class Gateway: Intake {
         _ answer: IntakeAnswer,
         _ ticket: UInt64,
         _ request: WaitingRequest,
+        _ parts: [ShareTable.Part],
         _ room: WaitingRoom,
         _ shares: RouteShares
     ) -> Bool {
         guard hold > .zero, let line = shares.line(for: share, creating: true) else { return false }
         return line.enter(bytes: request.bytes, hold: hold) { [clock] place in
-            switch shares.admit(request.records, at: clock.now(), isNew: false) {
-            case .admitted(let parts):
+            switch shares.admit(parts, at: clock.now(), isNew: false) {
+            case .admitted:
                 var request = request
                 request.undo = { shares.withdraw(parts) }
                 room.enterLater(ticket, request)
@@ -126,10 +128,10 @@ package final class Gateway: Intake {
         at now: UnixTime,
         _ account: RequestAccount,
         _ memory: RequestMemory
-    ) throws(Refused) -> [NewRecord] {
+    ) throws(Refused) -> [IntakeRecord] {
         var memory = memory
         try memory.add(spans.batch.indexBytes)
-        var records: [NewRecord] = []
+        var records: [IntakeRecord] = []
         for front in fronts {
             records += try front.records(for: spans.batch, from: source, at: now, account, &memory)
         }
@@ -189,7 +191,10 @@ private struct CheckedSpans {
         do throws(WireError) {
             batch = try SpanBatch(body, limits: memory.indexLimits())
         } catch {
-            if case .overLimit = error, let shortage = memory.indexShortage { throw shortage }
+            if case .overLimit = error, let shortage = memory.indexShortage {
+                request.memory?.noteShortage()
+                throw shortage
+            }
             throw Refused(error)
         }
     }
@@ -200,19 +205,27 @@ private struct WaitingRequest: Sendable {
     let answer: IntakeAnswer
     let spans: Int
     let fronts: [PipelineFront]
-    let records: [NewRecord]
+    let group: RecordGroup
+    /// What its records hold in memory.
+    let bytes: Int
     /// Where it waits in the line; nil where it does not.
     var place: WaitingLine.Place?
     /// Gives back the share of a request that did not get in.
     var undo: @Sendable () -> Void = {}
+
+    init(answer: IntakeAnswer, spans: Int, fronts: [PipelineFront], records: [IntakeRecord]) {
+        self.answer = answer
+        self.spans = spans
+        self.fronts = fronts
+        group = RecordGroup(entries: records.map(\.record))
+        bytes = records.reduce(0) { $0 + $1.bytes }
+    }
 
     /// Counts it as over its route's share.
     func refused(as reason: IntakeTally.RefusalReason = .overShare, with answer: IntakeAnswer) -> IntakeAnswer {
         for front in fronts { front.tally.refuse(spans, reason) }
         return answer
     }
-
-    var bytes: Int { records.reduce(0) { $0 + $1.bytes } }
 
     func answer(after result: CommitResult) -> IntakeAnswer {
         let reason: IntakeTally.RefusalReason
@@ -280,7 +293,7 @@ private final class WaitingRoom: CommitObserver {
 
     private func append(_ ticket: UInt64, _ request: WaitingRequest) {
         requests.withLock { $0[ticket] = request }
-        journal.append(RecordGroup(entries: request.records), ticket: ticket, observer: self)
+        journal.append(request.group, ticket: ticket, observer: self)
     }
 
     /// Puts a request into the line; false where it may not wait.

@@ -48,7 +48,7 @@ package struct PipelineFront: Sendable {
         at time: UnixTime,
         _ account: RequestAccount,
         _ memory: inout RequestMemory
-    ) throws(Refused) -> [NewRecord] {
+    ) throws(Refused) -> [IntakeRecord] {
         var work = SpanWork(batch: spans, source: source, receivedAt: time, account: account)
         work.addedMax = memory.addedMax(to: spans.bytes.count)
         for processor in processors { processor.process(&work) }
@@ -61,7 +61,7 @@ package struct PipelineFront: Sendable {
             address: source.address
         )
         var removed = Int(metadata.removed.sum)
-        var records: [NewRecord] = []
+        var records: [IntakeRecord] = []
         do throws(CostExcess) { try work.account.check() } catch { throw Refused(error) }
         for group in work.batch.groups {
             let encoded = try written(group, &work, memory)
@@ -93,19 +93,25 @@ package struct PipelineFront: Sendable {
     }
 
     /// A record that is charged to its request.
-    private func held(_ record: NewRecord, _ memory: inout RequestMemory) throws(Refused) -> NewRecord {
+    private func held(_ record: IntakeRecord, _ memory: inout RequestMemory) throws(Refused) -> IntakeRecord {
         try memory.add(record.bytes)
         return record
     }
 
-    private func record(_ kind: RecordKind, items: Int, _ metadata: RecordMetadata, _ payload: [UInt8]) -> NewRecord {
-        NewRecord(
+    private func record(
+        _ kind: RecordKind,
+        items: Int,
+        _ metadata: RecordMetadata,
+        _ payload: [UInt8]
+    ) -> IntakeRecord {
+        let record = NewRecord(
             log: log,
             kind: kind,
             items: UInt32(clamping: items),
             metadata: metadata.encoded(),
             payload: payload
         )
+        return IntakeRecord(record: record, sender: metadata.sender, route: metadata.route)
     }
 }
 
@@ -120,7 +126,18 @@ extension SpanBatch {
     }
 }
 
-extension NewRecord {
+/// A record of a request, and whose it is.
+struct IntakeRecord: Sendable {
+    let record: NewRecord
+    let sender: Sender
+    let route: Route
+
     /// What it holds in memory until the disk has it.
-    var bytes: Int { payload.count + metadata.count }
+    var bytes: Int { record.payload.count + record.metadata.count }
+
+    /// What it takes of its route's share; nil where it holds no items.
+    var share: ShareTable.Part? {
+        guard record.kind == .items else { return nil }
+        return ShareTable.Part(key: ShareTable.Key(log: record.log, sender: sender, route: route), bytes: bytes)
+    }
 }

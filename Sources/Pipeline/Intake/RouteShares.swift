@@ -74,8 +74,12 @@ package final class RouteShares: Sendable {
     ///   - pending: The destinations that have not settled it.
     package func restore(_ record: StoredRecord, of log: LogID, pending: [String]) {
         guard let readers = readers[log],
-            let part = ShareTable.Part(log: log, record.kind, record.metadata, record.payload)
+            record.kind == .items, let metadata = RecordMetadata(decoding: record.metadata)
         else { return }
+        let part = ShareTable.Part(
+            key: ShareTable.Key(log: log, sender: metadata.sender, route: metadata.route),
+            bytes: record.sharedBytes
+        )
         let pending = readers.indices.filter { pending.contains(readers[$0].name) }
         table.withLock { $0.restore(part, receivedAt: record.receivedAt, pending: pending) }
     }
@@ -88,21 +92,18 @@ package final class RouteShares: Sendable {
     /// Adds the records of one request, or says why it has to wait.
     ///
     /// - Parameters:
-    ///   - records: All of one request.
+    ///   - parts: All of one request, each route of a log once.
     ///   - now: When it came.
     ///   - isNew: Whether it goes behind those that wait for one of its routes.
     /// - Returns: Whether it is added, or what it is answered and which route is to blame.
-    func admit(_ records: [NewRecord], at now: UnixTime, isNew: Bool = true) -> Admission {
-        let parts = ShareTable.Part.sums(
-            records.compactMap { ShareTable.Part(log: $0.log, $0.kind, $0.metadata, $0.payload) }
-        )
+    func admit(_ parts: [ShareTable.Part], at now: UnixTime, isNew: Bool = true) -> Admission {
         if isNew, let awaited = parts.lazy.flatMap(\.claims).first(where: { line(for: $0)?.isEmpty == false }) {
             let excess = table.withLock { $0.position(of: awaited) }
             return .refused(excess.answer(retryAfter: Self.retryAfter), awaited)
         }
-        guard let excess = table.withLock({ $0.admit(parts, at: now) }) else { return .admitted(parts) }
+        guard let excess = table.withLock({ $0.admit(parts, at: now) }) else { return .admitted }
         guard review(at: now) else { return .refused(excess.answer(retryAfter: Self.retryAfter), excess.claim) }
-        guard let excess = table.withLock({ $0.admit(parts, at: now) }) else { return .admitted(parts) }
+        guard let excess = table.withLock({ $0.admit(parts, at: now) }) else { return .admitted }
         return .refused(excess.answer(retryAfter: Self.retryAfter), excess.claim)
     }
 
@@ -139,8 +140,7 @@ package final class RouteShares: Sendable {
     fileprivate func settle(_ part: ShareTable.Part, by destination: Int) {
         let now = clock.now()
         table.withLock { table in
-            table.settle(part, by: destination)
-            table.noteFreed(part.key, at: now)
+            table.settle(part, by: destination, at: now)
         }
         for claim in part.claims {
             guard let line = line(for: claim) else { continue }
@@ -196,7 +196,7 @@ extension ShareTable.Part {
     }
 
     /// One for each log and route, of which a request may have several records.
-    fileprivate static func sums(_ parts: [ShareTable.Part]) -> [ShareTable.Part] {
+    static func sums(_ parts: [ShareTable.Part]) -> [ShareTable.Part] {
         guard parts.count > 1 else { return parts }
         var places: [ShareTable.Key: Int] = [:]
         var sums: [ShareTable.Part] = []
@@ -210,19 +210,12 @@ extension ShareTable.Part {
         }
         return sums
     }
-
-    /// Nil for a record that holds no spans, and for one with metadata that cannot be decoded.
-    fileprivate init?(log: LogID, _ kind: RecordKind, _ metadata: [UInt8], _ payload: [UInt8]) {
-        guard kind == .items, let decoded = RecordMetadata(decoding: metadata) else { return nil }
-        let key = ShareTable.Key(log: log, sender: decoded.sender, route: decoded.route)
-        self.init(key: key, bytes: metadata.count + payload.count)
-    }
 }
 
 /// Whether a request may go into the journal.
 enum Admission {
     /// It may, and holds that much until it is settled or withdrawn.
-    case admitted([ShareTable.Part])
+    case admitted
     /// It may not now, nor any part of it, because of that share.
     case refused(IntakeAnswer, ShareTable.Claim)
 }

@@ -46,26 +46,36 @@ struct SenderAccount: Sendable {
         mayTrack: Bool
     ) {
         lastSeen = max(lastSeen, now)
-        if mayTrack, routes[key] == nil { routes[key] = RouteUsage(destinations: destinations[key.log] ?? 0) }
-        update(routes.index(forKey: key), of: key.log) { $0.accept(bytes, at: now, pending: pending) }
+        var place = routes.index(forKey: key)
+        if place == nil, mayTrack {
+            routes[key] = RouteUsage(destinations: destinations[key.log] ?? 0)
+            place = routes.index(forKey: key)
+        }
+        update(place, of: key.log) { $0.accept(bytes, at: now, pending: pending) }
     }
 
     /// A destination is done with a record; returns the bytes of it that were not counted here.
-    mutating func settle(_ key: ShareTable.Key, _ bytes: Int, by destination: Int) -> Int {
+    ///
+    /// With `now` it frees room for others at that moment.
+    mutating func settle(_ key: ShareTable.Key, _ bytes: Int, by destination: Int, at now: Duration?) -> Int {
+        freedAt = now ?? freedAt
         let place = routes.index(forKey: key)
-        let rest = update(place, of: key.log) { $0.settle(bytes, by: destination) }
+        let rest = settle(place, of: key.log, bytes, by: destination, at: now)
         guard place != nil, rest > 0 else { return rest }
         // Accepted while the route was not tracked.
-        return update(nil, of: key.log) { $0.settle(rest, by: destination) }
+        return settle(nil, of: key.log, rest, by: destination, at: now)
     }
 
-    /// A destination has settled something of a route at that moment.
-    mutating func noteFreed(_ key: ShareTable.Key, at now: Duration) {
-        freedAt = now
-        if let index = routes.index(forKey: key) {
-            routes.values[index].freedAt = now
-        } else {
-            others[key.log]?.freedAt = now
+    private mutating func settle(
+        _ place: Dictionary<ShareTable.Key, RouteUsage>.Index?,
+        of log: LogID,
+        _ bytes: Int,
+        by destination: Int,
+        at now: Duration?
+    ) -> Int {
+        update(place, of: log) {
+            $0.freedAt = now ?? $0.freedAt
+            return $0.settle(bytes, by: destination)
         }
     }
 

@@ -87,20 +87,14 @@ struct ShareTable: Sendable {
         }
     }
 
-    /// A destination is done with a record.
-    mutating func settle(_ part: Part, by destination: Int) {
+    /// A destination is done with a record; with `now` it frees room for others at that moment.
+    mutating func settle(_ part: Part, by destination: Int, at now: Duration? = nil) {
         var rest = part.bytes
         // A sender that is tracked only now was one of the others when the record was accepted.
         for sender in [part.key.sender, nil] where rest > 0 {
             guard let index = accounts.index(forKey: sender) else { continue }
-            rest = update(index) { $0.settle(part.key, rest, by: destination) }
+            rest = update(index) { $0.settle(part.key, rest, by: destination, at: now) }
         }
-    }
-
-    /// A destination has settled something of a route at that moment.
-    mutating func noteFreed(_ key: Key, at now: Duration) {
-        guard let index = accounts.index(forKey: key.sender) ?? accounts.index(forKey: nil) else { return }
-        accounts.values[index].noteFreed(key, at: now)
     }
 
     /// When something of that share was settled last; nil before.

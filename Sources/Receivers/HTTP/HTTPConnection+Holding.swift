@@ -40,6 +40,7 @@ extension HTTPConnection {
         guard isHeld else {
             heldRequest = nil
             phase = .ready
+            memory.noteShortage()
             throw .noMemory
         }
         return true

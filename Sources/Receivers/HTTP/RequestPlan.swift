@@ -6,6 +6,8 @@ import Pipeline
 /// What a request's head says, read once.
 struct RequestHeaders {
     var contentType: Substring?
+    /// The encoding that the content type names, parameters aside.
+    var encoding: BodyEncoding?
     var accept: String?
     var codings: [Substring] = []
     var contentLength: Int?
@@ -29,6 +31,7 @@ struct RequestHeaders {
         for (name, value) in head.headers {
             if name.isHeader("content-type") {
                 contentType = contentType ?? value[...]
+                encoding = contentType?.bodyEncoding
             } else if name.isHeader("content-length") {
                 contentLength = Int(value[...].trimmed)
             } else if name.isHeader("content-encoding") {
@@ -58,15 +61,6 @@ struct RequestHeaders {
         var some = self
         some.kept = kept.filter { header in names.contains { header.name == $0.lowercased() } }
         return some.keptBytes
-    }
-
-    /// The encoding that the content type names, parameters aside.
-    var encoding: BodyEncoding? {
-        guard let contentType else { return nil }
-        let end = contentType.utf8.firstIndex(of: UInt8(ascii: ";")) ?? contentType.endIndex
-        let mediaType = contentType[..<end].trimmed
-        if mediaType.isHeader("application/x-protobuf") { return .protobuf }
-        return mediaType.isHeader("application/json") ? .json : nil
     }
 
     /// The request's own encoding; where it has none, JSON for a client that speaks of JSON and protobuf for others.
@@ -194,6 +188,14 @@ extension UInt8 {
 }
 
 extension Substring {
+    /// The encoding that a content type names, parameters aside.
+    fileprivate var bodyEncoding: BodyEncoding? {
+        let end = utf8.firstIndex(of: UInt8(ascii: ";")) ?? endIndex
+        let mediaType = self[..<end].trimmed
+        if mediaType.isHeader("application/x-protobuf") { return .protobuf }
+        return mediaType.isHeader("application/json") ? .json : nil
+    }
+
     /// Without the optional whitespace of RFC 9110 section 5.6.3 around it.
     var trimmed: Substring {
         var text = self
