@@ -77,6 +77,11 @@ def trace_captures():
         )
 
 
+def named(path):
+    """One body of any folder, without its content encoding."""
+    return Capture(path.stem, path.read_bytes(), "application/json" if path.suffix == ".json" else PROTOBUF)
+
+
 def emitters():
     """Bodies of the frameworks that the mapping's own tests read."""
     for path in sorted(EMITTERS.glob("*.pb")):

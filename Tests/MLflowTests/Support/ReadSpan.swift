@@ -4,7 +4,9 @@ import OTLP
 
 /// A span as it would reach MLflow, its values as JSON.
 struct ReadSpan {
+    let trace: TraceID
     let id: SpanID
+    let isRoot: Bool
     let name: String
     var attributes: [String: String] = [:]
     /// The keys in their order, repeated ones included.
@@ -18,7 +20,12 @@ struct ReadSpan {
 func readSpans(_ bytes: [UInt8]) throws -> [ReadSpan] {
     let batch = try SpanBatch(bytes)
     return batch.spans.map { span in
-        var read = ReadSpan(id: span.spanID, name: batch.text(span.name))
+        var read = ReadSpan(
+            trace: span.traceID,
+            id: span.spanID,
+            isRoot: span.parentID == nil,
+            name: batch.text(span.name)
+        )
         for index in span.attributes {
             let key = batch.text(batch.attributes[index].key)
             read.keys.append(key)
