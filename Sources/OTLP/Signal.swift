@@ -16,6 +16,18 @@ package enum Signal: UInt8, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// The one member of its requests in JSON.
+    var requestMember: String {
+        switch self {
+        case .traces: "resourceSpans"
+        case .metrics: "resourceMetrics"
+        case .logs: "resourceLogs"
+        }
+    }
+
+    /// The same in snake case, as some clients write it.
+    var snakeCaseMember: String { requestMember.replacing("resource", with: "resource_").lowercased() }
+
     /// The path of OTLP/HTTP (protocol section "OTLP/HTTP Request").
     package var defaultPath: String { "/v1/\(name)" }
 }

@@ -17,7 +17,8 @@ import Testing
     ) throws -> MLflowExporter {
         var settings = MLflowSettings(endpoint: try #require(HTTPEndpoint(text: "http://mlflow:5000")))
         change(&settings)
-        return MLflowExporter(settings, routing: routing, client: mlflow, encoder: BodyEncoder())
+        let clock = MonotonicClock(ManualClock())
+        return MLflowExporter(settings, routing: routing, client: mlflow, encoder: BodyEncoder(), clock: clock)
     }
 
     private func batch(

@@ -43,6 +43,7 @@ struct AnswerCase: Sendable, CustomTestStringConvertible {
         AnswerCase("an empty JSON request", request(type: "application/json"), 200, isJSON: true),
         AnswerCase("an empty gzip request", request(headers: ["Content-Encoding: gzip"]), 200),
         AnswerCase("a query", request("POST", "/v1/traces?a=b", body: [1]), 200),
+        AnswerCase("an alias", request("POST", "/api/public/otel/v1/traces", body: [1]), 200),
         AnswerCase("absolute form", request("POST", "http://localhost:4318/v1/traces", body: [1]), 200),
         AnswerCase("identity", request(headers: ["Content-Encoding: identity"], body: [1]), 200),
         AnswerCase(
@@ -220,6 +221,16 @@ struct AnswerCase: Sendable, CustomTestStringConvertible {
             #expect(got.source.headers == [HTTPHeader("x-mlflow-experiment-id", "7")])
             #expect(got.source.address == SourceAddress(networkBytes: [127, 0, 0, 1]))
         }
+    }
+
+    @Test func `credentials on the path of another product are ignored, which is said once`() async throws {
+        let log = LogLines()
+        try await withReceiver(log: log) { receiver in
+            for path in ["/v1/traces", "/api/public/otel/v1/traces", "/api/public/otel/v1/traces"] {
+                try await receiver.expect(200, request("POST", path, headers: ["Authorization: Basic YTpi"], body: [1]))
+            }
+        }
+        #expect(log.lines("Credentials") == ["Credentials of requests are not checked. receiver=otlp"])
     }
 
     @Test func `over a unix socket all clients are one source`() async throws {

@@ -24,6 +24,7 @@ import Testing
     func `is paid for and bounded, and over the bound the answer is the connection's last`(_ test: Case) throws {
         let intake = ScriptedIntake { _ in .held }
         let memory = MemoryBudget(limit: test.memory)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let context = ConnectionContext(
             name: "otlp",
             settings: OTLPHTTPReceiverSettings(),
@@ -34,7 +35,8 @@ import Testing
             memory: memory,
             meters: Meters(),
             clock: .system,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            logger: logger,
+            credentials: IgnoredCredentials(receiver: "otlp", logger: logger)
         )
         let channel = EmbeddedChannel()
         let (observer, decoder) = (LoopObserver(context, on: channel.eventLoop), RequestDecoder.make())

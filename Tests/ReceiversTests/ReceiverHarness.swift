@@ -36,6 +36,7 @@ func withReceiver(
     memory: ByteCount = .mebibytes(64),
     sockets: [GivenSocket] = [],
     eventLoops: Int = 2,
+    log: LogLines? = nil,
     _ configure: (inout OTLPHTTPReceiverSettings) -> Void = { _ in },
     _ body: (ReceiverHarness) async throws -> Void
 ) async throws {
@@ -51,7 +52,7 @@ func withReceiver(
         memory: budget,
         eventLoops: eventLoops,
         meters: meters,
-        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        logger: log?.logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     )
     context.sockets = sockets
     let receiver = OTLPHTTPReceiver(settings, in: context)

@@ -16,6 +16,11 @@ enum JSONNumber {
         return number(text, range).flatMap { UInt64(exactly: $0) }
     }
 
+    /// A number that is no integer of 64 bits, as some clients write what they have as a double; nil for anything else.
+    static func wide(_ text: RawSpan, _ range: Range<Int>) -> Double? {
+        number(text, range).flatMap { $0.isFinite ? $0 : nil }
+    }
+
     /// Any number, or NaN and the infinities by their names in proto3 JSON.
     static func double(_ text: RawSpan, _ range: Range<Int>) -> Double? {
         if let number = number(text, range) { return number }

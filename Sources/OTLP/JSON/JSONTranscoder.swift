@@ -13,10 +13,22 @@ struct JSONTranscoder {
     }
 
     /// Reads a whole text.
-    mutating func request(_ type: MessageType, _ text: RawSpan) throws(WireError) {
+    mutating func request(_ type: MessageType, of signal: Signal, _ text: RawSpan) throws(WireError) {
         guard case .objectStart = try next(text) else { throw fail("a request is an object") }
-        try message(tables.messages[type.rawValue], text)
+        let members = try message(tables.messages[type.rawValue], text)
+        if members.known == 0, let unknown = members.unknown { throw foreign(unknown, signal, text) }
         _ = try next(text)
+    }
+
+    /// An object that is no request of the signal, although it is not empty.
+    private func foreign(_ name: JSONString, _ signal: Signal, _ text: RawSpan) -> WireError {
+        let found = String(decoding: name.unescaped(in: text), as: UTF8.self).excerpt(max: 40)
+        let other = Signal.allCases.first { $0.requestMember == found || $0.snakeCaseMember == found }
+        let place = other.map { ", which goes to the path of \($0.name), \($0.defaultPath) by default" } ?? ""
+        return .malformed(
+            offset: name.range.lowerBound,
+            reason: "expected \(signal.requestMember), found \(found)\(place)"
+        )
     }
 
     /// The next token.
@@ -32,12 +44,21 @@ struct JSONTranscoder {
     private func fail(_ reason: String) -> WireError { .malformed(offset: scanner.tokenStart, reason: reason) }
 
     /// Reads the members of an object whose brace was read.
-    private mutating func message(_ schema: MessageTraits, _ text: RawSpan) throws(WireError) {
+    ///
+    /// - Returns: How many are known, and one that is not.
+    @discardableResult
+    private mutating func message(
+        _ schema: MessageTraits,
+        _ text: RawSpan
+    ) throws(WireError) -> (known: Int, unknown: JSONString?) {
+        var members: (known: Int, unknown: JSONString?) = (0, nil)
         while case .key(let name) = try next(text) {
             guard let index = field(name, schema, text) else {
+                members.unknown = members.unknown ?? name
                 try skip(try next(text), text)
                 continue
             }
+            members.known += 1
             let field = tables.fields[index]
             let token = try next(text)
             if case .null = token { continue }
@@ -49,6 +70,7 @@ struct JSONTranscoder {
                 try mismatch(token, field, schema, text)
             }
         }
+        return members
     }
 
     private mutating func elements(
@@ -250,8 +272,9 @@ extension JSONTranscoder {
     ) -> Bool {
         switch field.kind {
         case .int64:
-            guard let value = JSONNumber.signed(text, range) else { return false }
-            return write(UInt64(bitPattern: value), field, schema)
+            if let value = JSONNumber.signed(text, range) { return write(UInt64(bitPattern: value), field, schema) }
+            guard let double = schema.double, let value = JSONNumber.wide(text, range) else { return false }
+            return write(value.bitPattern, double, schema)
         case .enumeration:
             guard let value = JSONNumber.signed(text, range), let number = Int32(exactly: value) else { return false }
             return write(UInt64(bitPattern: Int64(number)), field, schema)

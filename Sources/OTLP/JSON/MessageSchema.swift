@@ -65,6 +65,7 @@ struct FieldSchema: Sendable {
     let name: StaticString
     let kind: FieldKind
     let isRepeated: Bool
+    var isDouble: Bool { if case .double = kind { true } else { false } }
     /// The tag in wire form.
     let tag: Int
 

@@ -13,7 +13,8 @@ package enum OTLPJSON {
     /// Unknown members are left out. A span with a member of a wrong type, or with an id that is neither hexadecimal nor
     /// base64, becomes one that `SpanBatch` finds invalid, so that the others are taken.
     ///
-    /// - Throws: `.malformed` with the byte offset in `json` where it is no JSON or no such request.
+    /// - Throws: `.malformed` with the byte offset in `json` where it is no JSON or no such request: an object with members
+    ///   of which none is known, too.
     package static func decode(
         _ json: [UInt8],
         signal: Signal,
@@ -21,7 +22,7 @@ package enum OTLPJSON {
     ) throws(WireError) -> [UInt8] {
         guard let type = MessageType(requestOf: signal) else { throw unsupported(signal) }
         var decoder = JSONTranscoder(capacity: json.count, deviations)
-        try decoder.request(type, json.span.bytes)
+        try decoder.request(type, of: signal, json.span.bytes)
         deviations = decoder.deviations
         return decoder.output
     }

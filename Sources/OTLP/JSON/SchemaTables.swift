@@ -4,6 +4,8 @@ struct MessageTraits: Sendable {
     let isOneof: Bool
     let isolatesFlaws: Bool
     let lengthSize: Int
+    /// The field for a double, of a message that has one of several types; nil for any other message.
+    let double: FieldSchema?
 }
 
 /// All messages, laid out for looking fields up without touching a reference count.
@@ -47,7 +49,8 @@ struct SchemaTables: Sendable {
                 type: type,
                 isOneof: schema.isOneof,
                 isolatesFlaws: schema.isolatesFlaws,
-                lengthSize: schema.lengthSize
+                lengthSize: schema.lengthSize,
+                double: schema.isOneof ? schema.fields.first(where: \.isDouble) : nil
             )
         }
         names = KeyTable(camel + others.map { snake[$0] })

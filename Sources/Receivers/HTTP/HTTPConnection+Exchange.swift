@@ -38,6 +38,7 @@ extension HTTPConnection {
             try loop.checkHosts(headers.hosts)
             let plan = try RequestPlan(head, headers, settings)
             request.form.signal = plan.signal
+            if plan.isAlias, head.headers.contains(name: "authorization") { loop.context.credentials.noteIgnored() }
             if loop.isRefusing { throw .stopping }
             if try waits(request, plan) { return }
             try receive(request, plan)

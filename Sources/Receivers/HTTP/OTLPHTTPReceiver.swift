@@ -48,7 +48,8 @@ package final class OTLPHTTPReceiver: Receiver {
             memory: parts.memory,
             meters: parts.meters,
             clock: clock,
-            logger: parts.logger
+            logger: parts.logger,
+            credentials: IgnoredCredentials(receiver: parts.name, logger: parts.logger)
         )
         let connections = context.connections
         parts.meters.gauge("millrace_receiver_connections", ["receiver": parts.name]) { Double(connections.value) }

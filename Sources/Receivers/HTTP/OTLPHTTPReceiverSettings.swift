@@ -25,6 +25,8 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     package var bodyTimeout = Duration.seconds(30)
     /// Without a request; then the connection is closed.
     package var idleTimeout = Duration.seconds(120)
+    /// Further paths for spans, those that SDKs have built in.
+    package var aliases = ["/api/public/otel/v1/traces"]
     /// How long a request may wait for room, while room becomes free, before it is answered 503; zero to answer at once.
     package var hold = Duration.seconds(2)
     /// Names accepted in `Host`, besides addresses and the names of loopback; needed on loopback for other names, elsewhere
@@ -56,6 +58,12 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     /// The signals that are taken.
     static let served: [Signal] = [.traces]
 
+    /// The signal whose requests go to a path, and whether by one of `aliases`; nil where nothing is served there.
+    func signal(at path: Substring) -> (signal: Signal, isAlias: Bool)? {
+        if let signal = Signal.allCases.first(where: { self.path(of: $0) == path }) { return (signal, false) }
+        return aliases.contains { $0 == path } ? (.traces, true) : nil
+    }
+
     func path(of signal: Signal) -> String {
         switch signal {
         case .traces: tracesPath
@@ -75,6 +83,12 @@ extension OTLPHTTPReceiverSettings: ReceiverSettings {
             Field("traces_path", \.tracesPath, .urlPath, "Path of export requests with spans."),
             Field("metrics_path", \.metricsPath, .urlPath, "Path of export requests with metrics."),
             Field("logs_path", \.logsPath, .urlPath, "Path of export requests with log records."),
+            Field(
+                "aliases",
+                \.aliases,
+                .list(of: .urlPath),
+                "Further paths for spans, such as the one that the SDKs of Langfuse have built in."
+            ),
             Field(
                 "max_body",
                 \.maxBody,
@@ -131,6 +145,10 @@ extension OTLPHTTPReceiverSettings: ReceiverSettings {
             if Set(paths).count < paths.count {
                 let what = "traces_path, metrics_path and logs_path are not three different paths"
                 context.report(what, at: group.offset)
+            }
+            for alias in settings.aliases where paths.contains(alias) {
+                let what = "\"\(alias)\" is the path of a signal already; allowed: a path of its own"
+                context.report(what, at: group["aliases"]?.offset ?? group.offset)
             }
             if !settings.forwardSecrets { refuseSecrets(in: group, &context) }
         }

@@ -20,8 +20,27 @@ struct ConnectionContext: Sendable {
     let meters: Meters
     let clock: WallClock
     let logger: Logger
+    let credentials: IgnoredCredentials
     /// Connections open now, over all event loops.
     let connections = ConnectionCount()
+}
+
+/// Says once that nobody looks at the credentials that SDKs of other products send along.
+final class IgnoredCredentials: Sendable {
+    private let isSaid = Atomic<Bool>(false)
+    private let receiver: String
+    private let logger: Logger
+
+    init(receiver: String, logger: Logger) {
+        self.receiver = receiver
+        self.logger = logger
+    }
+
+    /// A request had some.
+    func noteIgnored() {
+        guard !isSaid.exchange(true, ordering: .relaxed) else { return }
+        logger.warning("Credentials of requests are not checked.", metadata: ["receiver": "\(receiver)"])
+    }
 }
 
 /// Counts connections over all event loops.

@@ -74,6 +74,8 @@ struct RequestHeaders {
 /// How the body of a request that may be taken is read.
 struct RequestPlan {
     let signal: Signal
+    /// Whether it came by another path than the signal's own.
+    let isAlias: Bool
     let encoding: BodyEncoding
     /// In the order in which they are undone.
     let codings: [Inflater.Format]
@@ -83,7 +85,7 @@ struct RequestPlan {
 
     /// Decides by the head alone: the path first, then the method and the headers.
     init(_ head: HTTPRequestHead, _ headers: RequestHeaders, _ settings: OTLPHTTPReceiverSettings) throws(HTTPError) {
-        signal = try Self.signal(head.uri, settings)
+        (signal, isAlias) = try Self.signal(head.uri, settings)
         guard head.method == .POST else {
             let message = "\(head.method.rawValue) is not allowed here; OTLP/HTTP requests are POST"
             throw HTTPError(.methodNotAllowed, message, header: "allow: POST")
@@ -111,10 +113,13 @@ struct RequestPlan {
         expectsContinue = headers.expectation != nil && head.version != .http1_0 && contentLength != 0
     }
 
-    private static func signal(_ uri: String, _ settings: OTLPHTTPReceiverSettings) throws(HTTPError) -> Signal {
+    private static func signal(
+        _ uri: String,
+        _ settings: OTLPHTTPReceiverSettings
+    ) throws(HTTPError) -> (Signal, isAlias: Bool) {
         let path = uri.requestPath
         let served = OTLPHTTPReceiverSettings.served
-        guard let signal = Signal.allCases.first(where: { settings.path(of: $0) == path }) else {
+        guard let (signal, isAlias) = settings.signal(at: path) else {
             let places = served.map { "\($0.name) go to \(settings.path(of: $0))" }.joined(separator: ", ")
             throw HTTPError(.notFound, "nothing is served at \"\(path)\"; \(places)")
         }
@@ -122,7 +127,7 @@ struct RequestPlan {
             let names = served.map(\.name).joined(separator: ", ")
             throw HTTPError(.notFound, "\(signal.name) are not served yet, only \(names)")
         }
-        return signal
+        return (signal, isAlias)
     }
 
     /// Codings on top of each other, at most: a second one would make megabytes of some hundred bytes.

@@ -69,7 +69,8 @@ enum HTTPTarget: FuzzTarget {
         _ intake: FuzzIntake,
         _ memory: MemoryBudget
     ) -> ConnectionContext {
-        ConnectionContext(
+        let logger = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
+        return ConnectionContext(
             name: "otlp",
             settings: settings,
             addresses: [settings.listen],
@@ -79,7 +80,8 @@ enum HTTPTarget: FuzzTarget {
             memory: memory,
             meters: Meters(),
             clock: .system,
-            logger: Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
+            logger: logger,
+            credentials: IgnoredCredentials(receiver: "otlp", logger: logger)
         )
     }
 

@@ -34,7 +34,11 @@ import Testing
         (#"{"bytesValue":"+/8="}"#, .bytesValue(Data([0xFB, 0xFF]))), (#"{"bytesValue":""}"#, .bytesValue(Data())),
         (#"{"bytesValue":"-_8"}"#, .bytesValue(Data([0xFB, 0xFF]))), (#"{"string_value":"x"}"#, .stringValue("x")),
         (#"{"stringValue":"\ud83d\ude00\n"}"#, .stringValue("😀\n")),
-        (#"{"unknown":{"a":[1]},"intValue":1}"#, .intValue(1)),
+        (#"{"unknown":{"a":[1]},"intValue":1}"#, .intValue(1)), (#"{"intValue":5.0}"#, .intValue(5)),
+        (#"{"intValue":1e+21}"#, .doubleValue(1e21)), (#"{"intValue":"0.5"}"#, .doubleValue(0.5)),
+        (#"{"intValue":9223372036854776000}"#, .doubleValue(9_223_372_036_854_776_000)),
+        (#"{"intValue":"-9223372036854775809"}"#, .doubleValue(-9_223_372_036_854_775_808)),
+        (#"{"int_value":2.5}"#, .doubleValue(2.5)),
     ])
     func `values are read in every form`(json: String, expected: AnyValue.OneOf_Value) throws {
         #expect(try value(json) == expected)
@@ -75,7 +79,9 @@ import Testing
         (#""name":5"#, .wireType), (#""kind":"SPAN_KIND_ODD""#, .wireType), (#""attributes":{"a":1}"#, .wireType),
         (#""startTimeUnixNano":"-1""#, .wireType), (#""startTimeUnixNano":1.5"#, .wireType),
         (#""traceId":7"#, .wireType),
-        (#""attributes":[{"key":"k","value":{"intValue":"9223372036854775808"}}]"#, .wireType),
+        (#""attributes":[{"key":"k","value":{"intValue":"ten"}}]"#, .wireType),
+        (#""attributes":[{"key":"k","value":{"intValue":"NaN"}}]"#, .wireType),
+        (#""attributes":[{"key":"k","value":{"intValue":1e999}}]"#, .wireType),
         (#""attributes":[{"key":"k","value":{"boolValue":"true"}}]"#, .wireType), (#""status":[]"#, .wireType),
         (#""attributes":[{"key":"k","value":{"bytesValue":"a"}}]"#, .wireType), (#""flags":4294967296"#, .wireType),
         (#""events":[{"attributes":[3]}]"#, .wireType),
@@ -98,7 +104,8 @@ import Testing
 
     @Test(arguments: [
         ("", 0), ("[]", 0), ("{", 1), (#"{"resourceSpans":5}"#, 17), (#"{"resourceSpans":[1]}"#, 18), ("{} x", 3),
-        (#"{"resourceSpans":[{"scopeSpans":{}}]}"#, 32), (#"{"resourceSpans":[}"#, 18), ("\u{0A}\u{00}", 1),
+        (#"{"spans":[]}"#, 2), (#"{"resourceSpans":[{"scopeSpans":{}}]}"#, 32), (#"{"resourceSpans":[}"#, 18),
+        ("\u{0A}\u{00}", 1),
     ])
     func `what is no such JSON is refused where it breaks`(json: String, offset: Int) {
         var deviations = DeviationCounts()
@@ -108,6 +115,25 @@ import Testing
         guard case .malformed(offset, _) = error else {
             Issue.record("\(String(describing: error))")
             return
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"resourceLogs":[]}"#, "resourceLogs, which goes to the path of logs, /v1/logs by default"),
+        (#"{"resource_metrics":[]}"#, "resource_metrics, which goes to the path of metrics, /v1/metrics by default"),
+        (#"{"batch":[],"spans":[]}"#, "batch"),
+    ])
+    func `an object without a known member is refused, with the path that it belongs to`(json: String, found: String) {
+        var deviations = DeviationCounts()
+        #expect(throws: WireError.malformed(offset: 2, reason: "expected resourceSpans, found \(found)")) {
+            try OTLPJSON.decode(Array(json.utf8), signal: .traces, deviations: &deviations)
+        }
+    }
+
+    @Test func `an empty request, and one with more than is known, are fine`() throws {
+        var deviations = DeviationCounts()
+        for json in ["{}", #"{"resourceSpans":null,"more":1}"#, #"{"resource_spans":[],"resourceLogs":[]}"#] {
+            #expect(try OTLPJSON.decode(Array(json.utf8), signal: .traces, deviations: &deviations) == [])
         }
     }
 
