@@ -1,7 +1,7 @@
 import Basics
 package import Pipeline
 
-/// An address of dead letters at the admin endpoint, `/dead-letters/ACTION?exporter=NAME&id=ID`.
+/// An address of dead letters at the admin endpoint, `/dead-letters/ACTION?exporter=NAME&id=ID&after=ID&limit=N`.
 package struct DeadLetterPath: Sendable, Equatable {
     private static let prefix = "/dead-letters/"
 
@@ -22,12 +22,25 @@ package struct DeadLetterPath: Sendable, Equatable {
             let sides = pair.split(separator: "=", maxSplits: 1).map(\.percentDecoded)
             if sides.count == 2 { values[sides[0]] = sides[1] }
         }
-        self.init(DeadLetterOffice.Request(action, exporter: values["exporter"], id: values["id"]))
+        let limit = values["limit"].map { Int($0) ?? 0 }
+        self.init(
+            DeadLetterOffice.Request(
+                action,
+                exporter: values["exporter"],
+                id: values["id"],
+                after: values["after"],
+                limit: limit ?? DeadLetterOffice.Request.limitDefault
+            )
+        )
     }
 
     /// The address.
     package var uri: String {
-        let query = [("exporter", request.exporter), ("id", request.id)].compactMap { name, value in
+        let limit = request.limit == DeadLetterOffice.Request.limitDefault ? nil : String(request.limit)
+        let values = [
+            ("exporter", request.exporter), ("id", request.id), ("after", request.after), ("limit", limit),
+        ]
+        let query = values.compactMap { name, value in
             value.map { "\(name)=\($0.percentEncoded)" }
         }
         return Self.prefix + request.action.rawValue + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))

@@ -4,6 +4,8 @@ enum FileName {
     static let cursorSuffix = ".cursor"
     /// The folder of a pipeline's dead letters.
     static let deadLetters = "dead-letters"
+    /// The folder of what a pipeline's exporters have put aside.
+    static let parked = "parked"
     private static let digits = 20
 
     /// Letters, digits, `-`, `_` and inner dots stay; every other byte becomes `%` and two hexadecimal digits.

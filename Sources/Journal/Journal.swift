@@ -110,6 +110,9 @@ package final class Journal: Sendable {
         )
     }
 
+    /// How old records become before they expire.
+    package var maxAge: Duration { settings.maxAge }
+
     /// The log of that name; nil where none is defined.
     package func log(_ id: LogID) -> Log? { logsByID[id] }
 

@@ -49,11 +49,14 @@ package struct JournalInspection: Sendable {
         for name in names.sorted() {
             let pipeline = FileName.unescaped(name)
             add(LogInspection(LogID(pipeline), of: directory, fileSystem, readsBodies: readsBodies))
-            let letters = directory + "/" + name + "/" + FileName.deadLetters
-            for exporter in ((try? fileSystem.entries(of: letters)) ?? []).sorted() {
-                let id = LogID(deadLettersOf: FileName.unescaped(exporter), in: pipeline)
-                add(LogInspection(id, of: directory, fileSystem, readsBodies: readsBodies))
+            let exporters = { (kind: String) in
+                ((try? fileSystem.entries(of: directory + "/" + name + "/" + kind)) ?? []).sorted()
+                    .map(FileName.unescaped)
             }
+            let ids =
+                exporters(FileName.deadLetters).map { LogID(deadLettersOf: $0, in: pipeline) }
+                + exporters(FileName.parked).map { LogID(parkedBy: $0, in: pipeline) }
+            for id in ids { add(LogInspection(id, of: directory, fileSystem, readsBodies: readsBodies)) }
         }
     }
 
@@ -72,7 +75,8 @@ extension Journal {
     /// - Parameters:
     ///   - directory: That of the journal.
     ///   - fileSystem: Where it is.
-    /// - Returns: One entry for each reader with something left; those of dead letters have the log "PIPELINE/dead-letters".
+    /// - Returns: One entry for each reader with something left; those of dead letters have the log "PIPELINE/dead-letters", those
+    ///   of parked routes "PIPELINE/parked".
     /// - Throws: `JournalError.Code.unusable` when the directory cannot be read.
     package static func leftovers(
         in directory: String,
@@ -84,7 +88,12 @@ extension Journal {
             if error.isNotFound { return [] }
         }
         return try JournalInspection.inspect(directory, fileSystem: fileSystem).logs.flatMap { log in
-            let name = log.id.exporter == nil ? log.id.pipeline : log.id.pipeline + "/" + FileName.deadLetters
+            let name =
+                switch log.id.kind {
+                case .pipeline: log.id.pipeline
+                case .deadLetters: log.id.pipeline + "/" + FileName.deadLetters
+                case .parked: log.id.pipeline + "/" + FileName.parked
+                }
             return log.cursors.filter { $0.account.queued > 0 }.map { (name, $0.reader, $0.account.queued) }
         }
     }

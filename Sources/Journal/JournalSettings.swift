@@ -83,7 +83,7 @@ package struct JournalSettings: Sendable {
 package struct LogDefinition: Sendable {
     /// What a log is for.
     package enum Role: Sendable, Equatable {
-        /// The records of a pipeline.
+        /// Records that readers get one after the other.
         case items
         /// What one exporter of the pipeline could not deliver, in a budget of its own; DeadLetters.swift says more.
         case deadLetters(DeadLetterLimits)

@@ -23,6 +23,33 @@ extension Log {
     }
 }
 
+extension Log {
+    /// The records from an id on that a reader has not finished, some of one segment at a time.
+    ///
+    /// Suspends while the disk works; what else needs the disk has its turn between two calls.
+    ///
+    /// - Parameters:
+    ///   - id: Where to begin.
+    ///   - reader: One of this log's.
+    ///   - recordsMax: How many.
+    ///   - bytesMax: Of metadata and payload together; one record may be larger.
+    /// - Returns: Records by ascending id, maybe none, and where to go on; nil behind the last.
+    package func records(
+        from id: UInt64,
+        notFinishedBy reader: LogReader,
+        recordsMax: Int,
+        bytesMax: Int
+    ) async -> (records: [StoredRecord], next: UInt64?) {
+        await core.readThread.run { [core] in
+            let plan = core.state.withLock { $0.plan(from: id, notFinishedBy: reader.name, recordsMax: recordsMax) }
+            guard let plan else { return ([], nil) }
+            let finding = SegmentVisit(plan, bytesMax: bytesMax, in: core.fileSystem).find()
+            let next = finding.openFailure == nil ? finding.position.expectedID : plan.segment.endID
+            return (finding.records, max(next, id))
+        }
+    }
+}
+
 /// Records of one segment that are to be read.
 private struct SegmentPlaces: Sendable {
     let segment: SegmentState
@@ -31,6 +58,20 @@ private struct SegmentPlaces: Sendable {
 }
 
 extension LogState {
+    /// How to read on from an id, in the first segment that has something behind it; nil where none has.
+    fileprivate func plan(from id: UInt64, notFinishedBy reader: String, recordsMax: Int) -> ReadPlan? {
+        guard let segment = segments.first(where: { $0.endID > id && $0.endOffset > SegmentHeader.areaBytes }) else {
+            return nil
+        }
+        var passed = readers.first { $0.name == reader }?.cursor.finished ?? IDSet()
+        passed.insert(0..<id)
+        var position = start(of: segment)
+        if let mark = segment.marks.last(upTo: max(id, passed.low)), mark.offset > position.offset {
+            (position.offset, position.expectedID) = (mark.offset, mark.id)
+        }
+        return ReadPlan(segment: segment, position: position, resume: passed, recordsMax: recordsMax)
+    }
+
     /// Where records are, by ascending ids.
     fileprivate func places(of ids: [UInt64]) -> [SegmentPlaces] {
         var places: [SegmentPlaces] = []

@@ -26,6 +26,11 @@ package final class Log: Sendable {
     /// The reader of that name; nil where none is defined.
     package func reader(named name: String) -> LogReader? { readers.first { $0.name == name } }
 
+    /// The id behind the oldest segment, where that is not the newest too: what is unfinished below keeps it on the disk.
+    package var oldestSegmentEnd: UInt64? {
+        core.state.withLock { $0.segments.count > 1 ? $0.segments[0].endID : nil }
+    }
+
     package var statistics: LogStatistics { core.state.withLock { $0.statistics } }
 
     /// The log and the accounts of its readers, by their names and in the order of their definitions, at one moment.

@@ -17,9 +17,16 @@ package struct LogID: Hashable, Sendable {
 
     /// The log of what one exporter of a pipeline could not deliver.
     package init(deadLettersOf exporter: String, in pipeline: String) {
-        self.init(
-            folder: FileName.escaped(pipeline) + "/" + FileName.deadLetters + "/" + FileName.escaped(exporter)
-        )
+        self.init(folder: [FileName.escaped(pipeline), FileName.deadLetters, FileName.escaped(exporter)])
+    }
+
+    /// The log of what one exporter of a pipeline delivers once a route of it opens.
+    package init(parkedBy exporter: String, in pipeline: String) {
+        self.init(folder: [FileName.escaped(pipeline), FileName.parked, FileName.escaped(exporter)])
+    }
+
+    private init(folder: [String]) {
+        self.init(folder: folder.joined(separator: "/"))
     }
 
     package static func == (one: LogID, other: LogID) -> Bool {
@@ -31,16 +38,38 @@ package struct LogID: Hashable, Sendable {
     /// The name of the pipeline that it belongs to.
     package var pipeline: String { FileName.unescaped(String(folder.prefix { $0 != "/" })) }
 
-    /// The exporter whose dead letters it holds; nil for the log of a pipeline.
+    /// The exporter that it belongs to; nil for the log of a pipeline.
     package var exporter: String? {
         guard folder.contains("/") else { return nil }
         return folder.split(separator: "/").last.map { FileName.unescaped(String($0)) }
+    }
+
+    /// What a log is for.
+    package enum Kind: Sendable {
+        /// The records of a pipeline, for all its exporters.
+        case pipeline
+        /// What one exporter could not deliver.
+        case deadLetters
+        /// What one exporter has put aside until a route opens.
+        case parked
+    }
+
+    package var kind: Kind {
+        let parts = folder.split(separator: "/")
+        guard parts.count > 1 else { return .pipeline }
+        return parts[1] == FileName.parked ? .parked : .deadLetters
     }
 }
 
 extension LogID: CustomStringConvertible {
     /// For messages and listings.
-    package var description: String { exporter.map { "\(pipeline), dead letters of \($0)" } ?? pipeline }
+    package var description: String {
+        switch kind {
+        case .pipeline: pipeline
+        case .deadLetters: "\(pipeline), dead letters of \(exporter ?? "")"
+        case .parked: "\(pipeline), parked by \(exporter ?? "")"
+        }
+    }
 }
 
 /// The name of a reader, which is its own only within its log.

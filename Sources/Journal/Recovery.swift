@@ -132,10 +132,19 @@ extension Recovery {
     func vanishedLogs(besides definitions: [LogDefinition]) throws(JournalError) -> [LogDefinition] {
         let defined = Set(definitions.map(\.id.folder))
         let names = try checked { () throws(FileSystemError) in try fileSystem.entries(of: settings.directory) }
-        return names.sorted().filter { name in
-            guard !defined.contains(name) else { return false }
-            let entries = (try? fileSystem.entries(of: settings.directory + "/" + name)) ?? []
-            return entries.contains { FileName.reader($0) != nil }
-        }.map { LogDefinition(LogID(FileName.unescaped($0)), readers: []) }
+        let found = names.sorted().flatMap { name in
+            let pipeline = FileName.unescaped(name)
+            return [LogID(pipeline)]
+                + entries(of: name + "/" + FileName.parked).map {
+                    LogID(parkedBy: FileName.unescaped($0), in: pipeline)
+                }
+        }
+        return found.filter { id in
+            !defined.contains(id.folder) && entries(of: id.folder).contains { FileName.reader($0) != nil }
+        }.map { LogDefinition($0, readers: []) }
+    }
+
+    private func entries(of folder: String) -> [String] {
+        ((try? fileSystem.entries(of: settings.directory + "/" + folder)) ?? []).sorted()
     }
 }

@@ -22,17 +22,22 @@ package struct Ledger: Sendable {
     ///   - refused: Gives a pipeline's refused items.
     package init(of journal: Journal, refused: (String) -> Int) {
         let vanished = Dictionary(grouping: journal.vanishedReaders, by: \.log.pipeline).mapValues { readers in
-            readers.map { (name: $0.name, account: DestinationAccount($0.account, boxed: nil)) }
+            Dictionary(grouping: readers, by: \.name).sorted { $0.key < $1.key }.compactMap { name, readers in
+                let aside = readers.filter { $0.log.kind != .pipeline }.map(\.account)
+                return readers.first { $0.log.kind == .pipeline }.map {
+                    (name: name, account: DestinationAccount($0.account, aside: aside))
+                }
+            }
         }
         let present = journal.pipelines.map { log in
             // Read first: what becomes a dead letter meanwhile is then still counted where it was.
             let pipeline = log.id.pipeline
-            let boxed = Dictionary(
-                uniqueKeysWithValues: log.readers.map { ($0.name, journal.boxAccount(of: $0.name, in: pipeline)) }
+            let aside = Dictionary(
+                uniqueKeysWithValues: log.readers.map { ($0.name, journal.asideAccounts(of: $0.name, in: pipeline)) }
             )
             let moment = log.snapshot
             let destinations = moment.accounts.map { reader, account in
-                (reader, DestinationAccount(account, boxed: boxed[reader] ?? nil))
+                (reader, DestinationAccount(account, aside: aside[reader] ?? []))
             }
             return Entry(
                 pipeline: pipeline,
@@ -98,17 +103,20 @@ package struct Ledger: Sendable {
 }
 
 extension Journal {
-    /// The logs of pipelines, in the order of the pipeline file; those of dead letters left out.
-    package var pipelines: [Log] { logs.filter { $0.role == .items } }
+    /// The logs of pipelines, in the order of the pipeline file; those of single exporters left out.
+    package var pipelines: [Log] { logs.filter { $0.id.kind == .pipeline } }
 
     /// What became of the spans of one exporter, its dead letters included.
     package func account(of reader: LogReader, in pipeline: String) -> DestinationAccount {
-        let boxed = boxAccount(of: reader.name, in: pipeline)
-        return DestinationAccount(reader.account, boxed: boxed)
+        let aside = asideAccounts(of: reader.name, in: pipeline)
+        return DestinationAccount(reader.account, aside: aside)
     }
 
-    /// The account of an exporter's dead letters; nil for one that has no room for them.
-    fileprivate func boxAccount(of exporter: String, in pipeline: String) -> ReaderAccount? {
-        log(LogID(deadLettersOf: exporter, in: pipeline))?.reader(named: exporter)?.account
+    /// The accounts of an exporter's own logs.
+    ///
+    /// Parked records first: they become dead letters, and dead letters are parked only when they are replayed.
+    fileprivate func asideAccounts(of exporter: String, in pipeline: String) -> [ReaderAccount] {
+        [LogID(parkedBy: exporter, in: pipeline), LogID(deadLettersOf: exporter, in: pipeline)]
+            .compactMap { log($0)?.reader(named: exporter)?.account }
     }
 }

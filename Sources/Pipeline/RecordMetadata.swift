@@ -7,8 +7,9 @@ package import OTLP
 /// The form, pinned by a test: one byte each for signal and route kind, then the route, the identity (each a length and
 /// UTF-8), the counts of filtered and of sampled-out items, the number of headers, and each header's name and value.
 /// Lengths and counts are LEB128. For spans that were replayed 1 and the id of their dead letter follow; 0 stands for
-/// none. Then follows the address that they came from, in LEB128; nothing stands for an unknown one. What stands after
-/// that is ignored, so that later versions may append.
+/// none. Then follows the address that they came from, in LEB128; nothing stands for an unknown one, or 0 where more
+/// follows: of spans in a parked log where they came from (`ParkedOrigin`). What stands after that is ignored, so that later
+/// versions may append.
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -22,6 +23,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var replays: UInt64?
     /// Where they came from: whose share of the journal they take is told by it also after a restart.
     package var address: SourceAddress
+    /// Of spans in an exporter's parked log: where they lay before.
+    package var parked: ParkedOrigin?
 
     package init(
         signal: Signal,
@@ -30,7 +33,8 @@ package struct RecordMetadata: Hashable, Sendable {
         headers: [HTTPHeader] = [],
         removed: OutcomeCounts = [:],
         replays: UInt64? = nil,
-        address: SourceAddress = .unknown
+        address: SourceAddress = .unknown,
+        parked: ParkedOrigin? = nil
     ) {
         self.signal = signal
         self.route = route
@@ -39,6 +43,7 @@ package struct RecordMetadata: Hashable, Sendable {
         self.removed = removed
         self.replays = replays
         self.address = address
+        self.parked = parked
     }
 
     /// Who sent them.
@@ -61,10 +66,11 @@ extension RecordMetadata {
         if let replays {
             bytes.append(1)
             bytes.append(leb128: replays)
-        } else if address != .unknown {
+        } else if address != .unknown || parked != nil {
             bytes.append(0)
         }
-        if address != .unknown { bytes.append(leb128: address.bits) }
+        if address != .unknown || parked != nil { bytes.append(leb128: address.bits) }
+        parked?.append(to: &bytes)
         return bytes
     }
 
@@ -98,7 +104,8 @@ extension RecordMetadata {
             headers: headers,
             removed: [.filtered: filtered, .sampledOut: sampledOut],
             replays: replays,
-            address: address
+            address: address,
+            parked: ParkedOrigin(popping: &rest)
         )
     }
 }

@@ -115,21 +115,22 @@ import Testing
         #expect(history.failures == 1)
     }
 
-    @Test func `nothing of a parked lane goes, and other lanes go on`() throws {
+    @Test func `what waits in a lane is taken out, and other lanes go on`() throws {
         var window = window(exclusive: true)
         for route in ["a", "b"] {
             for id in 0..<20 { window.add(record(UInt64(id)), key: key(route), now: .zero) }
         }
         let batch = try next(&window)
-        window.putBack([batch])
-        window.park(batch.key, until: .seconds(60))
+        let waiting = window.removeWaiting(batch.key)
+        window.settle(batch)
+        #expect((batch.records + waiting).map(\.id) == Array(0..<20))
         let other = try next(&window)
         #expect(other.key != batch.key)
+        #expect(other.records.first?.id == 0)
         window.settle(other)
-        #expect(window.next(now: .seconds(1))?.key == other.key)
-        #expect(window.next(now: .seconds(59)) == nil)
-        #expect(window.wake == .seconds(60))
-        #expect(window.next(now: .seconds(60))?.records.first?.id == 0)
+        #expect(window.removeWaiting(other.key).count + other.records.count == 20)
+        #expect(window.isEmpty)
+        #expect(window.bytes == 0)
     }
 
     @Test func `memory is counted until a batch is settled`() throws {
@@ -163,20 +164,6 @@ import Testing
         window.settle(batch)
         #expect(window.room > 0)
         #expect(window.next(now: .zero) == nil, "what is left lingers again")
-    }
-
-    @Test func `parked lanes take nobody's place`() throws {
-        var window = window(bytesMax: 100 << 20)
-        for lane in 0..<BatchWindow.lanesMax { window.add(record(UInt64(lane)), key: key("\(lane)"), now: .zero) }
-        while let batch = window.next(now: .zero) {
-            window.putBack([batch])
-            window.park(batch.key, until: .seconds(60))
-            guard window.room == 0 else { break }
-        }
-        #expect(window.room > 0)
-        window.add(record(9999), key: key("new"), now: .zero)
-        #expect(window.room == 0)
-        #expect(window.wake != nil)
     }
 
     @Test func `any lane may end, and the others are found`() throws {

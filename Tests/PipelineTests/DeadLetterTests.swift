@@ -91,6 +91,31 @@ import Testing
         #expect(shown.first?["request"]?["resourceSpans"]?.elements?.count == 1)
     }
 
+    @Test func `are listed in pages, and those that were purged are left out`() async throws {
+        let bench = try PipelineBench(to: refusing(Switch(true)))
+        for _ in 0..<3 { #expect(await bench.send(large) == .accepted) }
+        await bench.deliverAll()
+        let all = try await bench.listing().compactMap { $0["id"]?.string }
+        #expect(all.count >= 3)
+        var (pages, after): ([[String]], String?) = ([], nil)
+        repeat {
+            let answer = await bench.office.answer(.init(.list, after: after, limit: 2))
+            guard case .done(let bytes) = answer else { return Issue.record("\(answer)") }
+            let json = try JSONNode(parsing: bytes)
+            pages.append((json["dead_letters"]?.elements ?? []).compactMap { $0["id"]?.string })
+            after = json["next"]?.string
+        } while after != nil
+        #expect(pages.flatMap(\.self) == all)
+        #expect(pages.dropLast().allSatisfy { $0.count == 2 })
+        _ = await bench.office.answer(.init(.purge, id: all[0]))
+        #expect(try await bench.listing(.init(.list, limit: 1)).first?["id"]?.string == all[1])
+        #expect(await bench.office.answer(.init(.show, id: all[0])) == .unknown("there is no dead letter \(all[0])"))
+        #expect(await bench.office.answer(.init(.list, limit: 0)) == .unknown("limit 0 is not allowed: 1 or more"))
+        guard case .unknown = await bench.office.answer(.init(.list, after: "traces/out")) else {
+            return Issue.record("no id")
+        }
+    }
+
     @Test func `a replay queues them again, and delivery settles them`() async throws {
         let ill = Switch(true)
         let bench = try PipelineBench(to: refusing(ill))

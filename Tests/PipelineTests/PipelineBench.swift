@@ -27,7 +27,8 @@ struct PipelineBench {
         limits: BatchLimits = BatchLimits(items: 500, bytes: .mebibytes(4), linger: .zero),
         retry: RetrySettings = .standard,
         clock: MonotonicClock = MonotonicClock(ManualClock()),
-        costs: CostLimits = CostLimits()
+        costs: CostLimits = CostLimits(),
+        bytesMax: Int = 1 << 20
     ) throws {
         var settings = JournalSettings()
         settings.storage = .memory
@@ -37,6 +38,10 @@ struct PipelineBench {
             LogDefinition(
                 LogID(deadLettersOf: "out", in: "traces"),
                 role: .deadLetters(DeadLetterLimits()),
+                readers: [ReaderDefinition(name: "out", start: .oldest)]
+            ),
+            LogDefinition(
+                LogID(parkedBy: "out", in: "traces"),
                 readers: [ReaderDefinition(name: "out", start: .oldest)]
             ),
         ]
@@ -63,10 +68,12 @@ struct PipelineBench {
             name: "out",
             exporter: exporter,
             reader: journal.logs[0].readers[0],
+            log: journal.logs[0],
             deadLetters: box,
+            parkedLog: ParkedLog(of: "out", in: "traces", journal: journal),
             limits: limits,
             retry: retry,
-            bytesMax: 1 << 20,
+            bytesMax: bytesMax,
             clock: clock,
             meters: DeliveryMeters(meters, pipeline: "traces", exporter: "out", signal: "traces"),
             logger: logger

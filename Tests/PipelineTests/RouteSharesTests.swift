@@ -97,7 +97,7 @@ private final class SharedPipeline: Sendable {
             )
             for record in records {
                 guard let metadata = RecordMetadata(decoding: record.metadata) else { continue }
-                share.settled(record.sharedBytes, of: metadata)
+                share.settled(record.sharedBytes, of: metadata, wasParked: false)
             }
         }
     }

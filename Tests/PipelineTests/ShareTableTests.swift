@@ -78,11 +78,11 @@ import Testing
 
     @Test mutating func `a route gives back when its slowest destination has settled`() {
         #expect(admit(part("a", 400), part("b", 300)))
-        table.settle(part("a", 400), by: 0)
+        table.settle(part("a", 400), by: .init(destination: 0))
         #expect(table.held == 700)
-        table.settle(part("a", 100), by: 1)
+        table.settle(part("a", 100), by: .init(destination: 1))
         #expect(table.held == 600)
-        table.settle(part("a", 300), by: 1)
+        table.settle(part("a", 300), by: .init(destination: 1))
         #expect(table.held == 300)
         #expect(holders(in: table) == 1)
     }
@@ -96,9 +96,9 @@ import Testing
 
     @Test mutating func `more settled than accepted counts for nothing`() {
         #expect(admit(part("a", 10)))
-        table.settle(part("a", 50), by: 0)
-        table.settle(part("a", 50), by: 1)
-        table.settle(part("never seen", 50), by: 1)
+        table.settle(part("a", 50), by: .init(destination: 0))
+        table.settle(part("a", 50), by: .init(destination: 1))
+        table.settle(part("never seen", 50), by: .init(destination: 1))
         #expect(table.held == 0)
         #expect(admit(part("a", 10)))
         #expect(table.held == 10)
@@ -106,7 +106,7 @@ import Testing
 
     @Test mutating func `somebody who has just delivered everything is still somebody to share with`() {
         #expect(admit(part("quiet", 1), at: 1))
-        for destination in 0..<2 { table.settle(part("quiet", 1), by: destination) }
+        for destination in 0..<2 { table.settle(part("quiet", 1), by: .init(destination: destination)) }
         #expect(admit(part("noisy", 500), at: 2))
         #expect(!admit(part("noisy", 1), at: 600))
         #expect(admit(part("noisy", 1), at: 700))
@@ -118,7 +118,7 @@ import Testing
         #expect(table.held == 100)
         table.forget(before: time(500), by: 1, of: Self.first)
         #expect(table.held == 60)
-        table.settle(part("a", 60), by: 0)
+        table.settle(part("a", 60), by: .init(destination: 0))
         table.forget(before: time(5000), by: 1, of: Self.first)
         #expect(table.held <= 10)
     }
@@ -128,10 +128,10 @@ import Testing
         table.restore(part("b", 300), receivedAt: time(1), pending: [])
         table.restore(part("b", 250), receivedAt: time(1), pending: [0, 1])
         #expect(table.held == 550)
-        table.settle(part("a", 300), by: 0)
+        table.settle(part("a", 300), by: .init(destination: 0))
         #expect(table.held == 550)
         #expect(!admit(part("a", 250)))
-        table.settle(part("a", 300), by: 1)
+        table.settle(part("a", 300), by: .init(destination: 1))
         #expect(table.held == 250)
     }
 
@@ -143,7 +143,7 @@ import Testing
         #expect(holders(in: table) == 3)
         #expect(!admit("e", 10))
         #expect(admit("a", 1))
-        table.settle(part("d", 330), by: 0)
+        table.settle(part("d", 330), by: .init(destination: 0))
         #expect(table.held == 201)
     }
 
@@ -151,12 +151,12 @@ import Testing
         var table = ShareTable(budget: 1000, destinations: [Self.first: 1], routesMax: 1, sendersMax: 10)
         #expect(table.admit([part("a", 100)], at: time(1)) == nil)
         #expect(table.admit([part("late", 70)], at: time(1)) == nil)
-        table.settle(part("a", 100), by: 0)
+        table.settle(part("a", 100), by: .init(destination: 0))
         #expect(table.admit([part("late", 30)], at: time(700)) == nil)
         #expect(table.tracked == 1)
         #expect(table.held == 100)
-        table.settle(part("late", 70), by: 0)
-        table.settle(part("late", 30), by: 0)
+        table.settle(part("late", 70), by: .init(destination: 0))
+        table.settle(part("late", 30), by: .init(destination: 0))
         #expect(table.held == 0)
     }
 
@@ -192,7 +192,7 @@ import Testing
         for sender in senders { #expect(table.admit([part("a", 100, from: sender)], at: time(1)) == nil) }
         #expect(table.accounts.count == 3)
         #expect(table.admit([part("a", 200, from: senders[3])], at: time(1))?.share == 333)
-        for sender in senders { table.settle(part("a", 100, from: sender), by: 0) }
+        for sender in senders { table.settle(part("a", 100, from: sender), by: .init(destination: 0)) }
         #expect(table.held == 0)
         #expect(table.admit([part("a", 100, from: senders[3])], at: time(1000)) == nil)
         #expect(table.accounts[senders[3]]?.held == 100)
@@ -213,7 +213,7 @@ import Testing
             } else if let position = model.records.indices.randomElement(using: &generator) {
                 let (route, bytes, pending) = model.records[position]
                 let destination = pending.randomElement(using: &generator) ?? 0
-                table.settle(part(route, bytes), by: destination)
+                table.settle(part(route, bytes), by: .init(destination: destination))
                 model.settle(position, by: destination)
             }
             #expect(table.held == model.held, "seed \(seed), step \(step)")

@@ -17,9 +17,9 @@ extension PipelineFile {
         logger: Logger
     ) throws -> [Delivery] {
         let readers = pipelines.flatMap { pipeline in
-            (journal.log(LogID(pipeline.name))?.readers ?? []).map { (pipeline, $0) }
+            journal.log(LogID(pipeline.name)).map { log in log.readers.map { (pipeline, log, $0) } } ?? []
         }
-        return try readers.map { pipeline, reader in
+        return try readers.map { pipeline, log, reader in
             guard let exporter = exporters[reader.name], let settings = settings(of: reader.name)?.reader
             else { throw AssemblyError(description: "no exporter \"\(reader.name)\"") }
             let limits = settings.batch ?? batchLimits(of: pipeline.value)
@@ -27,8 +27,10 @@ extension PipelineFile {
                 name: reader.name,
                 exporter: exporter,
                 reader: reader,
+                log: log,
                 deadLetters: deadLetters.first { $0.pipeline == pipeline.name && $0.exporter == reader.name },
-                shares: shares.destination(reader.name, of: LogID(pipeline.name)),
+                parkedLog: ParkedLog(of: reader.name, in: pipeline.name, journal: journal),
+                shares: shares.destination(reader.name, of: log.id),
                 limits: limits,
                 retry: settings.retry,
                 bytesMax: max(recordsMemory.bytes / readers.count, limits.bytes.bytes),

@@ -11,22 +11,24 @@ package struct AssemblyError: Error, CustomStringConvertible {
 }
 
 extension PipelineFile {
-    /// One log a pipeline with a reader for each of its exporters, then one for the dead letters of each.
+    /// One log a pipeline with a reader for each of its exporters, then those of each exporter: dead letters, and parked.
     private var logs: [LogDefinition] {
         let pipelines = pipelines.map { pipeline in
             LogDefinition(LogID(pipeline.name), readers: pipeline.value.exporters.map(reader))
         }
-        let deadLetters = self.pipelines.flatMap { pipeline in
-            pipeline.value.exporters.compactMap { name -> LogDefinition? in
-                guard let settings = settings(of: name), settings.destination.mayRefuse else { return nil }
-                return LogDefinition(
+        let own = self.pipelines.flatMap { pipeline in
+            pipeline.value.exporters.flatMap { name -> [LogDefinition] in
+                guard let settings = settings(of: name), settings.destination.mayRefuse else { return [] }
+                let readers = [ReaderDefinition(name: name, start: .oldest)]
+                let deadLetters = LogDefinition(
                     LogID(deadLettersOf: name, in: pipeline.name),
                     role: .deadLetters(settings.reader.deadLetters),
-                    readers: [ReaderDefinition(name: name, start: .oldest)]
+                    readers: readers
                 )
+                return [deadLetters, LogDefinition(LogID(parkedBy: name, in: pipeline.name), readers: readers)]
             }
         }
-        return pipelines + deadLetters
+        return pipelines + own
     }
 
     private func reader(_ exporter: String) -> ReaderDefinition {
@@ -62,7 +64,11 @@ extension PipelineFile {
             !reader.abandoned && reader.account.queued > 0 && !abandoning.contains(reader.name)
         }
         if !waiting.isEmpty {
-            throw AssemblyError(leaving: waiting.map { ($0.log.pipeline, $0.name, $0.account.queued) })
+            let left = Dictionary(grouping: waiting) { [$0.log.pipeline, $0.name] }.sorted { $0.key[1] < $1.key[1] }
+            throw AssemblyError(
+                leaving: left.map { names, readers in (names[0], names[1], readers.reduce(0) { $0 + $1.account.queued })
+                }
+            )
         }
         for name in abandoning where !leftBehind.contains(name) && !journal.abandon(reader: name) {
             throw AssemblyError(
@@ -131,17 +137,24 @@ extension PipelineFile {
     /// Blocks while the journal's undelivered records are read, the newest 512 MiB of each log.
     func routeShares(of journal: Journal, waiting: Counter) -> RouteShares {
         let pipelines = journal.pipelines
-        let used = pipelines.reduce(0) { $0 + $1.statistics.bytes }
+        let used = journal.logs.reduce(0) { $1.role == .items ? $0 + $1.statistics.bytes : $0 }
         let free = (try? SystemFileSystem().freeBytes(at: self.journal.directory)) ?? .max / 2
         // On a small disk the floor of free space is reached long before `max_bytes`.
         let reachable = self.journal.storage == .disk ? used + max(0, free - self.journal.minFree.bytes) : .max
         let budget = min(self.journal.maxBytes, ByteCount(bytes: reachable))
         let heldMax = ByteCount(bytes: receiversMemory.bytes / 4)
-        let shares = RouteShares(budget: budget, logs: pipelines, heldMax: heldMax, waiting: waiting)
-        for log in pipelines {
+        let parkedLogs = journal.logs.filter { $0.id.kind == .parked }
+        let shares = RouteShares(
+            budget: budget,
+            logs: pipelines,
+            parkedLogs: parkedLogs,
+            heldMax: heldMax,
+            waiting: waiting
+        )
+        for log in pipelines + parkedLogs {
             log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: .mebibytes(512)) { record in
                 let pending = log.readers.filter { !$0.isFinished(record.id) }.map(\.name)
-                if !pending.isEmpty { shares.restore(record, of: log.id, pending: pending) }
+                if !pending.isEmpty { shares.restore(record, of: LogID(log.id.pipeline), pending: pending) }
             }
         }
         return shares

@@ -25,11 +25,15 @@ struct DeadLettersCommand: ParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "A line for each dead letter, oldest first.")
         @OptionGroup var target: Target
+        @Option(help: "Dead letters of one page.") var limit = DeadLetterOffice.Request.limitDefault
+        @Option(help: "Only those behind this one, the last of the page before.") var after: String?
 
         func run() async throws {
-            try await ask(.list, target) { json in
+            try await ask(.list, target, after: after, limit: limit) { json in
                 let letters = json["dead_letters"]?.elements ?? []
-                return letters.isEmpty ? "no dead letters" : letters.map(\.letterLine).joined(separator: "\n")
+                if letters.isEmpty { return "no dead letters" }
+                let more = json["next"]?.string.map { ["more: --after \($0)"] } ?? []
+                return (letters.map(\.letterLine) + more).joined(separator: "\n")
             }
         }
     }
@@ -70,12 +74,20 @@ struct DeadLettersCommand: ParsableCommand {
 private func ask(
     _ action: DeadLetterOffice.Request.Action,
     _ target: DeadLettersCommand.Target,
+    after: String? = nil,
+    limit: Int = DeadLetterOffice.Request.limitDefault,
     text: ((JSONNode) -> String)?
 ) async throws {
     let file = try PipelineFile.loadOrExit(target.config) { writeLine($0, to: .standardError) }
     defer { LogSink.standardError.flush() }
     let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
-    let request = DeadLetterOffice.Request(action, exporter: target.exporter, id: target.id)
+    let request = DeadLetterOffice.Request(
+        action,
+        exporter: target.exporter,
+        id: target.id,
+        after: after,
+        limit: limit
+    )
     do {
         let answer = try await answer(to: request, file, logger)
         guard let text, !target.json else {

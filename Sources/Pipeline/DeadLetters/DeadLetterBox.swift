@@ -16,7 +16,9 @@ package final class DeadLetterBox: Sendable {
     package let reader: LogReader
     /// The exporter's reader of the pipeline's own log.
     private let origin: LogReader
-    private let log: Log
+    let log: Log
+    /// Where records lay that were parked before they became dead letters.
+    private let parked: ParkedLog?
     private let journal: Journal
     /// Letters that a replay or a purge is working on.
     private let claimed = Mutex<Set<UInt64>>([])
@@ -37,6 +39,7 @@ package final class DeadLetterBox: Sendable {
         self.log = log
         self.reader = reader
         self.journal = journal
+        parked = ParkedLog(of: exporter, in: pipeline, journal: journal)
     }
 
     /// Makes letters durable; false where there is no room, or the disk fails.
@@ -55,49 +58,85 @@ package final class DeadLetterBox: Sendable {
         return await journal.append(RecordGroup(entries: records)) == .durable
     }
 
-    /// Settles what a crash left between the two steps of a move; once, before anything is delivered.
+    /// Settles what a crash left between the two steps of a move, here and in the parked log; once, before anything is
+    /// delivered.
     ///
     /// The caller writes the cursors (`Journal.persistCursors`) before it delivers: a letter is known to be void by its
     /// origin, which is not settled. The calling thread waits for the disk.
     package func recover() {
         // Records whose spans are queued where they came from; what came of them counts no more than they do.
-        var void: Set<UInt64> = []
-        log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max)) { record in
-            if let letter = StoredLetter(record) {
-                let origin = letter.letter.origin
-                let comesOfVoid = origin.source == .deadLetters && void.contains(origin.id)
-                guard comesOfVoid || !isSettled(origin) else { return }
-                void.insert(letter.id)
-                reader.settleHeld([record.moved])
-            } else if let replayed = RecordMetadata(decoding: record.metadata)?.replays, record.kind == .items {
-                let isVoid = void.contains(replayed)
-                if isVoid { void.insert(record.id) }
-                let gone = isVoid ? record.id : replayed
-                if !reader.isFinished(gone) {
-                    reader.settleHeld([SettledRecord(id: gone, items: record.items, outcomes: record.moved.outcomes)])
-                }
+        var void: Set<DeadLetter.Origin> = []
+        var known = -1
+        // Records of each log come of records of the other.
+        while void.count > known {
+            known = void.count
+            let all = (since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max))
+            log.visitRetained(since: all.since, bytesMax: all.bytesMax) { recoverLetter($0, &void) }
+            parked?.log.visitRetained(since: all.since, bytesMax: all.bytesMax) { recoverParked($0, &void) }
+        }
+    }
+
+    private func recoverLetter(_ record: StoredRecord, _ void: inout Set<DeadLetter.Origin>) {
+        if let letter = StoredLetter(record) {
+            let origin = letter.letter.origin
+            guard void.contains(origin) || !isSettled(origin) else { return }
+            void.insert(DeadLetter.Origin(source: .deadLetters, id: letter.id))
+            reader.settleHeld([record.moved])
+        } else if let replayed = RecordMetadata(decoding: record.metadata)?.replays, record.kind == .items {
+            let isVoid = void.contains(DeadLetter.Origin(source: .deadLetters, id: replayed))
+            if isVoid { void.insert(DeadLetter.Origin(source: .deadLetters, id: record.id)) }
+            let gone = isVoid ? record.id : replayed
+            if !reader.isFinished(gone) {
+                reader.settleHeld([SettledRecord(id: gone, items: record.items, outcomes: record.moved.outcomes)])
             }
         }
+    }
+
+    private func recoverParked(_ record: StoredRecord, _ void: inout Set<DeadLetter.Origin>) {
+        guard let parked = RecordMetadata(decoding: record.metadata)?.parked else { return }
+        let origin = DeadLetter.Origin(source: parked.source, id: parked.id)
+        guard void.contains(origin) || !isSettled(origin) else { return }
+        void.insert(DeadLetter.Origin(source: .parked, id: record.id))
+        self.parked?.reader.settleHeld([record.moved])
     }
 
     private func isSettled(_ origin: DeadLetter.Origin) -> Bool {
         switch origin.source {
         case .pipeline: self.origin.isFinished(origin.id)
         case .deadLetters: reader.isFinished(origin.id)
+        case .parked: parked?.reader.isFinished(origin.id) ?? true
         }
     }
 }
 
 extension DeadLetterBox {
-    /// Gives `visit` every letter, oldest first, on the journal's reading thread.
-    package func visit(_ visit: @escaping @Sendable (StoredLetter) -> Void) async {
-        await journal.readThread.run { [self] in
-            log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max)) { record in
-                guard let letter = StoredLetter(record), !reader.isFinished(letter.id), isSettled(letter.letter.origin)
-                else { return }
-                visit(letter)
-            }
-        }
+    /// Letters read at once, at most, and their bytes: deliveries that read have their turn in between.
+    private static let pageMax = (letters: 256, bytes: 4 << 20)
+
+    /// Some letters, oldest first.
+    ///
+    /// - Parameters:
+    ///   - first: The first id that is meant.
+    ///   - lettersMax: How many.
+    /// - Returns: Letters, maybe none, and where to go on; nil behind the last.
+    package func letters(from first: UInt64, lettersMax: Int) async -> (letters: [StoredLetter], next: UInt64?) {
+        let page = await log.records(
+            from: first,
+            notFinishedBy: reader,
+            recordsMax: min(lettersMax, Self.pageMax.letters),
+            bytesMax: Self.pageMax.bytes
+        )
+        return (page.records.compactMap(letter), page.next)
+    }
+
+    /// One letter; nil where there is none of that id.
+    package func letter(_ id: UInt64) async -> StoredLetter? {
+        await log.records(CollectionOfOne(id), bytesMax: .max).first.flatMap(letter)
+    }
+
+    /// Nil for what is no letter, or none any more.
+    private func letter(_ record: StoredRecord) -> StoredLetter? {
+        StoredLetter(record).flatMap { reader.isFinished($0.id) || !isSettled($0.letter.origin) ? nil : $0 }
     }
 
     /// Queues letters for their exporter again, with its present settings; no processor runs again.
@@ -149,12 +188,19 @@ extension DeadLetterBox {
 
     /// Letters that nobody else works on, oldest first; nobody else may until they are released.
     private func claim(_ id: UInt64?) async -> [LetterClaim] {
-        let found = Mutex<[LetterClaim]>([])
-        await visit { letter in
-            guard id == nil || id == letter.id, self.claimed.withLock({ $0.insert(letter.id).inserted }) else { return }
-            found.withLock { $0.append(LetterClaim(letter)) }
+        if let id { return await letter(id).map { claim([$0]) } ?? [] }
+        var claims: [LetterClaim] = []
+        var next: UInt64? = 0
+        while let first = next {
+            let page = await letters(from: first, lettersMax: .max)
+            claims += claim(page.letters)
+            next = page.next
         }
-        return found.withLock { $0 }
+        return claims
+    }
+
+    private func claim(_ letters: [StoredLetter]) -> [LetterClaim] {
+        claimed.withLock { claimed in letters.filter { claimed.insert($0.id).inserted }.map(LetterClaim.init) }
     }
 
     private func release(_ claims: [LetterClaim]) {
@@ -162,8 +208,7 @@ extension DeadLetterBox {
     }
 
     private func letters(_ group: [LetterClaim]) async -> [StoredLetter] {
-        let records = await log.records(group.map(\.id), bytesMax: .max)
-        return records.compactMap(StoredLetter.init).filter { !reader.isFinished($0.id) && isSettled($0.letter.origin) }
+        await log.records(group.map(\.id), bytesMax: .max).compactMap(letter)
     }
 
     private func groups(of claims: [LetterClaim]) -> [[LetterClaim]] {

@@ -21,17 +21,32 @@ package struct DeadLetterOffice: Sendable {
         package let exporter: String?
         /// One letter's id as listings give it, `PIPELINE/EXPORTER/NUMBER`; nil for all.
         package let id: String?
+        /// The last letter of the page before, for a listing.
+        package let after: String?
+        /// Letters of a page.
+        package let limit: Int
 
-        package init(_ action: Action, exporter: String? = nil, id: String? = nil) {
+        /// Letters of a page where nothing else is said.
+        package static let limitDefault = 1000
+
+        package init(
+            _ action: Action,
+            exporter: String? = nil,
+            id: String? = nil,
+            after: String? = nil,
+            limit: Int = Request.limitDefault
+        ) {
             self.action = action
             self.exporter = exporter
             self.id = id
+            self.after = after
+            self.limit = limit
         }
     }
 
     /// What is answered.
     package enum Answer: Sendable, Equatable {
-        /// JSON: the listing, the letters with their content, or how many letters and spans were moved.
+        /// JSON: a page of the listing, a letter with its content, or how many letters and spans were moved.
         case done([UInt8])
         /// There is no such exporter or letter, or the request is incomplete; for the operator.
         case unknown(String)
@@ -42,28 +57,53 @@ package struct DeadLetterOffice: Sendable {
     /// Does what is asked; suspends while the disk works.
     package func answer(_ request: Request) async -> Answer {
         if request.action == .show, request.id == nil { return .unknown("show needs the id of a dead letter") }
+        guard request.limit > 0 else { return .unknown("limit \(request.limit) is not allowed: 1 or more") }
         let target: LetterTarget
         switch LetterTarget.find(request, among: boxes) {
         case .success(let found): target = found
         case .failure(let problem): return .unknown(problem.description)
         }
         switch request.action {
-        case .list, .show: return await listing(target, withContent: request.action == .show)
+        case .list where target.number == nil: return await page(of: target.boxes, request)
+        case .list, .show: return await letter(target, withContent: request.action == .show)
         case .replay: return await replay(target)
         case .purge: return await purge(target)
         }
     }
 
-    private func listing(_ target: LetterTarget, withContent: Bool) async -> Answer {
-        let writer = Mutex(LetterListing())
-        for box in target.boxes {
-            await box.visit { letter in
-                guard target.number == nil || target.number == letter.id else { return }
-                writer.withLock { $0.write(letter, in: box, withContent: withContent) }
-            }
+    private func letter(_ target: LetterTarget, withContent: Bool) async -> Answer {
+        guard let number = target.number, let letter = await target.boxes[0].letter(number) else {
+            return .unknown(target.missing)
         }
-        let (bytes, count) = writer.withLock { $0.finished() }
-        return target.number != nil && count == 0 ? .unknown(target.missing) : .done(bytes)
+        var writer = LetterListing()
+        writer.write(letter, in: target.boxes[0], withContent: withContent)
+        return .done(writer.finished(next: nil))
+    }
+
+    private func page(of boxes: [DeadLetterBox], _ request: Request) async -> Answer {
+        var (boxes, next): ([DeadLetterBox], UInt64?) = (boxes, 0)
+        if let after = request.after {
+            guard let index = boxes.firstIndex(where: { $0.number(of: after) != nil }),
+                let number = boxes[index].number(of: after)
+            else { return .unknown("there is no dead letter \(after); an id is PIPELINE/EXPORTER/NUMBER") }
+            (boxes, next) = (Array(boxes[index...]), number + 1)
+        }
+        var writer = LetterListing()
+        var last: String?
+        for box in boxes {
+            while let first = next {
+                // One more than fits tells whether there is a next page.
+                let page = await box.letters(from: first, lettersMax: request.limit - writer.count + 1)
+                for letter in page.letters {
+                    if writer.count == request.limit { return .done(writer.finished(next: last)) }
+                    writer.write(letter, in: box, withContent: false)
+                    last = box.id(of: letter.id)
+                }
+                next = page.next
+            }
+            next = 0
+        }
+        return .done(writer.finished(next: nil))
     }
 
     private func replay(_ target: LetterTarget) async -> Answer {
@@ -125,9 +165,7 @@ private struct LetterTarget {
         }
         guard let id = request.id else { return .success(LetterTarget(boxes: known, number: nil)) }
         for box in known {
-            let prefix = box.id(of: nil)
-            guard id.hasPrefix(prefix), let number = UInt64(id.dropFirst(prefix.count)) else { continue }
-            return .success(LetterTarget(boxes: [box], number: number))
+            if let number = box.number(of: id) { return .success(LetterTarget(boxes: [box], number: number)) }
         }
         return .failure(Problem(description: "there is no dead letter \(id); an id is PIPELINE/EXPORTER/NUMBER"))
     }
@@ -136,4 +174,11 @@ private struct LetterTarget {
 extension DeadLetterBox {
     /// The id of a letter in listings; nil gives what all of the box have in common.
     func id(of number: UInt64?) -> String { "\(pipeline)/\(exporter)/\(number.map(String.init) ?? "")" }
+
+    /// The number in an id that is of this box; nil for any other text.
+    fileprivate func number(of id: String) -> UInt64? {
+        let prefix = self.id(of: nil)
+        guard id.hasPrefix(prefix), let number = UInt64(id.dropFirst(prefix.count)), number < .max else { return nil }
+        return number
+    }
 }

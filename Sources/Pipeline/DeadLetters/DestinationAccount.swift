@@ -1,10 +1,10 @@
 package import Basics
 package import Journal
 
-/// What became of the spans of one destination, its dead letters included.
+/// What became of the spans of one destination, its dead letters and parked records included.
 ///
 /// `accepted == outcomes.sum + queued`, at every moment, because `outcomes[.deadLettered]` is what remains of the spans that
-/// ever became dead letters after those that were replayed, purged, expired or lost since.
+/// ever left the pipeline's log for the exporter's own after those that wait there or have come to another end.
 package struct DestinationAccount: Sendable, Equatable {
     package let since: UnixTime
     package let accepted: UInt64
@@ -16,27 +16,29 @@ package struct DestinationAccount: Sendable, Equatable {
 
     /// - Parameters:
     ///   - main: The account of the exporter's cursor on the pipeline's log.
-    ///   - boxed: That of its box, read before `main`; nil for a destination without one.
-    package init(_ main: ReaderAccount, boxed: ReaderAccount?) {
+    ///   - aside: Those of its other logs, dead letters and parked, read before `main`: what moved to them is dead-lettered in
+    ///     `main`, and what moves between them or within one is so there.
+    package init(_ main: ReaderAccount, aside: [ReaderAccount]) {
         since = main.since
         accepted = main.accepted
-        guard let boxed else {
-            outcomes = main.outcomes
-            queued = main.queued
-            oldestQueued = main.oldestQueued
-            return
-        }
-        let replayed = boxed.queued - min(boxed.queued, boxed.held)
         var outcomes = main.outcomes
-        // What became a dead letter in the box was replayed before, or moved within it.
-        var gone = boxed.outcomes
-        gone[.deadLettered] = 0
-        let deadLettered = outcomes[.deadLettered]
-        outcomes = outcomes + gone
-        outcomes[.deadLettered] = deadLettered - min(deadLettered, gone.sum + replayed)
+        var (queued, gone): (UInt64, UInt64) = (main.queued, 0)
+        var oldest = main.oldestQueued
+        for account in aside {
+            let waiting = account.queued - min(account.queued, account.held)
+            var ended = account.outcomes
+            ended[.deadLettered] = 0
+            outcomes = outcomes + ended
+            gone += ended.sum + waiting
+            queued += waiting
+            if waiting > 0 { oldest = [oldest, account.oldestQueued].compactMap { $0 }.min() }
+        }
+        let netted = min(outcomes[.deadLettered], gone)
+        outcomes[.deadLettered] -= netted
         self.outcomes = outcomes
-        queued = main.queued + replayed
-        oldestQueued = [main.oldestQueued, replayed > 0 ? boxed.oldestQueued : nil].compactMap { $0 }.min()
+        // What is durable in another log and not settled yet in the pipeline's is queued in both.
+        self.queued = queued - min(queued, gone - netted)
+        oldestQueued = oldest
     }
 
     /// How long ago the oldest item that still waits was received, in seconds; 0 when none waits.

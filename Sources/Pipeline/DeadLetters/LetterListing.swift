@@ -1,13 +1,13 @@
 import Basics
 import OTLP
 
-/// Writes dead letters as JSON, for people's tools: `{"dead_letters": [...]}`.
+/// Writes dead letters as JSON, for people's tools: `{"dead_letters": [...], "next": ...}`.
 struct LetterListing {
     /// Trace ids and services named for each letter, at most.
     private static let namesMax = 10
 
     private var writer = JSONWriter()
-    private var count = 0
+    private(set) var count = 0
 
     init() {
         writer.beginObject()
@@ -15,11 +15,13 @@ struct LetterListing {
         writer.beginArray()
     }
 
-    /// All of it, and how many letters.
-    mutating func finished() -> ([UInt8], Int) {
+    /// All of it; `next` is the id behind which the next page begins, nil where there is none.
+    mutating func finished(next: String?) -> [UInt8] {
         writer.endArray()
+        writer.key("next")
+        if let next { writer.string(next) } else { writer.null() }
         writer.endObject()
-        return (writer.bytes, count)
+        return writer.bytes
     }
 
     /// Adds a letter; with its content, the destination's answer and the spans as OTLP JSON too.

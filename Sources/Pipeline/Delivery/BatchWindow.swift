@@ -8,8 +8,7 @@ import Basics
 /// others. A lane gives a batch when it is full, when its first record has waited `linger`, or when the window drains. A
 /// batch that must be tried again goes before the newer records of its lane, which pass it while it pauses. Lanes take
 /// turns. Their number is bounded, because clients choose merge keys by routes and forwarded headers: over the bound
-/// nothing lingers and no more records are taken in until lanes are empty. Parked lanes do not count, so that they keep
-/// nobody waiting; their records count as bytes.
+/// nothing lingers and no more records are taken in until lanes are empty.
 package struct BatchWindow: Sendable {
     private struct Lane {
         let key: MergeKey
@@ -23,15 +22,11 @@ package struct BatchWindow: Sendable {
         var inFlight = 0
         /// Whether the batch that went last was one that was tried before.
         var tookAgain = false
-        /// Nothing goes before that moment.
-        var parkedUntil: Duration = .zero
-        /// Whether nothing has gone since it was parked.
-        var isParked = false
 
         var isEmpty: Bool { again.isEmpty && fresh.isEmpty && inFlight == 0 }
     }
 
-    /// Lanes that are not parked, from which on nothing more is taken in.
+    /// Lanes from which on nothing more is taken in.
     package static let lanesMax = 2048
 
     /// What a batch may hold from now on.
@@ -42,7 +37,6 @@ package struct BatchWindow: Sendable {
     private var lanes: [Lane] = []
     /// Where each lane stands.
     private var places: [MergeKey: Int] = [:]
-    private var parkedLanes = 0
     private var turn = 0
     /// Bytes of all records inside, those under way included.
     package private(set) var bytes = 0
@@ -63,7 +57,7 @@ package struct BatchWindow: Sendable {
 
     /// How many more bytes of records fit; zero or less when reading must wait.
     package var room: Int {
-        guard lanes.count - parkedLanes < Self.lanesMax else { return 0 }
+        guard lanes.count < Self.lanesMax else { return 0 }
         return bytes == 0 ? max(bytesMax, 1) : bytesMax - bytes
     }
 
@@ -100,8 +94,7 @@ package struct BatchWindow: Sendable {
         lanes.lazy.filter(isOpen).compactMap { lane -> Duration? in
             let again = lane.again.lazy.map(\.notBefore).min()
             let fresh = lane.fresh.isEmpty ? nil : lane.since + limits.linger
-            guard let first = [again, fresh].compactMap({ $0 }).min() else { return nil }
-            return max(first, lane.parkedUntil)
+            return [again, fresh].compactMap { $0 }.min()
         }.min()
     }
 
@@ -120,17 +113,20 @@ package struct BatchWindow: Sendable {
         lanes[index].again += batches
     }
 
-    /// Lets nothing of a lane go before `moment`.
-    package mutating func park(_ key: MergeKey, until moment: Duration) {
-        guard let index = places[key] else { return }
-        if !lanes[index].isParked { parkedLanes += 1 }
-        lanes[index].isParked = true
-        lanes[index].parkedUntil = moment
+    /// Takes out all records of a lane that wait and can be read from the journal again.
+    package mutating func removeWaiting(_ key: MergeKey) -> [QueuedRecord] {
+        guard let index = places[key] else { return [] }
+        let whole = lanes[index].again.filter(\.isWhole)
+        let records = whole.flatMap(\.records) + lanes[index].fresh
+        lanes[index].again.removeAll(where: \.isWhole)
+        (lanes[index].fresh, lanes[index].freshItems, lanes[index].freshBytes) = ([], 0, 0)
+        bytes -= records.reduce(0) { $0 + $1.heldBytes }
+        if lanes[index].isEmpty { removeLane(at: index) }
+        return records
     }
 
     /// The last lane takes the place of the one that goes, so that nothing else moves.
     private mutating func removeLane(at index: Int) {
-        if lanes[index].isParked { parkedLanes -= 1 }
         places[lanes[index].key] = nil
         lanes.swapAt(index, lanes.endIndex - 1)
         lanes.removeLast()
@@ -140,11 +136,7 @@ package struct BatchWindow: Sendable {
     private func isOpen(_ lane: Lane) -> Bool { !isExclusive || lane.inFlight == 0 }
 
     private mutating func take(from index: Int, now: Duration) -> PendingBatch? {
-        guard isOpen(lanes[index]), lanes[index].parkedUntil <= now else { return nil }
-        if lanes[index].isParked {
-            lanes[index].isParked = false
-            parkedLanes -= 1
-        }
+        guard isOpen(lanes[index]) else { return nil }
         let (due, isFreshDue) = (lanes[index].again.firstIndex { $0.notBefore <= now }, isDue(lanes[index], now: now))
         // In turns, so that what fails again and again does not hold up what was never tried.
         if let due, !isFreshDue || !lanes[index].tookAgain {

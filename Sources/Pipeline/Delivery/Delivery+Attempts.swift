@@ -5,7 +5,7 @@ import Synchronization
 
 /// What becomes of the requests of one batch.
 extension Delivery {
-    /// How long a route that needs somebody to act is left alone, and spans for whose dead letter there is no room.
+    /// How long spans are left alone for whose dead letter there is no room.
     private static let longPause = Duration.seconds(60)
 
     /// Sends the requests of a batch one after the other, until all are done or one has to wait.
@@ -27,6 +27,7 @@ extension Delivery {
                 }
                 batch.outcomes[.rejected] += UInt64(min(rejected, request.batch.items))
                 batch.completeNextRequest()
+                noteOpen(batch.key)
             case .unavailable(let reason, let after):
                 return await postpone(batch, atLeast: after ?? .zero, because: reason)
             case .timedOut(let reason):
@@ -35,9 +36,11 @@ extension Delivery {
             case .failed(let rejection):
                 guard await divide(&batch, isToBlame: isToBlame, rejection) else { return }
             case .tooLarge(let rejection), .refused(let rejection):
+                noteOpen(batch.key)
                 guard await divide(&batch, isToBlame: true, rejection) else { return }
             case .parked(let reason), .unsendable(let reason):
                 warn(.parked, because: reason, ["route": "\(request.batch.route)"])
+                if await givesUp(&batch, because: reason) { return noteOpen(batch.key) }
                 return park(batch)
             case .cancelled:
                 return
@@ -96,12 +99,6 @@ extension Delivery {
         return false
     }
 
-    private func park(_ batch: PendingBatch) {
-        let moment = clock.now() + Self.longPause
-        putBack(batch)
-        window.withLock { $0.park(batch.key, until: moment) }
-    }
-
     /// Puts a batch back to its lane, without the bytes that can be written again.
     private func putBack(_ batch: PendingBatch) {
         var batch = batch
@@ -117,15 +114,20 @@ extension Delivery {
     ) async {
         warn(.failed, because: reason)
         var batch = batch
-        let age = batch.nextRequest()?.history.age(at: wallClock.now()) ?? .zero
-        if let limit = retry.giveUpAfter, age >= limit {
-            let rejection = Rejection(status: nil, reason: "given up after \(limit.text): \(reason)")
-            while let request = batch.nextRequest(), await bury(request, of: &batch, rejection) {}
-            if batch.isDone { return finish(batch) }
-        }
+        if await givesUp(&batch, because: reason) { return }
         var generator = SystemRandomNumberGenerator()
         batch.notBefore = clock.now() + max(pause, batch.backoff.next(using: &generator))
         putBack(batch)
+    }
+
+    /// Makes dead letters of a batch that was tried for as long as `give_up_after` allows; true once it is done by that.
+    private func givesUp(_ batch: inout PendingBatch, because reason: String) async -> Bool {
+        let age = batch.nextRequest()?.history.age(at: wallClock.now()) ?? .zero
+        guard let limit = retry.giveUpAfter, age >= limit else { return false }
+        let rejection = Rejection(status: nil, reason: "given up after \(limit.text): \(reason)")
+        while let request = batch.nextRequest(), await bury(request, of: &batch, rejection) {}
+        if batch.isDone { finish(batch) }
+        return batch.isDone
     }
 
     /// Puts both halves of a batch back for a while.
@@ -156,7 +158,7 @@ extension Delivery {
         var settled: [RecordSource: [SettledRecord]] = [:]
         for record in batch.records {
             settled[record.source, default: []].append(record.settled(taking: &left))
-            shares?.settled(record.sharedBytes, of: record.metadata)
+            shares?.settled(record.sharedBytes, of: record.metadata, wasParked: record.source == .parked)
         }
         for (source, records) in settled { readers[source]?.finish(records) }
         meters.finished(batch)
@@ -175,7 +177,7 @@ extension PendingBatch {
         return parts.map { record, payload, items in
             // What was removed before the journal stays in the account of the record it was counted in.
             var metadata = record.metadata
-            (metadata.removed, metadata.replays) = ([:], nil)
+            (metadata.removed, metadata.replays, metadata.parked) = ([:], nil, nil)
             return DeadLetter(
                 origin: DeadLetter.Origin(source: record.source, id: record.id),
                 rejection: rejection,

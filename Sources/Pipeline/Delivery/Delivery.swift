@@ -16,9 +16,17 @@ package final class Delivery: Sendable {
     let wallClock: WallClock
     let meters: DeliveryMeters
     let deadLetters: DeadLetterBox?
+    let parkedLog: ParkedLog?
+    /// The log behind each reader that records are read again from.
+    let logs: [RecordSource: Log]
     let shares: DestinationShares?
     let window: Mutex<BatchWindow>
     let flow: Mutex<FlowControl>
+    let parked = Mutex(ParkedRoutes())
+    /// Where reading of the parked log ends; nil while nothing of it is read.
+    let parkedEnd = Mutex<UInt64?>(nil)
+    /// Rings when what waits for parked routes may have to move.
+    let crowded = Doorbell()
     private let limits: BatchLimits
     private let logger: Logger
     /// Records of a form that this version cannot read; they stay in the journal.
@@ -27,17 +35,19 @@ package final class Delivery: Sendable {
     private let drainEnd = Mutex<UInt64?>(nil)
     private let throttle = Mutex(LogThrottle<Trouble>(linesMax: 10, in: .seconds(60)))
     /// Rings when a batch may be due.
-    private let due = Doorbell()
+    let due = Doorbell()
     /// Rings for each reader when a record may fit.
-    private let room: [RecordSource: Doorbell]
+    let room: [RecordSource: Doorbell]
     /// Rings when something was settled.
-    private let settled = Doorbell()
+    let settled = Doorbell()
 
     /// - Parameters:
     ///   - name: The exporter's key in the pipeline file.
     ///   - exporter: Sends the batches.
     ///   - reader: The exporter's cursor on the pipeline's log.
+    ///   - log: The pipeline's log.
     ///   - deadLetters: Where spans go that the destination refuses; without it they stay queued.
+    ///   - parkedLog: Where records go that wait for parked routes, where there are many.
     ///   - shares: Told what is settled of each route.
     ///   - limits: What a batch may hold.
     ///   - retry: The pauses of a batch that failed, and of a destination that is down.
@@ -50,7 +60,9 @@ package final class Delivery: Sendable {
         name: String,
         exporter: any Exporter,
         reader: LogReader,
+        log: Log,
         deadLetters: DeadLetterBox? = nil,
+        parkedLog: ParkedLog? = nil,
         shares: DestinationShares? = nil,
         limits: BatchLimits,
         retry: RetrySettings,
@@ -64,7 +76,13 @@ package final class Delivery: Sendable {
         self.exporter = exporter
         var readers = [RecordSource.pipeline: reader]
         readers[.deadLetters] = deadLetters?.reader
+        readers[.parked] = parkedLog?.reader
         self.readers = readers
+        var logs = [RecordSource.pipeline: log]
+        logs[.deadLetters] = deadLetters?.log
+        logs[.parked] = parkedLog?.log
+        self.logs = logs
+        self.parkedLog = parkedLog
         room = readers.mapValues { _ in Doorbell() }
         self.deadLetters = deadLetters
         self.shares = shares
@@ -90,7 +108,9 @@ package final class Delivery: Sendable {
 
     /// Works until the task is cancelled.
     package func run() async {
+        readParkedLog()
         await withDiscardingTaskGroup { group in
+            group.addTask { await self.moveParked() }
             for source in readers.keys {
                 group.addTask { await self.read(source) }
             }
@@ -118,27 +138,34 @@ package final class Delivery: Sendable {
     /// - Parameter stopsWhileDown: Returns as well while the circuit is open.
     package func drain(stopsWhileDown: Bool = false) async {
         beginDraining()
-        while !Task.isCancelled, hasWork, !(stopsWhileDown && isCircuitOpen) { await settled.wait() }
+        while !Task.isCancelled, stopsWhileDown ? canDrainOn : hasWork(countingParked: true) { await settled.wait() }
     }
 
-    /// Whether draining has something left to do, and a destination to do it with.
-    package var canDrainOn: Bool { hasWork && !isCircuitOpen }
+    /// Whether draining has something left to do, and a destination to do it with; what waits for parked routes aside.
+    package var canDrainOn: Bool { hasWork(countingParked: false) && !isCircuitOpen }
 
-    private var hasWork: Bool { readers.contains { hasWork($0.key, $0.value) } }
+    private func hasWork(countingParked: Bool) -> Bool {
+        readers.contains { hasWork($0.key, $0.value, countingParked: countingParked) }
+    }
 
-    private func hasWork(_ source: RecordSource, _ reader: LogReader) -> Bool {
+    private func hasWork(_ source: RecordSource, _ reader: LogReader, countingParked: Bool) -> Bool {
         let unreadable = unreadable.withLock { $0.filter { $0.source == source } }
-        if source == .pipeline, let end = drainEnd.withLock({ $0 }) {
-            return reader.unfinished(below: end) > unreadable.reduce(0) { $1.id < end ? $0 + $1.items : $0 }
+        let (parkedItems, parkedPlaces): (UInt64, Int) = parked.withLock { parked in
+            countingParked ? (0, 0) : (parked.items(of: source), parked.places(of: source))
         }
-        return reader.hasUnread || reader.unsettled > unreadable.count
+        if source == .pipeline, let end = drainEnd.withLock({ $0 }) {
+            let stays = unreadable.reduce(parkedItems) { $1.id < end ? $0 + $1.items : $0 }
+            return reader.unfinished(below: end) > stays
+        }
+        let isRead = source != .parked || countingParked || parkedEnd.withLock { $0 != nil }
+        return isRead && reader.hasUnread || reader.unsettled > unreadable.count + parkedPlaces
     }
 
     private func read(_ source: RecordSource) async {
         guard let reader = readers[source], let room = room[source] else { return }
         while !Task.isCancelled {
             let space = window.withLock { $0.room }
-            guard space > 0 else {
+            guard space > 0, mayRead(source) else {
                 await room.wait()
                 continue
             }
@@ -146,6 +173,7 @@ package final class Delivery: Sendable {
             let end = source == .pipeline ? drainEnd.withLock { $0 } : nil
             for record in records where record.id < end ?? .max { take(record, from: source) }
             due.ring()
+            if source == .parked, let last = records.last { endParkedReading(at: last) }
             if let end, records.contains(where: { $0.id >= end }) { return }
             if records.count < Self.recordsMax { try? await clock.sleep(limits.linger / Self.readsPerLinger) }
         }
@@ -175,6 +203,10 @@ package final class Delivery: Sendable {
             route: exporter.usesRoutes ? metadata.route : .none,
             headers: metadata.headers
         )
+        if let maxAge = parkedLog?.maxAge, source == .parked, wallClock.now().since(queued.receivedAt) > maxAge {
+            return expire(queued)
+        }
+        if isParked(queued, key) { return }
         window.withLock { $0.add(queued, key: key, now: clock.now()) }
     }
 
@@ -185,6 +217,9 @@ package final class Delivery: Sendable {
             if let earlier = alarm, earlier <= now { alarm = nil }
             while let batch = nextBatch(now: now) {
                 group.addTask { await self.send(batch) }
+            }
+            while let recall = nextRecall(now: now) {
+                group.addTask { await self.recall(recall) }
             }
             if let wake = nextWake(), wake > now, alarm.map({ wake < $0 }) ?? true {
                 alarm = wake
@@ -212,8 +247,11 @@ package final class Delivery: Sendable {
 
     /// When a batch may be sent that may not be sent now.
     private func nextWake() -> Duration? {
-        guard let batch = window.withLock({ $0.wake }) else { return nil }
-        return flow.withLock { $0.wake }.map { max($0, batch) } ?? batch
+        let space = window.withLock { $0.room }
+        let parked = parked.withLock { $0.recalledBytes < space ? $0.wake : nil }
+        guard let batch = window.withLock({ $0.wake }) else { return parked }
+        let flow = flow.withLock { $0.wake }.map { max($0, batch) } ?? batch
+        return parked.map { min($0, flow) } ?? flow
     }
 
     private func send(_ batch: PendingBatch) async {

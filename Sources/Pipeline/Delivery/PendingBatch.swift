@@ -21,6 +21,8 @@ package enum RecordSource: UInt8, Sendable, CaseIterable {
     case pipeline
     /// That of the exporter's dead letters, where replayed ones are queued.
     case deadLetters
+    /// That of what the exporter has put aside until a route opens.
+    case parked
 }
 
 /// A record read from the journal, waiting to be sent.
@@ -34,6 +36,10 @@ package struct QueuedRecord: Sendable {
     package let payload: [UInt8]
     /// What it counts against the share of its route.
     package let sharedBytes: Int
+    /// When a client sent it.
+    package let receivedAt: UnixTime
+    /// When its route turned it away first; nil where that is not known.
+    package var parkedSince: UnixTime?
 
     /// Items inside the payload.
     package var payloadItems: Int { Int(items) - Int(clamping: metadata.removed.sum) }
@@ -44,7 +50,8 @@ package struct QueuedRecord: Sendable {
         items: UInt32,
         metadata: RecordMetadata,
         payload: [UInt8],
-        sharedBytes: Int = 0
+        sharedBytes: Int = 0,
+        receivedAt: UnixTime = UnixTime(nanoseconds: 0)
     ) {
         self.source = source
         self.id = id
@@ -52,6 +59,8 @@ package struct QueuedRecord: Sendable {
         self.metadata = metadata
         self.payload = payload
         self.sharedBytes = sharedBytes
+        self.receivedAt = receivedAt
+        parkedSince = metadata.parked?.parkedSince
     }
 
     package init(_ stored: StoredRecord, _ metadata: RecordMetadata, from source: RecordSource) {
@@ -62,7 +71,8 @@ package struct QueuedRecord: Sendable {
             metadata: metadata,
             payload: stored.payload,
             // A replay was counted when it was accepted, and settled when it became a dead letter.
-            sharedBytes: source == .pipeline ? stored.sharedBytes : 0
+            sharedBytes: metadata.parked?.sharedBytes ?? (source == .pipeline ? stored.sharedBytes : 0),
+            receivedAt: metadata.parked?.receivedAt ?? stored.receivedAt
         )
     }
 }
@@ -100,12 +110,17 @@ package struct PendingBatch: Sendable {
         self.records = records
         self.backoff = backoff
         repeats = SpanDivision.Repeats(for: records.reduce(0) { $0 + $1.payload.count })
+        history = AttemptHistory(since: records.lazy.compactMap(\.parkedSince).max())
     }
 
     /// What it holds in memory.
     package var bytes: Int { records.reduce(0) { $0 + $1.payload.count } }
     /// Items in it when it was taken.
     package var items: Int { records.reduce(0) { $0 + $1.payloadItems } }
+    /// Whether nothing of it is done yet, so that it can be read from the journal again.
+    package var isWhole: Bool { current?.part == nil && later.isEmpty && outcomes.sum == 0 }
+    /// When its next request was tried first; nil before.
+    package var triedSince: UnixTime? { (current?.history ?? history).firstAttempt }
     /// Whether every request is done with.
     package var isDone: Bool { isPlanned && current == nil && later.isEmpty }
 

@@ -33,7 +33,10 @@ package struct AttemptHistory: Sendable {
     /// Nil before the first time-out.
     private var successesAtTimeOut: UInt64?
 
-    package init() {}
+    /// - Parameter since: When the route of the spans turned them away first, in this process or one before.
+    package init(since: UnixTime? = nil) {
+        firstAttempt = since
+    }
 
     /// Notes that the request goes out.
     package mutating func begin(at time: UnixTime) {

@@ -31,11 +31,14 @@ package final class RouteShares: Sendable {
     private let clock: MonotonicClock
     /// By log, in the order in which the table counts destinations.
     private let readers: [LogID: [LogReader]]
+    /// Those of the parked logs of the same exporters; nil for one that has none.
+    private let parkedReaders: [LogID: [LogReader?]]
     private let nextReview = Atomic<UInt64>(0)
 
     /// - Parameters:
     ///   - budget: The journal's `max_bytes`.
-    ///   - logs: All logs of the journal, with a reader for each destination.
+    ///   - logs: The logs of all pipelines, with a reader for each destination.
+    ///   - parkedLogs: Those of their exporters.
     ///   - routesMax: Routes tracked, at most.
     ///   - heldMax: Bytes of requests that may wait for one route's share.
     ///   - waiting: Counts requests that wait.
@@ -43,6 +46,7 @@ package final class RouteShares: Sendable {
     package init(
         budget: ByteCount,
         logs: [Log],
+        parkedLogs: [Log] = [],
         routesMax: Int = RouteShares.routesMax,
         heldMax: ByteCount = .mebibytes(16),
         waiting: Counter? = nil,
@@ -53,6 +57,12 @@ package final class RouteShares: Sendable {
         self.waiting = waiting
         self.clock = clock
         readers = Dictionary(uniqueKeysWithValues: logs.map { ($0.id, $0.readers) })
+        parkedReaders = Dictionary(
+            uniqueKeysWithValues: logs.map { log in
+                let parkedLogs = parkedLogs.filter { $0.id.pipeline == log.id.pipeline }
+                return (log.id, log.readers.map { $0.parked(among: parkedLogs) })
+            }
+        )
         table = Mutex(
             ShareTable(
                 budget: budget.bytes,
@@ -70,18 +80,21 @@ package final class RouteShares: Sendable {
     ///
     /// - Parameters:
     ///   - record: As the journal has it.
-    ///   - log: The log that has it.
+    ///   - log: The pipeline's log.
     ///   - pending: The destinations that have not settled it.
     package func restore(_ record: StoredRecord, of log: LogID, pending: [String]) {
-        guard let readers = readers[log],
-            record.kind == .items, let metadata = RecordMetadata(decoding: record.metadata)
+        guard let readers = readers[log], record.kind == .items,
+            let metadata = RecordMetadata(decoding: record.metadata)
         else { return }
         let part = ShareTable.Part(
             key: ShareTable.Key(log: log, sender: metadata.sender, route: metadata.route),
-            bytes: record.sharedBytes
+            bytes: metadata.parked?.sharedBytes ?? record.sharedBytes
         )
         let pending = readers.indices.filter { pending.contains(readers[$0].name) }
-        table.withLock { $0.restore(part, receivedAt: record.receivedAt, pending: pending) }
+        table.withLock { table in
+            table.restore(part, receivedAt: record.receivedAt, pending: pending)
+            if metadata.parked != nil { for destination in pending { table.park(part, by: destination) } }
+        }
     }
 
     /// Where the delivery to one destination tells what it has settled; nil for a destination that the log has not.
@@ -137,11 +150,14 @@ package final class RouteShares: Sendable {
         table.withLock { $0.withdraw(parts) }
     }
 
-    fileprivate func settle(_ part: ShareTable.Part, by destination: Int) {
-        let now = clock.now()
-        table.withLock { table in
-            table.settle(part, by: destination, at: now)
-        }
+    fileprivate func park(_ part: ShareTable.Part, by destination: Int) {
+        table.withLock { $0.park(part, by: destination) }
+    }
+
+    fileprivate func settle(_ part: ShareTable.Part, by settlement: ShareTable.Settlement) {
+        var settlement = settlement
+        settlement.time = clock.now()
+        table.withLock { $0.settle(part, by: settlement) }
         for claim in part.claims {
             guard let line = line(for: claim) else { continue }
             line.roomIsFreed()
@@ -164,7 +180,11 @@ package final class RouteShares: Sendable {
         for (log, readers) in readers {
             for (index, reader) in readers.enumerated() {
                 let oldest = min(reader.account.oldestQueued?.nanoseconds ?? .max, committed)
-                table.withLock { $0.forget(before: UnixTime(nanoseconds: oldest), by: index, of: log) }
+                let isParkedEmpty = parkedReaders[log]?[index]?.account.queued == 0
+                table.withLock { table in
+                    if isParkedEmpty { table.forgetParked(by: index, of: log) }
+                    table.forget(before: UnixTime(nanoseconds: oldest), by: index, of: log)
+                }
             }
         }
         return true
@@ -178,9 +198,31 @@ package struct DestinationShares: Sendable {
     fileprivate let index: Int
 
     /// The destination is done with a record of `bytes` (`StoredRecord.sharedBytes`), whatever became of it.
-    package func settled(_ bytes: Int, of metadata: RecordMetadata) {
+    ///
+    /// - Parameters:
+    ///   - bytes: As they were counted.
+    ///   - metadata: Of the record.
+    ///   - wasParked: Whether it lay in the destination's parked log.
+    package func settled(_ bytes: Int, of metadata: RecordMetadata, wasParked: Bool) {
+        let settlement = ShareTable.Settlement(destination: index, wasParked: wasParked)
+        shares.settle(part(bytes, metadata), by: settlement)
+    }
+
+    /// The destination has put a record into its parked log, where it is held as before.
+    package func park(_ bytes: Int, of metadata: RecordMetadata) {
+        shares.park(part(bytes, metadata), by: index)
+    }
+
+    private func part(_ bytes: Int, _ metadata: RecordMetadata) -> ShareTable.Part {
         let key = ShareTable.Key(log: log, sender: metadata.sender, route: metadata.route)
-        shares.settle(ShareTable.Part(key: key, bytes: bytes), by: index)
+        return ShareTable.Part(key: key, bytes: bytes)
+    }
+}
+
+extension LogReader {
+    /// The same exporter's reader of its parked log; nil where it has none.
+    fileprivate func parked(among logs: [Log]) -> LogReader? {
+        logs.first { $0.id.exporter == name }?.reader(named: name)
     }
 }
 

@@ -13,15 +13,18 @@ struct RouteUsage: Sendable {
 
     /// By destination, in the order of the log's readers.
     private(set) var unsettled: [Int]
+    /// Those of them that lie in a destination's parked log.
+    private var parked: [Int]
     /// When it was accepted last.
     private(set) var lastSeen = UnixTime(nanoseconds: 0)
     /// When a destination settled some of it last, by the monotonic clock; nil before.
-    var freedAt: Duration?
+    private(set) var freedAt: Duration?
     private var accepted = 0
     private var marks: [Mark] = []
 
     init(destinations: Int) {
         unsettled = Array(repeating: 0, count: destinations)
+        parked = unsettled
     }
 
     /// The bytes that the slowest destination has not settled.
@@ -38,9 +41,12 @@ struct RouteUsage: Sendable {
     /// A destination is done with a record.
     ///
     /// - Returns: The bytes of it that were not counted here.
-    mutating func settle(_ bytes: Int, by destination: Int) -> Int {
+    mutating func settle(_ bytes: Int, by settlement: ShareTable.Settlement) -> Int {
+        let destination = settlement.destination
         let taken = min(bytes, unsettled[destination])
         unsettled[destination] -= taken
+        if settlement.wasParked { parked[destination] -= min(taken, parked[destination]) }
+        freedAt = settlement.time ?? freedAt
         startOverIfIdle()
         return bytes - taken
     }
@@ -48,7 +54,19 @@ struct RouteUsage: Sendable {
     /// A destination has nothing left that was accepted before `time`, whether it settled it or not.
     mutating func forget(before time: UnixTime, by destination: Int) {
         let gone = marks.last { $0.time <= time }?.accepted ?? 0
-        unsettled[destination] = min(unsettled[destination], accepted - gone)
+        unsettled[destination] = min(unsettled[destination], accepted - gone + parked[destination])
+        startOverIfIdle()
+    }
+
+    /// A destination has put a record into its parked log.
+    mutating func park(_ bytes: Int, by destination: Int) {
+        parked[destination] = min(unsettled[destination], parked[destination] + bytes)
+    }
+
+    /// The parked log of a destination is empty.
+    mutating func forgetParked(by destination: Int) {
+        unsettled[destination] -= parked[destination]
+        parked[destination] = 0
         startOverIfIdle()
     }
 

@@ -55,28 +55,23 @@ struct SenderAccount: Sendable {
     }
 
     /// A destination is done with a record; returns the bytes of it that were not counted here.
-    ///
-    /// With `now` it frees room for others at that moment.
-    mutating func settle(_ key: ShareTable.Key, _ bytes: Int, by destination: Int, at now: Duration?) -> Int {
-        freedAt = now ?? freedAt
+    mutating func settle(_ key: ShareTable.Key, _ bytes: Int, by settlement: ShareTable.Settlement) -> Int {
+        freedAt = settlement.time ?? freedAt
         let place = routes.index(forKey: key)
-        let rest = settle(place, of: key.log, bytes, by: destination, at: now)
+        let rest = update(place, of: key.log) { $0.settle(bytes, by: settlement) }
         guard place != nil, rest > 0 else { return rest }
         // Accepted while the route was not tracked.
-        return settle(nil, of: key.log, rest, by: destination, at: now)
+        return update(nil, of: key.log) { $0.settle(rest, by: settlement) }
     }
 
-    private mutating func settle(
-        _ place: Dictionary<ShareTable.Key, RouteUsage>.Index?,
-        of log: LogID,
-        _ bytes: Int,
-        by destination: Int,
-        at now: Duration?
-    ) -> Int {
-        update(place, of: log) {
-            $0.freedAt = now ?? $0.freedAt
-            return $0.settle(bytes, by: destination)
-        }
+    /// A destination has put a record into its parked log.
+    mutating func park(_ key: ShareTable.Key, _ bytes: Int, by destination: Int) {
+        update(routes.index(forKey: key), of: key.log) { $0.park(bytes, by: destination) }
+    }
+
+    /// The parked log of a destination is empty.
+    mutating func forgetParked(by destination: Int, of log: LogID) {
+        updateAll(of: log) { $0.forgetParked(by: destination) }
     }
 
     /// When something of a route, or of all of them, was settled last; nil before.
@@ -84,12 +79,16 @@ struct SenderAccount: Sendable {
 
     /// A destination of a log has nothing left that was accepted before `time`.
     mutating func forget(before time: UnixTime, by destination: Int, of log: LogID) {
+        updateAll(of: log) { $0.forget(before: time, by: destination) }
+    }
+
+    private mutating func updateAll(of log: LogID, _ change: (inout RouteUsage) -> Void) {
         var index = routes.startIndex
         while index < routes.endIndex {
-            if routes[index].key.log == log { update(index, of: log) { $0.forget(before: time, by: destination) } }
+            if routes[index].key.log == log { update(index, of: log, change) }
             routes.formIndex(after: &index)
         }
-        update(nil, of: log) { $0.forget(before: time, by: destination) }
+        update(nil, of: log, change)
     }
 
     /// Forgets routes that hold nothing and were not seen since then.

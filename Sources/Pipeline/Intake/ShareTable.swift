@@ -21,6 +21,15 @@ struct ShareTable: Sendable {
         let bytes: Int
     }
 
+    /// A destination is done with a record.
+    struct Settlement: Sendable {
+        let destination: Int
+        /// Whether the record lay in the destination's parked log.
+        var wasParked = false
+        /// When it frees room for others, by the monotonic clock; nil for what frees none.
+        var time: Duration?
+    }
+
     /// Whose share it is: a sender's with all its routes, or that of one route.
     struct Claim: Hashable, Sendable {
         let sender: Sender
@@ -80,20 +89,33 @@ struct ShareTable: Sendable {
         accept(part, at: receivedAt, pending: pending)
     }
 
+    /// A destination has put a record into its parked log: it is held as before, whatever was accepted since.
+    mutating func park(_ part: Part, by destination: Int) {
+        guard let index = accounts.index(forKey: part.key.sender) ?? accounts.index(forKey: nil) else { return }
+        update(index) { $0.park(part.key, part.bytes, by: destination) }
+    }
+
+    /// The parked log of a destination is empty.
+    mutating func forgetParked(by destination: Int, of log: LogID) {
+        updateAll { $0.forgetParked(by: destination, of: log) }
+    }
+
     /// A request that was admitted did not get into the journal.
     mutating func withdraw(_ parts: [Part]) {
         for part in parts {
-            for destination in 0..<(destinations[part.key.log] ?? 0) { settle(part, by: destination) }
+            for destination in 0..<(destinations[part.key.log] ?? 0) {
+                settle(part, by: Settlement(destination: destination))
+            }
         }
     }
 
-    /// A destination is done with a record; with `now` it frees room for others at that moment.
-    mutating func settle(_ part: Part, by destination: Int, at now: Duration? = nil) {
+    /// A destination is done with a record.
+    mutating func settle(_ part: Part, by settlement: Settlement) {
         var rest = part.bytes
         // A sender that is tracked only now was one of the others when the record was accepted.
         for sender in [part.key.sender, nil] where rest > 0 {
             guard let index = accounts.index(forKey: sender) else { continue }
-            rest = update(index) { $0.settle(part.key, rest, by: destination, at: now) }
+            rest = update(index) { $0.settle(part.key, rest, by: settlement) }
         }
     }
 
