@@ -36,8 +36,8 @@ import Testing
         (#"{"stringValue":"\ud83d\ude00\n"}"#, .stringValue("😀\n")),
         (#"{"unknown":{"a":[1]},"intValue":1}"#, .intValue(1)), (#"{"intValue":5.0}"#, .intValue(5)),
         (#"{"intValue":1e+21}"#, .doubleValue(1e21)), (#"{"intValue":"0.5"}"#, .doubleValue(0.5)),
-        (#"{"intValue":9223372036854776000}"#, .doubleValue(9_223_372_036_854_776_000)),
-        (#"{"intValue":"-9223372036854775809"}"#, .doubleValue(-9_223_372_036_854_775_808)),
+        (#"{"intValue":9223372036854776000}"#, .doubleValue(9.223372036854776e18)),
+        (#"{"intValue":"-9223372036854775809"}"#, .doubleValue(-0x1p63)),
         (#"{"int_value":2.5}"#, .doubleValue(2.5)),
     ])
     func `values are read in every form`(json: String, expected: AnyValue.OneOf_Value) throws {
