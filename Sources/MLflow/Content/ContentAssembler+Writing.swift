@@ -71,6 +71,7 @@ extension ContentAssembler {
             for response in message.responses where builder.count <= bytesStop {
                 writeToolMessage(response, to: &builder, bytes)
             }
+            if message.role == .user, message.parts.count > 1 { writeContext(to: &builder, bytes) }
             let hasMore = !message.parts.isEmpty || !message.calls.isEmpty || !message.reasoning.isEmpty
             if hasMore || message.responses.isEmpty { writeMessage(.inputs, to: &builder, bytes) }
         }

@@ -69,6 +69,8 @@ struct ContentAssembler: ~Copyable {
     /// Whether all messages of the outputs are parts of one.
     var joinsOutputs = false
     var forms = ContentForms()
+    /// Whether messages in a form that is known may be copied instead of read.
+    var usesForms = true
     /// The JSON texts whose messages were read, not copied from a known form.
     var newForms: [2 of NewForm?] = .init(repeating: nil)
 

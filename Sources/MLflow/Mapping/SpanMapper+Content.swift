@@ -4,20 +4,20 @@ import OTLP
 
 extension SpanMapper {
     /// What was found for one span, side by side.
-    private struct Found {
+    struct Found {
         var inputs: ContentAssembler.Prepared?
         var outputs: ContentAssembler.Prepared?
         var hasTools = false
-        var inputsRank = 0
-        var outputsRank = 0
-        var toolsRank = 0
+        fileprivate var inputsRank = 0
+        fileprivate var outputsRank = 0
+        fileprivate var toolsRank = 0
         /// Parts of `used`.
-        var inputsUse = 0..<0
-        var outputsUse = 0..<0
-        var toolsUse = 0..<0
+        fileprivate var inputsUse = 0..<0
+        fileprivate var outputsUse = 0..<0
+        fileprivate var toolsUse = 0..<0
 
         /// Leaves messages as they came where the other side is a structure that would have to become text.
-        mutating func keepStructure(_ tape: borrowing ContentTape) {
+        fileprivate mutating func keepStructure(_ tape: borrowing ContentTape) {
             if case .messages(_, let root?) = inputs, outputs?.isStructure(on: tape) ?? false { inputs = .node(root) }
             if case .messages(_, let root?) = outputs, inputs?.isStructure(on: tape) ?? false { outputs = .node(root) }
         }
@@ -30,9 +30,27 @@ extension SpanMapper {
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) {
+        let hasOwn = scan[.inputs] != nil || scan[.outputs] != nil
+        guard !hasOwn, scan.contentRules(isModelCall: isModelCall) != 0 else {
+            if hasOwn { traces.noteContent(index, scan[.inputs] != nil, scan[.outputs] != nil) }
+            return
+        }
+        let found = findContent(index, isModelCall: isModelCall, &batch, bytes)
+        write(found, index, isModelCall ? .content : .contentElsewhere, &batch, bytes)
+        if found.inputs != nil || found.outputs != nil {
+            traces.noteContent(index, found.inputs != nil, found.outputs != nil)
+        }
+    }
+
+    /// Finds inputs, outputs and tools by the first convention that has any of them.
+    mutating func findContent(
+        _ index: Int,
+        isModelCall: Bool,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) -> Found {
         let group: RuleGroup = isModelCall ? .content : .contentElsewhere
         var candidates = scan.contentRules(isModelCall: isModelCall)
-        guard candidates != 0, scan[.inputs] == nil, scan[.outputs] == nil else { return }
         var found = Found()
         var convention: Int?
         while let rank = candidates.popLowest() {
@@ -43,7 +61,7 @@ extension SpanMapper {
             if found.inputs != nil || found.outputs != nil { convention = own }
         }
         if !isModelCall { found.keepStructure(content.tape) }
-        write(found, index, group, &batch, bytes)
+        return found
     }
 
     private mutating func find(
@@ -136,7 +154,7 @@ extension SpanMapper {
                 if prepared != nil { use(attribute) }
                 return prepared
             }
-            form = self.form(of: source, value, side, rule, bytes)
+            if content.usesForms { form = self.form(of: source, value, side, rule, bytes) }
             if let form, let match = content.forms.find(form.text, form.context, bytes) {
                 use(attribute)
                 return .form(match)

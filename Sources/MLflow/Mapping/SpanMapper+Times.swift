@@ -2,30 +2,8 @@ import Basics
 import OTLP
 
 extension SpanMapper {
-    /// Calls traces whose root is a plain call of HTTP or RPC after their earliest other span, else after the root.
-    mutating func namePlainTraces(_ batch: inout SpanBatch, _ bytes: RawSpan) {
-        content.tape.account.steps &+= spans.count
-        for index in spans.indices where batch.removal(of: index) == nil && !traces.plainCalls.contains(index) {
-            let span = spans[index]
-            guard !span.name.isEmpty else { continue }
-            traces.update(span.traceID) { trace in
-                guard trace.plainRoot != nil else { return }
-                if let earliest = trace.earliest, spans[earliest].start <= span.start { return }
-                trace.earliest = index
-            }
-        }
-        for trace in traces.plainTraces {
-            guard let root = traces.traces[trace].plainRoot else { continue }
-            guard let earliest = traces.traces[trace].earliest else {
-                if !spans[root].name.isEmpty { setTraceName(spans[root].name, root, .engine("root"), &batch, bytes) }
-                continue
-            }
-            nameAfter(earliest, root, &batch, bytes)
-        }
-    }
-
     /// By what the span says of its agent or workflow, else by its name.
-    private mutating func nameAfter(_ span: Int, _ root: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+    mutating func nameAfter(_ span: Int, _ root: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         for (rank, rule) in rules.names.enumerated() where !rule.rootOnly && holds(.name, rank, span, &batch) {
             let found = spans[span].attributes.last { rules.keys.find(bytes, attributes[$0].key) == rule.key }
             guard let found, let range = attributes.text(of: found, bytes) else { continue }
@@ -34,7 +12,7 @@ extension SpanMapper {
         setTraceName(spans[span].name, root, .engine("first"), &batch, bytes)
     }
 
-    private mutating func setTraceName(
+    mutating func setTraceName(
         _ range: Range<Int>,
         _ root: Int,
         _ rule: Decider,

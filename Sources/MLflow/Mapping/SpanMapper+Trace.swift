@@ -32,10 +32,20 @@ extension SpanMapper {
             guard let range = attributes.text(of: scan.first + name.attribute, bytes) else { continue }
             return setName(range, index, .rule(.name, name.rank), &batch, bytes)
         }
-        if scan.plan.isPlainCall, outcome.spans.type(of: index) == nil {
+        if outcome.spans.type(of: index) == nil, isPlain(index, span, bytes) {
             traces.notePlainRoot(index, of: span.traceID)
         } else if !span.name.isEmpty {
             setName(span.name, index, .engine("root"), &batch, bytes)
+        }
+    }
+
+    /// Whether a span without a type says nothing by its name: a bare method, or a call of RPC or messaging.
+    private mutating func isPlain(_ index: Int, _ span: SpanEntry, _ bytes: RawSpan) -> Bool {
+        if bytes.isPlainName(span.name) { return true }
+        guard scan.plan.isPlainCall else { return false }
+        return !span.attributes.contains { attribute in
+            let key = attributes[attribute].key
+            return bytes.begins(key, with: "http.") || bytes.begins(key, with: "url.")
         }
     }
 
@@ -63,7 +73,7 @@ extension SpanMapper {
             }
         }
         finishNotes(&batch, bytes)
-        if !traces.plainTraces.isEmpty { namePlainTraces(&batch, bytes) }
+        finishSummaries(&batch, bytes)
         if !traces.untimely.isEmpty { mendTimes(&batch) }
         if !traces.wrappers.isEmpty, !traces.modelCalls.isEmpty { blankWrappers(&batch) }
     }
@@ -177,5 +187,12 @@ extension SpanMapper {
             }
         }
         return nil
+    }
+}
+
+extension RawSpan {
+    fileprivate func begins(_ range: Range<Int>, with word: StaticString) -> Bool {
+        let size = word.utf8CodeUnitCount
+        return range.count >= size && equals(word, range.lowerBound..<range.lowerBound + size)
     }
 }

@@ -20,6 +20,8 @@ package struct SpanMapper: ~Copyable, Sendable {
     let rules: MappingRules
     /// Those of `rules`, here because a reference would be counted for every span.
     let typeLetters: [UInt8]
+    /// By type that rules give: what it makes of a span in its trace.
+    let kinds: [TraceSpan.Kind]
     let settings: Settings
     /// The tables of the batch: whole batches are too large to be handed from function to function.
     private(set) var spans = Table<SpanEntry>()
@@ -52,6 +54,7 @@ package struct SpanMapper: ~Copyable, Sendable {
     package init(rules: MappingRules, settings: Settings = Settings()) {
         self.rules = rules
         typeLetters = rules.typeLetters
+        kinds = rules.typeNames.map(TraceSpan.Kind.init(type:))
         self.settings = settings
         conditions = ConditionMatcher(rules.conditions)
         content = ContentAssembler(contentMax: settings.contentMax.bytes)
@@ -131,7 +134,7 @@ package struct SpanMapper: ~Copyable, Sendable {
     private mutating func takeBack(_ index: Int, to checkpoint: SpanBatch.Checkpoint, _ batch: inout SpanBatch) {
         guard batch.removal(of: index) == nil else { return }
         batch.restore(checkpoint, of: index)
-        traces.forgetUsage(of: index)
+        traces.forget(index)
         if let decisions = outcome.decisions { outcome.decisions = Array(decisions[..<decisionsBefore]) }
         leave(index)
     }
@@ -157,11 +160,7 @@ package struct SpanMapper: ~Copyable, Sendable {
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) {
-        content.clear()
-        content.tape.account.steps &+= 1 &+ span.attributes.count &+ span.events.count
-        scan.scan(index, span, attributes, rules, bytes, &content.tape.account)
-        if !scan.plan.parts.isEmpty { noteParts() }
-        if !span.events.isEmpty { scan.scanEvents(span, events, rules, bytes) }
+        look(at: index, span, bytes)
         didMap = false
         didRepair = false
         isStopped = false
@@ -184,8 +183,18 @@ package struct SpanMapper: ~Copyable, Sendable {
         if isRoot { decideName(index, span, &batch, bytes) }
         if span.statusCode == 2 { decideFailure(index, span, &batch, bytes) }
         if span.end < span.start { traces.noteUntimely(index) }
-        if scan.plan.isPlainCall, outcome.spans.type(of: index) == nil { traces.notePlainCall(index) }
+        if !scan.plan.names.isEmpty { traces.noteNames(index) }
         if isRoot { traces.noteRoot(index, of: span.traceID) }
+    }
+
+    /// Finds what the rules know of a span, whatever was found of the one before.
+    @inline(__always)
+    mutating func look(at index: Int, _ span: SpanEntry, _ bytes: RawSpan) {
+        content.clear()
+        content.tape.account.steps &+= 1 &+ span.attributes.count &+ span.events.count
+        scan.scan(index, span, attributes, rules, bytes, &content.tape.account)
+        if !scan.plan.parts.isEmpty { noteParts() }
+        if !span.events.isEmpty { scan.scanEvents(span, events, rules, bytes) }
     }
 
     /// Collects the attributes that are parts of flattened lists.

@@ -18,9 +18,13 @@ struct TraceFacts {
         var visible: (span: Int, attribute: Int, isConversation: Bool)?
         /// The first root, which gets what belongs to the whole trace.
         var root: Int?
-        /// The first root that is a plain call and has no name of its own, and the earliest span that may name the trace.
+        /// What that root has content for.
+        var rootSays: Sides = []
+        /// The first root that says nothing by its name.
         var plainRoot: Int?
-        var earliest: Int?
+
+        /// Whether the other spans may have what the root lacks.
+        var isWanting: Bool { plainRoot != nil || !rootSays.isSuperset(of: [.question, .answer]) }
     }
 
     /// A tag or a prompt that some span names, by attributes; small, because a span may name many.
@@ -65,10 +69,10 @@ struct TraceFacts {
     private(set) var modelCalls: [Int] = []
     /// Spans that end before they start, or never ended.
     private(set) var untimely: [Int] = []
-    /// Spans that are nothing but a call of HTTP or RPC.
-    private(set) var plainCalls: Set<Int> = []
-    /// Traces whose root is such a call.
-    private(set) var plainTraces: [Int] = []
+    /// What spans say themselves, in their order; a span may stand there twice.
+    private var said: [(span: Int32, sides: Sides)] = []
+    /// Whether the root of any trace lacks something.
+    private(set) var hasWanting = false
     private var numbers = TraceNumbers()
 
     /// Traces and spans for which memory stays for the next batch, at most.
@@ -83,17 +87,17 @@ struct TraceFacts {
         Self.clear(&wrappers)
         Self.clear(&modelCalls)
         Self.clear(&untimely)
-        Self.clear(&plainTraces)
-        if plainCalls.capacity > Self.keptMax { plainCalls = [] }
-        if !plainCalls.isEmpty { plainCalls.removeAll(keepingCapacity: true) }
+        Self.clear(&said)
+        hasWanting = false
     }
 
     private static func clear<Element>(_ list: inout [Element]) {
         if list.capacity > keptMax { list = [] } else { list.removeAll(keepingCapacity: true) }
     }
 
-    /// Forgets that a span, the last one that was mapped, carries usage.
-    mutating func forgetUsage(of span: Int) {
+    /// Forgets what a span, the last one that was mapped, carries and says.
+    mutating func forget(_ span: Int) {
+        while let last = said.last, Int(last.span) == span { said.removeLast() }
         if wrappers.last == span { wrappers.removeLast() }
         if modelCalls.last == span { modelCalls.removeLast() }
     }
@@ -132,18 +136,41 @@ struct TraceFacts {
         let index = index(of: id)
         guard traces[index].root == nil else { return }
         traces[index].root = span
+        for last in said.reversed() {
+            guard Int(last.span) == span else { break }
+            traces[index].rootSays.formUnion(last.sides)
+        }
+        if traces[index].isWanting { hasWanting = true }
         roots.append((span, index))
     }
 
+    /// Notes what a span has content for.
+    mutating func noteContent(_ span: Int, _ hasInputs: Bool, _ hasOutputs: Bool) {
+        let sides = Sides(rawValue: (hasInputs ? 1 : 0) | (hasOutputs ? 2 : 0))
+        said.append((Int32(truncatingIfNeeded: span), sides))
+    }
+
+    /// Notes that a span may be named after an agent or a workflow.
+    mutating func noteNames(_ span: Int) { said.append((Int32(truncatingIfNeeded: span), .name)) }
+
+    /// What each span says, of so many.
+    func sides(of count: Int) -> [UInt8] {
+        var sides = [UInt8](repeating: 0, count: count)
+        for (span, said) in said { sides[Int(span)] |= said.rawValue }
+        return sides
+    }
+
+    /// The number of a trace, a new one where it is not known.
+    mutating func number(of id: TraceID) -> Int { index(of: id) }
+
     mutating func noteUntimely(_ span: Int) { untimely.append(span) }
-    mutating func notePlainCall(_ span: Int) { plainCalls.insert(span) }
 
     /// Notes a root that names its trace only where no better span does.
     mutating func notePlainRoot(_ span: Int, of id: TraceID) {
         let index = index(of: id)
         guard traces[index].plainRoot == nil else { return }
         traces[index].plainRoot = span
-        plainTraces.append(index)
+        hasWanting = true
     }
 
     mutating func noteWrapper(_ span: Int) { wrappers.append(span) }

@@ -1,0 +1,184 @@
+import Basics
+import Conditions
+import OTLP
+
+// MLflow takes the question, the answer and the name of a trace from its root alone, which is mostly a web server's span without any.
+
+extension SpanMapper {
+    /// Gives roots without content what their traces show, and names the traces whose roots say nothing.
+    mutating func finishSummaries(_ batch: inout SpanBatch, _ bytes: RawSpan) {
+        guard traces.hasWanting else { return }
+        let says = traces.sides(of: spans.count)
+        for members in wantingTraces(batch) {
+            finishSummary(of: members.spans, trace: members.trace, says, &batch, bytes)
+        }
+    }
+
+    /// The spans of each trace whose root lacks something, by position in the batch.
+    private mutating func wantingTraces(_ batch: borrowing SpanBatch) -> [(trace: Int, spans: ArraySlice<Int32>)] {
+        content.tape.account.steps &+= spans.count &+ traces.roots.count
+        var slots = [Int32](filledWith: -1, count: traces.traces.count)
+        var wanting: [Int] = []
+        for (root, trace) in traces.roots where traces.traces[trace].isWanting && !isLeft(root) {
+            slots[trace] = Int32(truncatingIfNeeded: wanting.count)
+            wanting.append(trace)
+        }
+        var slotsBySpan = [Int32](filledWith: -1, count: spans.count)
+        var ends = [Int](repeating: 0, count: wanting.count + 1)
+        for index in spans.indices where batch.removal(of: index) == nil {
+            let trace = traces.number(of: spans[index].traceID)
+            guard trace < slots.count, slots[trace] >= 0 else { continue }
+            slotsBySpan[index] = slots[trace]
+            ends[Int(slots[trace]) + 1] += 1
+        }
+        for slot in wanting.indices { ends[slot + 1] += ends[slot] }
+        let starts = ends
+        var members = [Int32](repeating: 0, count: ends[wanting.count])
+        for index in spans.indices where slotsBySpan[index] >= 0 {
+            let slot = Int(slotsBySpan[index])
+            members[ends[slot]] = Int32(truncatingIfNeeded: index)
+            ends[slot] += 1
+        }
+        return wanting.indices.map { (wanting[$0], members[starts[$0]..<starts[$0 + 1]]) }
+    }
+
+    private mutating func finishSummary(
+        of members: ArraySlice<Int32>,
+        trace number: Int,
+        _ says: [UInt8],
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        let trace = traces.traces[number]
+        guard let root = trace.root, let outline = outline(of: members, root, says) else {
+            return namePlain(trace.plainRoot, after: nil, &batch, bytes)
+        }
+        content.tape.account.steps &+= members.count
+        if trace.plainRoot != nil {
+            let span = trace.plainRoot == root ? outline.namingSpan(steps: &content.tape.account.steps) : nil
+            namePlain(trace.plainRoot, after: span.map { Int(members[members.startIndex + $0]) }, &batch, bytes)
+        }
+        guard !trace.rootSays.isSuperset(of: [.question, .answer]) else { return }
+        guard ![.tool, .aside].contains(outline.spans[outline.root].kind) else { return }
+        var search = TraceSearch(outline)
+        while let position = search.next() {
+            let span = Int(members[members.startIndex + position])
+            search.take(conversation(of: span, outline.spans[position].kind, &batch, bytes))
+        }
+        content.tape.account.steps &+= search.steps
+        show(search.summary, on: root, beside: trace.rootSays, outline, &batch, bytes)
+    }
+
+    /// The spans of a trace; nil where none but the root converses.
+    private mutating func outline(of members: ArraySlice<Int32>, _ root: Int, _ says: [UInt8]) -> TraceOutline? {
+        guard members.count > 1 else { return nil }
+        var list: [TraceSpan] = []
+        list.reserveCapacity(members.count)
+        var rootPosition = 0
+        var isConversing = false
+        for member in members {
+            let index = Int(member)
+            let span = spans[index]
+            let kind = kind(of: index)
+            let sides = Sides(rawValue: says[index])
+            if index == root {
+                rootPosition = list.count
+            } else if kind != .tool, kind != .aside {
+                isConversing = isConversing || !sides.isEmpty || kind != .other
+            }
+            list.append(
+                TraceSpan(
+                    id: span.spanID,
+                    parent: span.parentID,
+                    start: span.start,
+                    end: span.end,
+                    kind: kind,
+                    says: sides
+                )
+            )
+        }
+        return isConversing ? TraceOutline(list, root: rootPosition) : nil
+    }
+
+    private mutating func kind(of index: Int) -> TraceSpan.Kind {
+        guard let type = outcome.spans.type(of: index) else { return .other }
+        return type < kinds.count ? kinds[type] : TraceSpan.Kind(type: outcome.spans[index].type)
+    }
+
+    /// Names a root that says nothing itself, after an agent or a workflow where one is named, else after its span.
+    private mutating func namePlain(_ root: Int?, after span: Int?, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        guard let root else { return }
+        guard let span else {
+            if !spans[root].name.isEmpty { setTraceName(spans[root].name, root, .engine("root"), &batch, bytes) }
+            return
+        }
+        nameAfter(span, root, &batch, bytes)
+    }
+
+    /// Writes what a root lacks, as one message a side.
+    private mutating func show(
+        _ summary: TraceSummary,
+        on root: Int,
+        beside own: Sides,
+        _ outline: TraceOutline,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        let question = own.contains(.question) ? nil : summary.question
+        let answer = own.contains(.answer) ? nil : summary.answer
+        let size = (question?.text.count ?? 0) + (answer?.text.count ?? 0)
+        guard question != nil || answer != nil, hasRoom(for: size + Self.messagesSize, on: root, &batch) else { return }
+        if let question { addQuestion(question, to: root, &batch) }
+        if let answer { addAnswer(answer, to: root, &batch) }
+        if own.isDisjoint(with: [.question, .answer]),
+            batch.attribute("mlflow.message.format", in: spans[root].attributes) == nil
+        {
+            batch.addAttribute("mlflow.message.format", to: .span(root)) { $0.word("openai") }
+            didSet("mlflow.message.format", root, by: .engine("trace"), of: 0..<0)
+        }
+        var origins: [String] = []
+        for span in [question?.span, answer?.span].compactMap({ $0 }) {
+            let id = outline.spans[span].id.description
+            if !origins.contains(id) { origins.append(id) }
+        }
+        batch.addAttribute("millrace.preview_from", to: .span(root)) { $0.string(origins.joined(separator: ",")) }
+        didSet("millrace.preview_from", root, by: .engine("trace"), of: 0..<0)
+    }
+
+    private mutating func addQuestion(_ question: FoundText, to root: Int, _ batch: inout SpanBatch) {
+        batch.addAttribute("mlflow.spanInputs", to: .span(root), expecting: question.text.count) { builder in
+            let inputs = builder.beginKeyValueList()
+            builder.key("messages")
+            let messages = builder.beginArray()
+            let message = builder.beginKeyValueList()
+            builder.member("role", word: "user")
+            builder.member("content", question.text.span.bytes, 0..<question.text.count)
+            builder.end(message)
+            builder.end(messages)
+            builder.end(inputs)
+        }
+        didSet("mlflow.spanInputs", root, by: .engine("trace"), of: 0..<0)
+    }
+
+    private mutating func addAnswer(_ answer: FoundText, to root: Int, _ batch: inout SpanBatch) {
+        batch.addAttribute("mlflow.spanOutputs", to: .span(root), expecting: answer.text.count) { builder in
+            let outputs = builder.beginKeyValueList()
+            builder.key("choices")
+            let choices = builder.beginArray()
+            let choice = builder.beginKeyValueList()
+            builder.member("index", int: 0)
+            builder.key("message")
+            let message = builder.beginKeyValueList()
+            builder.member("role", word: "assistant")
+            builder.member("content", answer.text.span.bytes, 0..<answer.text.count)
+            builder.end(message)
+            builder.end(choice)
+            builder.end(choices)
+            builder.end(outputs)
+        }
+        didSet("mlflow.spanOutputs", root, by: .engine("trace"), of: 0..<0)
+    }
+
+    /// Bytes around the texts of both sides, at most.
+    private static var messagesSize: Int { 512 }
+}
