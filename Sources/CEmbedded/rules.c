@@ -6,6 +6,9 @@
 static const unsigned char claude_code[] = {
 #embed "rules/claude_code.json"
 };
+static const unsigned char codex[] = {
+#embed "rules/codex.json"
+};
 static const unsigned char common[] = {
 #embed "rules/common.json"
 };
@@ -38,6 +41,9 @@ static const unsigned char livekit[] = {
 };
 static const unsigned char logfire[] = {
 #embed "rules/logfire.json"
+};
+static const unsigned char mastra[] = {
+#embed "rules/mastra.json"
 };
 static const unsigned char mcp[] = {
 #embed "rules/mcp.json"
@@ -75,6 +81,9 @@ static const unsigned char vercel_ai[] = {
 static const unsigned char voltagent[] = {
 #embed "rules/voltagent.json"
 };
+static const unsigned char wrappers[] = {
+#embed "rules/wrappers.json"
+};
 
 static const struct {
     const char *name;
@@ -82,6 +91,7 @@ static const struct {
     long count;
 } conventions[] = {
     {"claude_code", claude_code, sizeof claude_code},
+    {"codex", codex, sizeof codex},
     {"common", common, sizeof common},
     {"gemini_cli", gemini_cli, sizeof gemini_cli},
     {"genkit", genkit, sizeof genkit},
@@ -93,6 +103,7 @@ static const struct {
     {"litellm", litellm, sizeof litellm},
     {"livekit", livekit, sizeof livekit},
     {"logfire", logfire, sizeof logfire},
+    {"mastra", mastra, sizeof mastra},
     {"mcp", mcp, sizeof mcp},
     {"openinference", openinference, sizeof openinference},
     {"openlit", openlit, sizeof openlit},
@@ -112,3 +123,5 @@ const unsigned char *millrace_convention_bytes(long index) { return conventions[
 long millrace_convention_size(long index) { return conventions[index].count; }
 const unsigned char *millrace_precedence_bytes(void) { return precedence; }
 long millrace_precedence_size(void) { return sizeof precedence; }
+const unsigned char *millrace_wrappers_bytes(void) { return wrappers; }
+long millrace_wrappers_size(void) { return sizeof wrappers; }

@@ -11,6 +11,11 @@ const unsigned char *millrace_convention_bytes(long index);
 /// How many bytes its rules have.
 long millrace_convention_size(long index);
 
+/// The wrappers of values that rules name: a JSON text.
+const unsigned char *millrace_wrappers_bytes(void);
+/// How many bytes it has.
+long millrace_wrappers_size(void);
+
 /// Which rule wins over which: a JSON text.
 const unsigned char *millrace_precedence_bytes(void);
 /// How many bytes it has.

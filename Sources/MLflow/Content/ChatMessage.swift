@@ -7,6 +7,8 @@ struct ChatMessage {
         case image(Int)
         /// Nodes with a media type and base64 data.
         case imageData(mediaType: Int?, data: Int)
+        /// A node with a file that the page cannot show.
+        case media(Int)
     }
 
     var role = ChatRole.user

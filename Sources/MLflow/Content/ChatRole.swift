@@ -16,6 +16,9 @@ enum ChatRole: String, Sendable, CaseIterable {
         ("assistant", .assistant), ("ai", .assistant), ("model", .assistant), ("AIMessageChunk", .assistant),
         ("Assistant", .assistant), ("ASSISTANT", .assistant), ("AI", .assistant), ("bot", .assistant),
         ("tool", .tool), ("function", .tool), ("Tool", .tool), ("TOOL", .tool), ("tool_response", .tool),
+        // The last part of the id of a message that LangChain serialised.
+        ("SystemMessage", .system), ("HumanMessage", .user), ("HumanMessageChunk", .user), ("AIMessage", .assistant),
+        ("ToolMessage", .tool), ("FunctionMessage", .tool),
     ]
 
     /// The role that one of the many names in use stands for; nil for an unknown one.
@@ -51,12 +54,14 @@ enum ChatPartKind: Sendable {
         ("text", .text), ("input_text", .text), ("output_text", .text), ("string", .text),
         ("reasoning", .reasoning), ("thinking", .reasoning), ("redacted_thinking", .reasoning),
         ("tool_call", .toolCall), ("tool-call", .toolCall), ("tool_use", .toolCall), ("function_call", .toolCall),
-        ("function", .toolCall), ("toolCall", .toolCall), ("builtin-tool-call", .toolCall),
+        ("function", .toolCall), ("toolCall", .toolCall), ("toolUse", .toolCall), ("builtin-tool-call", .toolCall),
+        ("server_tool_use", .toolCall),
         ("tool_call_response", .toolResponse), ("tool-result", .toolResponse), ("tool_result", .toolResponse),
         ("function_call_output", .toolResponse), ("tool_response", .toolResponse), ("tool-return", .toolResponse),
-        ("builtin-tool-return", .toolResponse), ("toolResult", .toolResponse),
+        ("builtin-tool-return", .toolResponse), ("toolResult", .toolResponse), ("tool-error", .toolResponse),
         ("image_url", .image), ("image", .image), ("input_image", .image), ("image-url", .image),
-        ("uri", .file), ("blob", .file), ("file", .file), ("binary", .file), ("media", .file),
+        ("uri", .file), ("blob", .file), ("file", .file), ("binary", .file), ("media", .file), ("input_file", .file),
+        ("input_audio", .file), ("audio", .file), ("video", .file), ("document", .file),
     ]
 
     /// The kind that one of the many names in use stands for; nil for an unknown one.
@@ -77,10 +82,12 @@ enum FinishReason: Sendable {
     private static let values = reasons.map(\.1)
     private static let reasons: [(String, FinishReason)] = [
         ("end_turn", .stop), ("stop_sequence", .stop), ("STOP", .stop), ("FinishReason.STOP", .stop),
-        ("COMPLETE", .stop),
+        ("COMPLETE", .stop), ("endTurn", .stop),
         ("max_tokens", .length), ("MAX_TOKENS", .length), ("FinishReason.LENGTH", .length),
         ("tool_call", .toolCalls), ("tool_use", .toolCalls), ("tool-calls", .toolCalls),
-        ("FinishReason.TOOL_CALLS", .toolCalls), ("SAFETY", .contentFilter), ("content-filter", .contentFilter),
+        ("FinishReason.TOOL_CALLS", .toolCalls), ("TOOL_CALLS", .toolCalls), ("TOOL_EXECUTION", .toolCalls),
+        ("toolUse", .toolCalls), ("LENGTH", .length), ("maxTokens", .length),
+        ("SAFETY", .contentFilter), ("content-filter", .contentFilter),
     ]
 
     /// The reason that one of the other names in use stands for; nil for OpenAI's own and for an unknown one.

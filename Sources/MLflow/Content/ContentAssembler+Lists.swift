@@ -79,7 +79,7 @@ extension ContentAssembler {
             let entry = builder.beginKeyValueList()
             let content = fields.first(.pageContent, .content, .text)
             if let content = content ?? (tape.nodes[document].kind == .object ? nil : document) {
-                writeText("page_content", content, to: &builder, bytes)
+                writeResult("page_content", content, to: &builder, bytes)
             } else {
                 builder.member("page_content", word: "")
             }

@@ -43,6 +43,7 @@ extension ContentAssembler {
     /// Adds what an object says: the list inside, after the system's instructions beside it; else it is one message.
     private mutating func addObject(_ node: Int, role: ChatRole?, _ bytes: RawSpan) {
         let fields = ContentFields(of: node, on: tape)
+        if let list = serialisedList(fields) { return addMessages(list, role: role, bytes) }
         let inside =
             fields[.role] == nil ? fields.first(.messages, .choices, .contents, .candidates, .generations, .items) : nil
         let hasList = inside.map { tape.nodes[$0].kind == .array } ?? false
@@ -63,6 +64,14 @@ extension ContentAssembler {
         addMessages(list, role: role, bytes)
     }
 
+    /// The messages of a prompt that LangChain serialised.
+    private func serialisedList(_ fields: borrowing ContentFields) -> Int? {
+        guard let object = fields[.kwargs], fields[.role] == nil, let list = tape.member(.messages, of: object),
+            tape.nodes[list].kind == .array
+        else { return nil }
+        return list
+    }
+
     /// Whether an object in a list of messages is a note of LiveKit's about its agent, which nobody said.
     private mutating func isNote(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
         guard let type = fields.first(.type) else { return false }
@@ -78,8 +87,9 @@ extension ContentAssembler {
         case .object:
             let fields = ContentFields(of: node, on: tape)
             let list = fields.first(.messages, .choices, .contents, .candidates, .generations)
-            if let list, tape.nodes[list].kind == .array { return true }
+            if let list, tape.nodes[list].kind == .array { return !isListOfTexts(list) }
             if fields.first(.prompt) != nil, fields.first(.system) != nil { return true }
+            if serialisedList(fields) != nil { return true }
             if let inner = fields.first(.message), tape.nodes[inner].kind == .object { return isChat(inner, bytes) }
             let inner = inner(fields)
             let says = fields.first(.content, .parts, .text, .toolCalls) ?? inner
@@ -89,6 +99,73 @@ extension ContentAssembler {
             }
             return fields.first(.type).map { ChatRole(named: tape.nodes[$0].range, in: bytes) != nil } ?? false
         default: return false
+        }
+    }
+
+    /// What a tool answered: the content of the message of a tool, else the value itself.
+    mutating func toolResult(_ node: Int, _ bytes: RawSpan) -> Int {
+        if let texts = tape.texts(of: node), texts.count == 1 { return texts[0] }
+        guard tape.nodes[node].kind == .object, isChat(node, bytes) else { return node }
+        read(ChatSource(node: node, role: nil), defaultRole: .user, bytes)
+        let fields = ContentFields(of: node, on: tape)
+        let object = inner(fields) ?? node
+        guard message.role == .tool, tape.nodes[object].kind == .object else { return node }
+        return tape.member(.content, of: object) ?? node
+    }
+
+    /// Keeps what an object has beside its list of messages, so that it stands beside the answer.
+    mutating func keepState(_ node: Int) {
+        guard let list = tape.member(.messages, of: node) else { return }
+        if tape.values(of: node).contains(where: { $0 != list && !tape.isEmpty($0) }) { besideOutputs = node }
+    }
+
+    /// Whether there are messages from `start` on; an answer that holds nothing goes.
+    mutating func saysAnything(from start: Int, _ side: Side) -> Bool {
+        if side == .outputs, sources.count == start + 1, !saysAnything(sources[start]) { sources.removeLast() }
+        return sources.count > start
+    }
+
+    /// Whether a message holds anything but its role: some emitters record an empty text where a model only called tools.
+    private func saysAnything(_ source: ChatSource) -> Bool {
+        guard tape.nodes[source.node].kind == .object else { return !tape.isEmpty(source.node) }
+        let fields = ContentFields(of: source.node, on: tape)
+        let others = [
+            fields.first(.toolCalls), fields.first(.functionCall), fields.first(.functionResponse),
+            fields.first(.reasoning, .reasoningContent, .thinking),
+        ]
+        guard let content = fields.first(.parts, .content, .text),
+            !others.contains(where: { $0.map { !tape.isEmpty($0) } ?? false }),
+            fields.first(.role) != nil || !tape.values(of: source.node).contains(where: { !tape.isEmpty($0) })
+        else { return true }
+        guard tape.nodes[content].kind == .array else { return !tape.isEmpty(content) }
+        return tape.elements(of: content).contains { part in
+            let text = tape.member(.content, of: part) ?? tape.member(.text, of: part)
+            return text.map { !tape.isText($0) || !tape.isEmpty($0) } ?? true
+        }
+    }
+
+    /// Whether a list holds nothing but texts, such as what a language prints of its own objects.
+    private func isListOfTexts(_ list: Int) -> Bool {
+        tape.firstElement(of: list) != nil && tape.elements(of: list).allSatisfy { tape.isText($0) }
+    }
+
+    /// Whether messages that were read as an answer are none: all of them say that somebody else speaks.
+    mutating func isNoAnswer(_ range: Range<Int>, _ bytes: RawSpan) -> Bool {
+        for index in range {
+            read(sources[index], defaultRole: .assistant, bytes)
+            if message.role == .assistant { return false }
+        }
+        return true
+    }
+
+    /// Whether messages lack what the emitter has elsewhere: content beside a role, or the id of a tool's call.
+    mutating func areIncomplete(_ range: Range<Int>) -> Bool {
+        range.contains { index in
+            let fields = ContentFields(of: sources[index].node, on: tape)
+            guard let calls = fields.first(.toolCalls) else {
+                return fields.first(.role) != nil && fields.first(.content, .contents, .parts, .text) == nil
+            }
+            return tape.elements(of: calls).contains { tape.member(.id, of: $0) == nil }
         }
     }
 
@@ -126,9 +203,7 @@ extension ContentAssembler {
         }
         if let calls = fields.first(.toolCalls) { readCalls(calls, bytes) }
         if let call = fields.first(.functionCall), !tape.isEmpty(call) { message.calls.append(call) }
-        if let reasoning = fields.first(.reasoning, .reasoningContent, .thinking) {
-            if !tape.isEmpty(reasoning) { message.reasoning.append(reasoning) }
-        }
+        if let reasoning = fields.first(.reasoning, .reasoningContent, .thinking) { addReasoning(reasoning) }
         let id = fields.first(.toolCallID, .callID, .toolUseID)
         message.toolCallID = id ?? (message.role == .tool ? fields.first(.id) : nil)
     }
@@ -139,11 +214,33 @@ extension ContentAssembler {
             if let role = ChatRole(named: tape.nodes[node].range, in: bytes) { message.role = role }
             return true
         }
-        guard let node = fields.first(.type), fields[.function] == nil,
-            let role = ChatRole(named: tape.nodes[node].range, in: bytes)
-        else { return false }
-        message.role = role
-        return true
+        let name = fields.first(.type).flatMap { fields[.function] == nil ? $0 : nil }
+        if let role = name.flatMap({ ChatRole(named: tape.nodes[$0].range, in: bytes) }) {
+            message.role = role
+            return true
+        }
+        // LangChain's serialised messages have their class as the last part of an id.
+        if let id = fields[.id], fields[.kwargs] != nil, let last = tape.elements(of: id).last,
+            let role = ChatRole(named: tape.nodes[last].range, in: bytes)
+        {
+            message.role = role
+        }
+        return false
+    }
+
+    /// Adds what was thought: a text, or a list or an object with texts.
+    private mutating func addReasoning(_ node: Int) {
+        guard !tape.isEmpty(node) else { return }
+        switch tape.nodes[node].kind {
+        case .array:
+            for element in tape.elements(of: node) {
+                message.reasoning.append(tape.member(.text, of: element) ?? element)
+            }
+        case .object:
+            let fields = ContentFields(of: node, on: tape)
+            message.reasoning.append(fields.first(.text) ?? fields.first(.reasoningContent) ?? node)
+        default: message.reasoning.append(node)
+        }
     }
 
     private mutating func content(_ fields: borrowing ContentFields) -> Int? {
@@ -184,7 +281,7 @@ extension ContentAssembler {
 
     private mutating func isListOfParts(_ node: Int, _ bytes: RawSpan) -> Bool {
         guard var element = tape.firstElement(of: node) else { return false }
-        while tape.member(.type, of: element) != nil {
+        while ContentFields(of: element, on: tape).first(.type, .functionCall, .functionResponse) != nil {
             guard let next = tape.element(after: element, in: node) else { return true }
             element = next
         }
@@ -204,13 +301,19 @@ extension ContentAssembler {
             if let text = fields.first(.text, .content) { message.parts.append(.text(text)) }
         case .reasoning:
             let text = fields.first(.content, .text, .thinking, .reasoning, .summary)
-            if let text, !tape.isEmpty(text) { message.reasoning.append(text) }
+            if let text { addReasoning(text) }
         case .toolCall: message.calls.append(node)
         case .toolResponse: message.responses.append(node)
-        case .image: message.parts.append(image(fields, bytes) ?? .text(node))
-        case .file: message.parts.append(isImage(fields, bytes) ? image(fields, bytes) ?? .text(node) : .text(node))
+        case .image, .file: addMedia(node, isImage: isImage(type, fields, bytes), bytes)
         case nil: readUntypedPart(node, fields, hasType: type != nil, bytes)
         }
+    }
+
+    /// Whether a part is called an image, or whoever sent it says that it is one.
+    private func isImage(_ type: Int?, _ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
+        if let modality = fields.first(.modality) { return tape.equals(modality, "image", bytes) }
+        if case .image = type.flatMap({ ChatPartKind(named: tape.nodes[$0].range, in: bytes) }) { return true }
+        return false
     }
 
     private mutating func readUntypedPart(
@@ -225,8 +328,12 @@ extension ContentAssembler {
             message.responses.append(response)
         } else if !hasType, let text = fields.first(.text, .content), tape.isText(text) {
             message.parts.append(.text(text))
-        } else if !hasType, fields[.imageURL] != nil, let image = image(fields, bytes) {
-            message.parts.append(image)
+        } else if !hasType, fields.first(.toolName) != nil, fields.first(.args, .arguments) != nil {
+            message.calls.append(node)
+        } else if !hasType, let reasoning = fields.first(.reasoning, .reasoningContent, .thinking) {
+            addReasoning(reasoning)
+        } else if !hasType, fields.first(.imageURL, .image, .media) != nil {
+            addMedia(node, isImage: fields.first(.imageURL, .image) != nil, bytes)
         } else {
             message.parts.append(.text(node))
         }

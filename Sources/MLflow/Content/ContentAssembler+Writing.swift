@@ -68,14 +68,27 @@ extension ContentAssembler {
             guard builder.count <= bytesStop else { break }
             builder.expect(bytes: size(of: sources[index]))
             read(sources[index], defaultRole: .user, bytes)
-            for response in message.responses where builder.count <= bytesStop {
-                writeToolMessage(response, to: &builder, bytes)
-            }
-            if message.role == .user, message.parts.count > 1 { writeContext(to: &builder, bytes) }
-            let hasMore = !message.parts.isEmpty || !message.calls.isEmpty || !message.reasoning.isEmpty
-            if hasMore || message.responses.isEmpty { writeMessage(.inputs, to: &builder, bytes) }
+            writeTurn(to: &builder, bytes)
         }
         builder.end(messages)
+    }
+
+    /// Writes the message that was read as those that OpenAI makes of it: what tools answered is a message each.
+    private mutating func writeTurn(to builder: inout ValueBuilder, _ bytes: RawSpan) {
+        if message.parts.count > 1, message.role == .user { writeContext(to: &builder, bytes) }
+        if message.role == .assistant, !message.calls.isEmpty, !message.responses.isEmpty {
+            let parts = message.parts
+            message.parts.removeAll()
+            writeMessage(.inputs, to: &builder, bytes)
+            message.calls.removeAll()
+            message.reasoning.removeAll()
+            message.parts = parts
+        }
+        for response in message.responses where builder.count <= bytesStop {
+            writeToolMessage(response, to: &builder, bytes)
+        }
+        let hasMore = !message.parts.isEmpty || !message.calls.isEmpty || !message.reasoning.isEmpty
+        if hasMore || message.responses.isEmpty { writeMessage(.inputs, to: &builder, bytes) }
     }
 
     private mutating func writeChoices(_ range: Range<Int>, to builder: inout ValueBuilder, _ bytes: RawSpan) {
@@ -84,12 +97,19 @@ extension ContentAssembler {
         let list = builder.beginArray()
         let answer = answer(in: range, bytes)
         let choices = answer.map { $0..<$0 + 1 } ?? (joinsOutputs ? range.prefix(1) : range)
+        var hasAnswers = answer != nil
         for (index, source) in choices.enumerated() {
             guard builder.count <= bytesStop else { break }
             read(sources[source], defaultRole: .assistant, bytes)
             if joinsOutputs { for more in range.dropFirst() { readMore(sources[more], bytes) } }
             message.role = .assistant
-            message.parts.append(contentsOf: message.responses.map { .text($0) })
+            if message.parts.isEmpty, message.calls.isEmpty {
+                message.parts = message.responses.map { .text($0) }
+            } else if !message.responses.isEmpty {
+                hasAnswers = true
+                // Calls that were answered are no part of the final answer.
+                if !message.parts.isEmpty { message.calls.removeAll() }
+            }
             builder.expect(bytes: size(of: sources[source]))
             let choice = builder.beginKeyValueList()
             builder.member("index", int: Int64(index))
@@ -102,7 +122,10 @@ extension ContentAssembler {
             builder.end(choice)
         }
         builder.end(list)
-        if answer != nil { writeMessageList(range, to: &builder, bytes) }
+        if hasAnswers { writeMessageList(range, to: &builder, bytes) }
+        if let besideOutputs {
+            tape.writeMembers(of: besideOutputs, except: Self.messageFields, to: &builder, bytes)
+        }
         builder.end(answers)
     }
 
@@ -138,6 +161,7 @@ extension ContentAssembler {
 
     /// The reason as OpenAI calls it, where another name of it is known.
     private mutating func writeFinishReason(_ node: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
+        guard !ProviderNames.isUnknown(tape.nodes[node].range, bytes) else { return }
         if tape.nodes[node].kind == .text, let reason = FinishReason(named: tape.nodes[node].range, in: bytes) {
             builder.member("finish_reason", word: reason.text)
         } else {
@@ -153,7 +177,7 @@ extension ContentAssembler {
         let id = fields.first(.toolCallID, .callID, .toolUseID, .id) ?? origin ?? message.toolCallID
         writeResponseID(id, to: &builder, bytes)
         if let result = fields.first(.response, .result, .output, .content) {
-            writeResult(result, to: &builder, bytes)
+            writeResult("content", tape.openedResult(result, bytes), to: &builder, bytes)
         } else {
             builder.member("content", word: "")
         }
@@ -161,12 +185,16 @@ extension ContentAssembler {
     }
 
     /// What a tool answered: the text of a list of text parts, else text or JSON.
-    private mutating func writeResult(_ node: Int, to builder: inout ValueBuilder, _ bytes: RawSpan) {
-        let texts = tape.elements(of: node).compactMap { tape.member(.text, of: $0) }
-        if !texts.isEmpty, texts.count == tape.elements(of: node).count {
-            writeJoined("content", texts, .inputs, to: &builder, bytes)
+    mutating func writeResult(
+        _ name: StaticString,
+        _ node: Int,
+        to builder: inout ValueBuilder,
+        _ bytes: RawSpan
+    ) {
+        if let texts = tape.texts(of: node) {
+            writeJoined(name, texts.map { .text($0) }, .inputs, to: &builder, bytes)
         } else {
-            writeText("content", node, to: &builder, bytes)
+            writeText(name, node, to: &builder, bytes)
         }
     }
 
@@ -175,7 +203,7 @@ extension ContentAssembler {
         builder.member("role", word: message.role.text)
         writeContent(side, to: &builder, bytes)
         if message.role == .assistant, !message.reasoning.isEmpty {
-            writeJoined("reasoning", message.reasoning, side, to: &builder, bytes)
+            writeJoined("reasoning", message.reasoning.map { .text($0) }, side, to: &builder, bytes)
         }
         if message.role == .assistant, !message.calls.isEmpty {
             builder.key("tool_calls")
@@ -201,12 +229,7 @@ extension ContentAssembler {
             writeText("content", node, to: &builder, bytes)
         case (_, _) where side == .outputs:
             // MLflow 3.6.0 takes no list here.
-            let nodes = message.parts.map { part in
-                switch part {
-                case .text(let node), .image(let node), .imageData(_, let node): node
-                }
-            }
-            writeJoined("content", nodes, side, to: &builder, bytes)
+            writeJoined("content", message.parts, side, to: &builder, bytes)
         default:
             builder.key("content")
             let parts = builder.beginArray()
@@ -217,10 +240,14 @@ extension ContentAssembler {
 
     private mutating func writePart(_ part: ChatMessage.Part, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         let object = builder.beginKeyValueList()
-        if case .text(let node) = part {
+        switch part {
+        case .text(let node):
             builder.member("type", word: "text")
             writeText("text", node, to: &builder, bytes)
-        } else {
+        case .media:
+            builder.member("type", word: "text")
+            writeJoined("text", [part], .inputs, to: &builder, bytes)
+        case .image, .imageData:
             builder.member("type", word: "image_url")
             builder.key("image_url")
             let address = builder.beginKeyValueList()
@@ -233,7 +260,7 @@ extension ContentAssembler {
     private mutating func writeAddress(_ part: ChatMessage.Part, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         text.removeAll(keepingCapacity: true)
         switch part {
-        case .text(let node), .image(let node): tape.appendText(node, to: &text, bytes)
+        case .text(let node), .image(let node), .media(let node): tape.appendText(node, to: &text, bytes)
         case .imageData(let mediaType, let data):
             text.append("data:")
             if let mediaType { tape.appendText(mediaType, to: &text, bytes) } else { text.append("image/png") }
@@ -298,16 +325,19 @@ extension ContentAssembler {
     /// Texts as one: on lines of their own, unless they are pieces of one answer.
     private mutating func writeJoined(
         _ name: StaticString,
-        _ nodes: [Int],
+        _ parts: [ChatMessage.Part],
         _ side: Side,
         to builder: inout ValueBuilder,
         _ bytes: RawSpan
     ) {
         text.removeAll(keepingCapacity: true)
-        for (index, node) in nodes.enumerated() {
+        for (index, part) in parts.enumerated() {
             guard builder.count + text.count <= bytesStop else { break }
             if index > 0, side == .inputs || !joinsOutputs { text.append(UInt8(ascii: "\n")) }
-            tape.appendText(node, to: &text, bytes)
+            switch part {
+            case .text(let node), .image(let node), .imageData(_, let node): tape.appendText(node, to: &text, bytes)
+            case .media(let node): text += mediaLine(node, bytes)
+            }
         }
         builder.member(name, text.span.bytes, 0..<text.count)
     }

@@ -66,6 +66,8 @@ struct ContentAssembler: ~Copyable {
     /// The object whose other members stand beside the messages of the inputs, and whether the one read next may be it.
     var beside: Int?
     var takesBeside = false
+    /// The same for the outputs.
+    var besideOutputs: Int?
     /// Whether all messages of the outputs are parts of one.
     var joinsOutputs = false
     var forms = ContentForms()
@@ -90,6 +92,7 @@ struct ContentAssembler: ~Copyable {
         forms.makeRoom()
         joinsOutputs = false
         beside = nil
+        besideOutputs = nil
     }
 
     /// Gives back the memory that few batches need.
@@ -147,6 +150,12 @@ struct ContentAssembler: ~Copyable {
         guard let root = append(value: value, isJSON: isJSON, bytes) else { return nil }
         trees.append(Tree(start: value.lowerBound, isJSON: isJSON, root: root))
         return root
+    }
+
+    /// Whether an attribute's value is a text in quotes.
+    func isQuoted(_ value: Range<Int>, _ bytes: RawSpan) -> Bool {
+        guard case .string(let range) = AttributeValue(value, in: bytes), range.count >= 2 else { return false }
+        return bytes.byte(at: range.lowerBound) == UInt8(ascii: "\"")
     }
 
     /// Makes content that is no chat into messages, for a span whose other side is one.

@@ -12,11 +12,13 @@ enum ContentField: Int, CaseIterable {
     case description, parameters, inputSchema, jsonSchema
     case pageContent, metadata, score, documents
     case functionResponse, candidates, generations, system, prompt, config, eventName, generationInfo
-    case items, origin, functionDeclarations
+    case items, origin, functionDeclarations, value, media, fileName, format
 
     /// The names by which it goes; of several in one object the last counts.
     var names: [String] {
         switch self {
+        case .parts: ["parts", "blocks"]
+        case .args: ["args", "tool_kwargs"]
         case .toolCalls: ["tool_calls", "toolCalls"]
         case .toolCallID: ["tool_call_id", "toolCallId"]
         case .callID: ["call_id", "callId", "ref"]
@@ -30,14 +32,19 @@ enum ContentField: Int, CaseIterable {
         case .functionDeclarations: ["function_declarations", "functionDeclarations"]
         case .system: ["system", "system_instruction", "systemInstruction", "instructions"]
         case .eventName: ["event.name"]
-        case .reasoningContent: ["reasoning_content"]
+        case .reasoningContent: ["reasoning_content", "reasoningContent", "reasoningText"]
         case .finishReason: ["finish_reason", "finishReason"]
         case .imageURL: ["image_url"]
-        case .mediaType: ["media_type", "mediaType"]
+        case .mediaType: ["media_type", "mediaType", "contentType", "content_type"]
         case .mimeType: ["mime_type", "mimeType"]
-        case .inputSchema: ["input_schema", "inputSchema", "parameters_json_schema"]
+        case .inputSchema: ["input_schema", "inputSchema", "parameters_json_schema", "parametersJsonSchema"]
+        case .data: ["data", "file_data", "bytes"]
+        case .uri: ["uri", "file_uri", "fileUri", "file_url"]
+        case .fileName: ["filename", "file_name", "fileName"]
+        case .media:
+            ["media", "inline_data", "inlineData", "fileData", "file", "input_audio", "audio", "video", "document"]
         case .jsonSchema: ["json_schema"]
-        case .pageContent: ["page_content"]
+        case .pageContent: ["page_content", "pageContent"]
         default: ["\(self)"]
         }
     }

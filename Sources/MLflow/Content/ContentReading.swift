@@ -10,6 +10,13 @@ extension ContentTape {
         nodes[node].kind == .text && bytes.equals(word, nodes[node].range)
     }
 
+    /// The texts of a list of nothing but parts of text; nil for anything else.
+    func texts(of list: Int) -> [Int]? {
+        let elements = elements(of: list)
+        let texts = elements.compactMap { member(.text, of: $0) }
+        return !texts.isEmpty && texts.count == elements.count ? texts : nil
+    }
+
     /// Appends a node as text: text itself, everything else as JSON.
     func appendText(_ node: Int, to text: inout [UInt8], _ bytes: RawSpan) {
         let item = nodes[node]

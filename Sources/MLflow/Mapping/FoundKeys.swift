@@ -21,6 +21,9 @@ struct FoundKeys: Sendable {
     /// Attributes that MLflow 3.6.0 takes as whole numbers only.
     private(set) var tokenCounts: [Int] = []
     private(set) var parts: [SpanPlan.Part] = []
+    /// Attributes that no rule for sessions or users names and whose keys end as such.
+    private(set) var sessions: [Int] = []
+    private(set) var users: [Int] = []
 
     init() {}
 
@@ -38,13 +41,20 @@ struct FoundKeys: Sendable {
                 parts.append(.init(attribute: position, family: family, digits: digits - key.lowerBound))
                 rules.trigger(rules.familyTriggers[family], &candidates)
             }
+            if id.map({ !rules.isIdentity[$0] }) ?? true {
+                switch IdentityWords(key, bytes) {
+                case .session: sessions.append(position)
+                case .user: users.append(position)
+                case nil: break
+                }
+            }
         }
         var hasAlways = false
         for group in 0..<RuleGroup.allCases.count where rules.always[group] != 0 {
             candidates[group] |= rules.always[group]
             hasAlways = true
         }
-        isUseful = isUseful || hasAlways || !others.isEmpty || !parts.isEmpty
+        isUseful = isUseful || hasAlways || !others.isEmpty || !parts.isEmpty || !sessions.isEmpty || !users.isEmpty
         for group in RuleGroup.allCases { dismiss(group, rules) }
     }
 
@@ -113,6 +123,8 @@ extension MappingRules {
                 guard key.count > tag.prefix.count,
                     bytes.equals(tag.prefix, key.lowerBound..<key.lowerBound + tag.prefix.count)
                 else { return nil }
+                let rest = key.lowerBound + tag.prefix.count..<key.upperBound
+                if tag.except.contains(where: { bytes.equals($0, rest) }) { return nil }
                 return .init(rank: rank, attribute: attribute - range.lowerBound, more: tag.prefix.count)
             }
         }

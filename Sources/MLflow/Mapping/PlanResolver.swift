@@ -38,10 +38,12 @@ struct PlanResolver {
                 cacheRead: counts == nil ? list(following.map(\.cacheRead)) : list([rule.cacheRead], counts),
                 cacheCreation: counts == nil
                     ? list(following.map(\.cacheCreation)) : list([rule.cacheCreation], counts),
+                reasoning: counts == nil ? list(following.map(\.reasoning)) : list([rule.reasoning], counts),
                 inputCost: list([rule.inputCost], costs),
                 outputCost: list([rule.outputCost], costs),
                 totalCost: list([rule.totalCost], costs),
-                inputExcludesCache: rule.inputExcludesCache
+                inputExcludesCache: rule.inputExcludesCache,
+                isForAnySpan: rule.isForAnySpan
             )
             let decisive = [lists.input, lists.output, lists.total, lists.inputCost, lists.outputCost, lists.totalCost]
             return decisive.allSatisfy(\.range.isEmpty) ? nil : .init(rank: ranks[index], lists: lists)
@@ -63,9 +65,11 @@ struct PlanResolver {
             model: list([rule.model]),
             modelIn: pairs(rule.modelIn),
             provider: list([rule.provider]),
+            providerIn: pairs(rule.providerIn),
             cutsProvider: rule.cutsProvider
         )
-        let isEmpty = [lists.model, lists.modelIn, lists.provider].allSatisfy(\.range.isEmpty)
+        let all = [lists.model, lists.modelIn, lists.provider, lists.providerIn]
+        let isEmpty = all.allSatisfy(\.range.isEmpty)
         return isEmpty ? nil : .init(rank: rank, lists: lists)
     }
 
@@ -78,7 +82,8 @@ struct PlanResolver {
         var attributes = kinds.compactMap(\.attribute)
         if let model {
             let isModelInside = model.lists.model.range.isEmpty && !model.lists.modelIn.range.isEmpty
-            guard !isModelInside else { return [] }
+            let isProviderInside = model.lists.provider.range.isEmpty && !model.lists.providerIn.range.isEmpty
+            guard !isModelInside, !isProviderInside else { return [] }
             let first = [model.lists.model, model.lists.provider].compactMap(\.range.first)
             attributes += first.map { Int(numbers[$0]) }
         }
@@ -87,7 +92,16 @@ struct PlanResolver {
 
     func texts(_ group: RuleGroup, _ texts: [MappingRules.Text]) -> [SpanPlan.Text] {
         found.ranks(group).compactMap { rank in
-            found[texts[rank].key].map { .init(rank: rank, attribute: $0, rootOnly: texts[rank].rootOnly) }
+            let text = texts[rank]
+            return found[text.key].map {
+                .init(
+                    rank: rank,
+                    attribute: $0,
+                    path: text.path,
+                    rootOnly: text.rootOnly,
+                    typedOnly: text.typedOnly
+                )
+            }
         }
     }
 

@@ -80,7 +80,7 @@ extension SpanMapper {
         start = used.count
         if found.outputs == nil, let source = rule.outputs {
             found.outputs = prepare(source, .outputs, .init(group: group, rank: rank), of: index, bytes)
-            if case .messages = found.outputs, let reasons = source.finishReasons.flatMap({ scan[$0] }) {
+            if case .messages = found.outputs, let reasons = firstAttribute(source.finishReasons) {
                 content.unreadReasons = attributes[reasons].value
             }
             content.joinsOutputs = source.isJoined
@@ -149,7 +149,8 @@ extension SpanMapper {
             guard let attribute = scan[key] else { return nil }
             let value = attributes[attribute].value
             let isPlain = source.mediaType.flatMap { scan[$0] }.map { attributes.isPlainText($0, bytes) } ?? false
-            if source.isWhole || isPlain || value.count > content.contentMax {
+            let isWhole = source.isWhole && !(source.isQuoted && content.isQuoted(value, bytes))
+            if isWhole || isPlain || value.count > content.contentMax {
                 let prepared = ContentAssembler.prepare(value: value, isPlain: isPlain, upTo: content.contentMax, bytes)
                 if prepared != nil { use(attribute) }
                 return prepared
@@ -173,24 +174,56 @@ extension SpanMapper {
             case .documents: return content.tape.firstElement(of: node) == nil ? nil : .documents(node)
             case .tools: return nil
             case .auto:
-                if side == .outputs, outcome.spans[index].type == "RETRIEVER", let list = content.documents(in: node) {
-                    return .documents(list)
-                }
-                guard content.isChat(node, bytes) else { return .node(node) }
+                if let other = notChat(node, side, of: index, bytes) { return other }
                 root = node
             case .chat: break
             }
             content.portion = source.portion
             content.addMessages(node, role: nil, bytes)
             content.portion = .all
+            if let root, side == .outputs {
+                // Of a prompt or a step that only passes on what it got there is no answer.
+                guard !content.isNoAnswer(start..<content.sources.count, bytes) else { return .node(root) }
+                content.keepState(root)
+            }
+            if let whole = source.whole { complete(by: whole, from: start, bytes) }
             if side == .inputs, !source.parameters.range.isEmpty { addParameters(source.parameters, bytes) }
             if content.sources.count > start, let key = source.instructions, let attribute = scan[key] {
                 addInstructions(attributes[attribute].value, at: start, bytes)
             }
         }
-        guard content.sources.count > start else { return nil }
+        guard content.saysAnything(from: start, side) else { return nil }
         content.newForms[side.rawValue] = form
         return .messages(start..<content.sources.count, root: root)
+    }
+
+    /// What a value is that is no conversation; nil for one.
+    private mutating func notChat(
+        _ node: Int,
+        _ side: ContentAssembler.Side,
+        of index: Int,
+        _ bytes: RawSpan
+    ) -> ContentAssembler.Prepared? {
+        let type = outcome.spans[index].type
+        if side == .outputs, type == "RETRIEVER", let list = content.documents(in: node) { return .documents(list) }
+        // A tool's arguments are no conversation, and its result is what the message of a tool says.
+        if type == "TOOL" { return .node(side == .outputs ? content.toolResult(node, bytes) : node) }
+        return content.isChat(node, bytes) ? nil : .node(node)
+    }
+
+    /// Takes messages from the attribute that has them whole, where those of a flattened list lack something.
+    private mutating func complete(by key: Int, from start: Int, _ bytes: RawSpan) {
+        let range = start..<content.sources.count
+        guard !range.isEmpty, let attribute = scan[key], content.areIncomplete(range),
+            let node = content.tree(of: attributes[attribute].value, bytes), content.isChat(node, bytes)
+        else { return }
+        let takesBeside = content.takesBeside
+        content.takesBeside = false
+        content.addMessages(node, role: nil, bytes)
+        content.takesBeside = takesBeside
+        let isSame = content.sources.count == range.upperBound + range.count
+        content.sources.removeSubrange(isSame ? range : range.upperBound..<content.sources.count)
+        if isSame { use(attribute) }
     }
 
     /// The text of a source whose messages depend on nothing else; nil for any other source.
@@ -201,81 +234,12 @@ extension SpanMapper {
         _ rule: ContentForms.Rule,
         _ bytes: RawSpan
     ) -> ContentAssembler.NewForm? {
-        guard source.shape == .chat, source.parameters.range.isEmpty,
+        guard source.shape == .chat, source.parameters.range.isEmpty, source.wrappers.range.isEmpty, source.path == nil,
             source.instructions.flatMap({ scan[$0] }) == nil,
             case .string(let text) = AttributeValue(value, in: bytes)
         else { return nil }
-        let reasons = source.finishReasons.flatMap { scan[$0] }.map { attributes[$0].value } ?? 0..<0
+        let reasons = firstAttribute(source.finishReasons).map { attributes[$0].value } ?? 0..<0
         return .init(text: text, context: .init(rule: rule, side: side, reasons: reasons))
-    }
-
-    /// The root of a source: one attribute, a flattened list, an object put together, or what an event carries.
-    private mutating func node(_ source: MappingRules.Source, of index: Int, _ bytes: RawSpan) -> Int? {
-        switch source.origin {
-        case .attribute(let key):
-            guard let attribute = scan[key],
-                let root = content.tree(of: attributes[attribute].value, isJSON: source.isJSON, bytes)
-            else { return nil }
-            let path = source.path.map { rules.words[$0] }
-            guard let node = path.map({ content.tape.node(at: $0, of: root, bytes) }) ?? root,
-                content.tape.nodes[node].kind != .null
-            else { return nil }
-            use(attribute)
-            return node
-        case .flattened(let family, let unwrap):
-            guard
-                let node = content.flattened.build(
-                    family,
-                    unwrap: unwrap.range.map { rules.words[Int(rules.numbers[$0])] },
-                    on: &content.tape,
-                    of: bytes
-                )
-            else {
-                return nil
-            }
-            if tracksUse {
-                used += content.flattened.entries.filter { $0.family == family }.map(\.attribute)
-            }
-            return node
-        case .object(let members): return object(members, bytes)
-        case .events(let sources): return node(events: sources.range, of: index, bytes)
-        }
-    }
-
-    /// What the first event that has one of the sources' attributes carries there.
-    private mutating func node(events sources: Range<Int>, of index: Int, _ bytes: RawSpan) -> Int? {
-        for event in spans[index].events {
-            guard let id = rules.eventNames.find(bytes, events[event].name),
-                let source = sources.first(where: { rules.events[$0].event == id }).map({ rules.events[$0] }),
-                let name = source.attribute.map({ rules.words[$0] })
-            else { continue }
-            if let value = value(of: name, in: events[event].attributes, bytes),
-                let node = content.append(value: value, bytes)
-            {
-                return node
-            }
-        }
-        return nil
-    }
-
-    /// The object that attributes are put together to; nil where none of them says anything.
-    private mutating func object(_ members: NumberList, _ bytes: RawSpan) -> Int? {
-        let node = content.tape.begin(.object)
-        var isEmpty = true
-        for index in stride(from: members.range.lowerBound, to: members.range.upperBound, by: 2) {
-            guard let attribute = scan[Int(rules.numbers[index + 1])] else { continue }
-            let start = content.tape.nodes.count
-            content.tape.appendName(ownWord: rules.words[Int(rules.numbers[index])])
-            if content.append(value: attributes[attribute].value, bytes) == nil {
-                content.tape.truncate(to: start)
-            } else {
-                isEmpty = false
-                use(attribute)
-            }
-        }
-        content.tape.end(node)
-        if isEmpty { content.tape.truncate(to: node) }
-        return isEmpty ? nil : node
     }
 
     /// Puts what else a request says beside its messages.
@@ -293,7 +257,9 @@ extension SpanMapper {
     /// Puts the system's instructions before the messages, unless those begin with some.
     private mutating func addInstructions(_ value: Range<Int>, at start: Int, _ bytes: RawSpan) {
         content.read(content.sources[start], defaultRole: .user, bytes)
-        guard content.message.role != .system, let node = content.append(value: value, bytes),
+        // Some emitters quote the text as JSON does.
+        let isQuoted = content.isQuoted(value, bytes)
+        guard content.message.role != .system, let node = content.append(value: value, isJSON: isQuoted, bytes),
             !content.tape.isEmpty(node)
         else { return }
         content.sources.insert(ChatSource(node: node, role: .system), at: start)
@@ -329,7 +295,7 @@ extension SpanMapper {
     }
 
     /// The value of the first of an event's attributes that has that key: one that is repeated says nothing more.
-    private mutating func value(of key: [UInt8], in range: Range<Int>, _ bytes: RawSpan) -> Range<Int>? {
+    mutating func value(of key: [UInt8], in range: Range<Int>, _ bytes: RawSpan) -> Range<Int>? {
         content.tape.account.steps &+= range.count
         for attribute in range where bytes.equals(key, attributes[attribute].key) { return attributes[attribute].value }
         return nil

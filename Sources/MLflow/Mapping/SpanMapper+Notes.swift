@@ -84,7 +84,8 @@ extension SpanMapper {
         let name =
             key.map { bytes.text($0.lowerBound..<$0.upperBound) }
             ?? String(decoding: rules.tags[note.rank].tag, as: UTF8.self)
-        for (tag, value) in tags.tags(name, content.tape, node, bytes) {
+        let isList = rules.tags[note.rank].isList
+        for (tag, value) in tags.tags(name, content.tape, node, isList: isList, bytes) {
             let key = "mlflow.traceTag.\(tag)"
             guard hasRoom(for: key.utf8.count + value.utf8.count, on: root, &batch) else { return false }
             batch.addAttribute(named: key, to: .span(root)) { $0.string(value) }

@@ -13,12 +13,14 @@ extension SpanMapper {
         let ownSession = scan[.sessionID].flatMap { attributes.text(of: $0, bytes) == nil ? nil : $0 }
         let conversation = scan[.conversationID].flatMap { attributes.text(of: $0, bytes) == nil ? nil : $0 }
         traces.update(span.traceID) { trace in
-            if isRoot {
-                trace.sessionOfRoot = trace.sessionOfRoot ?? session
-                trace.userOfRoot = trace.userOfRoot ?? user
+            if let session {
+                if isRoot, session.isNamed { trace.sessionOfRoot = trace.sessionOfRoot ?? session }
+                trace.session.note(session, at: span.start)
             }
-            if let session, session.rank < trace.session?.rank ?? .max { trace.session = session }
-            if let user, user.rank < trace.user?.rank ?? .max { trace.user = user }
+            if let user {
+                if isRoot, user.isNamed { trace.userOfRoot = trace.userOfRoot ?? user }
+                trace.user.note(user, at: span.start)
+            }
             if trace.visible == nil, let attribute = ownSession ?? conversation {
                 trace.visible = (index, attribute, ownSession == nil)
             }
@@ -65,17 +67,21 @@ extension SpanMapper {
     mutating func finishTraces(_ batch: inout SpanBatch, _ bytes: RawSpan) {
         for (root, index) in traces.roots {
             let trace = traces.traces[index]
-            if let session = trace.sessionOfRoot ?? trace.session {
+            if let session = trace.sessionOfRoot ?? trace.session.candidate {
                 setSession(session, trace, root, &batch, bytes)
             }
-            if let user = trace.userOfRoot ?? trace.user {
-                setContext(user, "user.id", TextLimit.user, root, .rule(.user, user.rank), &batch, bytes)
+            if let user = trace.userOfRoot ?? trace.user.candidate {
+                setContext(user, "user.id", TextLimit.user, root, decider(.user, user), &batch, bytes)
             }
         }
         finishNotes(&batch, bytes)
         finishSummaries(&batch, bytes)
         if !traces.untimely.isEmpty { mendTimes(&batch) }
         if !traces.wrappers.isEmpty, !traces.modelCalls.isEmpty { blankWrappers(&batch) }
+    }
+
+    private func decider(_ group: RuleGroup, _ candidate: TraceFacts.Candidate) -> Decider {
+        candidate.isNamed ? .rule(group, candidate.rank) : .engine("last words of the key")
     }
 
     /// MLflow takes the session of the first span in the request that has one, so that one must not differ.
@@ -86,7 +92,7 @@ extension SpanMapper {
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) {
-        let rule = Decider.rule(.session, session.rank)
+        let rule = decider(.session, session)
         setContext(session, "session.id", TextLimit.session, root, rule, &batch, bytes)
         guard let visible = trace.visible, visible.span < root, visible.isConversation,
             visible.attribute != session.attribute,
@@ -109,7 +115,7 @@ extension SpanMapper {
         if bytes.equals(key, entry.key), entry.place == .span(span) { return }
         // A Unicode scalar takes four bytes at most.
         guard hasRoom(for: key.utf8CodeUnitCount + min(entry.value.count, 4 * limit), on: span, &batch) else { return }
-        let value = AttributeValue(entry.value, in: bytes)
+        let value = candidate.text.map { .string($0) } ?? AttributeValue(entry.value, in: bytes)
         batch.addAttribute(key, to: .span(span)) { builder in
             switch value {
             case .string(let range): builder.string(bytes, bytes.prefix(of: range, characters: limit))
@@ -117,7 +123,7 @@ extension SpanMapper {
             default: builder.null()
             }
         }
-        didSet(key, span, by: rule)
+        didSet(named: "\(key)", span, by: rule, of: candidate.attribute)
     }
 
     /// Stops MLflow from counting again, on a span above, what model calls of this request used.
@@ -176,17 +182,33 @@ extension SpanMapper {
     ) -> TraceFacts.Candidate? {
         for index in 0..<texts(scan.plan).count {
             let text = texts(scan.plan)[index]
-            guard isRoot || !text.rootOnly, holds(group, text.rank, span, &batch) else { continue }
+            guard isRoot || !text.rootOnly && (!text.typedOnly || outcome.spans.type(of: span) != nil) else { continue }
+            let isNamed = text.rank != SpanPlan.Text.lastWordsRank
+            guard !isNamed || holds(group, text.rank, span, &batch) else { continue }
             let attribute = scan.first &+ text.attribute
             let value = attributes[attribute].value
+            if let path = text.path {
+                guard let inner = self.text(at: path, in: value, bytes) else { continue }
+                return .init(attribute: attribute, rank: text.rank, text: inner)
+            }
             if bytes.shortText(value) != nil { return .init(attribute: attribute, rank: text.rank) }
             switch AttributeValue(value, in: bytes) {
             case .string(let range) where !range.isEmpty: return .init(attribute: attribute, rank: text.rank)
-            case .int: return .init(attribute: attribute, rank: text.rank)
+            case .int where isNamed: return .init(attribute: attribute, rank: text.rank)
             default: continue
             }
         }
         return nil
+    }
+
+    /// The text at a path in an attribute's object, or its JSON text.
+    @inline(never)
+    mutating func text(at path: Int, in value: Range<Int>, _ bytes: RawSpan) -> Range<Int>? {
+        guard let root = content.tree(of: value, bytes),
+            let node = content.tape.node(at: rules.words[path], of: root, bytes),
+            content.tape.nodes[node].kind == .text, !content.tape.isEmpty(node)
+        else { return nil }
+        return content.tape.nodes[node].range
     }
 }
 

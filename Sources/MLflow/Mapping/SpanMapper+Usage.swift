@@ -25,9 +25,12 @@ extension SpanMapper {
             )
             let cost = rule.hasCost ? cost(rule, object, bytes) : nil
             guard counts != nil || cost != nil else { continue }
-            guard isModelCall else { return traces.noteWrapper(index) }
+            guard isModelCall || rule.isForAnySpan else { return traces.noteWrapper(index) }
             counts?.cacheRead = count(rule.cacheRead, object, bytes)
             counts?.cacheCreation = count(rule.cacheCreation, object, bytes)
+            if let known = counts, known.total != known.input &+ known.output {
+                counts?.includeBuckets(reasoning: count(rule.reasoning, object, bytes))
+            }
             counts?.includeCache(excluded: rule.inputExcludesCache)
             write(counts, cost, index, .rule(.usage, rank), &batch)
             return

@@ -34,8 +34,9 @@ extension SpanMapper {
         _ bytes: RawSpan
     ) -> Bool {
         let start = batch.addedBytes
+        isVerdictFree = true
         let isModelCall = decideAnew(index, &batch, bytes)
-        guard verdicts.credit.isGranted, isTypeFree(bytes) else { return isModelCall }
+        guard verdicts.credit.isGranted, isVerdictFree, isTypeFree(bytes) else { return isModelCall }
         batch.withAddedBytes(from: start) { written in
             verdicts.keep(
                 key,

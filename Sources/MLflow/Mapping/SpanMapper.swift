@@ -44,6 +44,8 @@ package struct SpanMapper: ~Copyable, Sendable {
     var toldUse = 0
     var didMap = false
     var didRepair = false
+    /// Whether model and provider of the span at hand depend on nothing but what a verdict is looked up by.
+    var isVerdictFree = true
     /// Whether something was not written to the span at hand because the budget does not suffice.
     var isStopped = false
     /// How many decisions were told before the span at hand.

@@ -32,9 +32,16 @@ final class SpanPlan: Sendable {
     }
 
     struct Text {
+        /// `lastWordsRank` where no rule names the key.
         let rank: Int
         let attribute: Int
-        let rootOnly: Bool
+        /// A word of the rules: where the text is inside an object.
+        var path: Int?
+        var rootOnly = false
+        var typedOnly = false
+
+        /// Behind all rules.
+        static let lastWordsRank = Int(Int16.max)
     }
 
     /// An attribute that a rule for levels, prompts, tags or renaming is about.
@@ -155,8 +162,8 @@ final class SpanPlan: Sendable {
         freeKinds = kinds.firstIndex { rules.condition(.type, $0.rank) >= 0 } ?? kinds.count
         areModelsFree = models.allSatisfy { rules.condition(.model, $0.rank) < 0 }
         decisive = areModelsFree ? resolver.decisive(kinds[..<freeKinds], models.first) : []
-        sessions = resolver.texts(.session, rules.sessions)
-        users = resolver.texts(.user, rules.users)
+        sessions = resolver.texts(.session, rules.sessions) + Self.lastWords(found.sessions)
+        users = resolver.texts(.user, rules.users) + Self.lastWords(found.users)
         names = resolver.texts(.name, rules.names)
         levels = resolver.extras(.level) { (rules.levels[$0].key, nil) }
         prompts = resolver.extras(.prompt) { (rules.prompts[$0].name, rules.prompts[$0].version) }
@@ -165,6 +172,10 @@ final class SpanPlan: Sendable {
         drops = found.ranks(.drop)
         hasExtras = !(levels.isEmpty && prompts.isEmpty && tags.isEmpty && renames.isEmpty && drops.isEmpty)
         numbers = resolver.numbers
+    }
+
+    private static func lastWords(_ attributes: [Int]) -> [Text] {
+        attributes.map { Text(rank: Text.lastWordsRank, attribute: $0, typedOnly: true) }
     }
 
     /// The rules of a group that its keys bring into play, whatever their conditions.

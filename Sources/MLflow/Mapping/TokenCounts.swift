@@ -9,13 +9,35 @@ struct TokenCounts: Equatable {
     var cacheRead: Int64?
     var cacheCreation: Int64?
 
-    /// Nil where neither input nor output is known; what is missing is made up for.
+    /// Nil where neither input nor output is known, or all counts are 0, as some emitters write what they do not know; one
+    /// that is missing is made up for.
     init?(input: Int64?, output: Int64?, total: Int64?) {
-        guard input != nil || output != nil else { return nil }
+        guard input != nil || output != nil, [input, output, total].contains(where: { $0 ?? 0 != 0 }) else {
+            return nil
+        }
         self.input = input ?? 0
         self.output = output ?? 0
         let sum = self.input.addingReportingOverflow(self.output)
         self.total = total ?? (sum.overflow ? .max : sum.partialValue)
+    }
+
+    /// Adds tokens that the total holds and neither input nor output: cached ones to the input, those of reasoning to the
+    /// output.
+    mutating func includeBuckets(reasoning: Int64?) {
+        let sum = input.addingReportingOverflow(output)
+        guard !sum.overflow, total > sum.partialValue else { return }
+        let missing = total - sum.partialValue
+        let cached = (cacheRead ?? 0).addingReportingOverflow(cacheCreation ?? 0)
+        let buckets = cached.partialValue.addingReportingOverflow(reasoning ?? 0)
+        guard !cached.overflow, !buckets.overflow else { return }
+        if missing == reasoning {
+            output += missing
+        } else if missing == cached.partialValue {
+            input += missing
+        } else if missing == buckets.partialValue {
+            input += cached.partialValue
+            output += reasoning ?? 0
+        }
     }
 
     /// Adds cached tokens to the input where the emitter left them out.

@@ -5,14 +5,20 @@ struct TraceFacts {
     /// A session or user that some span names.
     struct Candidate {
         let attribute: Int
+        /// Of the rule; `SpanPlan.Text.lastWordsRank` for none.
         let rank: Int
+        /// The text inside the attribute; nil where it is all of it.
+        var text: Range<Int>?
+
+        /// Whether a rule names the key.
+        var isNamed: Bool { rank != SpanPlan.Text.lastWordsRank }
     }
 
     struct Trace {
         var sessionOfRoot: Candidate?
-        var session: Candidate?
+        var session = Outermost()
         var userOfRoot: Candidate?
-        var user: Candidate?
+        var user = Outermost()
         /// The first span in the request that MLflow takes a session from: the attribute, and whether it is the
         /// conversation's id, which `session.id` beats.
         var visible: (span: Int, attribute: Int, isConversation: Bool)?
@@ -25,6 +31,21 @@ struct TraceFacts {
 
         /// Whether the other spans may have what the root lacks.
         var isWanting: Bool { plainRoot != nil || !rootSays.isSuperset(of: [.question, .answer]) }
+    }
+
+    /// What the outermost span says, the one that starts first; a key that a rule names comes before others.
+    struct Outermost {
+        private(set) var candidate: Candidate?
+        private var start = UInt64.max
+
+        mutating func note(_ other: Candidate, at time: UInt64) {
+            guard let known = candidate else { return (candidate, start) = (other, time) }
+            guard other.isNamed == known.isNamed else {
+                if other.isNamed { (candidate, start) = (other, time) }
+                return
+            }
+            if (time, other.rank) < (start, known.rank) { (candidate, start) = (other, time) }
+        }
     }
 
     /// A tag or a prompt that some span names, by attributes; small, because a span may name many.

@@ -33,13 +33,20 @@ struct TraceTags {
     static func isShort(_ key: Range<Int>) -> Bool { key.count <= 4 * keyMax }
 
     /// The tags that one attribute is, up to as many as a trace may have: each item of a list is one of its own, each member
-    /// of an object too.
+    /// of an object too, but those that frameworks keep for themselves.
+    ///
+    /// With `isList` a plain text is a list with commas.
     mutating func tags(
         _ name: String,
         _ tape: borrowing ContentTape,
         _ node: Int,
+        isList isTextList: Bool,
         _ bytes: RawSpan
     ) -> [(String, String)] {
+        if isTextList, tape.isText(node) {
+            let items = tape.text(of: node, bytes).split(separator: ",").map { $0.trimmingBlanks }
+            return items.compactMap { tag($0, "true") }
+        }
         guard tape.nodes[node].kind == .array || tape.nodes[node].kind == .object else {
             return [tag(name, tape.text(of: node, bytes))].compactMap { $0 }
         }
@@ -49,11 +56,22 @@ struct TraceTags {
         while child < tape.nodes[node].next, !isFull {
             let value = isList ? child : child + 1
             let text = isList ? "true" : tape.text(of: value, bytes)
-            if let tag = tag(tape.text(of: child, bytes), text) { tags.append(tag) }
+            let key = tape.text(of: child, bytes)
+            if isList || !Self.isInternal(key), let tag = tag(key, text) { tags.append(tag) }
             child = tape.nodes[value].next
         }
         return tags
     }
+
+    /// Whether a member of metadata is what a framework notes for itself, which would only crowd out a team's own.
+    private static func isInternal(_ key: String) -> Bool {
+        internalKeys.contains(key) || internalPrefixes.contains { key.hasPrefix($0) }
+    }
+
+    private static let internalKeys: Set<String> = [
+        "versions", "checkpoint_ns", "runtime", "sdk", "session_id", "thread_id", "conversation_id", "user_id",
+    ]
+    private static let internalPrefixes = ["LANGSMITH_", "langgraph_", "__", "lc_", "ls_"]
 
     private mutating func tag(_ name: String, _ value: String) -> (String, String)? {
         var key = String.UnicodeScalarView()
@@ -72,6 +90,14 @@ struct TraceTags {
             true
         default: "_-. :/".unicodeScalars.contains(letter)
         }
+    }
+}
+
+extension Substring {
+    /// Without the blanks around it.
+    fileprivate var trimmingBlanks: String {
+        let start = drop { $0 == " " }
+        return String(start.reversed().drop { $0 == " " }.reversed())
     }
 }
 

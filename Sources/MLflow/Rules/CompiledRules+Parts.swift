@@ -50,14 +50,29 @@ extension MappingRules {
         /// A word.
         let path: Int?
         let isJSON: Bool
+        let isQuoted: Bool
         let shape: ContentSource.Shape
         let portion: ContentSource.Portion
         let isJoined: Bool
         /// Keys.
         let parameters: NumberList
+        /// A key.
+        let whole: Int?
         let mediaType: Int?
         let instructions: Int?
-        let finishReasons: Int?
+        /// Keys.
+        let finishReasons: NumberList
+        /// A part of `wrappers`.
+        let wrappers: NumberList
+    }
+
+    struct Wrapper: Sendable {
+        let member: [UInt8]
+        let isOnlyElement: Bool
+        let empty: [[UInt8]]
+        let required: [[UInt8]]
+        let optional: [[UInt8]]
+        let exceptTools: Bool
     }
 
     struct EventRule: Sendable {
@@ -78,10 +93,12 @@ extension MappingRules {
         let total: NumberList
         let cacheRead: NumberList
         let cacheCreation: NumberList
+        let reasoning: NumberList
         let inputCost: NumberList
         let outputCost: NumberList
         let totalCost: NumberList
         let inputExcludesCache: Bool
+        let isForAnySpan: Bool
 
         /// Whether it has anything to do with cost.
         @inline(__always) var hasCost: Bool {
@@ -95,12 +112,17 @@ extension MappingRules {
         /// Pairs of a key and a word.
         let modelIn: NumberList
         let provider: NumberList
+        /// Pairs of a key and a word.
+        let providerIn: NumberList
         let cutsProvider: Bool
     }
 
     struct Text: Sendable {
         let key: Int
+        /// A word.
+        let path: Int?
         let rootOnly: Bool
+        let typedOnly: Bool
     }
 
     struct Level: Sendable {
@@ -117,6 +139,9 @@ extension MappingRules {
         /// The attribute's key or, of a prefix, -1.
         let key: Int
         let prefix: [UInt8]
+        /// What behind the prefix is no tag.
+        let except: [[UInt8]]
+        let isList: Bool
         let tag: [UInt8]
     }
 
@@ -128,5 +153,5 @@ extension MappingRules {
 
 extension MappingRules.Source {
     /// Whether the attribute is given as it is, without a look at what it says.
-    @inline(__always) var isWhole: Bool { shape == .value && path == nil && !isJSON }
+    @inline(__always) var isWhole: Bool { shape == .value && path == nil && !isJSON && wrappers.range.isEmpty }
 }

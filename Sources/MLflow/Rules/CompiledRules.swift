@@ -66,6 +66,8 @@ package final class MappingRules: Sendable {
     let neededKeys: [[Int]?]
     /// By key: whether the span is nothing but a call of HTTP or RPC.
     let isPlainCall: [Bool]
+    /// By key: whether a rule names it as that of a session or user.
+    let isIdentity: [Bool]
     /// By key: whether MLflow 3.6.0 takes the attribute as a whole number only.
     let isTokenCount: [Bool]
 
@@ -83,6 +85,7 @@ package final class MappingRules: Sendable {
     let words: [[UInt8]]
     let events: [EventRule]
     let endings: [Ending]
+    let wrappers: [Wrapper]
 
     let types: [Kind]
     let contents: [Content]
@@ -145,12 +148,15 @@ package final class MappingRules: Sendable {
         triggers = compiler.triggers
         isTokenCount = compiler.keys.names.indices.map(counts.contains)
         isPlainCall = compiler.keys.names.indices.map(plain.contains)
+        let identities = Set((sessions + users).map(\.key))
+        isIdentity = compiler.keys.names.indices.map(identities.contains)
         always = compiler.always
         conditions = compiler.conditions
         spanTypes = conditions.map(\.spanTypes)
         guards = compiler.guards.flatMap { $0 + repeatElement(-1, count: Self.rulesPerGroupMax - $0.count) }
         neededKeys = compiler.neededKeys
         endings = compiler.endings
+        wrappers = compiler.wrappers
         typeValues = KeyTable(compiler.typeValues.names)
         typesByValue = compiler.typesByValue
         typeNames = compiler.typeNames.names

@@ -24,8 +24,7 @@ extension NodeReader {
         }
         let members = [
             "attribute", "path", "json", "flattened", "unwrap", "object", "events", "as", "only", "join", "media_type",
-            "instructions",
-            "parameters", "finish_reasons",
+            "instructions", "parameters", "finish_reasons", "open", "quoted", "whole",
         ]
         guard expectObject(place, of: members), let origin = contentOrigin(place) else { return nil }
         var source = ContentSource(origin: origin, shape: shapes[0])
@@ -35,11 +34,14 @@ extension NodeReader {
         }
         source.path = optionalString("path", of: place)
         source.isJSON = flag("json", of: place)
+        source.isQuoted = flag("quoted", of: place)
+        source.whole = optionalString("whole", of: place)
         source.isJoined = flag("join", of: place)
         source.mediaType = optionalString("media_type", of: place)
         source.instructions = optionalString("instructions", of: place)
         source.parameters = strings("parameters", of: place)
-        source.finishReasons = optionalString("finish_reasons", of: place)
+        source.finishReasons = strings("finish_reasons", of: place)
+        source.wrappers = wrappers(of: place)
         return source
     }
 

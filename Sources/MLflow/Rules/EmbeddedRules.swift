@@ -17,6 +17,11 @@ package enum EmbeddedRules {
         unsafe bytes(millrace_precedence_bytes(), millrace_precedence_size())
     }
 
+    /// The text with the wrappers that rules name.
+    static var wrappers: [UInt8] {
+        unsafe bytes(millrace_wrappers_bytes(), millrace_wrappers_size())
+    }
+
     private static func bytes(_ start: UnsafePointer<UInt8>?, _ count: Int) -> [UInt8] {
         unsafe Array(UnsafeBufferPointer(start: start, count: count))
     }

@@ -29,6 +29,8 @@ extension RuleCompiler {
             return MappingRules.Tag(
                 key: entry.rule.isPrefix ? -1 : keys.id(of: attribute),
                 prefix: entry.rule.isPrefix ? Array(attribute.utf8) : [],
+                except: entry.rule.except.map { Array($0.utf8) },
+                isList: entry.rule.isList,
                 tag: Array((entry.rule.tag ?? (entry.rule.isPrefix ? "" : attribute)).utf8)
             )
         }

@@ -41,6 +41,7 @@ struct RuleCompiler {
     private(set) var typesByValue: [Int32] = []
     private(set) var eventRules: [MappingRules.EventRule] = []
     private(set) var endings: [MappingRules.Ending] = []
+    private(set) var wrappers: [MappingRules.Wrapper] = []
     private(set) var always = FoundKeys.Candidates(repeating: 0)
     private(set) var conditions: [Condition] = []
     private(set) var neededKeys: [[Int]?] = []
@@ -120,17 +121,22 @@ struct RuleCompiler {
             for source in sources { eventRules.append(event(source, group, rank)) }
             origin = .events(NumberList(start..<eventRules.count))
         }
+        let firstWrapper = wrappers.count
+        wrappers += source.wrappers.map { .init($0) }
         return MappingRules.Source(
             origin: origin,
             path: source.path.map { words.id(of: $0) },
             isJSON: source.isJSON,
+            isQuoted: source.isQuoted,
             shape: source.shape,
             portion: source.portion,
             isJoined: source.isJoined,
             parameters: list(source.parameters),
+            whole: source.whole.map { keys.id(of: $0) },
             mediaType: source.mediaType.map { keys.id(of: $0) },
             instructions: source.instructions.map { keys.id(of: $0) },
-            finishReasons: source.finishReasons.map { keys.id(of: $0) }
+            finishReasons: list(source.finishReasons),
+            wrappers: NumberList(firstWrapper..<wrappers.count)
         )
     }
 
@@ -160,25 +166,27 @@ struct RuleCompiler {
                 total: list(rule.total, areWords: hasCounts),
                 cacheRead: list(rule.cacheRead, areWords: hasCounts),
                 cacheCreation: list(rule.cacheCreation, areWords: hasCounts),
+                reasoning: list(rule.reasoning, areWords: hasCounts),
                 inputCost: list(rule.inputCost, areWords: hasCosts),
                 outputCost: list(rule.outputCost, areWords: hasCosts),
                 totalCost: list(rule.totalCost, areWords: hasCosts),
-                inputExcludesCache: rule.inputExcludesCache
+                inputExcludesCache: rule.inputExcludesCache,
+                isForAnySpan: rule.isForAnySpan
             )
         }
     }
 
     mutating func models(_ documents: [RuleDocument]) throws(DocumentProblems) -> [MappingRules.Model] {
         try ranked(documents, \.model, \.name, .model).enumerated().map { rank, entry in
-            for key in entry.rule.model + entry.rule.modelIn.map(\.attribute) + entry.rule.provider {
+            let inside = entry.rule.modelIn + entry.rule.providerIn
+            for key in entry.rule.model + inside.map(\.attribute) + entry.rule.provider {
                 keys.trigger(key, .model, rank: rank)
             }
             return MappingRules.Model(
                 model: list(entry.rule.model),
-                modelIn: list(
-                    numbers: entry.rule.modelIn.flatMap { [keys.id(of: $0.attribute), words.id(of: $0.path)] }
-                ),
+                modelIn: list(paths: entry.rule.modelIn),
                 provider: list(entry.rule.provider),
+                providerIn: list(paths: entry.rule.providerIn),
                 cutsProvider: entry.rule.cutsProvider
             )
         }
@@ -191,7 +199,12 @@ struct RuleCompiler {
     ) throws(DocumentProblems) -> [MappingRules.Text] {
         try ranked(documents, rules, \.name, group).enumerated().map { rank, entry in
             keys.trigger(entry.rule.attribute, group, rank: rank)
-            return MappingRules.Text(key: keys.id(of: entry.rule.attribute), rootOnly: entry.rule.rootOnly)
+            return MappingRules.Text(
+                key: keys.id(of: entry.rule.attribute),
+                path: entry.rule.path.map { words.id(of: $0) },
+                rootOnly: entry.rule.rootOnly,
+                typedOnly: entry.rule.typedOnly
+            )
         }
     }
 
@@ -215,6 +228,10 @@ struct RuleCompiler {
 
     private mutating func list(_ names: [String], areWords: Bool = false) -> NumberList {
         list(numbers: names.map { areWords ? words.id(of: $0) : keys.id(of: $0) })
+    }
+
+    private mutating func list(paths: [(attribute: String, path: String)]) -> NumberList {
+        list(numbers: paths.flatMap { [keys.id(of: $0.attribute), words.id(of: $0.path)] })
     }
 
     private mutating func list(numbers ids: [Int]) -> NumberList {
@@ -253,5 +270,16 @@ struct RuleCompiler {
             return Int16(truncatingIfNeeded: conditions.count - 1)
         }
         return ordered.map { (convention: $0.element.1, rule: $0.element.2) }
+    }
+}
+
+extension MappingRules.Wrapper {
+    init(_ rule: WrapperRule) {
+        member = Array(rule.member.utf8)
+        isOnlyElement = rule.isOnlyElement
+        empty = rule.empty.map { Array($0.utf8) }
+        required = rule.required.map { Array($0.utf8) }
+        optional = rule.optional.map { Array($0.utf8) }
+        exceptTools = rule.exceptTools
     }
 }

@@ -131,8 +131,8 @@ extension NodeReader {
 
     fileprivate mutating func usageRule(_ place: NodePlace) -> UsageRule? {
         let members = [
-            "rule", "when", "in", "input", "output", "total", "cache_read", "cache_creation", "cost",
-            "input_excludes_cache",
+            "rule", "when", "in", "input", "output", "total", "cache_read", "cache_creation", "reasoning", "cost",
+            "input_excludes_cache", "any_span",
         ]
         guard expectObject(place, of: members) else { return nil }
         var rule = UsageRule(name: ruleName(place))
@@ -142,7 +142,9 @@ extension NodeReader {
         rule.total = strings("total", of: place)
         rule.cacheRead = strings("cache_read", of: place)
         rule.cacheCreation = strings("cache_creation", of: place)
+        rule.reasoning = strings("reasoning", of: place)
         rule.inputExcludesCache = flag("input_excludes_cache", of: place)
+        rule.isForAnySpan = flag("any_span", of: place)
         if let cost = place["cost"], expectObject(cost, of: ["in", "input", "output", "total"]) {
             rule.costIn = optionalString("in", of: cost)
             rule.inputCost = strings("input", of: cost)
@@ -156,30 +158,39 @@ extension NodeReader {
         if let attribute = place.node.string, !attribute.isEmpty {
             return ModelRule(name: ruleName(place), model: [attribute], provider: [])
         }
-        let members = ["rule", "when", "model", "model_in", "provider", "cuts_provider"]
+        let members = ["rule", "when", "model", "model_in", "provider", "provider_in", "cuts_provider"]
         guard expectObject(place, of: members) else { return nil }
         var rule = ModelRule(
             name: ruleName(place),
             model: strings("model", of: place),
             provider: strings("provider", of: place)
         )
-        if let inside = place["model_in"], inside.members == nil { report(inside, "an object of attribute and path") }
-        for (name, _) in place["model_in"]?.members ?? [] {
-            let paths = strings(name, of: place["model_in"] ?? place)
-            rule.modelIn += paths.map { (attribute: name, path: $0) }
-        }
+        rule.modelIn = paths("model_in", of: place)
+        rule.providerIn = paths("provider_in", of: place)
         rule.cutsProvider = flag("cuts_provider", of: place)
         return rule
+    }
+
+    /// The paths that a member names by attribute.
+    private mutating func paths(_ name: String, of place: NodePlace) -> [(attribute: String, path: String)] {
+        guard let inside = place[name] else { return [] }
+        if inside.members == nil { report(inside, "an object of attribute and path") }
+        return (inside.members ?? []).flatMap { attribute, _ in
+            strings(attribute, of: inside).map { (attribute: attribute, path: $0) }
+        }
     }
 
     fileprivate mutating func textRule(_ place: NodePlace) -> TextRule? {
         if let attribute = place.node.string, !attribute.isEmpty {
             return TextRule(name: ruleName(place), attribute: attribute, rootOnly: false)
         }
-        guard expectObject(place, of: ["rule", "when", "attribute", "root_only"]),
+        guard expectObject(place, of: ["rule", "when", "attribute", "path", "root_only", "typed_only"]),
             let attribute = string("attribute", of: place)
         else { return nil }
-        return TextRule(name: ruleName(place), attribute: attribute, rootOnly: flag("root_only", of: place))
+        var rule = TextRule(name: ruleName(place), attribute: attribute, rootOnly: flag("root_only", of: place))
+        rule.path = optionalString("path", of: place)
+        rule.typedOnly = flag("typed_only", of: place)
+        return rule
     }
 }
 
@@ -207,11 +218,15 @@ extension NodeReader {
     }
 
     fileprivate mutating func tagRule(_ place: NodePlace) -> TagRule? {
-        guard expectObject(place, of: ["rule", "when", "attribute", "prefix", "tag"]) else { return nil }
+        guard expectObject(place, of: ["rule", "when", "attribute", "prefix", "except", "list", "tag"]) else {
+            return nil
+        }
         let isPrefix = place["prefix"] != nil
         guard let attribute = string(isPrefix ? "prefix" : "attribute", of: place) else { return nil }
         var rule = TagRule(name: ruleName(place), attribute: attribute)
         rule.isPrefix = isPrefix
+        rule.except = strings("except", of: place)
+        rule.isList = flag("list", of: place)
         rule.tag = optionalString("tag", of: place)
         return rule
     }

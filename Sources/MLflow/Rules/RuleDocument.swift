@@ -106,19 +106,25 @@ package struct ContentSource: Sendable {
     package var path: String?
     /// Whether text is always JSON, so that text in quotes is what stands between them.
     package var isJSON = false
+    /// Whether text in JSON's quotes is what stands between them, while other text is no JSON unless it is an object or a list.
+    package var isQuoted = false
     package var shape: Shape
     package var portion = Portion.all
     /// Whether all messages are parts of one, as where an answer comes in pieces.
     package var isJoined = false
+    /// Wrappers that are opened, the first that fits.
+    package var wrappers: [WrapperRule] = []
     /// Attributes with an object whose members, such as `model` and `temperature`, stand beside the messages; the first that is
     /// there counts.
     package var parameters: [String] = []
+    /// The attribute that has the same messages whole, for emitters that leave parts of them out of a flattened list.
+    package var whole: String?
     /// The attribute that says whether the text is JSON; `text/plain` keeps it text.
     package var mediaType: String?
     /// The attribute with the system's instructions, put before the messages.
     package var instructions: String?
-    /// The attribute with the reasons for which the choices ended, for those that do not say it.
-    package var finishReasons: String?
+    /// Attributes with the reasons for which the choices ended, for those that do not say it; the first that is there counts.
+    package var finishReasons: [String] = []
 }
 
 /// How an event becomes messages.
@@ -144,6 +150,8 @@ package struct UsageRule: MappingRule {
     package var total: [String] = []
     package var cacheRead: [String] = []
     package var cacheCreation: [String] = []
+    /// Tokens of reasoning, which count only where the total shows that neither input nor output holds them.
+    package var reasoning: [String] = []
     package var inputCost: [String] = []
     package var outputCost: [String] = []
     package var totalCost: [String] = []
@@ -152,6 +160,8 @@ package struct UsageRule: MappingRule {
     package var countsIn: String?
     /// The same for cost.
     package var costIn: String?
+    /// Whether the counts belong on spans of other types too, because no model call below has any.
+    package var isForAnySpan = false
     /// Whether the emitter's input tokens leave out the cached ones; MLflow's include them.
     package var inputExcludesCache = false
 }
@@ -164,6 +174,8 @@ package struct ModelRule: MappingRule {
     package var provider: [String]
     /// Attributes with an object, or its JSON text, in which a path names the model where no attribute of its own does.
     package var modelIn: [(attribute: String, path: String)] = []
+    /// The same for the provider.
+    package var providerIn: [(attribute: String, path: String)] = []
     /// Whether a provider ends before its first dot, as in `openai.chat`.
     package var cutsProvider = false
 }
@@ -173,8 +185,12 @@ package struct TextRule: MappingRule {
     package var name: String
     package var when: Condition?
     package var attribute: String
+    /// Where the text is inside an object, or its JSON text; nil where the attribute is the text.
+    package var path: String?
     /// Whether only the root's own attribute counts, not one of its descendants.
     package var rootOnly: Bool
+    /// Whether only a root's and a typed span's attribute counts, because other spans use the key for something else.
+    package var typedOnly = false
 }
 
 /// Gives `mlflow.spanLogLevel`, from 10 to 50.
@@ -203,6 +219,10 @@ package struct TagRule: MappingRule {
     /// With `isPrefix`, every attribute whose key begins so; the rest of the key is the tag.
     package var attribute: String
     package var isPrefix = false
+    /// What may stand behind the prefix without being a tag.
+    package var except: [String] = []
+    /// Whether plain text is a list with commas.
+    package var isList = false
     /// The tag's key; nil for the attribute's own.
     package var tag: String?
 }

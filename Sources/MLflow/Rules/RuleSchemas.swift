@@ -40,20 +40,36 @@ enum RuleSchemas {
         ("type", text),
     ])
 
-    private static let textRule = rule([("attribute", text), ("root_only", flag)], required: ["attribute"])
-    private static let tagRule = rule([("attribute", text), ("prefix", text), ("tag", text)])
+    private static let textRule = rule(
+        [("attribute", text), ("path", text), ("root_only", flag), ("typed_only", flag)],
+        required: ["attribute"]
+    )
+    private static let tagRule = rule([
+        ("attribute", text), ("prefix", text), ("except", texts), ("list", flag), ("tag", text),
+    ])
     private static let renameRule = rule([("attribute", text), ("to", text)], required: ["attribute", "to"])
 
     private static let usageRule = rule([
         ("in", text), ("input", texts), ("output", texts), ("total", texts), ("cache_read", texts),
-        ("cache_creation", texts), ("input_excludes_cache", flag),
+        ("cache_creation", texts), ("reasoning", texts), ("input_excludes_cache", flag), ("any_span", flag),
         ("cost", object([("in", text), ("input", texts), ("output", texts), ("total", texts)], required: [])),
     ])
 
     private static let modelRule = rule([
         ("model", texts), ("model_in", ["type": "object", "additionalProperties": texts]), ("provider", texts),
-        ("cuts_provider", flag),
+        ("provider_in", ["type": "object", "additionalProperties": texts]), ("cuts_provider", flag),
     ])
+
+    private static let wrapper = object(
+        [
+            ("member", text), ("only", flag), ("empty", texts), ("with", texts), ("optional", texts),
+            ("except_tools", flag),
+        ],
+        required: ["member"]
+    )
+    private static let wrappers: JSON = [
+        "anyOf": [text, wrapper, ["type": "array", "items": ["anyOf": [text, wrapper]]]]
+    ]
 
     private static let source: JSON = [
         "anyOf": [
@@ -64,7 +80,8 @@ enum RuleSchemas {
                     ("object", ["type": "object", "additionalProperties": text]), ("events", ["type": "object"]),
                     ("as", ["enum": .words(ContentSource.Shape.allCases.map(\.rawValue))]),
                     ("only", ["enum": .words(ContentSource.Portion.allCases.map(\.rawValue))]), ("join", flag),
-                    ("media_type", text), ("instructions", text), ("parameters", texts), ("finish_reasons", text),
+                    ("media_type", text), ("instructions", text), ("parameters", texts), ("finish_reasons", texts),
+                    ("open", wrappers), ("quoted", flag), ("whole", text),
                 ],
                 required: []
             ),

@@ -155,7 +155,8 @@ extension ContentAssembler {
         text.append(contentsOf: message.role.rawValue.utf8)
         for part in message.parts {
             switch part {
-            case .text(let node), .image(let node), .imageData(_, let node): tape.appendText(node, to: &text, bytes)
+            case .text(let node), .image(let node), .imageData(_, let node), .media(let node):
+                tape.appendText(node, to: &text, bytes)
             }
         }
         for call in message.calls { text.append(contentsOf: "call\(tape.nodes[call].range.count)".utf8) }

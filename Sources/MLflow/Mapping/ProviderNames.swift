@@ -1,0 +1,33 @@
+import Basics
+import OTLP
+
+/// Spellings of models and providers that say something else than their letters.
+enum ProviderNames {
+    /// What some emitters write where they know no model.
+    private static let unknown = KeyTable(["none", "unknown", "None", "Unknown", "null", "undefined", "N/A"])
+    /// Frameworks that write their own name where the provider's belongs.
+    private static let frameworks = KeyTable([
+        "spring_ai", "eino", "vercel", "vercel_ai", "langchain", "langchain4j", "langgraph", "llama_index",
+        "llamaindex",
+        "crewai", "strands-agents", "gcp.vertex.agent", "mastra", "autogen", "semantic_kernel", "haystack", "agno",
+        "dspy",
+        "smolagents", "openai_agents", "openai-agents", "pydantic_ai", "genkit", "voltagent", "agent_framework",
+    ])
+    /// Providers that may stand before a model's name; organisations of a model hub, such as `meta-llama`, may not.
+    private static let prefixes = KeyTable([
+        "openai", "azure", "anthropic", "bedrock", "gemini", "googleai", "vertexai", "vertex_ai", "groq", "ollama",
+        "mistral",
+        "cohere", "xai", "openrouter", "together_ai", "fireworks_ai", "perplexity", "huggingface", "deepinfra",
+    ])
+
+    static func isUnknown(_ range: Range<Int>, _ bytes: RawSpan) -> Bool { unknown.find(bytes, range) != nil }
+    static func isFramework(_ range: Range<Int>, _ bytes: RawSpan) -> Bool { frameworks.find(bytes, range) != nil }
+
+    /// The provider before the first slash of a model, and the model behind it.
+    static func prefix(of model: Range<Int>, _ bytes: RawSpan) -> (provider: Range<Int>, model: Range<Int>)? {
+        guard let slash = model.first(where: { bytes.byte(at: $0) == UInt8(ascii: "/") }), slash + 1 < model.upperBound,
+            prefixes.find(bytes, model.lowerBound..<slash) != nil
+        else { return nil }
+        return (model.lowerBound..<slash, slash + 1..<model.upperBound)
+    }
+}
