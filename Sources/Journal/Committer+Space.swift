@@ -45,8 +45,10 @@ extension Committer {
         let segmentBytes = segmentBytes(of: writer)
         let minimum = max(needed, min(segmentBytes, Self.segmentBytesMin))
         var sealedIdle = false
+        // What moves there makes room elsewhere, and has to get in for that.
+        let advance = writer.core.id.kind == .parked ? segmentBytes : 0
         while true {
-            let left = bytesLeft
+            let left = bytesLeft == .max ? .max : bytesLeft + advance
             if left >= minimum { return max(needed, min(segmentBytes, left)) }
             if deleteOldestPassed() { continue }
             if !sealedIdle {
@@ -119,7 +121,7 @@ extension Committer {
         let retainedSince = now - min(now, UInt64(clamping: settings.retain.wholeNanoseconds))
         for writer in writers {
             writer.core.update { $0.expireBacklogs() }
-            let isRetained = settings.retain > .zero && writer.core.role == .items
+            let isRetained = settings.retain > .zero && writer.core.id.kind == .pipeline
             _ = deletePassed(of: writer, sparingNewest: true, receivedBefore: isRetained ? retainedSince : .max)
         }
     }

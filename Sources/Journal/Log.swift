@@ -26,10 +26,8 @@ package final class Log: Sendable {
     /// The reader of that name; nil where none is defined.
     package func reader(named name: String) -> LogReader? { readers.first { $0.name == name } }
 
-    /// The id behind the oldest segment, where that is not the newest too: what is unfinished below keeps it on the disk.
-    package var oldestSegmentEnd: UInt64? {
-        core.state.withLock { $0.segments.count > 1 ? $0.segments[0].endID : nil }
-    }
+    /// The ids behind the segments that get nothing more, ascending: what is unfinished below keeps them on the disk.
+    package var sealedEnds: [UInt64] { core.state.withLock { $0.segments.filter(\.sealed).map(\.endID) } }
 
     package var statistics: LogStatistics { core.state.withLock { $0.statistics } }
 

@@ -39,7 +39,7 @@ struct LogInspection {
         self.fileSystem = fileSystem
         self.readsBodies = readsBodies
         log = InspectedLog(id: id, directory: directory)
-        slot = id.exporter == nil ? .ordinary : .deadLetters
+        slot = id.kind == .deadLetters ? .deadLetters : .ordinary
         tallies = readers.compactMap { tally(of: $0) }
         let numbers = ((try? fileSystem.entries(of: directory)) ?? names).compactMap(FileName.segmentNumber)
         let heads = heads(numbers.sorted())

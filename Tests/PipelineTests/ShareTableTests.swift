@@ -114,13 +114,25 @@ import Testing
 
     @Test mutating func `what the journal gave up is found by the time of what is left`() {
         for second in 1...10 { #expect(admit(part("a", 10), at: Double(second * 100))) }
-        table.forget(before: time(500), by: 0, of: Self.first)
+        table.forget(before: time(500), movedBefore: time(0), by: 0, of: Self.first)
         #expect(table.held == 100)
-        table.forget(before: time(500), by: 1, of: Self.first)
+        table.forget(before: time(500), movedBefore: time(0), by: 1, of: Self.first)
         #expect(table.held == 60)
         table.settle(part("a", 60), by: .init(destination: 0))
-        table.forget(before: time(5000), by: 1, of: Self.first)
+        table.forget(before: time(5000), movedBefore: time(0), by: 1, of: Self.first)
         #expect(table.held <= 10)
+    }
+
+    @Test mutating func `what is parked is held until it is settled there, or given up by the time of its move`() {
+        #expect(admit(part("a", 300), at: 100))
+        table.settle(part("a", 300), by: .init(destination: 1))
+        for second in [200, 300, 400] as [Double] { table.park(part("a", 100), by: 0, at: time(second)) }
+        table.forget(before: time(900), movedBefore: time(0), by: 0, of: Self.first)
+        #expect(table.held == 300)
+        table.settle(part("a", 100), by: .init(destination: 0, wasParked: true))
+        #expect(table.held == 200)
+        table.forget(before: time(900), movedBefore: time(400), by: 0, of: Self.first)
+        #expect(table.held == 100)
     }
 
     @Test mutating func `what is left of an earlier process counts for those that have not settled it`() {

@@ -25,7 +25,9 @@ extension PipelineFile {
                     role: .deadLetters(settings.reader.deadLetters),
                     readers: readers
                 )
-                return [deadLetters, LogDefinition(LogID(parkedBy: name, in: pipeline.name), readers: readers)]
+                // As far behind as it may be there, too: an unimportant exporter takes no more by parking.
+                let parked = ReaderDefinition(name: name, start: .oldest, backlog: settings.reader.backlog)
+                return [deadLetters, LogDefinition(LogID(parkedBy: name, in: pipeline.name), readers: [parked])]
             }
         }
         return pipelines + own

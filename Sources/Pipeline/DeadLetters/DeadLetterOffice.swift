@@ -28,6 +28,8 @@ package struct DeadLetterOffice: Sendable {
 
         /// Letters of a page where nothing else is said.
         package static let limitDefault = 1000
+        /// Letters of a page, at most: it is in memory whole.
+        static let limitMax = 10_000
 
         package init(
             _ action: Action,
@@ -57,7 +59,9 @@ package struct DeadLetterOffice: Sendable {
     /// Does what is asked; suspends while the disk works.
     package func answer(_ request: Request) async -> Answer {
         if request.action == .show, request.id == nil { return .unknown("show needs the id of a dead letter") }
-        guard request.limit > 0 else { return .unknown("limit \(request.limit) is not allowed: 1 or more") }
+        guard (1...Request.limitMax).contains(request.limit) else {
+            return .unknown("limit \(request.limit) is not allowed: 1 to \(Request.limitMax)")
+        }
         let target: LetterTarget
         switch LetterTarget.find(request, among: boxes) {
         case .success(let found): target = found

@@ -40,7 +40,9 @@ extension Delivery {
                 guard await divide(&batch, isToBlame: true, rejection) else { return }
             case .parked(let reason), .unsendable(let reason):
                 warn(.parked, because: reason, ["route": "\(request.batch.route)"])
-                if await givesUp(&batch, because: reason) { return noteOpen(batch.key) }
+                if await givesUp(&batch, because: reason) {
+                    return parked.withLock { $0.hasten(batch.key, now: clock.now()) }
+                }
                 return park(batch)
             case .cancelled:
                 return

@@ -8,16 +8,12 @@ extension Delivery {
     /// no room.
     static let parkedPause = Duration.seconds(60)
     private static let strayPause = parkedPause * 10
-    private static let pauseAfterFailure = Duration.seconds(1)
+    private static let movePause = Duration.seconds(1)
     /// Records moved in one group, at most, and their bytes.
     private static let moveMax = (records: 64, bytes: 4 << 20)
 
     /// Keeps a record of a parked route in the journal; false where it may be sent.
-    func isParked(_ record: QueuedRecord, _ key: MergeKey) -> Bool {
-        guard let isCrowded = parked.withLock({ $0.keep(record, of: key) }) else { return false }
-        if isCrowded { crowded.ring() }
-        return true
-    }
+    func isParked(_ record: QueuedRecord, _ key: MergeKey) -> Bool { parked.withLock { $0.keep(record, of: key) } }
 
     /// Parks the route of a batch with all that waits for it.
     func park(_ batch: PendingBatch) {
@@ -25,7 +21,7 @@ extension Delivery {
         let since = batch.triedSince ?? wallClock.now()
         let waiting = window.withLock { window in
             guard batch.isWhole else {
-                // Part of it is delivered: its other requests cannot be read again.
+                // Part of it is done: its other requests cannot be read again.
                 var batch = batch
                 batch.notBefore = now + Self.parkedPause
                 batch.pause()
@@ -48,6 +44,7 @@ extension Delivery {
     /// Reads the parked log up to where it ends now: what waits there for other routes is parked again.
     func readParkedLog() {
         guard let reader = readers[.parked] else { return }
+        parked.withLock { $0.beginReading() }
         parkedEnd.withLock { $0 = reader.hasUnread ? reader.endID : nil }
         room[.parked]?.ring()
     }
@@ -96,7 +93,7 @@ extension Delivery {
         guard let source = recall.places.first?.source, let log = logs[source], let reader = readers[source] else {
             return
         }
-        var left = recall.places[...]
+        var left = recall.places.sorted { $0.id < $1.id }[...]
         while !left.isEmpty {
             let stored = await log.records(left.map(\.id), bytesMax: Self.moveMax.bytes)
             for record in stored {
@@ -105,80 +102,99 @@ extension Delivery {
                 queued.parkedSince = queued.parkedSince ?? max(recall.since, queued.receivedAt)
                 window.withLock { $0.add(queued, key: recall.key, now: clock.now()) }
             }
-            let end = stored.last?.id
-            let seen = left.prefix { place in end.map { place.id <= $0 } ?? true }
+            let seen = left.prefix { $0.id <= stored.last?.id ?? .max }
             left = left.dropFirst(seen.count)
             let found = Set(stored.map(\.id))
-            giveBack(seen.filter { !found.contains($0.id) }, of: recall, reader)
+            for place in seen where !found.contains(place.id) { giveBack(place, of: recall.key, recall.since, reader) }
         }
         parked.withLock { $0.end(recall) }
         due.ring()
     }
 
     /// What could not be read is finished, where the journal gave it up meanwhile, or is tried again.
-    private func giveBack(_ places: [ParkedRoutes.Place], of recall: ParkedRoutes.Recall, _ reader: LogReader) {
-        let gone = places.filter { reader.isFinished($0.id) }
-        reader.finish(gone.map { SettledRecord(id: $0.id, items: $0.items, outcomes: [.expired: UInt64($0.items)]) })
-        let rest = places.filter { !reader.isFinished($0.id) }
-        guard !rest.isEmpty else { return }
-        let again = ParkedRoutes.Recall(key: recall.key, places: rest, since: recall.since)
-        parked.withLock { $0.putBack(again, until: clock.now() + Self.parkedPause) }
+    private func giveBack(_ place: ParkedRoutes.Place, of key: MergeKey, _ since: UnixTime, _ reader: LogReader) {
+        if reader.isFinished(place.id) {
+            let outcomes: OutcomeCounts = [.expired: UInt64(place.items)]
+            return reader.finish([SettledRecord(id: place.id, items: place.items, outcomes: outcomes)])
+        }
+        let probe = clock.now() + Self.parkedPause
+        parked.withLock { $0.putBack([place], of: key, since: since, until: probe) }
     }
+}
 
-    /// Moves what waits for parked routes out of the way, until the task is cancelled.
+/// Moving what waits out of the way.
+extension Delivery {
+    /// Moves what waits for parked routes to the parked log, until the task is cancelled.
     func moveParked() async {
         guard readers[.parked] != nil else { return }
+        var notBefore = Duration.zero
         while !Task.isCancelled {
             await crowded.wait()
-            var oldest: [RecordSource: UInt64] = [:]
-            for (source, log) in logs where source != .parked { oldest[source] = log.oldestSegmentEnd }
+            guard clock.now() >= notBefore else { continue }
+            var pinned: [RecordSource: UInt64] = [:]
+            for source in [RecordSource.pipeline, .deadLetters] { pinned[source] = pinnedEnd(of: source) }
             let strays = clock.now() + Self.strayPause
-            for move in parked.withLock({ $0.excess(oldest: oldest, strays: strays) }) {
-                if await !self.move(move) { try? await clock.sleep(Self.pauseAfterFailure) }
+            let moves = parked.withLock { $0.excess(pinned: pinned, strays: strays) }
+            for move in moves where !Task.isCancelled {
+                if await !self.move(move) { notBefore = clock.now() + Self.movePause }
             }
+            guard !moves.isEmpty else { continue }
             settled.ring()
             for room in room.values { room.ring() }
         }
     }
 
-    /// Moves records of one route to the end of the parked log; false where it has no room for all, and the others stay.
+    /// The end of the last full segment below which a source has nothing unfinished but what is kept here.
+    private func pinnedEnd(of source: RecordSource) -> UInt64? {
+        guard let log = logs[source], let reader = readers[source] else { return nil }
+        let (places, items) = parked.withLock { ($0.places(of: source), $0.items(of: source)) }
+        guard places > 0 else { return nil }
+        return log.sealedEnds.last { reader.unfinished(below: $0) <= items }
+    }
+
+    /// Moves records to the end of the parked log; false where it has no room for all, and the others stay.
     private func move(_ move: ParkedRoutes.Move) async -> Bool {
-        guard let source = move.places.first?.source, let log = logs[source], let reader = readers[source],
-            let parkedLog
-        else { return true }
-        var left = move.places[...]
-        while !left.isEmpty {
+        guard let log = logs[move.source], let reader = readers[move.source], let parkedLog else { return true }
+        var left = move.entries[...]
+        while !left.isEmpty, !Task.isCancelled {
             let group = left.prefix(Self.moveMax.records)
-            let stored = await log.records(group.map(\.id), bytesMax: Self.moveMax.bytes)
-            let records = stored.compactMap { record in
-                RecordMetadata(decoding: record.metadata).map { QueuedRecord(record, $0, from: source) }
+            let stored = await log.records(group.map(\.place.id), bytesMax: Self.moveMax.bytes)
+            let seen = group.prefix { $0.place.id <= stored.last?.id ?? .max }
+            let entries = Dictionary(uniqueKeysWithValues: seen.map { ($0.place.id, $0) })
+            let records = stored.compactMap { record -> QueuedRecord? in
+                guard let metadata = RecordMetadata(decoding: record.metadata) else { return nil }
+                var queued = QueuedRecord(record, metadata, from: move.source)
+                let since = entries[record.id]?.since ?? queued.receivedAt
+                queued.parkedSince = queued.parkedSince ?? max(since, queued.receivedAt)
+                return queued
             }
-            if !records.isEmpty, await !parkedLog.add(records, since: move.since) {
-                let rest = ParkedRoutes.Move(key: move.key, places: Array(left), since: move.since)
-                parked.withLock { $0.putBack(rest, until: nil) }
+            guard let moved = await parkedLog.take(records, from: reader) else {
+                putBack(left)
                 return false
             }
-            finishMoved(records, reader)
-            let end = stored.last?.id
-            let seen = group.prefix { place in end.map { place.id <= $0 } ?? true }
+            for record in records where record.source == .pipeline {
+                if moved.contains(record.id) {
+                    shares?.park(record.sharedBytes, of: record.metadata, at: wallClock.now())
+                } else {
+                    shares?.settled(record.sharedBytes, of: record.metadata, wasParked: false)
+                }
+            }
             left = left.dropFirst(seen.count)
             let found = Set(records.map(\.id))
-            giveBack(seen.filter { !found.contains($0.id) }, of: move, reader)
+            for entry in seen where !found.contains(entry.place.id) {
+                giveBack(entry.place, of: entry.key, entry.since, reader)
+            }
         }
-        // It may have opened meanwhile.
-        if parked.withLock({ !$0.isParked(move.key) }) { readParkedLog() }
+        putBack(left)
+        // A route may have opened meanwhile.
+        let isOpen = parked.withLock { parked in move.entries.contains { !$0.isStray && !parked.isParked($0.key) } }
+        if isOpen { readParkedLog() }
         return true
     }
 
-    private func finishMoved(_ records: [QueuedRecord], _ reader: LogReader) {
-        for record in records where record.source == .pipeline {
-            shares?.park(record.sharedBytes, of: record.metadata)
+    private func putBack(_ entries: ArraySlice<ParkedRoutes.Move.Entry>) {
+        parked.withLock { parked in
+            for entry in entries { parked.putBack([entry.place], of: entry.key, since: entry.since, until: nil) }
         }
-        reader.finish(
-            records.map { record in
-                var all: OutcomeCounts = [.deadLettered: UInt64(record.payloadItems)]
-                return record.settled(taking: &all)
-            }
-        )
     }
 }

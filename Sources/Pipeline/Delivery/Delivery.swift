@@ -25,7 +25,7 @@ package final class Delivery: Sendable {
     let parked = Mutex(ParkedRoutes())
     /// Where reading of the parked log ends; nil while nothing of it is read.
     let parkedEnd = Mutex<UInt64?>(nil)
-    /// Rings when what waits for parked routes may have to move.
+    /// Rings when what waits for parked routes may have to move: whenever something was read or sent.
     let crowded = Doorbell()
     private let limits: BatchLimits
     private let logger: Logger
@@ -173,6 +173,7 @@ package final class Delivery: Sendable {
             let end = source == .pipeline ? drainEnd.withLock { $0 } : nil
             for record in records where record.id < end ?? .max { take(record, from: source) }
             due.ring()
+            if parked.withLock({ !$0.isEmpty }) { crowded.ring() }
             if source == .parked, let last = records.last { endParkedReading(at: last) }
             if let end, records.contains(where: { $0.id >= end }) { return }
             if records.count < Self.recordsMax { try? await clock.sleep(limits.linger / Self.readsPerLinger) }
@@ -258,6 +259,7 @@ package final class Delivery: Sendable {
         await attempt(batch)
         flow.withLock { $0.end(now: clock.now()) }
         due.ring()
+        if parked.withLock({ !$0.isEmpty }) { crowded.ring() }
         for room in room.values { room.ring() }
         settled.ring()
     }

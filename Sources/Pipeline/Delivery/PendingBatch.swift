@@ -94,6 +94,8 @@ package struct PendingBatch: Sendable {
     private var current: PendingRequest?
     private var later: [Later] = []
     private var isPlanned = false
+    /// Whether a request of it is done with.
+    private var isTouched = false
     /// The spans of all requests, once there are several.
     private var division: SpanDivision?
     private var repeats: SpanDivision.Repeats
@@ -118,7 +120,7 @@ package struct PendingBatch: Sendable {
     /// Items in it when it was taken.
     package var items: Int { records.reduce(0) { $0 + $1.payloadItems } }
     /// Whether nothing of it is done yet, so that it can be read from the journal again.
-    package var isWhole: Bool { current?.part == nil && later.isEmpty && outcomes.sum == 0 }
+    package var isWhole: Bool { !isTouched && outcomes.sum == 0 }
     /// When its next request was tried first; nil before.
     package var triedSince: UnixTime? { (current?.history ?? history).firstAttempt }
     /// Whether every request is done with.
@@ -209,6 +211,7 @@ package struct PendingBatch: Sendable {
 
     /// The next request is done with.
     package mutating func completeNextRequest() {
+        isTouched = true
         current = nil
     }
 

@@ -93,7 +93,8 @@ package final class RouteShares: Sendable {
         let pending = readers.indices.filter { pending.contains(readers[$0].name) }
         table.withLock { table in
             table.restore(part, receivedAt: record.receivedAt, pending: pending)
-            if metadata.parked != nil { for destination in pending { table.park(part, by: destination) } }
+            guard metadata.parked != nil else { return }
+            for destination in pending { table.park(part, by: destination, at: record.receivedAt) }
         }
     }
 
@@ -150,8 +151,8 @@ package final class RouteShares: Sendable {
         table.withLock { $0.withdraw(parts) }
     }
 
-    fileprivate func park(_ part: ShareTable.Part, by destination: Int) {
-        table.withLock { $0.park(part, by: destination) }
+    fileprivate func park(_ part: ShareTable.Part, by destination: Int, at time: UnixTime) {
+        table.withLock { $0.park(part, by: destination, at: time) }
     }
 
     fileprivate func settle(_ part: ShareTable.Part, by settlement: ShareTable.Settlement) {
@@ -179,11 +180,15 @@ package final class RouteShares: Sendable {
         let committed = now.nanoseconds - min(now.nanoseconds, Self.commitTime)
         for (log, readers) in readers {
             for (index, reader) in readers.enumerated() {
-                let oldest = min(reader.account.oldestQueued?.nanoseconds ?? .max, committed)
-                let isParkedEmpty = parkedReaders[log]?[index]?.account.queued == 0
-                table.withLock { table in
-                    if isParkedEmpty { table.forgetParked(by: index, of: log) }
-                    table.forget(before: UnixTime(nanoseconds: oldest), by: index, of: log)
+                // What was accepted or moved lately may be on its way to the disk.
+                let (oldest, oldestMoved) = (reader.oldest(committed), parkedReaders[log]?[index]?.oldest(committed))
+                table.withLock {
+                    $0.forget(
+                        before: oldest,
+                        movedBefore: oldestMoved ?? UnixTime(nanoseconds: 0),
+                        by: index,
+                        of: log
+                    )
                 }
             }
         }
@@ -209,8 +214,8 @@ package struct DestinationShares: Sendable {
     }
 
     /// The destination has put a record into its parked log, where it is held as before.
-    package func park(_ bytes: Int, of metadata: RecordMetadata) {
-        shares.park(part(bytes, metadata), by: index)
+    package func park(_ bytes: Int, of metadata: RecordMetadata, at time: UnixTime) {
+        shares.park(part(bytes, metadata), by: index, at: time)
     }
 
     private func part(_ bytes: Int, _ metadata: RecordMetadata) -> ShareTable.Part {
@@ -220,6 +225,11 @@ package struct DestinationShares: Sendable {
 }
 
 extension LogReader {
+    /// When its oldest queued item was received, at the latest `committed`.
+    fileprivate func oldest(_ committed: UInt64) -> UnixTime {
+        UnixTime(nanoseconds: min(account.oldestQueued?.nanoseconds ?? .max, committed))
+    }
+
     /// The same exporter's reader of its parked log; nil where it has none.
     fileprivate func parked(among logs: [Log]) -> LogReader? {
         logs.first { $0.id.exporter == name }?.reader(named: name)

@@ -2,39 +2,31 @@ import Basics
 
 /// What one route holds in a log: the bytes that each destination has not settled yet.
 struct RouteUsage: Sendable {
-    /// At some time so many bytes had been accepted; all of them before it.
-    private struct Mark {
-        let time: UnixTime
-        let accepted: Int
-    }
-
-    private static let marksMax = 32
-    private static let spacingMin: UInt64 = 1_000_000_000
-
-    /// By destination, in the order of the log's readers.
+    /// By destination, in the order of the log's readers; without what lies in its parked log.
     private(set) var unsettled: [Int]
-    /// Those of them that lie in a destination's parked log.
+    /// By destination: what lies in its parked log.
     private var parked: [Int]
     /// When it was accepted last.
     private(set) var lastSeen = UnixTime(nanoseconds: 0)
     /// When a destination settled some of it last, by the monotonic clock; nil before.
     private(set) var freedAt: Duration?
-    private var accepted = 0
-    private var marks: [Mark] = []
+    private var accepted = ByteHistory()
+    /// By destination: what was moved to its parked log.
+    private var moved: [ByteHistory]
 
     init(destinations: Int) {
         unsettled = Array(repeating: 0, count: destinations)
         parked = unsettled
+        moved = Array(repeating: ByteHistory(), count: destinations)
     }
 
     /// The bytes that the slowest destination has not settled.
-    var held: Int { unsettled.max() ?? 0 }
+    var held: Int { unsettled.indices.lazy.map { unsettled[$0] + parked[$0] }.max() ?? 0 }
 
     /// Adds a record for the destinations at `pending`.
     mutating func accept(_ bytes: Int, at time: UnixTime, pending: some Sequence<Int>) {
         lastSeen = max(lastSeen, time)
-        mark()
-        accepted += bytes
+        accepted.add(bytes, at: lastSeen, held: unsettled.max() ?? 0)
         for destination in pending { unsettled[destination] += bytes }
     }
 
@@ -43,49 +35,71 @@ struct RouteUsage: Sendable {
     /// - Returns: The bytes of it that were not counted here.
     mutating func settle(_ bytes: Int, by settlement: ShareTable.Settlement) -> Int {
         let destination = settlement.destination
-        let taken = min(bytes, unsettled[destination])
-        unsettled[destination] -= taken
-        if settlement.wasParked { parked[destination] -= min(taken, parked[destination]) }
+        let taken = min(bytes, settlement.wasParked ? parked[destination] : unsettled[destination])
+        if settlement.wasParked { parked[destination] -= taken } else { unsettled[destination] -= taken }
         freedAt = settlement.time ?? freedAt
         startOverIfIdle()
         return bytes - taken
     }
 
-    /// A destination has nothing left that was accepted before `time`, whether it settled it or not.
-    mutating func forget(before time: UnixTime, by destination: Int) {
-        let gone = marks.last { $0.time <= time }?.accepted ?? 0
-        unsettled[destination] = min(unsettled[destination], accepted - gone + parked[destination])
+    /// A destination has put a record into its parked log at that time.
+    ///
+    /// - Returns: The bytes of it that were not counted here.
+    mutating func park(_ bytes: Int, by destination: Int, at time: UnixTime) -> Int {
+        let taken = min(bytes, unsettled[destination])
+        unsettled[destination] -= taken
+        moved[destination].add(taken, at: time, held: parked[destination])
+        parked[destination] += taken
+        return bytes - taken
+    }
+
+    /// A destination has nothing left that was accepted before `time`, nor moved before `moveTime`, whether it settled it or not.
+    mutating func forget(before time: UnixTime, movedBefore moveTime: UnixTime, by destination: Int) {
+        unsettled[destination] = min(unsettled[destination], accepted.bytes(since: time))
+        parked[destination] = min(parked[destination], moved[destination].bytes(since: moveTime))
         startOverIfIdle()
-    }
-
-    /// A destination has put a record into its parked log.
-    mutating func park(_ bytes: Int, by destination: Int) {
-        parked[destination] = min(unsettled[destination], parked[destination] + bytes)
-    }
-
-    /// The parked log of a destination is empty.
-    mutating func forgetParked(by destination: Int) {
-        unsettled[destination] -= parked[destination]
-        parked[destination] = 0
-        startOverIfIdle()
-    }
-
-    private mutating func mark() {
-        // What lies before such a mark was settled or forgotten long ago.
-        marks.removeSubrange(..<(marks.firstIndex { accepted - $0.accepted < held } ?? marks.endIndex))
-        if let first = marks.first, let last = marks.last {
-            let age = lastSeen.nanoseconds - first.time.nanoseconds
-            let spacing = max(Self.spacingMin, age / UInt64(Self.marksMax))
-            if lastSeen.nanoseconds < last.time.nanoseconds + spacing { return }
-        }
-        marks.append(Mark(time: lastSeen, accepted: accepted))
-        guard marks.count > Self.marksMax else { return }
-        marks = stride(from: 0, to: marks.count, by: 2).map { marks[$0] }
     }
 
     private mutating func startOverIfIdle() {
         guard held == 0 else { return }
-        accepted = 0
-        marks = []
+        accepted = ByteHistory()
+        for destination in moved.indices { moved[destination] = ByteHistory() }
+    }
+}
+
+/// How many bytes came until when, to some precision: enough to tell what an age leaves of them.
+struct ByteHistory: Sendable {
+    /// At some time so many bytes had come; all of them before it.
+    private struct Mark {
+        let time: UnixTime
+        let total: Int
+    }
+
+    private static let marksMax = 32
+    private static let spacingMin: UInt64 = 1_000_000_000
+
+    private var total = 0
+    private var marks: [Mark] = []
+
+    /// Adds bytes that come at a time, where so many of all before are held.
+    mutating func add(_ bytes: Int, at time: UnixTime, held: Int) {
+        mark(time, held)
+        total += bytes
+    }
+
+    /// How many came at a time or later, at most.
+    func bytes(since time: UnixTime) -> Int { total - (marks.last { $0.time <= time }?.total ?? 0) }
+
+    private mutating func mark(_ time: UnixTime, _ held: Int) {
+        // What lies before such a mark was settled or forgotten long ago.
+        marks.removeSubrange(..<(marks.firstIndex { total - $0.total < held } ?? marks.endIndex))
+        if let first = marks.first, let last = marks.last {
+            let age = time.nanoseconds - min(time.nanoseconds, first.time.nanoseconds)
+            let spacing = max(Self.spacingMin, age / UInt64(Self.marksMax))
+            if time.nanoseconds < last.time.nanoseconds + spacing { return }
+        }
+        marks.append(Mark(time: time, total: total))
+        guard marks.count > Self.marksMax else { return }
+        marks = stride(from: 0, to: marks.count, by: 2).map { marks[$0] }
     }
 }

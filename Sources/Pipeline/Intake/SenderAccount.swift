@@ -64,22 +64,25 @@ struct SenderAccount: Sendable {
         return update(nil, of: key.log) { $0.settle(rest, by: settlement) }
     }
 
-    /// A destination has put a record into its parked log.
-    mutating func park(_ key: ShareTable.Key, _ bytes: Int, by destination: Int) {
-        update(routes.index(forKey: key), of: key.log) { $0.park(bytes, by: destination) }
-    }
-
-    /// The parked log of a destination is empty.
-    mutating func forgetParked(by destination: Int, of log: LogID) {
-        updateAll(of: log) { $0.forgetParked(by: destination) }
+    /// A destination has put a record into its parked log; returns the bytes of it that were not counted here.
+    mutating func park(_ key: ShareTable.Key, _ bytes: Int, by destination: Int, at time: UnixTime) -> Int {
+        let place = routes.index(forKey: key)
+        let rest = update(place, of: key.log) { $0.park(bytes, by: destination, at: time) }
+        guard place != nil, rest > 0 else { return rest }
+        return update(nil, of: key.log) { $0.park(rest, by: destination, at: time) }
     }
 
     /// When something of a route, or of all of them, was settled last; nil before.
     func freedAt(_ key: ShareTable.Key?) -> Duration? { key.map { (routes[$0] ?? others[$0.log])?.freedAt } ?? freedAt }
 
-    /// A destination of a log has nothing left that was accepted before `time`.
-    mutating func forget(before time: UnixTime, by destination: Int, of log: LogID) {
-        updateAll(of: log) { $0.forget(before: time, by: destination) }
+    /// A destination of a log has nothing left that was accepted before `time`, nor moved before `moveTime`.
+    mutating func forget(
+        before time: UnixTime,
+        movedBefore moveTime: UnixTime,
+        by destination: Int,
+        of log: LogID
+    ) {
+        updateAll(of: log) { $0.forget(before: time, movedBefore: moveTime, by: destination) }
     }
 
     private mutating func updateAll(of log: LogID, _ change: (inout RouteUsage) -> Void) {

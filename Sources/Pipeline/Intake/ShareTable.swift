@@ -89,15 +89,13 @@ struct ShareTable: Sendable {
         accept(part, at: receivedAt, pending: pending)
     }
 
-    /// A destination has put a record into its parked log: it is held as before, whatever was accepted since.
-    mutating func park(_ part: Part, by destination: Int) {
-        guard let index = accounts.index(forKey: part.key.sender) ?? accounts.index(forKey: nil) else { return }
-        update(index) { $0.park(part.key, part.bytes, by: destination) }
-    }
-
-    /// The parked log of a destination is empty.
-    mutating func forgetParked(by destination: Int, of log: LogID) {
-        updateAll { $0.forgetParked(by: destination, of: log) }
+    /// A destination has put a record into its parked log: it is held as before.
+    mutating func park(_ part: Part, by destination: Int, at time: UnixTime) {
+        var rest = part.bytes
+        for sender in [part.key.sender, nil] where rest > 0 {
+            guard let index = accounts.index(forKey: sender) else { continue }
+            rest = update(index) { $0.park(part.key, rest, by: destination, at: time) }
+        }
     }
 
     /// A request that was admitted did not get into the journal.
@@ -132,9 +130,15 @@ struct ShareTable: Sendable {
 
     private func account(of sender: Sender) -> SenderAccount? { accounts[sender] ?? accounts[nil] }
 
-    /// A destination has nothing left that was accepted before `time`: the journal gave up what was not settled.
-    mutating func forget(before time: UnixTime, by destination: Int, of log: LogID) {
-        updateAll { $0.forget(before: time, by: destination, of: log) }
+    /// A destination has nothing left that was accepted before `time`, nor put into its parked log before `moveTime`: the
+    /// journal gave up what was not settled.
+    mutating func forget(
+        before time: UnixTime,
+        movedBefore moveTime: UnixTime,
+        by destination: Int,
+        of log: LogID
+    ) {
+        updateAll { $0.forget(before: time, movedBefore: moveTime, by: destination, of: log) }
     }
 
     private mutating func accept(_ part: Part, at now: UnixTime, pending: some Sequence<Int>) {

@@ -3,7 +3,7 @@ import Basics
 /// The routes of one exporter that need somebody to act, and where the records lie that wait for them.
 ///
 /// Holds no bytes of records and no clock, and does no I/O. While a route is parked its records are not in the delivery's
-/// window: some of them are recalled from the journal from time to time, as a probe; all once the route is open again.
+/// window: one of them is recalled from the journal from time to time, as a probe; all once the route is open again.
 struct ParkedRoutes: Sendable {
     /// Where a record lies.
     struct Place: Sendable, Equatable {
@@ -22,7 +22,7 @@ struct ParkedRoutes: Sendable {
         }
     }
 
-    /// Records to be read again, all of one route.
+    /// Records to be read again, all of one route and of one log.
     struct Recall: Sendable {
         let key: MergeKey
         let places: [Place]
@@ -32,8 +32,20 @@ struct ParkedRoutes: Sendable {
         var bytes: Int { places.reduce(0) { $0 + Int($1.bytes) } }
     }
 
-    /// Records that are to leave for the end of the exporter's parked log, all of one route.
-    typealias Move = Recall
+    /// Records of one log that are to leave for the end of the exporter's parked log.
+    struct Move: Sendable {
+        struct Entry: Sendable {
+            let place: Place
+            let key: MergeKey
+            let since: UnixTime
+            /// Whether the route is not kept here any more.
+            let isStray: Bool
+        }
+
+        let source: RecordSource
+        /// By ascending id.
+        var entries: [Entry]
+    }
 
     private struct Lane {
         var places: [Place] = []
@@ -53,10 +65,14 @@ struct ParkedRoutes: Sendable {
     private(set) var count = 0
     /// Bytes of records that are being read again.
     private(set) var recalledBytes = 0
-    /// When routes that are not kept here are tried next; nil without any.
+    /// Routes that have records in the parked log; nil where there were too many to remember.
+    private var moved: Set<MergeKey>? = []
+    /// When the parked log is read for routes that are not kept here; nil without any.
     private var strays: Duration?
 
     var isEmpty: Bool { lanes.isEmpty }
+    /// Whether records have to leave.
+    var isCrowded: Bool { count > Self.placesMax || lanes.count > Self.routesMax }
 
     /// How many records of a source are kept here.
     func places(of source: RecordSource) -> Int { counts[source]?.places ?? 0 }
@@ -69,11 +85,11 @@ struct ParkedRoutes: Sendable {
 
     /// Keeps a record of a parked route.
     ///
-    /// - Returns: Whether there are too many now; nil, and nothing kept, where the route is not parked.
-    mutating func keep(_ record: QueuedRecord, of key: MergeKey) -> Bool? {
-        guard isParked(key) else { return nil }
+    /// - Returns: Whether it is kept: false where the route is not parked.
+    mutating func keep(_ record: QueuedRecord, of key: MergeKey) -> Bool {
+        guard isParked(key) else { return false }
         append([Place(record)], to: key)
-        return count > Self.placesMax
+        return true
     }
 
     /// Parks a route with what waits for it.
@@ -91,24 +107,37 @@ struct ParkedRoutes: Sendable {
     /// Keeps places again that could not be read or moved.
     ///
     /// - Parameters:
-    ///   - recall: The places.
+    ///   - places: The places.
+    ///   - key: Their route.
+    ///   - since: When the route first turned something away.
     ///   - probe: When they are tried, where their route is not parked any more; nil for at once.
-    mutating func putBack(_ recall: Recall, until probe: Duration?) {
-        if lanes[recall.key] == nil { lanes[recall.key] = Lane(since: recall.since, probe: probe) }
-        append(recall.places, to: recall.key)
+    mutating func putBack(_ places: [Place], of key: MergeKey, since: UnixTime, until probe: Duration?) {
+        if lanes[key] == nil { lanes[key] = Lane(since: since, probe: probe) }
+        append(places, to: key)
     }
 
-    /// A route takes what it is sent: all that waits for it is recalled.
+    /// A route takes what it is sent: all that waits for it here is recalled.
     ///
-    /// - Returns: Whether it was parked.
+    /// - Returns: Whether the parked log has to be read for it, too.
     mutating func open(_ key: MergeKey) -> Bool {
         guard !lanes.isEmpty, let lane = lanes[key], lane.probe != nil else { return false }
         lanes[key]?.probe = nil
         if lane.places.isEmpty { lanes[key] = nil }
-        return true
+        return moved?.contains(key) ?? true
     }
 
-    /// Records that are to be read again now: some of a route whose time has come, or of one that is open again.
+    /// What waits for a route is tried at once, one record after the other, because it is given up.
+    mutating func hasten(_ key: MergeKey, now: Duration) {
+        if lanes[key]?.probe != nil { lanes[key]?.probe = now }
+    }
+
+    /// The parked log is read from its beginning: what stays there is noted anew.
+    mutating func beginReading() {
+        moved = []
+        strays = nil
+    }
+
+    /// Records that are to be read again now: one of a route whose time has come, or some of a route that is open again.
     mutating func recall(now: Duration, itemsMax: Int, bytesMax: Int, pause: Duration) -> Recall? {
         for (key, lane) in lanes where lane.probe.map({ $0 <= now }) ?? true {
             guard let first = lane.places.first else {
@@ -121,11 +150,14 @@ struct ParkedRoutes: Sendable {
             var (count, items, bytes) = (0, 0, 0)
             for place in lane.places where place.source == first.source {
                 (items, bytes) = (items + Int(place.items), bytes + Int(place.bytes))
-                guard count == 0 || items <= itemsMax && bytes <= bytesMax else { break }
+                guard count == 0 || lane.probe == nil && items <= itemsMax && bytes <= bytesMax else { break }
                 count += 1
             }
-            let places = take(count, from: key) { $0.source == first.source }
-            let recall = Recall(key: key, places: places, since: lane.since)
+            let recall = Recall(
+                key: key,
+                places: take(count, from: key) { $0.source == first.source },
+                since: lane.since
+            )
             recalledBytes += recall.bytes
             return recall
         }
@@ -147,38 +179,41 @@ struct ParkedRoutes: Sendable {
         return true
     }
 
-    /// What has to leave: where there are too many places all but the first of each route, else those that keep the oldest
-    /// segment of their log on the disk.
+    /// What has to leave: where there are too many places all but the first of each route, else those that keep a segment of
+    /// their log on the disk.
     ///
     /// - Parameters:
-    ///   - oldest: The id behind the oldest segment of each source, where it is not the newest; without the parked log,
-    ///     where nothing else is kept.
+    ///   - pinned: The id below which nothing of a source is unfinished but places, to the end of a segment.
     ///   - strays: When routes are tried that are not kept any more, because there are too many.
-    ///
-    /// - Returns: Records of one route each.
-    mutating func excess(oldest: [RecordSource: UInt64], strays: Duration) -> [Move] {
-        let (isCrowded, hasRoutes) = (count > Self.placesMax, lanes.count > Self.routesMax)
-        guard isCrowded || hasRoutes || lanes.values.contains(where: { $0.places.contains { $0.isPinned(oldest) } })
-        else {
+    /// - Returns: One move for each log.
+    mutating func excess(pinned: [RecordSource: UInt64], strays: Duration) -> [Move] {
+        guard isCrowded || lanes.values.contains(where: { $0.places.contains { $0.isPinned(pinned) } }) else {
             return []
         }
-        var moves: [Move] = []
+        let isCrowded = count > Self.placesMax
+        var entries: [RecordSource: [Move.Entry]] = [:]
         for (index, key) in Array(lanes.keys).enumerated() {
             guard let lane = lanes[key], lane.probe != nil else { continue }
-            let goes = index >= Self.routesMax
-            let probe = goes || lane.places.first?.isPinned(oldest) == true ? nil : lane.places.first
+            let isStray = index >= Self.routesMax
+            let probe = isStray || lane.places.first?.isPinned(pinned) == true ? nil : lane.places.first
             let places = take(.max, from: key) { place in
-                place != probe && (isCrowded || goes || place.isPinned(oldest))
+                place != probe && (isCrowded || isStray || place.isPinned(pinned))
             }
-            for (_, places) in Dictionary(grouping: places, by: \.source) {
-                moves.append(Move(key: key, places: places, since: lane.since))
+            for place in places {
+                let entry = Move.Entry(place: place, key: key, since: lane.since, isStray: isStray)
+                entries[place.source, default: []].append(entry)
             }
-            if goes {
-                lanes[key] = nil
-                self.strays = self.strays ?? strays
-            }
+            if !places.isEmpty { noteMoved(key) }
+            guard isStray else { continue }
+            lanes[key] = nil
+            self.strays = self.strays ?? strays
         }
-        return moves
+        return entries.map { Move(source: $0, entries: $1.sorted { $0.place.id < $1.place.id }) }
+    }
+
+    private mutating func noteMoved(_ key: MergeKey) {
+        moved?.insert(key)
+        if let moved, moved.count > 2 * Self.routesMax { self.moved = nil }
     }
 
     private mutating func append(_ places: [Place], to key: MergeKey) {
@@ -209,5 +244,5 @@ struct ParkedRoutes: Sendable {
 }
 
 extension ParkedRoutes.Place {
-    fileprivate func isPinned(_ oldest: [RecordSource: UInt64]) -> Bool { oldest[source].map { id < $0 } ?? false }
+    fileprivate func isPinned(_ pinned: [RecordSource: UInt64]) -> Bool { pinned[source].map { id < $0 } ?? false }
 }
