@@ -29,6 +29,7 @@ extension RawSpan {
     private func equalsIgnoringCase(_ word: StaticString, _ range: Range<Int>) -> Bool {
         word.withUTF8Buffer { letters in
             let letters = unsafe letters.span
+            guard letters[0] == byte(at: range.lowerBound) | 0x20 else { return false }
             return letters.indices.allSatisfy { letters[$0] == byte(at: range.lowerBound + $0) | 0x20 }
         }
     }

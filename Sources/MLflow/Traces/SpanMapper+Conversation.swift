@@ -131,9 +131,10 @@ extension ContentAssembler {
             tape.appendText(node, to: &text, bytes)
             texts.append(text)
         }
+        if texts.count == 1 { return texts[0].contains { $0 > UInt8(ascii: " ") } ? texts[0] : nil }
         // Google's ADK hands what other agents said on as a message of the user that begins so.
-        if message.role == .user, texts.count > 1, texts[0].elementsEqual("For context:".utf8) { return nil }
-        let asked = texts.count > 1 ? texts.filter { !$0.span.bytes.isTagged(0..<$0.count) } : texts
+        if message.role == .user, texts.first?.elementsEqual("For context:".utf8) == true { return nil }
+        let asked = texts.filter { !$0.span.bytes.isTagged(0..<$0.count) }
         let said = Array((asked.isEmpty ? texts : asked).joined(separator: joinsOutputs ? [] : [UInt8(ascii: "\n")]))
         return said.contains { $0 > UInt8(ascii: " ") } ? said : nil
     }
@@ -149,17 +150,38 @@ extension ContentAssembler {
         return text
     }
 
-    /// What the message that was read can be recognised by: who speaks, and all its parts.
+    /// What the message that was read can be recognised by: who speaks, and how long its parts are and how they begin and end.
     fileprivate mutating func fingerprint(_ bytes: RawSpan) -> UInt64 {
-        text.removeAll(keepingCapacity: true)
-        text.append(contentsOf: message.role.rawValue.utf8)
+        var print = Fingerprint()
+        print.add(message.role == .assistant ? 1 : message.role == .tool ? 2 : 0)
         for part in message.parts {
             switch part {
             case .text(let node), .image(let node), .imageData(_, let node), .media(let node):
-                tape.appendText(node, to: &text, bytes)
+                print.add(tape.nodes[node].range, bytes)
             }
         }
-        for call in message.calls { text.append(contentsOf: "call\(tape.nodes[call].range.count)".utf8) }
-        return text.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        for call in message.calls { print.add(UInt64(tape.nodes[call].range.count)) }
+        for response in message.responses { print.add(UInt64(tape.nodes[response].range.count)) }
+        return print.value
     }
+}
+
+/// Tells messages of one conversation apart; not proof against whoever wants two to look the same.
+private struct Fingerprint {
+    private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    mutating func add(_ number: UInt64) {
+        value = (value ^ number) &* 0x100_0000_01B3
+        value ^= value >> 29
+    }
+
+    /// Adds a text by its length, its first and its last letters.
+    mutating func add(_ range: Range<Int>, _ bytes: RawSpan) {
+        add(UInt64(range.count))
+        let (head, tail) = (range.prefix(Self.lettersMax), range.suffix(Self.lettersMax))
+        for offset in head { add(UInt64(bytes.byte(at: offset))) }
+        for offset in tail where offset >= head.upperBound { add(UInt64(bytes.byte(at: offset))) }
+    }
+
+    private static let lettersMax = 24
 }

@@ -136,12 +136,15 @@ extension SpanMapper {
             batch.addAttribute("mlflow.message.format", to: .span(root)) { $0.word("openai") }
             didSet("mlflow.message.format", root, by: .engine("trace"), of: 0..<0)
         }
-        var origins: [String] = []
-        for span in [question?.span, answer?.span].compactMap({ $0 }) {
-            let id = outline.spans[span].id.description
-            if !origins.contains(id) { origins.append(id) }
+        var origins: [UInt8] = []
+        if let question { origins.append(outline.spans[question.span].id) }
+        if let answer, answer.span != question?.span {
+            if question != nil { origins.append(UInt8(ascii: ",")) }
+            origins.append(outline.spans[answer.span].id)
         }
-        batch.addAttribute("millrace.preview_from", to: .span(root)) { $0.string(origins.joined(separator: ",")) }
+        batch.addAttribute("millrace.preview_from", to: .span(root)) {
+            $0.string(origins.span.bytes, 0..<origins.count)
+        }
         didSet("millrace.preview_from", root, by: .engine("trace"), of: 0..<0)
     }
 
@@ -181,4 +184,14 @@ extension SpanMapper {
 
     /// Bytes around the texts of both sides, at most.
     private static var messagesSize: Int { 512 }
+}
+
+extension [UInt8] {
+    /// Appends the 16 lower-case hexadecimal digits of an id.
+    fileprivate mutating func append(_ id: SpanID) {
+        for shift in stride(from: UInt64(60), through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: id.value >> shift & 15)
+            append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        }
+    }
 }
