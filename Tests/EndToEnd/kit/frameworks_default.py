@@ -22,7 +22,6 @@ DEFAULT = (
         | {"chat gpt-4o-mini": "LLM LLM", "execute_tool get_weather": "TOOL"},
         traces=("plan a trip to Paris",),
         tool="execute_tool get_weather",
-        previewed=0,
         session=ANY,
     ),
     Framework(
@@ -44,14 +43,14 @@ DEFAULT = (
         | {"travel": "CHAIN", "model": "CHAIN CHAIN", "tools": "CHAIN", "get_weather": "TOOL"}
         | {"ChatOpenAI": "LLM LLM LLM LLM"},
         traces=("travel chain", "travel", "ChatOpenAI"),
-        previewed=1,
+        previewed=2,
         conversations=3,
         tokens=(33, 21),
         tool="get_weather",
-        session="session-1",
         failed=("ChatOpenAI",),
         app="langchain_chain",
         arguments=("openinference",),
+        **SESSION,
     ),
     Framework(
         "langchain-traceloop",
@@ -62,6 +61,7 @@ DEFAULT = (
         | {"invoke_agent travel": "AGENT", "travel.workflow": "AGENT", "execute_task model": "TASK TASK"}
         | {"execute_task tools": "TASK", "execute_tool get_weather": "TOOL", "ChatOpenAI.chat": "LLM LLM LLM LLM"},
         traces=("travel chain", "travel", "ChatOpenAI.chat"),
+        previewed=2,
         conversations=3,
         tokens=(33, 21),
         tool="execute_tool get_weather",
@@ -108,7 +108,6 @@ DEFAULT = (
         | {"embeddings text-embedding-3-small": "EMBEDDING"},
         models=("gpt-4o-mini", "gpt-4o-tools"),
         traces=("travel",),
-        previewed=0,
         tokens=(27, 14),
         failed=("chat broken-model",),
     ),
@@ -118,7 +117,6 @@ DEFAULT = (
         {"travel": PLAIN, "messages.create": "LLM LLM LLM", "anthropic.messages.create": "LLM LLM LLM"},
         models=("claude-sonnet-4-5",),
         traces=("travel",),
-        previewed=0,
         summed=(44, 28),
         failed=("messages.create", "anthropic.messages.create"),
         app="anthropic_messages",
@@ -130,7 +128,6 @@ DEFAULT = (
         {"travel": PLAIN, "anthropic.chat": "LLM LLM LLM", "anthropic.messages.create": "LLM LLM LLM"},
         models=("claude-sonnet-4-5",),
         traces=("travel",),
-        previewed=0,
         # Anthropic's client and the instrumentation both send spans of the same calls, side by side.
         tokens=(44, 28),
         failed=("anthropic.chat", "anthropic.messages.create"),
@@ -143,7 +140,6 @@ DEFAULT = (
         {"plan a trip": "AGENT", "Agent workflow": "CHAIN", "travel": "AGENT", "turn": "CHAIN CHAIN"}
         | {"response": "LLM LLM", "get_weather": "TOOL"},
         traces=("plan a trip",),
-        previewed=0,
         tool="get_weather",
     ),
     Framework(

@@ -23,7 +23,6 @@ MORE = (
         {"travel": PLAIN, "GenerateContent": "LLM LLM"},
         models=("gemini-2.5-flash",),
         traces=("travel",),
-        previewed=0,
         conversations=1,
         tokens=ONCE,
         failed=("GenerateContent",),
@@ -38,7 +37,6 @@ MORE = (
         | {"execute_tool get_weather": "TOOL"},
         models=("gemini-2.5-flash",),
         traces=("travel",),
-        previewed=0,
         conversations=1,
         tokens=ONCE,
         tool="execute_tool get_weather",
@@ -54,7 +52,6 @@ MORE = (
         | {"generate_content openai/gpt-4o-mini": "LLM LLM"},
         models=("openai/gpt-4o-mini",),
         traces=("travel",),
-        previewed=0,
         tool="execute_tool get_weather",
         session="session-1",
         environment="frameworks-google",
@@ -94,7 +91,6 @@ MORE = (
         {"create_agent travel": "AGENT", "invoke_agent travel": "AGENT", "execute_tool get_weather": "TOOL"}
         | {"ChatCompletion": "LLM LLM"},
         traces=("travel", "travel"),
-        previewed=0,
         environment="frameworks-laminar",
     ),
     Framework(
@@ -187,7 +183,6 @@ MORE = (
         | {"setup_toolsets": PLAIN, "on_enter": "TASK", "agent_speaking": PLAIN, "session_close": "TASK"}
         | {"drain_agent_activity": "TASK", "on_exit": "TASK"},
         traces=("agent_session",),
-        previewed=0,
         conversations=4,
         tool="function_tool",
         environment="frameworks-livekit",
