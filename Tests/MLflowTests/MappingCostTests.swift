@@ -37,6 +37,27 @@ struct MappingCostTests {
         }
     }
 
+    @Test func `a text with more tags than a trace may have costs no more than its length`() throws {
+        try grow(1_000_000) { count in
+            tracesRequest([
+                TestSpan("root", ["langfuse.trace.tags": .string(String(repeating: "a,", count: count))])
+            ])
+        }
+        let body = tracesRequest([TestSpan("root", ["langfuse.trace.tags": .string("blue, green,blue")])])
+        let (payload, _) = try grow(1) { _ in body }
+        let keys = try #require(readSpans(payload).first).keys.filter { $0.hasPrefix(Self.tag) }
+        #expect(keys.filter { $0.hasSuffix("blue") || $0.hasSuffix("green") }.count == 2)
+    }
+
+    @Test func `a name with a path says something, whatever its words are`() {
+        func isPlain(_ name: String) -> Bool {
+            let bytes = Array(name.utf8)
+            return bytes.span.bytes.isPlainName(0..<bytes.count)
+        }
+        for name in ["POST /message", "GET /trace", "call/process"] { #expect(!isPlain(name), "\(name)") }
+        for name in ["GET", "HTTP POST", "tcp.connect", "POST /", "request"] { #expect(isPlain(name), "\(name)") }
+    }
+
     @Test func `tags of a trace with many roots are written once, to the first`() throws {
         let (payload, _) = try grow(1500) { count in
             tracesRequest(

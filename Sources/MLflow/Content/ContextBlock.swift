@@ -17,7 +17,9 @@ extension ContentAssembler {
             writeText("content", node, to: &builder, bytes)
             builder.end(object)
         }
-        for index in context.reversed() { message.parts.remove(at: index) }
+        var isKept = [Bool](repeating: true, count: message.parts.count)
+        for index in context { isKept[index] = false }
+        message.parts = zip(message.parts, isKept).filter(\.1).map(\.0)
     }
 
     private func isText(_ part: ChatMessage.Part) -> Bool {

@@ -77,6 +77,7 @@ extension SpanMapper {
     ) -> Bool {
         let attribute = note.attribute
         content.tape.clear()
+        content.tape.account.steps &+= attributes[attribute].value.count >> 4
         guard let node = content.append(value: attributes[attribute].value, bytes) else {
             return hasRoom(for: 0, on: root, &batch)
         }

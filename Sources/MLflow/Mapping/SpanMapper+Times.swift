@@ -9,7 +9,8 @@ extension SpanMapper {
             guard let found, let range = attributes.text(of: found, bytes) else { continue }
             return setTraceName(range, root, .rule(.name, rank), &batch, bytes)
         }
-        setTraceName(spans[span].name, root, .engine("first"), &batch, bytes)
+        let name = spans[span].name.isEmpty ? spans[root].name : spans[span].name
+        setTraceName(name, root, .engine("first"), &batch, bytes)
     }
 
     mutating func setTraceName(

@@ -10,6 +10,8 @@ struct TraceTags {
     private static let valueMax = 4096
     /// Tags of one trace, at most.
     private static let countMax = 100
+    /// Bytes of a text that is a list of tags, at most; a longer one is none.
+    private static let listMax = 64 << 10
 
     /// Keys that tags must not have: of the resource, which MLflow makes tags itself, and of the root's own tags.
     private let resourceKeys: Set<String>
@@ -44,8 +46,12 @@ struct TraceTags {
         _ bytes: RawSpan
     ) -> [(String, String)] {
         if isTextList, tape.isText(node) {
-            let items = tape.text(of: node, bytes).split(separator: ",").map { $0.trimmingBlanks }
-            return items.compactMap { tag($0, "true") }
+            guard tape.nodes[node].range.count <= Self.listMax else { return [] }
+            var tags: [(String, String)] = []
+            for item in tape.text(of: node, bytes).split(separator: ",") where !isFull {
+                if let tag = tag(item.trimmingBlanks, "true") { tags.append(tag) }
+            }
+            return tags
         }
         guard tape.nodes[node].kind == .array || tape.nodes[node].kind == .object else {
             return [tag(name, tape.text(of: node, bytes))].compactMap { $0 }

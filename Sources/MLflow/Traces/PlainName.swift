@@ -2,9 +2,11 @@ import Basics
 import OTLP
 
 extension RawSpan {
-    /// Whether a span's name says only how something was called, as `GET`, `HTTP POST` or `request` do.
+    /// Whether a span's name says only how something was called, as `GET`, `HTTP POST` or `request` do; a path says more,
+    /// whatever its words are.
     func isPlainName(_ range: Range<Int>) -> Bool {
         guard range.count <= plainNameMax else { return false }
+        guard !range.dropLast().contains(where: { byte(at: $0) == UInt8(ascii: "/") }) else { return false }
         let words = text(range).lowercased().split { !($0.isLetter || $0.isNumber) }
         return !words.isEmpty && words.allSatisfy(plainWords.contains)
     }

@@ -107,7 +107,7 @@ extension ContentAssembler {
         case .messages(let range, _): return range
         case .text(let range): node = tape.append(.text, .joined, range)
         case .json(let range): node = tape.append(json: range, of: bytes)
-        case .value(let range): node = tape.append(value: range, of: bytes)
+        case .value(let range): node = range.count > contentMax ? nil : tape.append(value: range, of: bytes)
         case .node(let found): node = found
         case .documents, .form: node = nil
         }

@@ -146,9 +146,11 @@ extension OTLPHTTPReceiverSettings: ReceiverSettings {
                 let what = "traces_path, metrics_path and logs_path are not three different paths"
                 context.report(what, at: group.offset)
             }
+            // The path that a signal has goes to it, and a default that nobody wrote is no mistake.
             for alias in settings.aliases where paths.contains(alias) {
+                guard let written = group["aliases"] else { continue }
                 let what = "\"\(alias)\" is the path of a signal already; allowed: a path of its own"
-                context.report(what, at: group["aliases"]?.offset ?? group.offset)
+                context.report(what, at: written.offset)
             }
             if !settings.forwardSecrets { refuseSecrets(in: group, &context) }
         }
