@@ -8,6 +8,7 @@ extension ContentAssembler {
         // How such messages are written depends on their letters.
         newForms = .init(repeating: nil)
         let texts = message.parts.indices.filter { isText(message.parts[$0]) }
+        guard texts.count > 1 else { return }
         let context = texts.filter { isContext(message.parts[$0], bytes) }
         guard !context.isEmpty, context.count < texts.count else { return }
         for index in context {
