@@ -20,7 +20,7 @@ def test_memory_goes_back_when_work_has_ended(millrace, tmp_path):
     assert peak > idle + 2 * BODY, f"{idle // MIB} MiB, then {peak // MIB} MiB: the load was none"
     gateway.settled()
     print(f"{idle // MIB} MiB idle, {peak // MIB} MiB at most, {gateway.memory('VmRSS') // MIB} MiB after the load")
-    eventually(lambda: gateway.memory("VmRSS") < idle + (peak - idle) // 3, within=60)
+    eventually(lambda: gateway.memory("VmRSS") < idle + (peak - idle) // 4, within=60)
 
 
 def large(service):

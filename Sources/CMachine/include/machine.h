@@ -70,7 +70,6 @@ static inline void millrace_tune_allocator(size_t memory) {
     size_t bounded = memory < limit ? memory : limit;
     mallopt(M_MMAP_THRESHOLD, (int)(bounded / 32));
     mallopt(M_TRIM_THRESHOLD, (int)(bounded / 4));
-    mallopt(M_ARENA_MAX, 4);
 }
 
 // Gives all pages back that no memory in use stands in.
