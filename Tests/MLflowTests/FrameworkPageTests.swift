@@ -24,8 +24,8 @@ struct FrameworkPageTests {
         var testDescription: String { "\(body): \(span)" }
     }
 
-    private static let paris = "It is sunny in Paris."
-    private static let chat = #"{"input_tokens":11,"output_tokens":7,"total_tokens":18"#
+    static let paris = "It is sunny in Paris."
+    static let chat = #"{"input_tokens":11,"output_tokens":7,"total_tokens":18"#
 
     private static let javaScript = [
         Row(
@@ -229,114 +229,6 @@ struct FrameworkPageTests {
             type: "AGENT",
             usage: #"{"input_tokens":22,"output_tokens":14,"total_tokens":36,"cache_read_input_tokens":4}"#,
             model: "gpt-5-codex"
-        ),
-    ]
-
-    private static let others = [
-        Row(
-            body: "go-genkit-3",
-            span: "agentFlow",
-            type: "WORKFLOW",
-            question: "What is the weather in Paris?",
-            answer: paris
-        ),
-        Row(
-            body: "go-genkit-3",
-            span: "get_weather",
-            type: "TOOL",
-            question: #"{"city":"Paris"}"#,
-            answer: #"{"sky":"sunny","c":21}"#
-        ),
-        Row(
-            body: "go-genkit-1",
-            span: "openai/gpt-4o-mini",
-            type: "CHAT_MODEL",
-            answer: paris,
-            usage: chat + "}",
-            model: "gpt-4o-mini",
-            provider: "openai"
-        ),
-        Row(
-            body: "java-openinference-langchain4j-1",
-            span: "AiService.chat",
-            type: "AGENT",
-            question: "Weather in Paris? Use the tool.",
-            answer: paris
-        ),
-        Row(
-            body: "java-springai-micrometer-8",
-            span: "tool_call get-weather",
-            type: "TOOL",
-            question: #"{"city":"Paris"}"#,
-            answer: "sunny in Paris"
-        ),
-        Row(body: "java-springai-micrometer-8", span: "http get /memory", session: "conv-42"),
-        Row(body: "java-springai-micrometer-10", span: "simple add", type: "TASK"),
-        Row(body: "java-springai-micrometer-10", span: "simple query", type: "RETRIEVER", question: "Is Paris sunny?"),
-        Row(
-            body: "java-springai-micrometer-content-1",
-            span: "chat gpt-4o-mini",
-            type: "CHAT_MODEL",
-            question: "You are a helpful assistant.\nWhat is the weather in Paris?",
-            answer: paris
-        ),
-        Row(
-            body: "rust-rig-1",
-            span: "invoke_agent",
-            type: "AGENT",
-            question: "Weather in Paris?",
-            answer: paris,
-            usage: "null"
-        ),
-        Row(
-            body: "rust-genai-1",
-            span: "chat gpt-4o-mini",
-            type: "CHAT_MODEL",
-            question: "Weather in Paris?",
-            answer: paris,
-            usage: chat + "}",
-            model: "gpt-4o-mini",
-            provider: "openai"
-        ),
-        Row(
-            body: "rust-openai-ergonomic-1",
-            span: "chat",
-            type: "CHAT_MODEL",
-            question: "Weather in Paris?",
-            answer: paris,
-            usage: chat + "}"
-        ),
-        Row(
-            body: "langchain_chain-langsmith-0",
-            span: "travel",
-            type: "CHAIN",
-            question: "Weather in Paris? Ünï 🌤",
-            answer: paris,
-            session: "session-1",
-            user: "ada"
-        ),
-        Row(
-            body: "langchain_chain-traceloop-0",
-            span: "travel chain.workflow",
-            type: "AGENT",
-            question: "Weather in Paris? Ünï 🌤",
-            answer: paris,
-            session: "session-1",
-            user: "ada"
-        ),
-        Row(
-            body: "crewai_crew-0",
-            span: "travel.kickoff",
-            type: "CHAIN",
-            question: #"{"city":"Paris"}"#,
-            answer: paris
-        ),
-        Row(
-            body: "haystack_pipeline-0",
-            span: "haystack.agent.run",
-            type: "AGENT",
-            question: "Weather in Paris? Ünï 🌤",
-            answer: paris
         ),
     ]
 
