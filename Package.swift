@@ -115,6 +115,7 @@ let package = Package(
             "OTLP",
             "Journal",
             "Settings",
+            "Conditions",
             "HTTPClient",
             "MLflow",
             "Pipeline",

@@ -15,7 +15,9 @@ import Testing
         "Pipeline": ["Basics", "OTLP", "Journal", "Settings", "Conditions"],
         "Receivers": ["Basics", "OTLP", "Settings", "Pipeline", "CZlib"],
         "Processors": ["Basics", "OTLP", "Settings", "Conditions", "MLflow", "Pipeline"],
-        "Exporters": ["Basics", "OTLP", "Journal", "Settings", "HTTPClient", "MLflow", "Pipeline", "CZlib"],
+        "Exporters": [
+            "Basics", "OTLP", "Journal", "Settings", "Conditions", "HTTPClient", "MLflow", "Pipeline", "CZlib",
+        ],
         "Admin": ["Basics", "Pipeline"],
         "Configuration": [
             "Basics", "OTLP", "Journal", "Settings", "MLflow", "Pipeline", "Receivers", "Processors", "Exporters",

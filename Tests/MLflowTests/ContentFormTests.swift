@@ -34,7 +34,7 @@ struct ContentFormTests {
                     ]
                 )
             }
-            var batch = try SpanBatch(tracesRequest(spans))
+            var batch = try SpanBatch(tracesRequest(spans, resource: []))
             _ = mapper.map(&batch)
             let together = try readSpans(batch.encoded()?.payload ?? [])
             for (span, read) in zip(spans, together) {
@@ -60,7 +60,7 @@ struct ContentFormTests {
                 ["gen_ai.operation.name": "chat", "gen_ai.input.messages": .string(chat)]
             )
         }
-        let together = try map(tracesRequest(spans))
+        let together = try map(tracesRequest(spans, resource: []))
         for (span, read) in zip(spans, together) {
             #expect(try read["mlflow.spanInputs"] == map(span)[0]["mlflow.spanInputs"])
         }
@@ -80,7 +80,7 @@ struct ContentFormTests {
                 ]
             )
         }
-        let together = try map(tracesRequest(spans))
+        let together = try map(tracesRequest(spans, resource: []))
         for (span, read) in zip(spans, together) {
             let alone = try map(span)[0]
             #expect(read["mlflow.spanInputs"] == alone["mlflow.spanInputs"])

@@ -218,7 +218,7 @@ struct FrameworkPageTests {
         ),
         Row(
             body: "node-gemini-cli-4",
-            span: "tool_call",
+            span: "list_directory",
             type: "TOOL",
             question: #"{"dir_path":"/srv/demo/node2/proj"}"#,
             answer: #"{"output":"Directory listing for /srv/demo/node2/proj:\na.txt (17 bytes)\n\n(1 ignored)"}"#

@@ -23,7 +23,7 @@ struct RepairTests {
                 "gen_ai.usage.input_tokens": 4, "mlflow.spanLogLevel": 20,
             ]
         )
-        let bytes = tracesRequest([own])
+        let bytes = tracesRequest([own], resource: [])
         #expect(try mappedBytes(bytes) == bytes)
     }
 

@@ -95,7 +95,7 @@ struct SpanTypeTests {
 
     @Test func `a plain span stays byte for byte as it came`() throws {
         let plain = TestSpan("GET /", id: 2, parent: 1, ["http.request.method": "GET", "url.path": "/"])
-        let bytes = tracesRequest([plain])
+        let bytes = tracesRequest([plain], resource: [])
         #expect(try mappedBytes(bytes) == bytes)
     }
 }

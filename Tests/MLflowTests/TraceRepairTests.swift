@@ -47,7 +47,7 @@ struct TraceRepairTests {
         var other = TestSpan("GET", id: 3, parent: 1)
         other.status = 2
         let spans = try map(TestSpan("root"), model, other)
-        #expect(spans.map { $0["mlflow.spanLogLevel"] } == [nil, "40", "40"])
-        #expect(spans.map { $0.events.map(\.name) } == [[], ["exception"], ["exception"]])
+        #expect(spans.map { $0["mlflow.spanLogLevel"] } == ["40", "40", "40"])
+        #expect(spans.map { $0.events.map(\.name) } == [["exception"], ["exception"], ["exception"]])
     }
 }

@@ -68,7 +68,7 @@ struct VerdictTests {
             let spans = (2..<42).map { id in
                 Self.span(kinds.randomElement(using: &generator) ?? [], id, &generator)
             }
-            var batch = try SpanBatch(tracesRequest(spans))
+            var batch = try SpanBatch(tracesRequest(spans, resource: []))
             let outcome = mapper.map(&batch)
             let together = try readSpans(batch.encoded()?.payload ?? [])
             for (index, span) in spans.enumerated() {
@@ -97,7 +97,7 @@ struct VerdictTests {
                     ["gen_ai.operation.name": "chat", "gen_ai.request.model": .string("\(round)-\(id)")]
                 )
             }
-            var batch = try SpanBatch(tracesRequest(spans))
+            var batch = try SpanBatch(tracesRequest(spans, resource: []))
             _ = mapper.map(&batch)
             let read = try readSpans(batch.encoded()?.payload ?? [])
             #expect(read.map { $0["mlflow.llm.model"] } == spans.map { "\"\(round)-\($0.id)\"" })

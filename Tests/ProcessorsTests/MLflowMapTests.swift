@@ -45,12 +45,13 @@ struct MLflowMapTests {
         let processor = try MLflowMap(name: "map", settings: settings)
         var work = try work(
             TestSpan(id: 2, parent: 1, ["gen_ai.operation.name": "chat"]),
-            TestSpan(id: 3, parent: 1, ["acme": "x"])
+            TestSpan(id: 3, parent: 1, ["acme": "x"]),
+            resource: [:]
         )
         let decisions = processor.explain(&work)
         #expect(decisions.map(\.rule) == ["user.kind"])
         let out = try SpanBatch(try #require(work.batch.encoded()).payload)
-        #expect(out.attributes.map { out.text($0.key) }.sorted().suffix(2) == ["mlflow.spanType", "service.name"])
+        #expect(out.attributes.map { out.text($0.key) }.sorted().suffix(1) == ["mlflow.spanType"])
     }
 
     @Test func `a wrong rule is refused with its place`() throws {

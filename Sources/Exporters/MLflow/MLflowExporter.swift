@@ -20,6 +20,7 @@ package struct MLflowExporter: Exporter {
     private let experiments: ExperimentDirectory
     private let version: MLflowVersionProbe
     private let names: TraceNames?
+    private let tags: ResourceTags
     private let wallClock: WallClock
 
     /// - Parameters:
@@ -54,6 +55,7 @@ package struct MLflowExporter: Exporter {
             wallClock: wallClock
         )
         version = MLflowVersionProbe(server: server, client: client, clock: clock)
+        tags = ResourceTags(settings.resourceTags)
         names = settings.traceNames == .rest ? TraceNames(server: server, client: client) : nil
         let memory = CompressionMemory(settings.requests.compression, to: settings.endpoint)
         self.client = CompressingClient(client: client, encoder: encoder, memory: memory)
@@ -120,7 +122,7 @@ package struct MLflowExporter: Exporter {
             method: "POST",
             url: settings.endpoint.url(path: Signal.traces.defaultPath),
             headers: headers,
-            body: batch.payload,
+            body: tags.applied(to: batch.payload),
             timeout: settings.timeout(for: version)
         )
         do throws(HTTPFailure) {

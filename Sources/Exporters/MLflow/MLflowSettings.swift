@@ -25,6 +25,8 @@ package struct MLflowSettings: Sendable {
     /// The run that traces are linked to (`x-mlflow-run-id`); nil for none.
     package var runID: String?
     package var traceNames = TraceNames.otlp
+    /// Globs of resource attributes that may become tags; `!` stands before those that may not, and the last match decides.
+    package var resourceTags = ResourceTags.standard
     /// Of requests to the OTLP endpoint.
     ///
     /// A minute, because MLflow stores about 200 to 2,000 spans a second, and two at once, because more do not make it faster.
@@ -67,6 +69,12 @@ extension MLflowSettings: DestinationSettings {
                 \.traceNames,
                 .choice(["otlp": .otlp, "rest": .rest]),
                 "How traces get their names: by an attribute, or also by a REST call for servers before 3.7."
+            ),
+            Field(
+                "resource_tags",
+                \.resourceTags,
+                .list(of: .text),
+                "Resource attributes that may become tags: globs, `!` before those that may not; the last match decides."
             ),
         ] + RequestSettings.fields(at: \.requests),
         check: { settings, group, context in

@@ -4,7 +4,7 @@ import OTLP
 
 /// The keys of one span that the rules know.
 struct FoundKeys: Sendable {
-    typealias Candidates = [13 of UInt128]
+    typealias Candidates = [16 of UInt128]
 
     /// By key: the attribute; -1 where there is none.
     private(set) var positions: [Int32] = []

@@ -52,19 +52,53 @@ extension SpanMapper {
         }
     }
 
-    /// Marks a failed span: its level, and an event without which MLflow's page does not show the failure.
-    mutating func decideFailure(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        if scan[.logLevel] == nil {
-            batch.addAttribute("mlflow.spanLogLevel", to: .span(index)) { $0.int(40) }
-            didSet("mlflow.spanLogLevel", index, by: .engine("status"), of: 0..<0)
+    /// Names a tool's span after the tool where its name does not say it.
+    mutating func decideSpanName(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        for name in scan.plan.spanNames where holds(.spanName, name.rank, index, &batch) {
+            let attribute = scan.first &+ name.attribute
+            guard let range = attributes.text(of: attribute, bytes), range.count <= TextLimit.spanName else { continue }
+            guard !bytes.contains(range, in: span.name) else { return }
+            batch.setName(range, of: index)
+            batch.addAttribute("millrace.span_name", to: .span(index)) { $0.string(bytes, span.name) }
+            return didSet(named: "name", index, by: .rule(.spanName, name.rank), of: attribute)
         }
-        guard !scan.hasException else { return }
-        let type = scan[.errorType].flatMap { attributes.text(of: $0, bytes) }
-        batch.addEvent("exception", at: max(span.start, span.end), to: index) { event in
-            if let type { event.add("exception.type") { $0.string(bytes, type) } }
-            event.add("exception.message") { $0.string(bytes, span.statusMessage) }
-            event.add("millrace.added") { $0.bool(true) }
+    }
+
+    /// Says on a span of which service it is: MLflow keeps nothing of a span's resource.
+    @inline(__always)
+    mutating func addService(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        if service.scope != span.scope { service = ScopeService(span.scope, in: batch) }
+        guard let name = service.name else { return }
+        batch.addAttribute("service.name", to: .span(index), bytes, name)
+        if isExplaining { did(.set, "service.name", index, by: .engine("resource")) }
+    }
+}
+
+/// The service whose spans stand in a scope.
+struct ScopeService {
+    /// Position in the batch; -1 before the first.
+    private(set) var scope = -1
+    /// Nil where the resource has no name of some letters.
+    private(set) var name: Range<Int>?
+
+    init() {}
+
+    init(_ scope: Int, in batch: borrowing SpanBatch) {
+        self.scope = scope
+        let bytes = batch.bytes.span.bytes
+        for attribute in batch.resources[batch.scopes[scope].resource].attributes
+        where bytes.equals("service.name", batch.attributes[attribute].key) {
+            name = batch.attributes.text(of: attribute, bytes).flatMap { $0.count <= TextLimit.service ? $0 : nil }
         }
-        didSet("exception", index, by: .engine("status"), of: 0..<0)
+    }
+}
+
+extension RawSpan {
+    /// Whether a text stands somewhere in another one, both short.
+    func contains(_ text: Range<Int>, in other: Range<Int>) -> Bool {
+        guard text.count <= other.count else { return false }
+        return (other.lowerBound...other.upperBound - text.count).contains { start in
+            isSame(text, as: self, start..<start + text.count)
+        }
     }
 }

@@ -75,9 +75,10 @@ extension SpanMapper {
             }
         }
         finishNotes(&batch, bytes)
+        finishFailures(&batch, bytes)
         finishSummaries(&batch, bytes)
         if !traces.untimely.isEmpty { mendTimes(&batch) }
-        if !traces.wrappers.isEmpty, !traces.modelCalls.isEmpty { blankWrappers(&batch) }
+        countCallsOnce(&batch, bytes)
     }
 
     private func decider(_ group: RuleGroup, _ candidate: TraceFacts.Candidate) -> Decider {
@@ -124,35 +125,6 @@ extension SpanMapper {
             }
         }
         didSet(named: "\(key)", span, by: rule, of: candidate.attribute)
-    }
-
-    /// Stops MLflow from counting again, on a span above, what model calls of this request used.
-    private mutating func blankWrappers(_ batch: inout SpanBatch) {
-        let spans = batch.spans
-        var wrappers = [Wrapper](filledWith: .none, count: spans.count)
-        for wrapper in traces.wrappers { wrappers[wrapper] = .counted }
-        let positions = SpanPositions(spans)
-        var isSeen = [Bool](filledWith: false, count: spans.count)
-        content.tape.account.steps &+= spans.count
-        for call in traces.modelCalls {
-            var current = call
-            // What is above a span that was seen was seen too.
-            while let parent = positions.parent(of: current, spans), !isSeen[parent] {
-                isSeen[parent] = true
-                if wrappers[parent] == .counted { wrappers[parent] = .repeated }
-                current = parent
-            }
-        }
-        for wrapper in traces.wrappers where wrappers[wrapper] == .repeated {
-            guard hasRoom(for: 0, on: wrapper, &batch) else { continue }
-            batch.addAttribute("mlflow.chat.tokenUsage", to: .span(wrapper)) { $0.null() }
-            didSet("mlflow.chat.tokenUsage", wrapper, by: .engine("children"))
-        }
-    }
-
-    /// Whether a span carries usage and is no model call, and whether a model call below it carries it too.
-    private enum Wrapper: UInt8 {
-        case none, counted, repeated
     }
 
     /// Whether the budget has room for an attribute of that many bytes, key and value, on one span, which else stays without

@@ -9,7 +9,7 @@ extension SpanMapper {
     mutating func decideUsage(_ index: Int, isModelCall: Bool, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         guard !scan.plan.usages.isEmpty || scan[.tokenUsage] != nil else { return }
         guard scan[.tokenUsage] == nil, scan[.cost] == nil else {
-            if isModelCall { traces.noteModelCall(index) }
+            if isModelCall { traces.noteModelCall(.init(span: index)) }
             return
         }
         for planned in 0..<scan.plan.usages.count {
@@ -76,16 +76,19 @@ extension SpanMapper {
         _ rule: Decider,
         _ batch: inout SpanBatch
     ) {
+        var call = TraceFacts.ModelCall(span: index)
         if let counts {
             outcome.spans.setTokens(counts.total, of: index)
-            traces.noteModelCall(index)
+            call.usage = batch.addedBytes
             batch.addAttribute("mlflow.chat.tokenUsage", to: .span(index)) { counts.write(to: &$0) }
             didSet("mlflow.chat.tokenUsage", index, by: rule)
         }
         if let cost {
+            call.cost = batch.addedBytes
             batch.addAttribute("mlflow.llm.cost", to: .span(index)) { cost.write(to: &$0) }
             didSet("mlflow.llm.cost", index, by: rule)
         }
+        traces.noteModelCall(call)
     }
 
     @inline(__always)

@@ -50,6 +50,8 @@ package struct SpanMapper: ~Copyable, Sendable {
     var isStopped = false
     /// How many decisions were told before the span at hand.
     var decisionsBefore = 0
+    /// The service of the scope whose spans are at hand.
+    var service = ScopeService()
     /// One bit for each span that stays as it came; empty while there is none.
     private var left: [UInt64] = []
 
@@ -107,6 +109,7 @@ package struct SpanMapper: ~Copyable, Sendable {
         content.giveBack()
         if used.capacity > Self.usedMax { used = [] }
         (spans, attributes, events, keys, left) = (Table(), Table(), Table(), [], [])
+        service = ScopeService()
         let result = outcome
         outcome = MappingOutcome(spans: MappedSpans())
         return result
@@ -179,11 +182,17 @@ package struct SpanMapper: ~Copyable, Sendable {
             if !scan.plan.areModelsFree { decideModel(index, &batch, bytes) }
             noteContext(index, span, &batch, bytes)
             if scan.plan.hasExtras { decideExtras(index, span, &batch, bytes) }
+            if !scan.plan.spanNames.isEmpty { decideSpanName(index, span, &batch, bytes) }
             if isExplaining { explainIgnored(index, isModelCall: isModelCall, &batch, bytes) }
             if !settings.keepsSource { for attribute in Set(used) { batch.removeAttribute(attribute) } }
         }
         if isRoot { decideName(index, span, &batch, bytes) }
-        if span.statusCode == 2 { decideFailure(index, span, &batch, bytes) }
+        if span.statusCode == 2 {
+            markFailure(index, span.statusMessage, &batch, bytes)
+        } else if span.statusCode == 0, scan.hasException || !scan.plan.failures.isEmpty {
+            noteFailure(index, span, &batch, bytes)
+        }
+        if scan[.serviceName] == nil { addService(index, span, &batch, bytes) }
         if span.end < span.start { traces.noteUntimely(index) }
         if !scan.plan.names.isEmpty { traces.noteNames(index) }
         if isRoot { traces.noteRoot(index, of: span.traceID) }

@@ -105,6 +105,10 @@ final class SpanPlan: Sendable {
     let renames: [Extra]
     /// Ranks of rules.
     let drops: [Int]
+    /// With the attribute of the message as `more`.
+    let failures: [Extra]
+    let spanNames: [Text]
+    let calls: [Text]
     let numbers: [Int32]
 
     /// The plan of a span without attributes.
@@ -151,6 +155,7 @@ final class SpanPlan: Sendable {
             (kinds, usages, models, freeKinds, areModelsFree, decisive) = ([], [], [], 0, true, [])
             (sessions, users, names) = ([], [], [])
             (levels, prompts, tags, renames, drops) = ([], [], [], [], [])
+            (failures, spanNames, calls) = ([], [], [])
             hasExtras = false
             numbers = []
             return
@@ -170,6 +175,9 @@ final class SpanPlan: Sendable {
         tags = resolver.extras(.tags) { (rules.tags[$0].key, nil) } + prefixedTags
         renames = resolver.extras(.rename) { (rules.renames[$0].key, nil) }
         drops = found.ranks(.drop)
+        failures = resolver.extras(.failure) { (rules.failures[$0].key, rules.failures[$0].message) }
+        spanNames = resolver.texts(.spanName, rules.spanNames)
+        calls = resolver.texts(.call, rules.calls)
         hasExtras = !(levels.isEmpty && prompts.isEmpty && tags.isEmpty && renames.isEmpty && drops.isEmpty)
         numbers = resolver.numbers
     }
@@ -214,7 +222,7 @@ final class SpanPlan: Sendable {
 
     private static let ownKeys: UInt32 = KnownKey.allCases.reduce(0) { keys, key in
         switch key {
-        case .sessionID, .conversationID, .userID, .errorType, .logLevel, .linkedPrompts: keys
+        case .sessionID, .conversationID, .userID, .errorType, .logLevel, .linkedPrompts, .serviceName: keys
         default: keys | 1 << UInt32(key.rawValue)
         }
     }

@@ -1,11 +1,17 @@
 import Basics
 
-/// What MLflow takes at most, in characters as Python counts them; over it a whole request is refused.
+/// Characters, as Python counts them, that MLflow takes at most, so that it does not refuse a whole request; and that the mapper takes.
 enum TextLimit {
     static let session = 250
     static let user = 250
     static let traceName = 4096
     static let type = 500
+    /// Of what Millrace writes: the name of a tool, of a service and the message of a failure.
+    static let spanName = 256
+    static let service = 256
+    static let statusMessage = 4096
+    /// Of an id by which calls are told apart.
+    static let answerID = 256
 }
 
 extension RawSpan {

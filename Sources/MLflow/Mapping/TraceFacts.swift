@@ -79,6 +79,21 @@ struct TraceFacts {
         var more: Int? { moreNumber < 0 ? nil : Int(moreNumber) }
     }
 
+    /// A span that carries what a call of a model used.
+    struct ModelCall {
+        let span: Int
+        /// How many bytes had been added when its usage and its cost were; nil for what the app wrote itself.
+        var usage: Int?
+        var cost: Int?
+    }
+
+    /// A span without a status of whose failure something else tells.
+    struct Failure {
+        let span: Int
+        let message: Range<Int>
+        let decider: SpanMapper.Decider
+    }
+
     private(set) var traces: [Trace] = []
     /// Tags and prompts, in the order in which spans name them.
     private(set) var notes: [Note] = []
@@ -87,7 +102,11 @@ struct TraceFacts {
     /// Spans that carry usage and are no model calls.
     private(set) var wrappers: [Int] = []
     /// Model calls with usage.
-    private(set) var modelCalls: [Int] = []
+    private(set) var modelCalls: [ModelCall] = []
+    /// Spans without a status that failed as it seems, in their order.
+    private(set) var failures: [Failure] = []
+    /// Those of them, and of the roots above, that got that status.
+    private(set) var failed: Set<Int> = []
     /// Spans that end before they start, or never ended.
     private(set) var untimely: [Int] = []
     /// What spans say themselves, in their order; a span may stand there twice.
@@ -109,6 +128,8 @@ struct TraceFacts {
         Self.clear(&modelCalls)
         Self.clear(&untimely)
         Self.clear(&said)
+        Self.clear(&failures)
+        failed = []
         hasWanting = false
     }
 
@@ -120,7 +141,8 @@ struct TraceFacts {
     mutating func forget(_ span: Int) {
         while let last = said.last, Int(last.span) == span { said.removeLast() }
         if wrappers.last == span { wrappers.removeLast() }
-        if modelCalls.last == span { modelCalls.removeLast() }
+        if modelCalls.last?.span == span { modelCalls.removeLast() }
+        if failures.last?.span == span { failures.removeLast() }
     }
 
     /// Notes a tag or a prompt of the span at hand.
@@ -195,7 +217,22 @@ struct TraceFacts {
     }
 
     mutating func noteWrapper(_ span: Int) { wrappers.append(span) }
-    mutating func noteModelCall(_ span: Int) { modelCalls.append(span) }
+    mutating func noteModelCall(_ call: ModelCall) { modelCalls.append(call) }
+
+    mutating func noteFailure(_ span: Int, _ message: Range<Int>, _ decider: SpanMapper.Decider) {
+        failures.append(Failure(span: span, message: message, decider: decider))
+    }
+
+    mutating func noteFailed(_ span: Int) { failed.insert(span) }
+
+    /// Whether the span at hand has an output.
+    func hasAnswer(_ span: Int) -> Bool {
+        for last in said.reversed() {
+            guard Int(last.span) == span else { return false }
+            if last.sides.contains(.answer) { return true }
+        }
+        return false
+    }
 
     private mutating func index(of id: TraceID) -> Int {
         let index = numbers.number(of: id)

@@ -145,6 +145,13 @@ extension MappingRules {
         let tag: [UInt8]
     }
 
+    struct Failure: Sendable {
+        let key: Int
+        let values: [[UInt8]]
+        /// A key.
+        let message: Int?
+    }
+
     struct Rename: Sendable {
         let key: Int
         let to: String

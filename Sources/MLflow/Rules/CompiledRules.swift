@@ -21,6 +21,9 @@ enum RuleGroup: Int, CaseIterable {
     case tags
     case drop
     case rename
+    case failure
+    case spanName
+    case call
 
     /// Whether the document of precedence orders the rules of the group; in the others all of them count, or the first.
     var isRanked: Bool { rawValue <= RuleGroup.name.rawValue }
@@ -99,6 +102,9 @@ package final class MappingRules: Sendable {
     let prompts: [Prompt]
     let tags: [Tag]
     let renames: [Rename]
+    let failures: [Failure]
+    let spanNames: [Text]
+    let calls: [Text]
     /// By group: the rules' full names, for people.
     let ruleNames: [[String]]
     /// The plans that batches before left.
@@ -136,6 +142,9 @@ package final class MappingRules: Sendable {
         tags = try compiler.tags(documents)
         try compiler.drops(documents)
         renames = try compiler.renames(documents)
+        failures = try compiler.failures(documents)
+        spanNames = try compiler.texts(documents, \.spanName, .spanName)
+        calls = try compiler.texts(documents, \.call, .call)
         let plain = Set(documents.flatMap(\.plainCalls).map { compiler.keys.id(of: $0) })
         let counts = Set(documents.flatMap(\.tokenCounts).map { compiler.keys.id(of: $0) })
         keys = KeyTable(compiler.keys.names)

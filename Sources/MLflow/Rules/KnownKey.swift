@@ -17,6 +17,7 @@ enum KnownKey: Int, CaseIterable {
     case errorType
     case logLevel
     case linkedPrompts
+    case serviceName
 
     /// The attribute's key.
     var text: StaticString {
@@ -38,6 +39,7 @@ enum KnownKey: Int, CaseIterable {
         case .errorType: "error.type"
         case .logLevel: "mlflow.spanLogLevel"
         case .linkedPrompts: "mlflow.traceTag.mlflow.linkedPrompts"
+        case .serviceName: "service.name"
         }
     }
 }

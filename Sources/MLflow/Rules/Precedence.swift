@@ -27,6 +27,7 @@ extension RuleGroup {
     var name: String {
         switch self {
         case .contentElsewhere: "content_elsewhere"
+        case .spanName: "span_name"
         default: "\(self)"
         }
     }

@@ -42,6 +42,17 @@ extension RuleCompiler {
         }
     }
 
+    mutating func failures(_ documents: [RuleDocument]) throws(DocumentProblems) -> [MappingRules.Failure] {
+        try ranked(documents, \.failure, \.name, .failure).enumerated().map { rank, entry in
+            keys.trigger(entry.rule.attribute, .failure, rank: rank)
+            return MappingRules.Failure(
+                key: keys.id(of: entry.rule.attribute),
+                values: entry.rule.values.map { Array($0.utf8) },
+                message: entry.rule.message.map { keys.id(of: $0) }
+            )
+        }
+    }
+
     mutating func renames(_ documents: [RuleDocument]) throws(DocumentProblems) -> [MappingRules.Rename] {
         try ranked(documents, \.rename, \.name, .rename).enumerated().map { rank, entry in
             keys.trigger(entry.rule.attribute, .rename, rank: rank)

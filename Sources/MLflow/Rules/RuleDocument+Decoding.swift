@@ -5,7 +5,7 @@ package import Settings
 extension RuleDocument {
     private static let groups = [
         "when", "type", "content", "inputs", "outputs", "tools", "usage", "model", "session", "user", "name", "level",
-        "prompt", "tags", "drop", "rename",
+        "prompt", "tags", "drop", "rename", "failure", "span_name", "call",
     ]
 
     /// Reads a document strictly: unknown members, missing ones and wrong types are problems.
@@ -55,6 +55,9 @@ extension RuleDocument {
         rename = reader.pairs("rename", of: place, when, { $1.renameRule($0) }) {
             RenameRule(name: $0, attribute: $0, key: $1)
         }
+        failure = reader.rules("failure", of: place, when) { $1.failureRule($0) }
+        spanName = reader.rules("span_name", of: place, when) { $1.textRule($0) }
+        call = reader.rules("call", of: place, when) { $1.textRule($0) }
     }
 }
 
@@ -207,6 +210,16 @@ extension NodeReader {
             }
             rule.values[name] = Int64(level)
         }
+        return rule
+    }
+
+    fileprivate mutating func failureRule(_ place: NodePlace) -> FailureRule? {
+        guard expectObject(place, of: ["rule", "when", "attribute", "values", "message"]),
+            let attribute = string("attribute", of: place)
+        else { return nil }
+        var rule = FailureRule(name: ruleName(place), attribute: attribute)
+        rule.values = strings("values", of: place)
+        rule.message = optionalString("message", of: place)
         return rule
     }
 

@@ -20,6 +20,11 @@ package struct RuleDocument: Sendable {
     package var tags: [TagRule] = []
     package var drop: [DropRule] = []
     package var rename: [RenameRule] = []
+    package var failure: [FailureRule] = []
+    /// What a tool's span is called after.
+    package var spanName: [TextRule] = []
+    /// What tells one model call from others, wherever it is described.
+    package var call: [TextRule] = []
     /// Attributes that MLflow 3.6.0 takes as whole numbers only.
     package var tokenCounts: [String] = []
     /// Attributes of spans that are calls of HTTP or RPC and say nothing more; a trace is not called after such a span.
@@ -200,6 +205,17 @@ package struct LevelRule: MappingRule {
     package var attribute: String
     /// By the attribute's text; where there is none, the attribute is a severity number of OpenTelemetry's logs (1 to 24).
     package var values: [String: Int64] = [:]
+}
+
+/// Gives a span without a status that of a failure, where it has no output and no later span beside it succeeded.
+package struct FailureRule: MappingRule {
+    package var name: String
+    package var when: Condition?
+    package var attribute: String
+    /// The texts that tell of a failure; where there is none, any text does.
+    package var values: [String] = []
+    /// The attribute with the status message.
+    package var message: String?
 }
 
 /// Links a prompt of a registry to the trace.

@@ -26,6 +26,12 @@ enum RuleSchemas {
             ("tags", pairs("Tags of the trace by name: the attribute of each.", tagRule)),
             ("drop", group(nil, rule([]), or: ["const": true])),
             ("rename", pairs("Attributes by key: the new key of each.", renameRule)),
+            (
+                "failure",
+                group(nil, rule([("attribute", text), ("values", texts), ("message", text)], required: ["attribute"]))
+            ),
+            ("span_name", group(.text("The attribute that a span is named after, such as a tool's name."), textRule)),
+            ("call", group(.text("The attribute with the id of a model's answer."), textRule)),
         ],
         required: []
     )

@@ -66,6 +66,9 @@ extension SpanMapper {
             search.take(conversation(of: span, outline.spans[position].kind, &batch, bytes))
         }
         content.tape.account.steps &+= search.steps
+        if let failure = search.summary.failure, !trace.rootSays.contains(.answer), spans[root].statusCode == 0 {
+            fail(root, after: Int(members[members.startIndex + failure]), &batch, bytes)
+        }
         show(search.summary, on: root, beside: trace.rootSays, outline, &batch, bytes)
     }
 
@@ -93,14 +96,26 @@ extension SpanMapper {
                     start: span.start,
                     end: span.end,
                     kind: kind,
-                    says: sides
+                    says: sides,
+                    isFailed: span.statusCode == 2 || traces.failed.contains(index)
                 )
             )
         }
         return isConversing ? TraceOutline(list, root: rootPosition) : nil
     }
 
-    private mutating func kind(of index: Int) -> TraceSpan.Kind {
+    /// Gives a root without a status, and without an answer, the failure of the conversation that ended its trace.
+    private mutating func fail(_ root: Int, after span: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
+        guard !traces.failed.contains(root) else { return }
+        let noted = traces.failures.first { $0.span == span }?.message
+        fail(root, noted ?? spans[span].statusMessage, .engine("trace"), &batch, bytes)
+        guard traces.failed.contains(root) else { return }
+        var origin: [UInt8] = []
+        origin.append(spans[span].spanID)
+        batch.addAttribute("millrace.status_from", to: .span(root)) { $0.string(origin.span.bytes, 0..<origin.count) }
+    }
+
+    mutating func kind(of index: Int) -> TraceSpan.Kind {
         guard let type = outcome.spans.type(of: index) else { return .other }
         return type < kinds.count ? kinds[type] : TraceSpan.Kind(type: outcome.spans[index].type)
     }

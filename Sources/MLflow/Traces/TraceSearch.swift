@@ -10,6 +10,8 @@ package struct FoundText: Sendable, Equatable {
 package struct TraceSummary: Sendable, Equatable {
     package var question: FoundText?
     package var answer: FoundText?
+    /// The conversation, by position in the list, whose failure left the trace without an answer.
+    package var failure: Int?
 }
 
 /// Finds the question and the answer of a trace in the spans below its root.
@@ -33,6 +35,8 @@ package struct TraceSearch: Sendable {
     /// When the last tool, model or agent started of those that were met on the way to the answer.
     private var latestStart: UInt64 = 0
     private var looked = 0
+    /// The first failed conversation on the way to an answer, so that it ended last.
+    private var failure: Int?
 
     /// Starts below the root of a trace.
     package init(_ trace: TraceOutline) {
@@ -87,6 +91,12 @@ package struct TraceSearch: Sendable {
 
     /// What was found.
     package var summary: TraceSummary {
+        var summary = conversation
+        if summary.answer == nil { summary.failure = failure }
+        return summary
+    }
+
+    private var conversation: TraceSummary {
         guard let first, let last, first.span != last.span else {
             return TraceSummary(question: question(first), answer: answer(last))
         }
@@ -138,6 +148,7 @@ package struct TraceSearch: Sendable {
         let span = trace.spans[position]
         if span.kind == .tool { latestStart = max(latestStart, span.start) }
         if span.kind == .tool || span.kind == .aside { return false }
+        if side == .answer, span.isFailed, span.kind != .other || !span.says.isEmpty { failure = failure ?? position }
         if span.says.contains(side == .question ? .question : .answer) { return true }
         if span.kind != .other { latestStart = max(latestStart, span.start) }
         push(below: position)

@@ -51,13 +51,24 @@ package struct TraceSpan: Sendable {
     package let kind: Kind
     /// What it has content for; a hint that makes looking at it worth while.
     package let says: Sides
+    /// Whether its status is that of a failure.
+    package let isFailed: Bool
 
-    package init(id: SpanID, parent: SpanID?, start: UInt64, end: UInt64, kind: Kind, says: Sides) {
+    package init(
+        id: SpanID,
+        parent: SpanID?,
+        start: UInt64,
+        end: UInt64,
+        kind: Kind,
+        says: Sides,
+        isFailed: Bool = false
+    ) {
         self.id = id
         self.parent = parent
         self.start = start
         self.end = max(start, end)
         self.kind = kind
         self.says = says
+        self.isFailed = isFailed
     }
 }

@@ -169,10 +169,7 @@ extension SpanBatch {
 
     /// Replaces `trace_state`; an empty text takes it out.
     package mutating func setTraceState(_ traceState: String, of span: Int) {
-        var reader = WireReader(spans[span].frame.content)
-        while let field = try? reader.next(in: bytes.span.bytes) {
-            if field.number == 3 { append(ShortRange(field.field), to: .span(span)) }
-        }
+        cut(field: 3, of: span)
         guard !traceState.isEmpty else { return }
         beginAddition(to: .span(span))
         let size = traceState.utf8.count
@@ -182,16 +179,52 @@ extension SpanBatch {
         }
     }
 
+    /// Puts another first word, of the same size, into the key of an attribute that was added when there were `start` bytes.
+    package mutating func renameAddition(at start: Int, _ word: StaticString, to other: StaticString) {
+        marks.builder.bytes.replace(word, with: other, from: start)
+    }
+
     /// Replaces `end_time_unix_nano`; the entry keeps the old one.
     package mutating func setEnd(_ time: UInt64, of span: Int) {
-        var reader = WireReader(spans[span].frame.content)
-        while let field = try? reader.next(in: bytes.span.bytes) {
-            if field.number == 8 { append(ShortRange(field.field), to: .span(span)) }
-        }
+        cut(field: 8, of: span)
         beginAddition(to: .span(span))
         marks.builder.bytes.write(atMost: 16) { writer in
             writer.byte(0x41)
             writer.word(time)
+        }
+    }
+
+    /// Replaces `name` by a text of the body; the entry keeps the old one.
+    package mutating func setName(_ name: Range<Int>, of span: Int) {
+        let body = bytes
+        cut(field: 5, of: span)
+        beginAddition(to: .span(span))
+        marks.builder.bytes.write(atMost: name.count + 16) { writer in
+            writer.field(0x2A, length: name.count)
+            writer.bytes(body.span.bytes, name)
+        }
+    }
+
+    /// Replaces `status` by an error with a text of the body as its message; the entry keeps the old one.
+    package mutating func setFailed(_ message: Range<Int>, of span: Int) {
+        let body = bytes
+        cut(field: 15, of: span)
+        beginAddition(to: .span(span))
+        marks.builder.bytes.write(atMost: message.count + 32) { writer in
+            writer.field(0x7A, length: 2 + (message.isEmpty ? 0 : 1 + varintSize(message.count) + message.count))
+            if !message.isEmpty {
+                writer.field(0x12, length: message.count)
+                writer.bytes(body.span.bytes, message)
+            }
+            writer.pair(0x18, 2)
+        }
+    }
+
+    /// Takes a field of a span out.
+    private mutating func cut(field number: Int, of span: Int) {
+        var reader = WireReader(spans[span].frame.content)
+        while let field = try? reader.next(in: bytes.span.bytes) {
+            if field.number == number { append(ShortRange(field.field), to: .span(span)) }
         }
     }
 

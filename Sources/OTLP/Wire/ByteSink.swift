@@ -249,6 +249,21 @@ package struct ByteSink: Sendable {
         while let last = quotes.last, last.position >= count { quotes.removeLast() }
     }
 
+    /// Writes a word over another one of the same size, the first of them between `start` and 32 bytes behind it.
+    package mutating func replace(_ word: StaticString, with other: StaticString, from start: Int) {
+        let size = word.utf8CodeUnitCount
+        precondition(other.utf8CodeUnitCount == size && start >= 0)
+        own()
+        let position = withBytes { written in
+            (start..<min(start + 32, written.byteCount)).first { offset in
+                offset + size <= written.byteCount && written.equals(word, offset..<offset + size)
+            }
+        }
+        guard let position else { return }
+        var writer = unsafe ByteWriter(UnsafeMutableRawBufferPointer(rebasing: room[..<end]), from: position)
+        writer.letters(other)
+    }
+
     /// Writes the length of what stands behind `start` into the `size` bytes before it, moving what follows where the
     /// length takes another number of bytes.
     @inlinable @inline(__always)

@@ -16,9 +16,9 @@ func map(_ bytes: [UInt8], _ settings: SpanMapper.Settings = .init()) throws -> 
     return try readSpans(batch.encoded()?.payload ?? [])
 }
 
-/// Maps these spans.
+/// Maps these spans, of no service.
 func map(_ spans: TestSpan..., settings: SpanMapper.Settings = .init()) throws -> [ReadSpan] {
-    try map(tracesRequest(spans), settings)
+    try map(tracesRequest(spans, resource: []), settings)
 }
 
 /// Maps a request within a budget, the default one for its size where there is none, and says what it cost.
@@ -52,6 +52,6 @@ func mappedBytes(_ bytes: [UInt8]) throws -> [UInt8] {
 }
 
 extension SpanBatch {
-    /// One request with these spans.
-    static func of(_ spans: TestSpan...) throws -> SpanBatch { try SpanBatch(tracesRequest(spans)) }
+    /// One request with these spans, of no service.
+    static func of(_ spans: TestSpan...) throws -> SpanBatch { try SpanBatch(tracesRequest(spans, resource: [])) }
 }

@@ -8,6 +8,8 @@ struct ReadSpan {
     let id: SpanID
     let isRoot: Bool
     let name: String
+    let status: Int
+    let statusMessage: String
     var attributes: [String: String] = [:]
     /// The keys in their order, repeated ones included.
     var keys: [String] = []
@@ -24,7 +26,9 @@ func readSpans(_ bytes: [UInt8]) throws -> [ReadSpan] {
             trace: span.traceID,
             id: span.spanID,
             isRoot: span.parentID == nil,
-            name: batch.text(span.name)
+            name: batch.text(span.name),
+            status: span.statusCode,
+            statusMessage: batch.text(span.statusMessage)
         )
         for index in span.attributes {
             let key = batch.text(batch.attributes[index].key)
