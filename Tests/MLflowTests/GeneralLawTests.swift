@@ -168,6 +168,22 @@ struct GeneralLawTests {
         )
     }
 
+    @Test func `a document that is plain text is text`() throws {
+        let part = #"{"type":"document","source":{"type":"text","media_type":"text/plain","data":"Hello."}}"#
+        let span = try mapChild([
+            "gen_ai.operation.name": "chat", "gen_ai.input.messages": .string(#"[{"role":"user","parts":[\#(part)]}]"#),
+        ])
+        #expect(span["mlflow.spanInputs"] == #"{"messages":[{"role":"user","content":"Hello."}]}"#)
+    }
+
+    @Test func `an image's address stays as it is, whatever its scheme`() throws {
+        let part = #"{"type":"image","image":"s3://bucket/a.png"}"#
+        let span = try mapChild([
+            "gen_ai.operation.name": "chat", "gen_ai.input.messages": .string(#"[{"role":"user","parts":[\#(part)]}]"#),
+        ])
+        #expect(span["mlflow.spanInputs"]?.contains(#""url":"s3://bucket/a.png""#) == true)
+    }
+
     @Test func `what is thought is no part of the text`() throws {
         for part in [#"{"reasoning":"Hm."}"#, #"{"type":"thinking","thinking":"Hm."}"#] {
             let span = try mapChild([
@@ -221,7 +237,8 @@ struct GeneralLawTests {
         arguments: [
             ("app.chatSessionId", true), ("acme.thread_id", true), ("conversation-identifier", true),
             ("roomGroupID", true),
-            ("sessionIdentifier", true), ("thread.id", false), ("messaging.consumer.group.id", false),
+            ("sessionIdentifier", true), ("thread.id", false), ("jvm.thread.id", false),
+            ("acme.consumer.group.id", false), ("messaging.consumer.group.id", false),
             ("session.name", false), ("obsession", false), ("id", false), ("sessionids", false),
         ]
     )

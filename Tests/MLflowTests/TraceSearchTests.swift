@@ -88,6 +88,8 @@ struct TraceSearchTests {
         )
         let joined = conversation("My name is Ada.\nHello.\nWho am I?", "Ada.", after: [9])
         #expect(search(spans, [1: first, 2: joined]) == ["Who am I? of 1", "Ada. of 2"])
+        let informed = conversation("My name is Ada.\nNames: Ada, Bob.", "Ada.", after: [9])
+        #expect(search(spans, [1: first, 2: informed]) == ["My name is Ada. of 1", "Ada. of 2"])
         let called = conversation("My name is Ada.\nnull\n\n", "Hello.", after: [9])
         #expect(
             search(spans, [1: conversation("My name is Ada.", nil), 2: called]) == [

@@ -104,6 +104,22 @@ struct TraceSummaryTests {
         #expect(root[outputs] == #"{"choices":[{"index":0,"message":{"role":"assistant","content":"Sunny."}}]}"#)
     }
 
+    @Test func `a title is shown where nothing else was said`() throws {
+        var title = chat(3, below: 1, "Name it.", "Weather")
+        title.attributes.append(("ai.telemetry.functionId", "generateTitle"))
+        let root = try map(TestSpan("GET /chat"), title)[0]
+        #expect(root[outputs] == #"{"choices":[{"index":0,"message":{"role":"assistant","content":"Weather"}}]}"#)
+    }
+
+    @Test func `who has a role that nobody knows asks nothing`() throws {
+        var span = chat(2, below: 1)
+        span.attributes[1].1 = .string(
+            #"[{"role":"user","content":"Weather?"},{"role":"critic","content":"Be brief."}]"#
+        )
+        let root = try map(TestSpan("GET /chat"), span)[0]
+        #expect(root[inputs] == #"{"messages":[{"role":"user","content":"Weather?"}]}"#)
+    }
+
     @Test(
         arguments: [
             ("GET", "travel"), ("HTTP POST", "travel"), ("request", "travel"), ("tcp.connect", "travel"),

@@ -12,6 +12,8 @@ struct ChatMessage {
     }
 
     var role = ChatRole.user
+    /// Whether it names a role that is none of those.
+    var isUnknownRole = false
     var parts: [Part] = []
     var calls: [Int] = []
     var responses: [Int] = []
@@ -25,6 +27,7 @@ struct ChatMessage {
     /// Starts the next message in the same memory.
     mutating func clear(role: ChatRole) {
         self.role = role
+        isUnknownRole = false
         if !parts.isEmpty { parts.removeAll(keepingCapacity: true) }
         if !calls.isEmpty { calls.removeAll(keepingCapacity: true) }
         if !responses.isEmpty { responses.removeAll(keepingCapacity: true) }

@@ -16,6 +16,7 @@ enum ChatRole: String, Sendable, CaseIterable {
         ("assistant", .assistant), ("ai", .assistant), ("model", .assistant), ("AIMessageChunk", .assistant),
         ("Assistant", .assistant), ("ASSISTANT", .assistant), ("AI", .assistant), ("bot", .assistant),
         ("tool", .tool), ("function", .tool), ("Tool", .tool), ("TOOL", .tool), ("tool_response", .tool),
+        ("observation", .tool), ("toolResult", .tool), ("tool_result", .tool), ("toolResponse", .tool),
         // The last part of the id of a message that LangChain serialised.
         ("SystemMessage", .system), ("HumanMessage", .user), ("HumanMessageChunk", .user), ("AIMessage", .assistant),
         ("ToolMessage", .tool), ("FunctionMessage", .tool),

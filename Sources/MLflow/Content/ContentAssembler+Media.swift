@@ -12,6 +12,8 @@ extension ContentAssembler {
         var data: Int?
         /// Any other address.
         var address: Int?
+        /// A document that is plain text.
+        var text: Int?
 
         /// Whether nothing is known.
         var isEmpty: Bool { type == nil && name == nil && data == nil && address == nil }
@@ -24,6 +26,7 @@ extension ContentAssembler {
         // How it is written depends on letters of the text.
         newForms = .init(repeating: nil)
         let media = media(of: node, bytes)
+        if let text = media.text { return message.parts.append(.text(text)) }
         guard media.data != nil || media.address != nil || media.name != nil else {
             return message.parts.append(.text(tape.member(.text, of: node) ?? node))
         }
@@ -39,20 +42,25 @@ extension ContentAssembler {
         var media = Media()
         media.type = fields.first(.mimeType, .mediaType, .format).flatMap { tape.isText($0) ? $0 : nil }
         media.name = fields.first(.fileName, .name).flatMap { tape.isText($0) ? $0 : nil }
+        if let kind = fields[.type], tape.equals(kind, "text", bytes), let data = fields.first(.data), tape.isText(data)
+        {
+            media.text = data
+            return media
+        }
         for place in [
             fields.first(.data), fields.first(.content), fields.first(.url), fields.first(.uri),
             fields.first(.imageURL), fields.first(.image), fields.first(.source), fields.first(.media),
         ] {
-            guard let place, media.data == nil, media.address == nil else { continue }
+            guard let place, media.data == nil, media.address == nil, media.text == nil else { continue }
             if tape.isText(place) {
                 let isAddress = place == fields[.url] || place == fields[.uri] || place == fields[.imageURL]
-                let isData = isDataAddress(place, bytes) || !isAddress && !isWebAddress(place, bytes)
+                let isData = isDataAddress(place, bytes) || !isAddress && !hasScheme(place, bytes)
                 if isData { media.data = place } else { media.address = place }
             } else if depth < Self.mediaDepthMax, tape.nodes[place].kind == .object {
                 let inner = self.media(of: place, depth: depth + 1, bytes)
                 media.type = media.type ?? inner.type
                 media.name = media.name ?? inner.name
-                (media.data, media.address) = (inner.data, inner.address)
+                (media.data, media.address, media.text) = (inner.data, inner.address, inner.text)
             }
         }
         return media
@@ -69,10 +77,16 @@ extension ContentAssembler {
 
     private func isDataAddress(_ node: Int, _ bytes: RawSpan) -> Bool { begins(node, with: "data:", bytes) }
 
-    private func isWebAddress(_ node: Int, _ bytes: RawSpan) -> Bool {
-        begins(node, with: "http://", bytes) || begins(node, with: "https://", bytes)
-            || begins(node, with: "gs://", bytes)
+    /// Whether a text begins as an address does, `s3://` for one: base64 has no colon.
+    private func hasScheme(_ node: Int, _ bytes: RawSpan) -> Bool {
+        let range = tape.nodes[node].range
+        let colon = range.prefix(Self.schemeMax).first { bytes.byte(at: $0) == UInt8(ascii: ":") }
+        guard let colon, range.upperBound - colon > 3 else { return false }
+        return bytes.equals("://", colon..<colon + 3)
     }
+
+    /// Letters of an address's scheme, at most.
+    private static let schemeMax = 16
 
     private func begins(_ node: Int, with word: StaticString, _ bytes: RawSpan) -> Bool {
         let range = tape.nodes[node].range

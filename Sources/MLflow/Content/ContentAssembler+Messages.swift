@@ -211,7 +211,9 @@ extension ContentAssembler {
     /// Whether the message itself says who speaks.
     private mutating func readRole(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
         if let node = fields.first(.role) {
-            if let role = ChatRole(named: tape.nodes[node].range, in: bytes) { message.role = role }
+            let role = ChatRole(named: tape.nodes[node].range, in: bytes)
+            message.role = role ?? message.role
+            message.isUnknownRole = role == nil
             return true
         }
         let name = fields.first(.type).flatMap { fields[.function] == nil ? $0 : nil }

@@ -13,7 +13,8 @@ enum IdentityWords {
     /// Keys that end alike and mean something else, by what they begin with: threads of the operating system, consumer
     /// groups, groups of processes, users of databases.
     private static let others = [
-        "thread.", "messaging.", "process.", "host.", "os.", "k8s.", "container.", "cloud.", "aws.", "azure.", "db.",
+        "thread.", "jvm.", "messaging.", "process.", "host.", "os.", "k8s.", "container.", "cloud.", "aws.", "azure.",
+        "db.",
         "net.",
         "network.", "http.", "rpc.", "tls.", "faas.", "url.", "code.",
     ]
@@ -31,6 +32,8 @@ enum IdentityWords {
             !Self.others.contains(where: { text.hasPrefix($0) })
         else { return nil }
         let word = words[words.count - 2]
+        // A consumer group is one of a message queue.
+        if words.count > 2, words[words.count - 3] == "consumer" { return nil }
         if Self.sessions.contains(word) {
             self = .session
         } else if Self.users.contains(word) {

@@ -48,13 +48,12 @@ extension SpanMapper {
         var seen = [UInt8](filledWith: 0, count: spans.count)
         content.tape.account.steps &+= spans.count
         for call in calls {
-            let kind = CallKind(outcome.spans[call.span].type)
+            let kind = callKind(of: call.span)
             var current = call.span
             // What is above a span that was seen was seen too.
             while let parent = positions.parent(of: current, spans), seen[parent] & kind.rawValue == 0 {
                 seen[parent] |= kind.rawValue
-                let isOtherCall = CallKind.isCall(outcome.spans[parent].type, otherThan: kind)
-                if standings[parent] == .counted, !isOtherCall { standings[parent] = .repeated }
+                if standings[parent] == .counted, !isOther(parent, kind) { standings[parent] = .repeated }
                 current = parent
             }
         }
@@ -123,22 +122,35 @@ extension SpanMapper {
             let (around, inner) = (spans[outer], spans[span])
             let isInside =
                 around.parentID == inner.parentID && around.traceID == inner.traceID && around.end >= inner.end
-            let isOtherCall = CallKind.isCall(outcome.spans[outer].type, otherThan: CallKind(outcome.spans[span].type))
             let (outerScope, innerScope) = (batch.scopes[around.scope].name, batch.scopes[inner.scope].name)
-            let isWrapper = isInside && !isOtherCall && !bytes.isSame(outerScope, as: bytes, innerScope)
+            let isSameKind = !isOther(outer, callKind(of: span))
+            let isWrapper = isInside && isSameKind && !bytes.isSame(outerScope, as: bytes, innerScope)
             if isWrapper { standings[outer] = .repeated }
             if isWrapper || !isInside { outer = span }
         }
     }
+
+    /// What a span asks a model for.
+    private mutating func callKind(of span: Int) -> CallKind {
+        guard let type = outcome.spans.type(of: span) else { return .other }
+        return type < callKinds.count ? callKinds[type] : CallKind(outcome.spans[span].type)
+    }
+
+    /// Whether a span is a call of another kind.
+    private mutating func isOther(_ span: Int, _ kind: CallKind) -> Bool {
+        let own = callKind(of: span)
+        return own != .other && own != kind
+    }
 }
 
 /// What a call asks a model for; of two spans one above the other only those of one kind describe the same call.
-private enum CallKind: UInt8 {
+enum CallKind: UInt8 {
     case text = 1
     case embedding = 2
     case ranking = 4
     case other = 8
 
+    /// The kind of a type as MLflow names it.
     init(_ type: String?) {
         switch type {
         case "LLM", "CHAT_MODEL": self = .text
@@ -146,11 +158,5 @@ private enum CallKind: UInt8 {
         case "RERANKER": self = .ranking
         default: self = .other
         }
-    }
-
-    /// Whether a type is that of a call of another kind.
-    static func isCall(_ type: String?, otherThan kind: CallKind) -> Bool {
-        let own = CallKind(type)
-        return own != .other && own != kind
     }
 }

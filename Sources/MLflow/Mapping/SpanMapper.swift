@@ -22,6 +22,8 @@ package struct SpanMapper: ~Copyable, Sendable {
     let typeLetters: [UInt8]
     /// By type that rules give: what it makes of a span in its trace.
     let kinds: [TraceSpan.Kind]
+    /// By type that rules give: what its spans ask a model for.
+    let callKinds: [CallKind]
     let settings: Settings
     /// The tables of the batch: whole batches are too large to be handed from function to function.
     private(set) var spans = Table<SpanEntry>()
@@ -59,6 +61,7 @@ package struct SpanMapper: ~Copyable, Sendable {
         self.rules = rules
         typeLetters = rules.typeLetters
         kinds = rules.typeNames.map(TraceSpan.Kind.init(type:))
+        callKinds = rules.typeNames.map(CallKind.init)
         self.settings = settings
         conditions = ConditionMatcher(rules.conditions)
         content = ContentAssembler(contentMax: settings.contentMax.bytes)

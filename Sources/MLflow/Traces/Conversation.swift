@@ -26,10 +26,9 @@ package struct Conversation: Sendable {
             return nil
         }
         var rest = text[question.count...].trimmed
-        if let answer = answer.map({ $0[...].trimmed }), rest.starts(with: answer) {
-            rest = rest[(rest.startIndex + answer.count)...].trimmed
-        }
-        // Tool calls have no text.
+        // What else stands behind a question is context that a program added to it; tool calls have no text.
+        guard let answer = answer.map({ $0[...].trimmed }), rest.starts(with: answer) else { return question }
+        rest = rest[(rest.startIndex + answer.count)...].trimmed
         return rest.isEmpty || rest.elementsEqual("null".utf8) ? question : Array(rest)
     }
 

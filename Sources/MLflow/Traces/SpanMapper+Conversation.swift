@@ -10,6 +10,7 @@ extension SpanMapper {
     mutating func conversation(
         of index: Int,
         _ kind: TraceSpan.Kind,
+        takesHelpers: Bool,
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) -> Conversation? {
@@ -19,7 +20,7 @@ extension SpanMapper {
         content.usesForms = false
         defer { content.usesForms = true }
         var conversation = Conversation()
-        conversation.isHelper = isHelper(index, kind, bytes)
+        conversation.isHelper = !takesHelpers && isHelper(index, kind, bytes)
         guard !conversation.isHelper else { return conversation }
         let (inputs, outputs) = sides(of: index, &batch, bytes)
         if let inputs { readInputs(inputs, &conversation, bytes) }
@@ -73,7 +74,7 @@ extension SpanMapper {
             guard content.message.role != .system else { continue }
             let said = content.said(bytes)
             conversation.messages.append(content.fingerprint(bytes))
-            if content.message.role == .user, let said { conversation.question = said }
+            if content.message.role == .user, !content.message.isUnknownRole, let said { conversation.question = said }
         }
     }
 

@@ -50,7 +50,10 @@ extension SpanMapper {
         _ bytes: RawSpan
     ) {
         let trace = traces.traces[number]
-        guard let root = trace.root, let outline = outline(of: members, root, says) else {
+        guard let root = trace.root else { return }
+        // What a tool, or a call beside a conversation, is for stands on it alone.
+        let isConversing = ![.tool, .aside].contains(kind(of: root))
+        guard isConversing || trace.plainRoot != nil, let outline = outline(of: members, root, says) else {
             return namePlain(trace.plainRoot, after: nil, &batch, bytes)
         }
         content.tape.account.steps &+= members.count
@@ -58,18 +61,14 @@ extension SpanMapper {
             let span = trace.plainRoot == root ? outline.namingSpan(steps: &content.tape.account.steps) : nil
             namePlain(trace.plainRoot, after: span.map { Int(members[members.startIndex + $0]) }, &batch, bytes)
         }
-        guard !trace.rootSays.isSuperset(of: [.question, .answer]) else { return }
-        guard ![.tool, .aside].contains(outline.spans[outline.root].kind) else { return }
-        var search = TraceSearch(outline)
-        while let position = search.next() {
-            let span = Int(members[members.startIndex + position])
-            search.take(conversation(of: span, outline.spans[position].kind, &batch, bytes))
-        }
-        content.tape.account.steps &+= search.steps
-        if let failure = search.summary.failure, !trace.rootSays.contains(.answer), spans[root].statusCode == 0 {
+        guard isConversing, !trace.rootSays.isSuperset(of: [.question, .answer]) else { return }
+        var summary = summary(of: outline, members, takesHelpers: false, &batch, bytes)
+        if summary == nil { summary = self.summary(of: outline, members, takesHelpers: true, &batch, bytes) }
+        guard let summary else { return }
+        if let failure = summary.failure, !trace.rootSays.contains(.answer), spans[root].statusCode == 0 {
             fail(root, after: Int(members[members.startIndex + failure]), &batch, bytes)
         }
-        show(search.summary, on: root, beside: trace.rootSays, outline, &batch, bytes)
+        show(summary, on: root, beside: trace.rootSays, outline, &batch, bytes)
     }
 
     /// The spans of a trace; nil where none but the root converses.
@@ -79,6 +78,7 @@ extension SpanMapper {
         list.reserveCapacity(members.count)
         var rootPosition = 0
         var isConversing = false
+        let hasFailures = !traces.failed.isEmpty
         for member in members {
             let index = Int(member)
             let span = spans[index]
@@ -97,11 +97,29 @@ extension SpanMapper {
                     end: span.end,
                     kind: kind,
                     says: sides,
-                    isFailed: span.statusCode == 2 || traces.failed.contains(index)
+                    isFailed: span.statusCode == 2 || hasFailures && traces.failed.contains(index)
                 )
             )
         }
         return isConversing ? TraceOutline(list, root: rootPosition) : nil
+    }
+
+    /// Searches a trace; nil where all that it says are titles and the like, which were passed.
+    private mutating func summary(
+        of outline: TraceOutline,
+        _ members: ArraySlice<Int32>,
+        takesHelpers: Bool,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) -> TraceSummary? {
+        var search = TraceSearch(outline, takesHelpers: takesHelpers)
+        while let position = search.next() {
+            let span = Int(members[members.startIndex + position])
+            search.take(conversation(of: span, outline.spans[position].kind, takesHelpers: takesHelpers, &batch, bytes))
+        }
+        content.tape.account.steps &+= search.steps
+        let summary = search.summary
+        return search.passedHelper && summary.question == nil && summary.answer == nil ? nil : summary
     }
 
     /// Gives a root without a status, and without an answer, the failure of the conversation that ended its trace.

@@ -37,10 +37,17 @@ package struct TraceSearch: Sendable {
     private var looked = 0
     /// The first failed conversation on the way to an answer, so that it ended last.
     private var failure: Int?
+    /// Whether spans that only find a title or something to remember count.
+    private let takesHelpers: Bool
+    /// Whether such a span was passed.
+    package private(set) var passedHelper = false
 
     /// Starts below the root of a trace.
-    package init(_ trace: TraceOutline) {
+    ///
+    /// With `takesHelpers` spans that only find a title count too, for traces that have no other conversation.
+    package init(_ trace: TraceOutline, takesHelpers: Bool = false) {
         self.trace = trace
+        self.takesHelpers = takesHelpers
         push(below: trace.root)
     }
 
@@ -69,7 +76,10 @@ package struct TraceSearch: Sendable {
 
     /// Takes what the span says that `next` named; nil where it says nothing that can be read.
     package mutating func take(_ conversation: Conversation?) {
-        if conversation?.isHelper ?? false { return }
+        if !takesHelpers, conversation?.isHelper ?? false {
+            passedHelper = true
+            return
+        }
         let span = trace.spans[asked]
         switch side {
         case .question:
