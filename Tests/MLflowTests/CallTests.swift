@@ -69,6 +69,15 @@ struct CallTests {
         #expect(turned[3]?[usage] == counts)
     }
 
+    @Test func `several calls whose answers have one id are told apart by their times`() throws {
+        let outer = [call(2, answer: "x"), call(3, answer: "x", from: 300, to: 400)]
+        let inner = [
+            call(4, below: 9, answer: "x", from: 110, to: 190), call(5, below: 9, answer: "x", from: 310, to: 390),
+        ]
+        let spans = try mapped([outer, inner])
+        #expect([2, 3, 4, 5].map { spans[$0]?[usage] } == ["null", "null", counts, counts])
+    }
+
     @Test func `answers without an id of their own, one after the other, are several`() throws {
         let spans = try mapped([[call(2, answer: "x")], [call(3, answer: "x", from: 300, to: 400)]])
         #expect(spans.values.allSatisfy { $0[usage] == counts })
@@ -101,19 +110,54 @@ struct CallTests {
         #expect(elsewhere.values.allSatisfy { $0[usage] == counts })
     }
 
-    @Test func `a cost is counted once too, and an app's own numbers stay`() throws {
-        var outer = call(2)
-        outer.attributes += [
-            ("openinference.span.kind", "LLM"), ("llm.token_count.prompt", 5), ("llm.cost.prompt", 0.5),
-            ("llm.cost.completion", 0.25),
+    @Test func `usage and cost are counted once each by itself, and an app's own numbers stay`() throws {
+        func priced(_ id: UInt64, below parent: UInt64, hasTokens: Bool) -> TestSpan {
+            var span = TestSpan("chat", id: id, parent: parent)
+            if hasTokens { span.attributes = [("llm.token_count.prompt", 5), ("llm.token_count.completion", 2)] }
+            span.attributes += [
+                ("openinference.span.kind", "LLM"), ("llm.cost.prompt", 0.5), ("llm.cost.completion", 0.25),
+            ]
+            return span
+        }
+        let once = try map(priced(2, below: 1, hasTokens: true), call(3, below: 2))
+        #expect(once[0]["mlflow.llm.cost"] == #"{"input_cost":0.5,"output_cost":0.25,"total_cost":0.75}"#)
+        #expect(once.map { $0[usage] } == ["null", counts])
+        let twice = try map(priced(2, below: 1, hasTokens: true), priced(3, below: 2, hasTokens: false))
+        #expect(twice[0][usage] == counts)
+        #expect(twice[0]["mlflow.llm.cost"] == "null")
+        #expect(twice[0]["repeat.llm.cost"] == twice[1]["mlflow.llm.cost"])
+        let own: KeyValuePairs<String, TestValue> = [
+            "mlflow.spanType": "LLM",
+            "mlflow.chat.tokenUsage": ["input_tokens": 1, "output_tokens": 1, "total_tokens": 2],
         ]
-        let spans = try map(outer, call(3, below: 2))
-        #expect(spans[0]["mlflow.llm.cost"] == nil)
-        #expect(spans[0]["repeat.llm.cost"] != nil || spans[0][repeated] != nil)
-        outer.attributes = [
-            ("mlflow.spanType", "LLM"), (usage, ["input_tokens": 1, "output_tokens": 1, "total_tokens": 2]),
-        ]
-        let own = try map(outer, call(3, below: 2))[0]
-        #expect(own[usage] == #"{"input_tokens":1,"output_tokens":1,"total_tokens":2}"#)
+        let spans = try map(TestSpan("run", id: 2, parent: 1, own), call(3, below: 2))
+        #expect(spans[0][usage] == #"{"input_tokens":1,"output_tokens":1,"total_tokens":2}"#)
+    }
+
+    @Test func `calls of several traces, and what a tool calls, are calls of their own`() throws {
+        let elsewhere = TestSpan(
+            "chat",
+            id: 3,
+            parent: 9,
+            trace: 8,
+            [
+                "gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5, "gen_ai.usage.output_tokens": 2,
+                "gen_ai.response.id": "x",
+            ]
+        )
+        let spans = try mapped([[call(2, answer: "x")], [elsewhere]], resources: ["app", "other"])
+        #expect(spans.values.allSatisfy { $0[usage] == counts })
+        let tool = TestSpan("tool", id: 3, parent: 2, ["gen_ai.operation.name": "execute_tool"])
+        #expect(try map(call(2), tool, call(4, below: 3)).map { $0[usage] } == [counts, nil, counts])
+    }
+
+    @Test func `two spans that are each other's parents keep one count`() throws {
+        let spans = try map(call(2, below: 3), call(3, below: 2))
+        #expect(Set(spans.map { $0[usage] }) == [counts, "null"])
+    }
+
+    @Test func `mapping what was mapped withdraws nothing more`() throws {
+        let once = try mappedBytes(tracesRequest([call(2), call(3, below: 2)], resource: []))
+        #expect(try mappedBytes(once) == once)
     }
 }

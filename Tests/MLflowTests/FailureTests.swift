@@ -84,6 +84,45 @@ struct FailureTests {
         #expect(try map(fine, model(3, [("error.type", "E")]))[0].status == 1)
     }
 
+    @Test func `a root fails with the call that ended last, not with one before`() throws {
+        var failed = model(2)
+        failed.status = 2
+        var retry = model(3, from: 200)
+        #expect(try map(TestSpan("POST /chat"), failed, retry)[0].status == 0)
+        retry.status = 2
+        #expect(try map(TestSpan("POST /chat"), failed, retry)[0].status == 2)
+        var title = model(3, [("ai.telemetry.functionId", "generateTitle")], from: 200)
+        title.status = 2
+        #expect(try map(TestSpan("POST /chat"), model(2), title)[0].status == 0)
+        var agent = TestSpan("invoke_agent", id: 4, parent: 1, ["gen_ai.operation.name": "invoke_agent"])
+        (agent.start, agent.end, agent.status) = (90, 400, 1)
+        failed.parent = 4
+        #expect(try map(TestSpan("POST /chat"), agent, failed)[0].status == 0)
+        agent.status = 0
+        #expect(try map(TestSpan("POST /chat"), agent, failed)[0].status == 2)
+    }
+
+    @Test func `a call at the same time makes no failure good, a later one of another tool neither`() throws {
+        let failed = model(2, [("error.type", "E")])
+        #expect(try map(failed, model(3, [answer], from: 120))[0].status == 2)
+        func tool(_ id: UInt64, _ name: String, from start: UInt64) -> TestSpan {
+            var span = TestSpan("ai.toolCall", id: id, parent: 1, ["ai.operationId": "ai.toolCall"])
+            span.attributes.append(("ai.toolCall.name", .string(name)))
+            (span.start, span.end) = (start, start + 50)
+            return span
+        }
+        var broken = tool(2, "search", from: 100)
+        broken.attributes.append(("error.type", "E"))
+        #expect(try map(broken, tool(3, "fetch", from: 200))[0].status == 2)
+        #expect(try map(broken, tool(3, "search", from: 200))[0].status == 0)
+    }
+
+    @Test func `a failed span has one level`() throws {
+        let span = try map(model(2, [("langfuse.observation.level", "ERROR")]))[0]
+        #expect(span.keys.count { $0 == "mlflow.spanLogLevel" } == 1)
+        #expect(span["mlflow.spanLogLevel"] == "40")
+    }
+
     @Test func `the event of a failure is never without a word`() throws {
         func message(_ attributes: KeyValuePairs<String, TestValue>) throws -> String? {
             var span = TestSpan("call", id: 2, parent: 1, attributes)
@@ -93,6 +132,7 @@ struct FailureTests {
         #expect(try message([:]) == "\"ERROR\"")
         #expect(try message(["error.type": "Timeout"]) == "\"Timeout\"")
         #expect(try message(["http.response.status_code": 503]) == "\"HTTP 503\"")
+        #expect(try message(["http.response.status_code": 200]) == "\"ERROR\"")
         #expect(try message(["rpc.grpc.status_code": 14]) == "\"RPC 14\"")
     }
 

@@ -104,13 +104,6 @@ struct TraceSummaryTests {
         #expect(root[outputs] == #"{"choices":[{"index":0,"message":{"role":"assistant","content":"Sunny."}}]}"#)
     }
 
-    @Test func `a title is shown where nothing else was said`() throws {
-        var title = chat(3, below: 1, "Name it.", "Weather")
-        title.attributes.append(("ai.telemetry.functionId", "generateTitle"))
-        let root = try map(TestSpan("GET /chat"), title)[0]
-        #expect(root[outputs] == #"{"choices":[{"index":0,"message":{"role":"assistant","content":"Weather"}}]}"#)
-    }
-
     @Test func `who has a role that nobody knows asks nothing`() throws {
         var span = chat(2, below: 1)
         span.attributes[1].1 = .string(

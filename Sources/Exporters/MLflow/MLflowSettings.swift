@@ -74,10 +74,16 @@ extension MLflowSettings: DestinationSettings {
                 "resource_tags",
                 \.resourceTags,
                 .list(of: .text),
-                "Resource attributes that may become tags: globs, `!` before those that may not; the last match decides."
+                "Resource attributes that may become tags: globs, `!` before those that may not. The last match decides; without one it is none."
             ),
         ] + RequestSettings.fields(at: \.requests),
         check: { settings, group, context in
+            if settings.resourceTags.contains(where: { $0 == "" || $0 == "!" }) {
+                context.report(
+                    "each of \"resource_tags\" is a glob, such as \"team.*\" or \"!host.*\"",
+                    at: group.offset
+                )
+            }
             if settings.token != nil && (settings.username ?? settings.password) != nil {
                 context.report("\"token\" and \"username\" exclude each other", at: group.offset)
             }

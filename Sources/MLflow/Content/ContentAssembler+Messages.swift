@@ -213,7 +213,7 @@ extension ContentAssembler {
         if let node = fields.first(.role) {
             let role = ChatRole(named: tape.nodes[node].range, in: bytes)
             message.role = role ?? message.role
-            message.isUnknownRole = role == nil
+            message.isUnknownRole = role == nil && !tape.isEmpty(node)
             return true
         }
         let name = fields.first(.type).flatMap { fields[.function] == nil ? $0 : nil }

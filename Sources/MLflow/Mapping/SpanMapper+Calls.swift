@@ -5,55 +5,77 @@ import OTLP
 // One call of a model may be described by several spans: wrappers around it, instrumentations of two libraries, client and gateway.
 
 extension SpanMapper {
-    /// Leaves what a call used on one of the spans that describe it, because MLflow sums over all of them.
+    /// Leaves what a call used, and what it cost, on one of the spans that describe it, because MLflow sums over all of them.
     mutating func countCallsOnce(_ batch: inout SpanBatch, _ bytes: RawSpan) {
         let calls = traces.modelCalls
         guard calls.count + traces.wrappers.count > 1, !calls.isEmpty else { return }
-        var standings = [Standing](filledWith: .none, count: spans.count)
-        for wrapper in traces.wrappers { standings[wrapper] = .counted }
-        for call in calls { standings[call.span] = .counted }
-        repeatAbove(calls, &standings)
-        let first = spans[calls[0].span].scope
-        if calls.contains(where: { spans[$0.span].scope != first }) {
-            repeatSameCalls(calls, &standings, batch, bytes)
-            repeatAround(calls, &standings, batch, bytes)
-        }
-        for wrapper in traces.wrappers where standings[wrapper] == .repeated {
+        let used = repeated(calls.filter(\.hasUsage).map(\.span), traces.wrappers, batch, bytes)
+        for wrapper in traces.wrappers where used[wrapper] == .repeated {
             guard hasRoom(for: 0, on: wrapper, &batch) else { continue }
             batch.addAttribute("mlflow.chat.tokenUsage", to: .span(wrapper)) { $0.null() }
             didSet("mlflow.chat.tokenUsage", wrapper, by: .engine("children"))
         }
-        for call in calls where standings[call.span] == .repeated { withdraw(call, &batch) }
+        for call in calls where used[call.span] == .repeated {
+            guard let written = call.usage, hasRoom(for: 0, on: call.span, &batch) else { continue }
+            withdraw("mlflow.chat.tokenUsage", written, call.span, &batch)
+            outcome.spans.setTokens(nil, of: call.span)
+        }
+        let costs = calls.filter { $0.cost != nil }
+        guard costs.count > 1 else { return }
+        let cost = repeated(costs.map(\.span), [], batch, bytes)
+        for call in costs where cost[call.span] == .repeated {
+            guard let written = call.cost, hasRoom(for: 0, on: call.span, &batch) else { continue }
+            withdraw("mlflow.llm.cost", written, call.span, &batch)
+        }
     }
 
-    /// Whether a span carries usage, and whether another one carries the same.
+    /// Renames what was written, `repeat.chat.tokenUsage` for one, so that it is to be seen and not summed.
+    private mutating func withdraw(_ key: StaticString, _ start: Int, _ span: Int, _ batch: inout SpanBatch) {
+        batch.renameAddition(at: start, "mlflow.", to: "repeat.")
+        batch.addAttribute(key, to: .span(span)) { $0.null() }
+        didSet(key, span, by: .engine("repeated call"))
+    }
+
+    /// Whether a span carries something that MLflow sums, and whether another one carries the same.
     private enum Standing: UInt8 {
         case none, counted, repeated
     }
 
-    /// Renames what was written, `repeat.chat.tokenUsage`, so that it is to be seen and not summed; what the app wrote stays.
-    private mutating func withdraw(_ call: TraceFacts.ModelCall, _ batch: inout SpanBatch) {
-        guard call.usage ?? call.cost != nil, hasRoom(for: 0, on: call.span, &batch) else { return }
-        if let cost = call.cost { batch.renameAddition(at: cost, "mlflow.", to: "repeat.") }
-        guard let usage = call.usage else { return }
-        batch.renameAddition(at: usage, "mlflow.", to: "repeat.")
-        batch.addAttribute("mlflow.chat.tokenUsage", to: .span(call.span)) { $0.null() }
-        didSet("mlflow.chat.tokenUsage", call.span, by: .engine("repeated call"))
-        outcome.spans.setTokens(nil, of: call.span)
+    /// By span: what of calls and of wrappers, which are no calls, is repeated elsewhere.
+    private mutating func repeated(
+        _ calls: [Int],
+        _ wrappers: [Int],
+        _ batch: borrowing SpanBatch,
+        _ bytes: RawSpan
+    ) -> [Standing] {
+        var standings = [Standing](filledWith: .none, count: spans.count)
+        for span in wrappers { standings[span] = .counted }
+        for span in calls { standings[span] = .counted }
+        guard let first = calls.first else { return standings }
+        repeatAbove(calls, &standings)
+        if calls.contains(where: { spans[$0].scope != spans[first].scope }) {
+            repeatSameCalls(calls, &standings, batch, bytes)
+            repeatAround(calls, &standings, batch, bytes)
+        }
+        return standings
     }
 
-    /// Of spans one above the other the deepest keeps what the call used: of model calls those that do the same, and all others.
-    private mutating func repeatAbove(_ calls: [TraceFacts.ModelCall], _ standings: inout [Standing]) {
+    /// Of spans one above the other the deepest keeps what the call used: of model calls those that do the same, and all wrappers.
+    ///
+    /// A tool that a model call runs may call a model itself: another call than the one above.
+    private mutating func repeatAbove(_ calls: [Int], _ standings: inout [Standing]) {
         let positions = SpanPositions(spans)
         var seen = [UInt8](filledWith: 0, count: spans.count)
         content.tape.account.steps &+= spans.count
-        for call in calls {
-            let kind = callKind(of: call.span)
-            var current = call.span
+        // Whose numbers are repeated below went up already from there.
+        for call in calls where standings[call] == .counted {
+            var kind = callKind(of: call)
+            var current = call
             // What is above a span that was seen was seen too.
-            while let parent = positions.parent(of: current, spans), seen[parent] & kind.rawValue == 0 {
+            while let parent = positions.parent(of: current, spans), parent != call, seen[parent] & kind.rawValue == 0 {
                 seen[parent] |= kind.rawValue
                 if standings[parent] == .counted, !isOther(parent, kind) { standings[parent] = .repeated }
+                if self.kind(of: parent) == .tool { kind = .belowTool }
                 current = parent
             }
         }
@@ -61,33 +83,52 @@ extension SpanMapper {
 
     /// Of spans with the same id of an answer the one that starts last keeps what the call used.
     private mutating func repeatSameCalls(
-        _ calls: [TraceFacts.ModelCall],
+        _ calls: [Int],
         _ standings: inout [Standing],
         _ batch: borrowing SpanBatch,
         _ bytes: RawSpan
     ) {
-        var known: [String: Int] = [:]
-        for call in calls where standings[call.span] == .counted {
-            guard let id = answerID(of: call.span, bytes) else { continue }
-            guard let other = known[id] else {
-                known[id] = call.span
+        var known: [String: [Int]] = [:]
+        for call in calls where standings[call] == .counted {
+            guard let id = answerID(of: call, bytes) else { continue }
+            let others = known[id, default: []].suffix(Self.sameIDMax)
+            content.tape.account.steps &+= others.count
+            guard let other = others.first(where: { standings[$0] == .counted && areOne(call, $0, batch, bytes) })
+            else {
+                known[id, default: []].append(call)
                 continue
             }
-            guard areOne(call.span, other, batch) else { continue }
-            let isInner = spans[call.span].start >= spans[other].start
-            standings[isInner ? other : call.span] = .repeated
-            if isInner { known[id] = call.span }
+            let isInner = spans[call].start >= spans[other].start
+            standings[isInner ? other : call] = .repeated
+            if isInner { known[id, default: []].append(call) }
         }
     }
 
-    /// Whether spans with the same id describe one call: servers that make none up give many answers one id, so that calls of one
-    /// scope, and those of one process that are not at the same time, are several.
-    private func areOne(_ span: Int, _ other: Int, _ batch: borrowing SpanBatch) -> Bool {
+    /// Spans with one id that are compared with another one, at most.
+    private static let sameIDMax = 16
+
+    /// Whether spans with the same id describe one call.
+    ///
+    /// Servers that make none up give many answers one id, so that calls of several traces, those of one scope of a service, and those
+    /// of one service that are not at the same time are several.
+    private func areOne(_ span: Int, _ other: Int, _ batch: borrowing SpanBatch, _ bytes: RawSpan) -> Bool {
         let (first, second) = (spans[span], spans[other])
-        guard first.scope != second.scope else { return false }
-        let isSameProcess = batch.scopes[first.scope].resource == batch.scopes[second.scope].resource
-        return !isSameProcess || first.start <= second.end && second.start <= first.end
+        guard first.traceID == second.traceID else { return false }
+        let (service, otherService) = (ScopeService(first.scope, in: batch), ScopeService(second.scope, in: batch))
+        let isSameService =
+            service.resource == otherService.resource
+            || bytes.isSame(service.name ?? 0..<0, as: bytes, otherService.name ?? 0..<0)
+        guard isSameService else { return true }
+        return !isSameScope(span, other, batch, bytes) && first.start <= end(of: other)
+            && second.start <= end(of: span)
     }
+
+    private func isSameScope(_ span: Int, _ other: Int, _ batch: borrowing SpanBatch, _ bytes: RawSpan) -> Bool {
+        bytes.isSame(batch.scopes[spans[span].scope].name, as: bytes, batch.scopes[spans[other].scope].name)
+    }
+
+    /// Its start where it never ended.
+    private func end(of span: Int) -> UInt64 { max(spans[span].start, spans[span].end) }
 
     /// The id of the answer that a span tells of; nil where it names none.
     private mutating func answerID(of span: Int, _ bytes: RawSpan) -> String? {
@@ -104,27 +145,25 @@ extension SpanMapper {
 
     /// Of calls without an id below one span, of several scopes, the one in whose time another one lies is a wrapper of that one.
     private mutating func repeatAround(
-        _ calls: [TraceFacts.ModelCall],
+        _ calls: [Int],
         _ standings: inout [Standing],
         _ batch: borrowing SpanBatch,
         _ bytes: RawSpan
     ) {
-        var list = calls.map(\.span).filter { standings[$0] == .counted && spans[$0].parentID != nil }
+        var list = calls.filter { standings[$0] == .counted && spans[$0].parentID != nil }
         list = list.filter { answerID(of: $0, bytes) == nil }
         content.tape.account.steps &+= list.count
         list.sort { left, right in
-            let (left, right) = (spans[left], spans[right])
-            let parents = (left.parentID?.value ?? 0, right.parentID?.value ?? 0)
-            return (parents.0, left.start, right.end) < (parents.1, right.start, left.end)
+            let parents = (spans[left].parentID?.value ?? 0, spans[right].parentID?.value ?? 0)
+            return (parents.0, spans[left].start, end(of: right)) < (parents.1, spans[right].start, end(of: left))
         }
         guard var outer = list.first else { return }
         for span in list.dropFirst() {
             let (around, inner) = (spans[outer], spans[span])
             let isInside =
-                around.parentID == inner.parentID && around.traceID == inner.traceID && around.end >= inner.end
-            let (outerScope, innerScope) = (batch.scopes[around.scope].name, batch.scopes[inner.scope].name)
+                around.parentID == inner.parentID && around.traceID == inner.traceID && end(of: outer) >= end(of: span)
             let isSameKind = !isOther(outer, callKind(of: span))
-            let isWrapper = isInside && isSameKind && !bytes.isSame(outerScope, as: bytes, innerScope)
+            let isWrapper = isInside && isSameKind && !isSameScope(outer, span, batch, bytes)
             if isWrapper { standings[outer] = .repeated }
             if isWrapper || !isInside { outer = span }
         }
@@ -149,6 +188,8 @@ enum CallKind: UInt8 {
     case embedding = 2
     case ranking = 4
     case other = 8
+    /// Any call, seen from above the tool that makes it.
+    case belowTool = 16
 
     /// The kind of a type as MLflow names it.
     init(_ type: String?) {

@@ -25,7 +25,7 @@ extension SpanMapper {
             let old = batch.text(attributes[attribute].key)
             did(.renamed, rule.to, index, by: .rule(.rename, rename.rank), of: [old])
         }
-        guard scan[.logLevel] == nil, span.statusCode != 2 else { return }
+        guard scan[.logLevel] == nil, span.statusCode != 2, !isFailing else { return }
         for level in scan.plan.levels where holds(.level, level.rank, index, &batch) {
             let attribute = scan.first &+ level.attribute
             guard let number = self.level(rules.levels[level.rank], attribute, bytes) else { continue }
@@ -57,7 +57,9 @@ extension SpanMapper {
         for name in scan.plan.spanNames where holds(.spanName, name.rank, index, &batch) {
             let attribute = scan.first &+ name.attribute
             guard let range = attributes.text(of: attribute, bytes), range.count <= TextLimit.spanName else { continue }
-            guard !bytes.contains(range, in: span.name) else { return }
+            guard !bytes.contains(range, in: bytes.prefix(of: span.name, characters: TextLimit.spanName)) else {
+                return
+            }
             batch.setName(range, of: index)
             batch.addAttribute("millrace.span_name", to: .span(index)) { $0.string(bytes, span.name) }
             return didSet(named: "name", index, by: .rule(.spanName, name.rank), of: attribute)
@@ -67,7 +69,10 @@ extension SpanMapper {
     /// Says on a span of which service it is: MLflow keeps nothing of a span's resource.
     @inline(__always)
     mutating func addService(_ index: Int, _ span: SpanEntry, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        if service.scope != span.scope { service = ScopeService(span.scope, in: batch) }
+        if service.scope != span.scope {
+            service = ScopeService(span.scope, in: batch, after: service)
+            content.tape.account.steps &+= service.steps
+        }
         guard let name = service.name else { return }
         batch.addAttribute("service.name", to: .span(index), bytes, name)
         if isExplaining { did(.set, "service.name", index, by: .engine("resource")) }
@@ -76,25 +81,35 @@ extension SpanMapper {
 
 /// The service whose spans stand in a scope.
 struct ScopeService {
-    /// Position in the batch; -1 before the first.
+    /// Positions in the batch; -1 before the first.
     private(set) var scope = -1
+    private(set) var resource = -1
     /// Nil where the resource has no name of some letters.
     private(set) var name: Range<Int>?
+    /// Attributes that were looked at.
+    private(set) var steps = 0
 
     init() {}
 
-    init(_ scope: Int, in batch: borrowing SpanBatch) {
+    /// Looks at the resource of a scope, unless it is that of the scope before.
+    init(_ scope: Int, in batch: borrowing SpanBatch, after last: ScopeService = ScopeService()) {
         self.scope = scope
+        resource = batch.scopes[scope].resource
+        guard resource != last.resource else {
+            name = last.name
+            return
+        }
         let bytes = batch.bytes.span.bytes
-        for attribute in batch.resources[batch.scopes[scope].resource].attributes
+        for attribute in batch.resources[resource].attributes
         where bytes.equals("service.name", batch.attributes[attribute].key) {
             name = batch.attributes.text(of: attribute, bytes).flatMap { $0.count <= TextLimit.service ? $0 : nil }
         }
+        steps = batch.resources[resource].attributes.count
     }
 }
 
 extension RawSpan {
-    /// Whether a text stands somewhere in another one, both short.
+    /// Whether a text stands somewhere in another one; takes as many steps as both lengths' product.
     func contains(_ text: Range<Int>, in other: Range<Int>) -> Bool {
         guard text.count <= other.count else { return false }
         return (other.lowerBound...other.upperBound - text.count).contains { start in

@@ -15,11 +15,19 @@ extension SpanMapper {
             let values = rules.failures[failure.rank].values
             guard values.isEmpty || values.contains(where: { bytes.equals($0, text) }) else { continue }
             let message = failure.more.flatMap { attributes.text(of: scan.first &+ $0, bytes) }
-            return traces.noteFailure(index, message ?? span.statusMessage, .rule(.failure, failure.rank))
+            return noteFailure(index, message ?? span.statusMessage, .rule(.failure, failure.rank), &batch)
         }
         if scan.hasException, let message = escapedException(span, bytes) {
-            traces.noteFailure(index, message.isEmpty ? span.statusMessage : message, .engine("exception.escaped"))
+            noteFailure(index, message.isEmpty ? span.statusMessage : message, .engine("exception.escaped"), &batch)
         }
+    }
+
+    /// The level is that of an error even if a later span makes the failure good.
+    private mutating func noteFailure(_ index: Int, _ message: Range<Int>, _ decider: Decider, _ batch: inout SpanBatch)
+    {
+        isFailing = true
+        traces.noteFailure(index, message, decider)
+        setErrorLevel(index, &batch)
     }
 
     /// The message of an exception that left the span; nil where there is none.
@@ -57,12 +65,15 @@ extension SpanMapper {
         for failure in traces.failures { siblings(of: failure.span, bytes).map { successes[$0] = 0 } }
         let failed = Set(traces.failures.map(\.span))
         for index in spans.indices where spans[index].statusCode != 2 && !failed.contains(index) {
-            guard let siblings = siblings(of: index, bytes), let latest = successes[siblings] else { continue }
+            guard batch.removal(of: index) == nil, let siblings = siblings(of: index, bytes),
+                let latest = successes[siblings]
+            else { continue }
             successes[siblings] = max(latest, spans[index].start)
         }
         for failure in traces.failures {
             let later = siblings(of: failure.span, bytes).flatMap { successes[$0] } ?? 0
-            guard later <= spans[failure.span].start else { continue }
+            let span = spans[failure.span]
+            guard later == 0 || later < max(span.start, span.end) else { continue }
             fail(failure.span, failure.message, failure.decider, &batch, bytes)
         }
     }
@@ -78,8 +89,19 @@ extension SpanMapper {
     private mutating func siblings(of index: Int, _ bytes: RawSpan) -> Siblings? {
         guard let parent = spans[index].parentID else { return nil }
         let kind = kind(of: index)
-        let tool = kind == .tool ? bytes.text(bytes.prefix(of: spans[index].name, characters: TextLimit.spanName)) : ""
+        let tool = kind == .tool ? toolName(of: index, bytes) : ""
         return Siblings(trace: spans[index].traceID, parent: parent, kind: kind, tool: tool)
+    }
+
+    private mutating func toolName(of index: Int, _ bytes: RawSpan) -> String {
+        look(at: index, spans[index], bytes)
+        var name = spans[index].name
+        for planned in scan.plan.spanNames {
+            guard let text = attributes.text(of: scan.first &+ planned.attribute, bytes) else { continue }
+            name = text
+            break
+        }
+        return bytes.text(bytes.prefix(of: name, characters: TextLimit.spanName))
     }
 
     /// Gives a span without a status that of a failure.
@@ -96,18 +118,24 @@ extension SpanMapper {
         batch.setFailed(message, of: index)
         didSet("status", index, by: decider, of: 0..<0)
         look(at: index, spans[index], bytes)
-        markFailure(index, message, &batch, bytes)
+        if traces.failure(of: index) == nil { setErrorLevel(index, &batch) }
+        addException(index, message, &batch, bytes)
     }
 
-    /// Marks a failed span: its level, and an event without which MLflow's page does not show the failure.
-    mutating func markFailure(_ index: Int, _ message: Range<Int>, _ batch: inout SpanBatch, _ bytes: RawSpan) {
-        if scan[.logLevel] == nil {
-            batch.addAttribute("mlflow.spanLogLevel", to: .span(index)) { $0.int(40) }
-            didSet("mlflow.spanLogLevel", index, by: .engine("status"), of: 0..<0)
-        }
+    /// Gives a failed span the level of an error.
+    mutating func setErrorLevel(_ index: Int, _ batch: inout SpanBatch) {
+        guard scan[.logLevel] == nil else { return }
+        batch.addAttribute("mlflow.spanLogLevel", to: .span(index)) { $0.int(40) }
+        didSet("mlflow.spanLogLevel", index, by: .engine("status"), of: 0..<0)
+    }
+
+    /// Adds the event without which MLflow's page does not show a failure.
+    mutating func addException(_ index: Int, _ message: Range<Int>, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         guard !scan.hasException else { return }
         let span = spans[index]
-        let type = scan[.errorType].flatMap { attributes.text(of: $0, bytes) }
+        let type = scan[.errorType].flatMap { attributes.text(of: $0, bytes) }.map {
+            bytes.prefix(of: $0, characters: TextLimit.errorType)
+        }
         let code = message.isEmpty && type == nil ? callStatus(span, bytes) : nil
         batch.addEvent("exception", at: max(span.start, span.end), to: index) { event in
             if let type { event.add("exception.type") { $0.string(bytes, type) } }
@@ -139,7 +167,7 @@ extension SpanMapper {
                 continue
             }
             switch AttributeValue(attributes[attribute].value, in: bytes) {
-            case .int(let code): return "\(kind) \(code)"
+            case .int(let code) where kind == "RPC" || code >= 400: return "\(kind) \(code)"
             case .string(let text) where !text.isEmpty && text.count < 64: return "\(kind) \(bytes.text(text))"
             default: continue
             }
@@ -147,6 +175,6 @@ extension SpanMapper {
         return nil
     }
 
-    /// Bytes around the message, written twice, at most.
-    private static var failureSize: Int { 384 }
+    /// Bytes around the message, written twice, at most: with the kind of error, of four bytes a letter.
+    private static var failureSize: Int { 384 + 8 * TextLimit.errorType }
 }

@@ -9,7 +9,9 @@ extension SpanMapper {
     mutating func decideUsage(_ index: Int, isModelCall: Bool, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         guard !scan.plan.usages.isEmpty || scan[.tokenUsage] != nil else { return }
         guard scan[.tokenUsage] == nil, scan[.cost] == nil else {
-            if isModelCall { traces.noteModelCall(.init(span: index)) }
+            if isModelCall, outcome.spans[index].tokens != nil {
+                traces.noteModelCall(.init(span: index, hasUsage: true))
+            }
             return
         }
         for planned in 0..<scan.plan.usages.count {
@@ -76,7 +78,7 @@ extension SpanMapper {
         _ rule: Decider,
         _ batch: inout SpanBatch
     ) {
-        var call = TraceFacts.ModelCall(span: index)
+        var call = TraceFacts.ModelCall(span: index, hasUsage: counts != nil)
         if let counts {
             outcome.spans.setTokens(counts.total, of: index)
             call.usage = batch.addedBytes

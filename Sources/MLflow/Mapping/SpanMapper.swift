@@ -48,6 +48,8 @@ package struct SpanMapper: ~Copyable, Sendable {
     var didRepair = false
     /// Whether model and provider of the span at hand depend on nothing but what a verdict is looked up by.
     var isVerdictFree = true
+    /// Whether the span at hand failed as it seems, without a status.
+    var isFailing = false
     /// Whether something was not written to the span at hand because the budget does not suffice.
     var isStopped = false
     /// How many decisions were told before the span at hand.
@@ -184,6 +186,10 @@ package struct SpanMapper: ~Copyable, Sendable {
             decideUsage(index, isModelCall: isModelCall, &batch, bytes)
             if !scan.plan.areModelsFree { decideModel(index, &batch, bytes) }
             noteContext(index, span, &batch, bytes)
+            isFailing = false
+            if span.statusCode == 0, scan.hasException || !scan.plan.failures.isEmpty {
+                noteFailure(index, span, &batch, bytes)
+            }
             if scan.plan.hasExtras { decideExtras(index, span, &batch, bytes) }
             if !scan.plan.spanNames.isEmpty { decideSpanName(index, span, &batch, bytes) }
             if isExplaining { explainIgnored(index, isModelCall: isModelCall, &batch, bytes) }
@@ -191,9 +197,8 @@ package struct SpanMapper: ~Copyable, Sendable {
         }
         if isRoot { decideName(index, span, &batch, bytes) }
         if span.statusCode == 2 {
-            markFailure(index, span.statusMessage, &batch, bytes)
-        } else if span.statusCode == 0, scan.hasException || !scan.plan.failures.isEmpty {
-            noteFailure(index, span, &batch, bytes)
+            setErrorLevel(index, &batch)
+            addException(index, span.statusMessage, &batch, bytes)
         }
         if scan[.serviceName] == nil { addService(index, span, &batch, bytes) }
         if span.end < span.start { traces.noteUntimely(index) }

@@ -10,6 +10,7 @@ enum TextLimit {
     static let spanName = 256
     static let service = 256
     static let statusMessage = 4096
+    static let errorType = 256
     /// Of an id by which calls are told apart.
     static let answerID = 256
 }

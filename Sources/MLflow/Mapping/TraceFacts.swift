@@ -79,9 +79,10 @@ struct TraceFacts {
         var more: Int? { moreNumber < 0 ? nil : Int(moreNumber) }
     }
 
-    /// A span that carries what a call of a model used.
+    /// A span that carries what a call of a model used, or what it cost.
     struct ModelCall {
         let span: Int
+        var hasUsage: Bool
         /// How many bytes had been added when its usage and its cost were; nil for what the app wrote itself.
         var usage: Int?
         var cost: Int?
@@ -221,6 +222,16 @@ struct TraceFacts {
 
     mutating func noteFailure(_ span: Int, _ message: Range<Int>, _ decider: SpanMapper.Decider) {
         failures.append(Failure(span: span, message: message, decider: decider))
+    }
+
+    /// What was noted of a span's failure; they stand in the order of spans.
+    func failure(of span: Int) -> Failure? {
+        var (low, high) = (0, failures.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if failures[middle].span < span { low = middle + 1 } else { high = middle }
+        }
+        return low < failures.count && failures[low].span == span ? failures[low] : nil
     }
 
     mutating func noteFailed(_ span: Int) { failed.insert(span) }

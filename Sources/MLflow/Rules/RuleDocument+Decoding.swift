@@ -56,8 +56,8 @@ extension RuleDocument {
             RenameRule(name: $0, attribute: $0, key: $1)
         }
         failure = reader.rules("failure", of: place, when) { $1.failureRule($0) }
-        spanName = reader.rules("span_name", of: place, when) { $1.textRule($0) }
-        call = reader.rules("call", of: place, when) { $1.textRule($0) }
+        spanName = reader.rules("span_name", of: place, when) { $1.textRule($0, ["attribute"]) }
+        call = reader.rules("call", of: place, when) { $1.textRule($0, ["attribute", "path"]) }
     }
 }
 
@@ -183,12 +183,14 @@ extension NodeReader {
         }
     }
 
-    fileprivate mutating func textRule(_ place: NodePlace) -> TextRule? {
+    fileprivate mutating func textRule(
+        _ place: NodePlace,
+        _ members: [String] = ["attribute", "path", "root_only", "typed_only"]
+    ) -> TextRule? {
         if let attribute = place.node.string, !attribute.isEmpty {
             return TextRule(name: ruleName(place), attribute: attribute, rootOnly: false)
         }
-        guard expectObject(place, of: ["rule", "when", "attribute", "path", "root_only", "typed_only"]),
-            let attribute = string("attribute", of: place)
+        guard expectObject(place, of: ["rule", "when"] + members), let attribute = string("attribute", of: place)
         else { return nil }
         var rule = TextRule(name: ruleName(place), attribute: attribute, rootOnly: flag("root_only", of: place))
         rule.path = optionalString("path", of: place)

@@ -30,8 +30,8 @@ enum RuleSchemas {
                 "failure",
                 group(nil, rule([("attribute", text), ("values", texts), ("message", text)], required: ["attribute"]))
             ),
-            ("span_name", group(.text("The attribute that a span is named after, such as a tool's name."), textRule)),
-            ("call", group(.text("The attribute with the id of a model's answer."), textRule)),
+            ("span_name", group(.text("The attribute that a span is named after, such as a tool's name."), nameRule)),
+            ("call", group(.text("The attribute with the id of a model's answer."), callRule)),
         ],
         required: []
     )
@@ -50,6 +50,8 @@ enum RuleSchemas {
         [("attribute", text), ("path", text), ("root_only", flag), ("typed_only", flag)],
         required: ["attribute"]
     )
+    private static let nameRule = rule([("attribute", text)], required: ["attribute"])
+    private static let callRule = rule([("attribute", text), ("path", text)], required: ["attribute"])
     private static let tagRule = rule([
         ("attribute", text), ("prefix", text), ("except", texts), ("list", flag), ("tag", text),
     ])

@@ -10,7 +10,6 @@ extension SpanMapper {
     mutating func conversation(
         of index: Int,
         _ kind: TraceSpan.Kind,
-        takesHelpers: Bool,
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) -> Conversation? {
@@ -20,7 +19,7 @@ extension SpanMapper {
         content.usesForms = false
         defer { content.usesForms = true }
         var conversation = Conversation()
-        conversation.isHelper = !takesHelpers && isHelper(index, kind, bytes)
+        conversation.isHelper = isHelper(index, kind, bytes)
         guard !conversation.isHelper else { return conversation }
         let (inputs, outputs) = sides(of: index, &batch, bytes)
         if let inputs { readInputs(inputs, &conversation, bytes) }
@@ -29,7 +28,7 @@ extension SpanMapper {
     }
 
     /// Whether a model call only finds a title, or what to remember.
-    private mutating func isHelper(_ index: Int, _ kind: TraceSpan.Kind, _ bytes: RawSpan) -> Bool {
+    mutating func isHelper(_ index: Int, _ kind: TraceSpan.Kind, _ bytes: RawSpan) -> Bool {
         guard kind == .model || kind == .agent else { return false }
         content.tape.account.steps &+= spans[index].attributes.count
         if isHelper(spans[index].name, kind, bytes) { return true }

@@ -53,7 +53,7 @@ extension SpanMapper {
         guard let root = trace.root else { return }
         // What a tool, or a call beside a conversation, is for stands on it alone.
         let isConversing = ![.tool, .aside].contains(kind(of: root))
-        guard isConversing || trace.plainRoot != nil, let outline = outline(of: members, root, says) else {
+        guard isConversing || trace.plainRoot != nil, let outline = outline(of: members, root, says, bytes) else {
             return namePlain(trace.plainRoot, after: nil, &batch, bytes)
         }
         content.tape.account.steps &+= members.count
@@ -62,9 +62,13 @@ extension SpanMapper {
             namePlain(trace.plainRoot, after: span.map { Int(members[members.startIndex + $0]) }, &batch, bytes)
         }
         guard isConversing, !trace.rootSays.isSuperset(of: [.question, .answer]) else { return }
-        var summary = summary(of: outline, members, takesHelpers: false, &batch, bytes)
-        if summary == nil { summary = self.summary(of: outline, members, takesHelpers: true, &batch, bytes) }
-        guard let summary else { return }
+        var search = TraceSearch(outline)
+        while let position = search.next() {
+            let span = Int(members[members.startIndex + position])
+            search.take(conversation(of: span, outline.spans[position].kind, &batch, bytes))
+        }
+        content.tape.account.steps &+= search.steps
+        let summary = search.summary
         if let failure = summary.failure, !trace.rootSays.contains(.answer), spans[root].statusCode == 0 {
             fail(root, after: Int(members[members.startIndex + failure]), &batch, bytes)
         }
@@ -72,13 +76,17 @@ extension SpanMapper {
     }
 
     /// The spans of a trace; nil where none but the root converses.
-    private mutating func outline(of members: ArraySlice<Int32>, _ root: Int, _ says: [UInt8]) -> TraceOutline? {
+    private mutating func outline(
+        of members: ArraySlice<Int32>,
+        _ root: Int,
+        _ says: [UInt8],
+        _ bytes: RawSpan
+    ) -> TraceOutline? {
         guard members.count > 1 else { return nil }
         var list: [TraceSpan] = []
         list.reserveCapacity(members.count)
         var rootPosition = 0
         var isConversing = false
-        let hasFailures = !traces.failed.isEmpty
         for member in members {
             let index = Int(member)
             let span = spans[index]
@@ -97,40 +105,33 @@ extension SpanMapper {
                     end: span.end,
                     kind: kind,
                     says: sides,
-                    isFailed: span.statusCode == 2 || hasFailures && traces.failed.contains(index)
+                    status: status(of: index, kind, bytes)
                 )
             )
         }
         return isConversing ? TraceOutline(list, root: rootPosition) : nil
     }
 
-    /// Searches a trace; nil where all that it says are titles and the like, which were passed.
-    private mutating func summary(
-        of outline: TraceOutline,
-        _ members: ArraySlice<Int32>,
-        takesHelpers: Bool,
-        _ batch: inout SpanBatch,
-        _ bytes: RawSpan
-    ) -> TraceSummary? {
-        var search = TraceSearch(outline, takesHelpers: takesHelpers)
-        while let position = search.next() {
-            let span = Int(members[members.startIndex + position])
-            search.take(conversation(of: span, outline.spans[position].kind, takesHelpers: takesHelpers, &batch, bytes))
-        }
-        content.tape.account.steps &+= search.steps
-        let summary = search.summary
-        return search.passedHelper && summary.question == nil && summary.answer == nil ? nil : summary
-    }
-
     /// Gives a root without a status, and without an answer, the failure of the conversation that ended its trace.
     private mutating func fail(_ root: Int, after span: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         guard !traces.failed.contains(root) else { return }
-        let noted = traces.failures.first { $0.span == span }?.message
+        let noted = traces.failure(of: span)?.message
         fail(root, noted ?? spans[span].statusMessage, .engine("trace"), &batch, bytes)
         guard traces.failed.contains(root) else { return }
         var origin: [UInt8] = []
         origin.append(spans[span].spanID)
         batch.addAttribute("millrace.status_from", to: .span(root)) { $0.string(origin.span.bytes, 0..<origin.count) }
+    }
+
+    /// How a span ended; that of what only finds a title says nothing.
+    private mutating func status(of index: Int, _ kind: TraceSpan.Kind, _ bytes: RawSpan) -> TraceSpan.Status {
+        switch spans[index].statusCode {
+        case 1: return .ok
+        case 2: return isHelper(index, kind, bytes) ? .unset : .failed
+        default:
+            let isFailed = !traces.failed.isEmpty && traces.failed.contains(index)
+            return isFailed && !isHelper(index, kind, bytes) ? .failed : .unset
+        }
     }
 
     mutating func kind(of index: Int) -> TraceSpan.Kind {

@@ -35,19 +35,12 @@ package struct TraceSearch: Sendable {
     /// When the last tool, model or agent started of those that were met on the way to the answer.
     private var latestStart: UInt64 = 0
     private var looked = 0
-    /// The first failed conversation on the way to an answer, so that it ended last.
-    private var failure: Int?
-    /// Whether spans that only find a title or something to remember count.
-    private let takesHelpers: Bool
-    /// Whether such a span was passed.
-    package private(set) var passedHelper = false
+    /// The model call or conversation that ended last, as far as is known; an agent's end is that of what it did.
+    private var ending: Int?
 
     /// Starts below the root of a trace.
-    ///
-    /// With `takesHelpers` spans that only find a title count too, for traces that have no other conversation.
-    package init(_ trace: TraceOutline, takesHelpers: Bool = false) {
+    package init(_ trace: TraceOutline) {
         self.trace = trace
-        self.takesHelpers = takesHelpers
         push(below: trace.root)
     }
 
@@ -76,10 +69,7 @@ package struct TraceSearch: Sendable {
 
     /// Takes what the span says that `next` named; nil where it says nothing that can be read.
     package mutating func take(_ conversation: Conversation?) {
-        if !takesHelpers, conversation?.isHelper ?? false {
-            passedHelper = true
-            return
-        }
+        if conversation?.isHelper ?? false { return }
         let span = trace.spans[asked]
         switch side {
         case .question:
@@ -102,7 +92,7 @@ package struct TraceSearch: Sendable {
     /// What was found.
     package var summary: TraceSummary {
         var summary = conversation
-        if summary.answer == nil { summary.failure = failure }
+        if summary.answer == nil { summary.failure = ending.flatMap { trace.spans[$0].status == .failed ? $0 : nil } }
         return summary
     }
 
@@ -153,12 +143,17 @@ package struct TraceSearch: Sendable {
         }
     }
 
+    private func isEnding(_ span: TraceSpan) -> Bool {
+        let isConversing = span.kind != .other || !span.says.isDisjoint(with: [.question, .answer])
+        return isConversing && (span.kind == .model || span.status != .unset)
+    }
+
     /// Whether the conversation of a span has to be read; else it is passed or what is below it waits.
     private mutating func visit(_ position: Int) -> Bool {
         let span = trace.spans[position]
         if span.kind == .tool { latestStart = max(latestStart, span.start) }
         if span.kind == .tool || span.kind == .aside { return false }
-        if side == .answer, span.isFailed, span.kind != .other || !span.says.isEmpty { failure = failure ?? position }
+        if side == .answer, ending == nil, isEnding(span) { ending = position }
         if span.says.contains(side == .question ? .question : .answer) { return true }
         if span.kind != .other { latestStart = max(latestStart, span.start) }
         push(below: position)

@@ -41,6 +41,11 @@ package struct TraceSpan: Sendable {
         }
     }
 
+    /// How it ended.
+    package enum Status: Sendable {
+        case unset, ok, failed
+    }
+
     package let id: SpanID
     /// Nil for a root.
     package let parent: SpanID?
@@ -51,8 +56,7 @@ package struct TraceSpan: Sendable {
     package let kind: Kind
     /// What it has content for; a hint that makes looking at it worth while.
     package let says: Sides
-    /// Whether its status is that of a failure.
-    package let isFailed: Bool
+    package let status: Status
 
     package init(
         id: SpanID,
@@ -61,7 +65,7 @@ package struct TraceSpan: Sendable {
         end: UInt64,
         kind: Kind,
         says: Sides,
-        isFailed: Bool = false
+        status: Status = .unset
     ) {
         self.id = id
         self.parent = parent
@@ -69,6 +73,6 @@ package struct TraceSpan: Sendable {
         self.end = max(start, end)
         self.kind = kind
         self.says = says
-        self.isFailed = isFailed
+        self.status = status
     }
 }

@@ -161,7 +161,7 @@ MORE = (
         | {"BaseWorkflowAgent.run_agent_step": "CHAIN CHAIN", "BaseWorkflowAgent.parse_agent_output": "CHAIN CHAIN"}
         | {"BaseWorkflowAgent.call_tool": "CHAIN", "BaseWorkflowAgent.aggregate_tool_results": "CHAIN"}
         | {"OpenAILike._prepare_chat_with_tools": "LLM LLM", "OpenAILike.achat": "LLM LLM LLM LLM"}
-        | {"FunctionTool.acall": "TOOL"},
+        | {"get_weather": "TOOL"},
         traces=(
             "RetrieverQueryEngine.query",
             "FunctionAgent.run",
@@ -171,7 +171,7 @@ MORE = (
         strays=2,
         conversations=3,
         tokens=(33, 21),
-        tool="FunctionTool.acall",
+        tool="get_weather",
         environment="frameworks-crews",
         **SESSION,
     ),
@@ -179,12 +179,12 @@ MORE = (
         "livekit_session",
         "livekit",
         {"agent_session": "WORKFLOW", "start_agent_activity": "AGENT", "agent_turn": "AGENT", "llm_node": "LLM LLM"}
-        | {"llm_request": "LLM LLM", "llm_request_run": "LLM LLM", "function_tool": "TOOL", "session_start": PLAIN}
+        | {"llm_request": "LLM LLM", "llm_request_run": "LLM LLM", "get_weather": "TOOL", "session_start": PLAIN}
         | {"setup_toolsets": PLAIN, "on_enter": "TASK", "agent_speaking": PLAIN, "session_close": "TASK"}
         | {"drain_agent_activity": "TASK", "on_exit": "TASK"},
         traces=("agent_session",),
         conversations=4,
-        tool="function_tool",
+        tool="get_weather",
         environment="frameworks-livekit",
     ),
 )
