@@ -35,11 +35,20 @@ package struct UnixTime: Hashable, Comparable, Sendable {
 package struct WallClock: Sendable {
     /// Reads the clock; callable on any thread.
     package let now: @Sendable () -> UnixTime
+    /// Reads the time since the machine started, suspension included, which nobody sets; callable on any thread.
+    package let sinceBoot: @Sendable () -> Duration
 
-    package init(now: @escaping @Sendable () -> UnixTime) {
+    /// - Parameters:
+    ///   - now: Reads the clock.
+    ///   - sinceBoot: Reads the time since the machine started; nil for one that goes with the clock, so that nobody sets that.
+    package init(now: @escaping @Sendable () -> UnixTime, sinceBoot: (@Sendable () -> Duration)? = nil) {
         self.now = now
+        self.sinceBoot = sinceBoot ?? { .nanoseconds(Int64(clamping: now().nanoseconds)) }
     }
 
     /// The machine's clock.
-    package static let system = WallClock { UnixTime(nanoseconds: millrace_wall_nanoseconds()) }
+    package static let system = WallClock(
+        now: { UnixTime(nanoseconds: millrace_wall_nanoseconds()) },
+        sinceBoot: { .nanoseconds(Int64(clamping: millrace_boot_nanoseconds())) }
+    )
 }

@@ -97,15 +97,34 @@ extension Committer {
 
     /// Expires segments whose newest record is too old.
     func expireByAge() {
-        let now = clock.now().nanoseconds
+        observeClock()
+        guard !ages.isPaused else { return }
         for writer in writers {
-            let age = UInt64(clamping: (writer.core.role.limits?.maxAge ?? settings.maxAge).wholeNanoseconds)
+            let age = writer.core.role.limits?.maxAge ?? settings.maxAge
             if let open = writer.open, open.placedOffset > SegmentHeader.areaBytes, !writer.hasUnwritten,
-                !writer.hasUnsynced, open.written.lastReceivedAt.addingClamped(age) < now
+                !writer.hasUnsynced, ages.isOlder(than: age, open.written.lastReceivedAt)
             {
                 writer.seal()
             }
-            writer.core.update { $0.expire(while: { $0.lastReceivedAt.addingClamped(age) < now }) }
+            writer.core.update { $0.expire(while: { ages.isOlder(than: age, $0.lastReceivedAt) }) }
+        }
+    }
+
+    /// Says that somebody set the clock, and keeps it for the next process.
+    private func observeClock() {
+        guard let jump = ages.observe() else { return }
+        logger.warning(
+            "The machine's clock was set; records keep their age.",
+            metadata: [
+                "expected": "\(UnixTime(nanoseconds: jump.expected).text)",
+                "shown": "\(UnixTime(nanoseconds: jump.shown).text)",
+            ]
+        )
+        guard settings.storage != .memory else { return }
+        do throws(FileSystemError) {
+            try ClockJumpFile(in: settings.directory, fileSystem).write(ages.jumps)
+        } catch {
+            logger.error("The step of the clock cannot be kept for the next start.", metadata: ["error": "\(error)"])
         }
     }
 

@@ -20,6 +20,7 @@ final class Committer {
     let settings: JournalSettings
     let fileSystem: any FileSystem
     let clock: WallClock
+    let ages: RecordAges
     let logger: Logger
     /// In the order of their definitions, logs that are no longer defined behind the others.
     let writers: [SegmentWriter]
@@ -43,6 +44,7 @@ final class Committer {
         logs: [RecoveredLog],
         fileSystem: any FileSystem,
         clock: WallClock,
+        ages: RecordAges,
         logger: Logger,
         onSync: @escaping @Sendable (Duration) -> Void,
         onRoom: @escaping @Sendable () -> Void = {}
@@ -50,6 +52,7 @@ final class Committer {
         self.settings = settings
         self.fileSystem = fileSystem
         self.clock = clock
+        self.ages = ages
         self.logger = logger
         self.onSync = onSync
         self.onRoom = onRoom

@@ -21,6 +21,7 @@ package final class Journal: Sendable {
     private let vanishedLogs: [Log]
     private let thread: JournalThread
     private let clock: WallClock
+    private let ages: RecordAges
     private let settings: JournalSettings
     private let limits: GroupLimits
     private let logger: Logger
@@ -34,6 +35,7 @@ package final class Journal: Sendable {
         readThread: SerialThread,
         thread: JournalThread,
         clock: WallClock,
+        ages: RecordAges,
         logger: Logger,
         lock: any AnyObject & Sendable
     ) {
@@ -41,6 +43,7 @@ package final class Journal: Sendable {
         self.readThread = readThread
         self.thread = thread
         self.clock = clock
+        self.ages = ages
         self.logger = logger
         self.lock = Mutex(lock)
         let all = recovered.map { Log($0.core) }
@@ -85,6 +88,18 @@ package final class Journal: Sendable {
             readThread.stop()
             throw error
         }
+        let newest = recovered.compactMap { $0.core.state.withLock { $0.segments.last?.lastReceivedAt } }.max()
+        let ages = RecordAges(
+            clock,
+            jumps: ClockJumpFile(in: settings.directory, files).read(),
+            newest: newest.map(UnixTime.init(nanoseconds:))
+        )
+        if ages.isPaused {
+            logger.warning(
+                "Nothing expires by age for an hour: the journal's newest record is from another time than the clock shows.",
+                metadata: ["newest": "\(newest.map { UnixTime(nanoseconds: $0).text } ?? "")"]
+            )
+        }
         let thread = JournalThread(signal: signal, bytesMax: settings.queueBytesMax.bytes)
         let interval: Duration? = if case .interval(let interval) = settings.sync { interval } else { nil }
         thread.start(interval: interval) {
@@ -93,6 +108,7 @@ package final class Journal: Sendable {
                 logs: recovered,
                 fileSystem: files,
                 clock: clock,
+                ages: ages,
                 logger: logger,
                 onSync: onSync,
                 onRoom: onRoom
@@ -105,13 +121,18 @@ package final class Journal: Sendable {
             readThread: readThread,
             thread: thread,
             clock: clock,
+            ages: ages,
             logger: logger,
             lock: lock
         )
     }
 
-    /// How old records become before they expire.
-    package var maxAge: Duration { settings.maxAge }
+    /// Whether a record that came then is older than records may become, as far as the clock can be believed.
+    ///
+    /// Any thread.
+    package func isTooOld(_ receivedAt: UnixTime) -> Bool {
+        ages.isOlder(than: settings.maxAge, receivedAt.nanoseconds)
+    }
 
     /// The log of that name; nil where none is defined.
     package func log(_ id: LogID) -> Log? { logsByID[id] }

@@ -28,6 +28,13 @@ static inline uint64_t millrace_wall_nanoseconds(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+// Nanoseconds of CLOCK_BOOTTIME, which goes on while the machine is suspended.
+static inline uint64_t millrace_boot_nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_BOOTTIME, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
 // Nanoseconds of CLOCK_MONOTONIC.
 static inline uint64_t millrace_monotonic_nanoseconds(void) {
     struct timespec time;

@@ -204,9 +204,7 @@ package final class Delivery: Sendable {
             route: exporter.usesRoutes ? metadata.route : .none,
             headers: metadata.headers
         )
-        if let maxAge = parkedLog?.maxAge, source == .parked, wallClock.now().since(queued.receivedAt) > maxAge {
-            return expire(queued)
-        }
+        if source == .parked, parkedLog?.isTooOld(queued) ?? false { return expire(queued) }
         if isParked(queued, key) { return }
         window.withLock { $0.add(queued, key: key, now: clock.now()) }
     }

@@ -10,8 +10,6 @@ import Synchronization
 package final class ParkedLog: Sendable {
     package let log: Log
     package let reader: LogReader
-    /// How old records may become.
-    let maxAge: Duration
     private let journal: Journal
 
     /// The parked log of one exporter; nil where the journal has none for it.
@@ -22,8 +20,10 @@ package final class ParkedLog: Sendable {
         self.log = log
         self.reader = reader
         self.journal = journal
-        maxAge = journal.maxAge
     }
+
+    /// Whether a record is older than records may become.
+    func isTooOld(_ record: QueuedRecord) -> Bool { journal.isTooOld(record.receivedAt) }
 
     /// Moves records here: makes copies of them durable, and settles them where they were.
     ///

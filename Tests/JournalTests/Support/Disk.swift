@@ -43,8 +43,8 @@ struct Disk {
     }
 
     /// The same without a journal's thread: the test makes the rounds.
-    func openStepped(_ logs: [LogDefinition] = [.traces()]) throws -> SteppedJournal {
-        try SteppedJournal(self, logs)
+    func openStepped(_ logs: [LogDefinition] = [.traces()], clock: WallClock? = nil) throws -> SteppedJournal {
+        try SteppedJournal(self, logs, clock: clock ?? self.clock.wall)
     }
 
     var segments: [String] { files.paths(endingWith: ".log") }
@@ -57,12 +57,12 @@ final class SteppedJournal {
     let commits = Commits()
     private let readThread = SerialThread(name: "journal-read")
 
-    init(_ disk: Disk, _ definitions: [LogDefinition]) throws {
+    init(_ disk: Disk, _ definitions: [LogDefinition], clock: WallClock) throws {
         let logger = disk.log.logger
         let recovery = Recovery(
             fileSystem: disk.files,
             settings: disk.settings,
-            now: disk.clock.wall.now(),
+            now: clock.now(),
             logger: logger
         )
         let recovered = try recovery.logs(definitions, readThread: readThread, signal: ThreadSignal())
@@ -71,7 +71,8 @@ final class SteppedJournal {
             disk.settings,
             logs: recovered,
             fileSystem: disk.files,
-            clock: disk.clock.wall,
+            clock: clock,
+            ages: RecordAges(clock),
             logger: logger,
             onSync: { _ in }
         )

@@ -1,0 +1,136 @@
+import Basics
+import Synchronization
+
+/// A step of the machine's clock while the journal was open.
+struct ClockJump: Sendable, Equatable {
+    /// What the clock would have shown; nanoseconds since 1970.
+    let expected: UInt64
+    /// What it showed; nanoseconds since 1970.
+    let shown: UInt64
+}
+
+/// How old records are, whatever steps the machine's clock makes: their times are those that it showed when they came.
+///
+/// While the journal is open, a clock that goes on through suspension (`CLOCK_BOOTTIME`) tells steps of the other one. What
+/// happened before it was opened nobody knows: where the newest record is from another time than now, nothing expires for an
+/// hour, in which a clock that is wrong may be set and destinations may take what waits. Any thread.
+final class RecordAges: Sendable {
+    /// Steps and gaps that are shorter are taken for time.
+    static let jumpMin = Duration.seconds(3600)
+    /// How long nothing expires after a gap.
+    static let pause = Duration.seconds(3600)
+    /// Older steps concern only records that are gone, mostly.
+    private static let jumpsMax = 16
+
+    private struct State {
+        var jumps: [ClockJump]
+        /// What the clock showed more than the time since boot, in nanoseconds.
+        var offset: Int64
+    }
+
+    private let clock: WallClock
+    private let state: Mutex<State>
+    /// Time since boot until which nothing expires.
+    private let resumesAt: Duration
+
+    /// - Parameters:
+    ///   - clock: The machine's.
+    ///   - jumps: Those that are known from before, the oldest first.
+    ///   - newest: When the newest record came; nil where there is none.
+    init(_ clock: WallClock, jumps: [ClockJump] = [], newest: UnixTime? = nil) {
+        self.clock = clock
+        let (now, sinceBoot) = (clock.now(), clock.sinceBoot())
+        state = Mutex(State(jumps: jumps, offset: Self.offset(now, sinceBoot)))
+        let gap = newest.map { now.since($0) } ?? .zero
+        resumesAt = gap > Self.jumpMin || gap < .zero - Self.jumpMin ? sinceBoot + Self.pause : .zero
+    }
+
+    /// Whether nothing expires, because the journal was closed for long or the clock was set.
+    var isPaused: Bool { clock.sinceBoot() < resumesAt }
+
+    /// Looks at the clock.
+    ///
+    /// - Returns: The step that it made since the last time; nil for none.
+    func observe() -> ClockJump? {
+        let (now, sinceBoot) = (clock.now(), clock.sinceBoot())
+        return state.withLock { state in
+            let offset = Self.offset(now, sinceBoot)
+            let step = Duration.nanoseconds(offset) - Duration.nanoseconds(state.offset)
+            let expected = Int64(clamping: now.nanoseconds).subtractingReportingOverflow(offset &- state.offset)
+            state.offset = offset
+            guard step > Self.jumpMin || step < .zero - Self.jumpMin, !expected.overflow else { return nil }
+            let jump = ClockJump(expected: UInt64(clamping: expected.partialValue), shown: now.nanoseconds)
+            state.jumps = (state.jumps + [jump]).suffix(Self.jumpsMax)
+            return jump
+        }
+    }
+
+    /// The steps that are known.
+    var jumps: [ClockJump] { state.withLock { $0.jumps } }
+
+    /// Whether a record that came then is older than `age`; false while nothing expires.
+    func isOlder(than age: Duration, _ receivedAt: UInt64) -> Bool {
+        guard !isPaused else { return false }
+        let now = clock.now().nanoseconds
+        let steps = state.withLock { state in
+            state.jumps.filter { $0.isBehind(receivedAt, now) }.map(\.step).reduce(Duration.zero, +)
+        }
+        return UnixTime(nanoseconds: now).since(UnixTime(nanoseconds: receivedAt)) - steps > age
+    }
+
+    private static func offset(_ now: UnixTime, _ sinceBoot: Duration) -> Int64 {
+        Int64(clamping: now.nanoseconds) &- Int64(clamping: sinceBoot.wholeNanoseconds)
+    }
+}
+
+extension ClockJump {
+    /// How far the clock went; negative for back.
+    var step: Duration { UnixTime(nanoseconds: shown).since(UnixTime(nanoseconds: expected)) }
+
+    /// Whether the clock made this step after it showed `moment`, of which a record has the time.
+    ///
+    /// Behind a step back the clock shows some times twice; those count as the later ones, so that no record expires early.
+    fileprivate func isBehind(_ moment: UInt64, _ now: UInt64) -> Bool {
+        shown > expected ? moment <= expected : moment < shown || moment > now
+    }
+}
+
+/// The steps of the clock on the disk, because the times of records outlive the process: file `.clock` of the journal's directory,
+/// a line `EXPECTED SHOWN` for each, in nanoseconds since 1970.
+struct ClockJumpFile {
+    private let path: String
+    private let fileSystem: any FileSystem
+    private static let bytesMax = 4096
+
+    private let directory: String
+
+    init(in directory: String, _ fileSystem: any FileSystem) {
+        self.directory = directory
+        // No pipeline's folder begins with a dot.
+        path = "\(directory)/.clock"
+        self.fileSystem = fileSystem
+    }
+
+    /// The steps, the oldest first; none where the file is missing or says something else.
+    func read() -> [ClockJump] {
+        guard let file = try? fileSystem.open(path, .readOnly), let bytes = try? file.read(Self.bytesMax, at: 0) else {
+            return []
+        }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        let jumps = lines.compactMap { line -> ClockJump? in
+            let numbers = line.split(separator: " ").compactMap { UInt64($0) }
+            return numbers.count == 2 ? ClockJump(expected: numbers[0], shown: numbers[1]) : nil
+        }
+        return jumps.count == lines.count ? jumps : []
+    }
+
+    /// Puts these in the place of what stands there; blocks for the disk.
+    func write(_ jumps: [ClockJump]) throws(FileSystemError) {
+        try? fileSystem.remove(path)
+        let file = try fileSystem.open(path, .create)
+        let text = jumps.map { "\($0.expected) \($0.shown)\n" }.joined()
+        try file.writeAll([Array(text.utf8)], at: 0, path: path)
+        try file.sync()
+        try fileSystem.syncDirectory(directory)
+    }
+}
