@@ -12,7 +12,7 @@ package enum MLflowCredentials: Sendable, Hashable {
     package var authorization: String? {
         switch self {
         case .none: nil
-        case .basic(let username, let password): "Basic " + base64("\(username):\(password)")
+        case .basic(let username, let password): "Basic " + Array("\(username):\(password)".utf8).base64
         case .token(let token): "Bearer \(token)"
         }
     }
@@ -71,19 +71,4 @@ package struct MLflowServer: Sendable {
             timeout: timeout
         )
     }
-}
-
-/// The UTF-8 of the text in base64 (RFC 4648 section 4), as Basic authentication wants it.
-private func base64(_ text: String) -> String {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    let bytes = Array(text.utf8)
-    var encoded: [UInt8] = []
-    for start in stride(from: 0, to: bytes.count, by: 3) {
-        let group = (0..<3).reduce(0) { $0 << 8 | (start + $1 < bytes.count ? Int(bytes[start + $1]) : 0) }
-        for position in 0..<4 {
-            let isPadding = start + position > bytes.count
-            encoded.append(isPadding ? UInt8(ascii: "=") : alphabet[group >> (18 - 6 * position) & 63])
-        }
-    }
-    return String(decoding: encoded, as: UTF8.self)
 }
