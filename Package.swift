@@ -30,6 +30,7 @@ func tests(_ name: String, on dependencies: Target.Dependency..., exclude: [Stri
 }
 
 func nio(_ product: String) -> Target.Dependency { .product(name: product, package: "swift-nio") }
+let tls: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -77,6 +78,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.2"),
         .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
@@ -96,12 +98,14 @@ let package = Package(
         layer("Conditions", on: "Basics", "OTLP", "Settings", "CRE2"),
         layer("MLflow", on: "Basics", "OTLP", "Settings", "Conditions", "CEmbedded"),
         layer("Pipeline", on: "Basics", "OTLP", "Journal", "Settings", "Conditions", logging),
+        layer("TLS", on: "Basics", "Settings", "Pipeline", tls, nio("NIOCore"), nio("NIOTLS"), logging),
         layer(
             "Receivers",
             on: "Basics",
             "OTLP",
             "Settings",
             "Pipeline",
+            "TLS",
             "CZlib",
             nio("NIOCore"),
             nio("NIOPosix"),
@@ -122,7 +126,7 @@ let package = Package(
             "CZlib",
             logging
         ),
-        layer("Admin", on: "Basics", "Pipeline", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
+        layer("Admin", on: "Basics", "Pipeline", "TLS", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
         layer(
             "Configuration",
             on: "Basics",
@@ -135,13 +139,14 @@ let package = Package(
             "Processors",
             "Exporters",
             "Admin",
+            "TLS",
             "CEmbedded",
             logging
         ),
         .executableTarget(
             name: "Millrace",
             dependencies: [
-                "Basics", "CMachine", "Configuration", "Admin", "Journal", "Pipeline", "Settings",
+                "Basics", "Configuration", "Admin", "HTTPClient", "Journal", "Pipeline", "Settings",
                 arguments, lifecycle, unixSignals, logging,
             ],
             swiftSettings: strict
@@ -169,6 +174,7 @@ let package = Package(
         tests("MLflow", on: "Basics", "OTLP", "Settings", "Conditions", "MLflow", exclude: ["Emitters", "Golden"]),
         tests("Processors", on: "Basics", "OTLP", "Settings", "Conditions", "MLflow", "Pipeline", "Processors"),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
+        tests("TLS", on: "Basics", "Pipeline", "TLS", tls, logging),
         tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", nio("NIOEmbedded"), logging),
         tests("Exporters", on: "Basics", "OTLP", "HTTPClient", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Admin", on: "Basics", "Admin", logging),

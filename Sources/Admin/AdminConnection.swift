@@ -2,6 +2,7 @@ import Basics
 import NIOCore
 import NIOHTTP1
 import Pipeline
+import TLS
 
 /// What all connections of the admin endpoint share.
 struct AdminContext: Sendable {
@@ -39,9 +40,11 @@ final class AdminConnection: ChannelInboundHandler {
     private var complete: HTTPRequestHead?
     private var unwritten = 0
 
-    init(_ shared: AdminContext, _ connections: AdminConnections) {
+    /// Where it is secured, a TLS handshake comes first, which has as long as a request's head.
+    init(_ shared: AdminContext, _ connections: AdminConnections, isSecured: Bool) {
         self.shared = shared
         self.connections = connections
+        phase = isSecured ? .head : .idle
     }
 
     /// Whether it may be closed to make room for others.
@@ -58,7 +61,7 @@ final class AdminConnection: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         channel = context.channel
-        enter(.idle)
+        enter(phase)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -80,6 +83,11 @@ final class AdminConnection: ChannelInboundHandler {
             complete = request.take()
             answerComplete(context)
         }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is TLSPeer { enter(.idle) }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

@@ -5,6 +5,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Synchronization
+package import TLS
 
 /// The admin endpoint: health, readiness, metrics and the ledger over HTTP, on a thread of its own.
 ///
@@ -20,6 +21,7 @@ package final class AdminEndpoint: Sendable {
     private let sockets: [GivenSocket]
     private let source: any AdminSource
     private let token: AdminToken?
+    private let tls: ServerTLS?
     private let limits: AdminLimits
     private let logger: Logger
     private let state = Mutex(State())
@@ -29,6 +31,7 @@ package final class AdminEndpoint: Sendable {
     ///   - sockets: The service manager's sockets for it; where there are any, they take the place of `listen`.
     ///   - source: What to show.
     ///   - token: Opens the dead letters; without it they are closed.
+    ///   - tls: Nil for plaintext.
     ///   - limits: How many clients there may be, and how slow.
     ///   - logger: Told where it listens.
     package init(
@@ -36,6 +39,7 @@ package final class AdminEndpoint: Sendable {
         sockets: [GivenSocket] = [],
         source: any AdminSource,
         token: AdminToken? = nil,
+        tls: ServerTLS? = nil,
         limits: AdminLimits = AdminLimits(),
         logger: Logger
     ) {
@@ -43,6 +47,7 @@ package final class AdminEndpoint: Sendable {
         self.sockets = sockets
         self.source = source
         self.token = token
+        self.tls = tls
         self.limits = limits
         self.logger = logger
     }
@@ -55,8 +60,26 @@ package final class AdminEndpoint: Sendable {
         return .tcp(host: host, port: port)
     }
 
+    /// Where commands find it: the first address, and what tells its certificate from others; nil unless started.
+    private var place: AdminPlace? {
+        boundAddress.map { AdminPlace(address: $0, publicKeyPin: tls?.publicKeyPin) }
+    }
+
     /// Binds and begins to answer.
-    package func start() async throws(ListenError) {
+    ///
+    /// Blocks for the disk. `directory` is where commands look for its place.
+    package func start(notedIn directory: String? = nil) async throws(ListenError) {
+        do throws(TLSProblem) {
+            // A new certificate may have another key.
+            try tls?.start { if let directory { self.place?.note(in: directory) } }
+        } catch {
+            throw ListenError(address: listen, reason: error.message)
+        }
+        try await bind()
+        if let directory { place?.note(in: directory) }
+    }
+
+    private func bind() async throws(ListenError) {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             let channels = try await bind(group)
@@ -77,6 +100,7 @@ package final class AdminEndpoint: Sendable {
 
     /// Closes every connection and ends the thread.
     package func close() async {
+        tls?.stop()
         let state = state.withLock { state in
             defer { state = State() }
             return state
@@ -98,7 +122,8 @@ package final class AdminEndpoint: Sendable {
 
     private func bind(_ group: MultiThreadedEventLoopGroup) async throws -> [any Channel] {
         let addresses = sockets.isEmpty ? [listen] : sockets.map(\.address)
-        let (shared, limits) = (AdminContext(addresses: addresses, source: source, token: token), limits)
+        let shared = AdminContext(addresses: addresses, source: source, token: token)
+        let (tls, limits) = (tls, limits)
         let eventLoop = group.next()
         let connections = try await eventLoop.submit {
             NIOLoopBound(AdminConnections(limits), eventLoop: eventLoop)
@@ -112,9 +137,10 @@ package final class AdminEndpoint: Sendable {
             }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let connection = AdminConnection(shared, connections.value)
+                    let connection = AdminConnection(shared, connections.value, isSecured: tls != nil)
                     guard connections.value.admit(connection) else { throw ChannelError.operationUnsupported }
                     let pipeline = channel.pipeline.syncOperations
+                    try tls?.addHandlers(to: channel)
                     try pipeline.addHandler(AdminBytes(connection))
                     try pipeline.configureHTTPServerPipeline(
                         withEncoderConfiguration: HTTPResponseEncoder.Configuration(),

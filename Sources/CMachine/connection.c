@@ -1,6 +1,5 @@
 #include "connection.h"
 #include <errno.h>
-#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -18,23 +17,6 @@ static int connect_to(int family, const struct sockaddr *address, socklen_t size
     close(descriptor);
     errno = reason;
     return -1;
-}
-
-int millrace_connect_tcp(const char *host, const char *port, int milliseconds) {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    if (getaddrinfo(host, port, &hints, &found) != 0) {
-        errno = EHOSTUNREACH;
-        return -1;
-    }
-    int descriptor = -1;
-    for (struct addrinfo *next = found; next && descriptor < 0; next = next->ai_next) {
-        descriptor = connect_to(next->ai_family, next->ai_addr, next->ai_addrlen, milliseconds);
-    }
-    int reason = errno;
-    freeaddrinfo(found);
-    errno = reason;
-    return descriptor;
 }
 
 int millrace_connect_unix(const char *path, int milliseconds) {

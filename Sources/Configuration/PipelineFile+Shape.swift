@@ -2,6 +2,7 @@ import Basics
 import Journal
 import Logging
 import Settings
+import TLS
 
 extension PipelineFile {
     static let shape = Shape(
@@ -191,7 +192,10 @@ extension Shape<AdminSettings> {
     static let admin = Shape(
         "The administration endpoint: `/healthz`, `/readyz`, `/metrics`, `/ledger`.",
         Settings(),
-        [Field("listen", \.listen, .address, "Address and port, or a unix socket.")]
+        [
+            Field("listen", \.listen, .address, "Address and port, or a unix socket."),
+            Field("tls", optional: \.tls, .group(.serverTLS), "Answers https alone; without it, http alone."),
+        ]
     )
 }
 

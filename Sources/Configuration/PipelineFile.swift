@@ -5,6 +5,7 @@ package import Logging
 package import Processors
 package import Receivers
 package import Settings
+package import TLS
 
 /// A pipeline file that was checked: every value is valid, every name is that of a component.
 package struct PipelineFile: Sendable {
@@ -46,6 +47,11 @@ package struct PipelineSettings: Sendable {
 /// The administration endpoint.
 package struct AdminSettings: Sendable {
     package var listen = ListenAddress.tcp(host: "127.0.0.1", port: 13133)
+    /// Nil for plaintext.
+    package var tls: ServerTLSSettings?
+
+    /// Whether clients must show certificates.
+    package var wantsCertificates: Bool { tls?.clientCA != nil }
 }
 
 /// What the process writes about itself on standard error.

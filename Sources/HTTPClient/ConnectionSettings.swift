@@ -1,3 +1,5 @@
+package import Basics
+
 /// How an exporter reaches its destination.
 package struct ConnectionSettings: Sendable, Hashable {
     /// For `https` destinations.
@@ -9,6 +11,8 @@ package struct ConnectionSettings: Sendable, Hashable {
     package var unixSocket: String?
     /// For connecting and the TLS handshake; the request's own time-out counts too, whichever ends first.
     package var connectTimeout = Duration.seconds(10)
+    /// Bytes of an answer's body, at most (protocol section 4.3.3: a client limits what it reads to 4 MiB).
+    package var responseMax = ByteCount.mebibytes(4)
 
     package init() {}
 }
@@ -25,6 +29,8 @@ package struct TLSSettings: Sendable, Hashable {
     package var serverName: String?
     /// Whether the server's certificate and name are verified.
     package var verify = true
+    /// SHA-256 of the public key that the server must show, as `sha256//` and base64; nil for any.
+    package var publicKeyPin: String?
 
     package init() {}
 }

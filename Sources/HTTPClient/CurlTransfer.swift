@@ -7,8 +7,6 @@ import Glibc
 /// The body is handed to libcurl by its read callback, so that no pointer into it outlives a call; libcurl may rewind
 /// it where a kept connection turns out to be dead.
 final class CurlTransfer {
-    /// Bytes of an answer's body, at most (protocol section 4.3.3: a client limits what it reads to 4 MiB).
-    static let responseBytesMax = 4 << 20
     /// Bytes of header fields that are kept; what comes after is ignored.
     static let headerBytesMax = 64 << 10
 
@@ -68,6 +66,9 @@ final class CurlTransfer {
 }
 
 extension CurlTransfer {
+    /// How long authorities that were read from a file are used for new connections.
+    private static let cacheSeconds = 60
+
     /// Sets every option; the first that libcurl refuses is the result.
     func configure() -> CURLcode {
         for step in [configureRequest, configureHeaders, configureConnection, configureTLS] {
@@ -140,9 +141,15 @@ extension CurlTransfer {
         let tls = job.connection.tls
         var code = set(CURLOPT_SSL_VERIFYPEER, tls.verify ? 1 : 0)
         if code == CURLE_OK { code = set(CURLOPT_SSL_VERIFYHOST, tls.verify ? 2 : 0) }
+        if code == CURLE_OK { code = set(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2) }
         if code == CURLE_OK, let ca = tls.ca { code = set(CURLOPT_CAINFO, ca) }
+        // Otherwise what the file had at first is used for a day.
+        if code == CURLE_OK, tls.ca != nil { code = set(CURLOPT_CA_CACHE_TIMEOUT, Self.cacheSeconds) }
+        if code == CURLE_OK, let pin = tls.publicKeyPin { code = set(CURLOPT_PINNEDPUBLICKEY, pin) }
         if code == CURLE_OK, let certificate = tls.certificate { code = set(CURLOPT_SSLCERT, certificate) }
         if code == CURLE_OK, let key = tls.key ?? tls.certificate { code = set(CURLOPT_SSLKEY, key) }
+        // A key that is encrypted must not make OpenSSL ask for the passphrase at the terminal.
+        if code == CURLE_OK, tls.certificate != nil { code = set(CURLOPT_KEYPASSWD, "") }
         if code == CURLE_OK, let name = tls.serverName, let route = ServerNameRoute(job.request.url, name: name) {
             code = set(CURLOPT_URL, route.url)
             unsafe connectTo = curl_slist_append(nil, route.connectTo)
@@ -186,7 +193,7 @@ extension CurlTransfer {
 
     /// Takes bytes of the answer's body; fewer than given ends the transfer.
     fileprivate func write(_ bytes: UnsafeRawBufferPointer) -> Int {
-        guard body.count + bytes.count <= Self.responseBytesMax else {
+        guard body.count + bytes.count <= job.connection.responseMax.bytes else {
             isTooLarge = true
             return 0
         }

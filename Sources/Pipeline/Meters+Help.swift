@@ -32,6 +32,10 @@ extension Meters {
         "millrace_journal_segments": "Number of segments.",
         "millrace_journal_lost_spans_total": "Spans whose records disk damage destroyed.",
         "millrace_journal_sync_seconds": "Time that one sync of the journal took.",
+        "millrace_tls_certificate_expiry_timestamp_seconds":
+            "When the certificate that is served, or one of its chain, expires, in seconds since 1970.",
+        "millrace_tls_last_reload_success": "0 while changed files cannot be served and the earlier ones stay, else 1.",
+        "millrace_tls_handshake_failures_total": "Connections to a TLS port that came to nothing, by reason.",
         "millrace_process_resident_bytes": "Resident memory of the process.",
         "millrace_process_cpu_seconds_total": "CPU time used by the process, user and system.",
         "millrace_process_start_seconds": "When the process started, in seconds since 1970.",

@@ -2,6 +2,7 @@ package import Basics
 package import Logging
 package import Pipeline
 package import Settings
+package import TLS
 
 /// A `type` of receiver: one line of the catalogue.
 package typealias ReceiverType = Component<any ReceiverSettings>
@@ -10,6 +11,8 @@ package typealias ReceiverType = Component<any ReceiverSettings>
 package protocol ReceiverSettings: Sendable {
     /// Where it listens (`listen`); nil for one that does not.
     var address: ListenAddress? { get }
+    /// Its `tls`; nil for plaintext.
+    var tls: ServerTLSSettings? { get }
     /// Connections that it takes at once (`max_connections`).
     var maxConnections: Int { get }
     /// The largest body that it takes (`max_body`); nil for one that takes none.

@@ -84,8 +84,8 @@ import Testing
             #"f.json:2:54: /receivers/in: "/v1/logs" is the path of a signal already; allowed: a path of its own"#
         ),
         (
-            "receivers", #"{"in": {"type": "otlp_http", "tls": {}}}"#,
-            #"f.json:2:43: /receivers/in/tls: "tls" is not available in this version; allowed: type, listen, traces_path, metrics_path, logs_path, aliases, max_body, max_connections, header_timeout, body_timeout, idle_timeout, hold, hosts, forward_headers, forward_secrets"#
+            "receivers", #"{"in": {"type": "otlp_http", "auth": {}}}"#,
+            #"f.json:2:43: /receivers/in/auth: "auth" is not available in this version; allowed: type, listen, tls, traces_path, metrics_path, logs_path, aliases, max_body, max_connections, header_timeout, body_timeout, idle_timeout, hold, hosts, forward_headers, forward_secrets"#
         ),
         (
             "exporters", #"{"out": {"type": "mlflow"}}"#,

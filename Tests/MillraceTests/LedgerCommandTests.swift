@@ -25,7 +25,7 @@ import Testing
         defer { server.close() }
         try withFile(file(admin: "127.0.0.1:1", journal: directory.path)) { path in
             let lock = try SystemFileSystem().lock(directory.path + "/lock")
-            AdminPlace.note(.tcp(host: "127.0.0.1", port: server.port), in: directory.path)
+            AdminPlace(address: .tcp(host: "127.0.0.1", port: server.port)).note(in: directory.path)
             let result = try Program.run("ledger", "--config", path)
             #expect(result.code == 0)
             #expect(result.output == "{\"pipelines\": {}}\n")
@@ -49,29 +49,47 @@ import Testing
         #expect(server.requests.isEmpty)
     }
 
+    private func ask(_ address: ListenAddress) async throws(AdminFailure) -> String {
+        try await AdminClient(place: AdminPlace(address: address), isSecured: false).send("GET", "/ledger")
+    }
+
     @Test(arguments: [
         (LoopbackServer.Answer.reply(status: 503), "answers with status 503"),
-        (.cut, "does not speak HTTP"),
-        (.raw(Array("SSH-2.0-OpenSSH\r\n".utf8)), "does not speak HTTP"),
+        (.cut, "does not answer: "),
+        (.raw(Array("SSH-2.0-OpenSSH\r\n".utf8)), "does not answer: "),
     ])
-    func `another answer than 200 is a failure`(answer: LoopbackServer.Answer, reason: String) throws {
+    func `another answer than 200 is a failure`(answer: LoopbackServer.Answer, reason: String) async throws {
         let server = try LoopbackServer { _ in answer }
         defer { server.close() }
-        let client = AdminClient(address: .tcp(host: "127.0.0.1", port: server.port))
-        let failure = #expect(throws: AdminFailure.self) { try client.send("GET", "/ledger") }
-        #expect(failure?.reason == "127.0.0.1:\(server.port) \(reason)")
+        let failure = await #expect(throws: AdminFailure.self) {
+            try await ask(.tcp(host: "127.0.0.1", port: server.port))
+        }
+        #expect(failure?.reason.hasPrefix("127.0.0.1:\(server.port) \(reason)") == true)
     }
 
-    @Test func `an answer without a length ends with the connection`() throws {
+    @Test func `an answer without a length ends with the connection`() async throws {
         let server = try LoopbackServer { _ in .raw(Array("HTTP/1.0 200 OK\r\n\r\n{}".utf8)) }
         defer { server.close() }
-        #expect(try AdminClient(address: .tcp(host: "127.0.0.1", port: server.port)).send("GET", "/ledger") == "{}")
+        #expect(try await ask(.tcp(host: "127.0.0.1", port: server.port)) == "{}")
     }
 
-    @Test func `where nothing listens there is no answer`() throws {
+    @Test func `where nothing listens there is no answer`() async throws {
         let server = try LoopbackServer { _ in .cut }
         server.close()
-        #expect(try AdminClient(address: .tcp(host: "127.0.0.1", port: server.port)).send("GET", "/ledger") == nil)
-        #expect(try AdminClient(address: .unix(path: "/nowhere/admin.sock")).send("GET", "/ledger") == nil)
+        for address in [ListenAddress.tcp(host: "127.0.0.1", port: server.port), .unix(path: "/nowhere/admin.sock")] {
+            let failure = await #expect(throws: AdminFailure.self) { try await ask(address) }
+            #expect(failure?.isUnreachable == true)
+        }
+    }
+
+    @Test func `where an endpoint speaks TLS and its key is not known, nothing is sent`() async throws {
+        let server = try LoopbackServer { _ in .reply(status: 200) }
+        defer { server.close() }
+        let place = AdminPlace(address: .tcp(host: "127.0.0.1", port: server.port))
+        let failure = await #expect(throws: AdminFailure.self) {
+            try await AdminClient(place: place, isSecured: true).send("GET", "/ledger")
+        }
+        #expect(failure?.reason.contains("speaks TLS") == true)
+        #expect(server.requests.isEmpty)
     }
 }

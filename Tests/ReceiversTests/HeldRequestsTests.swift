@@ -36,7 +36,8 @@ import Testing
             meters: Meters(),
             clock: .system,
             logger: logger,
-            credentials: IgnoredCredentials(receiver: "otlp", logger: logger)
+            credentials: IgnoredCredentials(receiver: "otlp", logger: logger),
+            tls: nil
         )
         let channel = EmbeddedChannel()
         let (observer, decoder) = (LoopObserver(context, on: channel.eventLoop), RequestDecoder.make())

@@ -5,6 +5,7 @@ package import Logging
 package import Pipeline
 import Receivers
 import Settings
+import TLS
 
 /// Every part of the process, built from a pipeline file and connected, not yet running.
 package struct Assembly: Sendable {
@@ -150,7 +151,7 @@ extension PipelineFile {
 
     fileprivate func adminEndpoint(
         on sockets: [GivenSocket],
-        showing source: any AdminSource,
+        showing source: AdminStatus,
         logger: Logger
     ) -> AdminEndpoint {
         AdminEndpoint(
@@ -158,6 +159,9 @@ extension PipelineFile {
             sockets: sockets,
             source: source,
             token: AdminToken.create(in: journal.directory, logger: logger),
+            tls: admin.tls.map { tls in
+                ServerTLS(tls, listener: GivenSockets.adminName, meters: source.meters, logger: logger)
+            },
             logger: logger
         )
     }

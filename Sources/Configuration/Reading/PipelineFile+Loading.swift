@@ -10,10 +10,14 @@ package struct PipelineFileError: Error, Sendable {
 extension PipelineFile {
     /// Reads and checks a pipeline file; blocks.
     ///
+    /// With `checkingCertificates` the certificates and keys of servers are read, too: whoever serves them must be able to
+    /// read them, others need not.
+    ///
     /// - Throws: Every problem of the file, or the one that kept it from being read.
     package static func load(
         _ path: String,
-        environment: Environment = .process
+        environment: Environment = .process,
+        checkingCertificates: Bool = false
     ) throws(PipelineFileError) -> PipelineFile {
         let text: [UInt8]
         do {
@@ -21,16 +25,26 @@ extension PipelineFile {
         } catch {
             throw PipelineFileError(lines: ["\(path): cannot be read: \(error.reason)"])
         }
-        return try PipelineFile(text: text, name: path, environment: environment)
+        return try PipelineFile(
+            text: text,
+            name: path,
+            environment: environment,
+            checkingCertificates: checkingCertificates
+        )
     }
 
     /// Checks the text of a pipeline file; `name` stands in messages for the file.
     ///
     /// - Throws: Every problem of the text.
-    package init(text: [UInt8], name: String, environment: Environment = .process) throws(PipelineFileError) {
+    package init(
+        text: [UInt8],
+        name: String,
+        environment: Environment = .process,
+        checkingCertificates: Bool = false
+    ) throws(PipelineFileError) {
         let source = SourceText(name: name, bytes: text)
         var context = DecodeContext()
-        let file = Self.read(text, environment, &context)
+        let file = Self.read(text, environment, checkingCertificates, &context)
         let problems = context.problems.sorted { $0.offset < $1.offset }
         guard let file, !problems.contains(where: { $0.severity == .error }) else {
             throw PipelineFileError(lines: problems.map(source.line))
@@ -42,6 +56,7 @@ extension PipelineFile {
     private static func read(
         _ text: [UInt8],
         _ environment: Environment,
+        _ checksCertificates: Bool,
         _ context: inout DecodeContext
     ) -> PipelineFile? {
         do {
@@ -51,6 +66,7 @@ extension PipelineFile {
             context.hidden = substitution.hidden
             let file = shape.read(root, &context, partly: true)
             file?.check(against: root, &context)
+            if checksCertificates { file?.checkCertificates(root, environment, &context) }
             return file
         } catch {
             context.report("no valid JSON: \(error.reason)", at: error.offset)

@@ -1,100 +1,80 @@
 import Admin
 import Basics
-import CMachine
 import Configuration
-import Glibc
+import HTTPClient
 import Journal
 
-/// Asks the admin endpoint of a running process; for commands, which may block.
+/// Asks the admin endpoint of a running process, for commands.
 struct AdminClient {
-    /// For connecting and for each read and write.
-    private static let milliseconds: Int32 = 5000
+    /// For a whole answer.
+    private static let timeout = Duration.seconds(60)
+    private static let connectTimeout = Duration.seconds(5)
     /// Answers over it are refused.
     private static let answerMax = ByteCount.mebibytes(64)
 
-    private static let headEnd = Array("\r\n\r\n".utf8)
+    let place: AdminPlace
+    /// Whether the pipeline file says that the endpoint speaks TLS.
+    let isSecured: Bool
 
-    let address: ListenAddress
-
-    /// The body of the answer; nil where nothing listens at the address.
+    /// The body of the answer; `authorization` is a value for that header.
     ///
-    /// `authorization` is a value for that header.
-    ///
-    /// - Throws: `AdminFailure` where something listens and does not answer 200.
-    func send(_ method: String, _ path: String, authorization: String? = nil) throws(AdminFailure) -> String? {
-        guard let stream = try connect() else { return nil }
-        defer { close(stream) }
-        // HTTP/1.0, so that the answer is not chunked.
-        let lines = [
-            "\(method) \(path) HTTP/1.0", "Host: localhost", "Content-Length: 0", "Connection: close",
-            authorization.map { "Authorization: \($0)" },
-        ]
-        let head = lines.compactMap { $0 }.joined(separator: "\r\n") + "\r\n\r\n"
-        try send(Array(head.utf8), to: stream)
-        return try body(of: try receive(from: stream))
+    /// - Throws: `AdminFailure` where nothing listens at the address, or something does and does not answer 200.
+    func send(_ method: String, _ path: String, authorization: String? = nil) async throws(AdminFailure) -> String {
+        guard !isSecured || place.publicKeyPin != nil else {
+            let reason = "the process could not write down its certificate in admin-address beside the journal"
+            throw AdminFailure(reason: "\(place.address) speaks TLS, and \(reason)")
+        }
+        let loop = CurlLoop()
+        let client = CurlClient(loop: loop, connection: connection)
+        let named = authorization.map { [HTTPHeader("Authorization", $0)] } ?? []
+        let request = HTTPRequest(
+            method: method,
+            url: url + path,
+            headers: [HTTPHeader("Host", "localhost")] + named,
+            body: [],
+            timeout: Self.timeout
+        )
+        let result: Result<HTTPResponse, HTTPFailure>
+        do throws(HTTPFailure) { result = .success(try await client.send(request)) } catch { result = .failure(error) }
+        await loop.close()
+        switch result {
+        case .success(let response): return try body(of: response)
+        case .failure(let failure): throw AdminFailure(failure, at: place.address)
+        }
     }
 
-    private func connect() throws(AdminFailure) -> Int32? {
-        let stream: Int32
-        switch address {
+    private var url: String {
+        let scheme = place.publicKeyPin == nil ? "http" : "https"
+        switch place.address {
+        case .unix: return "\(scheme)://localhost"
         case .tcp(let host, let port):
             let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
-            stream = unsafe millrace_connect_tcp(reachable, "\(port)", Self.milliseconds)
-        case .unix(let path):
-            stream = unsafe millrace_connect_unix(path, Self.milliseconds)
-        }
-        if stream >= 0 { return stream }
-        if errno == ECONNREFUSED || errno == ENOENT { return nil }
-        throw failure("cannot be reached")
-    }
-
-    private func send(_ request: [UInt8], to stream: Int32) throws(AdminFailure) {
-        guard unsafe write(stream, request, request.count) == request.count else {
-            throw failure("does not read the request")
+            return "\(scheme)://\(ListenAddress.tcp(host: reachable, port: port))"
         }
     }
 
-    private func receive(from stream: Int32) throws(AdminFailure) -> [UInt8] {
-        var answer: [UInt8] = []
-        var block = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = unsafe read(stream, &block, block.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0, answer.count <= Self.answerMax.bytes else { throw failure("does not answer") }
-            guard count > 0 else { return answer }
-            answer += block.prefix(count)
-            if Self.isComplete(answer) { return answer }
-        }
+    private var connection: ConnectionSettings {
+        var connection = ConnectionSettings()
+        connection.proxy = ""
+        connection.connectTimeout = Self.connectTimeout
+        connection.responseMax = Self.answerMax
+        if case .unix(let path) = place.address { connection.unixSocket = path }
+        // The pin says more than the certificate, which may have expired and need not name the address.
+        connection.tls.publicKeyPin = place.publicKeyPin
+        connection.tls.verify = place.publicKeyPin == nil
+        return connection
     }
 
-    /// Whether as many bytes are there as the head promises.
-    private static func isComplete(_ answer: [UInt8]) -> Bool {
-        guard let end = answer.firstRange(of: headEnd)?.upperBound else { return false }
-        let lines = String(decoding: answer[..<end], as: UTF8.self).lowercased().split(separator: "\r\n")
-        guard let length = lines.first(where: { $0.hasPrefix("content-length:") }) else { return false }
-        let digits = length.drop { $0 != ":" }.dropFirst().filter { $0 != " " }
-        return Int(digits).map { answer.count - end >= $0 } ?? false
-    }
-
-    private func body(of answer: [UInt8]) throws(AdminFailure) -> String {
-        let status = String(decoding: answer.prefix { $0 != 0x0D }, as: UTF8.self).split(separator: " ").dropFirst()
-            .first
-        guard let status, let head = answer.firstRange(of: Self.headEnd) else {
-            throw AdminFailure(reason: "\(address) does not speak HTTP")
-        }
-        let body = String(decoding: answer[head.upperBound...], as: UTF8.self)
-        switch status {
-        case "200": return body
+    private func body(of response: HTTPResponse) throws(AdminFailure) -> String {
+        let body = String(decoding: response.body, as: UTF8.self)
+        switch response.status {
+        case 200: return body
         // What was asked for is not there, or was not done whole: the body says so in a line.
-        case "404", "507": throw AdminFailure(reason: body)
+        case 404, 507: throw AdminFailure(reason: body)
         default:
             let detail = body.isEmpty ? "" : ": \(body)"
-            throw AdminFailure(reason: "\(address) answers with status \(status)\(detail)")
+            throw AdminFailure(reason: "\(place.address) answers with status \(response.status)\(detail)")
         }
-    }
-
-    private func failure(_ what: String) -> AdminFailure {
-        AdminFailure(reason: "\(address) \(what): \(unsafe String(cString: strerror(errno)))")
     }
 }
 
@@ -104,23 +84,46 @@ extension PipelineFile {
     /// With `showsToken` the request shows the token that lies beside the journal.
     ///
     /// - Throws: `AdminFailure`, or `JournalError` where there is no journal.
-    func ask(_ method: String, _ path: String, showsToken: Bool = false) throws -> String? {
+    func ask(_ method: String, _ path: String, showsToken: Bool = false) async throws -> String? {
         let isInMemory = journal.storage == .memory
         if !isInMemory, try !Journal.isInUse(in: journal.directory) { return nil }
-        let address = AdminPlace.read(in: journal.directory) ?? admin.listen
+        let noted = AdminPlace.read(in: journal.directory)
         let token = showsToken ? AdminToken.read(in: journal.directory) : nil
-        let client = AdminClient(address: address)
-        if let answer = try client.send(method, path, authorization: token?.authorization) { return answer }
-        throw AdminFailure(
-            reason: isInMemory
-                ? "nothing answers at \(address), and a journal in memory ends with its process"
-                : "a process has the journal in \(journal.directory) open, but nothing answers at \(address)"
+        let client = AdminClient(
+            place: noted ?? AdminPlace(address: admin.listen),
+            isSecured: noted == nil && admin.tls != nil
         )
+        do throws(AdminFailure) {
+            return try await client.send(method, path, authorization: token?.authorization)
+        } catch {
+            guard error.isUnreachable else { throw error }
+            let certificates = "its \"client_ca\" wants a certificate, and commands have none to show"
+            let reason = admin.wantsCertificates ? "\(error.reason); \(certificates)" : error.reason
+            throw AdminFailure(
+                reason: isInMemory
+                    ? "\(reason), and a journal in memory ends with its process"
+                    : "a process has the journal in \(journal.directory) open, but \(reason)"
+            )
+        }
     }
 }
 
 /// Why the running process gave no answer, for the operator.
 struct AdminFailure: Error, CustomStringConvertible {
     let reason: String
+    /// Whether there was no answer at all.
+    var isUnreachable = false
     var description: String { reason }
+}
+
+extension AdminFailure {
+    fileprivate init(_ failure: HTTPFailure, at address: ListenAddress) {
+        switch failure {
+        case .unreachable(let reason), .unsendable(let reason):
+            self.init(reason: "\(address) does not answer: \(reason)", isUnreachable: true)
+        case .timedOut: self.init(reason: "\(address) does not answer in time")
+        case .responseTooLarge: self.init(reason: "the answer of \(address) is too large")
+        case .cancelled: self.init(reason: "the request to \(address) was cancelled")
+        }
+    }
 }

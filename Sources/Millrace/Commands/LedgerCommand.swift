@@ -15,7 +15,7 @@ struct LedgerCommand: AsyncParsableCommand {
     func run() async throws {
         let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardError) }
         do {
-            let answer = try file.ask("GET", "/ledger")
+            let answer = try await file.ask("GET", "/ledger")
             defer { LogSink.standardError.flush() }
             let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
             let ledger = if let answer { answer } else { try await file.storedLedger(logger: logger) }

@@ -8,10 +8,14 @@ extension PipelineFile {
     /// The file at `path`, or the built-in one.
     ///
     /// Where it cannot be used, hands every problem to `report` and ends the command with the exit code for that.
-    static func loadOrExit(_ path: String?, report: (String) -> Void) throws -> PipelineFile {
+    static func loadOrExit(
+        _ path: String?,
+        checkingCertificates: Bool = false,
+        report: (String) -> Void
+    ) throws -> PipelineFile {
         do {
             guard let path else { return try PipelineFile(text: defaultText, name: defaultName) }
-            return try load(path)
+            return try load(path, checkingCertificates: checkingCertificates)
         } catch {
             for line in error.lines { report(line) }
             throw wrongConfiguration

@@ -13,7 +13,9 @@ struct ValidateCommand: ParsableCommand {
     @Flag(help: "Print the file with every default filled in and secrets masked.") var print = false
 
     func run() throws {
-        let pipelineFile = try PipelineFile.loadOrExit(file) { writeLine($0, to: .standardOutput) }
+        let pipelineFile = try PipelineFile.loadOrExit(file, checkingCertificates: true) {
+            writeLine($0, to: .standardOutput)
+        }
         for warning in pipelineFile.warnings { writeLine(warning, to: .standardError) }
         writeLine(print ? pipelineFile.printed : "\(file): valid", to: .standardOutput)
     }

@@ -28,8 +28,7 @@ struct AdminService: Service {
     let directory: String
 
     func run() async throws {
-        try await admin.start()
-        if let address = admin.boundAddress { AdminPlace.note(address, in: directory) }
+        try await admin.start(notedIn: directory)
         try? await gracefulShutdown()
         await admin.close()
     }

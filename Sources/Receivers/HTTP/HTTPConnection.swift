@@ -2,6 +2,7 @@ import Basics
 import NIOCore
 import NIOHTTP1
 import Pipeline
+import TLS
 
 /// One client's connection: takes its requests one after the other and answers them in order.
 ///
@@ -48,6 +49,8 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     /// The address of the other end.
     private(set) lazy var peer = SourceAddress(channelContext?.channel.remoteAddress)
+    /// Who the client's certificate names; nil unless the receiver asks for certificates.
+    private(set) var peerIdentity: String?
 
     private let isAdmitted: Bool
     private var decoder: RequestDecoder.Handler
@@ -138,6 +141,10 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let tls = event as? TLSPeer {
+            peerIdentity = tls.identity
+            if !isAdmitted { refuseConnection() }
+        }
         if case ChannelEvent.inputClosed = event, !isProbing {
             isInputClosed = true
             if !isBusy { closeNow() }
@@ -148,7 +155,10 @@ final class HTTPConnection: ChannelDuplexHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
         case ByteToMessageDecoderError.dataReceivedInErrorState(_, let bytes): drop(bytes.readableBytes)
-        case is HTTPParserError: take(.broken(error))
+        case is HTTPParserError:
+            let isFirst = phase == .ready && !hasHadRequest
+            if isFirst, case HTTPParserError.invalidMethod = error { loop.noteNotHTTP(from: peer, context.channel) }
+            take(.broken(error))
         default: closeNow()
         }
     }
@@ -298,7 +308,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     private func begin() {
-        if !isAdmitted { refuseConnection() }
+        // Nothing can be said before TLS is ready for it.
+        if !isAdmitted, loop.context.tls == nil { refuseConnection() }
     }
 
     private func startHead() {
@@ -350,7 +361,9 @@ extension HTTPConnection {
         if !hasHadRequest, openedAt + Self.firstByteTime > .now() { return }
         // The parser keeps the start of a head that came with the end of the last request, and tells it only at an end.
         isProbing = true
-        channelContext?.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        if let parser = try? channelContext?.pipeline.syncOperations.context(handler: decoder) {
+            decoder.userInboundEventTriggered(context: parser, event: ChannelEvent.inputClosed)
+        }
         isProbing = false
         if phase == .ready { closeNow() }
     }

@@ -5,6 +5,7 @@ import NIOHTTP1
 import NIOPosix
 import Pipeline
 import Synchronization
+import TLS
 
 /// The `otlp_http` receiver: OTLP over HTTP/1.1, protobuf and JSON, on TCP or a unix socket.
 ///
@@ -49,7 +50,10 @@ package final class OTLPHTTPReceiver: Receiver {
             meters: parts.meters,
             clock: clock,
             logger: parts.logger,
-            credentials: IgnoredCredentials(receiver: parts.name, logger: parts.logger)
+            credentials: IgnoredCredentials(receiver: parts.name, logger: parts.logger),
+            tls: settings.tls.map { tls in
+                ServerTLS(tls, listener: parts.name, meters: parts.meters, logger: parts.logger, clock: clock)
+            }
         )
         let connections = context.connections
         parts.meters.gauge("millrace_receiver_connections", ["receiver": parts.name]) { Double(connections.value) }
@@ -59,7 +63,14 @@ package final class OTLPHTTPReceiver: Receiver {
     package var boundAddress: ListenAddress? { state.withLock { $0.addresses.first } }
 
     /// Binds and begins to accept.
+    ///
+    /// Blocks for the disk where it has to read certificates.
     package func start() async throws(ListenError) {
+        do throws(TLSProblem) {
+            try context.tls?.start()
+        } catch {
+            throw ListenError(address: context.settings.listen, reason: error.message)
+        }
         let observers = await makeObservers()
         state.withLock { $0.observers = observers.map(\.value) }
         let bootstrap = bootstrap(observers)
@@ -125,6 +136,7 @@ package final class OTLPHTTPReceiver: Receiver {
         for observer in state.withLock({ $0.observers }) { await observer.run { $0.closeAll() } }
         await closeListeners()
         for observer in state.withLock({ $0.observers }) { await observer.run { $0.closeAll() } }
+        context.tls?.stop()
     }
 
     private func closeListeners() async {
@@ -162,7 +174,7 @@ package final class OTLPHTTPReceiver: Receiver {
     private func bootstrap(_ observers: [(key: ObjectIdentifier, value: LoopObserver)]) -> ServerBootstrap {
         let byEventLoop = Dictionary(observers.map { ($0.key, $0.value) }) { first, _ in first }
         let context = context
-        return ServerBootstrap(group: eventLoops.group)
+        let bootstrap = ServerBootstrap(group: eventLoops.group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { server in
@@ -174,7 +186,7 @@ package final class OTLPHTTPReceiver: Receiver {
             .childChannelOption(.writeBufferWaterMark, value: Self.unreadAnswers)
             .childChannelOption(
                 .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16_384, maximum: 1 << 20)
+                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16_384, maximum: context.readBytesMax)
             )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -182,10 +194,15 @@ package final class OTLPHTTPReceiver: Receiver {
                     try context.admit(channel, observer)
                 }
             }
+        // What several reads in a row bring is decrypted into one buffer, which stays.
+        return context.tls == nil ? bootstrap : bootstrap.childChannelOption(.maxMessagesPerRead, value: 1)
     }
 }
 
 extension ConnectionContext {
+    /// Bytes of one read from a socket; a TLS connection keeps room for what it decrypted between two reads.
+    fileprivate var readBytesMax: Int { tls == nil ? 1 << 20 : 32_768 }
+
     /// Gives a new connection its handlers, on its event loop.
     fileprivate func admit(_ channel: any Channel, _ observer: LoopObserver) throws {
         let open = connections.enter()
@@ -193,6 +210,7 @@ extension ConnectionContext {
         guard open <= ConnectionLimit.descriptors(forConnections: settings.maxConnections) else {
             throw ChannelError.operationUnsupported
         }
+        try tls?.addHandlers(to: channel)
         let decoder = RequestDecoder.make()
         // Who keeps connections that are not used has them closed before others are refused.
         let isAdmitted = open <= settings.maxConnections || observer.loop.value.closeLongestIdle()

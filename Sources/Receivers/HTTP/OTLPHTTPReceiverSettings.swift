@@ -2,11 +2,14 @@ package import Basics
 import OTLP
 package import Pipeline
 package import Settings
+package import TLS
 
 /// The settings of an `otlp_http` receiver, checked.
 package struct OTLPHTTPReceiverSettings: Sendable {
     /// Where it listens.
     package var listen = ListenAddress.tcp(host: "127.0.0.1", port: 4318)
+    /// Nil for plaintext.
+    package var tls: ServerTLSSettings?
     /// Where traces are taken; starts with a slash.
     package var tracesPath = Signal.traces.defaultPath
     /// Where metrics are answered 404 with the reason, until they are served.
@@ -20,6 +23,8 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     /// Connections at once; a further one takes the place of an idle one, or is answered 503 and closed.
     package var maxConnections = 4096
     /// From the first byte of a connection, or of a later request, to the end of the head; then 408.
+    ///
+    /// A TLS handshake has as long.
     package var headerTimeout = Duration.seconds(10)
     /// From the end of the head to the end of the body; then 408.
     package var bodyTimeout = Duration.seconds(30)
@@ -80,6 +85,7 @@ extension OTLPHTTPReceiverSettings: ReceiverSettings {
         OTLPHTTPReceiverSettings(),
         [
             Field("listen", \.listen, .address, "Address and port, or a unix socket. Port 0 takes any free one."),
+            Field("tls", optional: \.tls, .group(.serverTLS), "Takes https alone; without it, http alone."),
             Field("traces_path", \.tracesPath, .urlPath, "Path of export requests with spans."),
             Field("metrics_path", \.metricsPath, .urlPath, "Path of export requests with metrics."),
             Field("logs_path", \.logsPath, .urlPath, "Path of export requests with log records."),
@@ -105,7 +111,7 @@ extension OTLPHTTPReceiverSettings: ReceiverSettings {
                 "header_timeout",
                 \.headerTimeout,
                 .pause,
-                "Time for a request's head to arrive; then it is answered 408."
+                "Time for a request's head to arrive, then it is answered 408; and for a TLS handshake."
             ),
             Field(
                 "body_timeout",
@@ -138,7 +144,7 @@ extension OTLPHTTPReceiverSettings: ReceiverSettings {
                 .flag,
                 "Whether `forward_headers` may name headers such as `authorization`, whose values then lie in plain text in the journal and among dead letters."
             ),
-            .unavailable("tls"), .unavailable("auth"), .unavailable("cors"),
+            .unavailable("auth"), .unavailable("cors"),
         ],
         check: { settings, group, context in
             let paths = [settings.tracesPath, settings.metricsPath, settings.logsPath]

@@ -4,6 +4,7 @@ import NIOCore
 import OTLP
 import Pipeline
 import Synchronization
+import TLS
 
 /// What all connections of a receiver share; set once.
 struct ConnectionContext: Sendable {
@@ -21,6 +22,10 @@ struct ConnectionContext: Sendable {
     let clock: WallClock
     let logger: Logger
     let credentials: IgnoredCredentials
+    /// Nil for plaintext.
+    let tls: ServerTLS?
+    /// Who was told of already.
+    let notices = ClientNotices()
     /// Connections open now, over all event loops.
     let connections = ConnectionCount()
 }
@@ -124,6 +129,17 @@ final class ReceiverLoop {
         let counter = context.meters.counter("millrace_receiver_requests_total", labels)
         counters[key] = counter
         counter.add()
+    }
+
+    /// Says once for each client that it does not speak HTTP.
+    func noteNotHTTP(from address: SourceAddress, _ channel: any Channel) {
+        guard context.tls == nil, context.notices.isNew("not_http", from: address) else { return }
+        context.logger.warning(
+            "a client sends bytes that are not HTTP; if they are TLS, it needs http://, or the receiver needs \"tls\"",
+            metadata: [
+                "receiver": "\(context.name)", "client": "\(channel.remoteAddress?.ipAddress ?? "unix socket")",
+            ]
+        )
     }
 
     /// Hands a request to the pipelines; the answer, where it is known at once.

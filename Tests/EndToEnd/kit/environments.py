@@ -38,6 +38,7 @@ def clean_environment(**settings):
     """The surrounding environment without what would configure an SDK or MLflow, and with `settings`."""
     ours = ("OTEL_", "MLFLOW_", "PHOENIX_", "TRACELOOP_", "LANGFUSE_", "LANGSMITH_", "LANGCHAIN_", "LOGFIRE_", "LMNR_")
     ours += ("OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_")
+    ours += ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_")  # which would win over what a test trusts
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     kept["NO_PROXY"] = kept["no_proxy"] = "127.0.0.1,localhost"
     return kept | settings

@@ -69,7 +69,7 @@ class Millrace:
 
     @property
     def url(self):
-        return "http://" + self.pipeline["receivers"]["otlp"]["listen"]
+        return address(self.pipeline["receivers"]["otlp"])
 
     @property
     def address(self):
@@ -77,7 +77,7 @@ class Millrace:
         return host, int(port)
 
     def admin(self, path):
-        return self.session.get("http://" + self.pipeline["admin"]["listen"] + path, timeout=10)
+        return self.session.get(address(self.pipeline["admin"]) + path, timeout=10)
 
     def start(self, *more):
         self.process.start(*more)
@@ -190,6 +190,11 @@ class Millrace:
                 if line.startswith(field):
                     return int(line.split()[1]) * 1024
         raise AssertionError(f"no {field}")
+
+
+def address(server):
+    """The address of a receiver or the admin endpoint, by its settings."""
+    return ("https://" if "tls" in server else "http://") + server["listen"]
 
 
 def checked(ledger):

@@ -13,11 +13,15 @@ from kit.environments import free_port
 
 
 class Sink:
-    """`refuses`, where it is set, is asked with each request: a (status, JSON document) to answer, or None."""
+    """`refuses`, where it is set, is asked with each request: a (status, JSON document) to answer, or None.
 
-    def __init__(self):
+    With an `ssl.SSLContext` it speaks TLS.
+    """
+
+    def __init__(self, tls=None):
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.tls = tls
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.refuses = None
         self.received = collections.Counter()
         self.requests = []
@@ -27,6 +31,10 @@ class Sink:
     def start(self):
         handler = type("Handler", (Handler,), {"sink": self})
         self._server = Server(("127.0.0.1", self.port), handler)
+        if self.tls:
+            self._server.socket = self.tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 

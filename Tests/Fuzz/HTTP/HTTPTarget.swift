@@ -81,7 +81,8 @@ enum HTTPTarget: FuzzTarget {
             meters: Meters(),
             clock: .system,
             logger: logger,
-            credentials: IgnoredCredentials(receiver: "otlp", logger: logger)
+            credentials: IgnoredCredentials(receiver: "otlp", logger: logger),
+            tls: nil
         )
     }
 
