@@ -1,6 +1,8 @@
 /// A kind of telemetry.
 ///
-/// What differs between the kinds is data here, so that no code is written once for each.
+/// What differs between the kinds is data here, so that no code is written once for each. What is counted are the items of a
+/// signal: spans, data points, log records. What is kept, removed, routed and divided as one is a unit: a span, a metric with its
+/// data points, a log record.
 package enum Signal: UInt8, Sendable, Hashable, CaseIterable {
     // The raw values stand in the journal.
     case traces = 1
@@ -16,6 +18,24 @@ package enum Signal: UInt8, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// Several items, in texts for people; with `_` for each space in ledgers and names of metrics.
+    package var items: String {
+        switch self {
+        case .traces: "spans"
+        case .metrics: "data points"
+        case .logs: "log records"
+        }
+    }
+
+    /// One unit, in texts for people.
+    package var unit: String {
+        switch self {
+        case .traces: "span"
+        case .metrics: "metric"
+        case .logs: "log record"
+        }
+    }
+
     /// The one member of its requests in JSON.
     var requestMember: String {
         switch self {
@@ -27,6 +47,17 @@ package enum Signal: UInt8, Sendable, Hashable, CaseIterable {
 
     /// The same in snake case, as some clients write it.
     var snakeCaseMember: String { requestMember.replacing("resource", with: "resource_").lowercased() }
+
+    /// The tags of a unit's ids and attributes (opentelemetry-proto 1.11); 0 where it has no such field.
+    ///
+    /// Those of a metric are its `metadata`.
+    var unitTags: (traceID: UInt32, spanID: UInt32, attributes: UInt32) {
+        switch self {
+        case .traces: (0x0A, 0x12, 0x4A)
+        case .metrics: (0, 0, 0x62)
+        case .logs: (0x4A, 0x52, 0x32)
+        }
+    }
 
     /// The path of OTLP/HTTP (protocol section "OTLP/HTTP Request").
     package var defaultPath: String { "/v1/\(name)" }

@@ -33,7 +33,7 @@ package struct RetainedRecord: Sendable {
     }
 
     /// The traces in it, each once.
-    package var traceIDs: [TraceID] { TraceID.all(in: payload) }
+    package var traceIDs: [TraceID] { TraceID.all(in: payload, signal: metadata.signal) }
 }
 
 /// What is read of one log at most; bounds how long a start takes after heavy traffic.

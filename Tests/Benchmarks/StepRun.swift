@@ -118,7 +118,7 @@ struct StepRun {
             return NewRecord(
                 log: LogID("traces"),
                 kind: .items,
-                items: UInt32(encoded.spans),
+                items: UInt32(encoded.items),
                 metadata: metadata.encoded(),
                 payload: encoded.payload
             )

@@ -95,7 +95,7 @@ struct RandomContentTests {
         guard let encoded = batch.encoded() else { return }
         let again = try SpanBatch(encoded.payload)
         #expect(again.spans.allSatisfy { $0.flaw == nil }, comment)
-        #expect(again.spans.count == encoded.spans, comment)
+        #expect(again.spans.count == encoded.items, comment)
     }
 
     private static let names = ContentField.allCases.flatMap(\.names) + ["x", "input_cost", "total_cost"]

@@ -52,7 +52,7 @@ import Testing
     private func refusing(_ ill: Switch, with status: Int = 400) throws -> ScriptedExporter {
         let poison = try SpanBatch(large).spans[0].traceID
         return ScriptedExporter(refusing: { batch in
-            ill.isOn && TraceID.all(in: batch.payload).contains(poison)
+            ill.isOn && TraceID.all(in: batch.payload, signal: .traces).contains(poison)
         })
     }
 

@@ -48,10 +48,22 @@ import Testing
         #expect(ids == [[1, 2, 6, 7], [3, 4, 8, 9], [5, 10]])
     }
 
-    @Test(arguments: [Signal.metrics, .logs])
-    func `what has no traces is not split`(signal: Signal) {
-        let payload = tracesRequest([TestSpan(trace: 1), TestSpan(trace: 2)])
-        #expect(send(batch(payload, items: 2, signal: signal), items: 1).taken.map(\.payload) == [payload])
+    /// Field 1 of a request, which holds field 2 of a resource, which holds those units.
+    private func request(_ units: [[UInt8]]) -> [UInt8] {
+        let scope = units.flatMap { unit -> [UInt8] in [0x12, UInt8(unit.count)] + unit }
+        return [0x0A, UInt8(scope.count + 2), 0x12, UInt8(scope.count)] + scope
+    }
+
+    @Test(
+        arguments: [
+            // A log record of one severity each; a gauge of one data point each.
+            (Signal.logs, [[0x10, 1], [0x10, 2]]), (.metrics, [[0x2A, 4, 0x0A, 2, 0x40, 1], [0x2A, 2, 0x0A, 0]]),
+        ] as [(Signal, [[UInt8]])]
+    )
+    func `what has no traces is split one by one`(signal: Signal, units: [[UInt8]]) {
+        let parts = send(batch(request(units), items: 2, signal: signal), items: 1).taken
+        #expect(parts.map(\.payload) == units.map { request([$0]) })
+        #expect(parts.map(\.items) == [1, 1])
     }
 
     @Test func `a payload that cannot be read is not split`() {
@@ -154,7 +166,7 @@ struct DivisionTests {
         #expect(batch.divide(itemsMax: 1, groups: Int(UInt16.max) - 1) == [0, 0])
         let groups: [UInt16] = try batch.encodedByGroup().map(\.group)
         #expect(groups == [0, UInt16.max - 1, UInt16.max])
-        #expect(try batch.encodedByGroup().map(\.spans.spans) == [1, 1, 8])
+        #expect(try batch.encodedByGroup().map(\.spans.items) == [1, 1, 8])
     }
 
     @Test(arguments: [0, 100, 1000, 100_000])
@@ -169,7 +181,7 @@ struct DivisionTests {
         work.divide(itemsMax: 1)
         let parts = try work.batch.encodedByGroup()
         #expect(parts.reduce(0) { $0 + $1.spans.payload.count } <= 2 * body.count + 16 * parts.count)
-        #expect(parts.reduce(0) { $0 + $1.spans.spans } == 200)
+        #expect(parts.reduce(0) { $0 + $1.spans.items } == 200)
         #expect((parts.count > 1) == (size < 10_000))
     }
 

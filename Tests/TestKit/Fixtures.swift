@@ -1,4 +1,5 @@
 package import Foundation
+package import OTLP
 
 /// The real requests and bodies in `Tests/Data`; its README says where they came from.
 package enum Fixtures {
@@ -20,9 +21,14 @@ package enum Fixtures {
         captures { $0.hasSuffix(".json") && !$0.hasSuffix(".meta.json") && !$0.contains("native") }
     }
 
-    private static func captures(where isWanted: (String) -> Bool) -> [String] {
-        let folder = directory.appendingPathComponent("captures").path
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.filter(isWanted).sorted().map { "captures/\($0)" }
+    /// The captured requests of metrics or logs of all programs, as paths for `bytes`; sorted.
+    package static func captures(of signal: Signal, inJSON: Bool = false) -> [String] {
+        let ending = ".\(signal.name).\(inJSON ? "json" : "pb")"
+        return ["captures", "clients"].flatMap { folder in captures(in: folder) { $0.hasSuffix(ending) } }
+    }
+
+    private static func captures(in folder: String = "captures", where isWanted: (String) -> Bool) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.appending(path: folder).path)) ?? []
+        return names.filter(isWanted).sorted().map { "\(folder)/\($0)" }
     }
 }

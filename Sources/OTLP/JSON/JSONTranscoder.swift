@@ -13,9 +13,9 @@ struct JSONTranscoder {
     }
 
     /// Reads a whole text.
-    mutating func request(_ type: MessageType, of signal: Signal, _ text: RawSpan) throws(WireError) {
+    mutating func request(of signal: Signal, _ text: RawSpan) throws(WireError) {
         guard case .objectStart = try next(text) else { throw fail("a request is an object") }
-        let members = try message(tables.messages[type.rawValue], text)
+        let members = try message(tables.messages[MessageType(requestOf: signal).rawValue], text)
         if members.known == 0, let unknown = members.unknown { throw foreign(unknown, signal, text) }
         _ = try next(text)
     }
@@ -65,7 +65,7 @@ struct JSONTranscoder {
             if !field.isRepeated {
                 try value(token, field, schema, text)
             } else if case .arrayStart = token {
-                try elements(field, schema, text)
+                if field.isPackable { try numbers(field, schema, text) } else { try elements(field, schema, text) }
             } else {
                 try mismatch(token, field, schema, text)
             }
@@ -82,6 +82,34 @@ struct JSONTranscoder {
             let element = try next(text)
             if case .arrayEnd = element { return }
             try value(element, field, schema, text)
+        }
+    }
+
+    /// Writes the numbers of an array one behind the other into one field.
+    private mutating func numbers(
+        _ field: FieldSchema,
+        _ schema: MessageTraits,
+        _ text: RawSpan
+    ) throws(WireError) {
+        let tagStart = output.count
+        output.appendVarint(field.number << 3 | Int(WireType.lengthDelimited))
+        let start = output.openLength()
+        var isFlawed = false
+        while true {
+            let element = try next(text)
+            switch element {
+            case .arrayEnd:
+                if output.count == start { output.removeLast(start - tagStart) } else { output.closeLength(start) }
+                if isFlawed { try otherType(field, schema) }
+                return
+            case .string(let string):
+                if let bits = number(string.range, field, text) { append(bits, field) } else { isFlawed = true }
+            case .number(let range):
+                if let bits = number(range, field, text) { append(bits, field) } else { isFlawed = true }
+            default:
+                isFlawed = true
+                try skip(element, text)
+            }
         }
     }
 
@@ -110,19 +138,24 @@ struct JSONTranscoder {
     }
 
     /// Handles a value of a type that the field cannot have.
-    ///
-    /// Inside spans, resources and scopes the field is written with a wire type that the index refuses.
     private mutating func mismatch(
         _ token: JSONToken,
         _ field: FieldSchema,
         _ schema: MessageTraits,
         _ text: RawSpan
     ) throws(WireError) {
+        if schema.isolatesFlaws { try skip(token, text) }
+        try otherType(field, schema)
+    }
+
+    /// Says that a field has a value of a type that it cannot have.
+    ///
+    /// Inside units, resources and scopes it is written with a wire type that the index refuses.
+    private mutating func otherType(_ field: FieldSchema, _ schema: MessageTraits) throws(WireError) {
         guard schema.isolatesFlaws else { throw fail("\(field.name) has another type than OTLP gives it") }
-        try skip(token, text)
-        let isVarint = field.kind.wireType == WireType.varint
-        output.appendVarint(field.number << 3 | Int(isVarint ? WireType.lengthDelimited : WireType.varint))
-        output.append(0)
+        let isFixed32 = field.kind.wireType == WireType.fixed32
+        output.appendVarint(field.number << 3 | Int(isFixed32 ? WireType.varint : WireType.fixed32))
+        if isFixed32 { output.append(0) } else { output.appendFixed32(0) }
     }
 
     /// Writes one value of a field, whose first token was read.
@@ -141,7 +174,7 @@ struct JSONTranscoder {
             isWritten = false
         case .string(let string): isWritten = write(string, field, schema, text)
         case .number(let range): isWritten = writeNumber(range, field, schema, text)
-        case .bool(let bool): isWritten = write(bool, field, schema)
+        case .bool(let bool): isWritten = write(bool, field)
         case .null: isWritten = writeNull(field)
         case .arrayStart, .arrayEnd, .objectEnd, .key, .end: isWritten = false
         }
@@ -168,18 +201,20 @@ extension JSONTranscoder {
         _ text: RawSpan
     ) -> Bool {
         switch field.kind {
-        case .string: return writeText(string, field, schema, text)
+        case .string: return writeText(string, field, text)
         case .id(let count): return writeID(string, count, field, text)
         case .bytes: return writeBytes(string, field, text)
         case .enumeration(let type): return writeEnum(string.range, type, field, schema, text)
-        case .double, .int64, .uint32, .fixed32, .fixed64: return writeNumber(string.range, field, schema, text)
+        case .double, .int64, .uint64, .uint32, .sint32, .fixed32, .fixed64, .sfixed64:
+            return writeNumber(string.range, field, schema, text)
         case .bool, .message: return false
         }
     }
 
-    private mutating func write(_ bool: Bool, _ field: FieldSchema, _ schema: MessageTraits) -> Bool {
+    private mutating func write(_ bool: Bool, _ field: FieldSchema) -> Bool {
         guard case .bool = field.kind else { return false }
-        return write(bool ? 1 : 0, field, schema)
+        write(bool ? 1 : 0, field)
+        return true
     }
 
     /// An element that is null is an empty message.
@@ -190,13 +225,8 @@ extension JSONTranscoder {
         return true
     }
 
-    private mutating func writeText(
-        _ string: JSONString,
-        _ field: FieldSchema,
-        _ schema: MessageTraits,
-        _ text: RawSpan
-    ) -> Bool {
-        guard !string.range.isEmpty || schema.isOneof || field.isRepeated else { return true }
+    private mutating func writeText(_ string: JSONString, _ field: FieldSchema, _ text: RawSpan) -> Bool {
+        guard !string.range.isEmpty || field.presence != .implicit else { return true }
         output.appendVarint(field.tag)
         if string.isPlain {
             output.appendVarint(string.range.count)
@@ -261,7 +291,8 @@ extension JSONTranscoder {
             return writeNumber(range, field, schema, text)
         }
         deviations.enumName += 1
-        return write(UInt64(value), field, schema)
+        write(UInt64(value), field)
+        return true
     }
 
     private mutating func writeNumber(
@@ -270,37 +301,46 @@ extension JSONTranscoder {
         _ schema: MessageTraits,
         _ text: RawSpan
     ) -> Bool {
+        if let bits = number(range, field, text) {
+            write(bits, field)
+        } else {
+            guard field.isInt64, let double = schema.double, let value = JSONNumber.wide(text, range) else {
+                return false
+            }
+            write(value.bitPattern, double)
+        }
+        return true
+    }
+
+    /// A number as a field writes it; nil where the field has none, or not that one.
+    private func number(_ range: Range<Int>, _ field: FieldSchema, _ text: RawSpan) -> UInt64? {
         switch field.kind {
-        case .int64:
-            if let value = JSONNumber.signed(text, range) { return write(UInt64(bitPattern: value), field, schema) }
-            guard let double = schema.double, let value = JSONNumber.wide(text, range) else { return false }
-            return write(value.bitPattern, double, schema)
+        case .int64, .sfixed64: JSONNumber.signed(text, range).map { UInt64(bitPattern: $0) }
         case .enumeration:
-            guard let value = JSONNumber.signed(text, range), let number = Int32(exactly: value) else { return false }
-            return write(UInt64(bitPattern: Int64(number)), field, schema)
-        case .uint32, .fixed32:
-            guard let value = JSONNumber.unsigned(text, range), value <= UInt64(UInt32.max) else { return false }
-            return write(value, field, schema)
-        case .fixed64:
-            guard let value = JSONNumber.unsigned(text, range) else { return false }
-            return write(value, field, schema)
-        case .double:
-            guard let value = JSONNumber.double(text, range) else { return false }
-            return write(value.bitPattern, field, schema)
-        case .string, .bytes, .id, .bool, .message: return false
+            JSONNumber.signed(text, range).flatMap { Int32(exactly: $0) }.map { UInt64(bitPattern: Int64($0)) }
+        case .sint32:
+            JSONNumber.signed(text, range).flatMap { Int32(exactly: $0) }
+                .map { UInt64(UInt32(bitPattern: $0 << 1 ^ $0 >> 31)) }
+        case .uint32, .fixed32: JSONNumber.unsigned(text, range).flatMap { $0 <= UInt64(UInt32.max) ? $0 : nil }
+        case .uint64, .fixed64: JSONNumber.unsigned(text, range)
+        case .double: JSONNumber.double(text, range)?.bitPattern
+        case .string, .bytes, .id, .bool, .message: nil
         }
     }
 
     /// Writes a number unless it is zero and that goes without saying.
-    private mutating func write(_ bits: UInt64, _ field: FieldSchema, _ schema: MessageTraits) -> Bool {
-        guard bits != 0 || schema.isOneof else { return true }
+    private mutating func write(_ bits: UInt64, _ field: FieldSchema) {
+        guard bits != 0 || field.presence != .implicit else { return }
         output.appendVarint(field.tag)
+        append(bits, field)
+    }
+
+    private mutating func append(_ bits: UInt64, _ field: FieldSchema) {
         switch field.kind.wireType {
         case WireType.fixed64: output.appendFixed64(bits)
         case WireType.fixed32: output.appendFixed32(UInt32(truncatingIfNeeded: bits))
         default: output.appendVarint(bits)
         }
-        return true
     }
 }
 

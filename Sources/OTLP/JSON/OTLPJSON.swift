@@ -10,8 +10,8 @@ package enum OTLPJSON {
 
     /// Transcodes a request to wire form.
     ///
-    /// Unknown members are left out. A span with a member of a wrong type, or with an id that is neither hexadecimal nor
-    /// base64, becomes one that `SpanBatch` finds invalid, so that the others are taken.
+    /// Unknown members are left out. A unit with a member of a wrong type, or with an id that is neither hexadecimal nor
+    /// base64, becomes one that `Envelope` finds invalid, so that the others are taken.
     ///
     /// - Throws: `.malformed` with the byte offset in `json` where it is no JSON or no such request: an object with members
     ///   of which none is known, too.
@@ -20,9 +20,8 @@ package enum OTLPJSON {
         signal: Signal,
         deviations: inout DeviationCounts
     ) throws(WireError) -> [UInt8] {
-        guard let type = MessageType(requestOf: signal) else { throw unsupported(signal) }
         var decoder = JSONTranscoder(capacity: json.count, deviations)
-        try decoder.request(type, of: signal, json.span.bytes)
+        try decoder.request(of: signal, json.span.bytes)
         deviations = decoder.deviations
         return decoder.output
     }
@@ -31,13 +30,8 @@ package enum OTLPJSON {
     ///
     /// - Throws: `.malformed` with the byte offset in `wire` where it cannot be read or a string is not UTF-8.
     package static func encode(_ wire: [UInt8], signal: Signal) throws(WireError) -> [UInt8] {
-        guard let type = MessageType(requestOf: signal) else { throw unsupported(signal) }
         var encoder = WireTranscoder(capacity: wire.count * 2)
-        try encoder.request(type, wire.span.bytes)
+        try encoder.request(of: signal, wire.span.bytes)
         return encoder.writer.bytes
-    }
-
-    private static func unsupported(_ signal: Signal) -> WireError {
-        .malformed(offset: 0, reason: "\(signal.name) in JSON are not supported")
     }
 }

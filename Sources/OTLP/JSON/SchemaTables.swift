@@ -1,7 +1,8 @@
 /// What a message is besides its fields.
 struct MessageTraits: Sendable {
     let type: MessageType
-    let isOneof: Bool
+    /// Whether some of its fields rule one another out.
+    let hasOneof: Bool
     let isolatesFlaws: Bool
     let lengthSize: Int
     /// The field for a double, of a message that has one of several types; nil for any other message.
@@ -47,10 +48,10 @@ struct SchemaTables: Sendable {
         messages = zip(MessageType.allCases, schemas).map { type, schema in
             MessageTraits(
                 type: type,
-                isOneof: schema.isOneof,
+                hasOneof: schema.fields.contains { $0.presence == .oneof },
                 isolatesFlaws: schema.isolatesFlaws,
                 lengthSize: schema.lengthSize,
-                double: schema.isOneof ? schema.fields.first(where: \.isDouble) : nil
+                double: schema.fields.first { $0.isDouble && $0.presence == .oneof }
             )
         }
         names = KeyTable(camel + others.map { snake[$0] })

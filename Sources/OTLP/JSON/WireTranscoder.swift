@@ -22,8 +22,8 @@ struct WireTranscoder {
     }
 
     /// Writes a whole request.
-    mutating func request(_ type: MessageType, _ text: RawSpan) throws(WireError) {
-        let schema = tables.messages[type.rawValue]
+    mutating func request(of signal: Signal, _ text: RawSpan) throws(WireError) {
+        let schema = tables.messages[MessageType(requestOf: signal).rawValue]
         writer.beginObject()
         try collect(schema, 0..<text.byteCount, text)
         try members(schema, from: 0, text)
@@ -34,10 +34,23 @@ struct WireTranscoder {
     private mutating func collect(_ schema: MessageTraits, _ range: Range<Int>, _ text: RawSpan) throws(WireError) {
         var reader = WireReader(range)
         while let field = try reader.next(in: text) {
-            guard let index = tables.field(field.number, of: schema.type),
-                tables.fields[index].kind.wireType == UInt32(field.form.rawValue)
-            else { continue }
-            items.append(Item(field: index, content: field.content, bits: field.value))
+            guard let index = tables.field(field.number, of: schema.type) else { continue }
+            if tables.fields[index].kind.wireType == UInt32(field.form.rawValue) {
+                items.append(Item(field: index, content: field.content, bits: field.value))
+            } else if tables.fields[index].isPackable, field.form == .lengthDelimited {
+                try collectNumbers(index, field.content, text)
+            }
+        }
+    }
+
+    /// Puts numbers that stand one behind the other in one field behind `items`.
+    private mutating func collectNumbers(_ field: Int, _ range: Range<Int>, _ text: RawSpan) throws(WireError) {
+        let wireType = tables.fields[field].kind.wireType
+        var cursor = WireCursor(range)
+        while !cursor.isAtEnd {
+            let start = cursor.offset
+            let bits = try cursor.number(wireType, in: text)
+            items.append(Item(field: field, content: start..<cursor.offset, bits: bits))
         }
     }
 
@@ -55,7 +68,7 @@ struct WireTranscoder {
                 writer.beginArray()
                 for index in start..<stop { try value(field, index..<index + 1, text) }
                 writer.endArray()
-            } else if isSaid(field, items[stop - 1], schema) {
+            } else if isSaid(field, items[stop - 1]) {
                 writer.key(field.name)
                 try value(field, start..<stop, text)
             }
@@ -64,28 +77,44 @@ struct WireTranscoder {
         items.removeLast(items.count - first)
     }
 
-    /// Brings the occurrences of each field together; of a oneof only the last member stays, without what it had before
-    /// another member took its place.
+    /// Brings the occurrences of each field together; of fields that rule one another out only the last one stays.
     private mutating func arrange(_ schema: MessageTraits, from first: Int) {
         guard items.count - first > 1 else { return }
-        if schema.isOneof {
-            let last = items[items.count - 1].field
-            guard let other = items[first...].lastIndex(where: { $0.field != last }) else { return }
-            items.removeSubrange(first...other)
-            return
-        }
+        if schema.hasOneof { dropOverruled(from: first) }
+        guard items.count - first > 1 else { return }
         for index in first + 1..<items.count where items[index].field < items[index - 1].field {
             items[first...].sort { ($0.field, $0.content.lowerBound) < ($1.field, $1.content.lowerBound) }
             return
         }
     }
 
-    /// Whether a singular field is written: zero and empty go without saying, except in a oneof.
-    private func isSaid(_ field: FieldSchema, _ item: Item, _ schema: MessageTraits) -> Bool {
+    /// Drops the fields of a oneof that a later one overrules, parts of the same field before that one included.
+    private mutating func dropOverruled(from first: Int) {
+        var last: Int?
+        var overruled: Int?
+        for index in (first..<items.count).reversed() where tables.fields[items[index].field].presence == .oneof {
+            guard let field = last else {
+                last = items[index].field
+                continue
+            }
+            if items[index].field != field {
+                overruled = index
+                break
+            }
+        }
+        guard let overruled else { return }
+        let kept = items[first...overruled].filter { tables.fields[$0.field].presence != .oneof }
+        items.replaceSubrange(first...overruled, with: kept)
+    }
+
+    /// Whether a singular field is written: zero and empty go without saying, unless they can be told from absence.
+    private func isSaid(_ field: FieldSchema, _ item: Item) -> Bool {
+        guard field.presence == .implicit else { return true }
         switch field.kind {
-        case .message: true
-        case .string, .bytes, .id: schema.isOneof || !item.content.isEmpty
-        case .bool, .uint32, .int64, .fixed32, .fixed64, .double, .enumeration: schema.isOneof || item.bits != 0
+        case .message: return true
+        case .string, .bytes, .id: return !item.content.isEmpty
+        case .bool, .uint32, .sint32, .int64, .uint64, .fixed32, .fixed64, .sfixed64, .double, .enumeration:
+            return item.bits != 0
         }
     }
 
@@ -104,8 +133,11 @@ struct WireTranscoder {
         case .bool: writer.bool(item.bits != 0)
         case .uint32, .fixed32: writer.integer(UInt32(truncatingIfNeeded: item.bits))
         case .enumeration: writer.integer(Int32(truncatingIfNeeded: item.bits))
-        case .int64: writer.plainString { $0.appendDecimal(Int64(bitPattern: item.bits)) }
-        case .fixed64: writer.plainString { $0.appendDecimal(item.bits) }
+        case .sint32:
+            let bits = UInt32(truncatingIfNeeded: item.bits)
+            writer.integer(Int32(bitPattern: bits >> 1) ^ -Int32(bits & 1))
+        case .int64, .sfixed64: writer.plainString { $0.appendDecimal(Int64(bitPattern: item.bits)) }
+        case .fixed64, .uint64: writer.plainString { $0.appendDecimal(item.bits) }
         case .double: double(Double(bitPattern: item.bits))
         }
     }

@@ -1,6 +1,6 @@
 package import Basics
 
-/// Why one span is invalid although the request can be read.
+/// Why one span, log record or metric is invalid although the request can be read.
 @usableFromInline
 package enum SpanFlaw: UInt8, BitwiseCopyable, Sendable, Hashable, CaseIterable {
     case traceIDLength
@@ -10,12 +10,14 @@ package enum SpanFlaw: UInt8, BitwiseCopyable, Sendable, Hashable, CaseIterable 
     case parentIDLength
     case linkTraceID
     case linkSpanID
+    case optionalTraceIDLength
+    case optionalSpanIDLength
     case text
     case nesting
     case wireType
-    /// Something is wrong with the resource that the span belongs to.
+    /// Something is wrong with the resource that it belongs to.
     case resource
-    /// Something is wrong with the instrumentation scope that the span belongs to.
+    /// Something is wrong with the instrumentation scope that it belongs to.
     case scope
 }
 
@@ -30,6 +32,8 @@ extension SpanFlaw: CustomStringConvertible {
         case .parentIDLength: "parent_span_id is neither empty nor 8 bytes long"
         case .linkTraceID: "the trace_id of a link is not 16 bytes, or all zero"
         case .linkSpanID: "the span_id of a link is not 8 bytes, or all zero"
+        case .optionalTraceIDLength: "trace_id is neither empty nor 16 bytes long"
+        case .optionalSpanIDLength: "span_id is neither empty nor 8 bytes long"
         case .text: "a string is not valid UTF-8"
         case .nesting: "an attribute value is nested too deep"
         case .wireType: "a field has another type than OTLP gives it"
@@ -39,7 +43,7 @@ extension SpanFlaw: CustomStringConvertible {
     }
 }
 
-/// Why a span leaves a batch; in the order of the pipeline, so that the first reason counts.
+/// Why a unit leaves a batch; in the order of the pipeline, so that the first reason counts.
 @usableFromInline
 package enum Removal: UInt8, Sendable, Hashable, CaseIterable {
     /// It has a `SpanFlaw`.

@@ -104,6 +104,15 @@ struct WireCursor {
         return value
     }
 
+    /// Reads a number of that wire type, which is none of a length-delimited field.
+    mutating func number(_ wireType: UInt32, in text: RawSpan) throws(WireError) -> UInt64 {
+        switch wireType {
+        case WireType.varint: try varint(in: text)
+        case WireType.fixed32: UInt64(try fixed32(in: text))
+        default: try fixed64(in: text)
+        }
+    }
+
     /// Moves past the value of a field whose tag was just read.
     mutating func skip(_ tag: UInt32, in text: RawSpan) throws(WireError) {
         guard tag >= 8 else { throw .malformed(offset: offset, reason: "a field has the number 0") }

@@ -1,15 +1,15 @@
 /// What one export request may hold.
 package struct WireLimits: Sendable {
-    /// Values inside values of one attribute, at most; a span with more is invalid.
+    /// Values inside values of one attribute, at most; a span, log record or metric with more is invalid.
     package var nestingMax: Int
-    /// Spans in one request, at most.
-    package var spansMax: Int
+    /// Spans, log records or metrics in one request, at most.
+    package var unitsMax: Int
     /// Bytes that the index of one request may take: what bounds a body of many tiny fields.
     package var indexBytesMax: Int
 
-    package init(nestingMax: Int = 32, spansMax: Int = 1_000_000, indexBytesMax: Int = 192 << 20) {
+    package init(nestingMax: Int = 32, unitsMax: Int = 1_000_000, indexBytesMax: Int = 192 << 20) {
         self.nestingMax = nestingMax
-        self.spansMax = spansMax
+        self.unitsMax = unitsMax
         self.indexBytesMax = indexBytesMax
     }
 

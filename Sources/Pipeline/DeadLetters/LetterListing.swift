@@ -41,10 +41,10 @@ struct LetterListing {
         write("attempts", letter.attempts)
         write("first_attempt", letter.firstAttempt.text)
         write("last_attempt", letter.lastAttempt.text)
-        let traces = TraceID.all(in: letter.payload)
+        let traces = TraceID.all(in: letter.payload, signal: letter.metadata.signal)
         write("traces", traces.count)
         write("trace_ids", traces.prefix(Self.namesMax).map { "\($0)" })
-        write("services", Array(services(in: letter.payload).prefix(Self.namesMax)))
+        write("services", Array(services(in: letter).prefix(Self.namesMax)))
         if withContent { writeContent(letter) }
         writer.endObject()
     }
@@ -59,8 +59,8 @@ struct LetterListing {
         }
     }
 
-    private func services(in payload: [UInt8]) -> [String] {
-        guard let batch = try? SpanBatch(payload) else { return [] }
+    private func services(in letter: DeadLetter) -> [String] {
+        guard let batch = try? Envelope(letter.payload, signal: letter.metadata.signal) else { return [] }
         var names: [String] = []
         for resource in batch.resources {
             guard let index = batch.attribute("service.name", in: resource.attributes),

@@ -80,11 +80,11 @@ package struct QueuedRecord: Sendable {
 /// Records that are sent together, and how far that has come.
 ///
 /// They go as one request, or as several where a single record is over the limits or the destination takes only less at a
-/// time. Of those, only the next one is in memory; the others are known by the spans that they will have.
+/// time. Of those, only the next one is in memory; the others are known by the units that they will have.
 package struct PendingBatch: Sendable {
     /// A request that is written when its turn comes.
     private struct Later: Sendable {
-        let part: SpanDivision.Part
+        let part: EnvelopeDivision.Part
         let history: AttemptHistory
     }
 
@@ -96,9 +96,9 @@ package struct PendingBatch: Sendable {
     private var isPlanned = false
     /// Whether a request of it is done with.
     private var isTouched = false
-    /// The spans of all requests, once there are several.
-    private var division: SpanDivision?
-    private var repeats: SpanDivision.Repeats
+    /// The units of all requests, once there are several.
+    private var division: EnvelopeDivision?
+    private var repeats: EnvelopeDivision.Repeats
     /// Items that the destination's partial successes turned away so far, and those that are dead letters now.
     package var outcomes = OutcomeCounts()
     package var backoff: Backoff
@@ -111,7 +111,7 @@ package struct PendingBatch: Sendable {
         self.key = key
         self.records = records
         self.backoff = backoff
-        repeats = SpanDivision.Repeats(for: records.reduce(0) { $0 + $1.payload.count })
+        repeats = EnvelopeDivision.Repeats(for: records.reduce(0) { $0 + $1.payload.count })
         history = AttemptHistory(since: records.lazy.compactMap(\.parkedSince).max())
     }
 
@@ -152,9 +152,9 @@ package struct PendingBatch: Sendable {
     package mutating func nextRequest() -> PendingRequest? {
         while current == nil, !later.isEmpty {
             let next = later.removeFirst()
-            guard let spans = division?.encoded(next.part) else { continue }
+            guard let units = division?.encoded(next.part) else { continue }
             current = PendingRequest(
-                batch: batch(spans.payload, items: spans.spans),
+                batch: batch(units.payload, items: units.items),
                 part: next.part,
                 history: next.history
             )
@@ -227,10 +227,9 @@ package struct PendingBatch: Sendable {
         current = request
     }
 
-    /// Reads where the spans of the only request stand, where that was not done yet; false where it cannot be read.
+    /// Reads where the units of the only request stand, where that was not done yet; false where it cannot be read.
     private mutating func divide(_ whole: Batch) -> Bool {
-        guard key.signal == .traces else { return false }
-        if division == nil { division = try? SpanDivision(framesOf: whole.payload) }
+        if division == nil { division = try? EnvelopeDivision(framesOf: whole.payload, signal: key.signal) }
         return division != nil
     }
 

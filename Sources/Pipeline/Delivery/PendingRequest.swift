@@ -5,10 +5,10 @@ package import OTLP
 package struct PendingRequest: Sendable {
     package let batch: Batch
     /// Its spans among those of its record; nil for all of them.
-    package let part: SpanDivision.Part?
+    package let part: EnvelopeDivision.Part?
     package var history: AttemptHistory
 
-    package init(batch: Batch, part: SpanDivision.Part? = nil, history: AttemptHistory = AttemptHistory()) {
+    package init(batch: Batch, part: EnvelopeDivision.Part? = nil, history: AttemptHistory = AttemptHistory()) {
         self.batch = batch
         self.part = part
         self.history = history

@@ -151,7 +151,7 @@ package final class Gateway: Intake {
 
 /// A request's spans after each was checked; indexing marks the flawed ones as removed.
 private struct CheckedSpans {
-    let batch: SpanBatch
+    let batch: Envelope
 
     var flawed: Int { batch.removedCount(.invalid) }
     /// Spans that may go on.
@@ -160,7 +160,8 @@ private struct CheckedSpans {
     /// What the client is told once the valid spans are durable.
     var answer: IntakeAnswer {
         if flawed == 0 { return .accepted }
-        let message = "\(flawed) of \(batch.spans.count) spans refused: " + reasons.joined(separator: "; ")
+        let count = "\(flawed) of \(batch.itemCount) \(batch.signal.items)"
+        let message = "\(count) refused: " + reasons.joined(separator: "; ")
         return valid == 0 ? .invalid(message) : .partial(rejected: flawed, message: message)
     }
 
@@ -168,7 +169,9 @@ private struct CheckedSpans {
     private static let reasonsMax = 5
 
     private var reasons: [String] {
-        let flaws = batch.spans.enumerated().lazy.compactMap { index, span in span.flaw.map { "span \(index): \($0)" } }
+        let flaws = (0..<batch.unitCount).lazy.compactMap { index in
+            batch.unit(index).flaw.map { "\(batch.signal.unit) \(index): \($0)" }
+        }
         return Array(flaws.prefix(Self.reasonsMax))
     }
 
@@ -189,7 +192,7 @@ private struct CheckedSpans {
         }
         if request.encoding == .json { try memory.add(body.count) }
         do throws(WireError) {
-            batch = try SpanBatch(body, limits: memory.indexLimits())
+            batch = try Envelope(body, signal: request.signal, limits: memory.indexLimits())
         } catch {
             if case .overLimit = error, let shortage = memory.indexShortage {
                 request.memory?.noteShortage()

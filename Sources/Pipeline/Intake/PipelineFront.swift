@@ -43,7 +43,7 @@ package struct PipelineFront: Sendable {
     /// They are charged to `memory`. Throws, and counts nothing, where the request costs too much for its size, or there is
     /// no memory for it.
     func records(
-        for spans: SpanBatch,
+        for spans: Envelope,
         from source: RequestSource,
         at time: UnixTime,
         _ account: RequestAccount,
@@ -54,7 +54,7 @@ package struct PipelineFront: Sendable {
         for processor in processors { processor.process(&work) }
         work.divide(itemsMax: itemsMax)
         var metadata = RecordMetadata(
-            signal: .traces,
+            signal: spans.signal,
             identity: source.identity,
             headers: source.headers.filter { forwardedHeaders.contains($0.name) },
             removed: work.batch.removedOutcomes,
@@ -66,7 +66,7 @@ package struct PipelineFront: Sendable {
         for group in work.batch.groups {
             let encoded = try written(group, &work, memory)
             metadata.route = work.routes[Int(group.number)]
-            let items = encoded.spans + removed
+            let items = encoded.items + removed
             records.append(try held(record(.items, items: items, metadata, encoded.payload), &memory))
             metadata.removed = [:]
             removed = 0
@@ -80,10 +80,10 @@ package struct PipelineFront: Sendable {
 
     /// Writes a group, for which there is memory, whatever others have been written.
     private func written(
-        _ group: SpanGroup,
+        _ group: UnitGroup,
         _ work: inout SpanWork,
         _ memory: RequestMemory
-    ) throws(Refused) -> EncodedSpans {
+    ) throws(Refused) -> EncodedUnits {
         if work.batch.isMarked { try memory.check(work.batch.bytes.count + 2 * work.batch.addedBytes) }
         do throws(CostExcess) {
             return try work.batch.encoded(group, charging: &work.account)
@@ -115,7 +115,7 @@ package struct PipelineFront: Sendable {
     }
 }
 
-extension SpanBatch {
+extension Envelope {
     /// Spans that left the batch after they were accepted.
     fileprivate var removedOutcomes: OutcomeCounts {
         var counts = OutcomeCounts()

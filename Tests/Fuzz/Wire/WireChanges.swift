@@ -132,10 +132,10 @@ struct WireChanges {
         case .string: item.content = Array(word().utf8)
         case .bytes: item.content = Array(random.bytes(random.below(12)))
         case .id(let count): item.content = Array(random.bytes(random.chance(80) ? count : random.below(20)))
-        case .bool, .uint32, .int64, .enumeration:
+        case .bool, .uint32, .sint32, .int64, .uint64, .enumeration:
             item.content = WireNode.varint(Int(truncatingIfNeeded: random.next() >> UInt64(random.below(64))))
         case .fixed32: item.content = Array(random.bytes(4))
-        case .fixed64, .double: item.content = Array(random.bytes(8))
+        case .fixed64, .sfixed64, .double: item.content = Array(random.bytes(8))
         case .message(let type): item.content = random.chance(20) ? [] : generated(type)
         }
         node.items.insert(item, at: random.below(node.items.count + 1))
@@ -152,8 +152,8 @@ struct WireChanges {
         switch type {
         case .anyValue: return demand("generating") { try KeyValue("", source.value(depth: 0)).value.wire }
         case .keyValue: return demand("generating") { try KeyValue(source.text(), source.value(depth: 0)).wire }
-        case .resourceSpans: return demand("generating") { try source.resourceSpans().wire }
-        case .scopeSpans: return demand("generating") { try source.scopeSpans().wire }
+        case .resourceSpans: return demand("generating") { try (source.resourceGroup() as ResourceSpans).wire }
+        case .scopeSpans: return demand("generating") { try (source.scopeGroup() as ScopeSpans).wire }
         case .span: return demand("generating") { try source.span().wire }
         case .event: return demand("generating") { try source.event().wire }
         case .link: return demand("generating") { try source.link().wire }

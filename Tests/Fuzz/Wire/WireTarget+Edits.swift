@@ -18,13 +18,13 @@ extension WireTarget {
         var edited = model.batch
         let added = edited.addedBytes
         Cost.check("edits", body: body.count + added * 2, written: encoded.payload.count)
-        require(encoded.spans == model.batch.keptCount, "edits leave other spans")
+        require(encoded.items == model.batch.keptCount, "edits leave other spans")
         let decoded = demand("protobuf after edits") { try Request(wire: encoded.payload) }
         // NaN is unlike itself; the same bytes are alike.
         let isSame = decoded == expected || (try? decoded.wire) == (try? expected.wire)
         require(isSame, "edits come out otherwise")
         let again = demand("indexing after edits") { try SpanBatch(encoded.payload) }
-        require(again.spans.count == encoded.spans && again.removedCount(.invalid) == 0, "edits make invalid spans")
+        require(again.spans.count == encoded.items && again.removedCount(.invalid) == 0, "edits make invalid spans")
     }
 
     /// Edits of what is flawed stay inside it.
@@ -60,8 +60,8 @@ extension WireTarget {
     /// The parts of a delivery have each span once, and repeat no more than they may.
     private static func checkParts(_ batch: SpanBatch, _ random: inout SeededGenerator) {
         guard batch.removedCount(.invalid) == 0 else { return }
-        let division = demand("frames") { try SpanDivision(framesOf: batch.bytes) }
-        var repeats = SpanDivision.Repeats(for: batch.bytes.count)
+        let division = demand("frames") { try EnvelopeDivision(framesOf: batch.bytes, signal: .traces) }
+        var repeats = EnvelopeDivision.Repeats(for: batch.bytes.count)
         let parts = division.parts(
             of: division.whole,
             itemsMax: 1 + random.below(8),
@@ -70,14 +70,14 @@ extension WireTarget {
             repeats: &repeats
         )
         let written = parts.compactMap { division.encoded($0) }
-        require(written.reduce(0) { $0 + $1.spans } == batch.spans.count, "parts have other spans")
+        require(written.reduce(0) { $0 + $1.items } == batch.spans.count, "parts have other spans")
         Cost.check("division", body: batch.bytes.count, written: written.reduce(0) { $0 + $1.payload.count })
     }
 
     private static func checkShared(_ batch: SpanBatch) {
         var account = RequestAccount(bytes: batch.bytes.count)
         account.add(steps: batch.indexSteps)
-        var groups: [(number: UInt16, spans: EncodedSpans)] = []
+        var groups: [(number: UInt16, spans: EncodedUnits)] = []
         for group in batch.groups {
             // Too much for its size is an answer, too.
             guard let spans = try? batch.encoded(group, charging: &account) else { return }
@@ -86,14 +86,14 @@ extension WireTarget {
         let written = groups.reduce(0) { $0 + $1.spans.payload.count }
         let base = CostLimits.writtenBase * max(0, groups.count - 1)
         Cost.check("division", body: batch.bytes.count, written: written - min(written, base), steps: account.steps)
-        require(groups.reduce(0) { $0 + $1.spans.spans } == batch.keptCount, "groups lose spans")
+        require(groups.reduce(0) { $0 + $1.spans.items } == batch.keptCount, "groups lose spans")
         // Many small groups are alike; the first ones tell.
         for (position, (group, spans)) in groups.prefix(40).enumerated() {
             // What stands beside the resources goes with the first group alone.
             let isSame = position > 0 || batch.encoded(group: group)?.payload == spans.payload
             require(isSame, "a group is written in two ways")
             let again = demand("indexing a group") { try SpanBatch(spans.payload) }
-            require(again.spans.count == spans.spans && again.removedCount(.invalid) == 0, "a group is invalid")
+            require(again.spans.count == spans.items && again.removedCount(.invalid) == 0, "a group is invalid")
         }
     }
 }

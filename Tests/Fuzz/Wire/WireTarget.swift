@@ -48,13 +48,14 @@ enum WireTarget: FuzzTarget {
     /// What was read to its end can be read again as far as delivery needs, and is the same there.
     private static func checkFrames(_ batch: SpanBatch) {
         let frames = demand("frames") { try SpanBatch(framesOf: batch.bytes) }
-        require(frames.spans.count == batch.spans.count, "the frames have other spans")
-        for (span, frame) in zip(batch.spans, frames.spans) {
+        require(frames.unitCount == batch.unitCount, "the frames have other spans")
+        for index in 0..<batch.unitCount {
+            let (span, frame) = (batch.unit(index), frames.unit(index))
             require(span.frame == frame.frame && span.scope == frame.scope, "a span has another frame")
             guard span.flaw == nil else { continue }
             require(span.traceID == frame.traceID && span.spanID == frame.spanID, "a span has other ids")
         }
-        let ids = Set(TraceID.all(in: batch.bytes))
+        let ids = Set(TraceID.all(in: batch.bytes, signal: .traces))
         for span in batch.spans where span.flaw == nil { require(ids.contains(span.traceID), "a trace is not found") }
     }
 
@@ -94,9 +95,9 @@ enum WireTarget: FuzzTarget {
         if batch.marks.isEmpty { return require(encoded.payload == batch.bytes, "untouched bytes changed") }
         let again = demand("indexing what is left") { try SpanBatch(encoded.payload) }
         let kept = batch.spans.indices.filter { batch.removal(of: $0) == nil }
-        require(again.spans.count == kept.count && encoded.spans == kept.count, "other spans are left")
-        for (new, old) in zip(again.spans, kept) {
-            let before = batch.bytes[batch.spans[old].frame.field]
+        require(again.spans.count == kept.count && encoded.items == kept.count, "other spans are left")
+        for (new, old) in zip(again.spans.map(\.unit), kept) {
+            let before = batch.bytes[batch.unit(old).frame.field]
             require(again.bytes[new.frame.field] == before, "an untouched span changed")
         }
     }

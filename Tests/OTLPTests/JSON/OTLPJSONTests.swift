@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct OTLPJSONTests {
     /// What the specification asks for, made from swift-protobuf's JSON: ids in hexadecimal, the rest as in proto3.
-    static func expected(_ request: Request) throws -> NSDictionary {
+    static func expected(_ request: some OracleRequest) throws -> NSDictionary {
         var options = JSONEncodingOptions()
         options.alwaysPrintEnumsAsInts = true
         let text = try request.jsonUTF8Data(options: options)
@@ -30,27 +30,31 @@ import Testing
         return Dictionary(uniqueKeysWithValues: converted) as NSDictionary
     }
 
-    private func decode(_ json: [UInt8]) throws -> (request: Request, deviations: DeviationCounts) {
+    private func decode<Message: OracleRequest>(
+        _ json: [UInt8],
+        as _: Message.Type = Request.self
+    ) throws -> (request: Message, deviations: DeviationCounts) {
         var deviations = DeviationCounts()
-        let wire = try OTLPJSON.decode(json, signal: .traces, deviations: &deviations)
-        return (try Request(wire: wire), deviations)
+        let wire = try OTLPJSON.decode(json, signal: Message.signal, deviations: &deviations)
+        return (try Message(wire: wire), deviations)
     }
 
-    private func expectBothDirections(_ request: Request, _ wire: [UInt8]) throws {
+    private func expectBothDirections<Message: OracleRequest>(_ type: Message.Type, _ wire: [UInt8]) throws {
+        let request = try Message(wire: wire)
         let expected = try Self.expected(request)
-        let encoded = try OTLPJSON.encode(wire, signal: .traces)
+        let encoded = try OTLPJSON.encode(wire, signal: type.signal)
         #expect(try JSONSerialization.jsonObject(with: Data(encoded)) as? NSDictionary == expected)
         #expect(!encoded.contains(UInt8(ascii: "\n")))
-        let (decoded, deviations) = try decode(Array(try JSONSerialization.data(withJSONObject: expected)))
+        let written = try JSONSerialization.data(withJSONObject: expected)
+        let (decoded, deviations) = try decode(Array(written), as: type)
         #expect(decoded == request)
         #expect(deviations.isEmpty)
-        #expect(try decode(encoded).request == request)
+        #expect(try decode(encoded, as: type).request == request)
     }
 
     @Test(arguments: SpanIndexTests.bodies)
     func `a real request becomes JSON and comes back`(path: String) throws {
-        let bytes = try Fixtures.bytes(path)
-        try expectBothDirections(try Request(wire: bytes), bytes)
+        try expectBothDirections(Request.self, try Fixtures.bytes(path))
     }
 
     @Test func `a member of a oneof takes the place of what another had`() throws {
@@ -60,25 +64,65 @@ import Testing
         let value = arrays[0] + field(0x0A, Array("x".utf8)) + arrays[1]
         let span = TestSpan().wire + field(0x4A, field(0x0A, Array("key".utf8)) + field(0x12, value))
         let wire = field(0x0A, field(0x12, field(0x12, span)))
-        try expectBothDirections(try Request(wire: wire), wire)
+        try expectBothDirections(Request.self, wire)
     }
 
-    @Test(arguments: 0..<80)
-    func `random requests become JSON and come back`(round: Int) throws {
-        var source = RandomRequests(seed: UInt64(7000 + round))
-        let request = source.request()
-        try expectBothDirections(request, try request.wire)
+    @Test(arguments: Fixtures.captures(of: .logs))
+    func `real log records become JSON and come back`(path: String) throws {
+        try expectBothDirections(LogsRequest.self, try Fixtures.bytes(path))
     }
 
-    @Test(arguments: 0..<60)
-    func `whatever the wire form, the JSON is the same`(round: Int) throws {
-        let seed = UInt64(8000 + round)
-        var source = RandomRequests(seed: seed)
-        var mangler = WireMangler(seed: seed)
-        let mangled = try mangler.request(try source.request().wire)
-        let expected = try Self.expected(try Request(wire: mangled))
-        let encoded = try OTLPJSON.encode(mangled, signal: .traces)
-        #expect(try JSONSerialization.jsonObject(with: Data(encoded)) as? NSDictionary == expected, "seed \(seed)")
+    @Test(arguments: Fixtures.captures(of: .metrics))
+    func `real metrics become JSON and come back`(path: String) throws {
+        try expectBothDirections(MetricsRequest.self, try Fixtures.bytes(path))
+    }
+
+    @Test(arguments: Signal.allCases, 0..<80)
+    func `random requests become JSON and come back`(signal: Signal, round: Int) throws {
+        try expectBothDirections(signal.oracle, try randomWire(signal, seed: UInt64(7000 + round), isMangled: false))
+    }
+
+    @Test(arguments: [Signal.logs, .metrics])
+    func `the JSON of real SDKs is read and comes back`(signal: Signal) throws {
+        let paths = Fixtures.captures(of: signal, inJSON: true)
+        #expect(paths.count > 1)
+        for path in paths { try expectReadable(signal.oracle, try Fixtures.bytes(path), path) }
+    }
+
+    private func expectReadable<Message: OracleRequest>(_ type: Message.Type, _ json: [UInt8], _ path: String) throws {
+        let (request, _) = try decode(json, as: type)
+        let wire = try request.wire
+        let batch = try SpanBatch(wire, signal: type.signal)
+        #expect(batch.itemCount > 0 && batch.removedCount(.invalid) == 0, "\(path)")
+        expectAgreement(batch, request)
+        try expectBothDirections(type, wire)
+    }
+
+    @Test(arguments: Signal.allCases, 0..<60)
+    func `whatever the wire form, the JSON is the same`(signal: Signal, round: Int) throws {
+        try expectSameJSON(signal.oracle, try randomWire(signal, seed: UInt64(8000 + round)))
+    }
+
+    private func expectSameJSON<Message: OracleRequest>(_ type: Message.Type, _ mangled: [UInt8]) throws {
+        let expected = try Self.expected(try Message(wire: mangled))
+        let encoded = try OTLPJSON.encode(mangled, signal: type.signal)
+        #expect(try JSONSerialization.jsonObject(with: Data(encoded)) as? NSDictionary == expected)
+    }
+
+    @Test(arguments: [Signal.logs, .metrics], 0..<40)
+    func `plain protobuf JSON of other signals is read`(signal: Signal, round: Int) throws {
+        try expectPlainRead(signal.oracle, try randomWire(signal, seed: UInt64(9500 + round), isMangled: false))
+    }
+
+    private func expectPlainRead<Message: OracleRequest>(_ type: Message.Type, _ wire: [UInt8]) throws {
+        let request = try Message(wire: wire)
+        for isSnakeCase in [false, true] {
+            var options = JSONEncodingOptions()
+            options.preserveProtoFieldNames = isSnakeCase
+            let (decoded, deviations) = try decode(Array(try request.jsonUTF8Data(options: options)), as: type)
+            #expect(decoded == request)
+            #expect(request.groups.isEmpty || isSnakeCase == (deviations.snakeCase > 0))
+        }
     }
 
     @Test(arguments: 0..<40)

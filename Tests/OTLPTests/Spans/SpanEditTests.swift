@@ -34,8 +34,8 @@ import Testing
         #expect((encoded == nil) == (expected == nil), "seed \(seed)")
         guard let encoded, let expected else { return }
         #expect(try Request(wire: encoded.payload) == expected, "seed \(seed)")
-        #expect(encoded.spans == model.batch.keptCount, "seed \(seed)")
-        #expect(try SpanBatch(encoded.payload).spans.count == encoded.spans, "seed \(seed)")
+        #expect(encoded.items == model.batch.keptCount, "seed \(seed)")
+        #expect(try SpanBatch(encoded.payload).spans.count == encoded.items, "seed \(seed)")
     }
 
     @Test func `groups share the spans between them`() throws {
@@ -46,7 +46,7 @@ import Testing
             model.edit(times: Int(seed % 5))
             model.assign(groups: 3)
             let groups = try model.batch.encodedByGroup()
-            #expect(groups.map(\.spans.spans).reduce(0, +) == model.batch.keptCount, "seed \(seed)")
+            #expect(groups.map(\.spans.items).reduce(0, +) == model.batch.keptCount, "seed \(seed)")
             for group in UInt16(0)..<3 {
                 let payload = groups.first { $0.group == group }?.spans.payload
                 let decoded = try payload.map { try Request(wire: $0) }
@@ -107,7 +107,7 @@ import Testing
         let batch = try SpanBatch(try Fixtures.bytes("payloads/large.pb"))
         let parts = batch.divided(itemsMax: 50, bytesMax: 40_000)
         #expect(parts.count > 10)
-        #expect(parts.allSatisfy { $0.spans <= 50 && $0.payload.count < 42_000 })
+        #expect(parts.allSatisfy { $0.items <= 50 && $0.payload.count < 42_000 })
         let traces = try parts.map { Set(try SpanBatch($0.payload).spans.map(\.traceID)) }
         #expect(traces.map(\.count).reduce(0, +) == traces.reduce(into: Set()) { $0.formUnion($1) }.count)
     }
@@ -120,8 +120,8 @@ extension SpanEditTests {
         for index in 1..<8 { spans[index].traceID = spans[1].traceID }
         let request = Request.with { $0.resourceSpans = [.with { $0.scopeSpans = [.with { $0.spans = spans }] }] }
         let batch = try SpanBatch(try request.wire)
-        #expect(batch.divided(itemsMax: 3, bytesMax: .max).map(\.spans) == [1, 7, 1])
-        #expect(batch.divided(itemsMax: 3, bytesMax: .max, dividesTraces: true).map(\.spans) == [3, 3, 3])
+        #expect(batch.divided(itemsMax: 3, bytesMax: .max).map(\.items) == [1, 7, 1])
+        #expect(batch.divided(itemsMax: 3, bytesMax: .max, dividesTraces: true).map(\.items) == [3, 3, 3])
         #expect(try SpanBatch([]).divided(itemsMax: 3, bytesMax: 100).isEmpty)
     }
 }

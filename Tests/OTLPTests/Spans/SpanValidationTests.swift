@@ -156,9 +156,9 @@ import Testing
     @Test func `limits are kept`() throws {
         let bytes = try Fixtures.bytes("payloads/small.pb")
         #expect(throws: WireError.overLimit("more than 9 spans in one request")) {
-            try SpanBatch(bytes, limits: WireLimits(spansMax: 9))
+            try SpanBatch(bytes, limits: WireLimits(unitsMax: 9))
         }
-        #expect(try SpanBatch(bytes, limits: WireLimits(spansMax: 10)).spans.count == 10)
+        #expect(try SpanBatch(bytes, limits: WireLimits(unitsMax: 10)).spans.count == 10)
         let tiny = [UInt8](repeating: 0, count: 200_000).enumerated().map { $0.offset % 2 == 0 ? UInt8(0x0A) : 0 }
         #expect(throws: WireError.overLimit("more fields in one request than can be indexed")) {
             try SpanBatch(tiny, limits: WireLimits(indexBytesMax: 1 << 20))

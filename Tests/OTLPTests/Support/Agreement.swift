@@ -6,37 +6,47 @@ import Testing
 @testable import OTLP
 
 /// Compares every field of the index with what swift-protobuf decodes.
-func expectAgreement(_ batch: SpanBatch, _ request: Request) {
-    var resource = 0
+func expectAgreement<Message: OracleRequest>(_ batch: SpanBatch, _ request: Message) {
     var scope = 0
-    var span = 0
-    for resourceSpans in request.resourceSpans {
-        expectAttributes(batch, batch.resources[resource].attributes, resourceSpans.resource.attributes)
-        for scopeSpans in resourceSpans.scopeSpans {
+    var unit = 0
+    #expect(batch.resources.count == request.groups.count)
+    for (resource, group) in request.groups.enumerated() {
+        expectAttributes(batch, batch.resources[resource].attributes, group.resource.attributes)
+        #expect(batch.resources[resource].scopes == scope..<scope + group.groups.count)
+        for group in group.groups {
             let entry = batch.scopes[scope]
             #expect(entry.resource == resource)
-            #expect(batch.text(entry.name) == scopeSpans.scope.name)
-            #expect(batch.text(entry.version) == scopeSpans.scope.version)
-            expectAttributes(batch, entry.attributes, scopeSpans.scope.attributes)
-            #expect(entry.spans == span..<span + scopeSpans.spans.count)
-            for message in scopeSpans.spans {
-                #expect(batch.spans[span].scope == scope)
-                expectSpan(batch, span, message)
-                span += 1
+            #expect(batch.text(entry.name) == group.scope.name)
+            #expect(batch.text(entry.version) == group.scope.version)
+            expectAttributes(batch, entry.attributes, group.scope.attributes)
+            #expect(entry.units == unit..<unit + group.units.count)
+            for message in group.units {
+                #expect(batch.unit(unit).scope == scope)
+                expectUnit(batch, unit, message)
+                if let span = message as? Span { expectSpan(batch, unit, span) }
+                unit += 1
             }
             scope += 1
         }
-        resource += 1
     }
-    #expect(batch.resources.count == resource)
     #expect(batch.scopes.count == scope)
-    #expect(batch.spans.count == span)
+    #expect(batch.unitCount == unit)
+    #expect(batch.spans.count == (Message.signal == .traces ? unit : 0))
+    #expect(batch.itemCount == request.items)
+}
+
+private func expectUnit(_ batch: SpanBatch, _ index: Int, _ message: some OracleUnit) {
+    let entry = batch.unit(index)
+    let (trace, span) = message.ids
+    #expect(entry.traceID.description == (trace.isEmpty ? String(repeating: "0", count: 32) : trace.hexadecimal))
+    #expect(entry.spanID.description == (span.isEmpty ? String(repeating: "0", count: 16) : span.hexadecimal))
+    #expect(entry.items == message.items)
+    #expect(entry.flaw == nil)
+    expectAttributes(batch, entry.attributes, message.ownAttributes)
 }
 
 private func expectSpan(_ batch: SpanBatch, _ index: Int, _ message: Span) {
     let entry = batch.spans[index]
-    #expect(entry.traceID.description == message.traceID.hexadecimal)
-    #expect(entry.spanID.description == message.spanID.hexadecimal)
     let parent = message.parentSpanID.contains { $0 != 0 } ? message.parentSpanID.hexadecimal : nil
     #expect(entry.parentID?.description == parent)
     #expect(batch.text(entry.name) == message.name)
@@ -46,8 +56,6 @@ private func expectSpan(_ batch: SpanBatch, _ index: Int, _ message: Span) {
     #expect(entry.kind == message.kind.rawValue)
     #expect(entry.statusCode == message.status.code.rawValue)
     #expect(batch.text(entry.statusMessage) == message.status.message)
-    #expect(entry.flaw == nil)
-    expectAttributes(batch, entry.attributes, message.attributes)
     #expect(entry.events.count == message.events.count)
     for (index, event) in zip(entry.events, message.events) {
         #expect(batch.events[index].time == event.timeUnixNano)

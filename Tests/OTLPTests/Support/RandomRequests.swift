@@ -1,5 +1,6 @@
 import Foundation
 import Oracle
+import SwiftProtobuf
 
 /// SplitMix64: the same numbers for the same seed on every machine.
 struct SeededGenerator: RandomNumberGenerator {
@@ -26,9 +27,11 @@ struct RandomRequests {
 
     init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
-    mutating func request() -> Request {
-        var request = Request()
-        request.resourceSpans = (0..<random.below(4)).map { _ in resourceSpans() }
+    mutating func request() -> Request { request(Request.self) }
+
+    mutating func request<Message: OracleRequest>(_: Message.Type) -> Message {
+        var request = Message()
+        request.groups = (0..<random.below(4)).map { _ in resourceGroup() }
         return request
     }
 
@@ -38,25 +41,25 @@ struct RandomRequests {
         return random.chance(5) ? String(repeating: word + "-", count: random.below(400)) : word
     }
 
-    mutating func resourceSpans() -> ResourceSpans {
-        var message = ResourceSpans()
+    mutating func resourceGroup<Message: OracleResourceGroup>() -> Message {
+        var message = Message()
         if random.chance(85) {
             message.resource.attributes = attributes()
             message.resource.droppedAttributesCount = random.chance(20) ? 7 : 0
         }
-        message.scopeSpans = (0..<random.below(4)).map { _ in scopeSpans() }
+        message.groups = (0..<random.below(4)).map { _ in scopeGroup() }
         if random.chance(30) { message.schemaURL = text() }
         return message
     }
 
-    mutating func scopeSpans() -> ScopeSpans {
-        var message = ScopeSpans()
+    mutating func scopeGroup<Message: OracleScopeGroup>() -> Message {
+        var message = Message()
         if random.chance(85) {
             message.scope.name = text()
             message.scope.version = text()
             message.scope.attributes = random.chance(30) ? attributes() : []
         }
-        message.spans = (0..<random.below(6)).map { _ in span() }
+        message.units = (0..<random.below(6)).map { _ in Message.Unit.random(&self) }
         if random.chance(30) { message.schemaURL = text() }
         return message
     }
@@ -129,7 +132,7 @@ struct RandomRequests {
         }
     }
 
-    private mutating func double() -> Double {
+    mutating func double() -> Double {
         let special: [Double] = [0, -0.0, 1, .infinity, -.infinity, 0.1, 1e300, .leastNonzeroMagnitude]
         return random.chance(50) ? special[random.below(special.count)] : Double(random.below(1 << 30)) / 1024
     }

@@ -11,8 +11,8 @@ struct WireMangler {
 
     init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
-    mutating func request(_ bytes: [UInt8]) throws -> [UInt8] {
-        try message(bytes, .tracesRequest)
+    mutating func request(_ bytes: [UInt8], _ signal: Signal = .traces) throws -> [UInt8] {
+        try message(bytes, MessageType(requestOf: signal))
     }
 
     /// Rewrites one message: fields shuffled, lengths padded, unknown fields strewn in, some submessages split.
@@ -22,11 +22,14 @@ struct WireMangler {
         var reader = WireReader(0..<bytes.count)
         while let field = try reader.next(in: bytes.span.bytes) {
             let content = Array(bytes[field.content])
-            guard let known = schema.fields.first(where: { $0.number == field.number }),
-                case .message(let child) = known.kind
-            else {
+            let known = schema.fields.first { $0.number == field.number }
+            if let known, known.isPackable, field.form == .lengthDelimited {
+                fields += try numbers(known, content).map { (field.number, $0) }
+                continue
+            }
+            guard let known, case .message(let child) = known.kind else {
                 fields.append(
-                    (field.number, tagged(known(field), content, isLengthDelimited: field.form == .lengthDelimited))
+                    (field.number, tagged(tag(of: field), content, isLengthDelimited: field.form == .lengthDelimited))
                 )
                 continue
             }
@@ -39,7 +42,26 @@ struct WireMangler {
         return shuffled(fields).flatMap(\.bytes)
     }
 
-    private func known(_ field: WireField) -> Int { field.number << 3 | Int(field.form.rawValue) }
+    private func tag(of field: WireField) -> Int { field.number << 3 | Int(field.form.rawValue) }
+
+    /// Packed numbers as they are, in two parts, or each in a field of its own.
+    private mutating func numbers(_ field: FieldSchema, _ content: [UInt8]) throws -> [[UInt8]] {
+        var numbers: [[UInt8]] = []
+        var cursor = WireCursor(0..<content.count)
+        while !cursor.isAtEnd {
+            let start = cursor.offset
+            _ = try cursor.number(field.kind.wireType, in: content.span.bytes)
+            numbers.append(Array(content[start..<cursor.offset]))
+        }
+        let packed = field.number << 3 | Int(WireType.lengthDelimited)
+        switch random.below(3) {
+        case 0: return numbers.map { tagged(field.tag, $0, isLengthDelimited: false) }
+        case 1:
+            let parts = [numbers.prefix(numbers.count / 2), numbers.suffix(numbers.count - numbers.count / 2)]
+            return parts.map { tagged(packed, $0.flatMap { $0 }, isLengthDelimited: true) }
+        default: return [tagged(packed, content, isLengthDelimited: true)]
+        }
+    }
 
     private mutating func tagged(_ tag: Int, _ content: [UInt8], isLengthDelimited: Bool) -> [UInt8] {
         padded(tag) + (isLengthDelimited ? padded(content.count) : []) + content
@@ -78,8 +100,10 @@ struct WireMangler {
 
     /// The fields of a merged message, spread over two.
     private mutating func splits(_ type: MessageType, _ isRepeated: Bool, _ content: [UInt8]) -> [[UInt8]] {
-        let isMerged = [.resource, .scope, .status].contains(type)
-        guard isMerged, !isRepeated, random.chance(30) else { return [content] }
+        let merged: [MessageType] = [
+            .resource, .scope, .status, .gauge, .sum, .histogram, .exponentialHistogram, .summary, .buckets,
+        ]
+        guard merged.contains(type), !isRepeated, random.chance(30) else { return [content] }
         var parts: [[UInt8]] = [[], []]
         var reader = WireReader(0..<content.count)
         while let field = try? reader.next(in: content.span.bytes) {

@@ -1,9 +1,9 @@
 import Basics
 
-/// Walks the spans that are kept and puts their request together.
-struct SpanWriter: ~Copyable {
-    let batch: SpanBatch
-    /// The spans to write, in their order.
+/// Walks the units that are kept and puts their request together.
+struct EnvelopeWriter: ~Copyable {
+    let batch: Envelope
+    /// The units to write, in their order.
     private let kept: ArraySlice<Int32>
     /// The next of `kept`.
     private var next: Int
@@ -15,12 +15,12 @@ struct SpanWriter: ~Copyable {
     /// Whether fields beside the resources are written.
     private let withOthers: Bool
 
-    init(_ batch: SpanBatch, _ kept: ArraySlice<Int32>, withOthers: Bool) {
+    init(_ batch: Envelope, _ kept: ArraySlice<Int32>, withOthers: Bool) {
         self.batch = batch
         self.withOthers = withOthers
         self.kept = kept
         next = kept.startIndex
-        let share = batch.marks.edits.count * kept.count / max(1, batch.spans.count)
+        let share = batch.marks.edits.count * kept.count / max(1, batch.unitCount)
         assembly = ByteAssembly(reservingPieces: share * 3 + 64)
     }
 
@@ -33,18 +33,18 @@ struct SpanWriter: ~Copyable {
             frames: batch.isDense ? (resources.first?.frame, resources.last?.frame) : nil
         )
         var cursor: Int32 = 0
-        while let span = nextSpan {
-            let index = batch.scopes[batch.spans[span].scope].resource
+        while let unit = nextUnit {
+            let index = batch.scopes[batch.unit(unit).scope].resource
             if withOthers { rest(cursor, resources[index].frame.start, siblings) }
-            resourceSpans(index)
+            resourceGroup(index)
             cursor = resources[index].frame.end
         }
         if withOthers { rest(cursor, end, siblings) }
     }
 
-    private var nextSpan: Int? { next < kept.endIndex ? Int(kept[next]) : nil }
+    private var nextUnit: Int? { next < kept.endIndex ? Int(kept[next]) : nil }
 
-    private mutating func resourceSpans(_ index: Int) {
+    private mutating func resourceGroup(_ index: Int) {
         let entry = batch.resources[index]
         let message = assembly.open(0x0A)
         let edits = batch.marks.resourceEdits.head(index)
@@ -52,29 +52,28 @@ struct SpanWriter: ~Copyable {
         let frames = (batch.scopes[entry.scopes.lowerBound].frame, batch.scopes[entry.scopes.upperBound - 1].frame)
         let siblings = Siblings(number: 2, frames: entry.isDense ? frames : nil, dropsEnvelope: edits >= 0)
         var cursor = entry.frame.body
-        while let span = nextSpan, batch.spans[span].scope < entry.scopes.upperBound {
-            let scope = batch.spans[span].scope
+        while let unit = nextUnit, case let scope = batch.unit(unit).scope, scope < entry.scopes.upperBound {
             rest(cursor, batch.scopes[scope].frame.start, siblings)
-            scopeSpans(scope)
+            scopeGroup(scope)
             cursor = batch.scopes[scope].frame.end
         }
         rest(cursor, entry.frame.end, siblings)
         assembly.close(message, original: entry.frame)
     }
 
-    private mutating func scopeSpans(_ index: Int) {
+    private mutating func scopeGroup(_ index: Int) {
         let entry = batch.scopes[index]
         let message = assembly.open(0x12)
         let edits = batch.marks.scopeEdits.head(index)
         if edits >= 0 { envelope(edits, in: entry.frame, entry.scopeFrame, isSplit: entry.isSplit) }
-        let frames = (batch.spans[entry.spans.lowerBound].frame, batch.spans[entry.spans.upperBound - 1].frame)
+        let frames = (batch.unit(entry.units.lowerBound).frame, batch.unit(entry.units.upperBound - 1).frame)
         let siblings = Siblings(number: 2, frames: entry.isDense ? frames : nil, dropsEnvelope: edits >= 0)
         var cursor = entry.frame.body
-        while let span = nextSpan, span < entry.spans.upperBound {
-            let frame = batch.spans[span].frame
+        while let unit = nextUnit, unit < entry.units.upperBound {
+            let frame = batch.unit(unit).frame
             rest(cursor, frame.start, siblings)
-            let edits = batch.marks.spanEdits.head(span)
-            if edits < 0 { assembly.copy(frame.start, frame.end) } else { editedSpan(span, edits) }
+            let edits = batch.marks.unitEdits.head(unit)
+            if edits < 0 { assembly.copy(frame.start, frame.end) } else { editedUnit(frame, edits) }
             cursor = frame.end
             next += 1
         }

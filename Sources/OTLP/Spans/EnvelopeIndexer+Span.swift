@@ -1,14 +1,15 @@
 import Basics
 
-extension SpanIndexer {
+extension EnvelopeIndexer {
     /// Indexes one span, then the events in it, so that the attributes of each stand together in the table.
     mutating func span(_ frame: Frame, _ scope: Int, _ text: RawSpan) throws(WireError) {
-        var entry = try newSpan(frame, scope)
+        var entry = SpanEntry()
+        entry.unit = try newUnit(frame, scope, in: SpanEntry.self)
         let owner = Place.span(spans.count).packed
         let firstAttribute = attributes.count
         let firstEvent = events.count
         var lengths = (traceID: 0, spanID: 0)
-        expectTwins()
+        if spans.isEmpty { endTwins() } else { expectTwins(of: spans[spans.count &- 1].unit) }
         let firstTwin = twin
         var cursor = WireCursor(frame.content)
         head(&cursor, &entry, &lengths, text)
@@ -16,8 +17,8 @@ extension SpanIndexer {
             let start = cursor.offset
             switch try cursor.tag(in: text) {
             case 0x4A: try attributes(0x4A, from: start, &cursor, owner, text)
-            case 0x0A: lengths.traceID = try traceID(&cursor, &entry.traceID, text)
-            case 0x12: lengths.spanID = try spanID(&cursor, &entry.spanID, text)
+            case 0x0A: lengths.traceID = try traceID(&cursor, &entry.unit.traceID, text)
+            case 0x12: lengths.spanID = try spanID(&cursor, &entry.unit.spanID, text)
             case 0x1A: entry.traceStateRange = try string(&cursor, text)
             case 0x22: try parentID(&cursor, &entry, text)
             case 0x2A: entry.nameRange = try string(&cursor, text)
@@ -32,44 +33,15 @@ extension SpanIndexer {
             case let tag: try otherField(tag, lastKnown: 16, &cursor, text)
             }
         }
-        entry.attributeRange = ShortRange(firstAttribute, attributes.count)
+        entry.unit.attributeRange = ShortRange(firstAttribute, attributes.count)
         entry.eventRange = ShortRange(firstEvent, events.count)
-        entry.twinCount = Int32(truncatingIfNeeded: twin &- firstTwin)
+        entry.twinCount = UInt16(clamping: twin &- firstTwin)
         endTwins()
         for index in firstEvent..<events.count { try eventBody(index, text) }
         noteIDs(entry, lengths.traceID, lengths.spanID)
-        entry.flaw = flaw
+        entry.unit.flaw = flaw
         flaw = nil
         spans.append(entry)
-    }
-
-    /// Indexes one span without a look at anything but its ids.
-    mutating func spanIDs(_ frame: Frame, _ scope: Int, _ text: RawSpan) throws(WireError) {
-        var entry = try newSpan(frame, scope)
-        var cursor = WireCursor(frame.content)
-        _ = ids(&cursor, &entry, text)
-        while !cursor.isAtEnd {
-            switch try cursor.tag(in: text) {
-            case 0x0A: _ = try traceID(&cursor, &entry.traceID, text)
-            case 0x12: _ = try spanID(&cursor, &entry.spanID, text)
-            case 0x22: try parentID(&cursor, &entry, text)
-            case 0x2A, 0x4A, 0x5A, 0x7A: _ = try cursor.content(in: text)
-            case let tag: try cursor.skip(tag, in: text)
-            }
-        }
-        spans.append(entry)
-    }
-
-    @inline(__always)
-    private mutating func newSpan(_ frame: Frame, _ scope: Int) throws(WireError) -> SpanEntry {
-        guard spans.count < limits.spansMax else {
-            throw .overLimit("more than \(limits.spansMax) spans in one request")
-        }
-        try reserve(SpanEntry.self)
-        var entry = SpanEntry()
-        entry.frame = frame
-        entry.scopeIndex = Int32(truncatingIfNeeded: scope)
-        return entry
     }
 
     private mutating func noteIDs(_ entry: SpanEntry, _ traceIDLength: Int, _ spanIDLength: Int) {
@@ -85,19 +57,19 @@ extension SpanIndexer {
         }
     }
 
-    /// Reads 16 bytes; returns how many there were.
+    /// Reads 16 bytes, zero where they are more or fewer; returns how many there were.
     @inline(__always)
-    private func traceID(_ cursor: inout WireCursor, _ id: inout TraceID, _ text: RawSpan) throws(WireError) -> Int {
+    func traceID(_ cursor: inout WireCursor, _ id: inout TraceID, _ text: RawSpan) throws(WireError) -> Int {
         let content = try cursor.content(in: text)
-        if content.count == TraceID.byteCount { id = TraceID(text, at: content.lowerBound) }
+        id = content.count == TraceID.byteCount ? TraceID(text, at: content.lowerBound) : TraceID(high: 0, low: 0)
         return content.count
     }
 
-    /// Reads 8 bytes; returns how many there were.
+    /// Reads 8 bytes, zero where they are more or fewer; returns how many there were.
     @inline(__always)
-    private func spanID(_ cursor: inout WireCursor, _ id: inout SpanID, _ text: RawSpan) throws(WireError) -> Int {
+    func spanID(_ cursor: inout WireCursor, _ id: inout SpanID, _ text: RawSpan) throws(WireError) -> Int {
         let content = try cursor.content(in: text)
-        if content.count == 8 { id = SpanID(text.word(at: content.lowerBound).byteSwapped) }
+        id = SpanID(content.count == 8 ? text.word(at: content.lowerBound).byteSwapped : 0)
         return content.count
     }
 

@@ -10,28 +10,30 @@ extension TraceID {
         self.init(high: text.word(at: offset).byteSwapped, low: text.word(at: offset &+ 8).byteSwapped)
     }
 
-    /// The traces of an export request in wire form, each once, in the order of their first spans.
+    /// The traces of an export request in wire form, each once, in the order of their first units; none for metrics.
     ///
-    /// Costs much less than a `SpanBatch`, because nothing is indexed or checked; a broken request gives those before
+    /// Costs much less than a `Envelope`, because nothing is indexed or checked; a broken request gives those before
     /// the break.
-    package static func all(in request: [UInt8]) -> [TraceID] {
+    package static func all(in request: [UInt8], signal: Signal) -> [TraceID] {
+        guard signal != .metrics else { return [] }
         var finder = TraceIDFinder()
-        try? finder.descend(into: 0..<request.count, TraceIDFinder.path[...], request.span.bytes)
+        // The tags from the request down: resource, scope, unit, trace id.
+        let path = [0x0A, 0x12, 0x12, signal.unitTags.traceID]
+        try? finder.descend(into: 0..<request.count, path[...], request.span.bytes)
         return finder.ids
     }
 }
 
 /// Collects the trace ids of a request.
 private struct TraceIDFinder {
-    /// The tags from the request down: resource spans, scope spans, span, trace id.
-    static let path: [UInt32] = [0x0A, 0x12, 0x12, 0x0A]
-
     private(set) var ids: [TraceID] = []
     private var known: Set<TraceID> = []
 
+    /// Walks the part of a message that the tags lead to.
     mutating func descend(into part: Range<Int>, _ path: ArraySlice<UInt32>, _ text: RawSpan) throws(WireError) {
         guard let next = path.first else {
-            if part.count == TraceID.byteCount { note(TraceID(text, at: part.lowerBound)) }
+            guard part.count == TraceID.byteCount, case let id = TraceID(text, at: part.lowerBound) else { return }
+            if id.high | id.low != 0 { note(id) }
             return
         }
         var cursor = WireCursor(part)

@@ -41,13 +41,13 @@ struct Frame: BitwiseCopyable, Sendable, Equatable {
 /// What owns an attribute.
 @usableFromInline
 package enum Place: Hashable, Sendable {
-    /// An index into `SpanBatch.resources`.
+    /// An index into `Envelope.resources`.
     case resource(Int)
-    /// An index into `SpanBatch.scopes`.
+    /// An index into `Envelope.scopes`.
     case scope(Int)
-    /// An index into `SpanBatch.spans`.
+    /// The number of a unit; for a span the index into `Envelope.spans`.
     case span(Int)
-    /// An index into `SpanBatch.events`.
+    /// An index into `Envelope.events`.
     case event(Int)
 
     @inlinable @inline(__always)
@@ -90,99 +90,61 @@ package struct AttributeEntry: BitwiseCopyable, Sendable {
     @inlinable @inline(__always) package var place: Place { Place(packed: owner) }
 }
 
-/// One event of a span.
-package struct EventEntry: BitwiseCopyable, Sendable {
-    var frame: Frame
-    var nameRange = ShortRange()
-    var attributeRange = ShortRange()
-    var spanIndex: Int32
-    /// Nanoseconds since 1970 (`time_unix_nano`).
-    package var time: UInt64 = 0
-
-    /// The bytes of the name.
-    package var name: Range<Int> { nameRange.range }
-    /// Indices into `SpanBatch.attributes`.
-    package var attributes: Range<Int> { attributeRange.range }
-    /// Index into `SpanBatch.spans`.
-    package var span: Int { Int(spanIndex) }
-}
-
-/// One span.
+/// One unit: a span, a log record, or a metric with its data points.
 @usableFromInline
-package struct SpanEntry: BitwiseCopyable, Sendable {
-    /// The 16 bytes of `trace_id`; zero where they are not 16.
-    package internal(set) var traceID = TraceID(high: 0, low: 0)
-    /// The 8 bytes of `span_id`; zero where they are not 8.
-    package internal(set) var spanID = SpanID(0)
-    @usableFromInline var parentBits: UInt64 = 0
-    /// Nanoseconds since 1970 (`start_time_unix_nano`).
-    package internal(set) var start: UInt64 = 0
-    /// Nanoseconds since 1970 (`end_time_unix_nano`).
-    package internal(set) var end: UInt64 = 0
+package struct UnitEntry: BitwiseCopyable, Sendable {
+    /// The 16 bytes of `trace_id`; zero where they are not 16, and for metrics.
+    @usableFromInline package internal(set) var traceID = TraceID(high: 0, low: 0)
+    /// The 8 bytes of `span_id`; zero where they are not 8, and for metrics.
+    @usableFromInline package internal(set) var spanID = SpanID(0)
     @usableFromInline var frame = Frame()
-    @usableFromInline var nameRange = ShortRange()
-    @usableFromInline var statusMessageRange = ShortRange()
-    @usableFromInline var traceStateRange = ShortRange()
     @usableFromInline var attributeRange = ShortRange()
-    @usableFromInline var eventRange = ShortRange()
     @usableFromInline var scopeIndex: Int32 = 0
-    @usableFromInline var kindBits: Int32 = 0
-    @usableFromInline var statusBits: Int32 = 0
-    @usableFromInline var twinCount: Int32 = 0
-    /// Why the span is invalid; nil for a valid one.
+    var itemCount: Int32 = 1
+    /// Why the unit is invalid; nil for a valid one.
     package internal(set) var flaw: SpanFlaw?
 
-    /// The parent's id; nil for a root.
-    @inlinable @inline(__always) package var parentID: SpanID? { parentBits == 0 ? nil : SpanID(parentBits) }
-    /// The bytes of the name.
-    @inlinable @inline(__always) package var name: Range<Int> { nameRange.range }
-    /// `SpanKind` as a number; values of later versions of OTLP included.
-    @inlinable @inline(__always) package var kind: Int { Int(kindBits) }
-    /// `Status.code`: 0 unset, 1 ok, 2 error.
-    @inlinable @inline(__always) package var statusCode: Int { Int(statusBits) }
-    /// The bytes of `Status.message`.
-    @inlinable @inline(__always) package var statusMessage: Range<Int> { statusMessageRange.range }
-    /// The bytes of `trace_state` (W3C Trace Context).
-    @inlinable @inline(__always) package var traceState: Range<Int> { traceStateRange.range }
-    /// Index into `SpanBatch.scopes`.
+    init() {}
+
+    /// Index into `Envelope.scopes`.
     @inlinable @inline(__always) package var scope: Int { Int(scopeIndex) }
-    /// Indices into `SpanBatch.attributes`.
+    /// Indices into `Envelope.attributes`; those of a metric are its `metadata`.
     @inlinable @inline(__always) package var attributes: Range<Int> { attributeRange.range }
-    /// Indices into `SpanBatch.events`.
-    @inlinable @inline(__always) package var events: Range<Int> { eventRange.range }
-    /// How many of its first attributes have the keys that those of the span before have; 0 where that one has a flaw.
-    @inlinable @inline(__always) package var twins: Int { Int(twinCount) }
-    /// How many bytes the span takes in the body, its tag and length included.
+    /// How many items of its signal it counts for: one, or as many as a metric has data points.
+    package var items: Int { Int(itemCount) }
+    /// How many bytes the unit takes in the body, its tag and length included.
     @inlinable @inline(__always) package var size: Int { Int(frame.end &- frame.start) }
+    /// Whether it belongs to a trace.
+    var hasTrace: Bool { traceID.high | traceID.low != 0 }
 }
 
-/// One `ScopeSpans`.
+/// One `ScopeSpans`, `ScopeLogs` or `ScopeMetrics`.
 package struct ScopeEntry: BitwiseCopyable, Sendable {
     var frame: Frame
     /// The `scope` field; the first where it is given in parts, empty where it is missing.
     var scopeFrame = Frame()
     var isSplit = false
-    /// Whether no other field stands between two spans.
+    /// Whether no other field stands between two units.
     var isDense = true
     var resourceIndex: Int32
     var nameRange = ShortRange()
     var versionRange = ShortRange()
     var attributeRange = ShortRange()
-    var spanRange = ShortRange()
+    var unitRange = ShortRange()
 
-    /// Index into `SpanBatch.resources`.
+    /// Index into `Envelope.resources`.
     package var resource: Int { Int(resourceIndex) }
     /// The bytes of the instrumentation scope's name.
     package var name: Range<Int> { nameRange.range }
     /// The bytes of the instrumentation scope's version.
     package var version: Range<Int> { versionRange.range }
-    /// Indices into `SpanBatch.attributes`.
+    /// Indices into `Envelope.attributes`.
     package var attributes: Range<Int> { attributeRange.range }
-    /// Indices into `SpanBatch.spans`.
-    package var spans: Range<Int> { spanRange.range }
+    /// The numbers of its units.
+    package var units: Range<Int> { unitRange.range }
 }
 
-/// One `ResourceSpans`.
+/// One `ResourceSpans`, `ResourceLogs` or `ResourceMetrics`.
 package struct ResourceEntry: BitwiseCopyable, Sendable {
     var frame: Frame
     /// The `resource` field; the first where it is given in parts, empty where it is missing.
@@ -193,8 +155,8 @@ package struct ResourceEntry: BitwiseCopyable, Sendable {
     var attributeRange = ShortRange()
     var scopeRange = ShortRange()
 
-    /// Indices into `SpanBatch.attributes`.
+    /// Indices into `Envelope.attributes`.
     package var attributes: Range<Int> { attributeRange.range }
-    /// Indices into `SpanBatch.scopes`.
+    /// Indices into `Envelope.scopes`.
     package var scopes: Range<Int> { scopeRange.range }
 }

@@ -107,7 +107,7 @@ extension ByteWriter {
     }
 }
 
-extension SpanBatch {
+extension Envelope {
     /// Makes room for what a processor is about to add, so that it grows in one step.
     ///
     /// `edits` and `bytes` are guesses; neither is a limit.

@@ -1,16 +1,13 @@
 import Basics
 
-/// One request's spans in the order of their traces, to be written in parts, one at a time.
+/// One request's units in the order of their traces, to be written in parts, one at a time.
 ///
-/// Each part repeats the resources and scopes that its spans have, so that many small parts of a request with a large
+/// Each part repeats the resources and scopes that its units have, so that many small parts of a request with a large
 /// resource would take a multiple of its bytes. `Repeats` bounds that: once it is used up, the last part takes the rest.
-package struct SpanDivision: Sendable {
-    /// Consecutive spans in the order of their traces.
+package struct EnvelopeDivision: Sendable {
+    /// Consecutive units in the order of their traces.
     package struct Part: Sendable, Equatable {
         fileprivate let range: Range<Int>
-
-        /// How many spans it has.
-        package var spans: Int { range.count }
     }
 
     /// Bytes of resources and scopes that may still be written again.
@@ -23,35 +20,37 @@ package struct SpanDivision: Sendable {
         }
     }
 
-    private let batch: SpanBatch
+    private let batch: Envelope
     private let order: [Int32]
-    private let traceStarts: [Int]
+    private let bundleStarts: [Int]
 
     /// Reads the frames of a request that was validated before.
     ///
     /// Throws where they are broken, and where their index would take more than eight times the request and 1 MiB.
-    package init(framesOf payload: [UInt8]) throws(WireError) {
+    package init(framesOf payload: [UInt8], signal: Signal) throws(WireError) {
         let heldMax = RequestAccount(bytes: payload.count).heldMax
-        self.init(try SpanBatch(framesOf: payload, limits: WireLimits(indexBytesMax: heldMax)))
+        let limits = WireLimits(indexBytesMax: heldMax)
+        self.init(try Envelope(framesOf: payload, signal: signal, limits: limits))
     }
 
-    /// Removed spans are left out.
-    package init(_ batch: SpanBatch) {
+    /// Removed units are left out.
+    package init(_ batch: Envelope) {
         self.batch = batch
-        (order, traceStarts) = batch.keptTraces()
+        (order, bundleStarts) = batch.bundles()
     }
 
-    /// All spans.
+    /// All units.
     package var whole: Part { Part(range: 0..<order.count) }
 
     /// Divides a part so that each of the new ones holds whole traces and stays within limits.
     ///
-    /// A trace that is over the limits by itself gets a part of its own, or several where `dividesTraces`.
+    /// A trace that is over the limits by itself gets a part of its own, or several where `dividesTraces`; a span, log record or
+    /// metric that is over them always gets one of its own.
     ///
     /// - Parameters:
     ///   - part: What is divided.
-    ///   - itemsMax: Spans in one part.
-    ///   - bytesMax: Bytes of the spans in one part; resources and scopes come on top.
+    ///   - itemsMax: Items in one part.
+    ///   - bytesMax: Bytes of the units in one part; resources and scopes come on top.
     ///   - dividesTraces: Whether a trace may be spread where it does not fit into one part.
     ///   - repeats: Charged with the resources and scopes of every part but the first.
     /// - Returns: At least one part; one that is over the limits where nothing more may be repeated.
@@ -63,39 +62,40 @@ package struct SpanDivision: Sendable {
         repeats: inout Repeats
     ) -> [Part] {
         var filling = Filling(itemsMax, bytesMax, start: part.range.lowerBound, Envelopes(batch), repeats)
-        for traceRange in traces(in: part.range) {
-            let size = traceRange.reduce(0) { $0 + span(at: $1).size }
-            let isDivided = dividesTraces && (traceRange.count > itemsMax || size > bytesMax)
-            if !isDivided { filling.makeRoom(items: traceRange.count, bytes: size, at: traceRange.lowerBound) }
-            for index in traceRange {
-                let span = span(at: index)
-                if isDivided { filling.makeRoom(items: 1, bytes: span.size, at: index) }
-                filling.take(span.size, scope: span.scope)
+        for bundle in bundles(in: part.range) {
+            let size = bundle.reduce(0) { $0 + unit(at: $1).size }
+            let items = bundle.reduce(0) { $0 + unit(at: $1).items }
+            let isDivided = dividesTraces && (items > itemsMax || size > bytesMax)
+            if !isDivided { filling.makeRoom(items: items, bytes: size, at: bundle.lowerBound) }
+            for index in bundle {
+                let unit = unit(at: index)
+                if isDivided { filling.makeRoom(items: unit.items, bytes: unit.size, at: index) }
+                filling.take(unit)
             }
         }
         repeats = filling.repeats
         return filling.parts(until: part.range.upperBound).map(Part.init(range:))
     }
 
-    /// Writes a part; nil for one without spans.
+    /// Writes a part; nil for one without items.
     ///
     /// Fields beside the resources go with the first part only.
-    package func encoded(_ part: Part) -> EncodedSpans? {
+    package func encoded(_ part: Part) -> EncodedUnits? {
         let kept = order[part.range].sorted()
-        return batch.encoded(kept[...], withOthers: part.range.lowerBound == 0)?.spans
+        return batch.encoded(kept[...], withOthers: part.range.lowerBound == 0)?.units
     }
 
-    private func span(at index: Int) -> SpanEntry { batch.spans[Int(order[index])] }
+    private func unit(at index: Int) -> UnitEntry { batch.unit(Int(order[index])) }
 
-    /// The traces in a range; its ends may lie inside of some.
-    private func traces(in range: Range<Int>) -> [Range<Int>] {
-        let inner = traceStarts.filter { range.lowerBound < $0 && $0 < range.upperBound }
+    /// The bundles in a range; its ends may lie inside of some.
+    private func bundles(in range: Range<Int>) -> [Range<Int>] {
+        let inner = bundleStarts.filter { range.lowerBound < $0 && $0 < range.upperBound }
         let bounds = [range.lowerBound] + inner + [range.upperBound]
         return zip(bounds, bounds.dropFirst()).compactMap { $0 < $1 ? $0..<$1 : nil }
     }
 }
 
-/// The bytes around the spans of each scope and around the scopes of each resource.
+/// The bytes around the units of each scope and around the scopes of each resource.
 ///
 /// Where other fields stand between them, everything inside counts: each part has to look at all of it.
 private struct Envelopes {
@@ -103,9 +103,12 @@ private struct Envelopes {
     let scopes: [Int]
     let resources: [Int]
 
-    init(_ batch: SpanBatch) {
+    init(_ batch: Envelope) {
         var scopes = batch.scopes.map { $0.frame.field.count }
-        for span in batch.spans where batch.scopes[span.scope].isDense { scopes[span.scope] -= span.size }
+        for index in 0..<batch.unitCount {
+            let unit = batch.unit(index)
+            if batch.scopes[unit.scope].isDense { scopes[unit.scope] -= unit.size }
+        }
         var resources = batch.resources.map { $0.frame.field.count }
         for scope in batch.scopes where batch.resources[scope.resource].isDense {
             resources[scope.resource] -= scope.frame.field.count
@@ -121,7 +124,7 @@ private struct Filling {
     let itemsMax: Int
     let bytesMax: Int
     let envelopes: Envelopes
-    private(set) var repeats: SpanDivision.Repeats
+    private(set) var repeats: EnvelopeDivision.Repeats
     private var starts: [Int]
     private var items = 0
     private var bytes = 0
@@ -134,7 +137,7 @@ private struct Filling {
         _ bytesMax: Int,
         start: Int,
         _ envelopes: Envelopes,
-        _ repeats: SpanDivision.Repeats
+        _ repeats: EnvelopeDivision.Repeats
     ) {
         self.itemsMax = itemsMax
         self.bytesMax = bytesMax
@@ -147,14 +150,15 @@ private struct Filling {
 
     /// Opens the next part at `index` where this one would go over its limits and something may be repeated.
     mutating func makeRoom(items more: Int, bytes size: Int, at index: Int) {
-        guard items > 0, repeats.left > 0, items + more > itemsMax || bytes + size > bytesMax else { return }
+        guard bytes > 0, repeats.left > 0, items + more > itemsMax || bytes + size > bytesMax else { return }
         starts.append(index)
         (items, bytes) = (0, 0)
     }
 
-    mutating func take(_ size: Int, scope: Int) {
-        items += 1
-        bytes += size
+    mutating func take(_ unit: UnitEntry) {
+        items += unit.items
+        bytes += unit.size
+        let scope = unit.scope
         let part = starts.count
         guard scopeParts[scope] != part else { return }
         scopeParts[scope] = part

@@ -1,22 +1,26 @@
 import Basics
 
-/// Builds the tables of a `SpanBatch` in one pass over its bytes.
+/// Builds the tables of a `Envelope` in one pass over its bytes.
 ///
 /// Broken frames (lengths, varints, groups) make the whole body unreadable and are thrown. What is wrong inside intact
-/// frames is noted in `flaw` by the innermost function and taken from there by the span, scope or resource around it.
-struct SpanIndexer: ~Copyable {
+/// frames is noted in `flaw` by the innermost function and taken from there by the unit, scope or resource around it.
+struct EnvelopeIndexer: ~Copyable {
     /// How far to look into what is found.
     enum Depth {
         /// Everything is validated and stands in the tables.
         case full
-        /// Only where resources, scopes and spans stand, and the ids of the spans; nothing inside has a flaw.
+        /// Only where resources, scopes and units stand, and the ids and data points of the units; nothing inside has a flaw.
         case frames
     }
 
     private(set) var limits: WireLimits
+    private(set) var signal: Signal
     private(set) var depth: Depth
     var resources = Stack<ResourceEntry>(reserving: 1)
     var scopes = Stack<ScopeEntry>(reserving: 2)
+    /// The units; empty where they are spans that are validated.
+    var units: Stack<UnitEntry>
+    /// The spans; empty for other signals, and where only frames are read.
     var spans: Stack<SpanEntry>
     var events = Stack<EventEntry>()
     var attributes: Stack<AttributeEntry>
@@ -24,7 +28,7 @@ struct SpanIndexer: ~Copyable {
     var isDense = true
     /// Whether anything has a flaw, be it a resource or scope without spans.
     private(set) var isFlawed = false
-    /// The next attribute of the span before that may have the key of the next one of this span.
+    /// The next attribute of the unit before that may have the key of the next one of this unit.
     private(set) var twin = 0
     private var twinEnd = 0
     /// Bytes that the tables may still take.
@@ -32,11 +36,15 @@ struct SpanIndexer: ~Copyable {
     /// The first flaw found since it was last taken.
     var flaw: SpanFlaw?
 
-    init(_ text: RawSpan, limits: WireLimits, depth: Depth) throws(WireError) {
+    init(_ text: RawSpan, _ signal: Signal, limits: WireLimits, depth: Depth) throws(WireError) {
         self.limits = limits
+        self.signal = signal
         self.depth = depth
         room = limits.indexBytesMax
-        spans = Stack(reserving: min(text.byteCount / 512 + 8, limits.spansMax))
+        let expected = min(text.byteCount / 512 + 8, limits.unitsMax)
+        let holdsSpans = signal == .traces && depth == .full
+        spans = Stack(reserving: holdsSpans ? expected : 0)
+        units = Stack(reserving: holdsSpans ? 0 : expected)
         attributes = Stack(reserving: depth == .full ? text.byteCount / 64 + 8 : 0)
         guard text.byteCount < Int(Int32.max) else { throw .overLimit("the body is over 2 GiB") }
         var cursor = WireCursor(0..<text.byteCount)
@@ -47,7 +55,7 @@ struct SpanIndexer: ~Copyable {
             if tag == 0x0A {
                 if start != lastEnd, !resources.isEmpty { isDense = false }
                 defer { lastEnd = cursor.offset }
-                try resourceSpans(Frame(start: start, body: try cursor.content(in: text)), text)
+                try resourceGroup(Frame(start: start, body: try cursor.content(in: text)), text)
             } else {
                 try envelopeField(tag, lastKnown: 1, &cursor, text)
             }
@@ -60,12 +68,12 @@ struct SpanIndexer: ~Copyable {
         if flaw == nil { flaw = found }
     }
 
-    /// Starts to compare keys with those of the span before.
+    /// Starts to compare keys with those of the unit before.
     ///
-    /// Keys with a flaw are nobody's model, so that an equal key needs no look at its letters.
+    /// Never with those of an invalid one, so that an equal key needs no look at its letters.
     @inline(__always)
-    mutating func expectTwins() {
-        guard !spans.isEmpty, case let before = spans[spans.count &- 1], before.flaw == nil else { return endTwins() }
+    mutating func expectTwins(of before: UnitEntry) {
+        guard before.flaw == nil else { return endTwins() }
         twin = before.attributes.lowerBound
         twinEnd = before.attributes.upperBound
     }
@@ -73,7 +81,7 @@ struct SpanIndexer: ~Copyable {
     /// Compares no more keys.
     @inline(__always) mutating func endTwins() { twinEnd = twin }
 
-    /// Whether the key in `range` is that of the span before in the same place.
+    /// Whether the key in `range` is that of the unit before in the same place.
     @inline(__always)
     mutating func isTwin(_ range: Range<Int>, _ text: RawSpan) -> Bool {
         guard twin < twinEnd else { return false }
@@ -85,12 +93,12 @@ struct SpanIndexer: ~Copyable {
         return true
     }
 
-    private mutating func takeFlaw() -> SpanFlaw? {
+    @inline(__always) mutating func takeFlaw() -> SpanFlaw? {
         defer { flaw = nil }
         return flaw
     }
 
-    /// Skips an unknown field of a message around spans; a known one of another type leaves nothing to index.
+    /// Skips an unknown field of a message around units; a known one of another type leaves nothing to index.
     private func envelopeField(
         _ tag: UInt32,
         lastKnown: UInt32,
@@ -110,7 +118,7 @@ struct SpanIndexer: ~Copyable {
         guard room >= 0 else { throw .overLimit("more fields in one request than can be indexed") }
     }
 
-    private mutating func resourceSpans(_ frame: Frame, _ text: RawSpan) throws(WireError) {
+    private mutating func resourceGroup(_ frame: Frame, _ text: RawSpan) throws(WireError) {
         try reserve(ResourceEntry.self)
         let index = resources.count
         var entry = ResourceEntry(frame: frame)
@@ -134,7 +142,7 @@ struct SpanIndexer: ~Copyable {
                 let part = Frame(start: start, body: try cursor.content(in: text))
                 if scopes.count > firstScope, start != lastEnd { entry.isDense = false }
                 lastEnd = cursor.offset
-                try scopeSpans(part, index, text)
+                try scopeGroup(part, index, text)
             case 0x1A:
                 if !text.isText(try cursor.content(in: text)) { note(.text) }
             case let tag:
@@ -145,7 +153,7 @@ struct SpanIndexer: ~Copyable {
         entry.scopeRange = ShortRange(firstScope, scopes.count)
         resources[index] = entry
         guard takeFlaw() != nil else { return }
-        for scope in entry.scopes { flag(scopes[scope].spans, .resource) }
+        for scope in entry.scopes { flag(scopes[scope].units, .resource) }
     }
 
     /// Indexes all parts of a resource that is given in several, so that its attributes stand together.
@@ -199,14 +207,14 @@ struct SpanIndexer: ~Copyable {
         }
     }
 
-    private mutating func scopeSpans(_ frame: Frame, _ resource: Int, _ text: RawSpan) throws(WireError) {
+    private mutating func scopeGroup(_ frame: Frame, _ resource: Int, _ text: RawSpan) throws(WireError) {
         try reserve(ScopeEntry.self)
         let flawAround = takeFlaw()
         let index = scopes.count
         var entry = ScopeEntry(frame: frame, resourceIndex: Int32(truncatingIfNeeded: resource))
         entry.attributeRange = ShortRange(attributes.count, attributes.count)
         scopes.append(entry)
-        let firstSpan = spans.count
+        let firstUnit = unitCount
         var scopeFlaw: SpanFlaw?
         var lastEnd = 0
         var cursor = WireCursor(frame.content)
@@ -214,11 +222,10 @@ struct SpanIndexer: ~Copyable {
             let start = cursor.offset
             switch try cursor.tag(in: text) {
             case 0x12:
-                let content = try cursor.content(in: text)
-                if start != lastEnd, spans.count > firstSpan { entry.isDense = false }
+                let frame = Frame(start: start, body: try cursor.content(in: text))
+                if start != lastEnd, unitCount > firstUnit { entry.isDense = false }
                 lastEnd = cursor.offset
-                let frame = Frame(start: start, body: content)
-                if depth == .full { try span(frame, index, text) } else { try spanIDs(frame, index, text) }
+                try unit(frame, index, text)
             case 0x0A:
                 let part = Frame(start: start, body: try cursor.content(in: text))
                 guard entry.scopeFrame == Frame() else {
@@ -237,9 +244,9 @@ struct SpanIndexer: ~Copyable {
         }
         if entry.isSplit { try splitScope(index, &entry, text) }
         scopeFlaw = takeFlaw() ?? scopeFlaw
-        entry.spanRange = ShortRange(firstSpan, spans.count)
+        entry.unitRange = ShortRange(firstUnit, unitCount)
         scopes[index] = entry
-        if scopeFlaw != nil { flag(entry.spans, .scope) }
+        if scopeFlaw != nil { flag(entry.units, .scope) }
         flaw = flawAround
     }
 
@@ -274,7 +281,36 @@ struct SpanIndexer: ~Copyable {
         entry.attributeRange = ShortRange(first, attributes.count)
     }
 
+    /// Indexes one unit, as far as `depth` says.
+    @inline(__always)
+    private mutating func unit(_ frame: Frame, _ scope: Int, _ text: RawSpan) throws(WireError) {
+        guard depth == .full else { return try unitFrame(frame, scope, signal, text) }
+        if signal == .traces { try span(frame, scope, text) } else { try unit(frame, scope, signal, text) }
+    }
+
+    /// How many units were found so far; one of the two has none.
+    @inline(__always) private var unitCount: Int { spans.count &+ units.count }
+
+    /// An entry for the next unit.
+    @inline(__always)
+    mutating func newUnit<Entry>(_ frame: Frame, _ scope: Int, in _: Entry.Type) throws(WireError) -> UnitEntry {
+        guard unitCount < limits.unitsMax else {
+            throw .overLimit("more than \(limits.unitsMax) \(signal.unit)s in one request")
+        }
+        try reserve(Entry.self)
+        var entry = UnitEntry()
+        entry.frame = frame
+        entry.scopeIndex = Int32(truncatingIfNeeded: scope)
+        return entry
+    }
+
     private mutating func flag(_ range: Range<Int>, _ found: SpanFlaw) {
-        for index in range where spans[index].flaw == nil { spans[index].flaw = found }
+        for index in range {
+            if spans.isEmpty {
+                units[index].flaw = units[index].flaw ?? found
+            } else {
+                spans[index].unit.flaw = spans[index].flaw ?? found
+            }
+        }
     }
 }

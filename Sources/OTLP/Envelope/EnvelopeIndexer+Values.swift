@@ -1,6 +1,6 @@
 import Basics
 
-extension SpanIndexer {
+extension EnvelopeIndexer {
     /// Indexes the attribute whose tag was read at `start`, and those directly behind it.
     mutating func attributes(
         _ tag: UInt8,
@@ -206,7 +206,7 @@ extension SpanIndexer {
 
     /// Validates one `AnyValue`; `depth` is 1 for the value of an attribute.
     @inline(__always)
-    private mutating func anyValue(_ body: Range<Int>, _ depth: Int, _ text: RawSpan) throws(WireError) {
+    mutating func anyValue(_ body: Range<Int>, _ depth: Int, _ text: RawSpan) throws(WireError) {
         var cursor = WireCursor(body)
         while !cursor.isAtEnd {
             switch try cursor.tag(in: text) {

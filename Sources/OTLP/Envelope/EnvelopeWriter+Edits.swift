@@ -1,9 +1,8 @@
 import Basics
 
-extension SpanWriter {
-    /// Writes a span with its edits.
-    mutating func editedSpan(_ index: Int, _ head: Int32) {
-        let frame = batch.spans[index].frame
+extension EnvelopeWriter {
+    /// Writes a unit with its edits.
+    mutating func editedUnit(_ frame: Frame, _ head: Int32) {
         let message = assembly.open(0x12)
         var cursor = frame.body
         let first = batch.marks.edits[Int(head)]
@@ -118,7 +117,7 @@ extension SpanWriter {
 
     /// The order of edits: by place; inside an event before behind it; of several on one attribute, a removal before a
     /// new key, and the last new key before earlier ones; additions in the order they were made.
-    private static func stands(_ left: Int32, before right: Int32, _ marks: BatchMarks) -> Bool {
+    private static func stands(_ left: Int32, before right: Int32, _ marks: EnvelopeMarks) -> Bool {
         let (first, second) = (marks.edits[Int(left)], marks.edits[Int(right)])
         if first.cut.start != second.cut.start { return first.cut.start < second.cut.start }
         if (first.event < 0) != (second.event < 0) { return first.event >= 0 }

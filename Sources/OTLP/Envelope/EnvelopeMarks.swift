@@ -1,11 +1,11 @@
 import Basics
 
-/// The changes that processors marked in a `SpanBatch`.
+/// The changes that processors marked in a `Envelope`.
 ///
 /// Every table stays empty until its first mark, so that an untouched batch costs nothing.
 @usableFromInline
-struct BatchMarks: Sendable {
-    /// A change inside one span, scope or resource; those of one owner are a chain.
+struct EnvelopeMarks: Sendable {
+    /// A change inside one unit, scope or resource; those of one owner are a chain.
     struct Edit: Sendable {
         /// The bytes of the body that go.
         var cut: ShortRange
@@ -60,22 +60,22 @@ struct BatchMarks: Sendable {
         }
     }
 
-    /// Whether something without spans has a flaw and must go.
+    /// Whether something without units has a flaw and must go.
     var isForced = false
-    /// For each span the raw value of its `Removal`, 0 while it stays.
+    /// For each unit the raw value of its `Removal`, 0 while it stays.
     @usableFromInline var removals: [UInt8] = []
-    /// By raw value of `Removal`.
+    /// How many items are out, by raw value of `Removal`.
     var removedCounts: [Int] = [0, 0, 0, 0]
-    /// For each span its output group.
+    /// For each unit its output group.
     var groups: [UInt16] = []
-    /// How many spans each group has; kept only while `groups` is.
+    /// How many units each group has; kept only while `groups` is.
     var groupCounts: [Int] = []
     var edits: [Edit] = []
     /// The place whose end the last of `edits` is made at, packed; nil where it is made elsewhere.
     ///
     /// What is added there next becomes a part of that edit.
     @usableFromInline var latestEnd: UInt32?
-    var spanEdits = Chains()
+    var unitEdits = Chains()
     var scopeEdits = Chains()
     var resourceEdits = Chains()
     /// The bytes that edits bring in.
@@ -101,22 +101,22 @@ struct BatchMarks: Sendable {
     var removedCount: Int { removedCounts.reduce(0, +) }
     var isEmpty: Bool { removals.isEmpty && edits.isEmpty && !isForced }
 
-    mutating func remove(_ span: Int, of count: Int, as removal: Removal) {
+    mutating func remove(_ unit: Int, of count: Int, counting items: Int, as removal: Removal) {
         if removals.isEmpty { removals = [UInt8](filledWith: 0, count: count) }
-        guard removals[span] == 0 else { return }
-        removals[span] = removal.rawValue
-        removedCounts[Int(removal.rawValue)] += 1
+        guard removals[unit] == 0 else { return }
+        removals[unit] = removal.rawValue
+        removedCounts[Int(removal.rawValue)] += items
     }
 
-    mutating func assign(_ span: Int, of count: Int, to group: UInt16) {
+    mutating func assign(_ unit: Int, of count: Int, to group: UInt16) {
         if groups.isEmpty {
             guard group != 0 else { return }
             groups = [UInt16](filledWith: 0, count: count)
             groupCounts = [count]
         }
         while groupCounts.count <= Int(group) { groupCounts.append(0) }
-        groupCounts[Int(groups[span])] -= 1
+        groupCounts[Int(groups[unit])] -= 1
         groupCounts[Int(group)] += 1
-        groups[span] = group
+        groups[unit] = group
     }
 }

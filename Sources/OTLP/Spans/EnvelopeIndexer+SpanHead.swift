@@ -1,6 +1,6 @@
 import Basics
 
-extension SpanIndexer {
+extension EnvelopeIndexer {
     /// Reads the fields before the attributes where they stand as nearly all exporters write them: each once, in the order of
     /// their numbers and with the length that it should have.
     ///
@@ -31,13 +31,13 @@ extension SpanIndexer {
 
     /// Reads the ids of the trace, the span and its parent; says whether the first two stand there.
     @inline(__always)
-    func ids(_ cursor: inout WireCursor, _ entry: inout SpanEntry, _ text: RawSpan) -> Bool {
+    private func ids(_ cursor: inout WireCursor, _ entry: inout SpanEntry, _ text: RawSpan) -> Bool {
         let start = cursor.offset
         guard cursor.end &- start >= 28, text.uint32(at: start) & 0xFFFF == 0x100A,
             text.uint32(at: start &+ 18) & 0xFFFF == 0x0812
         else { return false }
-        entry.traceID = TraceID(text, at: start &+ 2)
-        entry.spanID = SpanID(text.word(at: start &+ 20).byteSwapped)
+        entry.unit.traceID = TraceID(text, at: start &+ 2)
+        entry.unit.spanID = SpanID(text.word(at: start &+ 20).byteSwapped)
         cursor.offset = start &+ 28
         if cursor.end &- cursor.offset >= 10, text.uint32(at: cursor.offset) & 0xFFFF == 0x0822 {
             entry.parentBits = text.word(at: cursor.offset &+ 2).byteSwapped

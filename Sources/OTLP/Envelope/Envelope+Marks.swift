@@ -1,34 +1,34 @@
 import Basics
 
-extension SpanBatch {
-    /// Takes a span out; one that is out keeps its first reason.
-    package mutating func remove(_ span: Int, as removal: Removal) {
-        marks.remove(span, of: spans.count, as: removal)
+extension Envelope {
+    /// Takes a unit out; one that is out keeps its first reason.
+    package mutating func remove(_ unit: Int, as removal: Removal) {
+        marks.remove(unit, of: unitCount, counting: self.unit(unit).items, as: removal)
     }
 
-    /// Why a span is out; nil while it stays.
+    /// Why a unit is out; nil while it stays.
     @inlinable @inline(__always)
-    package func removal(of span: Int) -> Removal? {
-        marks.removals.isEmpty ? nil : Removal(rawValue: marks.removals[span])
+    package func removal(of unit: Int) -> Removal? {
+        marks.removals.isEmpty ? nil : Removal(rawValue: marks.removals[unit])
     }
 
-    /// How many spans are out for that reason.
+    /// How many items are out for that reason.
     package func removedCount(_ removal: Removal) -> Int { marks.removedCounts[Int(removal.rawValue)] }
 
-    /// How many spans are still in.
-    package var keptCount: Int { spans.count - marks.removedCount }
+    /// How many items are still in.
+    package var keptCount: Int { itemCount - marks.removedCount }
 
-    /// Chooses the output that a span goes to; without a choice it is group 0.
-    package mutating func assign(_ span: Int, to group: UInt16) {
-        marks.assign(span, of: spans.count, to: group)
+    /// Chooses the output that a unit goes to; without a choice it is group 0.
+    package mutating func assign(_ unit: Int, to group: UInt16) {
+        marks.assign(unit, of: unitCount, to: group)
     }
 
-    /// The output that a span goes to.
-    package func group(of span: Int) -> UInt16 { marks.groups.isEmpty ? 0 : marks.groups[span] }
+    /// The output that a unit goes to.
+    package func group(of unit: Int) -> UInt16 { marks.groups.isEmpty ? 0 : marks.groups[unit] }
 
-    /// How many spans a group has, removed ones included.
-    func count(of group: UInt16) -> Int {
-        if marks.groups.isEmpty { return group == 0 ? spans.count : 0 }
+    /// How many units a group has, removed ones included.
+    func unitCount(of group: UInt16) -> Int {
+        if marks.groups.isEmpty { return group == 0 ? unitCount : 0 }
         return Int(group) < marks.groupCounts.count ? marks.groupCounts[Int(group)] : 0
     }
 
@@ -41,9 +41,10 @@ extension SpanBatch {
     package mutating func renameAttribute(_ attribute: Int, to key: String) {
         let entry = attributes[attribute]
         let body = bytes
+        let tag = attributesTag(of: entry.place)
         prepare()
         append(entry.fieldRange, to: entry.place)
-        marks.builder.renamed(key, entry.field, as: entry.place.attributesTag, in: body.span.bytes)
+        marks.builder.renamed(key, entry.field, as: tag, in: body.span.bytes)
     }
 
     /// Puts an attribute behind the others of its place; a key that is there already is not looked for.
@@ -72,9 +73,10 @@ extension SpanBatch {
         beginAddition(to: place)
         let keySize = key.utf8CodeUnitCount
         let size = range.count
+        let tag = attributesTag(of: place)
         marks.builder.bytes.write(atMost: keySize &+ size &+ 48) { writer in
             if keySize &+ size < 0x7A {
-                writer.shortField(place.attributesTag, length: keySize &+ size &+ 6)
+                writer.shortField(tag, length: keySize &+ size &+ 6)
                 writer.shortField(0x0A, length: keySize)
                 writer.letters(key)
                 writer.shortField(0x12, length: size &+ 2)
@@ -83,7 +85,7 @@ extension SpanBatch {
             }
             let valueSize = 1 &+ varintSize(size) &+ size
             writer.field(
-                place.attributesTag,
+                tag,
                 length: 1 + varintSize(keySize) + keySize + 1 + varintSize(valueSize) + valueSize
             )
             writer.field(0x0A, length: keySize)
@@ -136,96 +138,15 @@ extension SpanBatch {
     ///
     /// Removals of whole spans and their groups stay.
     package mutating func restore(_ checkpoint: Checkpoint, of span: Int) {
-        marks.spanEdits.truncate(span, to: checkpoint.edits, &marks.edits)
+        marks.unitEdits.truncate(span, to: checkpoint.edits, &marks.edits)
         marks.edits.removeLast(marks.edits.count - checkpoint.edits)
         marks.builder.bytes.truncate(to: checkpoint.addedBytes)
         marks.latestEnd = checkpoint.latestEnd
     }
 
-    /// Puts an event behind the others of a span, with the attributes that `build` adds.
-    package mutating func addEvent(
-        _ name: StaticString,
-        at time: UInt64,
-        to span: Int,
-        _ build: (inout AttributesBuilder) -> Void
-    ) {
-        beginAddition(to: .span(span))
-        let start = marks.builder.bytes.count
-        let size = name.utf8CodeUnitCount
-        marks.builder.bytes.write(atMost: size + 32) { writer in
-            writer.byte(0x5A)
-            writer.skip(1)
-            writer.byte(0x09)
-            writer.word(time)
-            writer.field(0x12, length: size)
-            writer.letters(name)
-        }
-        var attributes = AttributesBuilder(values: ValueBuilder())
-        swap(&attributes.values, &marks.builder)
-        build(&attributes)
-        swap(&attributes.values, &marks.builder)
-        marks.builder.bytes.close(start + 2, reserved: 1)
-    }
-
-    /// Replaces `trace_state`; an empty text takes it out.
-    package mutating func setTraceState(_ traceState: String, of span: Int) {
-        cut(field: 3, of: span)
-        guard !traceState.isEmpty else { return }
-        beginAddition(to: .span(span))
-        let size = traceState.utf8.count
-        marks.builder.bytes.write(atMost: size + 16) { writer in
-            writer.field(0x1A, length: size)
-            writer.letters(traceState)
-        }
-    }
-
     /// Puts another first word, of the same size, into the key of an attribute that was added when there were `start` bytes.
     package mutating func renameAddition(at start: Int, _ word: StaticString, to other: StaticString) {
         marks.builder.bytes.replace(word, with: other, from: start)
-    }
-
-    /// Replaces `end_time_unix_nano`; the entry keeps the old one.
-    package mutating func setEnd(_ time: UInt64, of span: Int) {
-        cut(field: 8, of: span)
-        beginAddition(to: .span(span))
-        marks.builder.bytes.write(atMost: 16) { writer in
-            writer.byte(0x41)
-            writer.word(time)
-        }
-    }
-
-    /// Replaces `name` by a text of the body; the entry keeps the old one.
-    package mutating func setName(_ name: Range<Int>, of span: Int) {
-        let body = bytes
-        cut(field: 5, of: span)
-        beginAddition(to: .span(span))
-        marks.builder.bytes.write(atMost: name.count + 16) { writer in
-            writer.field(0x2A, length: name.count)
-            writer.bytes(body.span.bytes, name)
-        }
-    }
-
-    /// Replaces `status` by an error with a text of the body as its message; the entry keeps the old one.
-    package mutating func setFailed(_ message: Range<Int>, of span: Int) {
-        let body = bytes
-        cut(field: 15, of: span)
-        beginAddition(to: .span(span))
-        marks.builder.bytes.write(atMost: message.count + 32) { writer in
-            writer.field(0x7A, length: 2 + (message.isEmpty ? 0 : 1 + varintSize(message.count) + message.count))
-            if !message.isEmpty {
-                writer.field(0x12, length: message.count)
-                writer.bytes(body.span.bytes, message)
-            }
-            writer.pair(0x18, 2)
-        }
-    }
-
-    /// Takes a field of a span out.
-    private mutating func cut(field number: Int, of span: Int) {
-        var reader = WireReader(spans[span].frame.content)
-        while let field = try? reader.next(in: bytes.span.bytes) {
-            if field.number == number { append(ShortRange(field.field), to: .span(span)) }
-        }
     }
 
     @inlinable @inline(__always)
@@ -239,8 +160,9 @@ extension SpanBatch {
         beginAddition(to: place)
         let start = marks.builder.bytes.count
         let room = min(varintSize(size), 3)
+        let tag = attributesTag(of: place)
         marks.builder.bytes.write(atMost: keySize &+ 32) { writer in
-            writer.byte(place.attributesTag)
+            writer.byte(tag)
             writer.skip(room)
             writer.field(0x0A, length: keySize)
             key(&writer)
@@ -268,7 +190,7 @@ extension SpanBatch {
             switch place {
             case .resource(let owner): .atEnd(of: resources[owner].frame)
             case .scope(let owner): .atEnd(of: scopes[owner].frame)
-            case .span(let owner): .atEnd(of: spans[owner].frame)
+            case .span(let owner): .atEnd(of: unit(owner).frame)
             case .event(let event): .atEnd(of: events[event].frame)
             }
         append(range, to: place)
@@ -281,24 +203,34 @@ extension SpanBatch {
     private mutating func prepare() {
         marks.builder.bytes.own()
         guard marks.edits.isEmpty else { return }
-        marks.edits.reserveCapacity(spans.count * 2)
+        marks.edits.reserveCapacity(unitCount * 2)
         marks.builder.bytes.reserve(bytes.count / 2)
     }
 
     /// Puts an edit behind the others of its place; what is built next comes in the place of the bytes in `cut`.
     @inline(__always)
-    private mutating func append(_ cut: ShortRange, to place: Place) {
+    mutating func append(_ cut: ShortRange, to place: Place) {
         marks.latestEnd = nil
         let index = Int32(truncatingIfNeeded: marks.edits.count)
         let quote = Int32(truncatingIfNeeded: marks.builder.bytes.quotes.count)
-        marks.edits.append(BatchMarks.Edit(cut: cut, start: marks.builder.position, quote: quote))
+        marks.edits.append(EnvelopeMarks.Edit(cut: cut, start: marks.builder.position, quote: quote))
         switch place {
         case .resource(let owner): marks.resourceEdits.append(index, to: owner, of: resources.count, &marks.edits)
         case .scope(let owner): marks.scopeEdits.append(index, to: owner, of: scopes.count, &marks.edits)
-        case .span(let owner): marks.spanEdits.append(index, to: owner, of: spans.count, &marks.edits)
+        case .span(let owner): marks.unitEdits.append(index, to: owner, of: unitCount, &marks.edits)
         case .event(let event):
             marks.edits[Int(index)].event = Int32(truncatingIfNeeded: event)
-            marks.spanEdits.append(index, to: events[event].span, of: spans.count, &marks.edits)
+            marks.unitEdits.append(index, to: events[event].span, of: spans.count, &marks.edits)
+        }
+    }
+
+    /// The tag of `attributes` in the message of a place.
+    @inlinable @inline(__always)
+    func attributesTag(of place: Place) -> UInt8 {
+        switch place {
+        case .resource: 0x0A
+        case .scope, .event: 0x1A
+        case .span: unitAttributesTag
         }
     }
 }
@@ -309,17 +241,5 @@ extension ShortRange {
         range.start = frame.end
         range.end = frame.end
         return range
-    }
-}
-
-extension Place {
-    /// The tag of `attributes` in the message of this place.
-    @inlinable @inline(__always)
-    var attributesTag: UInt8 {
-        switch self {
-        case .resource: 0x0A
-        case .scope, .event: 0x1A
-        case .span: 0x4A
-        }
     }
 }

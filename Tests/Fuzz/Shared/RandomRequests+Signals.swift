@@ -1,0 +1,1 @@
+../../OTLPTests/Support/RandomRequests+Signals.swift
