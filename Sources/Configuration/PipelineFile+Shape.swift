@@ -1,6 +1,7 @@
 import Basics
 import Journal
 import Logging
+import OTLP
 import Settings
 import TLS
 
@@ -97,9 +98,9 @@ extension PipelineSettings {
     )
 }
 
-extension Kind<String> {
+extension Kind<Signal> {
     /// A kind of telemetry that this version takes.
-    static let signal = choice(["traces": "traces"])
+    static let signal = choice(["traces": .traces])
 }
 
 extension Shape<JournalSettings> {

@@ -2,6 +2,7 @@ package import Basics
 package import Exporters
 package import Journal
 package import Logging
+import OTLP
 package import Processors
 package import Receivers
 package import Settings
@@ -41,7 +42,11 @@ package struct PipelineSettings: Sendable {
     package var processors: [String] = []
     /// At least one.
     package var exporters: [String] = []
-    var signals = ["traces"]
+    /// What it takes, at least one.
+    var signals: [Signal] = [.traces]
+
+    /// The same, each once.
+    var takenSignals: [Signal] { Signal.allCases.filter(signals.contains) }
 }
 
 /// The administration endpoint.

@@ -1,6 +1,7 @@
 import Basics
 import HTTPClient
 package import Logging
+package import OTLP
 package import Pipeline
 package import Settings
 
@@ -15,6 +16,8 @@ package struct ExporterSettings: Sendable {
 
 /// Where an exporter sends and how, and what the program has to know of that before the exporter is made.
 package protocol DestinationSettings: Sendable {
+    /// What it takes; a pipeline's other signals do not go there.
+    var signals: Set<Signal> { get }
     /// Whether spans may be refused for good, so that they become dead letters.
     var mayRefuse: Bool { get }
     /// Files, sockets included, that it may have open at once.
@@ -27,6 +30,7 @@ package protocol DestinationSettings: Sendable {
 }
 
 extension DestinationSettings {
+    package var signals: Set<Signal> { Set(Signal.allCases) }
     package var mayRefuse: Bool { true }
     package var descriptors: Int { 0 }
     package var ownedFile: (setting: String, path: String)? { nil }

@@ -2,9 +2,9 @@
 enum FileName {
     static let segmentSuffix = ".log"
     static let cursorSuffix = ".cursor"
-    /// The folder of a pipeline's dead letters.
+    /// The folder of a log's dead letters.
     static let deadLetters = "dead-letters"
-    /// The folder of what a pipeline's exporters have put aside.
+    /// The folder of what a log's exporters have put aside.
     static let parked = "parked"
     private static let digits = 20
 
@@ -54,6 +54,11 @@ enum FileName {
     static func segmentNumber(_ name: String) -> UInt64? {
         guard name.hasSuffix(segmentSuffix), name.utf8.count == digits + segmentSuffix.utf8.count else { return nil }
         return UInt64(name.dropLast(segmentSuffix.count))
+    }
+
+    /// Whether an entry of a pipeline's folder may be the folder of a part.
+    static func isFolder(_ name: String) -> Bool {
+        name != deadLetters && name != parked && segmentNumber(name) == nil && reader(name) == nil
     }
 
     /// The reader that a cursor file belongs to; nil for any other file.

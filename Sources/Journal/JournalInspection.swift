@@ -40,23 +40,13 @@ package struct JournalInspection: Sendable {
 
     private init(_ directory: String, _ fileSystem: any FileSystem, readsBodies: Bool) throws(JournalError) {
         self.directory = directory
-        let names: [String]
         do throws(FileSystemError) {
-            names = try fileSystem.entries(of: directory)
+            _ = try fileSystem.entries(of: directory)
         } catch {
             throw JournalError(unusable: directory, error)
         }
-        for name in names.sorted() {
-            let pipeline = FileName.unescaped(name)
-            add(LogInspection(LogID(pipeline), of: directory, fileSystem, readsBodies: readsBodies))
-            let exporters = { (kind: String) in
-                ((try? fileSystem.entries(of: directory + "/" + name + "/" + kind)) ?? []).sorted()
-                    .map(FileName.unescaped)
-            }
-            let ids =
-                exporters(FileName.deadLetters).map { LogID(deadLettersOf: $0, in: pipeline) }
-                + exporters(FileName.parked).map { LogID(parkedBy: $0, in: pipeline) }
-            for id in ids { add(LogInspection(id, of: directory, fileSystem, readsBodies: readsBodies)) }
+        for id in LogID.all(in: directory, of: fileSystem) {
+            add(LogInspection(id, of: directory, fileSystem, readsBodies: readsBodies))
         }
     }
 
@@ -75,26 +65,19 @@ extension Journal {
     /// - Parameters:
     ///   - directory: That of the journal.
     ///   - fileSystem: Where it is.
-    /// - Returns: One entry for each reader with something left; those of dead letters have the log "PIPELINE/dead-letters", those
-    ///   of parked routes "PIPELINE/parked".
+    /// - Returns: One entry for each reader with something left.
     /// - Throws: `JournalError.Code.unusable` when the directory cannot be read.
     package static func leftovers(
         in directory: String,
         fileSystem: any FileSystem = .system
-    ) throws(JournalError) -> [(log: String, reader: String, queued: UInt64)] {
+    ) throws(JournalError) -> [(log: LogID, reader: String, queued: UInt64)] {
         do throws(FileSystemError) {
             _ = try fileSystem.entries(of: directory)
         } catch {
             if error.isNotFound { return [] }
         }
         return try JournalInspection.inspect(directory, fileSystem: fileSystem).logs.flatMap { log in
-            let name =
-                switch log.id.kind {
-                case .pipeline: log.id.pipeline
-                case .deadLetters: log.id.pipeline + "/" + FileName.deadLetters
-                case .parked: log.id.pipeline + "/" + FileName.parked
-                }
-            return log.cursors.filter { $0.account.queued > 0 }.map { (name, $0.reader, $0.account.queued) }
+            log.cursors.filter { $0.account.queued > 0 }.map { (log.id, $0.reader, $0.account.queued) }
         }
     }
 }

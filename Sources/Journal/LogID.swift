@@ -10,23 +10,42 @@ package struct LogID: Hashable, Sendable {
         digest = folder.hashValue
     }
 
-    /// The log of a pipeline, whatever characters its name has.
-    package init(_ pipeline: String) {
-        self.init(folder: FileName.escaped(pipeline))
-    }
-
-    /// The log of what one exporter of a pipeline could not deliver.
-    package init(deadLettersOf exporter: String, in pipeline: String) {
-        self.init(folder: [FileName.escaped(pipeline), FileName.deadLetters, FileName.escaped(exporter)])
-    }
-
-    /// The log of what one exporter of a pipeline delivers once a route of it opens.
-    package init(parkedBy exporter: String, in pipeline: String) {
-        self.init(folder: [FileName.escaped(pipeline), FileName.parked, FileName.escaped(exporter)])
-    }
-
     private init(folder: [String]) {
         self.init(folder: folder.joined(separator: "/"))
+    }
+
+    /// The log of a pipeline, or of one part of what the pipeline takes, whatever characters the names have.
+    ///
+    /// What belongs to no part lies in the pipeline's own folder, beside the folders of its parts: there journals have it that
+    /// were written before there were any.
+    package init(_ pipeline: String, part: String? = nil) {
+        self.init(folder: [pipeline, part].compactMap { $0.map(FileName.escaped) })
+    }
+
+    /// The log of what one exporter could not deliver of a pipeline's log.
+    package init(deadLettersOf exporter: String, in log: LogID) {
+        self.init(folder: [log.folder, FileName.deadLetters, FileName.escaped(exporter)])
+    }
+
+    /// The log of what one exporter delivers of a pipeline's log once a route of it opens.
+    package init(parkedBy exporter: String, in log: LogID) {
+        self.init(folder: [log.folder, FileName.parked, FileName.escaped(exporter)])
+    }
+
+    /// The logs that a journal's directory has folders for; not each of these folders is that of a log.
+    ///
+    /// By pipeline and part; the logs of single exporters stand behind the one that they are of.
+    static func all(in directory: String, of fileSystem: any FileSystem) -> [LogID] {
+        let entries = { (folder: String) in ((try? fileSystem.entries(of: directory + folder)) ?? []).sorted() }
+        return entries("").flatMap { pipeline in
+            let parts = entries("/" + pipeline).filter(FileName.isFolder).map { pipeline + "/" + $0 }
+            return ([pipeline] + parts).flatMap { folder in
+                let log = LogID(folder: folder)
+                let own = { (kind: String) in entries("/\(folder)/\(kind)").map(FileName.unescaped) }
+                return [log] + own(FileName.deadLetters).map { LogID(deadLettersOf: $0, in: log) }
+                    + own(FileName.parked).map { LogID(parkedBy: $0, in: log) }
+            }
+        }
     }
 
     package static func == (one: LogID, other: LogID) -> Bool {
@@ -35,14 +54,22 @@ package struct LogID: Hashable, Sendable {
 
     package func hash(into hasher: inout Hasher) { hasher.combine(digest) }
 
+    private var names: [String] { folder.split(separator: "/").map { FileName.unescaped(String($0)) } }
+
     /// The name of the pipeline that it belongs to.
-    package var pipeline: String { FileName.unescaped(String(folder.prefix { $0 != "/" })) }
+    package var pipeline: String { names[0] }
+
+    /// The part of what the pipeline takes that it holds; nil where it has no parts.
+    package var part: String? { names.count.isMultiple(of: 2) ? names[1] : nil }
+
+    /// The pipeline's log that its records come from: itself, unless it is one of a single exporter.
+    package var main: LogID { LogID(pipeline, part: part) }
 
     /// The exporter that it belongs to; nil for the log of a pipeline.
-    package var exporter: String? {
-        guard folder.contains("/") else { return nil }
-        return folder.split(separator: "/").last.map { FileName.unescaped(String($0)) }
-    }
+    package var exporter: String? { kind == .pipeline ? nil : names.last }
+
+    /// Its folder without that of the exporter, for messages: `PIPELINE`, `PIPELINE/PART`, `PIPELINE/dead-letters`.
+    package var name: String { (kind == .pipeline ? names : names.dropLast()).joined(separator: "/") }
 
     /// What a log is for.
     package enum Kind: Sendable {
@@ -56,8 +83,8 @@ package struct LogID: Hashable, Sendable {
 
     package var kind: Kind {
         let parts = folder.split(separator: "/")
-        guard parts.count > 1 else { return .pipeline }
-        return parts[1] == FileName.parked ? .parked : .deadLetters
+        guard parts.count > 2 else { return .pipeline }
+        return parts[parts.count - 2] == FileName.parked ? .parked : .deadLetters
     }
 }
 
@@ -65,9 +92,9 @@ extension LogID: CustomStringConvertible {
     /// For messages and listings.
     package var description: String {
         switch kind {
-        case .pipeline: pipeline
-        case .deadLetters: "\(pipeline), dead letters of \(exporter ?? "")"
-        case .parked: "\(pipeline), parked by \(exporter ?? "")"
+        case .pipeline: name
+        case .deadLetters: "\(main.name), dead letters of \(exporter ?? "")"
+        case .parked: "\(main.name), parked by \(exporter ?? "")"
         }
     }
 }

@@ -131,16 +131,11 @@ extension Recovery {
     /// Folders with cursors of logs that are no longer defined.
     func vanishedLogs(besides definitions: [LogDefinition]) throws(JournalError) -> [LogDefinition] {
         let defined = Set(definitions.map(\.id.folder))
-        let names = try checked { () throws(FileSystemError) in try fileSystem.entries(of: settings.directory) }
-        let found = names.sorted().flatMap { name in
-            let pipeline = FileName.unescaped(name)
-            return [LogID(pipeline)]
-                + entries(of: name + "/" + FileName.parked).map {
-                    LogID(parkedBy: FileName.unescaped($0), in: pipeline)
-                }
-        }
-        return found.filter { id in
-            !defined.contains(id.folder) && entries(of: id.folder).contains { FileName.reader($0) != nil }
+        _ = try checked { () throws(FileSystemError) in try fileSystem.entries(of: settings.directory) }
+        return LogID.all(in: settings.directory, of: fileSystem).filter { id in
+            // Their dead letters stay as they are, for when the exporter is defined again.
+            id.kind != .deadLetters && !defined.contains(id.folder)
+                && entries(of: id.folder).contains { FileName.reader($0) != nil }
         }.map { LogDefinition($0, readers: []) }
     }
 

@@ -9,6 +9,9 @@ package enum Signal: UInt8, Sendable, Hashable, CaseIterable {
     case metrics = 2
     case logs = 3
 
+    /// The position in `allCases`.
+    package var index: Int { Int(rawValue) - 1 }
+
     /// The name in pipeline files, paths and metrics.
     package var name: String {
         switch self {
@@ -18,7 +21,10 @@ package enum Signal: UInt8, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// Several items, in texts for people; with `_` for each space in ledgers and names of metrics.
+    /// Several items, in names of metrics and members of JSON.
+    package var itemsName: String { items.replacing(" ", with: "_") }
+
+    /// Several items, in texts for people.
     package var items: String {
         switch self {
         case .traces: "spans"

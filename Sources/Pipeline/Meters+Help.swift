@@ -1,6 +1,16 @@
+import OTLP
+
 extension Meters {
-    /// What each family counts, for its `# HELP` line.
-    static let help: [String: String] = [
+    /// What a family counts; that of one signal's items is told in its words.
+    static func help(for name: String) -> String? {
+        if let help = help[name] { return help }
+        guard let signal = Signal.allCases.first(where: { name.contains("_\($0.itemsName)") }) else { return nil }
+        let words = signal.items.prefix(1).uppercased() + signal.items.dropFirst()
+        return help[name.replacing(signal.itemsName, with: Signal.traces.itemsName)]?.replacing("Spans", with: words)
+    }
+
+    /// What each family counts, for its `# HELP` line; what counts items under its name for spans.
+    private static let help: [String: String] = [
         "millrace_receiver_accepted_spans_total": "Spans taken and answered with success.",
         "millrace_receiver_refused_spans_total":
             "Spans answered with a failure or named in a partial success, by reason.",
@@ -27,7 +37,7 @@ extension Meters {
         "millrace_exporter_attempt_seconds": "Time from sending a request to its outcome.",
         "millrace_exporter_circuit_open": "1 while the destination is taken to be down and only probed, else 0.",
         "millrace_exporter_queued_spans": "Spans in the journal that are not settled yet.",
-        "millrace_exporter_oldest_queued_seconds": "Age of the oldest span that is not settled yet.",
+        "millrace_exporter_oldest_queued_seconds": "Age of the oldest item that is not settled yet.",
         "millrace_journal_bytes": "Bytes of all segments.",
         "millrace_journal_segments": "Number of segments.",
         "millrace_journal_lost_spans_total": "Spans whose records disk damage destroyed.",

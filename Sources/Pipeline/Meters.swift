@@ -64,7 +64,7 @@ package final class Meters: Sendable {
         let families = families.withLock { $0 }
         var text = ""
         for (name, family) in families.sorted(by: { $0.key < $1.key }) {
-            if let help = Self.help[name] { text += "# HELP \(name) \(help)\n" }
+            if let help = Self.help(for: name) { text += "# HELP \(name) \(help)\n" }
             text += "# TYPE \(name) \(family.kind.rawValue)\n"
             for (labels, source) in family.series.sorted(by: { $0.key < $1.key }) {
                 switch source {

@@ -26,9 +26,7 @@ package struct RetainedRecord: Sendable {
 
     /// Nil for a record without spans, and for one with metadata that cannot be decoded.
     init?(_ stored: StoredRecord) {
-        guard stored.kind == .items, let metadata = RecordMetadata(decoding: stored.metadata),
-            metadata.signal == .traces
-        else { return nil }
+        guard stored.kind == .items, let metadata = RecordMetadata(decoding: stored.metadata) else { return nil }
         self.init(receivedAt: stored.receivedAt, metadata: metadata, payload: stored.payload)
     }
 

@@ -82,15 +82,17 @@ package struct ProcessorTally: Sendable {
         case forgottenRoutes
 
         /// The name of the counter.
-        var meter: String {
-            switch self {
-            case .mapped: "millrace_processor_mapped_spans_total"
-            case .repaired: "millrace_processor_repaired_spans_total"
-            case .unmapped: "millrace_processor_unmapped_spans_total"
-            case .removed(let outcome): "millrace_processor_\(outcome.word)_spans_total"
-            case .defaulted: "millrace_processor_defaulted_spans_total"
-            case .forgottenRoutes: "millrace_processor_forgotten_routes_total"
-            }
+        func meter(_ signal: Signal) -> String {
+            let what =
+                switch self {
+                case .mapped: "mapped_\(signal.itemsName)"
+                case .repaired: "repaired_\(signal.itemsName)"
+                case .unmapped: "unmapped_\(signal.itemsName)"
+                case .removed(let outcome): "\(outcome.word)_\(signal.itemsName)"
+                case .defaulted: "defaulted_\(signal.itemsName)"
+                case .forgottenRoutes: "forgotten_routes"
+                }
+            return "millrace_processor_\(what)_total"
         }
     }
 

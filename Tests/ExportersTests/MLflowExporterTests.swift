@@ -294,11 +294,6 @@ import Testing
         #expect(outcome == .delivered(rejected: 0, message: "traces are not named: no such trace"))
     }
 
-    @Test func `other signals are refused`() async throws {
-        let outcome = try await exporter().export(batch(.none, signal: .metrics))
-        #expect(outcome == .refused(Rejection(status: nil, reason: "MLflow takes traces only")))
-    }
-
     @Test func `requests of one experiment go one after another`() throws {
         let exporter = try exporter()
         #expect(exporter.deliversOneAtATimePerRoute)

@@ -256,7 +256,7 @@ import Testing
         stepped.committer.close()
         let writes = disk.files.count(of: .write)
         let leftovers = try Journal.leftovers(in: Disk.directory, fileSystem: disk.files)
-        #expect(leftovers.map(\.log) == ["traces", "traces", "traces/dead-letters"])
+        #expect(leftovers.map(\.log.name) == ["traces", "traces", "traces/dead-letters"])
         #expect(leftovers.map(\.reader) == ["one", "two", "one"])
         #expect(leftovers.map(\.queued) == [25, 32, 7])
         #expect(disk.files.count(of: .write) == writes)

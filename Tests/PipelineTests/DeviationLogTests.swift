@@ -13,7 +13,7 @@ import Testing
     private func note(_ clients: some Sequence<String>, in log: DeviationLog) {
         var counts = DeviationCounts()
         counts.snakeCase = 1
-        for client in clients { log.note(counts, from: RequestSource(receiver: "otlp", client: client)) }
+        for client in clients { log.note(counts, of: .traces, from: RequestSource(receiver: "otlp", client: client)) }
     }
 
     @Test func `clients are named once, a bounded number of them, and idle ones make room`() {

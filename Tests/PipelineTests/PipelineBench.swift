@@ -13,14 +13,16 @@ struct PipelineBench {
     let delivery: Delivery
     let meters = Meters()
     let office: DeadLetterOffice
+    private let signal: Signal
     private let observer = AnswerCollector()
 
     var reader: LogReader { journal.logs[0].readers[0] }
     /// With the dead letters.
-    var account: DestinationAccount { journal.account(of: reader, in: "traces") }
+    var account: DestinationAccount { journal.account(of: reader, in: journal.logs[0].id) }
     var isBalanced: Bool { account.accepted == account.outcomes.sum + account.queued }
 
     init(
+        signal: Signal = .traces,
         processors: [any SpanProcessor] = [],
         forwarding: Set<String> = [],
         to exporter: any Exporter,
@@ -30,28 +32,29 @@ struct PipelineBench {
         costs: CostLimits = CostLimits(),
         bytesMax: Int = 1 << 20
     ) throws {
+        self.signal = signal
+        let log = LogID("traces", signal)
         var settings = JournalSettings()
         settings.storage = .memory
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let definitions = [
-            LogDefinition(LogID("traces"), readers: [ReaderDefinition(name: "out")]),
+            LogDefinition(log, readers: [ReaderDefinition(name: "out")]),
             LogDefinition(
-                LogID(deadLettersOf: "out", in: "traces"),
+                LogID(deadLettersOf: "out", in: log),
                 role: .deadLetters(DeadLetterLimits()),
                 readers: [ReaderDefinition(name: "out", start: .oldest)]
             ),
             LogDefinition(
-                LogID(parkedBy: "out", in: "traces"),
+                LogID(parkedBy: "out", in: log),
                 readers: [ReaderDefinition(name: "out", start: .oldest)]
             ),
         ]
         journal = try Journal.open(settings, logs: definitions, logger: logger)
-        let box = DeadLetterBox(of: "out", in: "traces", journal: journal)
+        let box = DeadLetterBox(of: "out", in: log, journal: journal)
         office = DeadLetterOffice([box].compactMap { $0 })
-        let tally = IntakeTally(meters, pipeline: "traces", receiver: "otlp", signal: "traces")
+        let tally = IntakeTally(meters, pipeline: "traces", receiver: "otlp", signal: signal)
         let front = PipelineFront(
-            name: "traces",
-            log: LogID("traces"),
+            log: log,
             processors: processors,
             forwardedHeaders: forwarding,
             itemsMax: 500,
@@ -70,12 +73,12 @@ struct PipelineBench {
             reader: journal.logs[0].readers[0],
             log: journal.logs[0],
             deadLetters: box,
-            parkedLog: ParkedLog(of: "out", in: "traces", journal: journal),
+            parkedLog: ParkedLog(of: "out", in: log, journal: journal),
             limits: limits,
             retry: retry,
             bytesMax: bytesMax,
             clock: clock,
-            meters: DeliveryMeters(meters, pipeline: "traces", exporter: "out", signal: "traces"),
+            meters: DeliveryMeters(meters, pipeline: "traces", exporter: "out", signal: signal),
             logger: logger
         )
     }
@@ -85,12 +88,14 @@ struct PipelineBench {
         _ body: [UInt8],
         from receiver: String = "otlp",
         headers: [HTTPHeader] = [],
-        memory: Reservation? = nil
+        memory: Reservation? = nil,
+        as encoding: BodyEncoding = .protobuf,
+        signal: Signal? = nil
     ) async -> IntakeAnswer {
         let source = RequestSource(receiver: receiver, headers: headers)
         let request = IncomingRequest(
-            signal: .traces,
-            encoding: .protobuf,
+            signal: signal ?? self.signal,
+            encoding: encoding,
             body: body,
             source: source,
             memory: memory

@@ -39,12 +39,11 @@ private final class SharedPipeline: Sendable {
         )
         shares = RouteShares(budget: budget, logs: journal.logs)
         let front = PipelineFront(
-            name: "traces",
             log: LogID("traces"),
             processors: [ByReceiver()],
             forwardedHeaders: [],
             itemsMax: 500,
-            tally: IntakeTally(meters, pipeline: "traces", receiver: "otlp", signal: "traces")
+            tally: IntakeTally(meters, pipeline: "traces", receiver: "otlp", signal: .traces)
         )
         gateway = Gateway(
             fronts: [front],

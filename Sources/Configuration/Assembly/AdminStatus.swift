@@ -1,6 +1,7 @@
 import Admin
 import Basics
 import Journal
+import OTLP
 import Pipeline
 
 /// What operators may see of the running process.
@@ -15,8 +16,8 @@ struct AdminStatus: AdminSource {
     var unreadyReasons: [String] { readiness.reasons }
     var metricsText: String { meters.prometheusText() }
     var ledgerJSON: [UInt8] {
-        let ledger = Ledger(of: journal) { pipeline in
-            fronts.filter { $0.name == pipeline }.reduce(0) { $0 + $1.tally.refusedSpans }
+        let ledger = Ledger(of: journal) { log in
+            fronts.filter { $0.log == log }.reduce(0) { $0 + $1.tally.refusedItems }
         }
         return ledger.json(now: clock.now())
     }
@@ -28,11 +29,13 @@ struct AdminStatus: AdminSource {
     /// Registers what is read when somebody asks, instead of counted when it happens.
     func registerReadings() {
         for log in journal.pipelines {
-            let labels = ["pipeline": log.id.pipeline]
+            let labels = ["pipeline": log.id.pipeline, "signal": log.id.signal.name]
             meters.gauge("millrace_journal_bytes", labels) { Double(log.statistics.bytes) }
             meters.gauge("millrace_journal_segments", labels) { Double(log.statistics.segments) }
-            meters.counter("millrace_journal_lost_spans_total", labels) { Double(log.statistics.lostItems) }
-            for reader in log.readers { register(reader, of: log.id.pipeline) }
+            meters.counter("millrace_journal_lost_\(log.id.signal.itemsName)_total", labels) {
+                Double(log.statistics.lostItems)
+            }
+            for reader in log.readers { register(reader, of: log.id) }
         }
         meters.gauge("millrace_process_resident_bytes") { Double(ProcessUsage.resident.bytes) }
         meters.counter("millrace_process_cpu_seconds_total") { ProcessUsage.cpuTime.inSeconds }
@@ -40,12 +43,12 @@ struct AdminStatus: AdminSource {
         meters.gauge("millrace_process_start_seconds") { start }
     }
 
-    private func register(_ reader: LogReader, of pipeline: String) {
-        let labels = ["pipeline": pipeline, "exporter": reader.name, "signal": "traces"]
-        let (journal, clock) = (journal, clock)
-        let account = { @Sendable in journal.account(of: reader, in: pipeline) }
-        meters.gauge("millrace_exporter_queued_spans", labels) { Double(account().queued) }
+    private func register(_ reader: LogReader, of log: LogID) {
+        let labels = ["pipeline": log.pipeline, "exporter": reader.name, "signal": log.signal.name]
+        let (journal, clock, items) = (journal, clock, log.signal.itemsName)
+        let account = { @Sendable in journal.account(of: reader, in: log) }
+        meters.gauge("millrace_exporter_queued_\(items)", labels) { Double(account().queued) }
         meters.gauge("millrace_exporter_oldest_queued_seconds", labels) { account().oldestQueuedAge(now: clock.now()) }
-        meters.counter("millrace_exporter_expired_spans_total", labels) { Double(account().outcomes[.expired]) }
+        meters.counter("millrace_exporter_expired_\(items)_total", labels) { Double(account().outcomes[.expired]) }
     }
 }

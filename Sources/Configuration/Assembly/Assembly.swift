@@ -128,8 +128,7 @@ package struct Assembly: Sendable {
     /// What every destination has not got yet, by pipeline and exporter.
     package var queuedByDestination: [(name: String, queued: UInt64)] {
         journal.pipelines.flatMap { log in
-            let pipeline = log.id.pipeline
-            return log.readers.map { ("\(pipeline)/\($0.name)", journal.account(of: $0, in: pipeline).queued) }
+            log.readers.map { ("\(log.id.name)/\($0.name)", journal.account(of: $0, in: log.id).queued) }
         }
     }
 }

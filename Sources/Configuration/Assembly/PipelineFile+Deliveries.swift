@@ -2,12 +2,13 @@ import Basics
 import Exporters
 import Journal
 import Logging
+import OTLP
 import Pipeline
 import Processors
 import Settings
 
 extension PipelineFile {
-    /// The back half of every pipeline: one delivery for each of its exporters.
+    /// The back half of every pipeline: one delivery for each signal and exporter.
     func deliveries(
         from journal: Journal,
         to exporters: ExporterSet,
@@ -16,11 +17,10 @@ extension PipelineFile {
         meters: Meters,
         logger: Logger
     ) throws -> [Delivery] {
-        let readers = pipelines.flatMap { pipeline in
-            journal.log(LogID(pipeline.name)).map { log in log.readers.map { (pipeline, log, $0) } } ?? []
-        }
-        return try readers.map { pipeline, log, reader in
-            guard let exporter = exporters[reader.name], let settings = settings(of: reader.name)?.reader
+        let readers = journal.pipelines.flatMap { log in log.readers.map { (log, $0) } }
+        return try readers.map { log, reader in
+            guard let exporter = exporters[reader.name], let settings = settings(of: reader.name)?.reader,
+                let pipeline = pipelines.first(where: { $0.name == log.id.pipeline })
             else { throw AssemblyError(description: "no exporter \"\(reader.name)\"") }
             let limits = settings.batch ?? batchLimits(of: pipeline.value)
             let delivery = Delivery(
@@ -28,23 +28,23 @@ extension PipelineFile {
                 exporter: exporter,
                 reader: reader,
                 log: log,
-                deadLetters: deadLetters.first { $0.pipeline == pipeline.name && $0.exporter == reader.name },
-                parkedLog: ParkedLog(of: reader.name, in: pipeline.name, journal: journal),
+                deadLetters: deadLetters.first { $0.main == log.id && $0.exporter == reader.name },
+                parkedLog: ParkedLog(of: reader.name, in: log.id, journal: journal),
                 shares: shares.destination(reader.name, of: log.id),
                 limits: limits,
                 retry: settings.retry,
                 bytesMax: max(recordsMemory.bytes / readers.count, limits.bytes.bytes),
                 clock: .system,
-                meters: DeliveryMeters(meters, pipeline: pipeline.name, exporter: reader.name, signal: "traces"),
+                meters: DeliveryMeters(meters, pipeline: pipeline.name, exporter: reader.name, signal: log.id.signal),
                 logger: logger
             )
-            let labels = ["pipeline": pipeline.name, "exporter": reader.name, "signal": "traces"]
+            let labels = ["pipeline": pipeline.name, "exporter": reader.name, "signal": log.id.signal.name]
             meters.gauge("millrace_exporter_circuit_open", labels) { delivery.isCircuitOpen ? 1 : 0 }
             return delivery
         }
     }
 
-    /// Spans in one record at most: as many as any exporter of the pipeline sends at once, so that nobody gets less than that.
+    /// Items in one record at most: as many as any exporter of the pipeline sends at once, so that nobody gets less than that.
     func recordItems(of pipeline: PipelineSettings) -> Int {
         let own = batchLimits(of: pipeline).items
         return pipeline.exporters.map { settings(of: $0)?.reader.batch?.items ?? own }.max() ?? own

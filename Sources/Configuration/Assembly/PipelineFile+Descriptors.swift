@@ -1,6 +1,7 @@
 import Admin
 import Basics
 import Exporters
+import Journal
 import Logging
 import Receivers
 import Settings
@@ -18,7 +19,7 @@ extension PipelineFile {
         let servers = receivers.count + 1
         // Each reader of a log has a cursor file, and reads a segment while the writer has another one; its dead letters are
         // a log like that.
-        let journal = 1 + pipelines.reduce(0) { sum, pipeline in sum + 1 + pipeline.value.exporters.count * 6 }
+        let journal = 1 + logs.reduce(0) { $0 + ($1.id.kind == .pipeline ? 1 + $1.readers.count * 6 : 0) }
         let destinations = exporters.reduce(0) { $0 + $1.settings.destination.descriptors }
         return Self.descriptorsOfProcess + (eventLoops + 1) * Self.descriptorsOfEventLoop + servers
             + AdminLimits().connections + journal + destinations

@@ -1,5 +1,6 @@
 import Basics
 import Journal
+import OTLP
 import Pipeline
 import Processors
 import Receivers
@@ -13,7 +14,7 @@ extension PipelineFile {
     /// What they may hold of records: as much again goes into what is encoded from these.
     var recordsMemory: ByteCount { ByteCount(bytes: exportersMemory.bytes / 2) }
 
-    /// The front half of every pipeline, once for each receiver it reads.
+    /// The front half of every pipeline, once for each signal it takes and each receiver it reads.
     ///
     /// Blocks while processors that remember learn from the journal what they knew before the process started.
     func fronts(
@@ -22,26 +23,28 @@ extension PipelineFile {
         clock: WallClock
     ) throws -> [(receiver: String, front: PipelineFront)] {
         try pipelines.flatMap { pipeline in
-            let id = LogID(pipeline.name)
             let processors = try pipeline.value.processors.compactMap { name in
                 try self.processors.first { $0.name == name }.flatMap { try $0.settings.makeProcessor(named: name) }
             }
-            if let log = journal.log(id) {
-                for case let processor as any RememberingProcessor in processors {
-                    processor.restore(from: log, at: clock.now())
+            return pipeline.value.takenSignals.flatMap { signal in
+                let id = LogID(pipeline.name, signal)
+                let processors = processors.filter { $0.signals.contains(signal) }
+                if let log = journal.log(id) {
+                    for case let processor as any RememberingProcessor in processors {
+                        processor.restore(from: log, at: clock.now())
+                    }
                 }
-            }
-            return pipeline.value.receivers.map { receiver in
-                let tally = IntakeTally(meters, pipeline: pipeline.name, receiver: receiver, signal: "traces")
-                let front = PipelineFront(
-                    name: pipeline.name,
-                    log: id,
-                    processors: processors,
-                    forwardedHeaders: forwardedHeaders(of: receiver),
-                    itemsMax: recordItems(of: pipeline.value),
-                    tally: tally
-                )
-                return (receiver, front)
+                return pipeline.value.receivers.map { receiver in
+                    let tally = IntakeTally(meters, pipeline: pipeline.name, receiver: receiver, signal: signal)
+                    let front = PipelineFront(
+                        log: id,
+                        processors: processors,
+                        forwardedHeaders: forwardedHeaders(of: receiver),
+                        itemsMax: recordItems(of: pipeline.value),
+                        tally: tally
+                    )
+                    return (receiver, front)
+                }
             }
         }
     }

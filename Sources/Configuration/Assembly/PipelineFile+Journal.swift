@@ -2,6 +2,7 @@ import Basics
 import Exporters
 import Journal
 package import Logging
+import OTLP
 package import Pipeline
 import Settings
 
@@ -11,26 +12,32 @@ package struct AssemblyError: Error, CustomStringConvertible {
 }
 
 extension PipelineFile {
-    /// One log a pipeline with a reader for each of its exporters, then those of each exporter: dead letters, and parked.
-    private var logs: [LogDefinition] {
-        let pipelines = pipelines.map { pipeline in
-            LogDefinition(LogID(pipeline.name), readers: pipeline.value.exporters.map(reader))
-        }
-        let own = self.pipelines.flatMap { pipeline in
-            pipeline.value.exporters.flatMap { name -> [LogDefinition] in
-                guard let settings = settings(of: name), settings.destination.mayRefuse else { return [] }
-                let readers = [ReaderDefinition(name: name, start: .oldest)]
-                let deadLetters = LogDefinition(
-                    LogID(deadLettersOf: name, in: pipeline.name),
-                    role: .deadLetters(settings.reader.deadLetters),
-                    readers: readers
-                )
-                // As far behind as it may be there, too: an unimportant exporter takes no more by parking.
-                let parked = ReaderDefinition(name: name, start: .oldest, backlog: settings.reader.backlog)
-                return [deadLetters, LogDefinition(LogID(parkedBy: name, in: pipeline.name), readers: [parked])]
+    /// One log a pipeline and signal, with a reader for each of its exporters that takes the signal, then those of each
+    /// exporter: dead letters, and parked.
+    var logs: [LogDefinition] {
+        let pipelines = pipelines.flatMap { pipeline in
+            pipeline.value.takenSignals.map { signal in
+                let exporters = pipeline.value.exporters.filter {
+                    settings(of: $0)?.destination.signals.contains(signal) ?? false
+                }
+                return (id: LogID(pipeline.name, signal), exporters: exporters)
             }
         }
-        return pipelines + own
+        let own = pipelines.flatMap { log in log.exporters.flatMap { ownLogs(of: $0, in: log.id) } }
+        return pipelines.map { LogDefinition($0.id, readers: $0.exporters.map(reader)) } + own
+    }
+
+    /// The logs of one exporter besides a pipeline's; none where its destination never refuses.
+    private func ownLogs(of exporter: String, in main: LogID) -> [LogDefinition] {
+        guard let settings = settings(of: exporter), settings.destination.mayRefuse else { return [] }
+        let deadLetters = LogDefinition(
+            LogID(deadLettersOf: exporter, in: main),
+            role: .deadLetters(settings.reader.deadLetters),
+            readers: [ReaderDefinition(name: exporter, start: .oldest)]
+        )
+        // As far behind as it may be there, too: an unimportant exporter takes no more by parking.
+        let parked = ReaderDefinition(name: exporter, start: .oldest, backlog: settings.reader.backlog)
+        return [deadLetters, LogDefinition(LogID(parkedBy: exporter, in: main), readers: [parked])]
     }
 
     private func reader(_ exporter: String) -> ReaderDefinition {
@@ -66,11 +73,10 @@ extension PipelineFile {
             !reader.abandoned && reader.account.queued > 0 && !abandoning.contains(reader.name)
         }
         if !waiting.isEmpty {
-            let left = Dictionary(grouping: waiting) { [$0.log.pipeline, $0.name] }.sorted { $0.key[1] < $1.key[1] }
-            throw AssemblyError(
-                leaving: left.map { names, readers in (names[0], names[1], readers.reduce(0) { $0 + $1.account.queued })
-                }
-            )
+            let left = Dictionary(grouping: waiting) { ReaderID($0.name, of: $0.log.main) }.map { reader, readers in
+                (reader.log, reader.name, readers.reduce(0) { $0 + $1.account.queued })
+            }
+            throw AssemblyError(leaving: left.sorted { $0.1 < $1.1 })
         }
         for name in abandoning where !leftBehind.contains(name) && !journal.abandon(reader: name) {
             throw AssemblyError(
@@ -90,7 +96,7 @@ extension PipelineFile {
         guard left.isEmpty else {
             throw AssemblyError(
                 leaving: left.map { ($0.log, $0.reader, $0.queued) },
-                because: "journal.storage is \"memory\", and \(journal.directory) holds undelivered spans",
+                because: "journal.storage is \"memory\", and \(journal.directory) holds undelivered items",
                 insteadOf: "set it to \"disk\" again to deliver them"
             )
         }
@@ -156,7 +162,7 @@ extension PipelineFile {
         for log in pipelines + parkedLogs {
             log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: .mebibytes(512)) { record in
                 let pending = log.readers.filter { !$0.isFinished(record.id) }.map(\.name)
-                if !pending.isEmpty { shares.restore(record, of: LogID(log.id.pipeline), pending: pending) }
+                if !pending.isEmpty { shares.restore(record, of: log.id.main, pending: pending) }
             }
         }
         return shares
@@ -164,21 +170,22 @@ extension PipelineFile {
 
     /// The boxes of every exporter in every pipeline.
     func deadLetterBoxes(of journal: Journal) -> [DeadLetterBox] {
-        pipelines.flatMap { pipeline in
-            pipeline.value.exporters.compactMap { DeadLetterBox(of: $0, in: pipeline.name, journal: journal) }
+        journal.pipelines.flatMap { log in
+            log.readers.compactMap { DeadLetterBox(of: $0.name, in: log.id, journal: journal) }
         }
     }
 }
 
 extension AssemblyError {
-    /// Undelivered spans that nobody would deliver.
+    /// Undelivered items that nobody would deliver.
     fileprivate init(
-        leaving left: [(pipeline: String, exporter: String, spans: UInt64)],
-        because reason: String = "exporters are gone from the pipeline file, and the journal holds undelivered spans",
+        leaving left: [(log: LogID, exporter: String, items: UInt64)],
+        because reason: String = "exporters are gone from the pipeline file, and the journal holds undelivered items",
         insteadOf remedy: String = "name the exporters again to deliver them"
     ) {
-        let spans = left.map { "\($0.spans) for \($0.exporter) of pipeline \($0.pipeline)" }.joined(separator: ", ")
+        let items = left.map { "\($0.items) \($0.log.signal.items) for \($0.exporter) of pipeline \($0.log.name)" }
+            .joined(separator: ", ")
         let options = Set(left.map { "--abandon \($0.exporter)" }).sorted().joined(separator: " ")
-        description = "\(reason): \(spans); \(remedy), or give them up with \(options)"
+        description = "\(reason): \(items); \(remedy), or give them up with \(options)"
     }
 }

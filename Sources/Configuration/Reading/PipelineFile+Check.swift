@@ -26,6 +26,11 @@ extension PipelineFile {
             context.within("pipelines") { $0.report("no pipeline; at least one is needed", at: node.offset) }
         }
         for pipeline in root["pipelines"]?.members ?? [] {
+            if let node = pipeline.node["signals"], node.elements?.isEmpty == true {
+                context.within("pipelines", pipeline.name, "signals") { context in
+                    context.report("no signal; at least one is needed", at: node.offset)
+                }
+            }
             for section in ["receivers", "processors", "exporters"] {
                 guard let names = pipeline.node[section], let elements = names.elements else { continue }
                 context.within("pipelines", pipeline.name, section) { context in

@@ -65,9 +65,6 @@ package struct MLflowExporter: Exporter {
     package var concurrency: Int { settings.requests.concurrency }
 
     package func export(_ batch: Batch) async -> DeliveryOutcome {
-        guard batch.signal == .traces else {
-            return .refused(Rejection(status: nil, reason: "MLflow takes traces only"))
-        }
         // Where the server forgot the experiment, it is looked up or created again and the batch goes out once more.
         for isFirst in [true, false] {
             let id: String

@@ -1,5 +1,6 @@
 import HTTPClient
 import MLflow
+package import OTLP
 package import Pipeline
 package import Settings
 
@@ -92,6 +93,8 @@ extension MLflowSettings: DestinationSettings {
             }
         }
     )
+
+    package var signals: Set<Signal> { [.traces] }
 
     package var descriptors: Int { CurlLoop.descriptorsPerExporter }
 

@@ -42,6 +42,9 @@ extension OTLPHTTPSettings: DestinationSettings {
         }
     )
 
+    /// All where there is a base address, else those with one of their own.
+    package var signals: Set<Signal> { endpoint == nil ? Set(signalEndpoints.keys) : Set(Signal.allCases) }
+
     package var descriptors: Int { CurlLoop.descriptorsPerExporter }
 
     package func makeExporter(in context: ExporterContext) -> any Exporter {

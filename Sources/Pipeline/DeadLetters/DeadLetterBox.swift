@@ -1,5 +1,6 @@
 import Basics
 package import Journal
+package import OTLP
 import Synchronization
 
 /// The dead letters of one exporter of one pipeline: spans that its destination will not take, kept until somebody
@@ -10,7 +11,8 @@ import Synchronization
 /// the record it came from is settled as dead-lettered, and a letter whose origin is not settled is void. A replay appends
 /// the stored bytes to the same log as a record that names its letter; from that moment the letter no longer counts.
 package final class DeadLetterBox: Sendable {
-    package let pipeline: String
+    /// The log of the pipeline whose items they were.
+    package let main: LogID
     package let exporter: String
     /// Reads replayed records; the account of everything that was ever in the box.
     package let reader: LogReader
@@ -28,18 +30,18 @@ package final class DeadLetterBox: Sendable {
     private static let groupBytesMax = 4 << 20
 
     /// The box of one exporter; nil where the journal has no log for it.
-    package init?(of exporter: String, in pipeline: String, journal: Journal) {
-        guard let origin = journal.log(LogID(pipeline))?.reader(named: exporter),
-            let log = journal.log(LogID(deadLettersOf: exporter, in: pipeline)),
+    package init?(of exporter: String, in main: LogID, journal: Journal) {
+        guard let origin = journal.log(main)?.reader(named: exporter),
+            let log = journal.log(LogID(deadLettersOf: exporter, in: main)),
             let reader = log.reader(named: exporter)
         else { return nil }
-        self.pipeline = pipeline
+        self.main = main
         self.exporter = exporter
         self.origin = origin
         self.log = log
         self.reader = reader
         self.journal = journal
-        parked = ParkedLog(of: exporter, in: pipeline, journal: journal)
+        parked = ParkedLog(of: exporter, in: main, journal: journal)
     }
 
     /// Makes letters durable; false where there is no room, or the disk fails.
@@ -168,7 +170,7 @@ extension DeadLetterBox {
                 self.reader.settleHeld(replayed.map { $0.settled { [.deadLettered: $0] } })
             }
             guard result == .durable else { return (moved, false) }
-            moved.add(replayed)
+            moved.add(replayed, of: main.signal)
         }
         return (moved, true)
     }
@@ -182,7 +184,7 @@ extension DeadLetterBox {
         defer { release(claims) }
         reader.settleHeld(claims.map { $0.settled { [.expired: $0] } })
         var purged = LetterCount()
-        purged.add(claims)
+        purged.add(claims, of: main.signal)
         return purged
     }
 
@@ -276,20 +278,20 @@ extension StoredRecord {
     }
 }
 
-/// How many letters, and spans in them.
+/// How many letters, and items in them.
 package struct LetterCount: Sendable, Equatable {
     package private(set) var letters = 0
-    package private(set) var spans = 0
+    package private(set) var items: [Signal: Int] = [:]
 
     package init() {}
 
-    fileprivate mutating func add(_ group: [LetterClaim]) {
+    fileprivate mutating func add(_ group: [LetterClaim], of signal: Signal) {
         letters += group.count
-        spans += group.reduce(0) { $0 + $1.items }
+        items[signal, default: 0] += group.reduce(0) { $0 + $1.items }
     }
 
     mutating func add(_ other: LetterCount) {
         letters += other.letters
-        spans += other.spans
+        items.merge(other.items, uniquingKeysWith: +)
     }
 }

@@ -1,4 +1,6 @@
 import Basics
+import Journal
+import OTLP
 import Synchronization
 
 /// Lists, shows, replays and purges the dead letters of all exporters, for the command line and the admin endpoint.
@@ -48,7 +50,7 @@ package struct DeadLetterOffice: Sendable {
 
     /// What is answered.
     package enum Answer: Sendable, Equatable {
-        /// JSON: a page of the listing, a letter with its content, or how many letters and spans were moved.
+        /// JSON: a page of the listing, a letter with its content, or how many letters and items were moved.
         case done([UInt8])
         /// There is no such exporter or letter, or the request is incomplete; for the operator.
         case unknown(String)
@@ -136,8 +138,11 @@ package struct DeadLetterOffice: Sendable {
         writer.beginObject()
         writer.key("letters")
         writer.integer(count.letters)
-        writer.key("spans")
-        writer.integer(count.spans)
+        for signal in Signal.allCases {
+            guard let items = count.items[signal] ?? (signal == .traces ? 0 : nil) else { continue }
+            writer.key(signal.itemsName)
+            writer.integer(items)
+        }
         writer.endObject()
         return .done(writer.bytes)
     }
@@ -176,8 +181,9 @@ private struct LetterTarget {
 }
 
 extension DeadLetterBox {
-    /// The id of a letter in listings; nil gives what all of the box have in common.
-    func id(of number: UInt64?) -> String { "\(pipeline)/\(exporter)/\(number.map(String.init) ?? "")" }
+    /// The id of a letter in listings, with the signal behind the pipeline unless it is traces; nil gives what all of the box have
+    /// in common.
+    func id(of number: UInt64?) -> String { "\(main.name)/\(exporter)/\(number.map(String.init) ?? "")" }
 
     /// The number in an id that is of this box; nil for any other text.
     fileprivate func number(of id: String) -> UInt64? {

@@ -1,4 +1,5 @@
 import Basics
+import Journal
 import OTLP
 
 /// Writes dead letters as JSON, for people's tools: `{"dead_letters": [...], "next": ...}`.
@@ -24,16 +25,17 @@ struct LetterListing {
         return writer.bytes
     }
 
-    /// Adds a letter; with its content, the destination's answer and the spans as OTLP JSON too.
+    /// Adds a letter; with its content, the destination's answer and the items as OTLP JSON too.
     mutating func write(_ stored: StoredLetter, in box: DeadLetterBox, withContent: Bool) {
         count += 1
         let letter = stored.letter
         writer.beginObject()
         write("id", box.id(of: stored.id))
-        write("pipeline", box.pipeline)
+        write("pipeline", box.main.pipeline)
+        write("signal", letter.metadata.signal.name)
         write("exporter", box.exporter)
         write("route", letter.metadata.route.description)
-        write("spans", letter.items)
+        write(letter.metadata.signal.itemsName, letter.items)
         write("bytes", letter.payload.count)
         writer.key("status")
         if let status = letter.rejection.status { writer.integer(status) } else { writer.null() }
@@ -72,17 +74,17 @@ struct LetterListing {
         return names
     }
 
-    private mutating func write(_ name: StaticString, _ value: String) {
+    private mutating func write(_ name: String, _ value: String) {
         writer.key(name)
         writer.string(value)
     }
 
-    private mutating func write(_ name: StaticString, _ value: Int) {
+    private mutating func write(_ name: String, _ value: Int) {
         writer.key(name)
         writer.integer(value)
     }
 
-    private mutating func write(_ name: StaticString, _ values: [String]) {
+    private mutating func write(_ name: String, _ values: [String]) {
         writer.key(name)
         writer.beginArray()
         for value in values { writer.string(value) }

@@ -1,6 +1,7 @@
 import Basics
 import Journal
 import Logging
+import OTLP
 import Synchronization
 
 /// What becomes of the requests of one batch.
@@ -22,7 +23,9 @@ extension Delivery {
             switch outcome {
             case .delivered(let rejected, let message):
                 if rejected > 0 || !message.isEmpty {
-                    let counts: Logger.Metadata = ["rejected": "\(rejected)", "spans": "\(request.batch.items)"]
+                    let counts: Logger.Metadata = [
+                        "rejected": "\(rejected)", signal.itemsName: "\(request.batch.items)",
+                    ]
                     warn(.rejected, because: message, counts)
                 }
                 batch.outcomes[.rejected] += UInt64(min(rejected, request.batch.items))
@@ -90,7 +93,7 @@ extension Delivery {
             await postpone(batch, atLeast: Self.longPause, because: "no room for a dead letter: \(rejection.reason)")
             return false
         }
-        warn(.deadLettered, because: rejection.reason, ["spans": "\(request.batch.items)"])
+        warn(.deadLettered, because: rejection.reason, [signal.itemsName: "\(request.batch.items)"])
         return mayGoOn(with: batch)
     }
 

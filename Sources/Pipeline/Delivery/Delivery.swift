@@ -1,6 +1,7 @@
 package import Basics
 package import Journal
 package import Logging
+import OTLP
 import Synchronization
 
 /// The back half of a pipeline for one destination: reads its log, batches, sends, tries again, settles.
@@ -9,6 +10,8 @@ import Synchronization
 /// of one request is decided in Delivery+Attempts.swift.
 package final class Delivery: Sendable {
     let name: String
+    /// What it delivers.
+    let signal: Signal
     let exporter: any Exporter
     let readers: [RecordSource: LogReader]
     let retry: RetrySettings
@@ -73,6 +76,7 @@ package final class Delivery: Sendable {
         logger: Logger
     ) {
         self.name = name
+        signal = log.id.signal
         self.exporter = exporter
         var readers = [RecordSource.pipeline: reader]
         readers[.deadLetters] = deadLetters?.reader
@@ -263,12 +267,18 @@ package final class Delivery: Sendable {
     }
 
     /// What may go wrong with a delivery, as the log says it.
-    enum Trouble: String {
-        case deadLettered = "spans are dead letters now"
-        case failed = "a delivery failed and is tried again"
-        case parked = "a route is parked"
-        case rejected = "the destination rejected spans"
-        case unreadable = "a record has metadata that this version cannot read; it stays queued"
+    enum Trouble {
+        case deadLettered, failed, parked, rejected, unreadable
+
+        fileprivate func text(_ signal: Signal) -> String {
+            switch self {
+            case .deadLettered: "\(signal.items) are dead letters now"
+            case .failed: "a delivery failed and is tried again"
+            case .parked: "a route is parked"
+            case .rejected: "the destination rejected \(signal.items)"
+            case .unreadable: "a record has metadata that this version cannot read; it stays queued"
+            }
+        }
     }
 
     /// Logs a failure: the same one once a minute, and of each kind ten a minute at most.
@@ -277,6 +287,6 @@ package final class Delivery: Sendable {
         guard let heldBack else { return }
         var metadata: Logger.Metadata = ["exporter": "\(name)", "reason": "\(reason)"]
         if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
-        logger.warning("\(trouble.rawValue)", metadata: metadata.merging(details) { $1 })
+        logger.warning("\(trouble.text(signal))", metadata: metadata.merging(details) { $1 })
     }
 }

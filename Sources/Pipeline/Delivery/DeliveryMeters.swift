@@ -1,5 +1,6 @@
 import Basics
 import Journal
+package import OTLP
 
 /// What one exporter does, counted for `/metrics`.
 package struct DeliveryMeters: Sendable {
@@ -8,11 +9,11 @@ package struct DeliveryMeters: Sendable {
     private let seconds: Histogram
 
     /// Registers the exporter's counters.
-    package init(_ meters: Meters, pipeline: String, exporter: String, signal: String) {
-        let labels = ["pipeline": pipeline, "exporter": exporter, "signal": signal]
+    package init(_ meters: Meters, pipeline: String, exporter: String, signal: Signal) {
+        let labels = ["pipeline": pipeline, "exporter": exporter, "signal": signal.name]
         outcomes = Dictionary(
             uniqueKeysWithValues: [Outcome.delivered, .rejected, .deadLettered].map { outcome in
-                (outcome, meters.counter("millrace_exporter_\(outcome.word)_spans_total", labels))
+                (outcome, meters.counter("millrace_exporter_\(outcome.word)_\(signal.itemsName)_total", labels))
             }
         )
         seconds = meters.histogram("millrace_exporter_attempt_seconds", labels)

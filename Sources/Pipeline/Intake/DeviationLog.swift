@@ -37,10 +37,10 @@ package final class DeviationLog: Sendable {
     }
 
     /// Counts the deviations of one request.
-    func note(_ counts: DeviationCounts, from source: RequestSource) {
+    func note(_ counts: DeviationCounts, of signal: Signal, from source: RequestSource) {
         let client = String((source.client ?? "unknown").unicodeScalars.prefix(Self.nameCharactersMax))
         for (kind, count) in counts.byName {
-            let labels = ["receiver": source.receiver, "signal": "traces", "kind": kind]
+            let labels = ["receiver": source.receiver, "signal": signal.name, "kind": kind]
             meters.counter("millrace_receiver_deviations_total", labels).add(count)
             guard isNew("\(kind) \(client)") else { continue }
             logger.info(

@@ -9,7 +9,8 @@ import Synchronization
 /// Decode, check each span, run every pipeline's processors, see that no route takes more than its share, append
 /// everything as one group; the answer waits for the sync.
 package final class Gateway: Intake {
-    private let fronts: [PipelineFront]
+    /// By signal.
+    private let fronts: [[PipelineFront]]
     private let journal: Journal
     private let clock: WallClock
     private let deviations: DeviationLog
@@ -42,7 +43,7 @@ package final class Gateway: Intake {
         line: WaitingLine? = nil,
         hold: Duration = .zero
     ) {
-        self.fronts = fronts
+        self.fronts = Signal.allCases.map { signal in fronts.filter { $0.signal == signal } }
         self.journal = journal
         self.clock = clock
         self.deviations = deviations
@@ -58,6 +59,10 @@ package final class Gateway: Intake {
         ticket: UInt64,
         observer: any IntakeObserver
     ) -> IntakeAnswer? {
+        let fronts = fronts[request.signal.index]
+        guard !fronts.isEmpty else {
+            return .invalid("no pipeline of this receiver takes \(request.signal.items)")
+        }
         var account = RequestAccount(bytes: request.body.count, limits: costs)
         var memory = RequestMemory(request.memory, account, body: request.body.count)
         let spans: CheckedSpans
@@ -72,7 +77,7 @@ package final class Gateway: Intake {
         let now = clock.now()
         let records: [IntakeRecord]
         do throws(Refused) {
-            records = try self.records(for: spans, from: request.source, at: now, account, memory)
+            records = try self.records(of: fronts, for: spans, from: request.source, at: now, account, memory)
         } catch {
             for front in fronts { front.tally.refuse(spans.valid, error.reason) }
             return error.answer
@@ -123,6 +128,7 @@ package final class Gateway: Intake {
 
     /// Runs every pipeline's processors over the spans; what only that needed is given back then.
     private func records(
+        of fronts: [PipelineFront],
         for spans: CheckedSpans,
         from source: RequestSource,
         at now: UnixTime,
@@ -185,7 +191,7 @@ private struct CheckedSpans {
             if request.encoding == .json {
                 var counts = DeviationCounts()
                 body = try OTLPJSON.decode(body, signal: request.signal, deviations: &counts)
-                if !counts.isEmpty { deviations.note(counts, from: request.source) }
+                if !counts.isEmpty { deviations.note(counts, of: request.signal, from: request.source) }
             }
         } catch {
             throw Refused(error)

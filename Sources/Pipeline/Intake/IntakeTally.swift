@@ -1,8 +1,9 @@
+package import OTLP
 import Synchronization
 
-/// Counts what one pipeline accepted, refused and removed, for the ledger and `/metrics`.
+/// Counts what one pipeline accepted of one signal, refused and removed, for the ledger and `/metrics`.
 package final class IntakeTally: Sendable {
-    /// Why spans were refused; the `reason` label.
+    /// Why items were refused; the `reason` label.
     package enum RefusalReason: String, CaseIterable, Sendable {
         case invalid
         case journalFull = "journal_full"
@@ -19,40 +20,42 @@ package final class IntakeTally: Sendable {
     private let accepted: Counter
     private let refused: [RefusalReason: Counter]
     private let meters: Meters
+    private let signal: Signal
     private let labels: [String: String]
     private let processed = Mutex<[String: [ProcessorTally.Kind: Counter]]>([:])
     private let refusedTotal = Atomic<Int>(0)
 
     /// Registers the pipeline's counters.
-    package init(_ meters: Meters, pipeline: String, receiver: String, signal: String) {
-        let labels = ["pipeline": pipeline, "receiver": receiver, "signal": signal]
-        accepted = meters.counter("millrace_receiver_accepted_spans_total", labels)
+    package init(_ meters: Meters, pipeline: String, receiver: String, signal: Signal) {
+        let labels = ["pipeline": pipeline, "receiver": receiver, "signal": signal.name]
+        accepted = meters.counter("millrace_receiver_accepted_\(signal.itemsName)_total", labels)
         refused = Dictionary(
             uniqueKeysWithValues: RefusalReason.allCases.map { reason in
                 let labels = labels.merging(["reason": reason.rawValue]) { $1 }
-                return (reason, meters.counter("millrace_receiver_refused_spans_total", labels))
+                return (reason, meters.counter("millrace_receiver_refused_\(signal.itemsName)_total", labels))
             }
         )
         self.meters = meters
-        self.labels = ["pipeline": pipeline, "signal": signal]
+        self.signal = signal
+        self.labels = ["pipeline": pipeline, "signal": signal.name]
     }
 
-    /// Spans refused since the process started.
-    package var refusedSpans: Int { refusedTotal.load(ordering: .relaxed) }
+    /// Items refused since the process started.
+    package var refusedItems: Int { refusedTotal.load(ordering: .relaxed) }
 
-    /// Counts spans that are in the journal now.
-    func accept(_ spans: Int) {
-        accepted.add(spans)
+    /// Counts items that are in the journal now.
+    func accept(_ items: Int) {
+        accepted.add(items)
     }
 
-    /// Counts spans that were turned away.
-    func refuse(_ spans: Int, _ reason: RefusalReason) {
-        guard spans > 0 else { return }
-        refused[reason]?.add(spans)
-        refusedTotal.add(spans, ordering: .relaxed)
+    /// Counts items that were turned away.
+    func refuse(_ items: Int, _ reason: RefusalReason) {
+        guard items > 0 else { return }
+        refused[reason]?.add(items)
+        refusedTotal.add(items, ordering: .relaxed)
     }
 
-    /// Counts what processors did to one request's spans.
+    /// Counts what processors did to one request's items.
     func process(_ tally: ProcessorTally) {
         guard !tally.entries.isEmpty else { return }
         processed.withLock { counters in
@@ -66,6 +69,6 @@ package final class IntakeTally: Sendable {
 
     private func counter(_ kind: ProcessorTally.Kind, of processor: String) -> Counter {
         let labels = labels.merging(["processor": processor]) { $1 }
-        return meters.counter(kind.meter, labels)
+        return meters.counter(kind.meter(signal), labels)
     }
 }

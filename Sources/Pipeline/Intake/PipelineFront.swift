@@ -1,36 +1,34 @@
 import Basics
 package import Journal
-import OTLP
+package import OTLP
 
-/// The front half of one pipeline: per-span processors, then records for its log.
+/// The front half of one pipeline for one signal: processors, then records for its log.
 package struct PipelineFront: Sendable {
-    /// The pipeline's key in the pipeline file.
-    package let name: String
     /// The log that takes its records.
     package let log: LogID
+    /// What it takes.
+    package let signal: Signal
     private let processors: [any SpanProcessor]
     private let forwardedHeaders: Set<String>
     private let itemsMax: Int
-    /// Spans accepted and refused since the process started.
+    /// Items accepted and refused since the process started.
     package let tally: IntakeTally
 
     /// - Parameters:
-    ///   - name: The pipeline's key in the pipeline file.
     ///   - log: The log that takes its records.
-    ///   - processors: In the order of the pipeline file.
+    ///   - processors: Those that take the signal, in the order of the pipeline file.
     ///   - forwardedHeaders: Names in lower case of headers that are kept with the records.
-    ///   - itemsMax: Spans in one record at most, as far as a request can be divided: what is sent at once needs not be taken apart.
+    ///   - itemsMax: Items in one record at most, as far as a request can be divided: what is sent at once needs not be taken apart.
     ///   - tally: Counts what is accepted and refused.
     package init(
-        name: String,
         log: LogID,
         processors: [any SpanProcessor],
         forwardedHeaders: Set<String>,
         itemsMax: Int,
         tally: IntakeTally
     ) {
-        self.name = name
         self.log = log
+        signal = log.signal
         self.processors = processors
         self.forwardedHeaders = forwardedHeaders
         self.itemsMax = itemsMax
@@ -54,7 +52,7 @@ package struct PipelineFront: Sendable {
         for processor in processors { processor.process(&work) }
         work.divide(itemsMax: itemsMax)
         var metadata = RecordMetadata(
-            signal: spans.signal,
+            signal: signal,
             identity: source.identity,
             headers: source.headers.filter { forwardedHeaders.contains($0.name) },
             removed: work.batch.removedOutcomes,

@@ -59,7 +59,7 @@ package final class RouteShares: Sendable {
         readers = Dictionary(uniqueKeysWithValues: logs.map { ($0.id, $0.readers) })
         parkedReaders = Dictionary(
             uniqueKeysWithValues: logs.map { log in
-                let parkedLogs = parkedLogs.filter { $0.id.pipeline == log.id.pipeline }
+                let parkedLogs = parkedLogs.filter { $0.id.main == log.id }
                 return (log.id, log.readers.map { $0.parked(among: parkedLogs) })
             }
         )

@@ -13,8 +13,8 @@ package final class ParkedLog: Sendable {
     private let journal: Journal
 
     /// The parked log of one exporter; nil where the journal has none for it.
-    package init?(of exporter: String, in pipeline: String, journal: Journal) {
-        guard let log = journal.log(LogID(parkedBy: exporter, in: pipeline)),
+    package init?(of exporter: String, in main: LogID, journal: Journal) {
+        guard let log = journal.log(LogID(parkedBy: exporter, in: main)),
             let reader = log.reader(named: exporter)
         else { return nil }
         self.log = log

@@ -112,7 +112,7 @@ extension LogID {
     static let traces = LogID("traces")
     static let logs = LogID("logs")
     /// What the reader "one" of `traces` could not deliver.
-    static let letters = LogID(deadLettersOf: "one", in: "traces")
+    static let letters = LogID(deadLettersOf: "one", in: .traces)
 }
 
 extension LogDefinition {
@@ -132,7 +132,7 @@ extension LogDefinition {
     ) -> LogDefinition {
         let limits = DeadLetterLimits(maxBytes: maxBytes, maxAge: maxAge)
         let readers = [ReaderDefinition(name: exporter)]
-        let id = LogID(deadLettersOf: exporter, in: "traces")
+        let id = LogID(deadLettersOf: exporter, in: .traces)
         return LogDefinition(id, role: .deadLetters(limits), readers: readers)
     }
 }

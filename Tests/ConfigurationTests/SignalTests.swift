@@ -1,0 +1,86 @@
+import Basics
+import Foundation
+import Journal
+import Logging
+import OTLP
+import Pipeline
+import Settings
+import TestKit
+import Testing
+
+@testable import Configuration
+
+/// Pipelines that take several signals, as the file will be able to say.
+@Suite final class SignalTests {
+    private let directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    deinit {
+        try? FileManager.default.removeItem(at: directory)
+    }
+
+    private func file(_ signals: [Signal]) throws -> PipelineFile {
+        let text = """
+            {"receivers": {"in": {"type": "otlp_http"}}, "processors": {"map": {"type": "mlflow_map"}},
+             "exporters": {"m": {"type": "mlflow", "endpoint": "http://m"}, "f": {"type": "file", "path": "f"},
+                           "o": {"type": "otlp_http", "traces_endpoint": "http://o/t"}, "d": {"type": "discard"}},
+             "pipelines": {"p": {"receivers": ["in"], "processors": ["map"], "exporters": ["m", "f", "o", "d"]}},
+             "journal": {"directory": "\(directory.path)", "min_free": "0B"}}
+            """
+        var file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
+        file.pipelines = file.pipelines.map { pipeline in
+            var settings = pipeline.value
+            settings.signals = signals
+            return Named(name: pipeline.name, value: settings)
+        }
+        return file
+    }
+
+    @Test func `each signal has a log with a reader for each exporter that takes it`() throws {
+        let logs = try file([.logs, .traces, .logs]).logs
+        #expect(logs.filter { $0.id.kind == .pipeline }.map(\.id) == [LogID("p"), LogID("p", part: "logs")])
+        #expect(logs.map { $0.readers.map(\.name) }.prefix(2) == [["m", "f", "o", "d"], ["f", "d"]])
+        // Those that may refuse have two of their own for each signal that they take.
+        #expect(logs.dropFirst(2).map(\.id.exporter) == ["m", "m", "f", "f", "o", "o", "f", "f"])
+        #expect(
+            logs.dropFirst(2).map(\.id.signal) == [.traces, .traces, .traces, .traces, .traces, .traces, .logs, .logs]
+        )
+    }
+
+    @Test func `spans stay where they were before there were other signals`() async throws {
+        let before = try file([.traces]).openJournal(meters: Meters(), clock: .system, logger: logger)
+        await before.close()
+        let old = try FileManager.default.subpathsOfDirectory(atPath: directory.path).sorted()
+        #expect(old.contains("p/m.cursor"))
+        let after = try file([.traces, .metrics]).openJournal(meters: Meters(), clock: .system, logger: logger)
+        #expect(after.vanishedReaders.isEmpty)
+        await after.close()
+        let new = try FileManager.default.subpathsOfDirectory(atPath: directory.path)
+        #expect(Set(old).isSubset(of: new))
+        #expect(new.contains("p/metrics/f.cursor") && !new.contains("p/metrics/m.cursor"))
+    }
+
+    @Test func `processors of spans leave other signals alone`() async throws {
+        let file = try file([.traces, .logs])
+        let journal = try file.openJournal(meters: Meters(), clock: .system, logger: logger)
+        let fronts = try file.fronts(of: journal, meters: Meters(), clock: .system).map(\.front)
+        #expect(fronts.map(\.signal) == [.traces, .logs])
+        let deliveries = try file.deliveries(
+            from: journal,
+            to: ExporterSet(file, logger: logger),
+            deadLetters: file.deadLetterBoxes(of: journal),
+            shares: file.routeShares(of: journal, waiting: Meters().counter("waiting")),
+            meters: Meters(),
+            logger: logger
+        )
+        #expect(deliveries.count == 6)
+        await journal.close()
+    }
+
+    @Test func `a pipeline takes at least one signal`() {
+        let text = ConfigurationTests.file([
+            "pipelines": #"{"traces": {"receivers": ["in"], "exporters": ["out"], "signals": []}}"#
+        ])
+        #expect(problems(of: text).contains { $0.contains("/pipelines/traces/signals") && $0.contains("no signal") })
+    }
+}

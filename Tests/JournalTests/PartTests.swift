@@ -1,0 +1,71 @@
+import Basics
+import TestKit
+import Testing
+
+@testable import Journal
+
+/// Logs of the parts of a pipeline, and where they lie.
+@Suite struct PartTests {
+    private static let main = LogID("a/b")
+    private static let part = LogID("a/b", part: "logs")
+
+    @Test func `a name says where the log lies`() {
+        let rows: [(id: LogID, folder: String, name: String)] = [
+            (Self.main, "a%2Fb", "a/b"),
+            (Self.part, "a%2Fb/logs", "a/b/logs"),
+            (LogID(deadLettersOf: "x.y", in: Self.main), "a%2Fb/dead-letters/x.y", "a/b/dead-letters"),
+            (LogID(parkedBy: "x", in: Self.main), "a%2Fb/parked/x", "a/b/parked"),
+            (LogID(deadLettersOf: "x", in: Self.part), "a%2Fb/logs/dead-letters/x", "a/b/logs/dead-letters"),
+            (LogID(parkedBy: "x", in: Self.part), "a%2Fb/logs/parked/x", "a/b/logs/parked"),
+        ]
+        for (id, folder, name) in rows {
+            #expect(id.folder == folder && id.name == name)
+            #expect(id.pipeline == "a/b")
+            #expect(id.main == (folder.contains("/logs") ? Self.part : Self.main))
+            #expect(id.part == (folder.contains("/logs") ? "logs" : nil))
+            #expect(id.exporter == (folder.hasSuffix("x") ? "x" : folder.hasSuffix("x.y") ? "x.y" : nil))
+        }
+        #expect(rows.map(\.id.kind) == [.pipeline, .pipeline, .deadLetters, .parked, .deadLetters, .parked])
+    }
+
+    private let disk = Disk()
+
+    private func definitions(_ ids: LogID...) -> [LogDefinition] {
+        ids.map { LogDefinition($0, readers: [ReaderDefinition(name: "one", start: .oldest)]) }
+    }
+
+    @Test func `a part beside a log that was there before leaves that as it is`() async throws {
+        let first = try disk.open(definitions(.traces))
+        #expect(await first.append([NewRecord("old")]) == .durable)
+        await first.close()
+        let before = disk.files.paths(endingWith: ".log") + disk.files.paths(endingWith: ".cursor")
+        let part = LogID("traces", part: "logs")
+        let second = try disk.open(definitions(.traces, part))
+        #expect(await second.append([NewRecord("new", log: part)]) == .durable)
+        #expect(second.logs.map(\.retainedTexts) == [["old"], ["new"]])
+        #expect(second.logs.map { $0.readers[0].account.accepted } == [1, 1])
+        await second.close()
+        let after = disk.files.paths(endingWith: ".log") + disk.files.paths(endingWith: ".cursor")
+        #expect(Set(before).isSubset(of: after))
+        #expect(after.contains { $0.hasPrefix("/data/traces/logs/") && $0.hasSuffix(".log") })
+    }
+
+    @Test func `parts that are no longer defined are found`() async throws {
+        let part = LogID("traces", part: "logs")
+        let parked = LogID(parkedBy: "one", in: part)
+        let first = try disk.open(definitions(.traces, part, parked))
+        let group = [NewRecord("a", items: 2, log: part), NewRecord("b", items: 3, log: parked)]
+        #expect(await first.append(group) == .durable)
+        await first.close()
+        let second = try disk.open(definitions(.traces))
+        let vanished = second.vanishedReaders.sorted { $0.log.name < $1.log.name }
+        #expect(vanished.map(\.log) == [part, parked])
+        #expect(vanished.map(\.account.queued) == [2, 3])
+        await second.close()
+        let leftovers = try Journal.leftovers(in: Disk.directory, fileSystem: disk.files)
+        #expect(leftovers.map(\.log) == [part, parked])
+        let inspection = try JournalInspection.verify(Disk.directory, fileSystem: disk.files)
+        #expect(inspection.logs.map(\.id) == [.traces, part, parked])
+        #expect(inspection.problems.isEmpty)
+    }
+}
