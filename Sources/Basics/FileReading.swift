@@ -9,11 +9,18 @@ package struct FileReadError: Error, Equatable, Sendable {
     }
 }
 
-/// Reads a file of at most `max` bytes whole; blocks.
-package func readFile(_ path: String, max: ByteCount) throws(FileReadError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+/// Reads a file of at most `max` bytes whole; blocks for the disk.
+///
+/// With `isRegular` pipes and devices, which may block for ever, are refused.
+package func readFile(_ path: String, max: ByteCount, isRegular: Bool = false) throws(FileReadError) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | (isRegular ? O_NONBLOCK : 0))
     guard descriptor >= 0 else { throw FileReadError(reason: systemErrorText()) }
     defer { close(descriptor) }
+    if isRegular {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw FileReadError(reason: systemErrorText()) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw FileReadError(reason: "not a regular file") }
+    }
     var bytes: [UInt8] = []
     var block = [UInt8](repeating: 0, count: 64 << 10)
     while true {

@@ -1,4 +1,5 @@
 import Basics
+import NIOCore
 
 /// Why a connection to a TLS port came to nothing, as metrics and logs have it.
 enum HandshakeFailure: String, CaseIterable, Sendable {
@@ -26,6 +27,11 @@ enum HandshakeFailure: String, CaseIterable, Sendable {
     ]
 
     init(_ error: any Error) {
+        // Balancers end their checks by a reset.
+        if error is IOError {
+            self = .closed
+            return
+        }
         let text = "\(error)"
         self = Self.words.first { text.contains($0.key) }?.value ?? .other
     }

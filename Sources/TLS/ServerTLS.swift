@@ -137,9 +137,6 @@ extension ServerTLS {
 
 // The connections.
 extension ServerTLS {
-    /// Bytes of ciphertext that a connection keeps room for between two answers.
-    private static let keptBytes = 8192
-
     /// Puts TLS in front of whatever handlers follow; to be called on the channel's event loop, before any others are added.
     ///
     /// When the handshake is done a `TLSPeer` goes through the pipeline. A handshake that fails is counted, told of and
@@ -147,11 +144,11 @@ extension ServerTLS {
     /// channel.
     package func addHandlers(to channel: any Channel) throws {
         guard let context = state.withLock({ $0.served?.context }) else { throw ChannelError.operationUnsupported }
-        var configuration = NIOSSLServerHandler.Configuration()
-        configuration.maximumPreservedOutboundBufferCapacity = Self.keptBytes
-        let session = NIOSSLServerHandler(context: context, configuration: configuration)
+        let session = NIOSSLServerHandler(context: context)
         let address = channel.remoteAddress
-        let handshake = TLSHandshake(session) { self.note($0, $1, from: address) }
+        let handshake = TLSHandshake(session, needsPeer: settings.clientCA != nil, clock: clock) {
+            self.note($0, $1, from: address)
+        }
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandlers([TLSFirstBytes(handshake), session, handshake])
     }

@@ -1,3 +1,4 @@
+import Basics
 import NIOCore
 import NIOSSL
 import NIOTLS
@@ -54,11 +55,25 @@ final class TLSHandshake: ChannelInboundHandler {
     var hasBegun = false
 
     private let session: NIOSSLServerHandler
+    private let needsPeer: Bool
+    private let clock: WallClock
     private let onFailure: (HandshakeFailure, _ detail: String) -> Void
     private var isSettled = false
 
-    init(_ session: NIOSSLServerHandler, onFailure: @escaping (HandshakeFailure, String) -> Void) {
+    /// - Parameters:
+    ///   - session: Does the handshake.
+    ///   - needsPeer: Whether the client must show a certificate.
+    ///   - clock: Tells whether that has expired.
+    ///   - onFailure: Told of a handshake that comes to nothing, once.
+    init(
+        _ session: NIOSSLServerHandler,
+        needsPeer: Bool,
+        clock: WallClock,
+        onFailure: @escaping (HandshakeFailure, String) -> Void
+    ) {
         self.session = session
+        self.needsPeer = needsPeer
+        self.clock = clock
         self.onFailure = onFailure
     }
 
@@ -73,8 +88,15 @@ final class TLSHandshake: ChannelInboundHandler {
         guard case TLSUserEvent.handshakeCompleted = event else {
             return context.fireUserInboundEventTriggered(event)
         }
+        let peer = session.peerCertificate
+        // A session that goes on is not verified again by the library, and outlives the certificate that it began with.
+        if needsPeer, peer.map({ clock.now().nanoseconds / 1_000_000_000 >= UInt64(max(0, $0.notValidAfter)) }) ?? true
+        {
+            fail(.badCertificate)
+            return context.close(promise: nil)
+        }
         isSettled = true
-        let identity = session.peerCertificate.flatMap { CertificateNames($0).identity }
+        let identity = peer.flatMap { CertificateNames($0).identity }
         context.fireUserInboundEventTriggered(TLSPeer(identity: identity))
     }
 

@@ -1,5 +1,6 @@
 """TLS on the receiver: what clients get, who is refused and what is said of it, certificates that change."""
 
+import os
 import socket
 import ssl
 import subprocess
@@ -348,8 +349,11 @@ def test_files_that_cannot_be_served_are_named_by_validate_and_keep_run_from_sta
     other = authority.issue("other")
     encrypted = tmp_path / "encrypted.key"
     openssl("pkey", "-in", key, "-aes256", "-passout", "pass:secret", "-out", encrypted)
+    pipe = tmp_path / "pipe.pem"
+    os.mkfifo(pipe)
     gateway = millrace(DISCARD, starts=False)
     for pair, pointer, reason in (
+        ((pipe, key), "certificate", f"{pipe} cannot be read: not a regular file"),
         ((tmp_path / "none.pem", key), "certificate", f"{tmp_path}/none.pem cannot be read: No such file or directory"),
         ((certificate, tmp_path / "none.key"), "key", f"{tmp_path}/none.key cannot be read"),
         ((certificate, encrypted), "key", f"{encrypted} holds an encrypted key; allowed: "),
