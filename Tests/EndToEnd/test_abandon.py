@@ -92,7 +92,7 @@ def test_a_journal_on_disk_is_not_left_behind_silently_for_one_in_memory(left_be
     gateway.save()
     done = run("run", "--config", gateway.file)
     assert done.returncode == 1
-    for part in ('"memory"', "20 for away", "--abandon away"):
+    for part in ('"memory"', "20 spans for away", "--abandon away"):
         assert part in done.stderr
 
     gateway.start("--abandon", "away")
