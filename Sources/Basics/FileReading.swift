@@ -13,14 +13,10 @@ package struct FileReadError: Error, Equatable, Sendable {
 ///
 /// With `isRegular` pipes and devices, which may block for ever, are refused.
 package func readFile(_ path: String, max: ByteCount, isRegular: Bool = false) throws(FileReadError) -> [UInt8] {
+    if isRegular, let kind = fileKind(path), kind != S_IFREG { throw FileReadError(reason: "not a regular file") }
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | (isRegular ? O_NONBLOCK : 0))
     guard descriptor >= 0 else { throw FileReadError(reason: systemErrorText()) }
     defer { close(descriptor) }
-    if isRegular {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw FileReadError(reason: systemErrorText()) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw FileReadError(reason: "not a regular file") }
-    }
     var bytes: [UInt8] = []
     var block = [UInt8](repeating: 0, count: 64 << 10)
     while true {
@@ -33,6 +29,18 @@ package func readFile(_ path: String, max: ByteCount, isRegular: Bool = false) t
             throw FileReadError(reason: "larger than \(max)")
         }
     }
+}
+
+/// What kind of file stands at a path, behind links; nil where there is none.
+private func fileKind(_ path: String) -> mode_t? {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+}
+
+/// Whether reading from a path may block for ever.
+package func isPipeOrDevice(_ path: String) -> Bool {
+    guard let kind = fileKind(path) else { return false }
+    return kind == S_IFIFO || kind == S_IFCHR || kind == S_IFSOCK
 }
 
 private func systemErrorText() -> String {

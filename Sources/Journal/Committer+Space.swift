@@ -122,7 +122,7 @@ extension Committer {
         )
         guard settings.storage != .memory else { return }
         do throws(FileSystemError) {
-            try ClockJumpFile(in: settings.directory, fileSystem).write(ages.jumps)
+            try ClockFile(in: settings.directory, fileSystem).write(.init(boot: machineBoot(), jumps: ages.jumps))
         } catch {
             logger.error("The step of the clock cannot be kept for the next start.", metadata: ["error": "\(error)"])
         }

@@ -88,18 +88,7 @@ package final class Journal: Sendable {
             readThread.stop()
             throw error
         }
-        let newest = recovered.compactMap { $0.core.state.withLock { $0.segments.last?.lastReceivedAt } }.max()
-        let ages = RecordAges(
-            clock,
-            jumps: ClockJumpFile(in: settings.directory, files).read(),
-            newest: newest.map(UnixTime.init(nanoseconds:))
-        )
-        if ages.isPaused {
-            logger.warning(
-                "Nothing expires by age for an hour: the journal's newest record is from another time than the clock shows.",
-                metadata: ["newest": "\(newest.map { UnixTime(nanoseconds: $0).text } ?? "")"]
-            )
-        }
+        let ages = recovery.ages(of: recovered, clock)
         let thread = JournalThread(signal: signal, bytesMax: settings.queueBytesMax.bytes)
         let interval: Duration? = if case .interval(let interval) = settings.sync { interval } else { nil }
         thread.start(interval: interval) {

@@ -12,8 +12,8 @@ struct ClockJump: Sendable, Equatable {
 /// How old records are, whatever steps the machine's clock makes: their times are those that it showed when they came.
 ///
 /// While the journal is open, a clock that goes on through suspension (`CLOCK_BOOTTIME`) tells steps of the other one. What
-/// happened before it was opened nobody knows: where the newest record is from another time than now, nothing expires for an
-/// hour, in which a clock that is wrong may be set and destinations may take what waits. Any thread.
+/// happened while the machine was off nobody knows: where the newest record is from another time than now, nothing expires
+/// for an hour, in which a clock that is wrong may be set and destinations may take what waits. Any thread.
 final class RecordAges: Sendable {
     /// Steps and gaps that are shorter are taken for time.
     static let jumpMin = Duration.seconds(3600)
@@ -36,7 +36,7 @@ final class RecordAges: Sendable {
     /// - Parameters:
     ///   - clock: The machine's.
     ///   - jumps: Those that are known from before, the oldest first.
-    ///   - newest: When the newest record came; nil where there is none.
+    ///   - newest: When the newest record came, where the machine was started since; nil where it was not.
     init(_ clock: WallClock, jumps: [ClockJump] = [], newest: UnixTime? = nil) {
         self.clock = clock
         let (now, sinceBoot) = (clock.now(), clock.sinceBoot())
@@ -95,14 +95,22 @@ extension ClockJump {
     }
 }
 
-/// The steps of the clock on the disk, because the times of records outlive the process: file `.clock` of the journal's directory,
-/// a line `EXPECTED SHOWN` for each, in nanoseconds since 1970.
-struct ClockJumpFile {
-    private let path: String
-    private let fileSystem: any FileSystem
+/// What the journal knows of the machine's clock on the disk, because the times of records outlive the process: file `.clock` of
+/// its directory, a line `BOOT` for the start of the machine, then a line `EXPECTED SHOWN` for each step, in nanoseconds since
+/// 1970.
+struct ClockFile {
+    struct Content: Equatable {
+        /// Names the start of the machine; empty where that is not known.
+        var boot = ""
+        /// The oldest first.
+        var jumps: [ClockJump] = []
+    }
+
     private static let bytesMax = 4096
 
+    private let path: String
     private let directory: String
+    private let fileSystem: any FileSystem
 
     init(in directory: String, _ fileSystem: any FileSystem) {
         self.directory = directory
@@ -111,24 +119,26 @@ struct ClockJumpFile {
         self.fileSystem = fileSystem
     }
 
-    /// The steps, the oldest first; none where the file is missing or says something else.
-    func read() -> [ClockJump] {
+    /// What it says; nil where it is missing or says something else.
+    func read() -> Content? {
         guard let file = try? fileSystem.open(path, .readOnly), let bytes = try? file.read(Self.bytesMax, at: 0) else {
-            return []
+            return nil
         }
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        var lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        guard lines.count >= 2, lines.removeLast().isEmpty else { return nil }
+        let boot = String(lines.removeFirst())
         let jumps = lines.compactMap { line -> ClockJump? in
             let numbers = line.split(separator: " ").compactMap { UInt64($0) }
             return numbers.count == 2 ? ClockJump(expected: numbers[0], shown: numbers[1]) : nil
         }
-        return jumps.count == lines.count ? jumps : []
+        return jumps.count == lines.count ? Content(boot: boot, jumps: jumps) : nil
     }
 
-    /// Puts these in the place of what stands there; blocks for the disk.
-    func write(_ jumps: [ClockJump]) throws(FileSystemError) {
+    /// Puts this in the place of what stands there; blocks for the disk.
+    func write(_ content: Content) throws(FileSystemError) {
         try? fileSystem.remove(path)
         let file = try fileSystem.open(path, .create)
-        let text = jumps.map { "\($0.expected) \($0.shown)\n" }.joined()
+        let text = content.boot + "\n" + content.jumps.map { "\($0.expected) \($0.shown)\n" }.joined()
         try file.writeAll([Array(text.utf8)], at: 0, path: path)
         try file.sync()
         try fileSystem.syncDirectory(directory)

@@ -1,5 +1,6 @@
 import Basics
 import Logging
+import Synchronization
 
 /// A log as it was found on the disk, repaired.
 struct RecoveredLog: Sendable {
@@ -49,6 +50,33 @@ struct Recovery {
             try fileSystem.syncDirectory(directory)
         }
         return Found(state: state, cursors: files, nextNumber: (numbers.last ?? 0) + 1)
+    }
+
+    /// How old records are, with what is known of the clock; notes the start of the machine for the next process.
+    func ages(of logs: [RecoveredLog], _ clock: WallClock, boot: String = machineBoot()) -> RecordAges {
+        let file = ClockFile(in: settings.directory, fileSystem)
+        let known = file.read()
+        if known?.boot != boot, settings.storage != .memory {
+            do throws(FileSystemError) {
+                try file.write(.init(boot: boot, jumps: known?.jumps ?? []))
+            } catch {
+                logger.error("The start of the machine cannot be kept.", metadata: ["error": "\(error)"])
+            }
+        }
+        let newest = logs.compactMap { $0.core.state.withLock { $0.segments.last?.lastReceivedAt } }.max()
+        let isOtherBoot = known.map { $0.boot != boot } ?? false
+        let ages = RecordAges(
+            clock,
+            jumps: known?.jumps ?? [],
+            newest: isOtherBoot ? newest.map(UnixTime.init(nanoseconds:)) : nil
+        )
+        if ages.isPaused, let newest {
+            logger.warning(
+                "Nothing expires by age for an hour: the machine was started, and the newest record is from another time.",
+                metadata: ["newest": "\(UnixTime(nanoseconds: newest).text)"]
+            )
+        }
+        return ages
     }
 
     /// Turns a failed operation into what the operator is told.
@@ -142,4 +170,10 @@ extension Recovery {
     private func entries(of folder: String) -> [String] {
         ((try? fileSystem.entries(of: settings.directory + "/" + folder)) ?? []).sorted()
     }
+}
+
+/// Names the start of the machine; empty where that is not known.
+func machineBoot() -> String {
+    let bytes = (try? readFile("/proc/sys/kernel/random/boot_id", max: .kibibytes(1))) ?? []
+    return String(decoding: bytes.prefix { $0 > UInt8(ascii: " ") }, as: UTF8.self)
 }

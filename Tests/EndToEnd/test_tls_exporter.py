@@ -24,6 +24,8 @@ def destination():
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         if client_ca:
+            # In TLS 1.3 a client sends its request before it hears that its certificate is refused, and may find a reset.
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(client_ca)
         started.append(Sink(tls=context).start())

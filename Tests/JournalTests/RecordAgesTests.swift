@@ -85,19 +85,40 @@ struct RecordAgesTests {
 
     @Test func `a step outlives the process`() throws {
         let disk = Disk()
-        let file = ClockJumpFile(in: disk.settings.directory, disk.files)
-        #expect(file.read() == [])
+        let file = ClockFile(in: disk.settings.directory, disk.files)
+        #expect(file.read() == nil)
         let jumps = [ClockJump(expected: 1, shown: .max), ClockJump(expected: 5, shown: 3)]
         _ = try disk.openStepped()
-        try file.write(jumps)
-        try file.write(jumps)
-        #expect(file.read() == jumps)
+        for content in [ClockFile.Content(), .init(boot: "b", jumps: jumps), .init(boot: "", jumps: jumps)] {
+            try file.write(content)
+            #expect(file.read() == content)
+        }
         let first = machine.now
         machine.pass(hour)
         machine.set(by: week)
         let known = ClockJump(expected: machine.now - UInt64(week.wholeNanoseconds), shown: machine.now)
-        let ages = RecordAges(machine.clock, jumps: [known], newest: UnixTime(nanoseconds: machine.now))
+        let ages = RecordAges(machine.clock, jumps: [known])
         #expect(!ages.isOlder(than: hour * 2, first))
+    }
+
+    @Test func `only where the machine was started since is a gap not believed`() async throws {
+        let disk = Disk()
+        let journal = try disk.open([.traces()])
+        #expect(await journal.append([NewRecord("one")]) == .durable)
+        await journal.close()
+        disk.clock.advance(by: week)
+        func isPaused(_ boot: String) throws -> Bool {
+            let wall = disk.clock.wall
+            let logger = disk.log.logger
+            let recovery = Recovery(fileSystem: disk.files, settings: disk.settings, now: wall.now(), logger: logger)
+            let thread = SerialThread(name: "journal-read")
+            defer { thread.stop() }
+            let logs = try recovery.logs([.traces()], readThread: thread, signal: ThreadSignal())
+            return recovery.ages(of: logs, wall, boot: boot).isPaused
+        }
+        #expect(try !isPaused(machineBoot()))
+        #expect(try isPaused("another"))
+        #expect(try !isPaused("another"))
     }
 
     @Test func `the journal says that the clock was set, and expires nothing by it`() throws {
@@ -109,7 +130,7 @@ struct RecordAgesTests {
         stepped.committer.tick()
         #expect(stepped.logs[0].readers[0].account.outcomes == OutcomeCounts())
         #expect(disk.log.lines("The machine's clock was set; records keep their age.").count == 1)
-        #expect(ClockJumpFile(in: disk.settings.directory, disk.files).read().count == 1)
+        #expect(ClockFile(in: disk.settings.directory, disk.files).read()?.jumps.count == 1)
         machine.pass(week + hour)
         stepped.committer.tick()
         #expect(stepped.logs[0].readers[0].account.queued == 0)

@@ -24,7 +24,10 @@ extension PipelineFile {
         _ environment: Environment,
         _ context: inout DecodeContext
     ) {
-        for problem in tls.problems(at: WallClock.system.now(), read: environment.file) {
+        func read(_ path: String) -> Result<[UInt8], FileReadError> {
+            isPipeOrDevice(path) ? .failure(FileReadError(reason: "not a regular file")) : environment.file(path)
+        }
+        for problem in tls.problems(at: WallClock.system.now(), read: read) {
             context.within(problem.setting) { context in
                 context.report(problem.message, at: (node[problem.setting] ?? node).offset, as: problem.severity)
             }
