@@ -59,6 +59,8 @@ final class TLSHandshake: ChannelInboundHandler {
     private let clock: WallClock
     private let onFailure: (HandshakeFailure, _ detail: String) -> Void
     private var isSettled = false
+    /// Whether nothing that the client says goes on: closing takes a while, in which requests may come.
+    private var isRefused = false
 
     /// - Parameters:
     ///   - session: Does the handshake.
@@ -92,12 +94,17 @@ final class TLSHandshake: ChannelInboundHandler {
         // A session that goes on is not verified again by the library, and outlives the certificate that it began with.
         if needsPeer, peer.map({ clock.now().nanoseconds / 1_000_000_000 >= UInt64(max(0, $0.notValidAfter)) }) ?? true
         {
+            isRefused = true
             fail(.badCertificate)
             return context.close(promise: nil)
         }
         isSettled = true
         let identity = peer.flatMap { CertificateNames($0).identity }
         context.fireUserInboundEventTriggered(TLSPeer(identity: identity))
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if !isRefused { context.fireChannelRead(data) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

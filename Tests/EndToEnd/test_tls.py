@@ -249,6 +249,34 @@ def test_a_client_certificate_is_asked_for_and_verified(secured, authority, clie
     assert gateway.settled()["accepted_spans"] > 10
 
 
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_a_session_that_is_resumed_ends_with_its_certificate(secured, authority, clients, version):
+    gateway = secured(client_ca=str(clients.certificate))
+    context = ssl.create_default_context(cafile=authority.certificate)
+    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    context.load_cert_chain(*clients.issue("brief", "URI:spiffe://test/brief", seconds=8))
+    ends = time.monotonic() + 8
+
+    def ask(session=None):
+        """(the session, whether it was resumed, the answer) of a request that comes right behind the handshake."""
+        with socket.create_connection(gateway.address, timeout=10) as plain:
+            with context.wrap_socket(plain, server_hostname="localhost", session=session) as secure:
+                try:
+                    secure.sendall(b"GET /v1/traces HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                    answer = secure.recv(4096)
+                except OSError:
+                    answer = b""
+                return secure.session, secure.session_reused, answer
+
+    session, _, answer = ask()
+    assert answer.startswith(b"HTTP/1.1 405")
+    assert ask(session)[1:] == (True, answer)
+    eventually(lambda: time.monotonic() > ends + 2, within=30)
+    _, is_resumed, answer = ask(session)
+    assert is_resumed and answer == b""
+    assert gateway.metric(FAILURES, listener="otlp", reason="bad_certificate") == 1
+
+
 def test_another_authority_for_clients_counts_for_new_connections(secured, authority, clients, tmp_path):
     trusted = tmp_path / "clients.pem"
     put(clients.certificate, trusted)

@@ -4,6 +4,9 @@ import os
 import subprocess
 
 
+DAY = 86_400
+
+
 class Authority:
     """An authority of its own in a directory; `certificate` is its file."""
 
@@ -18,8 +21,8 @@ class Authority:
             "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-out", self.certificate,
         )  # fmt: skip
 
-    def issue(self, name, names="DNS:localhost,IP:127.0.0.1", days=365, subject="/CN=localhost"):
-        """(certificate, key): new files in its directory; `names` are the alternative ones."""
+    def issue(self, name, names="DNS:localhost,IP:127.0.0.1", days=365, subject="/CN=localhost", seconds=None):
+        """(certificate, key): new files in its directory; `names` are the alternative ones, `seconds` ends it so soon."""
         key, request = self.directory / f"{name}.key", self.directory / f"{name}.csr"
         certificate, extensions = self.directory / f"{name}.pem", self.directory / f"{name}.ext"
         new_key(key)
@@ -27,7 +30,8 @@ class Authority:
         openssl("req", "-new", "-key", key, "-subj", subject, "-out", request)
         openssl(
             "x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial",
-            "-days", days, "-extfile", extensions, "-out", certificate,
+            "-days", 1 if seconds else days, "-extfile", extensions, "-out", certificate,
+            shift=f"-{DAY - seconds}s" if seconds else None,
         )  # fmt: skip
         return certificate, key
 
@@ -36,10 +40,11 @@ def new_key(path):
     openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path)
 
 
-def openssl(*arguments, **settings):
-    """Runs it to its end; the completed process with text."""
+def openssl(*arguments, shift=None, **settings):
+    """Runs it to its end, with its clock moved by `shift`; the completed process with text."""
+    clock = ["faketime", "-f", shift] if shift else []
     return subprocess.run(
-        ["openssl", *map(str, arguments)], capture_output=True, text=True, check=True, timeout=30, **settings
+        [*clock, "openssl", *map(str, arguments)], capture_output=True, text=True, check=True, timeout=30, **settings
     )
 
 
