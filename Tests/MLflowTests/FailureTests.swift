@@ -115,6 +115,10 @@ struct FailureTests {
         broken.attributes.append(("error.type", "E"))
         #expect(try map(broken, tool(3, "fetch", from: 200))[0].status == 2)
         #expect(try map(broken, tool(3, "search", from: 200))[0].status == 0)
+        var call = TestSpan("GET /a", id: 2, parent: 1, ["error.type": "E"])
+        (call.start, call.end) = (100, 150)
+        #expect(try map(call, TestSpan("GET /b", id: 3, parent: 1))[0].status == 2)
+        #expect(try map(call, TestSpan("GET /a", id: 3, parent: 1))[0].status == 0)
     }
 
     @Test func `a failed span has one level`() throws {

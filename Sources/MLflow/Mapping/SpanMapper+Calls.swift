@@ -89,12 +89,13 @@ extension SpanMapper {
         _ bytes: RawSpan
     ) {
         var known: [String: [Int]] = [:]
+        let services = services(of: calls, batch)
         for call in calls where standings[call] == .counted {
             guard let id = answerID(of: call, bytes) else { continue }
             let others = known[id, default: []].suffix(Self.sameIDMax)
             content.tape.account.steps &+= others.count
-            guard let other = others.first(where: { standings[$0] == .counted && areOne(call, $0, batch, bytes) })
-            else {
+            let other = others.first { standings[$0] == .counted && areOne(call, $0, services, batch, bytes) }
+            guard let other else {
                 known[id, default: []].append(call)
                 continue
             }
@@ -111,16 +112,34 @@ extension SpanMapper {
     ///
     /// Servers that make none up give many answers one id, so that calls of several traces, those of one scope of a service, and those
     /// of one service that are not at the same time are several.
-    private func areOne(_ span: Int, _ other: Int, _ batch: borrowing SpanBatch, _ bytes: RawSpan) -> Bool {
+    private func areOne(
+        _ span: Int,
+        _ other: Int,
+        _ services: [Int: ScopeService],
+        _ batch: borrowing SpanBatch,
+        _ bytes: RawSpan
+    ) -> Bool {
         let (first, second) = (spans[span], spans[other])
         guard first.traceID == second.traceID else { return false }
-        let (service, otherService) = (ScopeService(first.scope, in: batch), ScopeService(second.scope, in: batch))
+        let (service, otherService) = (services[first.scope], services[second.scope])
         let isSameService =
-            service.resource == otherService.resource
-            || bytes.isSame(service.name ?? 0..<0, as: bytes, otherService.name ?? 0..<0)
+            service?.resource == otherService?.resource
+            || bytes.isSame(service?.name ?? 0..<0, as: bytes, otherService?.name ?? 0..<0)
         guard isSameService else { return true }
         return !isSameScope(span, other, batch, bytes) && first.start <= end(of: other)
             && second.start <= end(of: span)
+    }
+
+    /// By scope: the service that calls are of; each resource is looked at once.
+    private mutating func services(of calls: [Int], _ batch: borrowing SpanBatch) -> [Int: ScopeService] {
+        var services: [Int: ScopeService] = [:]
+        var last = ScopeService()
+        for scope in Set(calls.map { spans[$0].scope }).sorted() {
+            last = ScopeService(scope, in: batch, after: last)
+            content.tape.account.steps &+= last.steps
+            services[scope] = last
+        }
+        return services
     }
 
     private func isSameScope(_ span: Int, _ other: Int, _ batch: borrowing SpanBatch, _ bytes: RawSpan) -> Bool {

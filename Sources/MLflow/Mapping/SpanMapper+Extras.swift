@@ -57,9 +57,9 @@ extension SpanMapper {
         for name in scan.plan.spanNames where holds(.spanName, name.rank, index, &batch) {
             let attribute = scan.first &+ name.attribute
             guard let range = attributes.text(of: attribute, bytes), range.count <= TextLimit.spanName else { continue }
-            guard !bytes.contains(range, in: bytes.prefix(of: span.name, characters: TextLimit.spanName)) else {
-                return
-            }
+            let shown = bytes.prefix(of: span.name, characters: TextLimit.spanName)
+            content.tape.account.steps &+= shown.count &* (1 &+ range.count >> 4)
+            guard !bytes.contains(range, in: shown) else { return }
             batch.setName(range, of: index)
             batch.addAttribute("millrace.span_name", to: .span(index)) { $0.string(bytes, span.name) }
             return didSet(named: "name", index, by: .rule(.spanName, name.rank), of: attribute)

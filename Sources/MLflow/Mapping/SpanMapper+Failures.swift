@@ -78,22 +78,23 @@ extension SpanMapper {
         }
     }
 
-    /// Spans below the same one that do the same: calls of models, or of one tool.
+    /// Spans below the same one that do the same: calls of models, of one tool, or of one name.
     private struct Siblings: Hashable {
         let trace: TraceID
         let parent: SpanID
         let kind: TraceSpan.Kind
-        let tool: String
+        let name: String
     }
 
     private mutating func siblings(of index: Int, _ bytes: RawSpan) -> Siblings? {
         guard let parent = spans[index].parentID else { return nil }
         let kind = kind(of: index)
-        let tool = kind == .tool ? toolName(of: index, bytes) : ""
-        return Siblings(trace: spans[index].traceID, parent: parent, kind: kind, tool: tool)
+        let name = [.model, .agent].contains(kind) ? "" : name(of: index, bytes)
+        return Siblings(trace: spans[index].traceID, parent: parent, kind: kind, name: name)
     }
 
-    private mutating func toolName(of index: Int, _ bytes: RawSpan) -> String {
+    /// What a tool's span is called after, else its name.
+    private mutating func name(of index: Int, _ bytes: RawSpan) -> String {
         look(at: index, spans[index], bytes)
         var name = spans[index].name
         for planned in scan.plan.spanNames {
