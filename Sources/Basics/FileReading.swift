@@ -9,12 +9,9 @@ package struct FileReadError: Error, Equatable, Sendable {
     }
 }
 
-/// Reads a file of at most `max` bytes whole; blocks for the disk.
-///
-/// With `isRegular` pipes and devices, which may block for ever, are refused.
-package func readFile(_ path: String, max: ByteCount, isRegular: Bool = false) throws(FileReadError) -> [UInt8] {
-    if isRegular, let kind = fileKind(path), kind != S_IFREG { throw FileReadError(reason: "not a regular file") }
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | (isRegular ? O_NONBLOCK : 0))
+/// Reads a file of at most `max` bytes whole; blocks for the disk, and for whoever writes into a pipe.
+package func readFile(_ path: String, max: ByteCount) throws(FileReadError) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FileReadError(reason: systemErrorText()) }
     defer { close(descriptor) }
     var bytes: [UInt8] = []
@@ -31,16 +28,13 @@ package func readFile(_ path: String, max: ByteCount, isRegular: Bool = false) t
     }
 }
 
-/// What kind of file stands at a path, behind links; nil where there is none.
-private func fileKind(_ path: String) -> mode_t? {
+/// Fails where reading from a path may block for ever, or end never, as with a pipe or a device; what is not there passes.
+package func checkRegularFile(_ path: String) throws(FileReadError) {
     var status = stat()
-    return unsafe stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
-}
-
-/// Whether reading from a path may block for ever.
-package func isPipeOrDevice(_ path: String) -> Bool {
-    guard let kind = fileKind(path) else { return false }
-    return kind == S_IFIFO || kind == S_IFCHR || kind == S_IFSOCK
+    guard unsafe stat(path, &status) == 0 else { return }
+    let kind = status.st_mode & S_IFMT
+    // A folder is refused by reading it, in the system's words.
+    guard kind == S_IFREG || kind == S_IFDIR else { throw FileReadError(reason: "not a regular file") }
 }
 
 private func systemErrorText() -> String {

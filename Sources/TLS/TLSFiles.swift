@@ -21,7 +21,10 @@ struct TLSFiles: Equatable, Sendable {
     /// What the disk has now; blocks.
     static func onDisk(_ settings: ServerTLSSettings) -> TLSFiles {
         TLSFiles(settings) { path in
-            Result { () throws(FileReadError) in try readFile(path, max: bytesMax, isRegular: true) }
+            Result { () throws(FileReadError) in
+                try checkRegularFile(path)
+                return try readFile(path, max: bytesMax)
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ extension PipelineFile {
         _ context: inout DecodeContext
     ) {
         func read(_ path: String) -> Result<[UInt8], FileReadError> {
-            isPipeOrDevice(path) ? .failure(FileReadError(reason: "not a regular file")) : environment.file(path)
+            Result { () throws(FileReadError) in try checkRegularFile(path) }.flatMap { environment.file(path) }
         }
         for problem in tls.problems(at: WallClock.system.now(), read: read) {
             context.within(problem.setting) { context in
