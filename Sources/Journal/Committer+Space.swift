@@ -122,7 +122,7 @@ extension Committer {
         )
         guard settings.storage != .memory else { return }
         do throws(FileSystemError) {
-            try ClockFile(in: settings.directory, fileSystem).write(.init(boot: machineBoot(), jumps: ages.jumps))
+            try ClockFile(in: settings.directory, fileSystem).write(ages.known)
         } catch {
             logger.error("The step of the clock cannot be kept for the next start.", metadata: ["error": "\(error)"])
         }

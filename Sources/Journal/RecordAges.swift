@@ -23,7 +23,7 @@ final class RecordAges: Sendable {
     private static let jumpsMax = 16
 
     private struct State {
-        var jumps: [ClockJump]
+        var known: ClockFile.Content
         /// What the clock showed more than the time since boot, in nanoseconds.
         var offset: Int64
     }
@@ -35,12 +35,12 @@ final class RecordAges: Sendable {
 
     /// - Parameters:
     ///   - clock: The machine's.
-    ///   - jumps: Those that are known from before, the oldest first.
+    ///   - known: The start of the machine, and the steps that are known from before.
     ///   - newest: When the newest record came, where the machine was started since; nil where it was not.
-    init(_ clock: WallClock, jumps: [ClockJump] = [], newest: UnixTime? = nil) {
+    init(_ clock: WallClock, known: ClockFile.Content = .init(), newest: UnixTime? = nil) {
         self.clock = clock
         let (now, sinceBoot) = (clock.now(), clock.sinceBoot())
-        state = Mutex(State(jumps: jumps, offset: Self.offset(now, sinceBoot)))
+        state = Mutex(State(known: known, offset: Self.offset(now, sinceBoot)))
         let gap = newest.map { now.since($0) } ?? .zero
         resumesAt = gap > Self.jumpMin || gap < .zero - Self.jumpMin ? sinceBoot + Self.pause : .zero
     }
@@ -60,20 +60,20 @@ final class RecordAges: Sendable {
             state.offset = offset
             guard step > Self.jumpMin || step < .zero - Self.jumpMin, !expected.overflow else { return nil }
             let jump = ClockJump(expected: UInt64(clamping: expected.partialValue), shown: now.nanoseconds)
-            state.jumps = (state.jumps + [jump]).suffix(Self.jumpsMax)
+            state.known.jumps = (state.known.jumps + [jump]).suffix(Self.jumpsMax)
             return jump
         }
     }
 
-    /// The steps that are known.
-    var jumps: [ClockJump] { state.withLock { $0.jumps } }
+    /// What is known of the clock, for the next process.
+    var known: ClockFile.Content { state.withLock { $0.known } }
 
     /// Whether a record that came then is older than `age`; false while nothing expires.
     func isOlder(than age: Duration, _ receivedAt: UInt64) -> Bool {
         guard !isPaused else { return false }
         let now = clock.now().nanoseconds
         let steps = state.withLock { state in
-            state.jumps.filter { $0.isBehind(receivedAt, now) }.map(\.step).reduce(Duration.zero, +)
+            state.known.jumps.filter { $0.isBehind(receivedAt, now) }.map(\.step).reduce(Duration.zero, +)
         }
         return UnixTime(nanoseconds: now).since(UnixTime(nanoseconds: receivedAt)) - steps > age
     }

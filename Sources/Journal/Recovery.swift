@@ -55,20 +55,21 @@ struct Recovery {
     /// How old records are, with what is known of the clock; notes the start of the machine for the next process.
     func ages(of logs: [RecoveredLog], _ clock: WallClock, boot: String = machineBoot()) -> RecordAges {
         let file = ClockFile(in: settings.directory, fileSystem)
-        let known = file.read()
-        if known?.boot != boot, settings.storage != .memory {
+        let before = file.read()
+        let known = ClockFile.Content(boot: boot, jumps: before?.jumps ?? [])
+        if before != known, settings.storage != .memory {
             do throws(FileSystemError) {
-                try file.write(.init(boot: boot, jumps: known?.jumps ?? []))
+                try file.write(known)
             } catch {
                 logger.error("The start of the machine cannot be kept.", metadata: ["error": "\(error)"])
             }
         }
         let newest = logs.compactMap { $0.core.state.withLock { $0.segments.last?.lastReceivedAt } }.max()
-        let isOtherBoot = known.map { $0.boot != boot } ?? false
+        let wasStarted = before.map { $0.boot != boot } ?? false
         let ages = RecordAges(
             clock,
-            jumps: known?.jumps ?? [],
-            newest: isOtherBoot ? newest.map(UnixTime.init(nanoseconds:)) : nil
+            known: known,
+            newest: wasStarted ? newest.map(UnixTime.init(nanoseconds:)) : nil
         )
         if ages.isPaused, let newest {
             logger.warning(

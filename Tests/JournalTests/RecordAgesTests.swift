@@ -97,7 +97,7 @@ struct RecordAgesTests {
         machine.pass(hour)
         machine.set(by: week)
         let known = ClockJump(expected: machine.now - UInt64(week.wholeNanoseconds), shown: machine.now)
-        let ages = RecordAges(machine.clock, jumps: [known])
+        let ages = RecordAges(machine.clock, known: .init(boot: "", jumps: [known]))
         #expect(!ages.isOlder(than: hour * 2, first))
     }
 
