@@ -75,7 +75,7 @@ extension MLflowSettings: DestinationSettings {
                 "resource_tags",
                 \.resourceTags,
                 .list(of: .text),
-                "Resource attributes that may become tags: globs, `!` before those that may not. The last match decides; without one it is none."
+                "Resource attributes that may become tags: globs, `!` before those that may not. The last match decides; what none matches becomes no tag."
             ),
         ] + RequestSettings.fields(at: \.requests),
         check: { settings, group, context in
