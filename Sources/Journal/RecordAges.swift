@@ -45,7 +45,7 @@ final class RecordAges: Sendable {
         resumesAt = gap > Self.jumpMin || gap < .zero - Self.jumpMin ? sinceBoot + Self.pause : .zero
     }
 
-    /// Whether nothing expires, because the journal was closed for long or the clock was set.
+    /// Whether nothing expires, because the machine was off for long or came up with another time.
     var isPaused: Bool { clock.sinceBoot() < resumesAt }
 
     /// Looks at the clock.

@@ -139,7 +139,8 @@ extension ServerTLS {
 extension ServerTLS {
     /// Puts TLS in front of whatever handlers follow; to be called on the channel's event loop, before any others are added.
     ///
-    /// When the handshake is done a `TLSPeer` goes through the pipeline. A handshake that fails is counted, told of and
+    /// When the handshake is done a `TLSPeer` goes through the pipeline; nothing that the client sends goes on before, nor after a
+    /// handshake that was refused. A handshake that fails is counted, told of and
     /// closed here; what follows sees no error of it. Whoever adds this bounds the time of the handshake by closing the
     /// channel.
     package func addHandlers(to channel: any Channel) throws {

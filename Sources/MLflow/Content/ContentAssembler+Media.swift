@@ -14,9 +14,6 @@ extension ContentAssembler {
         var address: Int?
         /// A document that is plain text.
         var text: Int?
-
-        /// Whether nothing is known.
-        var isEmpty: Bool { type == nil && name == nil && data == nil && address == nil }
     }
 
     private static let mediaDepthMax = 3
