@@ -1,4 +1,5 @@
 import Basics
+import Logging
 import NIOCore
 import NIOHTTP1
 import Pipeline
@@ -9,7 +10,8 @@ struct AdminContext: Sendable {
     /// Where it is asked to listen.
     let addresses: [ListenAddress]
     let source: any AdminSource
-    let token: AdminToken?
+    let access: AdminAccess
+    let logger: Logger
 }
 
 /// One client of the admin endpoint: answers its requests in order, each once the client has room for it.
@@ -122,23 +124,40 @@ final class AdminConnection: ChannelInboundHandler {
         guard complete != nil else { return }
         guard context.channel.isWritable else { return enter(.writing) }
         guard let head = complete.take() else { return }
-        let hosts = head.headers["host"]
-        let isProbe = AdminPage.probes.contains(head.path)
-        var accepted = AcceptedHosts(at: shared.addresses)
-        if !isProbe, let foreign = hosts.first(where: { !accepted.accept($0) }) {
-            return answer(head, AdminPage(refusing: foreign), context)
+        if !AdminPage.probes.contains(head.path) {
+            var accepted = AcceptedHosts(at: shared.addresses)
+            if let foreign = head.headers["host"].first(where: { !accepted.accept($0) }) {
+                return answer(head, AdminPage(refusing: foreign), context)
+            }
+            if let origin = head.foreignOrigin { return answer(head, AdminPage(refusingOrigin: origin), context) }
         }
+        let isTrusted = shared.access.isToken(shownBy: head)
+        guard isTrusted || !shared.access.needsToken(head.path) else { return refuse(head, context) }
         guard let path = DeadLetterPath(head.uri) else {
-            return answer(head, AdminPage(head, from: shared.source), context)
+            let saysWhy = isTrusted || !shared.access.isExposed
+            return answer(head, AdminPage(head, from: shared.source, saysWhy: saysWhy), context)
         }
         answerDeadLetters(head, path, context)
     }
 
+    /// The token is missing, or another one is shown.
+    private func refuse(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        if head.headers.contains(name: "authorization") {
+            shared.logger.warning(
+                "a request to the admin endpoint shows a wrong token",
+                metadata: [
+                    "path": "\(head.path.excerpt(max: 80))",
+                    "source": "\(channel?.remoteAddress?.ipAddress ?? "unknown")",
+                ]
+            )
+        }
+        answer(head, .unauthorized, context)
+    }
+
     /// The disk works meanwhile; further requests of the connection wait for the answer.
     private func answerDeadLetters(_ head: HTTPRequestHead, _ path: DeadLetterPath, _ context: ChannelHandlerContext) {
-        let isShown = shared.token?.isShown(in: head.headers.first(name: "authorization")) ?? false
-        guard isShown, head.method.rawValue == path.method else {
-            return answer(head, AdminPage(refusing: head.method, path, isAllowed: isShown), context)
+        guard head.method.rawValue == path.method else {
+            return answer(head, AdminPage(refusing: head.method, allowed: path.method), context)
         }
         enter(.working)
         let source = shared.source
@@ -154,7 +173,7 @@ final class AdminConnection: ChannelInboundHandler {
     private func answer(_ request: HTTPRequestHead, _ page: AdminPage, _ context: ChannelHandlerContext) {
         let keepsAlive = request.isKeepAlive && request.version != .http1_0
         var headers: HTTPHeaders = ["content-type": page.contentType, "content-length": String(page.body.count)]
-        if let allow = page.allow { headers.add(name: "allow", value: allow) }
+        if let header = page.header { headers.add(name: header.name, value: header.value) }
         if !keepsAlive { headers.add(name: "connection", value: "close") }
         let head = HTTPResponseHead(version: .http1_1, status: page.status, headers: headers)
         unwritten += 1

@@ -9,8 +9,8 @@ package import TLS
 
 /// The admin endpoint: health, readiness, metrics and the ledger over HTTP, on a thread of its own.
 ///
-/// It answers while the receivers' threads are busy. Only dead letters need a token; it listens on loopback unless told
-/// otherwise, and answers requests there that name loopback as their host, the probes' paths aside.
+/// It answers while the receivers' threads are busy. What needs a token is said in `AdminAccess`. It listens on loopback unless
+/// told otherwise, and answers requests there that name loopback as their host, the probes' paths aside.
 package final class AdminEndpoint: Sendable {
     private struct State {
         var group: MultiThreadedEventLoopGroup?
@@ -22,6 +22,7 @@ package final class AdminEndpoint: Sendable {
     private let source: any AdminSource
     private let token: AdminToken?
     private let tls: ServerTLS?
+    private let opensMetrics: Bool
     private let limits: AdminLimits
     private let logger: Logger
     private let state = Mutex(State())
@@ -30,7 +31,8 @@ package final class AdminEndpoint: Sendable {
     ///   - listen: Where to listen.
     ///   - sockets: The service manager's sockets for it; where there are any, they take the place of `listen`.
     ///   - source: What to show.
-    ///   - token: Opens the dead letters; without it they are closed.
+    ///   - token: Opens what is not for everybody; without it that is closed.
+    ///   - opensMetrics: Whether `/metrics` is for everybody, wherever the endpoint listens.
     ///   - tls: Nil for plaintext.
     ///   - limits: How many clients there may be, and how slow.
     ///   - logger: Told where it listens.
@@ -39,6 +41,7 @@ package final class AdminEndpoint: Sendable {
         sockets: [GivenSocket] = [],
         source: any AdminSource,
         token: AdminToken? = nil,
+        opensMetrics: Bool = false,
         tls: ServerTLS? = nil,
         limits: AdminLimits = AdminLimits(),
         logger: Logger
@@ -48,6 +51,7 @@ package final class AdminEndpoint: Sendable {
         self.source = source
         self.token = token
         self.tls = tls
+        self.opensMetrics = opensMetrics
         self.limits = limits
         self.logger = logger
     }
@@ -122,7 +126,8 @@ package final class AdminEndpoint: Sendable {
 
     private func bind(_ group: MultiThreadedEventLoopGroup) async throws -> [any Channel] {
         let addresses = sockets.isEmpty ? [listen] : sockets.map(\.address)
-        let shared = AdminContext(addresses: addresses, source: source, token: token)
+        let access = AdminAccess(at: addresses, token: token, opensMetrics: opensMetrics)
+        let shared = AdminContext(addresses: addresses, source: source, access: access, logger: logger)
         let (tls, limits) = (tls, limits)
         let eventLoop = group.next()
         let connections = try await eventLoop.submit {

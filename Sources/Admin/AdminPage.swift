@@ -7,14 +7,14 @@ struct AdminPage {
     var status = HTTPResponseStatus.ok
     var contentType = "text/plain; charset=utf-8"
     var body: [UInt8]
-    /// The methods that are allowed, where the request's own is not.
-    var allow: String?
+    /// What is allowed or needed, where the request is refused.
+    var header: (name: String, value: String)?
 
     /// What programs ask for that know the address and no name: whoever may connect gets it.
     static let probes: Set<Substring> = ["/healthz", "/readyz", "/metrics"]
 
-    /// The one table of paths.
-    init(_ head: HTTPRequestHead, from source: any AdminSource) {
+    /// The one table of paths; `saysWhy` lets the reasons of not being ready be read.
+    init(_ head: HTTPRequestHead, from source: any AdminSource, saysWhy: Bool) {
         let (method, path) = (head.method, head.path)
         switch path {
         case "/healthz", "/readyz", "/metrics", "/ledger", "/": break
@@ -23,13 +23,12 @@ struct AdminPage {
             return
         }
         guard method == .GET || method == .HEAD else {
-            self.init(.methodNotAllowed, "\(method.rawValue) is not allowed here\n")
-            allow = "GET, HEAD"
+            self.init(refusing: method, allowed: "GET, HEAD")
             return
         }
         switch path {
         case "/healthz": self.init(.ok, "ok")
-        case "/readyz": self.init(unreadyReasons: source.unreadyReasons)
+        case "/readyz": self.init(unreadyReasons: source.unreadyReasons, saysWhy: saysWhy)
         case "/metrics":
             self.init(.ok, source.metricsText)
             contentType = "text/plain; version=0.0.4; charset=utf-8"
@@ -53,14 +52,27 @@ struct AdminPage {
         }
     }
 
-    /// For whoever asks for dead letters without the token, or with the wrong method.
-    init(refusing method: HTTPMethod, _ path: DeadLetterPath, isAllowed: Bool) {
-        guard isAllowed else {
-            self.init(.forbidden, "dead letters need the token that lies in the journal's directory\n")
-            return
-        }
+    /// For a method that the path does not have.
+    init(refusing method: HTTPMethod, allowed: String) {
         self.init(.methodNotAllowed, "\(method.rawValue) is not allowed here\n")
-        allow = path.method
+        header = ("allow", allowed)
+    }
+
+    /// For whoever has to show the token and does not.
+    static let unauthorized = {
+        let place = "\"token\" of \"admin\" in the pipeline file, else the file admin-token in the journal's directory"
+        var page = AdminPage(
+            .unauthorized,
+            "this needs \"Authorization: Bearer TOKEN\" with the admin token: \(place)\n"
+        )
+        page.header = ("www-authenticate", "Bearer realm=\"millrace admin\"")
+        return page
+    }()
+
+    /// For a request that a web page of another place sent.
+    init(refusingOrigin origin: String) {
+        let what = "requests of web pages from \"\(origin.excerpt(max: 80))\" are not accepted"
+        self.init(.forbidden, "\(what); allowed: pages of this endpoint\n")
     }
 
     /// For a request that names another host than this one: a web page may have sent it.
@@ -74,15 +86,17 @@ struct AdminPage {
         body = Array(text.utf8)
     }
 
-    private init(unreadyReasons reasons: [String]) {
+    private init(unreadyReasons reasons: [String], saysWhy: Bool) {
         var writer = JSONWriter()
         writer.beginObject()
         writer.key("ready")
         writer.bool(reasons.isEmpty)
-        writer.key("reasons")
-        writer.beginArray()
-        for reason in reasons { writer.string(reason) }
-        writer.endArray()
+        if saysWhy {
+            writer.key("reasons")
+            writer.beginArray()
+            for reason in reasons { writer.string(reason) }
+            writer.endArray()
+        }
         writer.endObject()
         status = reasons.isEmpty ? .ok : .serviceUnavailable
         contentType = "application/json"

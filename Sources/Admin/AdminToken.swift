@@ -1,14 +1,20 @@
+import Basics
 import Glibc
 package import Logging
 
-/// What a client of the admin endpoint shows before it may see or move dead letters: who can read the journal's directory
-/// may, nobody else.
+/// What a client of the admin endpoint shows before it may see content or change something: the pipeline file gives it, else
+/// whoever can read the journal's directory finds it there.
 package struct AdminToken: Sendable {
     private static let fileName = "admin-token"
     private static let byteCount = 32
 
-    /// Hexadecimal digits.
+    /// Hexadecimal digits, unless the pipeline file gives it.
     package let text: String
+    private let key = HMAC.randomKey()
+
+    package init(text: String) {
+        self.text = text
+    }
 
     /// A new token, in a file that only this user can read; nil, and logged, where it cannot be written.
     ///
@@ -25,10 +31,17 @@ package struct AdminToken: Sendable {
         let content = Array(token.text.utf8)
         guard descriptor >= 0, unsafe write(descriptor, content, content.count) == content.count else {
             let cause = unsafe String(cString: strerror(errno))
-            logger.warning("dead letters cannot be managed while this process runs", metadata: ["\(path)": "\(cause)"])
+            logger.warning("no admin token: what needs it is closed", metadata: ["\(path)": "\(cause)"])
             return nil
         }
         return token
+    }
+
+    /// Removes what an earlier process wrote, where the pipeline file gives the token.
+    ///
+    /// Blocks for the disk.
+    package static func remove(from directory: String) {
+        unlink("\(directory)/\(fileName)")
     }
 
     /// The token of the process that has the journal in `directory` open; nil where it cannot be read.
@@ -44,11 +57,11 @@ package struct AdminToken: Sendable {
     /// The `Authorization` header that shows it.
     package var authorization: String { "Bearer \(text)" }
 
-    /// Whether that header shows this token; takes as long for every wrong one of the same length.
-    func isShown(in authorization: String?) -> Bool {
-        let shown = Array((authorization ?? "").utf8)
-        let own = Array(self.authorization.utf8)
-        guard shown.count == own.count else { return false }
-        return zip(shown, own).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+    /// Whether the value of an `Authorization` header shows this token; the time it takes says nothing of the token.
+    func isShown(in authorization: String) -> Bool {
+        let parts = authorization.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return false }
+        let shown = HMAC.digest(Array(parts[1].utf8), key: key)
+        return shown != nil && shown == HMAC.digest(Array(text.utf8), key: key)
     }
 }

@@ -16,6 +16,14 @@ extension ListenAddress {
         return names.contains { Self.name(in: $0) == name }
     }
 
+    /// Whether only programs on this machine can connect here: on loopback, or by a file.
+    package var isLocal: Bool {
+        switch self {
+        case .tcp(let host, _): Self.isLoopback(host)
+        case .unix: true
+        }
+    }
+
     /// The name or address of `NAME`, `NAME:PORT` or `[IPV6]:PORT`, in lower case and without the dot of the root; nil for
     /// anything else.
     private static func name(in host: some StringProtocol) -> String? {

@@ -194,8 +194,25 @@ extension Shape<AdminSettings> {
         "The administration endpoint: `/healthz`, `/readyz`, `/metrics`, `/ledger`.",
         Settings(),
         [
-            Field("listen", \.listen, .address, "Address and port, or a unix socket."),
+            Field(
+                "listen",
+                \.listen,
+                .address,
+                "Address and port, or a unix socket. Where it is not loopback, everything but `/healthz` and `/readyz` needs the token."
+            ),
             Field("tls", optional: \.tls, .group(.serverTLS), "Answers https alone; without it, http alone."),
+            Field(
+                "token",
+                optional: \.token,
+                .secret,
+                "What clients show as `Authorization: Bearer TOKEN`; without it, each process writes one to `admin-token` in the journal's directory."
+            ),
+            Field(
+                "open_metrics",
+                \.opensMetrics,
+                .flag,
+                "Whether `/metrics` needs no token, wherever the endpoint listens."
+            ),
         ]
     )
 }

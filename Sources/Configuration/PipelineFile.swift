@@ -54,6 +54,10 @@ package struct AdminSettings: Sendable {
     package var listen = ListenAddress.tcp(host: "127.0.0.1", port: 13133)
     /// Nil for plaintext.
     package var tls: ServerTLSSettings?
+    /// What clients show for what is not for everybody; nil for a new one with each process, in the journal's directory.
+    package var token: String?
+    /// Whether `/metrics` needs no token wherever the endpoint listens.
+    package var opensMetrics = false
 
     /// Whether clients must show certificates.
     package var wantsCertificates: Bool { tls?.clientCA != nil }

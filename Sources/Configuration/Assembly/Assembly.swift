@@ -157,12 +157,20 @@ extension PipelineFile {
             listen: admin.listen,
             sockets: sockets,
             source: source,
-            token: AdminToken.create(in: journal.directory, logger: logger),
+            token: adminToken(logger: logger),
+            opensMetrics: admin.opensMetrics,
             tls: admin.tls.map { tls in
                 ServerTLS(tls, listener: GivenSockets.adminName, meters: source.meters, logger: logger)
             },
             logger: logger
         )
+    }
+
+    /// The pipeline file's token, else a new one that commands find beside the journal.
+    private func adminToken(logger: Logger) -> AdminToken? {
+        guard let text = admin.token else { return AdminToken.create(in: journal.directory, logger: logger) }
+        AdminToken.remove(from: journal.directory)
+        return AdminToken(text: text)
     }
 
     /// Opens the journal; requests that wait in `line` are told when room in it becomes free.

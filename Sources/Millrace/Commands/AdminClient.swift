@@ -81,14 +81,14 @@ struct AdminClient {
 extension PipelineFile {
     /// Asks the process that has the journal open, and nobody else; nil where none has.
     ///
-    /// With `showsToken` the request shows the token that lies beside the journal.
+    /// The request shows the admin token, of the pipeline file or from beside the journal.
     ///
     /// - Throws: `AdminFailure`, or `JournalError` where there is no journal.
-    func ask(_ method: String, _ path: String, showsToken: Bool = false) async throws -> String? {
+    func ask(_ method: String, _ path: String) async throws -> String? {
         let isInMemory = journal.storage == .memory
         if !isInMemory, try !Journal.isInUse(in: journal.directory) { return nil }
         let noted = AdminPlace.read(in: journal.directory)
-        let token = showsToken ? AdminToken.read(in: journal.directory) : nil
+        let token = admin.token.map { AdminToken(text: $0) } ?? AdminToken.read(in: journal.directory)
         let client = AdminClient(
             place: noted ?? AdminPlace(address: admin.listen),
             isSecured: noted == nil && admin.tls != nil

@@ -106,7 +106,7 @@ private func answer(
     _ logger: Logger
 ) async throws -> String {
     let path = DeadLetterPath(request)
-    if let running = try await file.ask(path.method, path.uri, showsToken: true) { return running }
+    if let running = try await file.ask(path.method, path.uri) { return running }
     switch try await file.answerFromDisk(request, logger: logger) {
     case .done(let json): return String(decoding: json, as: UTF8.self)
     case .unknown(let reason), .incomplete(let reason): throw AdminFailure(reason: reason)

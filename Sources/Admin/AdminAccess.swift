@@ -1,0 +1,50 @@
+import Basics
+import NIOHTTP1
+
+/// Who may ask the admin endpoint for what: the one table of paths and credentials.
+///
+/// What shows content or changes something always needs the token. Where others than this machine's programs can connect,
+/// everything does but health and, where the pipeline file opens them, metrics.
+struct AdminAccess: Sendable {
+    /// Nil where there is none: then what needs it is closed.
+    let token: AdminToken?
+    /// Whether everything but health needs the token, because not all of the addresses are local.
+    let isExposed: Bool
+    /// Whether `/metrics` is open all the same.
+    let opensMetrics: Bool
+
+    /// - Parameters:
+    ///   - addresses: Where the endpoint listens.
+    ///   - token: What clients have to show.
+    ///   - opensMetrics: `open_metrics`.
+    init(at addresses: [ListenAddress], token: AdminToken?, opensMetrics: Bool) {
+        self.token = token
+        self.opensMetrics = opensMetrics
+        isExposed = !addresses.allSatisfy(\.isLocal)
+    }
+
+    /// Whether a request for that path has to show the token.
+    func needsToken(_ path: Substring) -> Bool {
+        switch path {
+        case "/healthz", "/readyz": false
+        case "/metrics": isExposed && !opensMetrics
+        default: isExposed || ["/dead-letters/", "/api/"].contains { path.hasPrefix($0) }
+        }
+    }
+
+    /// Whether a request shows the token.
+    func isToken(shownBy head: HTTPRequestHead) -> Bool {
+        let values = head.headers["authorization"]
+        return values.count == 1 && token?.isShown(in: values[0]) == true
+    }
+}
+
+extension HTTPRequestHead {
+    /// An origin that is not the endpoint's own, where a web page of another place sent the request.
+    var foreignOrigin: String? {
+        let host = headers.first(name: "host")?.lowercased() ?? ""
+        return headers["origin"].first { origin in
+            !["http://", "https://"].contains { origin.lowercased() == $0 + host }
+        }
+    }
+}
