@@ -175,7 +175,17 @@ let package = Package(
         tests("Processors", on: "Basics", "OTLP", "Settings", "Conditions", "MLflow", "Pipeline", "Processors"),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
         tests("TLS", on: "Basics", "Pipeline", "TLS", tls, logging),
-        tests("Receivers", on: "Basics", "OTLP", "Pipeline", "Receivers", "CZlib", nio("NIOEmbedded"), logging),
+        tests(
+            "Receivers",
+            on: "Basics",
+            "OTLP",
+            "Pipeline",
+            "Receivers",
+            "Admin",
+            "CZlib",
+            nio("NIOEmbedded"),
+            logging
+        ),
         tests("Exporters", on: "Basics", "OTLP", "HTTPClient", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
         tests("Admin", on: "Basics", "Admin", logging),
         tests(

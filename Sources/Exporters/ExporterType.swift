@@ -24,6 +24,8 @@ package protocol DestinationSettings: Sendable {
     var descriptors: Int { get }
     /// The file that nobody else may write, and the setting that names it; nil for none.
     var ownedFile: (setting: String, path: String)? { get }
+    /// Where it files spans without a route; nil where it has no places for routes.
+    var unrouted: Route? { get }
 
     /// Makes the exporter.
     func makeExporter(in context: ExporterContext) -> any Exporter
@@ -34,6 +36,7 @@ extension DestinationSettings {
     package var mayRefuse: Bool { true }
     package var descriptors: Int { 0 }
     package var ownedFile: (setting: String, path: String)? { nil }
+    package var unrouted: Route? { nil }
 }
 
 /// What an exporter is made with besides its settings: the threads for what would block, of which a process has one set.

@@ -14,6 +14,12 @@ extension Meters {
         "millrace_receiver_accepted_spans_total": "Spans taken and answered with success.",
         "millrace_receiver_refused_spans_total":
             "Spans answered with a failure or named in a partial success, by reason.",
+        "millrace_receiver_denied_requests_total":
+            "Requests refused for their credentials or their experiment, by reason.",
+        "millrace_receiver_identity_accepted_spans_total": "Spans taken, by who sent them.",
+        "millrace_receiver_identity_refused_spans_total": "Spans not taken, by who sent them and reason.",
+        "millrace_receiver_member_files_valid":
+            "1 while the files of members are those that count, 0 where an older state does.",
         "millrace_receiver_requests_total": "Requests answered, by status code.",
         "millrace_receiver_held_requests_total": "Requests that waited for room before they were answered, by reason.",
         "millrace_receiver_connections": "Connections open now.",

@@ -3,7 +3,7 @@ import Basics
 /// Where a destination files a span: for MLflow, its experiment.
 ///
 /// Chosen once for each trace before the journal and kept with the record; exporters that need no route ignore it.
-package enum Route: Hashable, Sendable {
+package enum Route: Sendable {
     /// No processor chose one.
     case none
     /// An experiment by its name.
@@ -23,6 +23,36 @@ package enum Route: Hashable, Sendable {
             text.utf8.count > Self.nameCharactersMax
                 && (text.utf8.count > Self.nameCharactersMax * 4 || text.unicodeScalars.count > Self.nameCharactersMax)
         }
+    }
+}
+
+extension Route {
+    /// An experiment as people write it: all digits are its id, everything else is its name.
+    package init(experiment: String) {
+        let isID = !experiment.isEmpty && experiment.utf8.allSatisfy(\.isDigit)
+        self = isID ? .experimentID(experiment) : .experimentName(experiment)
+    }
+}
+
+/// Two names are one only where their bytes are, as for MLflow: another Unicode form of a name is another experiment.
+extension Route: Hashable {
+    private var key: (kind: UInt8, text: String) {
+        switch self {
+        case .none: (0, "")
+        case .experimentName(let name): (1, name)
+        case .experimentID(let id): (2, id)
+        }
+    }
+
+    package static func == (lhs: Route, rhs: Route) -> Bool {
+        let (own, other) = (lhs.key, rhs.key)
+        return own.kind == other.kind && own.text.utf8.elementsEqual(other.text.utf8)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        var (kind, text) = key
+        hasher.combine(kind)
+        text.withUTF8 { bytes in unsafe hasher.combine(bytes: UnsafeRawBufferPointer(bytes)) }
     }
 }
 

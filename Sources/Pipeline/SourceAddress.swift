@@ -22,6 +22,18 @@ package struct SourceAddress: Hashable, Sendable {
     }
 }
 
+extension SourceAddress: CustomStringConvertible {
+    /// For logs: the IPv4 address, or the network of the IPv6 address.
+    package var description: String {
+        if self == .unknown { return "unknown" }
+        let groups = (0..<4).map { bits >> UInt64(48 - $0 * 16) & 0xFFFF }
+        guard groups[0] == 0, groups[1] == 0 else {
+            return groups.map { String($0, radix: 16) }.joined(separator: ":") + "::/64"
+        }
+        return (0..<4).map { String(bits >> UInt64(24 - $0 * 8) & 0xFF) }.joined(separator: ".")
+    }
+}
+
 /// Who sent something, for sharing what there is: by name where authentication gave one, else by address.
 package enum Sender: Hashable, Sendable {
     case identity(String)

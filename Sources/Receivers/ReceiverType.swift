@@ -22,6 +22,9 @@ package protocol ReceiverSettings: Sendable {
     /// Names of headers that are kept with each request, besides those that processors read.
     var forwardHeaders: [String] { get }
 
+    /// Who may send (`auth`); nil for everybody.
+    var auth: AuthSettings? { get }
+
     /// Makes the receiver.
     func makeReceiver(in context: ReceiverContext) -> any Receiver
 }

@@ -80,13 +80,14 @@ extension Kind {
             allowed: allowed,
             brief: "array of objects",
             schema: ["type": "array", "items": shape.schema()],
+            isSecret: shape.hasSecrets,
             tables: shape.tables.below("[]")
         )
         return Kind(
             form: form,
             read: { node, context in
                 guard let elements = node.elements else {
-                    context.refuse(node, allowed: allowed)
+                    context.refuse(node, allowed: allowed, isSecret: shape.hasSecrets)
                     return nil
                 }
                 return elements.enumerated().compactMap { index, element in

@@ -37,7 +37,8 @@ package struct Shape<Settings: Sendable>: Sendable {
         type: String? = nil,
         partly: Bool = false
     ) -> Settings? {
-        guard let members = node.uniqueMembers(&context, allowed: "an object of settings") else { return nil }
+        let allowed = "an object of settings"
+        guard let members = node.uniqueMembers(&context, allowed: allowed, isSecret: hasSecrets) else { return nil }
         var settings = initial
         var missing = Set(fields.filter(\.isRequired).map(\.name))
         for member in members where type == nil || member.name != "type" {
@@ -53,6 +54,9 @@ package struct Shape<Settings: Sendable>: Sendable {
         check(&settings, group, &context)
         return partly || missing.isEmpty ? settings : nil
     }
+
+    /// Whether some setting in it is never shown, so that nothing is that stands in its place.
+    var hasSecrets: Bool { fields.contains(where: \.form.isSecret) }
 
     /// The setting of a member's name; nil, with the reason reported, where it is none that can be set.
     private func field(
@@ -107,6 +111,11 @@ package struct Group: Sendable {
     /// Of the object's first byte.
     package let offset: Int
     package let members: [JSONNode.Member]
+
+    package init(offset: Int, members: [JSONNode.Member]) {
+        self.offset = offset
+        self.members = members
+    }
 
     /// The value that the file gives a setting.
     package subscript(name: String) -> JSONNode? { members.first { $0.name == name }?.node }

@@ -84,8 +84,8 @@ import Testing
             #"f.json:2:54: /receivers/in: "/v1/logs" is the path of a signal already; allowed: a path of its own"#
         ),
         (
-            "receivers", #"{"in": {"type": "otlp_http", "auth": {}}}"#,
-            #"f.json:2:43: /receivers/in/auth: "auth" is not available in this version; allowed: type, listen, tls, traces_path, metrics_path, logs_path, aliases, max_body, max_connections, header_timeout, body_timeout, idle_timeout, hold, hosts, forward_headers, forward_secrets"#
+            "receivers", #"{"in": {"type": "otlp_http", "cors": {}}}"#,
+            #"f.json:2:43: /receivers/in/cors: "cors" is not available in this version; allowed: type, listen, tls, traces_path, metrics_path, logs_path, aliases, max_body, max_connections, header_timeout, body_timeout, idle_timeout, hold, hosts, forward_headers, forward_secrets, allow_header, auth"#
         ),
         (
             "exporters", #"{"out": {"type": "mlflow"}}"#,

@@ -98,7 +98,7 @@ private struct Run {
     /// Stores one request in one pipeline and says which routes its spans got.
     func send(trace: UInt64, service: String, identity: String? = nil, to pipeline: Int = 0) async throws -> [Route] {
         let body = tracesRequest([TestSpan(trace: trace)], resource: ["service.name": .string(service)])
-        let source = RequestSource(receiver: "in", identity: identity)
+        let source = RequestSource(receiver: "in", identity: identity.map { Identity($0) })
         let account = RequestAccount(bytes: body.count)
         var memory = RequestMemory(nil, account, body: body.count)
         let batch = try SpanBatch(body)

@@ -20,9 +20,14 @@ extension Environment {
 }
 
 /// The messages for a text that is no usable pipeline file; empty where it is one.
-func problems(of text: String, in environment: Environment = .empty) -> [String] {
+func problems(of text: String, in environment: Environment = .empty, checkingFiles: Bool = false) -> [String] {
     do {
-        return try PipelineFile(text: Array(text.utf8), name: "f.json", environment: environment).warnings
+        return try PipelineFile(
+            text: Array(text.utf8),
+            name: "f.json",
+            environment: environment,
+            checkingFiles: checkingFiles
+        ).warnings
     } catch {
         return error.lines
     }

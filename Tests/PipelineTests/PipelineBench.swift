@@ -25,6 +25,7 @@ struct PipelineBench {
         signal: Signal = .traces,
         processors: [any SpanProcessor] = [],
         forwarding: Set<String> = [],
+        unrouted: Route? = nil,
         to exporter: any Exporter,
         limits: BatchLimits = BatchLimits(items: 500, bytes: .mebibytes(4), linger: .zero),
         retry: RetrySettings = .standard,
@@ -58,6 +59,7 @@ struct PipelineBench {
             processors: processors,
             forwardedHeaders: forwarding,
             itemsMax: 500,
+            unrouted: unrouted,
             tally: tally
         )
         gateway = Gateway(
@@ -65,7 +67,8 @@ struct PipelineBench {
             journal: journal,
             clock: .system,
             deviations: DeviationLog(meters: meters, logger: logger),
-            costs: costs
+            costs: costs,
+            identities: IdentityMeters(meters, receiver: "otlp")
         )
         delivery = Delivery(
             name: "out",
@@ -88,11 +91,12 @@ struct PipelineBench {
         _ body: [UInt8],
         from receiver: String = "otlp",
         headers: [HTTPHeader] = [],
+        identity: Identity? = nil,
         memory: Reservation? = nil,
         as encoding: BodyEncoding = .protobuf,
         signal: Signal? = nil
     ) async -> IntakeAnswer {
-        let source = RequestSource(receiver: receiver, headers: headers)
+        let source = RequestSource(receiver: receiver, headers: headers, identity: identity)
         let request = IncomingRequest(
             signal: signal ?? self.signal,
             encoding: encoding,

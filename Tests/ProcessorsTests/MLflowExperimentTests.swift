@@ -104,6 +104,28 @@ struct MLflowExperimentTests {
         )
     }
 
+    @Test func `what a member may not write to is not remembered`() throws {
+        let processor = experiment { $0.maxRoutes = 3 }
+        func route(_ service: String, _ allowed: [String]) throws -> [Route] {
+            var work = try work(TestSpan(), resource: ["service.name": .string(service)])
+            work = SpanWork(
+                batch: work.batch,
+                source: RequestSource(
+                    receiver: "otlp",
+                    identity: Identity("ann", experiments: ExperimentList(allowed))
+                ),
+                receivedAt: work.receivedAt
+            )
+            return self.route(work, by: processor)
+        }
+        #expect(try route("team-b", ["team-a"]) == [.experimentName("team-b")])
+        // Neither for the trace nor as one of max_routes.
+        #expect(try route("team-a", ["team-a"]) == [.experimentName("team-a")])
+        #expect(try route("team-b", ["team-a"]) == [.experimentName("team-a")])
+        // The list of the member has changed.
+        #expect(try route("team-a2", ["team-a2"]) == [.experimentName("team-a2")])
+    }
+
     @Test func `a trace is remembered for the time asked for after it was last seen`() throws {
         let processor = experiment { $0.remember = .seconds(60) }
         func service(_ name: String, at seconds: UInt64) throws -> [Route] {

@@ -17,7 +17,7 @@ func work(
 ) throws -> SpanWork {
     SpanWork(
         batch: try SpanBatch(tracesRequest(spans, resource: resource, scope: "tests.scope")),
-        source: RequestSource(receiver: "otlp", headers: headers, identity: identity),
+        source: RequestSource(receiver: "otlp", headers: headers, identity: identity.map { Identity($0) }),
         receivedAt: UnixTime(nanoseconds: seconds * 1_000_000_000)
     )
 }

@@ -36,6 +36,8 @@ import Testing
             meters: Meters(),
             clock: .system,
             logger: logger,
+            access: Authenticator(nil, receiver: "otlp", meters: Meters(), clock: .system, logger: logger),
+            experiments: ExperimentHeader(OTLPHTTPReceiverSettings()),
             credentials: IgnoredCredentials(receiver: "otlp", logger: logger),
             tls: nil
         )

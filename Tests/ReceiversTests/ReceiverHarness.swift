@@ -37,6 +37,7 @@ func withReceiver(
     sockets: [GivenSocket] = [],
     eventLoops: Int = 2,
     log: LogLines? = nil,
+    clock: WallClock = .system,
     _ configure: (inout OTLPHTTPReceiverSettings) -> Void = { _ in },
     _ body: (ReceiverHarness) async throws -> Void
 ) async throws {
@@ -55,7 +56,7 @@ func withReceiver(
         logger: log?.logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     )
     context.sockets = sockets
-    let receiver = OTLPHTTPReceiver(settings, in: context)
+    let receiver = OTLPHTTPReceiver(settings, in: context, clock: clock)
     try await receiver.start()
     let harness = ReceiverHarness(
         receiver: receiver,

@@ -209,6 +209,7 @@ extension PipelineFile {
             shares: intake.shares,
             condition: intake.readiness.journal,
             costs: requestCost,
+            identities: IdentityMeters(intake.meters, receiver: receiver.name),
             line: intake.line,
             hold: receiver.settings.hold
         )

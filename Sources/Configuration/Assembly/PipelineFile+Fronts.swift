@@ -1,4 +1,5 @@
 import Basics
+import Exporters
 import Journal
 import OTLP
 import Pipeline
@@ -41,6 +42,7 @@ extension PipelineFile {
                         processors: processors,
                         forwardedHeaders: forwardedHeaders(of: receiver),
                         itemsMax: recordItems(of: pipeline.value),
+                        unrouted: signal == .traces ? unrouted(in: pipeline.value) : nil,
                         tally: tally
                     )
                     return (receiver, front)
@@ -57,7 +59,17 @@ extension PipelineFile {
 
     /// What the pipelines that end at an exporter say about routes.
     func routing(before exporter: String) -> Routing {
-        Routing(processors(in: pipelines.filter { $0.value.exporters.contains(exporter) }).compactMap(\.routing))
+        let pipelines = pipelines.filter { $0.value.exporters.contains(exporter) }
+        var routing = Routing(processors(in: pipelines).compactMap(\.routing))
+        for receiver in receivers where pipelines.contains(where: { $0.value.receivers.contains(receiver.name) }) {
+            routing.named.formUnion(receiver.settings.auth?.namedExperiments ?? [])
+        }
+        return routing
+    }
+
+    /// Where an exporter of a pipeline files spans that no processor routed; nil where none has such places.
+    private func unrouted(in pipeline: PipelineSettings) -> Route? {
+        pipeline.exporters.lazy.compactMap { settings(of: $0)?.destination.unrouted }.first
     }
 
     /// The settings of all processors in these pipelines.

@@ -21,6 +21,19 @@ extension PipelineFile {
         if !context.problems.contains(where: { $0.severity == .error }) { warnOfUnused(root, &context) }
     }
 
+    /// Reads files of members, so that what is wrong in them is told before anything starts.
+    func checkMembers(_ root: JSONNode, _ environment: Environment, _ context: inout DecodeContext) {
+        for receiver in receivers {
+            guard let auth = receiver.settings.auth, let node = root["receivers"]?[receiver.name]?["auth"] else {
+                continue
+            }
+            let group = Group(offset: node.offset, members: node.members ?? [])
+            context.within("receivers", receiver.name, "auth") { context in
+                MemberList(auth, read: environment.file).report(in: group, &context)
+            }
+        }
+    }
+
     private func checkNames(_ root: JSONNode, _ context: inout DecodeContext) {
         if let node = root["pipelines"], node.members?.isEmpty == true {
             context.within("pipelines") { $0.report("no pipeline; at least one is needed", at: node.offset) }

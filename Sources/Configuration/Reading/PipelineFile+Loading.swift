@@ -10,14 +10,14 @@ package struct PipelineFileError: Error, Sendable {
 extension PipelineFile {
     /// Reads and checks a pipeline file; blocks.
     ///
-    /// With `checkingCertificates` the certificates and keys of servers are read, too: whoever serves them must be able to
-    /// read them, others need not.
+    /// With `checkingFiles` the certificates, keys and files of members that servers need are read, too: whoever serves must be
+    /// able to read them, others need not.
     ///
     /// - Throws: Every problem of the file, or the one that kept it from being read.
     package static func load(
         _ path: String,
         environment: Environment = .process,
-        checkingCertificates: Bool = false
+        checkingFiles: Bool = false
     ) throws(PipelineFileError) -> PipelineFile {
         let text: [UInt8]
         do {
@@ -29,7 +29,7 @@ extension PipelineFile {
             text: text,
             name: path,
             environment: environment,
-            checkingCertificates: checkingCertificates
+            checkingFiles: checkingFiles
         )
     }
 
@@ -40,11 +40,11 @@ extension PipelineFile {
         text: [UInt8],
         name: String,
         environment: Environment = .process,
-        checkingCertificates: Bool = false
+        checkingFiles: Bool = false
     ) throws(PipelineFileError) {
         let source = SourceText(name: name, bytes: text)
         var context = DecodeContext()
-        let file = Self.read(text, environment, checkingCertificates, &context)
+        let file = Self.read(text, environment, checkingFiles, &context)
         let problems = context.problems.sorted { $0.offset < $1.offset }
         guard let file, !problems.contains(where: { $0.severity == .error }) else {
             throw PipelineFileError(lines: problems.map(source.line))
@@ -56,7 +56,7 @@ extension PipelineFile {
     private static func read(
         _ text: [UInt8],
         _ environment: Environment,
-        _ checksCertificates: Bool,
+        _ checksFiles: Bool,
         _ context: inout DecodeContext
     ) -> PipelineFile? {
         do {
@@ -66,7 +66,10 @@ extension PipelineFile {
             context.hidden = substitution.hidden
             let file = shape.read(root, &context, partly: true)
             file?.check(against: root, &context)
-            if checksCertificates { file?.checkCertificates(root, environment, &context) }
+            if checksFiles {
+                file?.checkCertificates(root, environment, &context)
+                file?.checkMembers(root, environment, &context)
+            }
             return file
         } catch {
             context.report("no valid JSON: \(error.reason)", at: error.offset)

@@ -9,7 +9,7 @@ package import Pipeline
 /// another, because MLflow serialises the writers of a trace.
 package struct MLflowExporter: Exporter {
     /// The experiment that every MLflow has, "Default".
-    private static let defaultExperiment = "0"
+    static let defaultExperiment = "0"
     /// Headers that a client never sets.
     private static let fixedHeaders: Set<String> = ["x-mlflow-experiment-id"]
 

@@ -97,6 +97,7 @@ extension MLflowSettings: DestinationSettings {
     package var signals: Set<Signal> { [.traces] }
 
     package var descriptors: Int { CurlLoop.descriptorsPerExporter }
+    package var unrouted: Route? { .experimentID(MLflowExporter.defaultExperiment) }
 
     package func makeExporter(in context: ExporterContext) -> any Exporter {
         var connection = requests.connection

@@ -23,7 +23,7 @@ struct RunCommand: AsyncParsableCommand {
     var abandon: [String] = []
 
     func run() async throws {
-        let file = try PipelineFile.loadOrExit(config, checkingCertificates: true) { writeLine($0, to: .standardError) }
+        let file = try PipelineFile.loadOrExit(config, checkingFiles: true) { writeLine($0, to: .standardError) }
         let sockets: GivenSockets
         do {
             sockets = try GivenSockets.take(for: file.receivers.map(\.name))

@@ -13,7 +13,7 @@ struct ValidateCommand: ParsableCommand {
     @Flag(help: "Print the file with every default filled in and secrets masked.") var print = false
 
     func run() throws {
-        let pipelineFile = try PipelineFile.loadOrExit(file, checkingCertificates: true) {
+        let pipelineFile = try PipelineFile.loadOrExit(file, checkingFiles: true) {
             writeLine($0, to: .standardOutput)
         }
         for warning in pipelineFile.warnings { writeLine(warning, to: .standardError) }

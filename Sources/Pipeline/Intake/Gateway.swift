@@ -17,6 +17,7 @@ package final class Gateway: Intake {
     private let shares: RouteShares?
     private let condition: JournalCondition?
     private let costs: CostLimits
+    private let identities: IdentityMeters?
     private let line: WaitingLine?
     private let hold: Duration
     /// One for each event loop that ever asked; event loops live as long as the process.
@@ -30,6 +31,7 @@ package final class Gateway: Intake {
     ///   - shares: Bounds what single routes may hold of the journal; nil for no bound.
     ///   - condition: Told whether the journal takes what it is given.
     ///   - costs: What a request may cost for its size.
+    ///   - identities: Counts by who sent a request.
     ///   - line: Where requests wait while the journal is full; without it they are refused at once.
     ///   - hold: How long they wait there.
     package init(
@@ -40,6 +42,7 @@ package final class Gateway: Intake {
         shares: RouteShares? = nil,
         condition: JournalCondition? = nil,
         costs: CostLimits = CostLimits(),
+        identities: IdentityMeters? = nil,
         line: WaitingLine? = nil,
         hold: Duration = .zero
     ) {
@@ -50,6 +53,7 @@ package final class Gateway: Intake {
         self.shares = shares
         self.condition = condition
         self.costs = costs
+        self.identities = identities
         self.line = hold > .zero ? line : nil
         self.hold = hold
     }
@@ -72,17 +76,23 @@ package final class Gateway: Intake {
             return error.answer
         }
         account.add(steps: spans.batch.indexSteps)
-        for front in fronts { front.tally.refuse(spans.flawed, .invalid) }
+        let tally = RequestTally(
+            signal: request.signal,
+            fronts: fronts,
+            meters: identities,
+            identity: request.source.identity?.name
+        )
+        tally.refuse(spans.flawed, .invalid)
         guard spans.valid > 0 else { return spans.answer }
         let now = clock.now()
         let records: [IntakeRecord]
         do throws(Refused) {
             records = try self.records(of: fronts, for: spans, from: request.source, at: now, account, memory)
         } catch {
-            for front in fronts { front.tally.refuse(spans.valid, error.reason) }
+            tally.refuse(spans.valid, error.reason)
             return error.answer
         }
-        var request = WaitingRequest(answer: spans.answer, spans: spans.valid, fronts: fronts, records: records)
+        var request = WaitingRequest(answer: spans.answer, spans: spans.valid, tally: tally, records: records)
         let room = waitingRoom(of: observer)
         // Before the shares, which would ask the client to come back.
         if let excess = journal.excess(of: request.group) {
@@ -213,7 +223,7 @@ private struct CheckedSpans {
 private struct WaitingRequest: Sendable {
     let answer: IntakeAnswer
     let spans: Int
-    let fronts: [PipelineFront]
+    let tally: RequestTally
     let group: RecordGroup
     /// What its records hold in memory.
     let bytes: Int
@@ -222,17 +232,17 @@ private struct WaitingRequest: Sendable {
     /// Gives back the share of a request that did not get in.
     var undo: @Sendable () -> Void = {}
 
-    init(answer: IntakeAnswer, spans: Int, fronts: [PipelineFront], records: [IntakeRecord]) {
+    init(answer: IntakeAnswer, spans: Int, tally: RequestTally, records: [IntakeRecord]) {
         self.answer = answer
         self.spans = spans
-        self.fronts = fronts
+        self.tally = tally
         group = RecordGroup(entries: records.map(\.record))
         bytes = records.reduce(0) { $0 + $1.bytes }
     }
 
     /// Counts it as over its route's share.
     func refused(as reason: IntakeTally.RefusalReason = .overShare, with answer: IntakeAnswer) -> IntakeAnswer {
-        for front in fronts { front.tally.refuse(spans, reason) }
+        tally.refuse(spans, reason)
         return answer
     }
 
@@ -241,17 +251,17 @@ private struct WaitingRequest: Sendable {
         let pause: Duration
         switch result {
         case .durable:
-            for front in fronts { front.tally.accept(spans) }
+            tally.accept(spans)
             return answer
         case .full(let retryAfter): (reason, pause) = (.journalFull, retryAfter)
         case .failed: (reason, pause) = (.journalFailed, .seconds(3))
         case .tooLarge:
             undo()
-            for front in fronts { front.tally.refuse(spans, .tooLarge) }
+            tally.refuse(spans, .tooLarge)
             return .tooLarge(result.trouble)
         }
         undo()
-        for front in fronts { front.tally.refuse(spans, reason) }
+        tally.refuse(spans, reason)
         return .unavailable(result.trouble, retryAfter: pause)
     }
 }

@@ -15,8 +15,8 @@ package struct RequestSource: Sendable {
     package var receiver: String
     /// The request's headers that a processor or `forward_headers` wants, names in lower case.
     package var headers: [HTTPHeader]
-    /// The name that authentication gave; nil without authentication.
-    package var identity: String?
+    /// Who sent it; nil without authentication.
+    package var identity: Identity?
     /// The client's `User-Agent`, for naming who deviates from the specification.
     package var client: String?
     /// The address of the connection's other end.
@@ -25,7 +25,7 @@ package struct RequestSource: Sendable {
     package init(
         receiver: String,
         headers: [HTTPHeader] = [],
-        identity: String? = nil,
+        identity: Identity? = nil,
         client: String? = nil,
         address: SourceAddress = .unknown
     ) {
@@ -74,6 +74,8 @@ package enum IntakeAnswer: Sendable, Equatable {
     case invalid(String)
     /// The body is over a limit: 413.
     case tooLarge(String)
+    /// The client may not send some of it where it would go: 403.
+    case forbidden(String)
     /// One client or route takes more than its share: 429.
     case throttled(String, retryAfter: Duration)
     /// No room now: 503.

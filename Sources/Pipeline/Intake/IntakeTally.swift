@@ -15,6 +15,8 @@ package final class IntakeTally: Sendable {
         case cost
         /// The request can never fit the journal.
         case tooLarge = "too_large"
+        /// Some of the request would go where its client may not send.
+        case forbidden
     }
 
     private let accepted: Counter

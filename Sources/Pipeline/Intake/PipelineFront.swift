@@ -11,6 +11,8 @@ package struct PipelineFront: Sendable {
     private let processors: [any SpanProcessor]
     private let forwardedHeaders: Set<String>
     private let itemsMax: Int
+    /// Where an exporter files what no processor routes; nil where none has such places.
+    private let unrouted: Route?
     /// Items accepted and refused since the process started.
     package let tally: IntakeTally
 
@@ -19,12 +21,14 @@ package struct PipelineFront: Sendable {
     ///   - processors: Those that take the signal, in the order of the pipeline file.
     ///   - forwardedHeaders: Names in lower case of headers that are kept with the records.
     ///   - itemsMax: Items in one record at most, as far as a request can be divided: what is sent at once needs not be taken apart.
+    ///   - unrouted: Where an exporter of the pipeline files items without a route; nil where none has such places.
     ///   - tally: Counts what is accepted and refused.
     package init(
         log: LogID,
         processors: [any SpanProcessor],
         forwardedHeaders: Set<String>,
         itemsMax: Int,
+        unrouted: Route? = nil,
         tally: IntakeTally
     ) {
         self.log = log
@@ -32,14 +36,15 @@ package struct PipelineFront: Sendable {
         self.processors = processors
         self.forwardedHeaders = forwardedHeaders
         self.itemsMax = itemsMax
+        self.unrouted = unrouted
         self.tally = tally
     }
 
     /// Runs the processors over one request's valid spans and says what to append: one record a route, or several.
     ///
     /// The first record also accounts for what processors removed; where nothing else is left, a record holds only counts.
-    /// They are charged to `memory`. Throws, and counts nothing, where the request costs too much for its size, or there is
-    /// no memory for it.
+    /// They are charged to `memory`. Throws, and counts nothing, where the request costs too much for its size, there is no
+    /// memory for it, or some of it would go where its client may not send.
     func records(
         for spans: Envelope,
         from source: RequestSource,
@@ -53,7 +58,7 @@ package struct PipelineFront: Sendable {
         work.divide(itemsMax: itemsMax)
         var metadata = RecordMetadata(
             signal: signal,
-            identity: source.identity,
+            identity: source.identity?.name,
             headers: source.headers.filter { forwardedHeaders.contains($0.name) },
             removed: work.batch.removedOutcomes,
             address: source.address
@@ -61,6 +66,7 @@ package struct PipelineFront: Sendable {
         var removed = Int(metadata.removed.sum)
         var records: [IntakeRecord] = []
         do throws(CostExcess) { try work.account.check() } catch { throw Refused(error) }
+        try checkRoutes(of: work)
         for group in work.batch.groups {
             let encoded = try written(group, &work, memory)
             metadata.route = work.routes[Int(group.number)]
@@ -74,6 +80,16 @@ package struct PipelineFront: Sendable {
         }
         tally.process(work.tally)
         return records
+    }
+
+    /// Throws where something that is kept would go to an experiment that is not one of the client's.
+    private func checkRoutes(of work: SpanWork) throws(Refused) {
+        guard let identity = work.source.identity, let allowed = identity.experiments else { return }
+        for group in work.batch.groups {
+            let route = work.routes[Int(group.number)]
+            guard let place = route == .none ? unrouted : route, !allowed.contains(place) else { continue }
+            throw .forbidden(place, to: identity.name, allowed)
+        }
     }
 
     /// Writes a group, for which there is memory, whatever others have been written.

@@ -98,11 +98,3 @@ struct ExperimentChoices {
         return ExperimentChoice(route: route.isOverLong ? nil : route, source: index)
     }
 }
-
-extension Route {
-    /// An experiment as people write it: all digits are its id, everything else is its name.
-    init(experiment: String) {
-        let isID = !experiment.isEmpty && experiment.utf8.allSatisfy(\.isDigit)
-        self = isID ? .experimentID(experiment) : .experimentName(experiment)
-    }
-}

@@ -31,7 +31,7 @@ enum ExperimentSource: Equatable, Sendable {
         let value: String?
         switch self {
         case .header: value = work.source.header(MLflowExperiment.headerName).map(trimmed)
-        case .identity: value = work.source.identity
+        case .identity: value = work.source.identity?.name
         case .resource(let key):
             let scope = work.batch.scopes[work.batch.spans[span].scope]
             value = text(of: key, in: work.batch.resources[scope.resource].attributes, work.batch)

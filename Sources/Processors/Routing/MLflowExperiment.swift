@@ -13,7 +13,7 @@ import Synchronization
 /// `max_routes` names.
 package final class MLflowExperiment: RememberingProcessor {
     /// The header by which MLflow's own clients name the experiment.
-    package static let headerName = "x-mlflow-experiment-id"
+    package static let headerName = ExperimentList.headerName
     /// Traces that are remembered at most.
     package static let tracesMax = 1_000_000
 
@@ -75,7 +75,7 @@ package final class MLflowExperiment: RememberingProcessor {
 
     /// What each trace gets; nothing is changed, so that nothing has to be copied.
     private func decisions(about traces: RequestTraces, _ work: SpanWork) -> [Decision] {
-        let identity = Self.hash(work.source.identity)
+        let identity = Self.hash(work.source.identity?.name)
         var choices = choices
         return traces.traces.map { decide($0, identity, &choices, work) }
     }
@@ -120,8 +120,13 @@ package final class MLflowExperiment: RememberingProcessor {
     ) -> Decision {
         let (key, now) = (RememberedTraces.Key(trace: trace.id, identity: identity), work.receivedAt)
         let known = remembered.route(of: key, at: now)
-        if let known, let decision = decision(known, at: now) { return decision }
+        let client = work.source.identity
+        if let known, let decision = decision(known, at: now), client?.mayWrite(to: decision.route) ?? true {
+            return decision
+        }
         let wanted = choices.choice(for: trace.root ?? trace.first, work).route
+        // The request will be refused, and is to leave nothing behind.
+        if let wanted, client?.mayWrite(to: wanted) == false { return Decision(route: wanted, isInsteadOfOther: false) }
         let number = wanted.flatMap { wanted in numbers.withLock { $0.number(of: wanted, at: now) } }
         let noted = remembered.note(number ?? RouteNumbers.insteadOfOther, of: key, insteadOf: known, at: now)
         return decision(noted, at: now) ?? Decision(route: defaultRoute, isInsteadOfOther: true)

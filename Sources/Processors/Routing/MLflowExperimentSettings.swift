@@ -30,7 +30,7 @@ extension MLflowExperimentSettings: ProcessorSettings {
                 "from",
                 \.from,
                 .list(of: .routeSource),
-                "Where to look, in this order: `header` is the request header `x-mlflow-experiment-id`."
+                "Where to look, in this order: `header` is the request header `x-mlflow-experiment-id`, `auth` the name of who sends."
             ),
             Field("map", \.map, .experiments, "Experiments by the value found, or by a glob that it matches."),
             Field("default", \.defaultExperiment, .text, "The experiment where nothing else gives one."),
@@ -67,12 +67,12 @@ extension Kind<[(value: String, experiment: String)]> {
 extension Kind<String> {
     /// Where an experiment's name may come from.
     fileprivate static let routeSource = Kind.parsed(
-        #""header", "resource.KEY", "attribute.KEY""#,
-        brief: "`header` \\| `resource.KEY` \\| `attribute.KEY`",
-        schema: ["type": "string", "pattern": #"^header$|^(resource|attribute)\..|\$\{"#],
+        #""header", "auth", "resource.KEY", "attribute.KEY""#,
+        brief: "`header` \\| `auth` \\| `resource.KEY` \\| `attribute.KEY`",
+        schema: ["type": "string", "pattern": #"^(header|auth)$|^(resource|attribute)\..|\$\{"#],
         parse: { text in
             let isKey = ["resource.", "attribute."].contains { text.hasPrefix($0) && text.count > $0.count }
-            return text == "header" || isKey ? text : nil
+            return text == "header" || text == "auth" || isKey ? text : nil
         },
         format: { $0 }
     )

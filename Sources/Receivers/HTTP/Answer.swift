@@ -42,6 +42,7 @@ extension Answer {
         case .partial(let rejected, let message): self = .partial(rejected: rejected, message: message)
         case .invalid(let message): self = .failure(HTTPError(.badRequest, message))
         case .tooLarge(let message): self = .failure(HTTPError(.contentTooLarge, message))
+        case .forbidden(let message): self = .failure(HTTPError(.forbidden, message))
         case .throttled(let message, let pause):
             self = .failure(HTTPError(.tooManyRequests, message, retryAfter: pause))
         case .unavailable(let message, let pause):

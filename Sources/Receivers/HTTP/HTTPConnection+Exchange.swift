@@ -36,15 +36,27 @@ extension HTTPConnection {
         var request = HeldRequest(form: form, length: length, headers: headers)
         do throws(HTTPError) {
             try loop.checkHosts(headers.hosts)
+            let access = loop.context.access
+            request.identity = try access.identify(headers.authorization, certificate: peerIdentity, from: peer)
+            try checkExperiments(head, request.identity)
             let plan = try RequestPlan(head, headers, settings)
             request.form.signal = plan.signal
-            if plan.isAlias, head.headers.contains(name: "authorization") { loop.context.credentials.noteIgnored() }
+            if plan.isAlias, !access.isNeeded, !headers.authorization.isEmpty { loop.context.credentials.noteIgnored() }
             if loop.isRefusing { throw .stopping }
             if try waits(request, plan) { return }
             try receive(request, plan)
         } catch {
             refuse(request, error)
         }
+    }
+
+    private func checkExperiments(_ head: HTTPRequestHead, _ identity: Identity?) throws(HTTPError) {
+        let context = loop.context
+        guard context.experiments.concerns(identity),
+            let refusal = context.experiments.refusal(head.headers[ExperimentList.headerName], of: identity)
+        else { return }
+        context.access.note(.header, from: peer, of: identity)
+        throw refusal
     }
 
     /// Makes ready for the body.
@@ -61,6 +73,7 @@ extension HTTPConnection {
             source: RequestSource(
                 receiver: loop.context.name,
                 headers: headers.kept,
+                identity: request.identity,
                 client: headers.userAgent,
                 address: peer
             ),

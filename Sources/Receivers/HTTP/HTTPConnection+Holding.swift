@@ -8,6 +8,8 @@ struct HeldRequest {
     /// Bytes that its body has on the wire; the most possible where that is not known.
     let length: Int
     let headers: RequestHeaders
+    /// Who sent it; nil without authentication.
+    var identity: Identity?
     var plan: RequestPlan?
     /// Where it waits.
     var place: WaitingLine.Place?

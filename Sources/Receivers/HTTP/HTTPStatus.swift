@@ -4,6 +4,7 @@
 enum HTTPStatus: Int, CaseIterable {
     case ok = 200
     case badRequest = 400
+    case unauthorized = 401
     case forbidden = 403
     case notFound = 404
     case methodNotAllowed = 405
@@ -19,6 +20,7 @@ enum HTTPStatus: Int, CaseIterable {
         switch self {
         case .ok: "OK"
         case .badRequest: "Bad Request"
+        case .unauthorized: "Unauthorized"
         case .forbidden: "Forbidden"
         case .notFound: "Not Found"
         case .methodNotAllowed: "Method Not Allowed"
@@ -43,6 +45,7 @@ enum HTTPStatus: Int, CaseIterable {
         case .tooManyRequests: 8
         case .methodNotAllowed: 12
         case .serviceUnavailable: 14
+        case .unauthorized: 16
         }
     }
 }

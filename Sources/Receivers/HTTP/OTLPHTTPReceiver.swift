@@ -28,6 +28,7 @@ package final class OTLPHTTPReceiver: Receiver {
     private let context: ConnectionContext
     private let eventLoops: EventLoops
     private let sockets: [GivenSocket]
+    private let members: MemberWatch?
     private let state = Mutex(State())
 
     /// - Parameters:
@@ -39,6 +40,16 @@ package final class OTLPHTTPReceiver: Receiver {
         settings.maxConnections = parts.connectionsMax ?? settings.maxConnections
         eventLoops = parts.eventLoops
         sockets = parts.sockets
+        let access = Authenticator(
+            settings.auth,
+            receiver: parts.name,
+            meters: parts.meters,
+            clock: clock,
+            logger: parts.logger
+        )
+        members = settings.auth.map {
+            MemberWatch($0, for: access, receiver: parts.name, meters: parts.meters, logger: parts.logger)
+        }
         context = ConnectionContext(
             name: parts.name,
             settings: settings,
@@ -50,6 +61,8 @@ package final class OTLPHTTPReceiver: Receiver {
             meters: parts.meters,
             clock: clock,
             logger: parts.logger,
+            access: access,
+            experiments: ExperimentHeader(settings),
             credentials: IgnoredCredentials(receiver: parts.name, logger: parts.logger),
             tls: settings.tls.map { tls in
                 ServerTLS(tls, listener: parts.name, meters: parts.meters, logger: parts.logger, clock: clock)
@@ -83,6 +96,7 @@ package final class OTLPHTTPReceiver: Receiver {
             state.listeners = listeners
             state.addresses = listeners.map(\.address)
         }
+        members?.start()
         for listener in listeners { announce(listener.address) }
     }
 
@@ -133,6 +147,7 @@ package final class OTLPHTTPReceiver: Receiver {
 
     /// Closes everything at once; what the intake has stays there.
     package func close() async {
+        members?.close()
         for observer in state.withLock({ $0.observers }) { await observer.run { $0.closeAll() } }
         await closeListeners()
         for observer in state.withLock({ $0.observers }) { await observer.run { $0.closeAll() } }

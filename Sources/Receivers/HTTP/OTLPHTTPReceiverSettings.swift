@@ -44,6 +44,11 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     /// Whether headers that hold secrets may be among them; they then stand in plain text in the journal.
     package var forwardSecrets = false
 
+    /// Names, ids and globs of experiments that `x-mlflow-experiment-id` may ask for; nil for all.
+    package var allowHeader: [String]?
+    /// Who may send; nil for everybody.
+    package var auth: AuthSettings?
+
     package init() {}
 
     /// What the forwarded headers of one request may take.
@@ -144,7 +149,14 @@ extension OTLPHTTPReceiverSettings: ReceiverSettings {
                 .flag,
                 "Whether `forward_headers` may name headers such as `authorization`, whose values then lie in plain text in the journal and among dead letters."
             ),
-            .unavailable("auth"), .unavailable("cors"),
+            Field(
+                "allow_header",
+                optional: \.allowHeader,
+                .list(of: .text),
+                "Names, ids (all digits) or globs of experiments that the header `x-mlflow-experiment-id` may ask for; others are answered 403. Without it, all."
+            ),
+            Field("auth", optional: \.auth, .group(AuthSettings.shape), "Who may send; without it everybody may."),
+            .unavailable("cors"),
         ],
         check: { settings, group, context in
             let paths = [settings.tracesPath, settings.metricsPath, settings.logsPath]

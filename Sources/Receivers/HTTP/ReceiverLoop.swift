@@ -21,6 +21,9 @@ struct ConnectionContext: Sendable {
     let meters: Meters
     let clock: WallClock
     let logger: Logger
+    /// Tells who sends.
+    let access: Authenticator
+    let experiments: ExperimentHeader
     let credentials: IgnoredCredentials
     /// Nil for plaintext.
     let tls: ServerTLS?

@@ -14,6 +14,8 @@ struct RequestHeaders {
     var transferEncoding: String?
     var expectation: String?
     var userAgent: String?
+    /// What it shows of its client; never logged.
+    var authorization: [String] = []
     /// Hosts that it names: in `Host`, and in a target in absolute form.
     var hosts: [String] = []
     /// Whether the client offers another protocol; ours stays HTTP/1.1 (RFC 9110 section 7.8).
@@ -44,6 +46,8 @@ struct RequestHeaders {
                 expectation = String(value[...].trimmed)
             } else if name.isHeader("host") {
                 hosts.append(value)
+            } else if name.isHeader("authorization") {
+                authorization.append(value)
             } else if name.isHeader("user-agent") {
                 userAgent = value.utf8.count > Self.userAgentMax ? String(value.prefix(Self.userAgentMax)) : value
             } else if name.isHeader("upgrade") {

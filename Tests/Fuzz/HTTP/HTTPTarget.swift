@@ -81,6 +81,8 @@ enum HTTPTarget: FuzzTarget {
             meters: Meters(),
             clock: .system,
             logger: logger,
+            access: Authenticator(nil, receiver: "otlp", meters: Meters(), clock: .system, logger: logger),
+            experiments: ExperimentHeader(settings),
             credentials: IgnoredCredentials(receiver: "otlp", logger: logger),
             tls: nil
         )

@@ -1,0 +1,158 @@
+import Basics
+import Logging
+import Pipeline
+import Synchronization
+
+/// Tells who sends a request: by its `Authorization` header, else by the certificate that its client connected with.
+///
+/// Any thread, without waiting for anything: files of members are read again on a thread of their own (`MemberWatch`).
+final class Authenticator: Sendable {
+    /// Why a request is refused; the `reason` label.
+    enum Denial: String, CaseIterable {
+        /// It shows nothing.
+        case missing
+        /// What it shows is in no form that is known.
+        case malformed
+        case wrong
+        /// Too many guesses came from its source.
+        case throttled
+        /// It asks by header for an experiment that it may not ask for.
+        case header
+    }
+
+    private struct Logged {
+        var throttle = LogThrottle<SourceAddress>(linesMax: 1, in: .seconds(60))
+        var refusals = 0
+    }
+
+    /// Nil where nobody has to show anything.
+    private let settings: AuthSettings?
+    private let receiver: String
+    private let table: Mutex<MemberTable>
+    private let guesses = Mutex(GuessLimit())
+    private let denials: [Denial: Counter]
+    /// Names a source once a minute.
+    private let logged = Mutex(Logged())
+    private let clock: WallClock
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - settings: Who may send; nil for everybody.
+    ///   - receiver: The receiver's key in the pipeline file.
+    ///   - meters: Counts refused requests.
+    ///   - clock: Tells how fast somebody guesses.
+    ///   - logger: Told who is refused.
+    init(_ settings: AuthSettings?, receiver: String, meters: Meters, clock: WallClock, logger: Logger) {
+        self.settings = settings
+        self.receiver = receiver
+        self.clock = clock
+        self.logger = logger
+        table = Mutex(MemberTable(key: HMAC.randomKey(), []))
+        denials = Dictionary(
+            uniqueKeysWithValues: Denial.allCases.map { denial in
+                let labels = ["receiver": receiver, "reason": denial.rawValue]
+                return (denial, meters.counter("millrace_receiver_denied_requests_total", labels))
+            }
+        )
+    }
+
+    /// Whether requests need credentials.
+    var isNeeded: Bool { settings != nil }
+
+    /// From now on these members count.
+    func replace(_ members: [Member]) {
+        table.withLock { $0 = $0.replacing(members) }
+    }
+
+    /// Who sends a request.
+    ///
+    /// - Parameters:
+    ///   - authorization: The values of its `Authorization` headers.
+    ///   - certificate: The name in the certificate that its connection was opened with, verified; nil without one.
+    ///   - source: Where it came from.
+    /// - Returns: Nil where nobody has to say so.
+    /// - Throws: What is answered where it has to be said, and is not, or not rightly.
+    func identify(
+        _ authorization: [String],
+        certificate: String?,
+        from source: SourceAddress
+    ) throws(HTTPError) -> Identity? {
+        guard let settings else { return certificate.map { Identity($0) } }
+        let table = table.withLock { $0 }
+        guard let shown = authorization.first else {
+            // A certificate shows who somebody is; what that one may do stands with the member of the name, where there is one.
+            if let certificate { return table.member(named: certificate) ?? Identity(certificate) }
+            throw deny(.missing, source, settings)
+        }
+        guard authorization.count == 1, let credential = Credential(authorization: shown),
+            let digest = table.digest(of: credential)
+        else { throw deny(.malformed, source, settings) }
+        let identity = table.identity(of: digest)
+        let verdict = guesses.withLock { guesses in
+            guesses.judge(
+                digest,
+                isRight: identity != nil,
+                wasRight: table.wasValid(digest),
+                from: source,
+                at: clock.now()
+            )
+        }
+        switch verdict {
+        case .accepted: return identity
+        case .wrong: throw deny(.wrong, source, settings)
+        case .tooMany: throw deny(.throttled, source, settings)
+        }
+    }
+
+    /// Counts and logs a refusal.
+    func note(_ denial: Denial, from source: SourceAddress, of identity: Identity? = nil) {
+        denials[denial]?.add()
+        let now = Duration.nanoseconds(Int64(clamping: clock.now().nanoseconds))
+        let heldBack = logged.withLock { logged -> Int? in
+            // What is remembered of sources is bounded by forgetting all of it.
+            logged.refusals += 1
+            if logged.refusals > Self.loggedMax { logged = Logged() }
+            return logged.throttle.admit(source, now: now)
+        }
+        guard let heldBack else { return }
+        var metadata: Logger.Metadata = [
+            "receiver": "\(receiver)", "reason": "\(denial.rawValue)", "source": "\(source)",
+        ]
+        if let identity { metadata["identity"] = "\(identity.name)" }
+        if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
+        logger.warning("a request is refused for its credentials", metadata: metadata)
+    }
+
+    /// Refusals after which it is forgotten who was named in the log.
+    private static let loggedMax = 10_000
+
+    private func deny(_ denial: Denial, _ source: SourceAddress, _ settings: AuthSettings) -> HTTPError {
+        note(denial, from: source)
+        let schemes = AuthScheme.allCases.filter { !settings[$0].isEmpty }
+        switch denial {
+        case .throttled: return .tooManyGuesses
+        case .missing: return .unauthorized("no credentials", schemes)
+        case .malformed: return .unauthorized("one Authorization header in a form that is known is needed", schemes)
+        case .wrong, .header: return .unauthorized("the credentials are not those of a member", schemes)
+        }
+    }
+}
+
+extension HTTPError {
+    fileprivate static func unauthorized(_ what: String, _ schemes: [AuthScheme]) -> HTTPError {
+        let forms = schemes.map { $0 == .bearer ? "\"Authorization: Bearer TOKEN\"" : "a user name and password" }
+        let header: StaticString =
+            switch (schemes.contains(.bearer), schemes.contains(.basic)) {
+            case (true, true): #"www-authenticate: Bearer realm="millrace", Basic realm="millrace""#
+            case (false, true): #"www-authenticate: Basic realm="millrace""#
+            default: #"www-authenticate: Bearer realm="millrace""#
+            }
+        return HTTPError(.unauthorized, "\(what); allowed: \(forms.joined(separator: " or "))", header: header)
+    }
+
+    fileprivate static let tooManyGuesses = HTTPError(
+        .tooManyRequests,
+        "too many wrong credentials came from this address",
+        retryAfter: .seconds(3)
+    )
+}

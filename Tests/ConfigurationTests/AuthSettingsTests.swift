@@ -1,0 +1,82 @@
+import Configuration
+import Testing
+
+@Suite struct `Who may send, in the pipeline file` {
+    private static let environment = Environment.fixed(
+        variables: ["TOKEN": "hunter2"],
+        files: ["members": "ann hunter2\nbob hunter3 team-b\n", "bad": "# c\nhunter2\n", "same": "eve hunter2"]
+    )
+
+    private func problems(_ auth: String) -> [String] {
+        let receivers = #"{"in": {"type": "otlp_http", "auth": \#(auth)}}"#
+        return ConfigurationTests.problems(
+            of: file(["receivers": receivers]),
+            in: Self.environment,
+            checkingFiles: true
+        )
+    }
+
+    @Test(arguments: [
+        #"{"bearer": [{"token": "${env:TOKEN}", "name": "ann"}]}"#, #"{"bearer": [{"file": "members"}]}"#,
+        #"{"basic": [{"username": "u", "password": "p q", "experiments": ["a b", "7", "x-*"]}]}"#,
+        #"{"bearer": [{"token": "a", "name": "ann"}, {"token": "b", "name": "ann"}]}"#,
+    ])
+    func `may be said in these ways`(auth: String) throws {
+        #expect(problems(auth) == [])
+        let receivers = #"{"in": {"type": "otlp_http", "auth": \#(auth)}}"#
+        let text = file(["receivers": receivers])
+        let file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: Self.environment)
+        #expect(!file.printed.contains("hunter") && !file.printed.contains("p q"))
+        #expect(file.printed.contains("***") || file.printed.contains("members"))
+    }
+
+    @Test(arguments: [
+        ("{}", "no member; at least one under bearer or basic is needed"),
+        (#"{"bearer": []}"#, "no member; at least one under bearer or basic is needed"),
+        (#"{"bearer": [{"token": "hunter2"}]}"#, "/bearer/0: no whole member; allowed: name and token, or file"),
+        (#"{"basic": [{"username": "u"}]}"#, "/basic/0: no whole member; allowed: username and password, or file"),
+        (
+            #"{"bearer": [{"file": "members", "name": "u"}]}"#,
+            #"/bearer/0: "name" stands beside "file"; allowed: one of them"#
+        ),
+        (
+            #"{"bearer": [{"token": "hunter 2", "name": "u"}]}"#,
+            "/bearer/0/token: found ***; allowed: a token of visible"
+        ),
+        (#"{"bearer": [{"token": "t", "name": "a b"}]}"#, #"/bearer/0/name: found "a b"; allowed: a word of at most"#),
+        (
+            #"{"bearer": [{"token": "hunter2", "name": "a"}, {"token": "hunter2", "name": "b"}]}"#,
+            "/bearer/1: its token stands at /bearer/0 already; each member needs a token of its own"
+        ),
+        (
+            #"{"bearer": [{"token": "t", "name": "a", "experiments": []}]}"#,
+            #"/bearer/0: no experiment; leave "experiments" out to allow all"#
+        ),
+        (
+            #"{"bearer": [{"file": "members"}, {"file": "same"}]}"#,
+            "/bearer/1: same:1: its token stands at members:1 already; each member needs a token of its own"
+        ),
+        (
+            #"{"bearer": [{"file": "bad"}]}"#,
+            "/bearer/0: bad:2: a name without a token; allowed: NAME TOKEN [experiment,…]"
+        ),
+        (#"{"bearer": [{"file": "none"}]}"#, "/bearer/0: none: cannot be read: no such file"),
+        (#"{"bearer": "hunter2"}"#, "/bearer: found ***; allowed: an array of objects"),
+        (#"{"bearer": ["hunter2"]}"#, "/bearer/0: found ***; allowed: an object of settings"),
+        (#""hunter2""#, "found ***; allowed: an object of settings"),
+    ])
+    func `is refused with its place and without its secrets`(auth: String, problem: String) {
+        let lines = problems(auth)
+        #expect(lines.contains { $0.contains("/receivers/in/auth" + (problem.hasPrefix("/") ? "" : ": ") + problem) })
+        #expect(!lines.joined().contains("hunter"))
+    }
+
+    @Test func `the admin token is a secret too`() throws {
+        let right = file(["admin": #"{"token": "${env:TOKEN}", "open_metrics": true}"#])
+        let printed = try PipelineFile(text: Array(right.utf8), name: "f", environment: Self.environment).printed
+        #expect(printed.contains("***") && !printed.contains("hunter2"))
+        let wrong = file(["admin": #"{"token": ["hunter2"], "tokn": "hunter2"}"#])
+        let lines = ConfigurationTests.problems(of: wrong, in: Self.environment, checkingFiles: true)
+        #expect(lines.count == 2 && !lines.joined().contains("hunter2"))
+    }
+}

@@ -1,0 +1,201 @@
+import Basics
+import Foundation
+import Pipeline
+import TestKit
+import Testing
+
+@testable import Receivers
+
+@Suite struct `Who may send` {
+    private static func settings(_ settings: inout OTLPHTTPReceiverSettings) {
+        settings.auth = AuthSettings()
+        settings.auth?.bearer = [
+            MemberSettings(name: "ann", secret: "token-a"),
+            MemberSettings(name: "bob", secret: "token-b", experiments: ["team-b"]),
+        ]
+    }
+
+    private static let challenge = #"Bearer realm="millrace""#
+
+    @Test func `is known to the pipelines by name`() async throws {
+        try await withReceiver {
+            Self.settings(&$0)
+        } _: { harness in
+            let shown = ["Authorization: Bearer token-b"]
+            try await harness.expect(200, request(headers: shown, body: [1]))
+            let identity = harness.intake.received.first?.source.identity
+            #expect(identity == Identity("bob", experiments: ExperimentList(["team-b"])))
+        }
+    }
+
+    @Test(arguments: [
+        [], ["Authorization: Bearer token-c"], ["Authorization: Basic dG9rZW4tYQ=="], ["Authorization: token-a"],
+        ["Authorization: Bearer token-a", "Authorization: Bearer token-a"], ["X-Authorization: Bearer token-a"],
+    ])
+    func `has to show it, before a body is read`(headers: [String]) async throws {
+        let log = LogLines()
+        try await withReceiver(log: log) {
+            Self.settings(&$0)
+        } _: { harness in
+            // No byte of the body comes.
+            let answer = try await harness.exchange(request(headers: headers + ["Content-Length: 60000000"]))
+            #expect(answer.status == 401 && answer.headers["www-authenticate"] == Self.challenge)
+            #expect(statusMessage(answer.body)?.hasSuffix(#"allowed: "Authorization: Bearer TOKEN""#) == true)
+            #expect(harness.intake.received.isEmpty)
+            let metrics = harness.meters.prometheusText()
+            #expect(metrics.contains(/millrace_receiver_denied_requests_total\{reason="\w+",receiver="otlp"\} 1\n/))
+            #expect(metrics.contains(#"millrace_receiver_requests_total{code="401",receiver="otlp"} 1"#))
+        }
+        let lines = log.lines("a request is refused for its credentials")
+        #expect(lines.count == 1)
+        #expect(lines.first?.contains("source=127.0.0.1") == true)
+        #expect(!log.all.joined().contains("token-"))
+    }
+
+    @Test func `is told nothing of paths before`() async throws {
+        try await withReceiver {
+            Self.settings(&$0)
+        } _: { harness in
+            try await harness.expect(401, request("GET", "/nowhere"))
+            try await harness.expect(404, request("GET", "/nowhere", headers: ["Authorization: Bearer token-a"]))
+        }
+    }
+
+    @Test func `may use an alias with a password`() async throws {
+        let log = LogLines()
+        try await withReceiver(log: log) {
+            Self.settings(&$0)
+            $0.auth?.basic = [MemberSettings(name: "pk-lf-1", secret: "sk-lf-1")]
+        } _: { harness in
+            let key = Data("pk-lf-1:sk-lf-1".utf8).base64EncodedString()
+            let path = "/api/public/otel/v1/traces"
+            try await harness.expect(200, request("POST", path, headers: ["Authorization: Basic \(key)"], body: [1]))
+            #expect(harness.intake.received.first?.source.identity?.name == "pk-lf-1")
+            let answer = try await harness.exchange(request("POST", path, headers: ["Authorization: Basic eDp5"]))
+            #expect(answer.status == 401)
+            #expect(answer.headers["www-authenticate"] == #"Bearer realm="millrace", Basic realm="millrace""#)
+        }
+        #expect(log.lines("Credentials of requests are not checked.").isEmpty)
+    }
+
+    @Test func `is slowed down where it guesses, and asked to come again`() async throws {
+        let log = LogLines()
+        let clock = WallClock { UnixTime(nanoseconds: 1_000_000_000_000) }
+        try await withReceiver(log: log, clock: clock) {
+            Self.settings(&$0)
+        } _: { harness in
+            try await harness.expect(200, request(headers: ["Authorization: Bearer token-a"], body: [1]))
+            for guess in 0..<GuessLimit.burst {
+                try await harness.expect(401, request(headers: ["Authorization: Bearer guess-\(guess)"]))
+            }
+            let answer = try await harness.exchange(request(headers: ["Authorization: Bearer token-b"]))
+            #expect(answer.status == 429 && answer.headers["retry-after"] == "3")
+            try await harness.expect(200, request(headers: ["Authorization: Bearer token-a"], body: [1]))
+        }
+        #expect(log.lines("a request is refused").count == 1)
+    }
+}
+
+@Suite struct `Members in a file` {
+    private let directory: TemporaryDirectory
+    private let log = LogLines()
+    private let meters = Meters()
+    private let authenticator: Authenticator
+    private let settings: AuthSettings
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        var settings = AuthSettings()
+        settings.bearer = ["one", "two"].map { [directory] in MemberSettings(file: directory.path + "/" + $0) }
+        self.settings = settings
+        authenticator = Authenticator(settings, receiver: "in", meters: meters, clock: .system, logger: log.logger)
+    }
+
+    private func write(_ text: String, to name: String) throws {
+        try text.write(toFile: directory.path + "/" + name, atomically: true, encoding: .utf8)
+    }
+
+    private func name(_ token: String) -> String? {
+        try? authenticator.identify(["Bearer \(token)"], certificate: nil, from: .unknown)?.name
+    }
+
+    @Test func `come and go with it, and what is wrong in one file leaves its members as they were`() async throws {
+        try write("ann a", to: "one")
+        try write("bob b", to: "two")
+        let watch = MemberWatch(settings, for: authenticator, receiver: "in", meters: meters, logger: log.logger)
+        #expect(name("a") == "ann" && name("b") == "bob")
+        watch.look()
+        #expect(log.all.isEmpty)
+
+        try write("ann a\ncat", to: "one")
+        try write("", to: "two")
+        watch.look()
+        watch.look()
+        let problem = "members stay as they were, because a file of them is wrong problem=\(directory.path)/one:2: "
+        #expect(log.lines(problem).count == 1)
+        #expect(log.all.count == 1)
+        #expect(name("a") == "ann" && name("b") == nil)
+        #expect(meters.prometheusText().contains("millrace_receiver_member_files_valid{receiver=\"in\"} 0\n"))
+
+        try write("cat c", to: "one")
+        watch.look()
+        #expect(name("a") == nil && name("c") == "cat")
+        #expect(meters.prometheusText().contains("millrace_receiver_member_files_valid{receiver=\"in\"} 1\n"))
+
+        try FileManager.default.removeItem(atPath: directory.path + "/one")
+        watch.look()
+        #expect(name("c") == "cat")
+        #expect(!log.all.joined().contains("token-"))
+    }
+}
+
+@Suite struct `Certificates` {
+    private let authenticator: Authenticator
+
+    init() {
+        var settings = AuthSettings()
+        settings.bearer = [MemberSettings(name: "spiffe://a", secret: "t", experiments: ["x"])]
+        let logger = LogLines().logger
+        authenticator = Authenticator(settings, receiver: "in", meters: Meters(), clock: .system, logger: logger)
+        authenticator.replace(MemberList(settings) { _ in .success([]) }.members)
+    }
+
+    @Test func `name who sends where nothing else does, with the rights of the member of that name`() throws {
+        #expect(try authenticator.identify([], certificate: "spiffe://b", from: .unknown) == Identity("spiffe://b"))
+        let bound = Identity("spiffe://a", experiments: ExperimentList(["x"]))
+        #expect(try authenticator.identify([], certificate: "spiffe://a", from: .unknown) == bound)
+        #expect(try authenticator.identify(["Bearer t"], certificate: "spiffe://b", from: .unknown) == bound)
+        #expect(throws: HTTPError.self) {
+            try authenticator.identify(["Bearer x"], certificate: "spiffe://a", from: .unknown)
+        }
+    }
+}
+
+@Suite struct `Experiments asked for by header` {
+    @Test(arguments: [("team-a", 200), (" 7 ", 200), ("checkout-eu", 200), ("8", 403), ("team-b", 403), ("", 200)])
+    func `are those that the receiver allows`(value: String, status: Int) async throws {
+        try await withReceiver {
+            $0.allowHeader = ["team-a", "7", "checkout-*"]
+        } _: { harness in
+            let headers = ["X-MLflow-Experiment-Id: \(value)"]
+            let answer = try await harness.exchange(request(headers: headers, body: [1]))
+            #expect(answer.status == status)
+            #expect(harness.intake.received.count == (status == 200 ? 1 : 0))
+            guard status == 403 else { return }
+            #expect(statusMessage(answer.body)?.hasSuffix("; allowed: team-a, 7, checkout-*") == true)
+        }
+    }
+
+    @Test func `are a member's own where exporters send the header along`() async throws {
+        try await withReceiver {
+            $0.forwardHeaders = ["x-mlflow-experiment-id"]
+            $0.auth = AuthSettings()
+            $0.auth?.bearer = [MemberSettings(name: "ann", secret: "t", experiments: ["team-a"])]
+        } _: { harness in
+            for (value, status) in [("team-a", 200), ("team-b", 403)] {
+                let headers = ["Authorization: Bearer t", "x-mlflow-experiment-id: \(value)"]
+                try await harness.expect(status, request(headers: headers, body: [1]))
+            }
+        }
+    }
+}
