@@ -99,8 +99,7 @@ extension PipelineSettings {
 }
 
 extension Kind<Signal> {
-    /// A kind of telemetry that this version takes.
-    static let signal = choice(["traces": .traces])
+    static let signal = choice(["traces": .traces, "metrics": .metrics, "logs": .logs])
 }
 
 extension Shape<JournalSettings> {

@@ -24,6 +24,8 @@ package protocol DestinationSettings: Sendable {
     var descriptors: Int { get }
     /// The file that nobody else may write, and the setting that names it; nil for none.
     var ownedFile: (setting: String, path: String)? { get }
+    /// The setting by which it writes signals so that they cannot be told apart; nil where they can.
+    var oneSignalSetting: String? { get }
     /// Where it files spans without a route; nil where it has no places for routes.
     var unrouted: Route? { get }
 
@@ -36,6 +38,7 @@ extension DestinationSettings {
     package var mayRefuse: Bool { true }
     package var descriptors: Int { 0 }
     package var ownedFile: (setting: String, path: String)? { nil }
+    package var oneSignalSetting: String? { nil }
     package var unrouted: Route? { nil }
 }
 

@@ -1,17 +1,8 @@
-package import OTLP
-
 /// A per-span processor: changes, removes or routes the spans of one request before they are journaled.
 ///
 /// Runs on the event loop that received the request, several requests at once on several loops: it holds no state, or
 /// locks it internally for moments only. It never blocks and never fails; what it cannot do it leaves, and counts.
 package protocol SpanProcessor: Sendable {
-    /// What it works on; requests of other signals pass it by.
-    var signals: Set<Signal> { get }
-
     /// Works on every span of the request that no earlier processor removed.
     func process(_ work: inout SpanWork)
-}
-
-extension SpanProcessor {
-    package var signals: Set<Signal> { [.traces] }
 }

@@ -1,3 +1,4 @@
+package import OTLP
 package import Pipeline
 package import Settings
 
@@ -6,6 +7,8 @@ package typealias ProcessorType = Component<any ProcessorSettings>
 
 /// A processor's settings, and what the program has to know of them before the processor is made.
 package protocol ProcessorSettings: Sendable {
+    /// What it works on; requests of other signals pass it by.
+    var signals: Set<Signal> { get }
     /// Headers of requests that it reads, in lower case.
     var headers: [String] { get }
     /// What it says about routes; nil for one that chooses none.
@@ -20,6 +23,7 @@ package protocol ProcessorSettings: Sendable {
 }
 
 extension ProcessorSettings {
+    package var signals: Set<Signal> { [.traces] }
     package var headers: [String] { [] }
     package var routing: Routing? { nil }
     package var batching: BatchLimits? { nil }
@@ -33,6 +37,7 @@ extension ProcessorType {
 }
 
 extension BatchLimits: ProcessorSettings {
+    package var signals: Set<Signal> { Set(Signal.allCases) }
     package var batching: BatchLimits? { self }
 
     package func makeProcessor(named name: String) -> (any SpanProcessor)? { nil }

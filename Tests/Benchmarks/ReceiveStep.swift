@@ -1,5 +1,6 @@
 import Basics
 import Glibc
+import OTLP
 import Pipeline
 import Receivers
 
@@ -43,6 +44,8 @@ struct ReceiveStep {
 
 /// Takes everything, and answers through the observer as the pipelines do.
 private struct AgreeableIntake: Intake {
+    let signals = Set(Signal.allCases)
+
     func accept(_ request: IncomingRequest, ticket: UInt64, observer: any IntakeObserver) -> IntakeAnswer? {
         observer.settled([(ticket, .accepted)])
         return nil

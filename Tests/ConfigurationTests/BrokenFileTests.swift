@@ -165,8 +165,8 @@ import Testing
             #"f.json:4:63: /pipelines/t/exporters/1: "out" stands here twice"#
         ),
         (
-            #"{"t": {"receivers": ["in"], "exporters": ["out"], "signals": ["logs"]}}"#,
-            #"f.json:4:76: /pipelines/t/signals/0: found "logs"; allowed: "traces""#
+            #"{"t": {"receivers": ["in"], "exporters": ["out"], "signals": ["spans"]}}"#,
+            #"f.json:4:76: /pipelines/t/signals/0: found "spans"; allowed: "traces", "metrics", "logs""#
         ),
         (
             #"{"t": {"receivers": ["in"]}}"#,

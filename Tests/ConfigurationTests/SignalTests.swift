@@ -10,7 +10,7 @@ import Testing
 
 @testable import Configuration
 
-/// Pipelines that take several signals, as the file will be able to say.
+/// Pipelines that take several signals.
 @Suite final class SignalTests {
     private let directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -20,24 +20,20 @@ import Testing
     }
 
     private func file(_ signals: [Signal]) throws -> PipelineFile {
+        let names = signals.map { "\"\($0.name)\"" }.joined(separator: ", ")
         let text = """
             {"receivers": {"in": {"type": "otlp_http"}}, "processors": {"map": {"type": "mlflow_map"}},
              "exporters": {"m": {"type": "mlflow", "endpoint": "http://m"}, "f": {"type": "file", "path": "f"},
                            "o": {"type": "otlp_http", "traces_endpoint": "http://o/t"}, "d": {"type": "discard"}},
-             "pipelines": {"p": {"receivers": ["in"], "processors": ["map"], "exporters": ["m", "f", "o", "d"]}},
+             "pipelines": {"p": {"receivers": ["in"], "processors": ["map"], "exporters": ["m", "f", "o", "d"],
+                                 "signals": [\(names)]}},
              "journal": {"directory": "\(directory.path)", "min_free": "0B"}}
             """
-        var file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
-        file.pipelines = file.pipelines.map { pipeline in
-            var settings = pipeline.value
-            settings.signals = signals
-            return Named(name: pipeline.name, value: settings)
-        }
-        return file
+        return try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
     }
 
     @Test func `each signal has a log with a reader for each exporter that takes it`() throws {
-        let logs = try file([.logs, .traces, .logs]).logs
+        let logs = try file([.logs, .traces]).logs
         #expect(logs.filter { $0.id.kind == .pipeline }.map(\.id) == [LogID("p"), LogID("p", part: "logs")])
         #expect(logs.map { $0.readers.map(\.name) }.prefix(2) == [["m", "f", "o", "d"], ["f", "d"]])
         // Those that may refuse have two of their own for each signal that they take.
@@ -82,5 +78,36 @@ import Testing
             "pipelines": #"{"traces": {"receivers": ["in"], "exporters": ["out"], "signals": []}}"#
         ])
         #expect(problems(of: text).contains { $0.contains("/pipelines/traces/signals") && $0.contains("no signal") })
+    }
+
+    @Test(arguments: [
+        (#"["logs"], "exporters": ["ml"]"#, "/pipelines/p/signals", "no exporter of the pipeline takes logs"),
+        (#"["logs"], "exporters": ["ml", "file"]"#, "/pipelines/p/exporters/0", "\"ml\" takes traces alone"),
+        (
+            #"["metrics"], "exporters": ["file"], "processors": ["map"]"#, "/pipelines/p/processors/0",
+            "the pipeline takes metrics"
+        ),
+        (#"["traces", "logs"], "exporters": ["raw"]"#, "/exporters/raw/format", "traces and logs in one file"),
+        (#"["traces", "spans"], "exporters": ["file"]"#, "/pipelines/p/signals/1", "metrics"),
+    ])
+    func `what nobody would deliver is refused`(pipeline: String, place: String, words: String) {
+        let problems = problems(of: text(pipeline))
+        #expect(problems.contains { $0.contains(place) && $0.contains(words) }, "\(problems)")
+    }
+
+    @Test func `validate says what passes a component by`() throws {
+        let text = text(#"["logs", "traces"], "exporters": ["ml", "file"], "processors": ["map"]"#)
+        let file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
+        #expect(file.warnings.count { $0.contains("logs do not go there") } == 1)
+        #expect(file.warnings.count { $0.contains("logs pass it unchanged") } == 1)
+    }
+
+    private func text(_ pipeline: String) -> String {
+        """
+        {"receivers": {"in": {"type": "otlp_http"}}, "processors": {"map": {"type": "mlflow_map"}},
+         "exporters": {"ml": {"type": "mlflow", "endpoint": "http://m"}, "file": {"type": "file", "path": "f"},
+                       "raw": {"type": "file", "path": "r", "format": "protobuf"}},
+         "pipelines": {"p": {"receivers": ["in"], "signals": \(pipeline)}}}
+        """
     }
 }

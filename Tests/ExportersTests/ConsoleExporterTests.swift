@@ -35,7 +35,7 @@ import Testing
     )
 
     @Test func `a trace is drawn as a tree`() {
-        let text = SpanText(style: .tree, hasColours: false).render(batch(Self.shop))
+        let text = BatchText(style: .tree, hasColours: false).render(batch(Self.shop))
         #expect(
             text == """
                 trace 01010101010101010101010101010101  shop  5 spans
@@ -53,7 +53,7 @@ import Testing
 
     @Test func `a line says the same of one span`() {
         let payload = Body.request(service: "shop", Body.span(1, "POST /checkout", kind: 2))
-        let text = SpanText(style: .line, hasColours: false).render(batch(payload))
+        let text = BatchText(style: .line, hasColours: false).render(batch(payload))
         #expect(text == "1970-01-01T00:00:01Z  shop  POST /checkout  1s  server  01010101010101010101010101010101\n")
     }
 
@@ -68,14 +68,14 @@ import Testing
             Body.attribute(9, "gen_ai.usage.input_tokens", Body.varint(3, 1)),
             Body.attribute(9, "mlflow.chat.tokenUsage", usage)
         )
-        let text = SpanText(style: .tree, hasColours: false).render(batch(Body.request(service: "s", span)))
+        let text = BatchText(style: .tree, hasColours: false).render(batch(Body.request(service: "s", span)))
         #expect(text.contains("7 in, 8 out"))
     }
 
     @Test func `colours come only where they are wanted`() {
         let payload = Body.request(service: "s", Body.span(1, "x", error: ""))
-        #expect(SpanText(style: .tree, hasColours: true).render(batch(payload)).contains("\u{1B}[31merror\u{1B}[0m"))
-        #expect(!SpanText(style: .tree, hasColours: false).render(batch(payload)).contains("\u{1B}"))
+        #expect(BatchText(style: .tree, hasColours: true).render(batch(payload)).contains("\u{1B}[31merror\u{1B}[0m"))
+        #expect(!BatchText(style: .tree, hasColours: false).render(batch(payload)).contains("\u{1B}"))
     }
 
     @Test func `a circle of parents is still shown, every span once`() {
@@ -86,7 +86,7 @@ import Testing
             Body.span(3, parent: 3, "self"),
             Body.span(3, "twice")
         )
-        let text = SpanText(style: .tree, hasColours: false).render(batch(payload))
+        let text = BatchText(style: .tree, hasColours: false).render(batch(payload))
         for name in ["─ a ", "─ b ", "─ self ", "─ twice "] {
             #expect(text.split(separator: name).count == 2, "\(name)")
         }
@@ -96,13 +96,13 @@ import Testing
         var spans = [Body.span(1, "n")]
         for id in 2...200 as ClosedRange<UInt8> { spans.append(Body.span(id, parent: id - 1, "n")) }
         let payload = Body.request(service: "s", spans)
-        let lines = SpanText(style: .tree, hasColours: false).render(batch(payload)).split(separator: "\n")
+        let lines = BatchText(style: .tree, hasColours: false).render(batch(payload)).split(separator: "\n")
         #expect(lines.count == 201)
         #expect(lines.allSatisfy { $0.count < 140 })
     }
 
     @Test func `bytes that are no request are named`() {
-        #expect(SpanText(style: .tree, hasColours: false).render(batch([0xFF])) == "1 items of traces\n")
+        #expect(BatchText(style: .tree, hasColours: false).render(batch([0xFF])) == "1 items of traces\n")
     }
 
     @Test func `the text arrives at its output`() async throws {

@@ -66,9 +66,14 @@ struct AnswerCase: Sendable, CustomTestStringConvertible {
             "metrics",
             request("POST", "/v1/metrics", body: [1]),
             404,
-            "metrics are not served yet, only traces"
+            "no pipeline of this receiver takes metrics, only traces"
         ),
-        AnswerCase("logs", request("POST", "/v1/logs", body: [1]), 404, "logs are not served yet, only traces"),
+        AnswerCase(
+            "logs",
+            request("POST", "/v1/logs", body: [1]),
+            404,
+            "no pipeline of this receiver takes logs, only traces"
+        ),
         AnswerCase(
             "text",
             request(type: "text/plain", body: [1]),

@@ -1,3 +1,4 @@
+import OTLP
 import Pipeline
 import Synchronization
 
@@ -17,10 +18,15 @@ final class ScriptedIntake: Intake {
         var arrivals: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
     }
 
+    let signals: Set<Signal>
     private let state = Mutex(State())
     private let reply: @Sendable (IncomingRequest) -> Reply
 
-    init(_ reply: @escaping @Sendable (IncomingRequest) -> Reply = { _ in .later(.accepted) }) {
+    init(
+        taking signals: Set<Signal> = [.traces],
+        _ reply: @escaping @Sendable (IncomingRequest) -> Reply = { _ in .later(.accepted) }
+    ) {
+        self.signals = signals
         self.reply = reply
     }
 

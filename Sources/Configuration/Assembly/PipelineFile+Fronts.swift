@@ -25,11 +25,13 @@ extension PipelineFile {
     ) throws -> [(receiver: String, front: PipelineFront)] {
         try pipelines.flatMap { pipeline in
             let processors = try pipeline.value.processors.compactMap { name in
-                try self.processors.first { $0.name == name }.flatMap { try $0.settings.makeProcessor(named: name) }
+                try self.processors.first { $0.name == name }.flatMap { processor in
+                    try processor.settings.makeProcessor(named: name).map { (processor.settings.signals, made: $0) }
+                }
             }
             return pipeline.value.takenSignals.flatMap { signal in
                 let id = LogID(pipeline.name, signal)
-                let processors = processors.filter { $0.signals.contains(signal) }
+                let processors = processors.filter { $0.0.contains(signal) }.map(\.made)
                 if let log = journal.log(id) {
                     for case let processor as any RememberingProcessor in processors {
                         processor.restore(from: log, at: clock.now())

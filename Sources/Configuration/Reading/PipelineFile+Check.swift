@@ -12,6 +12,7 @@ extension PipelineFile {
     func check(against root: JSONNode, _ context: inout DecodeContext) {
         checkNames(root, &context)
         checkProcessorOrder(root, &context)
+        checkSignals(root, &context)
         checkAddresses(root, &context)
         checkFiles(root, &context)
         checkMemory(root, &context)

@@ -24,7 +24,7 @@ package struct ConsoleSettings: Sendable, Hashable {
 extension ConsoleSettings: DestinationSettings {
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Prints traces on standard output; never holds anything back.",
+        "Prints spans, log records and metrics on standard output; never holds anything back.",
         ConsoleSettings(),
         [
             Field(
@@ -81,7 +81,7 @@ package final class ConsoleExporter: Exporter {
         }
         guard hasRoom else { return .delivered }
         thread.submit { [settings, output, weak self] in
-            let text = SpanText(style: settings.style, hasColours: output.isTerminal)
+            let text = BatchText(style: settings.style, hasColours: output.isTerminal)
             output.write(text.render(batch))
             self?.waiting.withLock { $0 -= 1 }
         }

@@ -70,6 +70,7 @@ extension FileSettings: DestinationSettings {
 
     /// Of the file written now, and of the next one while they change.
     package var descriptors: Int { 2 }
+    package var oneSignalSetting: String? { format == .protobuf ? "format" : nil }
     package var ownedFile: (setting: String, path: String)? { ("path", path) }
 
     package func makeExporter(in context: ExporterContext) -> any Exporter {

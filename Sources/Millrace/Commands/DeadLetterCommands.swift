@@ -10,7 +10,7 @@ import Pipeline
 struct DeadLettersCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dead-letters",
-        abstract: "List, show, replay or purge the spans that a destination refuses.",
+        abstract: "List, show, replay or purge what a destination refuses: spans, log records, data points.",
         subcommands: [List.self, Show.self, Replay.self, Purge.self]
     )
 
@@ -40,7 +40,7 @@ struct DeadLettersCommand: ParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "One dead letter whole, as JSON: why it was refused, the answer, and its spans as OTLP."
+            abstract: "One dead letter whole, as JSON: why it was refused, the answer, and its items as OTLP."
         )
         @OptionGroup var target: Target
 
@@ -116,7 +116,13 @@ private func answer(
 extension JSONNode {
     /// `3 dead letters with 5 spans`.
     fileprivate var counted: String {
-        "\(self["letters"]?.integer ?? 0) dead letters with \(self["spans"]?.integer ?? 0) spans"
+        "\(self["letters"]?.integer ?? 0) dead letters with \(items.isEmpty ? "nothing" : items)"
+    }
+
+    /// How many of each signal's items it counts.
+    private var items: String {
+        let counts = DeadLetterOffice.items.compactMap { name, words in self[name]?.integer.map { "\($0) \(words)" } }
+        return counts.joined(separator: ", ")
     }
 
     /// A dead letter in one line.
@@ -125,8 +131,7 @@ extension JSONNode {
         func names(_ name: String) -> String {
             (self[name]?.elements ?? []).compactMap { $0.string?.excerpt(max: 80) }.joined(separator: ",")
         }
-        let spans = self["spans"]?.integer ?? 0
-        return "\(text("id"))  \(text("last_attempt"))  \(spans) spans of \(names("services"))  "
+        return "\(text("id"))  \(text("last_attempt"))  \(items) of \(names("services"))  "
             + "traces \(names("trace_ids"))  \(text("reason"))"
     }
 }

@@ -50,9 +50,9 @@ struct DeliveryService: Service {
             group.cancelAll()
         }
         await assembly.exporters.close()
-        let fate = assembly.keepsUndelivered ? "spans stay in the journal" : "spans are lost with the process"
+        let fate = assembly.keepsUndelivered ? "items stay in the journal" : "items are lost with the process"
         for (name, queued) in assembly.queuedByDestination where queued > 0 {
-            logger.notice("\(fate)", metadata: ["destination": "\(name)", "spans": "\(queued)"])
+            logger.notice("\(fate)", metadata: ["destination": "\(name)", "items": "\(queued)"])
         }
     }
 

@@ -11,6 +11,9 @@ package struct DeadLetterOffice: Sendable {
         self.boxes = boxes
     }
 
+    /// What answers count, by signal: the member of the JSON, and the words for people.
+    package static let items = Signal.allCases.map { (name: $0.itemsName, words: $0.items) }
+
     /// What is asked.
     package struct Request: Sendable, Equatable {
         /// What is done to the letters.

@@ -1,7 +1,7 @@
 package import Basics
 package import Journal
 import Logging
-import OTLP
+package import OTLP
 import Synchronization
 
 /// The way of a request from the receiver into the journal, for all pipelines that read one receiver.
@@ -9,6 +9,7 @@ import Synchronization
 /// Decode, check each span, run every pipeline's processors, see that no route takes more than its share, append
 /// everything as one group; the answer waits for the sync.
 package final class Gateway: Intake {
+    package let signals: Set<Signal>
     /// By signal.
     private let fronts: [[PipelineFront]]
     private let journal: Journal
@@ -46,6 +47,7 @@ package final class Gateway: Intake {
         line: WaitingLine? = nil,
         hold: Duration = .zero
     ) {
+        signals = Set(fronts.map(\.signal))
         self.fronts = Signal.allCases.map { signal in fronts.filter { $0.signal == signal } }
         self.journal = journal
         self.clock = clock
@@ -175,7 +177,8 @@ private struct CheckedSpans {
 
     /// What the client is told once the valid spans are durable.
     var answer: IntakeAnswer {
-        if flawed == 0 { return .accepted }
+        // A metric whose data points cannot be counted is a reason without a number.
+        if flawed == 0, reasons.isEmpty { return .accepted }
         let count = "\(flawed) of \(batch.itemCount) \(batch.signal.items)"
         let message = "\(count) refused: " + reasons.joined(separator: "; ")
         return valid == 0 ? .invalid(message) : .partial(rejected: flawed, message: message)

@@ -92,6 +92,9 @@ package protocol IntakeObserver: AnyObject, Sendable {
 
 /// The front half of the pipelines: takes decoded requests from receivers.
 package protocol Intake: Sendable {
+    /// What is taken: requests of other signals have nowhere to go.
+    var signals: Set<Signal> { get }
+
     /// Reads, processes and journals one request.
     ///
     /// Runs on the caller's thread, without blocking.

@@ -39,7 +39,7 @@ extension HTTPConnection {
             let access = loop.context.access
             request.identity = try access.identify(headers.authorization, certificate: peerIdentity, from: peer)
             try checkExperiments(head, request.identity)
-            let plan = try RequestPlan(head, headers, settings)
+            let plan = try RequestPlan(head, headers, settings, taking: loop.context.intake.signals)
             request.form.signal = plan.signal
             if plan.isAlias, !access.isNeeded, !headers.authorization.isEmpty { loop.context.credentials.noteIgnored() }
             if loop.isRefusing { throw .stopping }

@@ -12,9 +12,7 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     package var tls: ServerTLSSettings?
     /// Where traces are taken; starts with a slash.
     package var tracesPath = Signal.traces.defaultPath
-    /// Where metrics are answered 404 with the reason, until they are served.
     package var metricsPath = Signal.metrics.defaultPath
-    /// Where logs are answered 404 with the reason, until they are served.
     package var logsPath = Signal.logs.defaultPath
     /// The longest body, before and after decompression; a longer one is answered 413.
     ///
@@ -64,9 +62,6 @@ package struct OTLPHTTPReceiverSettings: Sendable {
         return words.contains { name.contains($0) } || name.split(separator: "-").contains { $0 == "auth" }
             || name == "x-honeycomb-team"
     }
-
-    /// The signals that are taken.
-    static let served: [Signal] = [.traces]
 
     /// The signal whose requests go to a path, and whether by one of `aliases`; nil where nothing is served there.
     func signal(at path: Substring) -> (signal: Signal, isAlias: Bool)? {

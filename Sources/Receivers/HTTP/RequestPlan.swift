@@ -88,8 +88,13 @@ struct RequestPlan {
     let expectsContinue: Bool
 
     /// Decides by the head alone: the path first, then the method and the headers.
-    init(_ head: HTTPRequestHead, _ headers: RequestHeaders, _ settings: OTLPHTTPReceiverSettings) throws(HTTPError) {
-        (signal, isAlias) = try Self.signal(head.uri, settings)
+    init(
+        _ head: HTTPRequestHead,
+        _ headers: RequestHeaders,
+        _ settings: OTLPHTTPReceiverSettings,
+        taking signals: Set<Signal>
+    ) throws(HTTPError) {
+        (signal, isAlias) = try Self.signal(head.uri, settings, signals)
         guard head.method == .POST else {
             let message = "\(head.method.rawValue) is not allowed here; OTLP/HTTP requests are POST"
             throw HTTPError(.methodNotAllowed, message, header: "allow: POST")
@@ -119,17 +124,18 @@ struct RequestPlan {
 
     private static func signal(
         _ uri: String,
-        _ settings: OTLPHTTPReceiverSettings
+        _ settings: OTLPHTTPReceiverSettings,
+        _ signals: Set<Signal>
     ) throws(HTTPError) -> (Signal, isAlias: Bool) {
         let path = uri.requestPath
-        let served = OTLPHTTPReceiverSettings.served
+        let taken = Signal.allCases.filter(signals.contains)
         guard let (signal, isAlias) = settings.signal(at: path) else {
-            let places = served.map { "\($0.name) go to \(settings.path(of: $0))" }.joined(separator: ", ")
+            let places = taken.map { "\($0.name) go to \(settings.path(of: $0))" }.joined(separator: ", ")
             throw HTTPError(.notFound, "nothing is served at \"\(path)\"; \(places)")
         }
-        guard served.contains(signal) else {
-            let names = served.map(\.name).joined(separator: ", ")
-            throw HTTPError(.notFound, "\(signal.name) are not served yet, only \(names)")
+        guard signals.contains(signal) else {
+            let names = taken.map(\.name).joined(separator: ", ")
+            throw HTTPError(.notFound, "no pipeline of this receiver takes \(signal.name), only \(names)")
         }
         return (signal, isAlias)
     }

@@ -50,7 +50,7 @@ MORE = (
         "google_adk",
         {"invoke_workflow travel": "WORKFLOW", "invoke_agent travel": "AGENT", "execute_tool get_weather": "TOOL"}
         | {"generate_content openai/gpt-4o-mini": "LLM LLM"},
-        models=("openai/gpt-4o-mini",),
+        models=("gpt-4o-mini",),
         traces=("travel",),
         tool="execute_tool get_weather",
         session="session-1",
@@ -169,7 +169,7 @@ MORE = (
             "SentenceSplitter.__call__",
         ),
         strays=2,
-        conversations=3,
+        conversations=6,
         tokens=(33, 21),
         tool="get_weather",
         environment="frameworks-crews",

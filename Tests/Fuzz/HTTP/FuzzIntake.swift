@@ -1,4 +1,5 @@
 import NIOEmbedded
+import OTLP
 import Pipeline
 import Synchronization
 
@@ -12,6 +13,7 @@ final class FuzzIntake: Intake {
         var held: [UInt64] = []
     }
 
+    let signals = Set(Signal.allCases)
     private let state: Mutex<State>
 
     init(seed: UInt64) { state = Mutex(State(random: SeededGenerator(seed: seed))) }

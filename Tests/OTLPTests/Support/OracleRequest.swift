@@ -145,7 +145,17 @@ extension Metric: OracleUnit {
         case .histogram(let histogram): histogram.dataPoints.count
         case .exponentialHistogram(let histogram): histogram.dataPoints.count
         case .summary(let summary): summary.dataPoints.count
-        case nil: 0
+        case nil: hasUnknownMessage ? 1 : 0
         }
+    }
+
+    /// Whether there is a field that may be data of a kind that is not known here.
+    private var hasUnknownMessage: Bool {
+        let bytes = [UInt8](unknownFields.data)
+        var reader = WireReader(0..<bytes.count)
+        while let field = try? reader.next(in: bytes.span.bytes) {
+            if field.form == .lengthDelimited { return true }
+        }
+        return false
     }
 }

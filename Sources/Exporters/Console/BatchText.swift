@@ -2,8 +2,8 @@ import Basics
 import OTLP
 import Pipeline
 
-/// Writes spans as text for people.
-struct SpanText {
+/// Writes batches as text for people: spans by `style`, log records and metrics a line each.
+struct BatchText {
     /// Spans of one batch that are shown, at most.
     static let spansMax = 2000
 
@@ -12,9 +12,10 @@ struct SpanText {
 
     /// The text of a batch, each line ended; control characters that apps sent are left out.
     func render(_ batch: Batch) -> String {
-        guard batch.signal == .traces, let spans = try? SpanBatch(batch.payload) else {
-            return "\(batch.items) items of \(batch.signal.name)\n"
+        guard batch.signal == .traces else {
+            return ItemLines(batch.payload, signal: batch.signal)?.text ?? unreadable(batch)
         }
+        guard let spans = try? SpanBatch(batch.payload) else { return unreadable(batch) }
         let shown = spans.spans.indices.prefix(Self.spansMax)
         let facts = shown.map { SpanFacts($0, in: spans) }
         var text = ""
@@ -25,6 +26,8 @@ struct SpanText {
         if spans.spans.count > shown.count { text += "and \(spans.spans.count - shown.count) spans more\n" }
         return text
     }
+
+    private func unreadable(_ batch: Batch) -> String { "\(batch.items) items of \(batch.signal.name)\n" }
 
     private func line(of span: SpanFacts) -> String {
         let moment = UnixTime(nanoseconds: span.start).text

@@ -1,0 +1,89 @@
+import Basics
+import Exporters
+import OTLP
+import Processors
+import Settings
+
+// Which of a pipeline's signals its processors and exporters take. What nobody delivers must not be accepted.
+
+extension PipelineFile {
+    /// Checks the signals of every pipeline against what its exporters and processors take.
+    func checkSignals(_ root: JSONNode, _ context: inout DecodeContext) {
+        for pipeline in pipelines {
+            guard let node = root["pipelines"]?[pipeline.name] else { continue }
+            let taken = pipeline.value.takenSignals
+            // One that could not be read takes what nobody knows.
+            let exporters = exporters.filter { exporter in
+                pipeline.value.exporters.contains(exporter.name) && !exporter.settings.destination.signals.isEmpty
+            }
+            let isComplete = exporters.count == Set(pipeline.value.exporters).count
+            context.within("pipelines", pipeline.name) { context in
+                for signal in taken where isComplete {
+                    guard !exporters.contains(where: { $0.settings.destination.signals.contains(signal) }) else {
+                        continue
+                    }
+                    context.within("signals") { context in
+                        let what = "no exporter of the pipeline takes \(signal.name), so they would go nowhere"
+                        context.report(what, at: (node["signals"] ?? node).offset)
+                    }
+                }
+                for exporter in exporters {
+                    warn(of: "exporters", exporter.name, exporter.settings.destination.signals, taken, node, &context)
+                }
+                for processor in processors where pipeline.value.processors.contains(processor.name) {
+                    warn(of: "processors", processor.name, processor.settings.signals, taken, node, &context)
+                }
+            }
+        }
+        checkMixtures(root, &context)
+    }
+
+    /// Refuses a component that takes nothing of the pipeline, and warns of one that does not take all of it.
+    private func warn(
+        of section: String,
+        _ name: String,
+        _ signals: Set<Signal>,
+        _ taken: [Signal],
+        _ node: JSONNode,
+        _ context: inout DecodeContext
+    ) {
+        let missing = taken.filter { !signals.contains($0) }
+        guard !missing.isEmpty, let index = node[section]?.elements?.firstIndex(where: { $0.string == name }) else {
+            return
+        }
+        let names = { (signals: [Signal]) in signals.map(\.name).joined(separator: " and ") }
+        let offset = node[section]?.elements?[index].offset ?? node.offset
+        let all = names(Signal.allCases.filter(signals.contains))
+        context.within(section, "\(index)") { context in
+            if missing.count == taken.count {
+                context.report("\(quoted(name)) takes \(all) alone, and the pipeline takes \(names(taken))", at: offset)
+            } else {
+                let fate = section == "exporters" ? "do not go there" : "pass it unchanged"
+                context.report(
+                    "\(quoted(name)) takes \(all) alone: \(names(missing)) \(fate)",
+                    at: offset,
+                    as: .warning
+                )
+            }
+        }
+    }
+
+    /// Refuses several signals in one file whose records do not say what they are.
+    private func checkMixtures(_ root: JSONNode, _ context: inout DecodeContext) {
+        for exporter in exporters {
+            guard let setting = exporter.settings.destination.oneSignalSetting,
+                let node = root["exporters"]?[exporter.name]
+            else { continue }
+            let pipelines = pipelines.filter { $0.value.exporters.contains(exporter.name) }
+            let signals = Signal.allCases.filter { signal in
+                pipelines.contains { $0.value.takenSignals.contains(signal) }
+            }
+            guard signals.count > 1 else { continue }
+            let names = signals.map(\.name).joined(separator: " and ")
+            context.within("exporters", exporter.name, setting) { context in
+                let what = "\(names) in one file could not be told apart"
+                context.report("\(what); use an exporter for each", at: (node[setting] ?? node).offset)
+            }
+        }
+    }
+}
