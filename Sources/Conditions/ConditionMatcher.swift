@@ -61,6 +61,8 @@ package struct ConditionMatcher: Sendable {
     /// Whether a span satisfies the condition at that position; `mapped` is what `mlflow_map` found out about the span, where
     /// it ran.
     ///
+    /// Of other signals than traces, the unit of that number: it has attributes, a scope and a resource, and nothing else.
+    ///
     /// Until the next `begin`, every call is about the same request.
     package mutating func matches(
         _ condition: Int,
@@ -68,7 +70,8 @@ package struct ConditionMatcher: Sendable {
         in batch: borrowing SpanBatch,
         mapped: MappedSpan?
     ) -> Bool {
-        holds(nodes[condition], span, batch, mapped)
+        batch.signal == .traces
+            ? holds(nodes[condition], span, batch, mapped) : holds(nodes[condition], unit: span, batch)
     }
 
     private mutating func node(_ condition: Condition) -> Node {
@@ -115,16 +118,10 @@ package struct ConditionMatcher: Sendable {
         let bytes = batch.bytes.span.bytes
         switch node {
         case .attribute(let key, let test):
-            return test.holds(attribute(key, entry, batch), in: bytes, &steps)
+            return test.holds(attribute(key, entry.attributes, batch), in: bytes, &steps)
         case .resource(let key, let test, let answer):
             return holds(test, key, resource: batch.scopes[entry.scope].resource, batch, answer)
-        case .scope(let test, let answer):
-            if answers[answer].owner != entry.scope {
-                let name = AttributeValue.string(batch.scopes[entry.scope].name)
-                let holds = test.holds(name, in: bytes, &steps)
-                answers[answer] = Answer(owner: Int32(truncatingIfNeeded: entry.scope), holds: holds)
-            }
-            return answers[answer].holds
+        case .scope(let test, let answer): return holds(test, scope: entry.scope, batch, answer)
         case .event(let test):
             for event in batch.events[entry.events] {
                 steps += 1
@@ -136,7 +133,7 @@ package struct ConditionMatcher: Sendable {
         case .status(let test): return test.holds(Self.name(entry.statusCode, of: Condition.statuses), &steps)
         case .spanType(let key, let test):
             if let mapped { return test.holds(mapped.type ?? "", &steps) }
-            if case .string(let range) = attribute(key, entry, batch) {
+            if case .string(let range) = attribute(key, entry.attributes, batch) {
                 return test.holds(.string(range), in: bytes, &steps)
             }
             return test.holds("", &steps)
@@ -153,6 +150,41 @@ package struct ConditionMatcher: Sendable {
             return false
         case .not(let node): return !holds(node, span, batch, mapped)
         }
+    }
+
+    /// The same for a unit of another signal, which has nothing of what only spans have.
+    private mutating func holds(_ node: Node, unit: Int, _ batch: borrowing SpanBatch) -> Bool {
+        let entry = batch.unit(unit)
+        switch node {
+        case .attribute(let key, let test):
+            return test.holds(attribute(key, entry.attributes, batch), in: batch.bytes.span.bytes, &steps)
+        case .resource(let key, let test, let answer):
+            return holds(test, key, resource: batch.scopes[entry.scope].resource, batch, answer)
+        case .scope(let test, let answer): return holds(test, scope: entry.scope, batch, answer)
+        case .event(let test), .name(let test), .kind(let test), .status(let test), .spanType(_, let test),
+            .duration(let test), .tokens(_, _, let test):
+            return test.holdsForMissing
+        case .root: return false
+        case .all(let nodes):
+            for node in nodes where !holds(node, unit: unit, batch) { return false }
+            return true
+        case .any(let nodes):
+            for node in nodes where holds(node, unit: unit, batch) { return true }
+            return false
+        case .not(let node): return !holds(node, unit: unit, batch)
+        }
+    }
+
+    private mutating func holds(
+        _ test: Condition.Test,
+        scope: Int,
+        _ batch: borrowing SpanBatch,
+        _ answer: Int
+    ) -> Bool {
+        guard answers[answer].owner != scope else { return answers[answer].holds }
+        let holds = test.holds(.string(batch.scopes[scope].name), in: batch.bytes.span.bytes, &steps)
+        answers[answer] = Answer(owner: Int32(truncatingIfNeeded: scope), holds: holds)
+        return holds
     }
 
     private mutating func holds(
@@ -172,10 +204,10 @@ package struct ConditionMatcher: Sendable {
 
     private mutating func attribute(
         _ key: Int,
-        _ entry: SpanEntry,
+        _ attributes: Range<Int>,
         _ batch: borrowing SpanBatch
     ) -> AttributeValue? {
-        guard let found = spanKeys.find(key, in: entry.attributes, of: batch, &steps) else { return nil }
+        guard let found = spanKeys.find(key, in: attributes, of: batch, &steps) else { return nil }
         return batch.value(of: found)
     }
 
@@ -188,7 +220,7 @@ package struct ConditionMatcher: Sendable {
     ) -> Int64? {
         var sum: Int64?
         for key in [input, output] {
-            guard case .int(let count) = attribute(key, entry, batch) else { continue }
+            guard case .int(let count) = attribute(key, entry.attributes, batch) else { continue }
             sum = (sum ?? 0).addingReportingOverflow(count).partialValue
         }
         return sum

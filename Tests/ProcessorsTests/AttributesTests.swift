@@ -238,8 +238,8 @@ import Testing
         (#"{"action": "hash", "key": "a"}"#, "", #": "hash_key" is missing; an action is "hash""#),
         ("", "", ": no action; at least one is needed"),
         (
-            #"{"on": "log", "action": "delete", "key": "a"}"#, "",
-            #"/actions/0/on: found "log"; allowed: "span", "resource", "scope", "event""#
+            #"{"on": "datapoint", "action": "delete", "key": "a"}"#, "",
+            #"/actions/0/on: found "datapoint"; allowed: "span", "resource", "scope", "event", "log", "metric""#
         ),
         (
             #"{"action": "delete", "key": "a"}"#, #", "when": {"status": "bad"}"#,

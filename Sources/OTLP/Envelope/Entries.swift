@@ -115,7 +115,7 @@ package struct UnitEntry: BitwiseCopyable, Sendable {
     /// How many bytes the unit takes in the body, its tag and length included.
     @inlinable @inline(__always) package var size: Int { Int(frame.end &- frame.start) }
     /// Whether it belongs to a trace.
-    var hasTrace: Bool { traceID.high | traceID.low != 0 }
+    package var hasTrace: Bool { traceID.high | traceID.low != 0 }
 }
 
 /// One `ScopeSpans`, `ScopeLogs` or `ScopeMetrics`.

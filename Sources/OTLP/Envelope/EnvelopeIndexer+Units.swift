@@ -99,29 +99,26 @@ extension EnvelopeIndexer {
 
 /// Counts the data points of a metric: of several kinds of data the last one counts, all parts of it together.
 ///
-/// Data of a kind that only a later version of OTLP knows counts as one data point, so that it is kept.
+/// A metric without data points, or with data of a kind that only a later version of OTLP knows, counts as one, so that it is kept.
 private struct DataPointCount {
-    private var known: Int32 = 0
+    private var found: Int32 = 0
     private var kind: UInt32 = 0
-    private var hasUnknown = false
 
-    var count: Int32 { kind == 0 && hasUnknown ? 1 : known }
+    var count: Int32 { max(1, found) }
 
     /// Counts those in a field of a metric whose tag was read; other fields have none.
     mutating func add(_ tag: UInt32, _ field: inout WireCursor, _ text: RawSpan) throws(WireError) {
         switch tag {
         // Gauge, sum, histogram, exponential histogram, summary.
         case 0x2A, 0x3A, 0x4A, 0x52, 0x5A: break
-        // Name, description, unit, metadata.
-        case 0x0A, 0x12, 0x1A, 0x62: return
-        default: return hasUnknown = hasUnknown || tag & 7 == WireType.lengthDelimited
+        default: return
         }
-        if tag != kind { (kind, known) = (tag, 0) }
+        if tag != kind { (kind, found) = (tag, 0) }
         var data = WireCursor(try field.content(in: text))
         while !data.isAtEnd {
             let tag = try data.tag(in: text)
             // `data_points` of each of them.
-            if tag == 0x0A { known &+= 1 }
+            if tag == 0x0A { found &+= 1 }
             try data.skip(tag, in: text)
         }
     }

@@ -5,7 +5,9 @@ struct WireTranscoder {
     /// One field of an open message.
     private struct Item {
         /// Index into the fields of the tables.
-        var field: Int
+        var field: Int32
+        /// Whether `content` is numbers that stand one behind the other.
+        var isPacked = false
         var content: Range<Int>
         /// The value of a number.
         var bits: UInt64
@@ -36,21 +38,16 @@ struct WireTranscoder {
         while let field = try reader.next(in: text) {
             guard let index = tables.field(field.number, of: schema.type) else { continue }
             if tables.fields[index].kind.wireType == UInt32(field.form.rawValue) {
-                items.append(Item(field: index, content: field.content, bits: field.value))
+                items.append(Item(field: Int32(truncatingIfNeeded: index), content: field.content, bits: field.value))
             } else if tables.fields[index].isPackable, field.form == .lengthDelimited {
-                try collectNumbers(index, field.content, text)
+                let field = Item(
+                    field: Int32(truncatingIfNeeded: index),
+                    isPacked: true,
+                    content: field.content,
+                    bits: 0
+                )
+                items.append(field)
             }
-        }
-    }
-
-    /// Puts numbers that stand one behind the other in one field behind `items`.
-    private mutating func collectNumbers(_ field: Int, _ range: Range<Int>, _ text: RawSpan) throws(WireError) {
-        let wireType = tables.fields[field].kind.wireType
-        var cursor = WireCursor(range)
-        while !cursor.isAtEnd {
-            let start = cursor.offset
-            let bits = try cursor.number(wireType, in: text)
-            items.append(Item(field: field, content: start..<cursor.offset, bits: bits))
         }
     }
 
@@ -60,13 +57,19 @@ struct WireTranscoder {
         let end = items.count
         var start = first
         while start < end {
-            let field = tables.fields[items[start].field]
+            let field = tables.fields[Int(items[start].field)]
             var stop = start + 1
             while stop < end, items[stop].field == items[start].field { stop += 1 }
             if field.isRepeated {
                 writer.key(field.name)
                 writer.beginArray()
-                for index in start..<stop { try value(field, index..<index + 1, text) }
+                for index in start..<stop {
+                    if items[index].isPacked {
+                        try numbers(field, items[index].content, text)
+                    } else {
+                        try value(field, index..<index + 1, text)
+                    }
+                }
                 writer.endArray()
             } else if isSaid(field, items[stop - 1]) {
                 writer.key(field.name)
@@ -90,9 +93,9 @@ struct WireTranscoder {
 
     /// Drops the fields of a oneof that a later one overrules, parts of the same field before that one included.
     private mutating func dropOverruled(from first: Int) {
-        var last: Int?
+        var last: Int32?
         var overruled: Int?
-        for index in (first..<items.count).reversed() where tables.fields[items[index].field].presence == .oneof {
+        for index in (first..<items.count).reversed() where tables.fields[Int(items[index].field)].presence == .oneof {
             guard let field = last else {
                 last = items[index].field
                 continue
@@ -103,7 +106,7 @@ struct WireTranscoder {
             }
         }
         guard let overruled else { return }
-        let kept = items[first...overruled].filter { tables.fields[$0.field].presence != .oneof }
+        let kept = items[first...overruled].filter { tables.fields[Int($0.field)].presence != .oneof }
         items.replaceSubrange(first...overruled, with: kept)
     }
 
@@ -130,15 +133,28 @@ struct WireTranscoder {
             writer.string(text, item.content)
         case .bytes: writer.plainString { Base64.append(text, item.content, to: &$0) }
         case .id: writer.plainString { $0.appendHexadecimal(text, item.content) }
-        case .bool: writer.bool(item.bits != 0)
-        case .uint32, .fixed32: writer.integer(UInt32(truncatingIfNeeded: item.bits))
-        case .enumeration: writer.integer(Int32(truncatingIfNeeded: item.bits))
+        default: number(field, item.bits)
+        }
+    }
+
+    /// Writes numbers that stand one behind the other.
+    private mutating func numbers(_ field: FieldSchema, _ range: Range<Int>, _ text: RawSpan) throws(WireError) {
+        var cursor = WireCursor(range)
+        while !cursor.isAtEnd { number(field, try cursor.number(field.kind.wireType, in: text)) }
+    }
+
+    private mutating func number(_ field: FieldSchema, _ bits: UInt64) {
+        switch field.kind {
+        case .bool: writer.bool(bits != 0)
+        case .uint32, .fixed32: writer.integer(UInt32(truncatingIfNeeded: bits))
+        case .enumeration: writer.integer(Int32(truncatingIfNeeded: bits))
         case .sint32:
-            let bits = UInt32(truncatingIfNeeded: item.bits)
+            let bits = UInt32(truncatingIfNeeded: bits)
             writer.integer(Int32(bitPattern: bits >> 1) ^ -Int32(bits & 1))
-        case .int64, .sfixed64: writer.plainString { $0.appendDecimal(Int64(bitPattern: item.bits)) }
-        case .fixed64, .uint64: writer.plainString { $0.appendDecimal(item.bits) }
-        case .double: double(Double(bitPattern: item.bits))
+        case .int64, .sfixed64: writer.plainString { $0.appendDecimal(Int64(bitPattern: bits)) }
+        case .fixed64, .uint64: writer.plainString { $0.appendDecimal(bits) }
+        case .double: double(Double(bitPattern: bits))
+        case .message, .string, .bytes, .id: break
         }
     }
 

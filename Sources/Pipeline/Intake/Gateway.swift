@@ -177,8 +177,7 @@ private struct CheckedSpans {
 
     /// What the client is told once the valid spans are durable.
     var answer: IntakeAnswer {
-        // A metric whose data points cannot be counted is a reason without a number.
-        if flawed == 0, reasons.isEmpty { return .accepted }
+        if flawed == 0 { return .accepted }
         let count = "\(flawed) of \(batch.itemCount) \(batch.signal.items)"
         let message = "\(count) refused: " + reasons.joined(separator: "; ")
         return valid == 0 ? .invalid(message) : .partial(rejected: flawed, message: message)

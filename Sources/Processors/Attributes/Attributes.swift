@@ -1,7 +1,7 @@
 import Basics
 import Conditions
 import MLflow
-import OTLP
+package import OTLP
 package import Pipeline
 package import Settings
 
@@ -9,7 +9,7 @@ package import Settings
 package struct AttributesSettings: Sendable {
     /// In the order they run, at least one.
     var actions: [AttributeAction] = []
-    /// Only spans for which it holds are changed, with their events, scope and resource; nil for all.
+    /// Only spans (log records, metrics) for which it holds are changed, with their events, scope and resource; nil for all.
     var when: JSONNode?
     /// For the action `hash`.
     var hashKey: String?
@@ -19,7 +19,17 @@ package struct AttributesSettings: Sendable {
 struct AttributeAction: Sendable {
     /// Whose attributes are changed.
     enum Owner {
-        case span, resource, scope, event
+        case span, resource, scope, event, log, metric
+
+        /// The signals that have it.
+        var signals: Set<Signal> {
+            switch self {
+            case .span, .event: [.traces]
+            case .log: [.logs]
+            case .metric: [.metrics]
+            case .resource, .scope: Set(Signal.allCases)
+            }
+        }
     }
 
     /// What is done.
@@ -36,6 +46,8 @@ struct AttributeAction: Sendable {
 }
 
 extension AttributesSettings: ProcessorSettings {
+    package var signals: Set<Signal> { actions.reduce(into: []) { $0.formUnion($1.owner.signals) } }
+
     /// The settings in the pipeline file.
     package static let shape = Shape(
         "Changes attributes. Every processor sees them as they came, so `mlflow_map` also maps what is deleted or hashed here; of what several write under one key the last counts.",
@@ -46,7 +58,7 @@ extension AttributesSettings: ProcessorSettings {
                 "when",
                 optional: \.when,
                 .condition,
-                "Only spans for which this holds are changed, and resources and scopes that have such a span."
+                "Only spans, log records and metrics for which this holds are changed, and resources and scopes that have one of these."
             ),
             Field("hash_key", optional: \.hashKey, .secret, "The key of the action `hash`."),
         ],
@@ -73,8 +85,11 @@ extension Shape<AttributeAction> {
             Field(
                 "on",
                 \.owner,
-                .choice(["span": .span, "resource": .resource, "scope": .scope, "event": .event]),
-                "Whose attributes are changed."
+                .choice([
+                    "span": .span, "resource": .resource, "scope": .scope, "event": .event, "log": .log,
+                    "metric": .metric,
+                ]),
+                "Whose attributes are changed: `resource` and `scope` in requests of every signal; those of a `metric` are its metadata."
             ),
             Field(
                 "action",
@@ -159,11 +174,12 @@ extension Kind<AttributeLiteral> {
     )
 }
 
-/// Changes attributes of spans, of their events, and of their scopes and resources.
+/// Changes attributes of spans, of their events, of log records and metrics, and of their scopes and resources.
 package struct Attributes: ExplainableProcessor {
     private let name: String
     private let condition: ConditionMatcher?
-    private let ofSpan: [AttributeChange]
+    /// By signal: those of spans, of metrics and of log records.
+    private let ofUnit: [[AttributeChange]]
     private let ofEvent: [AttributeChange]
     private let ofScope: [AttributeChange]
     private let ofResource: [AttributeChange]
@@ -184,7 +200,14 @@ package struct Attributes: ExplainableProcessor {
         }
         resourceKeys = keys
         let of = { (owner: AttributeAction.Owner) in changes.filter { $0.0 == owner }.map(\.change) }
-        (ofSpan, ofEvent, ofScope, ofResource) = (of(.span), of(.event), of(.scope), of(.resource))
+        (ofEvent, ofScope, ofResource) = (of(.event), of(.scope), of(.resource))
+        ofUnit = Signal.allCases.map { signal in
+            switch signal {
+            case .traces: of(.span)
+            case .metrics: of(.metric)
+            case .logs: of(.log)
+            }
+        }
     }
 
     package func process(_ work: inout SpanWork) {
@@ -204,9 +227,10 @@ package struct Attributes: ExplainableProcessor {
         var copied: (resource: Int, attributes: [Int?]) = (-1, [])
         // Scopes and resources that are changed already, and what was done to them.
         var shared: [Place: [AttributeDecision]] = [:]
-        for span in work.batch.spans.indices where work.batch.removal(of: span) == nil {
+        let ofUnit = ofUnit[work.batch.signal.index]
+        for span in 0..<work.batch.unitCount where work.batch.removal(of: span) == nil {
             if condition != nil, !work.satisfies(&condition, span) { continue }
-            let entry = work.batch.spans[span]
+            let entry = work.batch.unit(span)
             let resource = work.batch.scopes[entry.scope].resource
             // Spans of a resource follow each other.
             if copied.resource != resource { copied = (resource, attributes(toCopyFrom: resource, &work)) }
@@ -221,8 +245,12 @@ package struct Attributes: ExplainableProcessor {
                     shared[place] = Array(outcome.decisions[count...])
                 }
             }
-            make(ofSpan, at: .span(span), copied.attributes, &work, &outcome)
-            for event in entry.events { make(ofEvent, at: .event(event), copied.attributes, &work, &outcome) }
+            make(ofUnit, at: .span(span), copied.attributes, &work, &outcome)
+            if !ofEvent.isEmpty, work.batch.signal == .traces {
+                for event in work.batch.spans[span].events {
+                    make(ofEvent, at: .event(event), copied.attributes, &work, &outcome)
+                }
+            }
             if !outcome.isWhole { unchanged += 1 }
             notes? += outcome.decisions.map { SpanNote(span, .changed($0.on(span))) }
         }

@@ -1,7 +1,7 @@
 package import Basics
 import Conditions
 import MLflow
-import OTLP
+package import OTLP
 package import Pipeline
 package import Settings
 
@@ -9,16 +9,18 @@ package import Settings
 package struct SampleSettings: Sendable {
     /// The share of the traces that is kept, from 0 to 1.
     package var ratio = 1.0
-    /// Spans for which this holds are kept whatever the ratio says; nil for none.
+    /// Spans and log records for which this holds are kept whatever the ratio says; nil for none.
     package var keep: JSONNode?
 
     package init() {}
 }
 
 extension SampleSettings: ProcessorSettings {
+    package var signals: Set<Signal> { [.traces, .logs] }
+
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Keeps a share of the traces, the same ones on every machine that samples by trace id.",
+        "Keeps a share of the traces, the same ones on every machine that samples by trace id, and the log records of these; log records without a trace stay.",
         SampleSettings(),
         [
             Field("ratio", \.ratio, .number(0...1), "The share of traces that is kept.", required: true),
@@ -26,7 +28,7 @@ extension SampleSettings: ProcessorSettings {
                 "keep",
                 optional: \.keep,
                 .condition,
-                "Spans for which this holds are kept whatever the ratio says. `matches` takes RE2's syntax, found anywhere in "
+                "Spans and log records for which this holds are kept whatever the ratio says. `matches` takes RE2's syntax, found anywhere in "
                     + "the value, and at most \(RegularExpression.sizeMax) instructions of its program."
             ),
         ]
@@ -78,15 +80,22 @@ package struct Sample: SpanProcessor {
         guard threshold > 0 else { return }
         var removed = 0
         var keep = keep
-        for span in work.batch.spans.indices where work.batch.removal(of: span) == nil {
+        for span in 0..<work.batch.unitCount where work.batch.removal(of: span) == nil {
             if work.satisfies(&keep, span) { continue }
-            if !sample(span, &work.batch) {
+            let stays = work.batch.signal == .traces ? sample(span, &work.batch) : staysWithTrace(span, work.batch)
+            if !stays {
                 work.batch.remove(span, as: .sampledOut)
                 removed += 1
             }
         }
         work.tally.add(removed, .removed(.sampledOut), by: name)
         work.account.add(steps: keep?.steps ?? 0)
+    }
+
+    /// Decides on a log record by the id of its trace alone: what of a trace SDKs have sampled, it does not say.
+    private func staysWithTrace(_ record: Int, _ batch: borrowing SpanBatch) -> Bool {
+        let entry = batch.unit(record)
+        return !entry.hasTrace || entry.traceID.low & (Self.whole - 1) >= threshold
     }
 
     /// Decides on one span and writes the threshold where it stays.

@@ -138,24 +138,15 @@ extension Metric: OracleUnit {
         set { metadata = newValue }
     }
     var ids: (trace: Data, span: Data) { (Data(), Data()) }
-    var items: Int {
+    var items: Int { max(1, dataPoints) }
+    private var dataPoints: Int {
         switch data {
         case .gauge(let gauge): gauge.dataPoints.count
         case .sum(let sum): sum.dataPoints.count
         case .histogram(let histogram): histogram.dataPoints.count
         case .exponentialHistogram(let histogram): histogram.dataPoints.count
         case .summary(let summary): summary.dataPoints.count
-        case nil: hasUnknownMessage ? 1 : 0
+        case nil: 0
         }
-    }
-
-    /// Whether there is a field that may be data of a kind that is not known here.
-    private var hasUnknownMessage: Bool {
-        let bytes = [UInt8](unknownFields.data)
-        var reader = WireReader(0..<bytes.count)
-        while let field = try? reader.next(in: bytes.span.bytes) {
-            if field.form == .lengthDelimited { return true }
-        }
-        return false
     }
 }

@@ -1,0 +1,108 @@
+import Basics
+import Conditions
+import OTLP
+import Pipeline
+import Settings
+import TestKit
+import Testing
+
+@testable import Processors
+
+/// What processors do to log records and metrics.
+struct OtherSignalTests {
+    private let logs = """
+        {"resourceLogs": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
+          "scopeLogs": [{"scope": {"name": "till"}, "logRecords": [
+            {"traceId": "000000000000000000ffffffffffffff", "attributes": [{"key": "level", "value": {"stringValue": "low"}}]},
+            {"traceId": "00000000000000000000000000000001", "attributes": [{"key": "level", "value": {"stringValue": "high"}}]},
+            {"body": {"stringValue": "no trace"}}]}]}]}
+        """
+    private let metrics = """
+        {"resourceMetrics": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
+          "scopeMetrics": [{"metrics": [{"name": "sales", "gauge": {"dataPoints": [{"asInt": "1"}]},
+            "metadata": [{"key": "level", "value": {"stringValue": "low"}}]}]}]}]}
+        """
+
+    private func work(_ json: String, _ signal: Signal) throws -> SpanWork {
+        var deviations = DeviationCounts()
+        let body = try OTLPJSON.decode(Array(json.utf8), signal: signal, deviations: &deviations)
+        return SpanWork(
+            batch: try Envelope(body, signal: signal),
+            source: RequestSource(receiver: "otlp"),
+            receivedAt: UnixTime(nanoseconds: 1)
+        )
+    }
+
+    private func processor(_ type: String, _ settings: String) throws -> any SpanProcessor {
+        let node = try JSONNode(parsing: Array(settings.utf8))
+        var context = DecodeContext()
+        let settings: (any ProcessorSettings)? =
+            type == "sample"
+            ? SampleSettings.shape.read(node, &context) : AttributesSettings.shape.read(node, &context)
+        #expect(context.problems.map(\.message) == [])
+        return try #require(try settings?.makeProcessor(named: type))
+    }
+
+    /// What leaves, as JSON.
+    private func out(_ work: SpanWork) throws -> String {
+        let payload = try #require(work.batch.encoded()).payload
+        return String(decoding: try OTLPJSON.encode(payload, signal: work.batch.signal), as: UTF8.self)
+    }
+
+    @Test func `attributes of log records, scopes and resources are changed where the condition holds`() throws {
+        let tidy = try processor(
+            "attributes",
+            #"""
+            {"actions": [{"on": "log", "action": "upsert", "key": "level", "value": "hidden"},
+                         {"on": "span", "action": "upsert", "key": "never", "value": 1},
+                         {"on": "event", "action": "upsert", "key": "never", "value": 1},
+                         {"on": "resource", "action": "insert", "key": "team", "value": "payments"}],
+             "when": {"all": [{"attribute": "level", "equals": "low"}, {"scope": "till"}, {"service": "shop"},
+                              {"not": {"status": "error"}}]}}
+            """#
+        )
+        var work = try work(logs, .logs)
+        tidy.process(&work)
+        let text = try out(work)
+        #expect(text.contains(#""level","value":{"stringValue":"hidden"}"#))
+        #expect(text.contains(#""level","value":{"stringValue":"high"}"#) && !text.contains("low"))
+        #expect(text.contains(#""team","value":{"stringValue":"payments"}"#) && !text.contains("never"))
+    }
+
+    @Test func `attributes of a metric are its metadata`() throws {
+        let tidy = try processor(
+            "attributes",
+            #"{"actions": [{"on": "metric", "action": "delete", "key": "level"},{"on": "log", "action": "upsert", "key": "x", "value": 1}]}"#
+        )
+        var work = try work(metrics, .metrics)
+        tidy.process(&work)
+        let text = try out(work)
+        #expect(!text.contains("level") && !text.contains(#""x""#) && text.contains(#""asInt":"1""#))
+    }
+
+    @Test(arguments: [
+        (#"{"ratio": 0.5}"#, [true, false, true]), (#"{"ratio": 0}"#, [false, false, true]),
+        (#"{"ratio": 0, "keep": {"attribute": "level", "equals": "high"}}"#, [false, true, true]),
+    ])
+    func `log records are kept with their trace, and without one`(settings: String, kept: [Bool]) throws {
+        var work = try work(logs, .logs)
+        try processor("sample", settings).process(&work)
+        #expect((0..<3).map { work.batch.removal(of: $0) == nil } == kept)
+    }
+
+    private static let worksOn: [(actions: String, signals: Set<Signal>)] = [
+        (#"[{"on": "resource", "action": "delete", "key": "a"}]"#, Set(Signal.allCases)),
+        (#"[{"action": "delete", "key": "a"}]"#, [.traces]),
+        (
+            #"[{"on": "log", "action": "delete", "key": "a"}, {"on": "metric", "action": "delete", "key": "a"}]"#,
+            [.logs, .metrics]
+        ),
+    ]
+
+    @Test(arguments: worksOn)
+    func `a processor works on the signals that its actions name`(actions: String, signals: Set<Signal>) throws {
+        let node = try JSONNode(parsing: Array(#"{"actions": \#(actions)}"#.utf8))
+        var context = DecodeContext()
+        #expect(try #require(AttributesSettings.shape.read(node, &context)).signals == signals)
+    }
+}
