@@ -104,6 +104,7 @@ let package = Package(
             on: "Basics",
             "OTLP",
             "Settings",
+            "Conditions",
             "Pipeline",
             "TLS",
             "CZlib",

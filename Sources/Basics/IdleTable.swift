@@ -64,3 +64,14 @@ package struct IdleTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         return idle
     }
 }
+
+extension IdleTable where Value == Bool {
+    /// Notes a key, which counts as a use of it; true where it was not there and found room.
+    package mutating func note(_ key: Key, at now: UnixTime) -> Bool {
+        guard use(key, at: now) == nil else { return false }
+        _ = makeRoom(at: now)
+        guard !isFull else { return false }
+        insert(true, for: key, at: now)
+        return true
+    }
+}

@@ -27,12 +27,6 @@ package final class ClientNotices: Sendable {
     package func isNew(_ kind: String, from address: SourceAddress) -> Bool {
         let now = clock.now()
         let key = Key(kind: kind, address: address)
-        return told.withLock { told in
-            guard told.use(key, at: now) == nil else { return false }
-            _ = told.makeRoom(at: now)
-            guard !told.isFull else { return false }
-            told.insert(true, for: key, at: now)
-            return true
-        }
+        return told.withLock { $0.note(key, at: now) }
     }
 }

@@ -14,7 +14,7 @@ import Testing
         "MLflow": ["Basics", "OTLP", "Settings", "Conditions", "CEmbedded"],
         "Pipeline": ["Basics", "OTLP", "Journal", "Settings", "Conditions"],
         "TLS": ["Basics", "Settings", "Pipeline"],
-        "Receivers": ["Basics", "OTLP", "Settings", "Pipeline", "TLS", "CZlib"],
+        "Receivers": ["Basics", "OTLP", "Settings", "Conditions", "Pipeline", "TLS", "CZlib"],
         "Processors": ["Basics", "OTLP", "Settings", "Conditions", "MLflow", "Pipeline"],
         "Exporters": [
             "Basics", "OTLP", "Journal", "Settings", "Conditions", "HTTPClient", "MLflow", "Pipeline", "CZlib",

@@ -85,7 +85,23 @@ import Testing
         ),
         (
             "receivers", #"{"in": {"type": "otlp_http", "cors": {}}}"#,
-            #"f.json:2:43: /receivers/in/cors: "cors" is not available in this version; allowed: type, listen, tls, traces_path, metrics_path, logs_path, aliases, max_body, max_connections, header_timeout, body_timeout, idle_timeout, hold, hosts, forward_headers, forward_secrets, allow_header, auth"#
+            #"f.json:2:51: /receivers/in/cors: "origins" is missing; allowed: an array, each element scheme://host[:port] in lower case without default port, path or slash at the end, such as "https://app.example.com" or "https://*.example.com"; "null"; "*""#
+        ),
+        (
+            "receivers", #"{"in": {"type": "otlp_http", "cors": {"origins": []}}}"#,
+            #"f.json:2:63: /receivers/in/cors: no origin; leave "cors" out to allow none"#
+        ),
+        (
+            "receivers", #"{"in": {"type": "otlp_http", "cors": {"origins": ["https://App.example.com:443/"]}}}"#,
+            #"f.json:2:64: /receivers/in/cors/origins/0: found "https://App.example.com:443/"; allowed: scheme://host[:port] in lower case without default port, path or slash at the end, such as "https://app.example.com" or "https://*.example.com"; "null"; "*"; did you mean "https://app.example.com"?"#
+        ),
+        (
+            "receivers", #"{"in": {"type": "otlp_http", "cors": {"origins": ["https://*example.com"]}}}"#,
+            #"f.json:2:64: /receivers/in/cors/origins/0: "https://*example.com" matches hosts of others, too; allowed: wildcards before the last two parts of a host, as in "https://*.example.com" or "https://pr-*.example.com"; "https://*""#
+        ),
+        (
+            "receivers", #"{"in": {"type": "otlp_http", "cors": {"origins": ["*"], "headers": ["*"]}}}"#,
+            #"f.json:2:81: /receivers/in/cors: found "*"; allowed: names of headers, each written out"#
         ),
         (
             "exporters", #"{"out": {"type": "mlflow"}}"#,

@@ -14,7 +14,7 @@ import Testing
     private static let marks = ("<!-- written by AccessTableTests -->\n", "<!-- until here -->\n")
 
     @Test func `the document of security says what listeners answer`() async throws {
-        let tables = try await AdminTable().text + "\n" + ReceiverTable().text
+        let tables = try await AdminTable().text + "\n" + ReceiverTable().text + "\n" + PageTable().text
         let file = Fixtures.directory.appending(path: "../../pipelines/docs/security.md")
         let document = try String(contentsOf: file, encoding: .utf8)
         let head = try #require(document.components(separatedBy: Self.marks.0).first)
@@ -129,6 +129,48 @@ private struct ReceiverTable {
                         for (_, shown) in Self.credentials {
                             let bytes = request(method, path, headers: lines + shown, body: [1])
                             cells.append("\(try await harness.exchange(bytes).status)")
+                        }
+                        text += row(cells)
+                    }
+                }
+            }
+            return text
+        }
+    }
+}
+
+/// What a receiver answers to browsers.
+private struct PageTable {
+    private static let senders = [
+        ("no page", [String]()), ("page of an allowed origin", ["Origin: https://app.example.com"]),
+        ("page of another origin", ["Origin: https://evil.example"]),
+    ]
+    private static let requests = [
+        ("preflight", "OPTIONS", ["Access-Control-Request-Method: POST"]),
+        ("JSON", "POST", ["Content-Type: application/json"]), ("text", "POST", ["Content-Type: text/plain"]),
+    ]
+    private static let receivers = [(false, false), (true, false), (true, true)]
+
+    var text: String {
+        get async throws {
+            var text = header(["receiver", "request without credentials"] + Self.senders.map(\.0))
+            for (hasCORS, hasAuth) in Self.receivers {
+                try await withReceiver { settings in
+                    if hasAuth {
+                        settings.auth = AuthSettings()
+                        settings.auth?.bearer = [MemberSettings(name: "a", secret: "token-a")]
+                    }
+                    guard hasCORS else { return }
+                    settings.cors = CORSSettings()
+                    settings.cors?.origins = ["https://app.example.com"]
+                } _: { harness in
+                    let name = hasCORS ? hasAuth ? "with `cors` and `auth`" : "with `cors`" : "without"
+                    for (what, method, lines) in Self.requests {
+                        var cells = [name, "`\(method) /v1/traces`, \(what)"]
+                        for (_, origin) in Self.senders {
+                            let body: [UInt8] = method == "POST" ? [1] : []
+                            let bytes = request(method, "/v1/traces", type: nil, headers: lines + origin, body: body)
+                            cells.append("\(try await harness.exchange(bytes, hasBody: method == "POST").status)")
                         }
                         text += row(cells)
                     }

@@ -39,6 +39,7 @@ import Testing
             access: Authenticator(nil, receiver: "otlp", meters: Meters(), clock: .system, logger: logger),
             experiments: ExperimentHeader(OTLPHTTPReceiverSettings()),
             credentials: IgnoredCredentials(receiver: "otlp", logger: logger),
+            pages: nil,
             tls: nil
         )
         let channel = EmbeddedChannel()

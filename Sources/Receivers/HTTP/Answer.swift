@@ -7,6 +7,8 @@ enum Answer: Equatable {
     /// Success, with the items that were not taken.
     case partial(rejected: Int, message: String)
     case failure(HTTPError)
+    /// A web page may send; with the lines of header that say what.
+    case preflight(String)
 }
 
 /// Why a request is not taken.
@@ -54,6 +56,7 @@ extension Answer {
         switch self {
         case .success, .partial: .ok
         case .failure(let refusal): refusal.status
+        case .preflight: .noContent
         }
     }
 }

@@ -9,6 +9,7 @@ extension Answer {
     func body(_ encoding: BodyEncoding, signal: Signal) -> [UInt8] {
         let encoding: ResponseEncoding = encoding == .json ? .json : .protobuf
         switch self {
+        case .preflight: return []
         case .success: return ExportResponse().encoded(encoding, signal: signal)
         case .partial(let rejected, let message):
             let response = ExportResponse(rejected: Int64(clamping: rejected), message: Self.shortened(message))

@@ -14,6 +14,8 @@ struct AnswerForm {
     var saysKeepAlive = false
     /// `HEAD` is answered without the body.
     var omitsBody = false
+    /// The web page that sent the request and may.
+    var origin: AllowedOrigin?
 
     /// The whole HTTP/1.1 response.
     func response(_ answer: Answer, date: String) -> ByteBuffer {
@@ -25,11 +27,16 @@ struct AnswerForm {
         buffer.writeStaticString(answer.status.reason)
         buffer.writeStaticString("\r\ndate: ")
         buffer.writeString(date)
-        buffer.writeStaticString("\r\ncontent-type: ")
-        buffer.writeStaticString(encoding == .json ? "application/json" : "application/x-protobuf")
-        buffer.writeStaticString("\r\ncontent-length: ")
-        buffer.writeString(String(body.count))
+        if case .preflight(let lines) = answer {
+            buffer.writeString(lines)
+        } else {
+            buffer.writeStaticString("\r\ncontent-type: ")
+            buffer.writeStaticString(encoding == .json ? "application/json" : "application/x-protobuf")
+            buffer.writeStaticString("\r\ncontent-length: ")
+            buffer.writeString(String(body.count))
+        }
         if case .failure(let refusal) = answer { writeHeaders(of: refusal, to: &buffer) }
+        if let origin { buffer.writeString(origin.lines) }
         if !keepsAlive {
             buffer.writeStaticString("\r\nconnection: close")
         } else if saysKeepAlive {

@@ -33,9 +33,13 @@ extension HTTPConnection {
         form.saysKeepAlive = head.version == .http1_0
         form.omitsBody = head.method == .HEAD
         let length = headers.transferEncoding == nil ? headers.contentLength ?? 0 : .max
+        let pages = loop.context.pages
+        form.origin = pages?.allowedOrigin(of: head)
         var request = HeldRequest(form: form, length: length, headers: headers)
         do throws(HTTPError) {
             try loop.checkHosts(headers.hosts)
+            if form.origin == nil { try pages?.check(head) }
+            if try answersPreflight(head, request) { return }
             let access = loop.context.access
             request.identity = try access.identify(headers.authorization, certificate: peerIdentity, from: peer)
             try checkExperiments(head, request.identity)
@@ -48,6 +52,17 @@ extension HTTPConnection {
         } catch {
             refuse(request, error)
         }
+    }
+
+    /// Whether a browser asked if a page may send, which is answered: it shows no credentials then.
+    private func answersPreflight(_ head: HTTPRequestHead, _ request: HeldRequest) throws(HTTPError) -> Bool {
+        let context = loop.context
+        guard let pages = context.pages, let origin = request.form.origin, head.isPreflight else { return false }
+        var request = request
+        request.form.signal = try RequestPlan.place(head.uri, context.settings, context.intake.signals).0
+        pages.noteHeaders(of: head, from: origin)
+        answer(.preflight(pages.policy.preflightLines), request)
+        return true
     }
 
     private func checkExperiments(_ head: HTTPRequestHead, _ identity: Identity?) throws(HTTPError) {
@@ -85,13 +100,18 @@ extension HTTPConnection {
         if plan.expectsContinue { write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")) }
     }
 
-    /// Answers a request whose body was not read.
+    /// Refuses a request whose body was not read.
     func refuse(_ request: HeldRequest, _ refusal: HTTPError) {
+        answer(.failure(refusal), request)
+    }
+
+    /// Answers a request whose body was not read.
+    private func answer(_ answer: Answer, _ request: HeldRequest) {
         // A client that waits for leave to send its body may or may not send it after a refusal.
         let isCertain = request.length <= Self.drainBytesMax && request.headers.expectation == nil
         var form = request.form
         form.keepsAlive = form.keepsAlive && isCertain && !request.headers.offersUpgrade
-        answer(.failure(refusal), form, isAtEnd: false)
+        self.answer(answer, form, isAtEnd: false)
     }
 
     /// Takes a piece of the body.

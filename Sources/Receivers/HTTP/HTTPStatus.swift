@@ -3,6 +3,7 @@
 /// The one table from a code to its reason phrase and to the code of a `google.rpc.Status`.
 enum HTTPStatus: Int, CaseIterable {
     case ok = 200
+    case noContent = 204
     case badRequest = 400
     case unauthorized = 401
     case forbidden = 403
@@ -19,6 +20,7 @@ enum HTTPStatus: Int, CaseIterable {
     var reason: StaticString {
         switch self {
         case .ok: "OK"
+        case .noContent: "No Content"
         case .badRequest: "Bad Request"
         case .unauthorized: "Unauthorized"
         case .forbidden: "Forbidden"
@@ -37,7 +39,7 @@ enum HTTPStatus: Int, CaseIterable {
     /// The `code` of the Status, which OTLP/HTTP clients do not read.
     var rpcCode: Int32 {
         switch self {
-        case .ok: 0
+        case .ok, .noContent: 0
         case .badRequest, .contentTooLarge, .unsupportedMediaType, .expectationFailed, .headersTooLarge: 3
         case .requestTimeout: 4
         case .notFound: 5

@@ -50,11 +50,12 @@ package final class OTLPHTTPReceiver: Receiver {
         members = settings.auth.map {
             MemberWatch($0, for: access, receiver: parts.name, meters: parts.meters, logger: parts.logger)
         }
+        let keptHeaders = (settings.forwardHeaders + parts.processorHeaders).map { $0.lowercased() }
         context = ConnectionContext(
             name: parts.name,
             settings: settings,
             addresses: sockets.isEmpty ? [settings.listen] : sockets.map(\.address),
-            keptHeaders: (settings.forwardHeaders + parts.processorHeaders).map { $0.lowercased() },
+            keptHeaders: keptHeaders,
             intake: parts.intake,
             large: eventLoops.large,
             memory: parts.memory,
@@ -64,6 +65,15 @@ package final class OTLPHTTPReceiver: Receiver {
             access: access,
             experiments: ExperimentHeader(settings),
             credentials: IgnoredCredentials(receiver: parts.name, logger: parts.logger),
+            pages: settings.cors.map { cors in
+                WebPages(
+                    CORSPolicy(cors, keptHeaders: keptHeaders, trustsBrowsers: settings.trustsBrowsers),
+                    receiver: parts.name,
+                    meters: parts.meters,
+                    clock: clock,
+                    logger: parts.logger
+                )
+            },
             tls: settings.tls.map { tls in
                 ServerTLS(tls, listener: parts.name, meters: parts.meters, logger: parts.logger, clock: clock)
             }
@@ -212,6 +222,11 @@ package final class OTLPHTTPReceiver: Receiver {
         // What several reads in a row bring is decrypted into one buffer, which stays.
         return context.tls == nil ? bootstrap : bootstrap.childChannelOption(.maxMessagesPerRead, value: 1)
     }
+}
+
+extension OTLPHTTPReceiverSettings {
+    /// Whether what browsers add by themselves shows who sends: a password that they remember, or a certificate.
+    fileprivate var trustsBrowsers: Bool { auth?.basic.isEmpty == false || tls?.clientCA != nil }
 }
 
 extension ConnectionContext {

@@ -46,6 +46,9 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     package var allowHeader: [String]?
     /// Who may send; nil for everybody.
     package var auth: AuthSettings?
+    /// Which web pages may send; nil to look at no `Origin`: what browsers send for a page of another origin, without
+    /// leave, has a content type that is answered 415.
+    package var cors: CORSSettings?
 
     package init() {}
 
@@ -151,7 +154,12 @@ extension OTLPHTTPReceiverSettings: ReceiverSettings {
                 "Names, ids (all digits) or globs of experiments that the header `x-mlflow-experiment-id` may ask for; others are answered 403. Without it, all."
             ),
             Field("auth", optional: \.auth, .group(AuthSettings.shape), "Who may send; without it everybody may."),
-            .unavailable("cors"),
+            Field(
+                "cors",
+                optional: \.cors,
+                .group(CORSSettings.shape),
+                #"Web pages that may send, such as `{"origins": ["https://app.example.com"]}`; without it those of other origins cannot."#
+            ),
         ],
         check: { settings, group, context in
             let paths = [settings.tracesPath, settings.metricsPath, settings.logsPath]

@@ -25,6 +25,8 @@ struct ConnectionContext: Sendable {
     let access: Authenticator
     let experiments: ExperimentHeader
     let credentials: IgnoredCredentials
+    /// Nil where web pages have no leave to send.
+    let pages: WebPages?
     /// Nil for plaintext.
     let tls: ServerTLS?
     /// Who was told of already.

@@ -127,17 +127,25 @@ struct RequestPlan {
         _ settings: OTLPHTTPReceiverSettings,
         _ signals: Set<Signal>
     ) throws(HTTPError) -> (Signal, isAlias: Bool) {
-        let path = uri.requestPath
-        let taken = Signal.allCases.filter(signals.contains)
-        guard let (signal, isAlias) = settings.signal(at: path) else {
-            let places = taken.map { "\($0.name) go to \(settings.path(of: $0))" }.joined(separator: ", ")
-            throw HTTPError(.notFound, "nothing is served at \"\(path)\"; \(places)")
-        }
+        let (signal, isAlias) = try place(uri, settings, signals)
         guard signals.contains(signal) else {
-            let names = taken.map(\.name).joined(separator: ", ")
+            let names = Signal.allCases.filter(signals.contains).map(\.name).joined(separator: ", ")
             throw HTTPError(.notFound, "no pipeline of this receiver takes \(signal.name), only \(names)")
         }
         return (signal, isAlias)
+    }
+
+    /// The signal whose path a request names, whether it is taken or not.
+    static func place(
+        _ uri: String,
+        _ settings: OTLPHTTPReceiverSettings,
+        _ signals: Set<Signal>
+    ) throws(HTTPError) -> (Signal, isAlias: Bool) {
+        let path = uri.requestPath
+        if let place = settings.signal(at: path) { return place }
+        let taken = Signal.allCases.filter(signals.contains)
+        let places = taken.map { "\($0.name) go to \(settings.path(of: $0))" }.joined(separator: ", ")
+        throw HTTPError(.notFound, "nothing is served at \"\(path)\"; \(places)")
     }
 
     /// Codings on top of each other, at most: a second one would make megabytes of some hundred bytes.

@@ -1,4 +1,4 @@
-"""MLflow's trace page as a person sees it, in a headless Chromium that reaches nothing but this machine."""
+"""A headless Chromium that reaches nothing but this machine, and MLflow's trace page in it as a person sees it."""
 
 import json
 import os
@@ -11,11 +11,11 @@ from selenium.webdriver.common.by import By
 from kit.environments import clean_environment
 from kit.waiting import eventually
 
-OUTSIDE = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+OUTSIDE = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 OPTIONS = ("headless=new", "window-size=1600,1400", f"host-resolver-rules={OUTSIDE}", "disable-dev-shm-usage")
 
 
-class TracePage:
+class Browser:
     def __init__(self):
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
@@ -28,6 +28,8 @@ class TracePage:
     def close(self):
         self.driver.quit()
 
+
+class TracePage(Browser):
     def open(self, server, experiment, trace, span):
         """Shows a span of a trace, once the page has it in its tree."""
         self.driver.get(f"{server.url}/#/experiments/{experiment}/traces?selectedEvaluationId=tr-{trace}")

@@ -84,6 +84,7 @@ enum HTTPTarget: FuzzTarget {
             access: Authenticator(nil, receiver: "otlp", meters: Meters(), clock: .system, logger: logger),
             experiments: ExperimentHeader(settings),
             credentials: IgnoredCredentials(receiver: "otlp", logger: logger),
+            pages: nil,
             tls: nil
         )
     }
