@@ -44,6 +44,7 @@ private final class Doomed: CommitObserver {
     private let round: Int
     private let acknowledgements: FileHandle
     private let next = Mutex<UInt64>(0)
+    private let durable = Atomic<Int>(0)
     private let journal: Journal
 
     init(_ directory: String, round: Int) throws {
@@ -70,10 +71,11 @@ private final class Doomed: CommitObserver {
         return text.split(separator: "\n").map(String.init)
     }
 
-    /// Appends for as long as it lives.
+    /// Appends for as long as it lives, which is some time after the first acknowledgements.
     func run(microseconds: Int) async throws {
-        let end = ContinuousClock.now + .microseconds(microseconds)
         for _ in 0..<4 { appendNext() }
+        while durable.load(ordering: .acquiring) < 4 { await Task.yield() }
+        let end = ContinuousClock.now + .microseconds(microseconds)
         while ContinuousClock.now < end { await Task.yield() }
         kill(getpid(), SIGKILL)
     }
@@ -82,6 +84,7 @@ private final class Doomed: CommitObserver {
         let durable = commits.filter { $0.result == .durable }
         let lines = durable.map { text($0.ticket) + "\n" }.joined()
         try? acknowledgements.write(contentsOf: Data(lines.utf8))
+        self.durable.wrappingAdd(durable.count, ordering: .releasing)
         for _ in commits { appendNext() }
     }
 
