@@ -180,8 +180,9 @@ extension AssemblyError {
     /// Undelivered items that nobody would deliver.
     fileprivate init(
         leaving left: [(log: LogID, exporter: String, items: UInt64)],
-        because reason: String = "exporters are gone from the pipeline file, and the journal holds undelivered items",
-        insteadOf remedy: String = "name the exporters again to deliver them"
+        because reason: String =
+            "exporters or signals are gone from the pipeline file, and the journal holds undelivered items",
+        insteadOf remedy: String = "name them again to deliver these"
     ) {
         let items = left.map { "\($0.items) \($0.log.signal.items) for \($0.exporter) of pipeline \($0.log.name)" }
             .joined(separator: ", ")

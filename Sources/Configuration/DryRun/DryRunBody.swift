@@ -24,12 +24,23 @@ package struct DryRunBody: Sendable {
         let isJSON = name.hasSuffix(".json") || (!name.hasSuffix(".pb") && first == UInt8(ascii: "{"))
         do throws(WireError) {
             batch = isJSON ? try SpanBatch(json: bytes) : try SpanBatch(bytes)
+            if !isJSON, batch.keptCount == 0, let signal = Self.otherSignal(of: bytes) {
+                throw WireError.malformed(offset: 0, reason: "these are \(signal.items); only spans can be tried")
+            }
         } catch {
             guard isJSON, case .malformed(let offset, let reason) = error else {
                 throw DryRunBodyError(description: "\(path): \(error)")
             }
             let (line, column) = SourceText(name: path, bytes: bytes).position(of: offset)
             throw DryRunBodyError(description: "\(path):\(line):\(column): \(reason)")
+        }
+    }
+
+    /// The signal other than traces that a body without a valid span is of; nil where it may be spans.
+    private static func otherSignal(of bytes: [UInt8]) -> Signal? {
+        [Signal.logs, .metrics].first { signal in
+            guard let envelope = try? Envelope(bytes, signal: signal) else { return false }
+            return envelope.unitCount > 0 && envelope.removedCount(.invalid) == 0
         }
     }
 

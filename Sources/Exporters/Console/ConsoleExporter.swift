@@ -48,13 +48,15 @@ extension ConsoleSettings: DestinationSettings {
 package final class ConsoleExporter: Exporter {
     /// Batches waiting to be shown, at most; further ones are dropped.
     package static let batchesMax = 64
+    /// Their bytes, at most, besides the first.
+    private static let bytesMax = ByteCount.mebibytes(8)
     /// How long the output may take none of the text before the rest of it is dropped.
     package static let patience = Duration.seconds(1)
 
     private let settings: ConsoleSettings
     private let output: ConsoleOutput
     private let thread = SerialThread(name: "millrace-console")
-    private let waiting = Mutex(0)
+    private let waiting = Mutex((batches: 0, bytes: 0))
 
     /// - Parameters:
     ///   - settings: How to show spans.
@@ -74,16 +76,22 @@ package final class ConsoleExporter: Exporter {
     }
 
     package func export(_ batch: Batch) async -> DeliveryOutcome {
+        let bytes = batch.payload.count
         let hasRoom = waiting.withLock { waiting in
-            guard waiting < Self.batchesMax else { return false }
-            waiting += 1
+            let fits = waiting.batches == 0 || waiting.bytes + bytes <= Self.bytesMax.bytes
+            guard waiting.batches < Self.batchesMax, fits else { return false }
+            waiting.batches += 1
+            waiting.bytes += bytes
             return true
         }
         guard hasRoom else { return .delivered }
         thread.submit { [settings, output, weak self] in
             let text = BatchText(style: settings.style, hasColours: output.isTerminal)
             output.write(text.render(batch))
-            self?.waiting.withLock { $0 -= 1 }
+            self?.waiting.withLock { waiting in
+                waiting.batches -= 1
+                waiting.bytes -= bytes
+            }
         }
         return .delivered
     }

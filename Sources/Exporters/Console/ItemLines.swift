@@ -6,13 +6,16 @@ struct ItemLines {
     /// Lines of one batch that are shown, at most.
     private static let linesMax = 2000
     private static let textMax = 300
+    /// Bytes of a batch that is shown, at most: as JSON it takes some fifty times as much for a moment.
+    static let bytesMax = ByteCount.kibibytes(256)
 
     private let signal: Signal
     private let request: JSONNode
 
-    /// Nil for what cannot be read.
+    /// Nil for what cannot be read, or is too large to show.
     init?(_ payload: [UInt8], signal: Signal) {
-        guard let json = try? OTLPJSON.encode(payload, signal: signal), let request = try? JSONNode(parsing: json)
+        guard payload.count <= Self.bytesMax.bytes, let json = try? OTLPJSON.encode(payload, signal: signal),
+            let request = try? JSONNode(parsing: json)
         else {
             return nil
         }

@@ -25,19 +25,37 @@ extension OTLPHTTPSettings: DestinationSettings {
         "Delivers to any OTLP backend over HTTP.",
         OTLPHTTPSettings(endpoint: nil),
         [
-            Field("endpoint", optional: \.endpoint, .endpoint, "The backend's base address; `/v1/traces` is appended."),
+            Field(
+                "endpoint",
+                optional: \.endpoint,
+                .endpoint,
+                "The backend's base address; `/v1/traces`, `/v1/metrics` and `/v1/logs` are appended."
+            ),
             Field(
                 "traces_endpoint",
                 optional: \.signalEndpoints[.traces],
                 .endpoint,
                 "The whole address for spans, as it stands."
             ),
+            Field(
+                "metrics_endpoint",
+                optional: \.signalEndpoints[.metrics],
+                .endpoint,
+                "The whole address for metrics, as it stands."
+            ),
+            Field(
+                "logs_endpoint",
+                optional: \.signalEndpoints[.logs],
+                .endpoint,
+                "The whole address for log records, as it stands."
+            ),
             Field("encoding", \.encoding, .choice(["protobuf": .protobuf, "json": .json]), "How bodies are written."),
-            .unavailable("metrics_endpoint"), .unavailable("logs_endpoint"), .unavailable("preset"),
+            .unavailable("preset"),
         ] + RequestSettings.fields(at: \.requests),
         check: { _, group, context in
-            guard group["endpoint"] == nil && group["traces_endpoint"] == nil else { return }
-            let what = "\"endpoint\" or \"traces_endpoint\" is missing"
+            let names = ["endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint"]
+            guard names.allSatisfy({ group[$0] == nil }) else { return }
+            let what = "\"endpoint\" or an address of a signal, such as \"traces_endpoint\", is missing"
             context.report("\(what); allowed: \(HTTPEndpoint.form)", at: group.offset)
         }
     )
