@@ -7,6 +7,8 @@ import Testing
         ("http://127.0.0.1:5000/", "http://127.0.0.1:5000/v1/traces", true),
         ("HTTPS://host.example/base//", "HTTPS://host.example/base/v1/traces", false),
         ("http://localhost", "http://localhost/v1/traces", true),
+        ("http://127.0.0.1.evil.example", "http://127.0.0.1.evil.example/v1/traces", false),
+        ("http://127.9.9.9:80", "http://127.9.9.9:80/v1/traces", true),
         ("http://[::1]:4318", "http://[::1]:4318/v1/traces", true),
         ("http://[2001:db8::1]", "http://[2001:db8::1]/v1/traces", false),
         ("unix:/run/millrace.sock", "http://localhost/v1/traces", true),

@@ -44,7 +44,13 @@ package struct HTTPEndpoint: Sendable, Hashable {
         guard let authority = Self.authority(of: url) else { return false }
         if authority.hasPrefix("[") { return authority.hasPrefix("[::1]") }
         let host = authority.prefix { $0 != ":" }
-        return host.lowercased() == "localhost" || host.hasPrefix("127.")
+        return host.lowercased() == "localhost" || Self.isLoopback4(host)
+    }
+
+    /// Whether it is an address, and not a name that begins like one.
+    private static func isLoopback4(_ host: Substring) -> Bool {
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+        return parts.count == 4 && parts[0] == 127 && !parts.contains(nil)
     }
 
     private static func authority(of text: String) -> Substring? {
