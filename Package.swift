@@ -187,7 +187,18 @@ let package = Package(
             nio("NIOEmbedded"),
             logging
         ),
-        tests("Exporters", on: "Basics", "OTLP", "HTTPClient", "MLflow", "Pipeline", "Exporters", "CZlib", logging),
+        tests(
+            "Exporters",
+            on: "Basics",
+            "OTLP",
+            "Settings",
+            "HTTPClient",
+            "MLflow",
+            "Pipeline",
+            "Exporters",
+            "CZlib",
+            logging
+        ),
         tests("Admin", on: "Basics", "Admin", logging),
         tests(
             "Configuration",

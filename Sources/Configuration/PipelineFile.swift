@@ -55,7 +55,7 @@ package struct AdminSettings: Sendable {
     /// Nil for plaintext.
     package var tls: ServerTLSSettings?
     /// What clients show for what is not for everybody; nil for a new one with each process, in the journal's directory.
-    package var token: String?
+    package var token: Secret?
     /// Whether `/metrics` needs no token wherever the endpoint listens.
     package var opensMetrics = false
 

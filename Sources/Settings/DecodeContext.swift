@@ -2,8 +2,8 @@ package import Basics
 
 /// What is known while one pipeline file is read: where the reader stands, and every problem so far.
 package struct DecodeContext: Sendable {
-    /// Offsets of strings that hold a file's content.
-    package var hidden: Set<Int> = []
+    /// Reads a string again that holds a file's content, by its offset; gives nil where that fails, and blocks for the disk.
+    package var files: [Int: @Sendable () -> String?] = [:]
     /// What is wrong, in the order in which it was found.
     package private(set) var problems: [Problem] = []
     private var pointer = ""
@@ -56,7 +56,7 @@ package struct DecodeContext: Sendable {
 
     /// The value as messages show it; one that a file gave is never shown.
     func shown(_ node: JSONNode, isSecret: Bool = false) -> String {
-        let isHidden = isSecret || hidden.contains(node.offset)
+        let isHidden = isSecret || files[node.offset] != nil
         return switch node.value {
         case .object: "an object"
         case .array: "an array"
@@ -69,7 +69,7 @@ package struct DecodeContext: Sendable {
 }
 
 /// What stands for a secret wherever a value is shown.
-package let mask = "***"
+package let mask = Secret.mask
 
 /// The text in quotes, escaped so that it stays on one line, cut where it is long.
 package func quoted(_ text: String) -> String {

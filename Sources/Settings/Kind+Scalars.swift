@@ -10,16 +10,6 @@ extension Kind<String> {
         format: { $0 }
     )
 
-    /// A text that is never shown.
-    package static let secret = Kind.parsed(
-        "a string that is not empty",
-        brief: "secret text",
-        schema: ["type": "string", "minLength": .integer(1)],
-        isSecret: true,
-        parse: { $0.isEmpty || $0.utf8.contains(where: \.isControl) ? nil : $0 },
-        format: { $0 }
-    )
-
     /// A path of an HTTP request.
     package static let urlPath = Kind.parsed(
         #"a path that begins with a slash, such as "/v1/traces""#,
@@ -37,6 +27,32 @@ extension Kind<String> {
         parse: { isHeaderName($0) ? $0.lowercased() : nil },
         format: { $0 }
     )
+}
+
+extension Kind<Secret> {
+    /// A text that is never shown, and can be read again where a file gives it.
+    package static let secret = Kind<Secret>(
+        form: ValueForm(
+            allowed: "a string that is not empty",
+            brief: "secret text",
+            schema: ["type": "string", "minLength": .integer(1)],
+            isSecret: true
+        ),
+        read: { node, context in
+            guard let text = node.string.flatMap(asSecret) else {
+                context.refuse(node, allowed: "a string that is not empty", isSecret: true)
+                return nil
+            }
+            guard let source = context.files[node.offset] else { return Secret(text) }
+            return Secret(text) { source().flatMap(asSecret) }
+        },
+        write: { _ in .text(mask) }
+    )
+}
+
+/// The text; nil where it is empty or has control characters, as no secret has.
+private func asSecret(_ text: String) -> String? {
+    text.isEmpty || text.utf8.contains(where: \.isControl) ? nil : text
 }
 
 extension Kind<Bool> {

@@ -32,7 +32,7 @@ struct DeliveryStep {
             endpoint: HTTPEndpoint(text: "http://127.0.0.1:\(port)"),
             requests: RequestSettings(compression: .none)
         )
-        let exporter = OTLPHTTPExporter(settings, loop: loop, encoder: BodyEncoder())
+        let exporter = OTLPHTTPExporter(settings, encoder: BodyEncoder()) { CurlClient(loop: loop, connection: $0) }
         let batches = batches()
         var spans = 0
         for _ in 0..<requests / requestsABatch {

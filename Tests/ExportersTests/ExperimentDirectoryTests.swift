@@ -12,11 +12,7 @@ import Testing
         mayCreate: Bool = true,
         restorable: Set<ExperimentReference> = [.name("old"), .id("4")]
     ) -> ExperimentDirectory {
-        let server = MLflowServer(
-            baseURL: "http://mlflow",
-            credentials: .basic(username: "user", password: "pässword"),
-            workspace: "team"
-        )
+        let server = MLflowServer(baseURL: "http://mlflow", workspace: "team")
         return ExperimentDirectory(
             server: server,
             client: mlflow,
@@ -38,16 +34,9 @@ import Testing
         )
     }
 
-    @Test func `requests carry credentials and workspace`() async {
+    @Test func `requests carry the workspace`() async {
         _ = await directory().id(of: .name("x"))
-        #expect(mlflow.requests.allSatisfy { $0.header("Authorization") == "Basic dXNlcjpww6Rzc3dvcmQ=" })
         #expect(mlflow.requests.allSatisfy { $0.header("x-mlflow-workspace") == "team" })
-    }
-
-    @Test(arguments: [("", ":"), ("a", "YTo="), ("ab", "YWI6"), ("abc", "YWJjOg==")])
-    func `credentials are written in base64`(username: String, encoded: String) {
-        let value = MLflowCredentials.basic(username: username, password: "").authorization
-        #expect(value == "Basic \(encoded == ":" ? "Og==" : encoded)")
     }
 
     @Test func `a name that does not exist is created`() async {

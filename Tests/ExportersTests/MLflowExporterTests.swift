@@ -1,10 +1,12 @@
 import Basics
-import Exporters
 import MLflow
 import OTLP
 import Pipeline
+import Settings
 import TestKit
 import Testing
+
+@testable import Exporters
 
 @Suite struct MLflowExporterTests {
     private static let payload = [UInt8]((0..<4000).map { UInt8(truncatingIfNeeded: $0 / 40) })
@@ -18,7 +20,14 @@ import Testing
         var settings = MLflowSettings(endpoint: try #require(HTTPEndpoint(text: "http://mlflow:5000")))
         change(&settings)
         let clock = MonotonicClock(ManualClock())
-        return MLflowExporter(settings, routing: routing, client: mlflow, encoder: BodyEncoder(), clock: clock)
+        let credentials = Credentials(headers: settings.requests.headers, authorization: settings.authorization)
+        return MLflowExporter(
+            settings,
+            routing: routing,
+            client: mlflow.authorized(credentials),
+            encoder: BodyEncoder(),
+            clock: clock
+        )
     }
 
     private func batch(
@@ -37,7 +46,7 @@ import Testing
     @Test func `a request names its experiment and its type exactly`() async throws {
         mlflow.change { $0.experiments["shop"] = ("12", false) }
         let exporter = try exporter {
-            $0.token = "secret"
+            $0.token = Secret("secret")
             $0.workspace = "team"
             $0.runID = "run"
             $0.requests.compression = .none
@@ -53,6 +62,17 @@ import Testing
         #expect(request.header("Content-Encoding") == nil)
         #expect(request.body == Self.payload)
         #expect(request.timeout == .seconds(60))
+    }
+
+    @Test func `every request says who sends it, with headers of the user's`() async throws {
+        let exporter = try exporter {
+            ($0.username, $0.password) = ("user", Secret("pässword"))
+            $0.requests.headers = [Named(name: "X-Key", value: Secret("k"))]
+        }
+        #expect(await exporter.export(batch(.experimentName("shop"))) == .delivered)
+        #expect(mlflow.calls == ["get-by-name", "create", "version", "traces"])
+        #expect(mlflow.requests.allSatisfy { $0.header("Authorization") == "Basic dXNlcjpww6Rzc3dvcmQ=" })
+        #expect(mlflow.requests.allSatisfy { $0.header("X-Key") == "k" })
     }
 
     @Test func `without a route the default experiment gets it`() async throws {
@@ -74,7 +94,9 @@ import Testing
     }
 
     @Test func `a client cannot name another experiment`() async throws {
-        let exporter = try exporter { $0.requests.headers = [HTTPHeader("X-MLflow-Experiment-ID", "7")] }
+        let exporter = try exporter {
+            $0.requests.headers = [Named(name: "X-MLflow-Experiment-ID", value: Secret("7"))]
+        }
         let forwarded = [HTTPHeader("x-mlflow-experiment-id", "8"), HTTPHeader("x-mlflow-run-id", "mine")]
         _ = await exporter.export(batch(.none, headers: forwarded))
         let request = try traceRequest()

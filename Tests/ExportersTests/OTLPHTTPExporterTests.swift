@@ -1,10 +1,12 @@
 import Basics
-import Exporters
 import HTTPClient
 import OTLP
 import Pipeline
+import Settings
 import TestKit
 import Testing
+
+@testable import Exporters
 
 @Suite struct OTLPHTTPExporterTests {
     private static let payload = [UInt8]((0..<4000).map { UInt8(truncatingIfNeeded: $0 / 40) })
@@ -19,7 +21,8 @@ import Testing
     }
 
     private func exporter(_ settings: OTLPHTTPSettings, _ client: ScriptedHTTPClient) -> OTLPHTTPExporter {
-        OTLPHTTPExporter(settings, encoder: BodyEncoder()) { _ in client }
+        let client = client.authorized(Credentials(headers: settings.requests.headers))
+        return OTLPHTTPExporter(settings, encoder: BodyEncoder()) { _ in client }
     }
 
     @Test func `the signal's path follows the base`() async throws {
@@ -73,13 +76,15 @@ import Testing
     @Test func `a client's header replaces a configured one but none of the connection's`() async throws {
         let client = ScriptedHTTPClient(.reply(200))
         var settings = try settings()
-        settings.requests.headers = [HTTPHeader("X-Tenant", "default"), HTTPHeader("X-Key", "k")]
+        settings.requests.headers = ["X-Tenant": "default", "X-Key": "k"].map {
+            Named(name: $0.key, value: Secret($0.value))
+        }
         let forwarded = [
             HTTPHeader("x-tenant", "team"), HTTPHeader("content-length", "1"), HTTPHeader("host", "evil"),
         ]
         _ = await exporter(settings, client).export(batch(headers: forwarded))
         let names = client.requests[0].headers.map { "\($0.name): \($0.value)" }
-        #expect(names == ["Content-Type: application/x-protobuf", "X-Key: k", "x-tenant: team"])
+        #expect(names == ["Content-Type: application/x-protobuf", "x-tenant: team", "X-Key: k"])
     }
 
     @Test func `a compressed body inflates to the batch`() async throws {
@@ -156,7 +161,7 @@ import Testing
             endpoint: HTTPEndpoint(text: server.url),
             requests: RequestSettings(compression: .gzip)
         )
-        let exporter = OTLPHTTPExporter(settings, loop: loop, encoder: BodyEncoder())
+        let exporter = OTLPHTTPExporter(settings, encoder: BodyEncoder()) { CurlClient(loop: loop, connection: $0) }
         #expect(await exporter.export(batch()) == .unavailable(reason: "status 503: busy", after: .seconds(12)))
         let request = try #require(server.requests.first)
         #expect(request.path == "/v1/traces")

@@ -168,7 +168,7 @@ extension PipelineFile {
 
     /// The pipeline file's token, else a new one that commands find beside the journal.
     private func adminToken(logger: Logger) -> AdminToken? {
-        guard let text = admin.token else { return AdminToken.create(in: journal.directory, logger: logger) }
+        guard let text = admin.token?.text else { return AdminToken.create(in: journal.directory, logger: logger) }
         AdminToken.remove(from: journal.directory)
         return AdminToken(text: text)
     }

@@ -16,6 +16,13 @@ package struct Environment: Sendable {
         self.file = file
     }
 
+    /// The same without files that a read may wait for: a pipe that gave a secret once gives it to nobody again.
+    var withoutPipes: Environment {
+        Environment(variable: variable) { path in
+            Result { () throws(FileReadError) in try checkRegularFile(path) }.flatMap { file(path) }
+        }
+    }
+
     /// The process's own environment and file system.
     package static let process = Environment(
         variable: { name in unsafe getenv(name).map { unsafe String(cString: $0) } },

@@ -24,10 +24,7 @@ extension PipelineFile {
         _ environment: Environment,
         _ context: inout DecodeContext
     ) {
-        func read(_ path: String) -> Result<[UInt8], FileReadError> {
-            Result { () throws(FileReadError) in try checkRegularFile(path) }.flatMap { environment.file(path) }
-        }
-        for problem in tls.problems(at: WallClock.system.now(), read: read) {
+        for problem in tls.problems(at: WallClock.system.now(), read: environment.withoutPipes.file) {
             context.within(problem.setting) { context in
                 context.report(problem.message, at: (node[problem.setting] ?? node).offset, as: problem.severity)
             }

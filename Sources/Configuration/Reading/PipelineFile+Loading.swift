@@ -63,7 +63,7 @@ extension PipelineFile {
             let written = try JSONNode(parsing: text)
             var substitution = Substitution(environment: environment)
             let root = substitution.apply(to: written, &context)
-            context.hidden = substitution.hidden
+            context.files = substitution.files
             let file = shape.read(root, &context, partly: true)
             file?.check(against: root, &context)
             if checksFiles {

@@ -9,8 +9,10 @@ struct Substitution {
     static let forms = "${env:NAME}, ${env:NAME:-default}, ${file:path}, and $$ for a dollar sign"
 
     let environment: Environment
-    /// Offsets of the strings that hold a file's content: they are never shown.
-    private(set) var hidden: Set<Int> = []
+    /// The strings that hold a file's content, by their offsets, as functions that read them again.
+    private(set) var files: [Int: @Sendable () -> String?] = [:]
+    /// Whether the string at hand holds a file's content.
+    private var holdsFile = false
 
     init(environment: Environment) {
         self.environment = environment
@@ -31,9 +33,23 @@ struct Substitution {
             }
             return JSONNode(.array(elements), offset: node.offset)
         case .string(let text) where text.contains("$"):
-            return JSONNode(.string(expand(text, at: node.offset, &context)), offset: node.offset)
+            holdsFile = false
+            let expanded = expand(text, at: node.offset, &context)
+            if holdsFile { files[node.offset] = rereading(text) }
+            return JSONNode(.string(expanded), offset: node.offset)
         case .string, .number, .bool, .null:
             return node
+        }
+    }
+
+    /// Reads a string again that holds a file's content; gives nil where that is not possible any more.
+    private func rereading(_ text: String) -> @Sendable () -> String? {
+        let environment = environment.withoutPipes
+        return {
+            var again = Substitution(environment: environment)
+            var context = DecodeContext()
+            let expanded = again.expand(text, at: 0, &context)
+            return context.problems.isEmpty ? expanded : nil
         }
     }
 
@@ -65,7 +81,7 @@ struct Substitution {
             return variable(reference.dropFirst(4), at: offset, &context)
         }
         if reference.hasPrefix("file:") {
-            hidden.insert(offset)
+            holdsFile = true
             return content(of: String(reference.dropFirst(5)), at: offset, &context)
         }
         context.report("\(quoted("${\(reference)}")) is not known; allowed: \(Self.forms)", at: offset)

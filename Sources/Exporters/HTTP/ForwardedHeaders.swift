@@ -8,16 +8,11 @@ private let ownHeaders: Set<String> = [
 ]
 
 extension [HTTPHeader] {
-    /// The exporter's headers together with those that clients sent.
-    ///
-    /// A client's header replaces a configured one of the same name, which so is its default; those in `fixed` (lower
-    /// case) and those that belong to a connection or a body are never a client's.
-    func forwarding(_ clients: [HTTPHeader], except fixed: Set<String> = []) -> [HTTPHeader] {
-        let forwarded = clients.filter { header in
+    /// What may be sent on of a client's headers: none in `fixed` (lower case), and none of a connection or a body.
+    func forwardable(except fixed: Set<String> = []) -> [HTTPHeader] {
+        filter { header in
             let name = header.name.lowercased()
             return !ownHeaders.contains(name) && !fixed.contains(name)
         }
-        let replaced = Set(forwarded.map { $0.name.lowercased() })
-        return filter { !replaced.contains($0.name.lowercased()) } + forwarded
     }
 }

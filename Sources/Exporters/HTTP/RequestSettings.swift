@@ -1,6 +1,6 @@
 package import Basics
 package import HTTPClient
-import Settings
+package import Settings
 
 /// The requests and connections of an exporter that speaks HTTP.
 package struct RequestSettings: Sendable {
@@ -10,7 +10,7 @@ package struct RequestSettings: Sendable {
     package var concurrency: Int
     package var compression: CompressionSetting
     /// Sent with every request; a forwarded header of the same name replaces one.
-    package var headers: [HTTPHeader] = []
+    package var headers: [Named<Secret>] = []
     package var connection = ConnectionSettings()
 
     package init(timeout: Duration = .seconds(30), concurrency: Int = 4, compression: CompressionSetting = .auto) {
@@ -78,12 +78,9 @@ extension Kind<HTTPEndpoint> {
     )
 }
 
-extension Kind<[HTTPHeader]> {
+extension Kind<[Named<Secret>]> {
     /// Headers of requests: the values are secrets, and what the exporter sets itself is refused.
-    fileprivate static let headers = Kind<[Named<String>]>.map(.ownHeaderName, to: .secret).matched(
-        { entries in entries.map { HTTPHeader($0.name, $0.value) } },
-        { headers in headers.map { Named(name: $0.name, value: $0.value) } }
-    )
+    fileprivate static let headers = map(.ownHeaderName, to: .secret)
 }
 
 extension Kind<String> {

@@ -26,7 +26,7 @@ package struct MLflowExporter: Exporter {
     /// - Parameters:
     ///   - settings: What to send where.
     ///   - routing: Whether missing experiments are created and deleted ones restored, and which of those.
-    ///   - client: Sends the requests.
+    ///   - client: Sends the requests, with headers and credentials.
     ///   - encoder: Compresses.
     ///   - clock: For the age of what is remembered.
     ///   - wallClock: For dates in `Retry-After`.
@@ -41,11 +41,7 @@ package struct MLflowExporter: Exporter {
         self.settings = settings
         self.routing = routing
         self.wallClock = wallClock
-        server = MLflowServer(
-            baseURL: settings.endpoint.url,
-            credentials: settings.credentials,
-            workspace: settings.workspace
-        )
+        server = MLflowServer(baseURL: settings.endpoint.url, workspace: settings.workspace)
         experiments = ExperimentDirectory(
             server: server,
             client: client,
@@ -110,10 +106,9 @@ package struct MLflowExporter: Exporter {
             HTTPHeader("Content-Type", "application/x-protobuf"), HTTPHeader("x-mlflow-experiment-id", experiment),
         ]
         let run = settings.runID.map { [HTTPHeader("x-mlflow-run-id", $0)] } ?? []
-        let configured = (server.headers + run + settings.requests.headers).filter {
-            !Self.fixedHeaders.contains($0.name.lowercased())
-        }
-        let headers = fixed + configured.forwarding(batch.headers, except: Self.fixedHeaders)
+        let forwarded = batch.headers.forwardable(except: Self.fixedHeaders)
+        let replaced = Set(forwarded.map { $0.name.lowercased() })
+        let headers = fixed + (server.headers + run).filter { !replaced.contains($0.name) } + forwarded
         let version = await version.known()
         let request = HTTPRequest(
             method: "POST",

@@ -1,3 +1,4 @@
+package import Basics
 import HTTPClient
 import MLflow
 package import OTLP
@@ -18,9 +19,9 @@ package struct MLflowSettings: Sendable {
     package var endpoint: HTTPEndpoint
     /// With `password`.
     package var username: String?
-    package var password: String?
+    package var password: Secret?
     /// In place of user and password.
-    package var token: String?
+    package var token: Secret?
     /// The `x-mlflow-workspace` of every request; nil for the server's default.
     package var workspace: String?
     /// The run that traces are linked to (`x-mlflow-run-id`); nil for none.
@@ -38,8 +39,9 @@ package struct MLflowSettings: Sendable {
         self.endpoint = endpoint
     }
 
-    var credentials: MLflowCredentials {
-        if let token { return .token(token) }
+    /// What says who sends a request.
+    var authorization: Credentials.Authorization {
+        if let token { return .bearer(token) }
         guard let username, let password else { return .none }
         return .basic(username: username, password: password)
     }
@@ -85,7 +87,7 @@ extension MLflowSettings: DestinationSettings {
                     at: group.offset
                 )
             }
-            if settings.token != nil && (settings.username ?? settings.password) != nil {
+            if settings.token != nil && (settings.username != nil || settings.password != nil) {
                 context.report("\"token\" and \"username\" exclude each other", at: group.offset)
             }
             if (settings.username == nil) != (settings.password == nil) {
@@ -102,7 +104,7 @@ extension MLflowSettings: DestinationSettings {
     package func makeExporter(in context: ExporterContext) -> any Exporter {
         var connection = requests.connection
         connection.unixSocket = endpoint.unixSocket
-        let client = CurlClient(loop: context.loop, connection: connection)
+        let client = requests.clients(in: context, authorization: authorization)(connection)
         return MLflowExporter(self, routing: context.routing, client: client, encoder: context.encoder)
     }
 }

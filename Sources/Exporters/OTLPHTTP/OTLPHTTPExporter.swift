@@ -16,16 +16,11 @@ package struct OTLPHTTPExporter: Exporter {
     private let wallClock: WallClock
     private let destinations: [Signal: Destination]
 
-    /// An exporter over the process's libcurl thread.
-    package init(_ settings: OTLPHTTPSettings, loop: CurlLoop, encoder: BodyEncoder) {
-        self.init(settings, encoder: encoder) { CurlClient(loop: loop, connection: $0) }
-    }
-
     /// - Parameters:
     ///   - settings: What to send where.
     ///   - encoder: Compresses, and writes JSON.
     ///   - wallClock: For dates in `Retry-After`.
-    ///   - client: Makes the client for a connection's settings.
+    ///   - client: Makes the client for a connection's settings, which adds headers and credentials.
     package init(
         _ settings: OTLPHTTPSettings,
         encoder: BodyEncoder,
@@ -66,7 +61,7 @@ package struct OTLPHTTPExporter: Exporter {
         let request = HTTPRequest(
             method: "POST",
             url: destination.url,
-            headers: [HTTPHeader("Content-Type", type)] + settings.requests.headers.forwarding(batch.headers),
+            headers: [HTTPHeader("Content-Type", type)] + batch.headers.forwardable(),
             body: body,
             timeout: settings.requests.timeout
         )

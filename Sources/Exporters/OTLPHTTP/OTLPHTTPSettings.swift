@@ -66,6 +66,6 @@ extension OTLPHTTPSettings: DestinationSettings {
     package var descriptors: Int { CurlLoop.descriptorsPerExporter }
 
     package func makeExporter(in context: ExporterContext) -> any Exporter {
-        OTLPHTTPExporter(self, loop: context.loop, encoder: context.encoder)
+        OTLPHTTPExporter(self, encoder: context.encoder, client: requests.clients(in: context))
     }
 }

@@ -1,23 +1,5 @@
 package import Basics
 
-/// Who the requests to MLflow come from.
-package enum MLflowCredentials: Sendable, Hashable {
-    case none
-    /// HTTP Basic (`mlflow server --app-name basic-auth`).
-    case basic(username: String, password: String)
-    /// A bearer token, as `MLFLOW_TRACKING_TOKEN`.
-    case token(String)
-
-    /// The value of the `Authorization` header; nil for none.
-    package var authorization: String? {
-        switch self {
-        case .none: nil
-        case .basic(let username, let password): "Basic " + Array("\(username):\(password)".utf8).base64
-        case .token(let token): "Bearer \(token)"
-        }
-    }
-}
-
 /// The address of an MLflow tracking server and what every request to it carries.
 package struct MLflowServer: Sendable {
     /// How long one REST call may take.
@@ -25,27 +7,22 @@ package struct MLflowServer: Sendable {
 
     /// Absolute, without a slash at its end.
     package let baseURL: String
-    /// Credentials and workspace.
+    /// The workspace; the client adds the credentials.
     package let headers: [HTTPHeader]
     private let timeout: Duration
 
     /// - Parameters:
     ///   - baseURL: Absolute, without a slash at its end.
-    ///   - credentials: For every request.
     ///   - workspace: The `x-mlflow-workspace` of every request; nil for the server's default.
     ///   - timeout: For each REST call.
     package init(
         baseURL: String,
-        credentials: MLflowCredentials = .none,
         workspace: String? = nil,
         timeout: Duration = Self.defaultTimeout
     ) {
         self.baseURL = baseURL
         self.timeout = timeout
-        var headers: [HTTPHeader] = []
-        if let authorization = credentials.authorization { headers.append(HTTPHeader("Authorization", authorization)) }
-        if let workspace { headers.append(HTTPHeader("x-mlflow-workspace", workspace)) }
-        self.headers = headers
+        headers = workspace.map { [HTTPHeader("x-mlflow-workspace", $0)] } ?? []
     }
 
     /// A request without a body.

@@ -12,7 +12,7 @@ package struct AttributesSettings: Sendable {
     /// Only spans (log records, metrics) for which it holds are changed, with their events, scope and resource; nil for all.
     var when: JSONNode?
     /// For the action `hash`.
-    var hashKey: String?
+    var hashKey: Secret?
 }
 
 /// One change to make, as the pipeline file has it.
@@ -195,7 +195,7 @@ package struct Attributes: ExplainableProcessor {
         condition = if let node = settings.when { ConditionMatcher([try Condition(decoding: node)]) } else { nil }
         var keys: [String] = []
         let changes = settings.actions.enumerated().map { index, action in
-            let hashKey = settings.hashKey ?? ""
+            let hashKey = settings.hashKey?.text ?? ""
             return (action.owner, change: AttributeChange(action, number: index + 1, hashKey: hashKey, &keys))
         }
         resourceKeys = keys

@@ -15,6 +15,7 @@ from kit.environments import free_port
 class Sink:
     """`refuses`, where it is set, is asked with each request: a (status, JSON document) to answer, or None.
 
+    `admits` is asked the same before, with the path and the header fields; what it turns away is not in `requests`.
     With an `ssl.SSLContext` it speaks TLS.
     """
 
@@ -23,6 +24,7 @@ class Sink:
         self.tls = tls
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.refuses = None
+        self.admits = None
         self.received = collections.Counter()
         self.requests = []
         self._lock = threading.Lock()
@@ -96,7 +98,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
-        status, document = self.sink.answer(body)
+        turned_away = self.sink.admits and self.sink.admits(self.path, self.headers)
+        status, document = turned_away or self.sink.answer(body)
         answer = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
