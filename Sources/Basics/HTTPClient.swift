@@ -65,6 +65,8 @@ package enum HTTPFailure: Error, Sendable, Equatable {
     case timedOut
     /// The answer was over the client's limit.
     case responseTooLarge
+    /// Nothing was sent, because whoever gives the credentials does not; not before `after` where that is known.
+    case noCredentials(String, after: Duration?)
     /// The client is shutting down.
     case cancelled
 }

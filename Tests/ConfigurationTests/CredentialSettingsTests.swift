@@ -6,6 +6,50 @@ import Synchronization
 import Testing
 
 @Suite struct CredentialSettingsTests {
+    private static let oauth2 =
+        #""oauth2": {"token_endpoint": "https://idp/token", "client_id": "id", "client_secret": "hunter2"}"#
+
+    private func lines(_ settings: String, type: String = "mlflow", endpoint: String = "http://m") -> [String] {
+        problems(of: file(["exporters": #"{"out": {"type": "\#(type)", "endpoint": "\#(endpoint)", \#(settings)}}"#]))
+    }
+
+    @Test(arguments: [
+        (#""token": "t""#, #""oauth2" and "token" exclude each other"#),
+        (#""username": "u", "password": "p""#, #""oauth2" and "username" exclude each other"#),
+        (#""headers": {"AUTHORIZATION": "x"}"#, #""oauth2" and the header "AUTHORIZATION" exclude each other"#),
+    ])
+    func `two ways to say who sends exclude each other`(setting: String, message: String) {
+        let lines = lines("\(Self.oauth2), \(setting)")
+        #expect(lines.count == 1)
+        #expect(lines.first?.hasSuffix("/exporters/out: \(message)") == true, "\(lines)")
+    }
+
+    @Test(arguments: ["mlflow", "otlp_http"])
+    func `tokens are a setting of what sends requests`(type: String) {
+        #expect(lines(Self.oauth2, type: type).isEmpty)
+        #expect(problems(of: file(["exporters": #"{"out": {"type": "console", \#(Self.oauth2)}}"#])).count == 1)
+    }
+
+    @Test(arguments: [
+        ("https://idp/token", true), ("https://idp/o/token/?tenant=1", true), ("http://127.0.0.1:8080/token", true),
+        ("http://[::1]/token", true), ("http://localhost/token", true), ("HTTPS://idp", true),
+        ("http://idp/token", false), ("http://127.0.0.1.evil.example/token", false), ("unix:/run/idp.sock", false),
+        ("https://user:hunter2@idp/token", false), ("https://idp/token#x", false), ("https://idp/to ken", false),
+        ("ftp://idp", false), ("", false),
+    ])
+    func `a client secret goes to https or to this machine`(endpoint: String, isAllowed: Bool) {
+        let lines = lines(Self.oauth2.replacing("https://idp/token", with: endpoint))
+        #expect(lines.isEmpty == isAllowed, "\(lines)")
+        #expect(!lines.joined().contains("hunter2"))
+        #expect(isAllowed || lines.joined().contains("/exporters/out/oauth2/token_endpoint: "))
+    }
+
+    @Test(arguments: ["token_endpoint", "client_id", "client_secret"])
+    func `what a token needs has to be there`(name: String) {
+        let lines = lines(Self.oauth2.replacing(#""\#(name)": "#, with: #""scope": "#))
+        #expect(lines.joined().contains(#"/exporters/out/oauth2: "\#(name)" is missing"#), "\(lines)")
+    }
+
     @Test func `what a file gives is read again, and only as long as it is a secret`() throws {
         let content = Mutex("first\n")
         let environment = Environment(variable: { _ in "user" }) { _ in .success(Array(content.withLock { $0 }.utf8)) }

@@ -14,19 +14,19 @@ import Testing
         ("processors", "batch", "spans bytes linger"),
         (
             "exporters", "mlflow",
-            "endpoint username password token workspace run_id trace_names timeout concurrency compression headers batch retry backlog start tls proxy signals"
+            "endpoint username password token workspace run_id trace_names timeout concurrency compression headers oauth2 batch retry backlog start tls proxy signals"
         ),
         (
             "exporters", "otlp_http",
-            "endpoint traces_endpoint encoding preset timeout concurrency compression headers batch retry backlog start tls proxy signals"
+            "endpoint traces_endpoint encoding preset timeout concurrency compression headers oauth2 batch retry backlog start tls proxy signals"
         ),
         (
             "exporters", "file",
-            "path format rotate timeout concurrency compression headers batch retry backlog start tls proxy signals"
+            "path format rotate timeout concurrency compression headers oauth2 batch retry backlog start tls proxy signals"
         ),
         (
             "exporters", "console",
-            "style timeout concurrency compression headers batch retry backlog start tls proxy signals"
+            "style timeout concurrency compression headers oauth2 batch retry backlog start tls proxy signals"
         ),
     ])
     func `every setting of a component is known by its name`(section: String, type: String, names: String) {

@@ -12,7 +12,9 @@ import Testing
     @Test(arguments: [
         #""token": "hunter2""#, #""token": "${env:SECRET}""#, #""token": "${file:/run/secret}""#,
         #""username": "u", "password": "hunter2""#, #""headers": {"authorization": "Bearer hunter2"}"#,
-        #""headers": {"x-key": "${file:/run/secret}"}"#, #""proxy": "http://u:hunter2@proxy:3128""#,
+        #""headers": {"x-key": "${file:/run/secret}"}"#,
+        #""oauth2": {"token_endpoint": "https://i", "client_id": "c", "client_secret": "hunter2"}"#,
+        #""proxy": "http://u:hunter2@proxy:3128""#,
     ])
     func `what is printed has no secret`(setting: String) throws {
         let exporters = #"{"out": {"type": "mlflow", "endpoint": "http://m", \#(setting)}}"#

@@ -10,6 +10,16 @@ import Testing
         HTTPRequest(method: "POST", url: "http://m", headers: headers, body: [1], timeout: .seconds(1))
     }
 
+    private func tokens(_ endpoint: ScriptedHTTPClient) -> TokenSource {
+        var settings = OAuth2Settings()
+        settings.tokenEndpoint = "https://idp/token"
+        return TokenSource(settings, client: endpoint, files: files, clock: MonotonicClock(ManualClock()))
+    }
+
+    private let endpoint = ScriptedHTTPClient { _, number in
+        .reply(200, #"{"access_token": "access-token-\#(number)", "expires_in": 600}"#)
+    }
+
     @Test func `headers are added that a request has not yet`() async throws {
         let client = ScriptedHTTPClient(.reply(200))
         let credentials = Credentials(
@@ -63,6 +73,47 @@ import Testing
         #expect(client.requests.count == 2)
     }
 
+    @Test func `a refused access token is replaced once, by one request for all`() async throws {
+        let client = ScriptedHTTPClient { request, _ in
+            .reply(request.header("Authorization") == "Bearer access-token-0" ? 401 : 200)
+        }
+        let authorized = client.authorized(tokens: tokens(endpoint))
+        let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<20 { group.addTask { try await authorized.send(self.request()).status } }
+            return try await group.reduce(into: Set<Int>()) { $0.insert($1) }
+        }
+        #expect(statuses == [200])
+        #expect(endpoint.requests.count == 2)
+    }
+
+    @Test func `a destination that refuses every token gets two of them`() async throws {
+        let client = ScriptedHTTPClient(.reply(401))
+        let authorized = client.authorized(tokens: tokens(endpoint))
+        for _ in 0..<5 { #expect(try await authorized.send(request()).status == 401) }
+        #expect(endpoint.requests.count == 2)
+        #expect(client.requests.count == 6)
+    }
+
+    @Test func `a token that may not is no reason for another one`() async throws {
+        let client = ScriptedHTTPClient(.reply(403))
+        #expect(try await client.authorized(tokens: tokens(endpoint)).send(request()).status == 403)
+        #expect(endpoint.requests.count == 1)
+    }
+
+    @Test func `a client's own authorization goes in place of a token`() async throws {
+        let client = ScriptedHTTPClient(.reply(401))
+        _ = try await client.authorized(tokens: tokens(endpoint)).send(request(HTTPHeader("authorization", "mine")))
+        #expect(client.requests.map { $0.header("Authorization") } == ["mine"])
+        #expect(endpoint.requests.isEmpty)
+    }
+
+    @Test func `nothing is sent without a token`() async throws {
+        let client = ScriptedHTTPClient(.reply(200))
+        let authorized = client.authorized(tokens: tokens(ScriptedHTTPClient(.failure(.unreachable("down")))))
+        await #expect(throws: HTTPFailure.self) { try await authorized.send(request()) }
+        #expect(client.requests.isEmpty)
+    }
+
     @Test func `a rejection that repeats the credentials is kept without them`() async throws {
         let client = ScriptedHTTPClient { request, _ in
             .reply(400, request.headers.map { "\($0.name): \($0.value)" }.joined(separator: ", "))
@@ -76,5 +127,7 @@ import Testing
         #expect(
             String(decoding: basic.body, as: UTF8.self) == "X-Key: ***, X-Table: main.spans, Authorization: Basic ***"
         )
+        let token = try await client.authorized(tokens: tokens(endpoint)).send(request())
+        #expect(String(decoding: token.body, as: UTF8.self) == "Authorization: Bearer ***")
     }
 }

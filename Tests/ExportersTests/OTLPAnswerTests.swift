@@ -134,7 +134,11 @@ import Testing
     }
 
     @Test(arguments: [
-        (HTTPFailure.unreachable("refused"), DeliveryOutcome.unavailable(reason: "refused", after: nil)),
+        (
+            HTTPFailure.noCredentials("no token", after: .seconds(3)),
+            DeliveryOutcome.unavailable(reason: "no token", after: .seconds(3))
+        ),
+        (.unreachable("refused"), .unavailable(reason: "refused", after: nil)),
         (.unsendable("too long"), .unsendable(reason: "the request cannot be sent: too long")),
         (.timedOut, .timedOut(reason: "no answer in time")),
         (.responseTooLarge, .refused(Rejection(status: nil, reason: "the answer is over the limit of 4 MiB"))),

@@ -9,8 +9,8 @@ let files = SerialThread(name: "files")
 
 extension HTTPClient {
     /// The same client, with credentials.
-    func authorized(_ credentials: Credentials) -> AuthorizedClient {
-        AuthorizedClient(client: self, credentials: CredentialStore(credentials, files: files))
+    func authorized(_ credentials: Credentials = Credentials(), tokens: TokenSource? = nil) -> AuthorizedClient {
+        AuthorizedClient(client: self, credentials: CredentialStore(credentials, tokens: tokens, files: files))
     }
 }
 

@@ -11,6 +11,8 @@ package struct RequestSettings: Sendable {
     package var compression: CompressionSetting
     /// Sent with every request; a forwarded header of the same name replaces one.
     package var headers: [Named<Secret>] = []
+    /// Where access tokens come from; nil for none.
+    package var oauth2: OAuth2Settings?
     package var connection = ConnectionSettings()
 
     package init(timeout: Duration = .seconds(30), concurrency: Int = 4, compression: CompressionSetting = .auto) {
@@ -31,6 +33,7 @@ package struct RequestSettings: Sendable {
                 "`auto` is `gzip`, but not to this machine, where it costs more than it saves."
             ),
             Field("headers", \.headers, .headers, "Sent with every request; their values are treated as secrets."),
+            Field("oauth2", optional: \.oauth2, .group(.oauth2), "Where access tokens for the destination come from."),
             Field("tls", \.connection.tls, .group(.tls), "For `https`."),
             Field(
                 "proxy",
@@ -40,6 +43,16 @@ package struct RequestSettings: Sendable {
             ),
         ]
         return fields.map { $0.at(part) }
+    }
+
+    /// Reports settings that would each give requests an `Authorization` header.
+    static func checkAuthorization(_ group: Group, _ context: inout DecodeContext) {
+        guard group["oauth2"] != nil else { return }
+        let header = group["headers"]?.members?.first { $0.name.lowercased() == "authorization" }
+        let others =
+            ["token", "username"].compactMap { name in group[name].map { (quoted(name), $0.offset) } }
+            + (header.map { [("the header \(quoted($0.name))", $0.nameOffset)] } ?? [])
+        for (what, offset) in others { context.report("\"oauth2\" and \(what) exclude each other", at: offset) }
     }
 }
 

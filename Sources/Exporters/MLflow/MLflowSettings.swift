@@ -87,6 +87,7 @@ extension MLflowSettings: DestinationSettings {
                     at: group.offset
                 )
             }
+            RequestSettings.checkAuthorization(group, &context)
             if settings.token != nil && (settings.username != nil || settings.password != nil) {
                 context.report("\"token\" and \"username\" exclude each other", at: group.offset)
             }

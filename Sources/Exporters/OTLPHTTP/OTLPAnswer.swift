@@ -26,6 +26,7 @@ enum OTLPAnswer {
     static func outcome(of failure: HTTPFailure) -> DeliveryOutcome {
         switch failure {
         case .unreachable(let reason): .unavailable(reason: reason.excerpt(), after: nil)
+        case .noCredentials(let reason, let after): .unavailable(reason: reason.excerpt(), after: after)
         case .unsendable(let reason): .unsendable(reason: "the request cannot be sent: \(reason.excerpt())")
         case .timedOut: .timedOut(reason: "no answer in time")
         // The protocol forbids trying again (section "OTLP/HTTP Response").

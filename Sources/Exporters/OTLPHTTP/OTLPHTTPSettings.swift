@@ -53,6 +53,7 @@ extension OTLPHTTPSettings: DestinationSettings {
             .unavailable("preset"),
         ] + RequestSettings.fields(at: \.requests),
         check: { _, group, context in
+            RequestSettings.checkAuthorization(group, &context)
             let names = ["endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint"]
             guard names.allSatisfy({ group[$0] == nil }) else { return }
             let what = "\"endpoint\" or an address of a signal, such as \"traces_endpoint\", is missing"

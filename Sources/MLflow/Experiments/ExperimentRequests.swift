@@ -105,6 +105,7 @@ struct ExperimentRequests: Sendable {
     private static func lookup(after failure: HTTPFailure) -> ExperimentLookup {
         switch failure {
         case .unreachable(let reason): .unreachable(reason: reason, retryAfter: nil)
+        case .noCredentials(let reason, let after): .unavailable(reason: reason, retryAfter: after)
         case .unsendable(let reason): .unsendable(reason: "MLflow cannot be asked for it: \(reason)")
         case .timedOut: .unavailable(reason: "MLflow did not answer in time", retryAfter: nil)
         case .responseTooLarge: .parked(reason: "the answer is too large to be MLflow's")

@@ -88,7 +88,7 @@ extension PipelineFile {
         let isInMemory = journal.storage == .memory
         if !isInMemory, try !Journal.isInUse(in: journal.directory) { return nil }
         let noted = AdminPlace.read(in: journal.directory)
-        let token = admin.token.map { AdminToken(text: $0) } ?? AdminToken.read(in: journal.directory)
+        let token = admin.token.map { AdminToken(text: $0.text) } ?? AdminToken.read(in: journal.directory)
         let client = AdminClient(
             place: noted ?? AdminPlace(address: admin.listen),
             isSecured: noted == nil && admin.tls != nil
@@ -121,6 +121,7 @@ extension AdminFailure {
         switch failure {
         case .unreachable(let reason), .unsendable(let reason):
             self.init(reason: "\(address) does not answer: \(reason)", isUnreachable: true)
+        case .noCredentials(let reason, _): self.init(reason: reason)
         case .timedOut: self.init(reason: "\(address) does not answer in time")
         case .responseTooLarge: self.init(reason: "the answer of \(address) is too large")
         case .cancelled: self.init(reason: "the request to \(address) was cancelled")

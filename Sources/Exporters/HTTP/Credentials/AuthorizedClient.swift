@@ -9,10 +9,10 @@ struct AuthorizedClient: HTTPClient {
     let credentials: CredentialStore
 
     func send(_ request: HTTPRequest) async throws(HTTPFailure) -> HTTPResponse {
-        let first = credentials.authorize(request)
+        let first = try await credentials.authorize(request)
         let answer = try await client.send(first.request)
         guard await credentials.renew(first, refusedWith: answer.status) else { return first.shown(answer) }
-        let second = credentials.authorize(request)
+        let second = try await credentials.authorize(request)
         return second.shown(try await client.send(second.request))
     }
 }
@@ -21,38 +21,51 @@ struct AuthorizedClient: HTTPClient {
 struct AuthorizedRequest: Sendable {
     fileprivate(set) var request: HTTPRequest
     fileprivate let secrets: CurrentSecrets<Credentials>.Version
+    /// Nil where the request has no access token.
+    fileprivate var token: TokenCache.Token?
 
     /// The answer as logs and dead letters may have it.
     fileprivate func shown(_ answer: HTTPResponse) -> HTTPResponse {
-        answer.isSuccess ? answer : answer.hiding(secrets.holder.hidden)
+        answer.isSuccess ? answer : answer.hiding(secrets.holder.hidden + (token.map { [$0.text] } ?? []))
     }
 }
 
 /// The credentials of one exporter, for all of its clients.
 final class CredentialStore: Sendable {
     private let secrets: CurrentSecrets<Credentials>
+    private let tokens: TokenSource?
 
     /// - Parameters:
     ///   - credentials: As the pipeline file has them.
+    ///   - tokens: Where access tokens come from; nil without `oauth2`.
     ///   - files: Reads files.
-    init(_ credentials: Credentials, files: SerialThread) {
+    init(_ credentials: Credentials, tokens: TokenSource? = nil, files: SerialThread) {
         secrets = CurrentSecrets(credentials, files: files)
+        self.tokens = tokens
     }
 
-    /// The request with what says who sends it.
-    fileprivate func authorize(_ request: HTTPRequest) -> AuthorizedRequest {
+    /// The request with what says who sends it; suspends while an access token is asked for.
+    fileprivate func authorize(_ request: HTTPRequest) async throws(HTTPFailure) -> AuthorizedRequest {
         let names = Set(request.headers.map { $0.name.lowercased() })
         var authorized = AuthorizedRequest(request: request, secrets: secrets.current)
         authorized.request.headers += authorized.secrets.holder.fields.filter { !names.contains($0.name.lowercased()) }
+        if let tokens, !names.contains("authorization") {
+            let token = try await tokens.token()
+            authorized.request.headers.append(HTTPHeader("Authorization", "Bearer \(token.text)"))
+            authorized.token = token
+        }
         return authorized
     }
 
     /// Whether a request that got such an answer may go out once more, with other credentials.
     ///
-    /// Some servers answer 403 to an unknown key, and many to a known one that may not: only the file tells.
+    /// Some servers answer 403 to an unknown key, and many to a known one that may not: only the file tells. An access
+    /// token is replaced after a 401 alone (RFC 6750 section 3.1).
     fileprivate func renew(_ request: AuthorizedRequest, refusedWith status: Int) async -> Bool {
         guard status == 401 || status == 403 else { return false }
-        return await secrets.renew(after: request.secrets)
+        if await secrets.renew(after: request.secrets) { return true }
+        guard status == 401, let tokens, let token = request.token else { return false }
+        return tokens.discard(token)
     }
 }
 
@@ -63,8 +76,21 @@ extension RequestSettings {
         authorization: Credentials.Authorization = .none
     ) -> (ConnectionSettings) -> any HTTPClient {
         let loop = context.loop
+        let tokens = oauth2.map { settings in
+            let client = CurlClient(loop: loop, connection: tokenConnection)
+            return TokenSource(settings, client: client, files: context.files)
+        }
         let credentials = Credentials(headers: headers, authorization: authorization)
-        let store = CredentialStore(credentials, files: context.files)
+        let store = CredentialStore(credentials, tokens: tokens, files: context.files)
         return { AuthorizedClient(client: CurlClient(loop: loop, connection: $0), credentials: store) }
+    }
+
+    /// How the token endpoint is reached: always verified, and shown no certificate.
+    private var tokenConnection: ConnectionSettings {
+        var token = ConnectionSettings()
+        token.proxy = connection.proxy
+        token.tls.ca = connection.tls.ca
+        token.responseMax = TokenAnswer.bytesMax
+        return token
     }
 }
