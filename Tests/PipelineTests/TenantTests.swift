@@ -79,13 +79,13 @@ private struct InOrder: SpanProcessor {
 
     @Test func `counts under its name, of which so many are told apart`() async throws {
         let bench = try bench([])
-        for number in 0..<IdentityMeters.identitiesMax + 10 {
+        for number in 0..<IdentityLabels.identitiesMax + 10 {
             _ = await bench.send(Self.two, identity: Identity("member-\(number)"))
         }
         let lines = bench.meters.prometheusText().split(separator: "\n").filter {
             $0.hasPrefix("millrace_receiver_identity_accepted_spans_total")
         }
-        #expect(lines.count == IdentityMeters.identitiesMax + 1)
+        #expect(lines.count == IdentityLabels.identitiesMax + 1)
         let others = #"{overflow="true",receiver="otlp",signal="traces"} 20"#
         #expect(lines.contains("millrace_receiver_identity_accepted_spans_total\(others)"))
     }

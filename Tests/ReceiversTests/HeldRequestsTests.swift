@@ -44,7 +44,7 @@ import Testing
         )
         let channel = EmbeddedChannel()
         let (observer, decoder) = (LoopObserver(context, on: channel.eventLoop), RequestDecoder.make())
-        let connection = HTTPConnection(observer, decoder: decoder, isAdmitted: true)
+        let connection = HTTPConnection(observer, decoder: decoder)
         try channel.pipeline.syncOperations.addHandlers([decoder, connection])
         let followers = (0..<test.followers).flatMap { _ in request("GET", type: nil) }
         try channel.writeInbound(ByteBuffer(bytes: request(body: [1]) + followers))

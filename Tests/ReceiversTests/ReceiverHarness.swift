@@ -38,6 +38,7 @@ func withReceiver(
     eventLoops: Int = 2,
     log: LogLines? = nil,
     clock: WallClock = .system,
+    steady: MonotonicClock = .system,
     _ configure: (inout OTLPHTTPReceiverSettings) -> Void = { _ in },
     _ body: (ReceiverHarness) async throws -> Void
 ) async throws {
@@ -56,7 +57,7 @@ func withReceiver(
         logger: log?.logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     )
     context.sockets = sockets
-    let receiver = OTLPHTTPReceiver(settings, in: context, clock: clock)
+    let receiver = OTLPHTTPReceiver(settings, in: context, clock: clock, steady: steady)
     try await receiver.start()
     let harness = ReceiverHarness(
         receiver: receiver,

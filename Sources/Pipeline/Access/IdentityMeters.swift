@@ -5,27 +5,16 @@ import Synchronization
 ///
 /// Any thread. Of 256 identities each has series of its own; those that come later share series labelled `overflow="true"`.
 package final class IdentityMeters: Sendable {
-    /// Identities with series of their own, at most.
-    package static let identitiesMax = 256
-
     private struct Key: Hashable {
-        /// Nil for all without series of their own.
-        let identity: String?
+        let label: IdentityLabels.Label
         let signal: Signal
         /// Why items were refused; nil for accepted ones.
         let reason: IntakeTally.RefusalReason?
     }
 
     private struct State {
-        var identities: Set<String> = []
+        var labels = IdentityLabels()
         var counters: [Key: Counter] = [:]
-
-        mutating func admits(_ identity: String) -> Bool {
-            if identities.contains(identity) { return true }
-            guard identities.count < IdentityMeters.identitiesMax else { return false }
-            identities.insert(identity)
-            return true
-        }
     }
 
     private let meters: Meters
@@ -47,10 +36,10 @@ package final class IdentityMeters: Sendable {
 
     private func counter(_ identity: String, _ signal: Signal, _ reason: IntakeTally.RefusalReason?) -> Counter {
         state.withLock { state in
-            let key = Key(identity: state.admits(identity) ? identity : nil, signal: signal, reason: reason)
+            let key = Key(label: state.labels.label(of: identity), signal: signal, reason: reason)
             if let known = state.counters[key] { return known }
             var labels = ["receiver": receiver, "signal": signal.name]
-            labels[key.identity == nil ? "overflow" : "identity"] = key.identity ?? "true"
+            labels[key.label.name] = key.label.value
             labels["reason"] = reason?.rawValue
             let kind = reason == nil ? "accepted" : "refused"
             let counter = meters.counter("millrace_receiver_identity_\(kind)_\(signal.itemsName)_total", labels)

@@ -20,11 +20,6 @@ final class Authenticator: Sendable {
         case header
     }
 
-    private struct Logged {
-        var throttle = LogThrottle<SourceAddress>(linesMax: 1, in: .seconds(60))
-        var refusals = 0
-    }
-
     /// Nil where nobody has to show anything.
     private let settings: AuthSettings?
     private let receiver: String
@@ -32,7 +27,7 @@ final class Authenticator: Sendable {
     private let guesses = Mutex(GuessLimit())
     private let denials: [Denial: Counter]
     /// Names a source once a minute.
-    private let logged = Mutex(Logged())
+    private let throttle = Mutex(SenderThrottle())
     private let clock: WallClock
     private let logger: Logger
 
@@ -108,13 +103,7 @@ final class Authenticator: Sendable {
     func note(_ denial: Denial, from source: SourceAddress, of identity: Identity? = nil) {
         denials[denial]?.add()
         let now = Duration.nanoseconds(Int64(clamping: clock.now().nanoseconds))
-        let heldBack = logged.withLock { logged -> Int? in
-            // What is remembered of sources is bounded by forgetting all of it.
-            logged.refusals += 1
-            if logged.refusals > Self.loggedMax { logged = Logged() }
-            return logged.throttle.admit(source, now: now)
-        }
-        guard let heldBack else { return }
+        guard let heldBack = throttle.withLock({ $0.admit(.address(source), now: now) }) else { return }
         var metadata: Logger.Metadata = [
             "receiver": "\(receiver)", "reason": "\(denial.rawValue)", "source": "\(source)",
         ]
@@ -122,9 +111,6 @@ final class Authenticator: Sendable {
         if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
         logger.warning("a request is refused for its credentials", metadata: metadata)
     }
-
-    /// Refusals after which it is forgotten who was named in the log.
-    private static let loggedMax = 10_000
 
     private func deny(_ denial: Denial, _ source: SourceAddress, _ settings: AuthSettings) -> HTTPError {
         note(denial, from: source)

@@ -22,11 +22,17 @@ struct BodyCollector {
     private var lookedBytes = 0
 
     /// Goes with the body until its answer.
-    let reservation: Reservation
+    let room: BodyRoom
+    private var reservation: Reservation { room.reservation }
 
-    init(_ plan: RequestPlan, limit: ByteCount, budget: MemoryBudget) throws(HTTPError) {
+    init(
+        _ plan: RequestPlan,
+        limit: ByteCount,
+        budget: MemoryBudget,
+        inFlight: BodyInFlight? = nil
+    ) throws(HTTPError) {
         self.limit = limit
-        reservation = Reservation(budget)
+        room = BodyRoom(reservation: Reservation(budget), inFlight: inFlight)
         decoder = plan.codings.isEmpty ? nil : ContentDecoder(plan.codings, limit: limit)
         let announced = plan.contentLength ?? limit.bytes
         expected = decoder == nil ? min(announced, limit.bytes) : limit.bytes
@@ -70,6 +76,7 @@ struct BodyCollector {
     private mutating func makeRoom(for count: Int) throws(HTTPError) {
         let total = bytes.count + count
         guard total <= limit.bytes else { throw .tooLarge(limit) }
+        try room.inFlight?.grow(to: total)
         guard total > granted else { return }
         try grant(max(total, min(max(granted * growth, Self.firstGrant), expected)))
     }
@@ -82,6 +89,13 @@ struct BodyCollector {
         bytes.reserveCapacity(total)
         reservation.shrink(to: working + total)
     }
+}
+
+/// What a request's body holds until its answer.
+struct BodyRoom: Sendable {
+    let reservation: Reservation
+    /// Nil without a limit on bytes in flight.
+    let inFlight: BodyInFlight?
 }
 
 extension HTTPError {

@@ -47,6 +47,7 @@ extension HTTPConnection {
             request.form.signal = plan.signal
             if plan.isAlias, !access.isNeeded, !headers.authorization.isEmpty { loop.context.credentials.noteIgnored() }
             if loop.isRefusing { throw .stopping }
+            try checkLimits(&request, plan)
             if try waits(request, plan) { return }
             try receive(request, plan)
         } catch {
@@ -82,7 +83,8 @@ extension HTTPConnection {
             body: try BodyCollector(
                 plan,
                 limit: min(settings.maxBody, loop.context.memory.limit),
-                budget: loop.context.memory
+                budget: loop.context.memory,
+                inFlight: request.inFlight
             ),
             plan: plan,
             source: RequestSource(
@@ -141,7 +143,7 @@ extension HTTPConnection {
     func complete() {
         guard let (form, plan, source) = exchange.map({ ($0.form, $0.plan, $0.source) }) else { return }
         do throws(HTTPError) {
-            guard let body = try exchange?.body.finish(), let reservation = exchange?.body.reservation else { return }
+            guard let body = try exchange?.body.finish(), let room = exchange?.body.room else { return }
             guard !body.isEmpty else { return answer(.success, form, isAtEnd: true) }
             if loop.isRefusing { throw .stopping }
             let request = IncomingRequest(
@@ -149,11 +151,11 @@ extension HTTPConnection {
                 encoding: plan.encoding,
                 body: body,
                 source: source,
-                memory: reservation
+                memory: room.reservation
             )
             phase = .waiting
             clearDeadline()
-            if let reply = loop.submit(request, of: self, holding: reservation, observer: observer) {
+            if let reply = loop.submit(request, of: self, holding: room, observer: observer) {
                 answer(Answer(reply), form, isAtEnd: true)
             }
         } catch {
@@ -207,10 +209,8 @@ extension HTTPConnection {
     }
 
     /// The connection is one too many.
-    func refuseConnection() {
-        let message = "too many connections; at most \(loop.context.settings.maxConnections) are allowed"
-        loop.count(.serviceUnavailable, nil)
-        let refusal = HTTPError(.serviceUnavailable, message, retryAfter: .seconds(1))
+    func refuseConnection(_ refusal: HTTPError) {
+        loop.count(refusal.status, nil)
         write(AnswerForm().response(.failure(refusal), date: loop.currentDate()))
         linger(for: Self.lingerTimeout)
     }

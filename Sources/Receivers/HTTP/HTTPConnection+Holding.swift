@@ -10,6 +10,8 @@ struct HeldRequest {
     let headers: RequestHeaders
     /// Who sent it; nil without authentication.
     var identity: Identity?
+    /// What is counted of its body in its client's limits.
+    var inFlight: BodyInFlight?
     var plan: RequestPlan?
     /// Where it waits.
     var place: WaitingLine.Place?
@@ -20,7 +22,8 @@ extension HTTPConnection {
     /// What a body of unknown length is taken to need.
     private static let unknownBytes = 65_536
 
-    private func needed(by plan: RequestPlan) -> Int { plan.contentLength ?? Self.unknownBytes }
+    /// Bytes that its body is said to have, or taken to have.
+    func needed(by plan: RequestPlan) -> Int { plan.contentLength ?? Self.unknownBytes }
 
     /// Whether the request waits now for room in memory, or behind others; throws where it may not.
     func waits(_ request: HeldRequest, _ plan: RequestPlan) throws(HTTPError) -> Bool {

@@ -47,12 +47,9 @@ final class HTTPConnection: ChannelDuplexHandler {
     let observer: LoopObserver
     let loop: ReceiverLoop
 
-    /// The address of the other end.
-    private(set) lazy var peer = SourceAddress(channelContext?.channel.remoteAddress)
-    /// Who the client's certificate names; nil unless the receiver asks for certificates.
-    private(set) var peerIdentity: String?
+    /// The other end, and how it counts.
+    var client: Client
 
-    private let isAdmitted: Bool
     private var decoder: RequestDecoder.Handler
     private(set) var channelContext: ChannelHandlerContext?
     /// What waits for the answer to an earlier request.
@@ -78,11 +75,11 @@ final class HTTPConnection: ChannelDuplexHandler {
     /// - Parameters:
     ///   - observer: The event loop's share of the receiver.
     ///   - decoder: The handler before this one.
-    ///   - isAdmitted: False for a connection over the limit, which is told so and closed.
-    init(_ observer: LoopObserver, decoder: RequestDecoder.Handler, isAdmitted: Bool) {
+    ///   - refusal: What is answered on a connection that is not taken, before it is closed.
+    init(_ observer: LoopObserver, decoder: RequestDecoder.Handler, refusal: HTTPError? = nil) {
         self.observer = observer
         self.decoder = decoder
-        self.isAdmitted = isAdmitted
+        client = Client(refusal: refusal)
         loop = observer.loop.value
         ahead = PartsAhead(loop.context.memory)
     }
@@ -106,6 +103,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         exchange = nil
         ahead.removeAll()
         heldRequest = nil
+        leaveLimits()
         channelContext = nil
         loop.remove(self)
     }
@@ -141,10 +139,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let tls = event as? TLSPeer {
-            peerIdentity = tls.identity
-            if !isAdmitted { refuseConnection() }
-        }
+        if let tls = event as? TLSPeer { meet(tls) }
         if case ChannelEvent.inputClosed = event, !isProbing {
             isInputClosed = true
             if !isBusy { closeNow() }
@@ -305,11 +300,6 @@ final class HTTPConnection: ChannelDuplexHandler {
     private func drop(_ count: Int) {
         lingerBytes += count
         if lingerBytes > Self.lingerBytesMax { closeNow() }
-    }
-
-    private func begin() {
-        // Nothing can be said before TLS is ready for it.
-        if !isAdmitted, loop.context.tls == nil { refuseConnection() }
     }
 
     private func startHead() {

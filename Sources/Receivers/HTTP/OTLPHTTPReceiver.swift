@@ -35,7 +35,13 @@ package final class OTLPHTTPReceiver: Receiver {
     ///   - settings: Checked settings.
     ///   - parts: What it is made with besides.
     ///   - clock: Gives the `Date` of answers.
-    package init(_ settings: OTLPHTTPReceiverSettings, in parts: ReceiverContext, clock: WallClock = .system) {
+    ///   - steady: Tells how fast requests come.
+    package init(
+        _ settings: OTLPHTTPReceiverSettings,
+        in parts: ReceiverContext,
+        clock: WallClock = .system,
+        steady: MonotonicClock = .system
+    ) {
         var settings = settings
         settings.maxConnections = parts.connectionsMax ?? settings.maxConnections
         eventLoops = parts.eventLoops
@@ -63,6 +69,13 @@ package final class OTLPHTTPReceiver: Receiver {
             clock: clock,
             logger: parts.logger,
             access: access,
+            limits: SenderLimits(
+                settings.limits,
+                receiver: parts.name,
+                meters: parts.meters,
+                clock: steady,
+                logger: parts.logger
+            ),
             experiments: ExperimentHeader(settings),
             credentials: IgnoredCredentials(receiver: parts.name, logger: parts.logger),
             pages: settings.cors.map { cors in
@@ -244,7 +257,8 @@ extension ConnectionContext {
         let decoder = RequestDecoder.make()
         // Who keeps connections that are not used has them closed before others are refused.
         let isAdmitted = open <= settings.maxConnections || observer.loop.value.closeLongestIdle()
-        let connection = HTTPConnection(observer, decoder: decoder, isAdmitted: isAdmitted)
+        let refusal = isAdmitted ? nil : HTTPError.tooManyConnections(max: settings.maxConnections)
+        let connection = HTTPConnection(observer, decoder: decoder, refusal: refusal)
         try channel.pipeline.syncOperations.addHandlers([decoder, connection])
     }
 }

@@ -49,6 +49,8 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     /// Which web pages may send; nil to look at no `Origin`: what browsers send for a page of another origin, without
     /// leave, has a content type that is answered 415.
     package var cors: CORSSettings?
+    /// What one client may use; nil for all that there is.
+    package var limits: LimitSettings?
 
     package init() {}
 
@@ -159,6 +161,12 @@ extension OTLPHTTPReceiverSettings: ReceiverSettings {
                 optional: \.cors,
                 .group(CORSSettings.shape),
                 #"Web pages that may send, such as `{"origins": ["https://app.example.com"]}`; without it those of other origins cannot."#
+            ),
+            Field(
+                "limits",
+                optional: \.limits,
+                .group(LimitSettings.shape),
+                "What one client may use; without it, all."
             ),
         ],
         check: { settings, group, context in

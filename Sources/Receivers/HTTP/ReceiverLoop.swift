@@ -23,6 +23,8 @@ struct ConnectionContext: Sendable {
     let logger: Logger
     /// Tells who sends.
     let access: Authenticator
+    /// Nil without `limits`.
+    var limits: SenderLimits?
     let experiments: ExperimentHeader
     let credentials: IgnoredCredentials
     /// Nil where web pages have no leave to send.
@@ -69,10 +71,10 @@ final class ConnectionCount: Sendable {
 ///
 /// Only used on that event loop.
 final class ReceiverLoop {
-    /// A request in the intake; its memory stays reserved even when its connection is gone.
+    /// A request in the intake; what it holds stays counted even when its connection is gone.
     private struct Waiting {
         let connection: HTTPConnection
-        let reservation: Reservation
+        let room: BodyRoom
     }
 
     let context: ConnectionContext
@@ -151,12 +153,12 @@ final class ReceiverLoop {
     func submit(
         _ request: IncomingRequest,
         of connection: HTTPConnection,
-        holding reservation: Reservation,
+        holding room: BodyRoom,
         observer: LoopObserver
     ) -> IntakeAnswer? {
         let ticket = nextTicket
         nextTicket &+= 1
-        waiting[ticket] = Waiting(connection: connection, reservation: reservation)
+        waiting[ticket] = Waiting(connection: connection, room: room)
         guard request.body.count <= Self.largeBytes else {
             context.large.submit { [intake = context.intake] in
                 guard let answer = intake.accept(request, ticket: ticket, observer: observer) else { return }

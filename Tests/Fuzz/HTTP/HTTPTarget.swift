@@ -37,7 +37,11 @@ enum HTTPTarget: FuzzTarget {
         let channel = EmbeddedChannel()
         let observer = LoopObserver(context(settings, intake, memory), on: channel.eventLoop)
         let (decoder, heads) = (RequestDecoder.make(), HeadCounter())
-        let connection = HTTPConnection(observer, decoder: decoder, isAdmitted: !random.chance(2))
+        let connection = HTTPConnection(
+            observer,
+            decoder: decoder,
+            refusal: random.chance(2) ? .tooManyConnections(max: 1) : nil
+        )
         try channel.pipeline.syncOperations.addHandlers([decoder, heads, connection])
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 4318)).wait()
         let most = [1, 7, 60, 2000, 100_000][random.below(5)]

@@ -1,0 +1,76 @@
+import Basics
+import NIOCore
+import Pipeline
+import TLS
+
+/// Who is at the other end of a connection, and how that one counts.
+struct Client {
+    /// Where it connects from.
+    var address = SourceAddress.unknown
+    /// Who its certificate names; nil unless the receiver asks for certificates.
+    var certificate: String?
+    /// What is answered on a connection that is not taken, before it is closed.
+    var refusal: HTTPError?
+    /// What counts in the limits of its client; nil without limits.
+    var counted: UsageTable.Connection?
+}
+
+extension HTTPConnection {
+    /// The address of the other end.
+    var peer: SourceAddress { client.address }
+    /// Who the client's certificate names.
+    var peerIdentity: String? { client.certificate }
+
+    /// The connection is open.
+    func begin() {
+        client.address = SourceAddress(channelContext?.channel.remoteAddress)
+        enterLimits()
+        // Nothing can be said before TLS is ready for it.
+        if loop.context.tls == nil { refuseIfNeeded() }
+    }
+
+    /// The handshake is done.
+    func meet(_ peer: TLSPeer) {
+        client.certificate = peer.identity
+        refuseIfNeeded()
+    }
+
+    private func refuseIfNeeded() {
+        if phase != .closed, let refusal = client.refusal { refuseConnection(refusal) }
+    }
+
+    private func enterLimits() {
+        guard client.refusal == nil, let limits = loop.context.limits else { return }
+        guard let counted = limits.open(from: client.address) else { return closeNow() }
+        client.counted = counted
+        if counted.isRefused { client.refusal = limits.tooManyConnections }
+    }
+
+    /// The connection is gone.
+    func leaveLimits() {
+        if let counted = client.counted { loop.context.limits?.close(counted) }
+        client.counted = nil
+    }
+
+    /// Counts a request whose body is not read yet; throws where its client uses as much as it may.
+    func checkLimits(_ request: inout HeldRequest, _ plan: RequestPlan) throws(HTTPError) {
+        guard let limits = loop.context.limits else { return }
+        let sender = request.identity.map { Sender.identity($0.name) } ?? .address(client.address)
+        if let counted = client.counted {
+            // Who opens too many connections is to have less of them.
+            let keepsAlive = request.form.keepsAlive
+            request.form.keepsAlive = false
+            client.counted = try limits.move(counted, to: sender)
+            request.form.keepsAlive = keepsAlive
+        }
+        request.inFlight = try limits.admit(needed(by: plan), from: sender)
+    }
+}
+
+extension HTTPError {
+    /// The connection is one too many.
+    static func tooManyConnections(max: Int) -> HTTPError {
+        let message = "too many connections; at most \(max) are allowed"
+        return HTTPError(.serviceUnavailable, message, retryAfter: .seconds(1))
+    }
+}
