@@ -23,6 +23,8 @@ extension Meters {
             "1 while the files of members are those that count, 0 where an older state does.",
         "millrace_receiver_over_limit_total":
             "Connections and requests of clients that use as much as they may, by limit and by who sent them.",
+        "millrace_receiver_proxy_header_failures_total":
+            "Connections of load balancers closed for want of a PROXY header, by reason.",
         "millrace_receiver_requests_total": "Requests answered, by status code.",
         "millrace_receiver_held_requests_total": "Requests that waited for room before they were answered, by reason.",
         "millrace_receiver_connections": "Connections open now.",

@@ -1,3 +1,5 @@
+package import Basics
+
 /// The network address that a request came from, as coarse as one client can be told from another: an IPv4 address, or the
 /// 64 bits of an IPv6 address that are given to one network, since a client may choose the rest freely.
 package struct SourceAddress: Hashable, Sendable {
@@ -11,14 +13,9 @@ package struct SourceAddress: Hashable, Sendable {
         self.bits = bits
     }
 
-    /// - Parameter bytes: In network order, 4 of IPv4 or 16 of IPv6; an IPv4 address inside an IPv6 one is the same as by
-    ///   itself. Anything else is unknown.
-    package init(networkBytes bytes: some Sequence<UInt8>) {
-        let bytes = Array(bytes)
-        let isMapped = bytes.count == 16 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10...11] == [0xFF, 0xFF]
-        let kept = isMapped ? bytes[12...] : bytes.prefix(8)
-        let isAddress = bytes.count == 4 || bytes.count == 16
-        bits = isAddress ? kept.reduce(0) { $0 << 8 | UInt64($1) } : 0
+    /// Of an address; unknown for nil.
+    package init(_ address: IPAddress?) {
+        bits = address.map { $0.isIPv4 ? $0.low & 0xFFFF_FFFF : $0.high } ?? 0
     }
 }
 

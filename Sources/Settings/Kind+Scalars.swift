@@ -152,6 +152,17 @@ extension Kind<ListenAddress> {
     )
 }
 
+extension Kind<AddressRange> {
+    /// Where clients connect from.
+    package static let addressRange = Kind.parsed(
+        AddressRange.form,
+        brief: "network",
+        schema: ["type": "string", "minLength": .integer(1)],
+        parse: { AddressRange(text: $0) },
+        format: \.description
+    )
+}
+
 extension Kind<JSONNode> {
     /// Any value.
     package static let anyJSON = Kind(

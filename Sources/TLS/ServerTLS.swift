@@ -146,20 +146,20 @@ extension ServerTLS {
     package func addHandlers(to channel: any Channel) throws {
         guard let context = state.withLock({ $0.served?.context }) else { throw ChannelError.operationUnsupported }
         let session = NIOSSLServerHandler(context: context)
-        let address = channel.remoteAddress
-        let handshake = TLSHandshake(session, needsPeer: settings.clientCA != nil, clock: clock) {
-            self.note($0, $1, from: address)
+        let client = ClientAddress(channel.remoteAddress)
+        let handshake = TLSHandshake(session, of: client, needsPeer: settings.clientCA != nil, clock: clock) {
+            self.note($0, $1, from: $2)
         }
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandlers([TLSFirstBytes(handshake), session, handshake])
     }
 
-    private func note(_ reason: HandshakeFailure, _ detail: String, from address: SocketAddress?) {
+    private func note(_ reason: HandshakeFailure, _ detail: String, from client: ClientAddress) {
         failures[reason]?.add()
-        guard notices.isNew(reason.rawValue, from: SourceAddress(address)) else { return }
+        guard notices.isNew(reason.rawValue, from: client.source) else { return }
         var metadata: Logger.Metadata = [
             "listener": "\(listener)", "reason": "\(reason.rawValue)",
-            "client": "\(address?.ipAddress ?? "unix socket")",
+            "client": "\(client)",
         ]
         if !detail.isEmpty { metadata["detail"] = "\(detail)" }
         logger.log(level: reason == .plainHTTP ? .warning : .info, "\(reason.explanation)", metadata: metadata)

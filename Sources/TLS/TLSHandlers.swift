@@ -21,7 +21,8 @@ final class TLSFirstBytes: ChannelInboundHandler, RemovableChannelHandler {
         // What a refused client still sends is dropped, until it closes or its time is over.
         guard !isRefused, let first = unwrapInboundIn(data).readableBytesView.first else { return }
         handshake.hasBegun = true
-        guard (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first) else {
+        // A PROXY header of version 2 begins with CR.
+        guard (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first) || first == UInt8(ascii: "\r") else {
             context.fireChannelRead(data)
             return context.pipeline.syncOperations.removeHandler(self, promise: nil)
         }
@@ -55,25 +56,29 @@ final class TLSHandshake: ChannelInboundHandler {
     var hasBegun = false
 
     private let session: NIOSSLServerHandler
+    private var client: ClientAddress
     private let needsPeer: Bool
     private let clock: WallClock
-    private let onFailure: (HandshakeFailure, _ detail: String) -> Void
+    private let onFailure: (HandshakeFailure, _ detail: String, ClientAddress) -> Void
     private var isSettled = false
     /// Whether nothing that the client says goes on: closing takes a while, in which requests may come.
     private var isRefused = false
 
     /// - Parameters:
     ///   - session: Does the handshake.
+    ///   - client: Who connects, unless a load balancer says who it is.
     ///   - needsPeer: Whether the client must show a certificate.
     ///   - clock: Tells whether that has expired.
     ///   - onFailure: Told of a handshake that comes to nothing, once.
     init(
         _ session: NIOSSLServerHandler,
+        of client: ClientAddress,
         needsPeer: Bool,
         clock: WallClock,
-        onFailure: @escaping (HandshakeFailure, String) -> Void
+        onFailure: @escaping (HandshakeFailure, String, ClientAddress) -> Void
     ) {
         self.session = session
+        self.client = client
         self.needsPeer = needsPeer
         self.clock = clock
         self.onFailure = onFailure
@@ -83,10 +88,11 @@ final class TLSHandshake: ChannelInboundHandler {
     func fail(_ reason: HandshakeFailure, _ detail: String = "") {
         guard !isSettled else { return }
         isSettled = true
-        onFailure(reason, detail)
+        onFailure(reason, detail, client)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let client = event as? ClientAddress { self.client = client }
         guard case TLSUserEvent.handshakeCompleted = event else {
             return context.fireUserInboundEventTriggered(event)
         }

@@ -6,7 +6,7 @@ import Testing
     @Test(arguments: [
         (
             "receivers", "otlp_http",
-            "listen traces_path metrics_path logs_path aliases max_body max_connections header_timeout body_timeout idle_timeout hold hosts tls auth limits cors forward_headers forward_secrets"
+            "listen traces_path metrics_path logs_path aliases max_body max_connections header_timeout body_timeout idle_timeout hold hosts tls auth limits proxy_protocol cors forward_headers forward_secrets"
         ),
         ("processors", "mlflow_map", "conventions rules keep_source"),
         ("processors", "mlflow_experiment", "from map default create remember max_routes"),

@@ -23,7 +23,7 @@ import Testing
         #expect(replay.encoded() == expected + [1, 0xAC, 0x02])
         #expect(RecordMetadata(decoding: replay.encoded()) == replay)
         var addressed = full
-        addressed.address = SourceAddress(networkBytes: [10, 0, 0, 1])
+        addressed.address = SourceAddress(IPAddress(networkBytes: [10, 0, 0, 1]))
         #expect(addressed.encoded() == expected + [0, 0x81, 0x80, 0x80, 0x50])
         #expect(RecordMetadata(decoding: addressed.encoded()) == addressed)
         replay.address = addressed.address
@@ -33,12 +33,15 @@ import Testing
 
     @Test func `an address is that of the network that one client has`() {
         let mapped = [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF, 10, 0, 0, 1]
-        #expect(SourceAddress(networkBytes: mapped) == SourceAddress(networkBytes: [10, 0, 0, 1]))
+        #expect(
+            SourceAddress(IPAddress(networkBytes: mapped)) == SourceAddress(IPAddress(networkBytes: [10, 0, 0, 1]))
+        )
         let network: [UInt8] = [0x20, 1, 0x0D, 0xB8, 0, 0, 0, 7]
-        let hosts = (0..<2).map { host in SourceAddress(networkBytes: network + [0, 0, 0, 0, 0, 0, 0, host]) }
+        let hosts = (0..<2).map { host in SourceAddress(IPAddress(networkBytes: network + [0, 0, 0, 0, 0, 0, 0, host]))
+        }
         #expect(hosts[0] == hosts[1])
         #expect(hosts[0].bits == 0x2001_0DB8_0000_0007)
-        #expect(SourceAddress(networkBytes: [1, 2]) == .unknown)
+        #expect(SourceAddress(IPAddress(networkBytes: [1, 2])) == .unknown)
     }
 
     @Test(arguments: [Route.none, .experimentName("a"), .experimentID("12")])

@@ -224,7 +224,7 @@ struct AnswerCase: Sendable, CustomTestStringConvertible {
             #expect(got.signal == .traces && got.encoding == .json && got.body == Array("{ }".utf8))
             #expect(got.source.receiver == "otlp" && got.source.client == "test/1")
             #expect(got.source.headers == [HTTPHeader("x-mlflow-experiment-id", "7")])
-            #expect(got.source.address == SourceAddress(networkBytes: [127, 0, 0, 1]))
+            #expect(got.source.address == SourceAddress(IPAddress(text: "127.0.0.1")))
         }
     }
 

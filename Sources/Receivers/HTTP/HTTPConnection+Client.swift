@@ -5,8 +5,10 @@ import TLS
 
 /// Who is at the other end of a connection, and how that one counts.
 struct Client {
-    /// Where it connects from.
-    var address = SourceAddress.unknown
+    /// Where it connects from; what a load balancer says, where the connection is one's.
+    var address = ClientAddress(ip: nil)
+    /// Whether a load balancer has yet to say who it is.
+    var isUnknown = false
     /// Who its certificate names; nil unless the receiver asks for certificates.
     var certificate: String?
     /// What is answered on a connection that is not taken, before it is closed.
@@ -17,13 +19,20 @@ struct Client {
 
 extension HTTPConnection {
     /// The address of the other end.
-    var peer: SourceAddress { client.address }
+    var peer: SourceAddress { client.address.source }
     /// Who the client's certificate names.
     var peerIdentity: String? { client.certificate }
 
     /// The connection is open.
     func begin() {
-        client.address = SourceAddress(channelContext?.channel.remoteAddress)
+        client.address = ClientAddress(channelContext?.channel.remoteAddress)
+        if !client.isUnknown { meet(client.address) }
+    }
+
+    /// It is known who the client is.
+    func meet(_ address: ClientAddress) {
+        client.address = address
+        client.isUnknown = false
         enterLimits()
         // Nothing can be said before TLS is ready for it.
         if loop.context.tls == nil { refuseIfNeeded() }
@@ -41,7 +50,7 @@ extension HTTPConnection {
 
     private func enterLimits() {
         guard client.refusal == nil, let limits = loop.context.limits else { return }
-        guard let counted = limits.open(from: client.address) else { return closeNow() }
+        guard let counted = limits.open(from: peer) else { return closeNow() }
         client.counted = counted
         if counted.isRefused { client.refusal = limits.tooManyConnections }
     }
@@ -55,7 +64,7 @@ extension HTTPConnection {
     /// Counts a request whose body is not read yet; throws where its client uses as much as it may.
     func checkLimits(_ request: inout HeldRequest, _ plan: RequestPlan) throws(HTTPError) {
         guard let limits = loop.context.limits else { return }
-        let sender = request.identity.map { Sender.identity($0.name) } ?? .address(client.address)
+        let sender = request.identity.map { Sender.identity($0.name) } ?? .address(peer)
         if let counted = client.counted {
             // Who opens too many connections is to have less of them.
             let keepsAlive = request.form.keepsAlive

@@ -75,11 +75,11 @@ final class HTTPConnection: ChannelDuplexHandler {
     /// - Parameters:
     ///   - observer: The event loop's share of the receiver.
     ///   - decoder: The handler before this one.
-    ///   - refusal: What is answered on a connection that is not taken, before it is closed.
-    init(_ observer: LoopObserver, decoder: RequestDecoder.Handler, refusal: HTTPError? = nil) {
+    ///   - client: What is known of the other end.
+    init(_ observer: LoopObserver, decoder: RequestDecoder.Handler, client: Client = Client()) {
         self.observer = observer
         self.decoder = decoder
-        client = Client(refusal: refusal)
+        self.client = client
         loop = observer.loop.value
         ahead = PartsAhead(loop.context.memory)
     }
@@ -140,6 +140,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let tls = event as? TLSPeer { meet(tls) }
+        if let address = event as? ClientAddress { meet(address) }
         if case ChannelEvent.inputClosed = event, !isProbing {
             isInputClosed = true
             if !isBusy { closeNow() }
@@ -152,7 +153,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         case ByteToMessageDecoderError.dataReceivedInErrorState(_, let bytes): drop(bytes.readableBytes)
         case is HTTPParserError:
             let isFirst = phase == .ready && !hasHadRequest
-            if isFirst, case HTTPParserError.invalidMethod = error { loop.noteNotHTTP(from: peer, context.channel) }
+            if isFirst, case HTTPParserError.invalidMethod = error { loop.noteNotHTTP(from: client.address) }
             take(.broken(error))
         default: closeNow()
         }

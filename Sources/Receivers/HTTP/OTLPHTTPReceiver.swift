@@ -76,6 +76,12 @@ package final class OTLPHTTPReceiver: Receiver {
                 clock: steady,
                 logger: parts.logger
             ),
+            proxyHeaders: ProxyHeaders(
+                settings.proxyProtocol,
+                receiver: parts.name,
+                meters: parts.meters,
+                logger: parts.logger
+            ),
             experiments: ExperimentHeader(settings),
             credentials: IgnoredCredentials(receiver: parts.name, logger: parts.logger),
             pages: settings.cors.map { cors in
@@ -253,12 +259,15 @@ extension ConnectionContext {
         guard open <= ConnectionLimit.descriptors(forConnections: settings.maxConnections) else {
             throw ChannelError.operationUnsupported
         }
+        let proxyHeader = proxyHeaders?.handler(for: ClientAddress(channel.remoteAddress).ip)
+        if let proxyHeader { try channel.pipeline.syncOperations.addHandler(proxyHeader) }
         try tls?.addHandlers(to: channel)
         let decoder = RequestDecoder.make()
         // Who keeps connections that are not used has them closed before others are refused.
         let isAdmitted = open <= settings.maxConnections || observer.loop.value.closeLongestIdle()
-        let refusal = isAdmitted ? nil : HTTPError.tooManyConnections(max: settings.maxConnections)
-        let connection = HTTPConnection(observer, decoder: decoder, refusal: refusal)
+        var client = Client(isUnknown: proxyHeader != nil)
+        if !isAdmitted { client.refusal = .tooManyConnections(max: settings.maxConnections) }
+        let connection = HTTPConnection(observer, decoder: decoder, client: client)
         try channel.pipeline.syncOperations.addHandlers([decoder, connection])
     }
 }

@@ -49,6 +49,8 @@ package struct OTLPHTTPReceiverSettings: Sendable {
     /// Which web pages may send; nil to look at no `Origin`: what browsers send for a page of another origin, without
     /// leave, has a content type that is answered 415.
     package var cors: CORSSettings?
+    /// Load balancers that begin each connection with a header of the PROXY protocol.
+    package var proxyProtocol: [AddressRange] = []
     /// What one client may use; nil for all that there is.
     package var limits: LimitSettings?
 
@@ -167,6 +169,12 @@ extension OTLPHTTPReceiverSettings: ReceiverSettings {
                 optional: \.limits,
                 .group(LimitSettings.shape),
                 "What one client may use; without it, all."
+            ),
+            Field(
+                "proxy_protocol",
+                \.proxyProtocol,
+                .list(of: .addressRange),
+                "Load balancers that begin each connection with a PROXY header, version 1 or 2, before TLS and HTTP: the client is who that names. Without it their connections are closed; on connections of others it is answered 400."
             ),
         ],
         check: { settings, group, context in

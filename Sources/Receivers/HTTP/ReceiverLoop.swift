@@ -25,6 +25,8 @@ struct ConnectionContext: Sendable {
     let access: Authenticator
     /// Nil without `limits`.
     var limits: SenderLimits?
+    /// Nil without `proxy_protocol`.
+    var proxyHeaders: ProxyHeaders?
     let experiments: ExperimentHeader
     let credentials: IgnoredCredentials
     /// Nil where web pages have no leave to send.
@@ -139,13 +141,11 @@ final class ReceiverLoop {
     }
 
     /// Says once for each client that it does not speak HTTP.
-    func noteNotHTTP(from address: SourceAddress, _ channel: any Channel) {
-        guard context.tls == nil, context.notices.isNew("not_http", from: address) else { return }
+    func noteNotHTTP(from client: ClientAddress) {
+        guard context.tls == nil, context.notices.isNew("not_http", from: client.source) else { return }
         context.logger.warning(
-            "a client sends bytes that are not HTTP; if they are TLS, it needs http://, or the receiver needs \"tls\"",
-            metadata: [
-                "receiver": "\(context.name)", "client": "\(channel.remoteAddress?.ipAddress ?? "unix socket")",
-            ]
+            "a client sends bytes that are not HTTP; if they are TLS, it needs http://, or the receiver needs \"tls\"; if they are a PROXY header, the receiver needs the address in \"proxy_protocol\"",
+            metadata: ["receiver": "\(context.name)", "client": "\(client)"]
         )
     }
 

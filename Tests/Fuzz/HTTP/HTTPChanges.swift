@@ -26,6 +26,25 @@ struct HTTPChanges {
         }
     }
 
+    /// What a load balancer sends first, often as it should be.
+    consuming func proxyHeader() -> [UInt8] {
+        var header: [UInt8]
+        if random.chance(40) {
+            let line = pick([
+                "TCP4 192.0.2.1 127.0.0.1 5000 4318", "TCP6 2001:db8::1 ::1 5000 4318", "UNKNOWN", "TCP4 ::1 a",
+            ])
+            header = Array("PROXY \(line)\r\n".utf8)
+        } else {
+            let (family, addresses) = [(0x11, 12), (0x21, 36), (0x31, 216), (0, 0), (0x12, 12)][random.below(5)]
+            let length = addresses + (random.chance(50) ? random.below(4200 - addresses) : 0)
+            header = [0x0D, 0x0A, 0x0D, 0x0A, 0, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A]
+            header += [random.chance(80) ? 0x21 : 0x20, UInt8(family), UInt8(length >> 8), UInt8(length & 255)]
+            header += random.bytes(length)
+        }
+        if random.chance(20) { header[random.below(header.count)] = UInt8(random.below(256)) }
+        return random.chance(90) ? header : Array(header.prefix(random.below(header.count)))
+    }
+
     private mutating func pick(_ words: [String]) -> String { words[random.below(words.count)] }
 
     /// A request, often one that is taken.

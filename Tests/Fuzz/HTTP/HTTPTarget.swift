@@ -26,6 +26,7 @@ enum HTTPTarget: FuzzTarget {
     }
 
     private static func receive(_ stream: [UInt8], _ seed: UInt64) throws {
+        var stream = stream
         var random = SeededGenerator(seed: seed)
         let memory = MemoryBudget(limit: ByteCount(bytes: memoryMax))
         let intake = FuzzIntake(seed: random.next())
@@ -37,11 +38,15 @@ enum HTTPTarget: FuzzTarget {
         let channel = EmbeddedChannel()
         let observer = LoopObserver(context(settings, intake, memory), on: channel.eventLoop)
         let (decoder, heads) = (RequestDecoder.make(), HeadCounter())
-        let connection = HTTPConnection(
-            observer,
-            decoder: decoder,
-            refusal: random.chance(2) ? .tooManyConnections(max: 1) : nil
-        )
+        var client = Client(refusal: random.chance(2) ? .tooManyConnections(max: 1) : nil)
+        // Streams of the corpus are read as before.
+        var luck = SeededGenerator(seed: seed &+ 1)
+        if luck.chance(20) {
+            client.isUnknown = true
+            try channel.pipeline.syncOperations.addHandler(ProxyHeaderHandler(balancer: nil) { _ in })
+            if luck.chance(80) { stream = HTTPChanges(random: luck).proxyHeader() + stream }
+        }
+        let connection = HTTPConnection(observer, decoder: decoder, client: client)
         try channel.pipeline.syncOperations.addHandlers([decoder, heads, connection])
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 4318)).wait()
         let most = [1, 7, 60, 2000, 100_000][random.below(5)]
