@@ -11,6 +11,7 @@ package final class MemoryBudget: Sendable {
     /// Who waits for room; told of everything that is released.
     package let line: WaitingLine
 
+    let holders = MemoryHolders()
     private let held = Atomic<Int>(0)
     private let missed = Atomic<Int>(0)
     /// What may come ahead at least, in bytes.
@@ -23,6 +24,9 @@ package final class MemoryBudget: Sendable {
         self.limit = limit
         line = WaitingLine(bytesMax: limit, held: waiting)
     }
+
+    /// What a client holds, counted over all its connections; to be kept for as long as it has one.
+    package func holder(of sender: Sender) -> MemoryHolder { holders.holder(of: sender, in: self) }
 
     /// Whether so much could be reserved now.
     package func hasRoom(for bytes: Int) -> Bool { bytes <= limit.bytes - inUse }

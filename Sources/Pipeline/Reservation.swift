@@ -6,15 +6,18 @@ import Synchronization
 /// One thread at a time.
 package final class Reservation: Sendable {
     private let budget: MemoryBudget
+    /// Whom it counts for; nil for nobody.
+    package let holder: MemoryHolder?
     private let held = Atomic<Int>(0)
 
     /// Nothing is reserved yet.
-    package init(_ budget: MemoryBudget) {
+    package init(_ budget: MemoryBudget, of holder: MemoryHolder? = nil) {
         self.budget = budget
+        self.holder = holder
     }
 
     deinit {
-        budget.release(bytes)
+        release(bytes)
     }
 
     /// Bytes reserved now.
@@ -40,6 +43,7 @@ package final class Reservation: Sendable {
         guard total > bytes else { return true }
         guard budget.reserve(total - bytes, isAhead: isAhead) else { return false }
         held.store(total, ordering: .relaxed)
+        holder?.add(total - bytes)
         return true
     }
 
@@ -48,6 +52,17 @@ package final class Reservation: Sendable {
         let bytes = bytes
         guard total < bytes else { return }
         held.store(total, ordering: .relaxed)
-        budget.release(bytes - total)
+        release(bytes - total)
+    }
+
+    /// Whether its client would hold more than its share by that much more, and not by this alone.
+    package func isOverShare(adding bytes: Int) -> Bool {
+        holder?.isOverShare(adding: bytes, besides: self.bytes) ?? false
+    }
+
+    private func release(_ bytes: Int) {
+        // Those who wait are told of it, and ask what is held.
+        holder?.subtract(bytes)
+        budget.release(bytes)
     }
 }

@@ -161,3 +161,46 @@ def test_members_have_limits_of_their_own_from_one_address(millrace, sink):
     # A body alone may be larger than what is in flight at most.
     large = otlp.request("shop", spans=1, padding=2 * MIB).SerializeToString()
     assert gateway.post(large, Authorization="Bearer seeded-token-of-bob").status_code == 200
+
+
+class Greedy(threading.Thread):
+    """Keeps many large bodies in flight, and counts what it is answered."""
+
+    def __init__(self, address, ended):
+        super().__init__(daemon=True)
+        self.address, self.ended, self.statuses = address, ended, []
+        self.body = otlp.batch("greedy", 100, 1, padding=20_000).SerializeToString()
+
+    def run(self):
+        while not self.ended.is_set():
+            client = Client(self.address, BOB)
+            try:
+                while not self.ended.is_set():
+                    self.statuses.append(client.post(self.body).status)
+                    if self.statuses[-1] != 200:
+                        self.ended.wait(0.1)
+            except (OSError, http.client.HTTPException):
+                pass  # an answer that came while the body was being sent
+            finally:
+                client.close()
+
+
+def test_who_uses_most_of_the_memory_is_answered_429_and_a_modest_one_goes_on(millrace):
+    gateway = millrace(DISCARD, receivers=receivers(hold="0s"), memory_limit="32MiB")
+    listen, ended = gateway.pipeline["receivers"]["otlp"]["listen"], threading.Event()
+    modest = Client(listen, ANN)
+    body = otlp.request("modest", spans=1, padding=100_000).SerializeToString()
+    assert modest.post(body).status == 200
+    greedy = [Greedy(listen, ended) for _ in range(24)]
+    for client in greedy:
+        client.start()
+    try:
+        eventually(lambda: any(429 in client.statuses for client in greedy))
+        statuses = [modest.post(body).status for _ in range(200)]
+    finally:
+        ended.set()
+        for client in greedy:
+            client.join(30)
+    assert statuses == [200] * 200
+    answers = [status for client in greedy for status in client.statuses]
+    assert {200, 429} <= set(answers) <= {200, 429, 503}

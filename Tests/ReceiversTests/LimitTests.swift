@@ -8,7 +8,9 @@ import Testing
 @Suite struct `A client over its limits` {
     private static func members(_ settings: inout OTLPHTTPReceiverSettings) {
         settings.auth = AuthSettings()
-        settings.auth?.bearer = ["ann", "bob"].map { MemberSettings(name: $0, secret: "token-\($0)") }
+        settings.auth?.bearer = ["ann", "bob"].map { (name: String) in
+            MemberSettings(name: name, secret: "token-\(name)")
+        }
     }
 
     private static func limits(_ settings: inout OTLPHTTPReceiverSettings, _ change: (inout LimitSettings) -> Void) {
@@ -172,6 +174,44 @@ import Testing
             #expect(await first.receive()?.status == 200)
             let second = try harness.connect()
             #expect(await second.receive()?.status == 429)
+        }
+    }
+}
+
+@Suite struct `While memory is short` {
+    private static func from(_ name: String) -> [String] { ["Authorization: Bearer token-\(name)"] }
+
+    @Test func `who holds most is answered 429, and others are taken`() async throws {
+        try await withReceiver(ScriptedIntake { _ in .held }, memory: .mebibytes(4), eventLoops: 1) { settings in
+            settings.auth = AuthSettings()
+            settings.auth?.bearer = ["ann", "bob"].map { (name: String) in
+                MemberSettings(name: name, secret: "token-\(name)")
+            }
+        } _: { harness in
+            let body = [UInt8](repeating: 1, count: 900_000)
+            let bob = try harness.connect()
+            await bob.send(request(headers: Self.from("bob"), body: [1]))
+            await harness.intake.waitForRequests(1)
+            harness.intake.settle(.accepted)
+            #expect(await bob.receive()?.status == 200)
+            let ann = try (0..<2).map { _ in try harness.connect() }
+            for (count, connection) in ann.enumerated() {
+                await connection.send(request(headers: Self.from("ann"), body: body))
+                await harness.intake.waitForRequests(2 + count)
+            }
+            // No byte of the body comes.
+            let refused = try await harness.exchange(request(headers: Self.from("ann") + ["Content-Length: 400000"]))
+            #expect(refused.status == 429 && refused.headers["retry-after"] == "1")
+            #expect(statusMessage(refused.body)?.contains("more than their share of the memory limit") == true)
+            // The length is not known before.
+            let chunked = try harness.connect()
+            await chunked.send(request(headers: Self.from("ann") + ["Transfer-Encoding: chunked"]))
+            await chunked.send("7a120\r\n" + String(repeating: "x", count: 500_000) + "\r\n")
+            #expect(await chunked.receive()?.status == 429)
+            await bob.send(request(headers: Self.from("bob"), body: body))
+            await harness.intake.waitForRequests(4)
+            harness.intake.settle(.accepted)
+            for connection in ann + [bob] { #expect(await connection.receive()?.status == 200) }
         }
     }
 }

@@ -1,7 +1,5 @@
 import Basics
-import NIOCore
-import NIOEmbedded
-import TLS
+import Pipeline
 import TestKit
 import Testing
 

@@ -99,8 +99,13 @@ struct Refused: Error {
     }
 
     /// The memory that it needs is held by others or, where that `isForGood`, more than there is at all.
+    ///
+    /// Whoever holds most is to blame before others.
     static func shortage(of memory: Reservation, isForGood: Bool) -> Refused {
         let limit = ByteCount(bytes: memory.limit)
+        if !isForGood, let holder = memory.holder, memory.isOverShare(adding: 0) {
+            return Refused(reason: .memory, .throttled(holder.excess, retryAfter: .seconds(1)))
+        }
         return Refused(
             reason: .memory,
             isForGood

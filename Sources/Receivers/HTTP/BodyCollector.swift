@@ -28,16 +28,15 @@ struct BodyCollector {
     init(
         _ plan: RequestPlan,
         limit: ByteCount,
-        budget: MemoryBudget,
-        inFlight: BodyInFlight? = nil
+        room: BodyRoom
     ) throws(HTTPError) {
         self.limit = limit
-        room = BodyRoom(reservation: Reservation(budget), inFlight: inFlight)
+        self.room = room
         decoder = plan.codings.isEmpty ? nil : ContentDecoder(plan.codings, limit: limit)
         let announced = plan.contentLength ?? limit.bytes
         expected = decoder == nil ? min(announced, limit.bytes) : limit.bytes
         growth = decoder == nil && plan.contentLength != nil ? 4 : 2
-        if let decoder, !reservation.grow(to: decoder.workingBytes) { throw .noMemory }
+        if let decoder, !room.reservation.grow(to: decoder.workingBytes) { throw .noMemory }
         guard announced <= limit.bytes else { throw .tooLarge(limit) }
     }
 
@@ -84,7 +83,12 @@ struct BodyCollector {
     /// While an array grows, its old and its new bytes are held at once.
     private mutating func grant(_ total: Int) throws(HTTPError) {
         let working = decoder?.workingBytes ?? 0
-        guard reservation.grow(to: working + granted + total) else { throw .noMemory }
+        let needed = working + granted + total
+        if reservation.isOverShare(adding: needed - reservation.bytes), let holder = reservation.holder {
+            reservation.noteShortage()
+            throw .overShare(holder)
+        }
+        guard reservation.grow(to: needed) else { throw .noMemory }
         granted = total
         bytes.reserveCapacity(total)
         reservation.shrink(to: working + total)
@@ -105,4 +109,9 @@ extension HTTPError {
         "the memory limit for requests in flight is reached",
         retryAfter: .seconds(1)
     )
+
+    /// The client holds more of it than others.
+    static func overShare(_ holder: MemoryHolder) -> HTTPError {
+        HTTPError(.tooManyRequests, holder.excess, retryAfter: .seconds(1))
+    }
 }

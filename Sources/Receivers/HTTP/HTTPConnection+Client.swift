@@ -15,6 +15,8 @@ struct Client {
     var refusal: HTTPError?
     /// What counts in the limits of its client; nil without limits.
     var counted: UsageTable.Connection?
+    /// What its client holds; nil before a request.
+    var memory: MemoryHolder?
 }
 
 extension HTTPConnection {
@@ -61,10 +63,25 @@ extension HTTPConnection {
         client.counted = nil
     }
 
+    private func sender(of request: HeldRequest) -> Sender {
+        request.identity.map { .identity($0.name) } ?? .address(peer)
+    }
+
+    /// Throws where memory is short, and the request's client holds more of it than others.
+    func checkShare(_ request: HeldRequest, _ plan: RequestPlan) throws(HTTPError) {
+        let sender = sender(of: request)
+        let memory = client.memory?.sender == sender ? client.memory : nil
+        let holder = memory ?? loop.context.memory.holder(of: sender)
+        client.memory = holder
+        guard holder.isOverShare(adding: needed(by: plan)) else { return }
+        loop.context.memory.noteShortage()
+        throw .overShare(holder)
+    }
+
     /// Counts a request whose body is not read yet; throws where its client uses as much as it may.
     func checkLimits(_ request: inout HeldRequest, _ plan: RequestPlan) throws(HTTPError) {
         guard let limits = loop.context.limits else { return }
-        let sender = request.identity.map { Sender.identity($0.name) } ?? .address(peer)
+        let sender = sender(of: request)
         if let counted = client.counted {
             // Who opens too many connections is to have less of them.
             let keepsAlive = request.form.keepsAlive

@@ -48,6 +48,7 @@ extension HTTPConnection {
             if plan.isAlias, !access.isNeeded, !headers.authorization.isEmpty { loop.context.credentials.noteIgnored() }
             if loop.isRefusing { throw .stopping }
             try checkLimits(&request, plan)
+            try checkShare(request, plan)
             if try waits(request, plan) { return }
             try receive(request, plan)
         } catch {
@@ -83,8 +84,10 @@ extension HTTPConnection {
             body: try BodyCollector(
                 plan,
                 limit: min(settings.maxBody, loop.context.memory.limit),
-                budget: loop.context.memory,
-                inFlight: request.inFlight
+                room: BodyRoom(
+                    reservation: Reservation(loop.context.memory, of: client.memory),
+                    inFlight: request.inFlight
+                )
             ),
             plan: plan,
             source: RequestSource(

@@ -13,8 +13,8 @@ struct HeldRequest {
     /// What is counted of its body in its client's limits.
     var inFlight: BodyInFlight?
     var plan: RequestPlan?
-    /// Where it waits.
-    var place: WaitingLine.Place?
+    /// What it waits for, against its client's share.
+    var claim: MemoryClaim?
 }
 
 /// A request waits for memory before its body is read: what is not read costs nothing here, and the client cannot send it.
@@ -35,6 +35,7 @@ extension HTTPConnection {
         let (bound, eventLoop) = (NIOLoopBound(self, eventLoop: observer.eventLoop), observer.eventLoop)
         heldRequest = request
         heldRequest?.plan = plan
+        heldRequest?.claim = client.memory.map { MemoryClaim(bytes, of: $0) }
         phase = .holding
         clearDeadline()
         let isHeld = memory.line.enter(bytes: 0, hold: settings.hold) { place in
@@ -53,8 +54,12 @@ extension HTTPConnection {
 
     private func triesAgain(at place: WaitingLine.Place) {
         let memory = loop.context.memory
-        guard phase == .holding, let request = heldRequest, let plan = request.plan else {
+        guard phase == .holding, var request = heldRequest, let plan = request.plan else {
             return memory.line.leave(place)
+        }
+        if let holder = client.memory, let own = request.claim?.bytes, holder.isOverShare(adding: 0, besides: own) {
+            memory.line.leave(place)
+            return refuseHeld(.overShare(holder))
         }
         // What came of it already is paid for.
         guard memory.hasRoom(for: needed(by: plan) - ahead.bytes) else {
@@ -62,6 +67,7 @@ extension HTTPConnection {
             return
         }
         heldRequest = nil
+        request.claim = nil
         phase = .ready
         do throws(HTTPError) { try receive(request, plan) } catch { refuse(request, error) }
         memory.line.leave(place)
