@@ -51,11 +51,11 @@ def sdks(page):
 def gateway(millrace, archives, page):
     """`gateway(**receiver)` starts one that takes spans of the first of the page's origins and writes them to "kept"."""
 
-    def start(exporters=None, cors=True, journal=None, **receiver):
+    def start(exporters=None, cors=True, sections=None, **receiver):
         settings = {"type": "otlp_http", "listen": f"127.0.0.1:{free_port()}"} | receiver
         if cors:
             settings["cors"] = {"origins": [page.origins[0]]} | (cors if isinstance(cors, dict) else {})
-        sections = {"receivers": {"otlp": settings}} | ({"journal": journal} if journal else {})
+        sections = {"receivers": {"otlp": settings}} | (sections or {})
         started = millrace(exporters or {"kept": archives("kept")}, **sections)
         started.traces = started.url + "/v1/traces"
         return started
@@ -86,6 +86,18 @@ def test_a_page_sends_with_a_token_and_headers_of_its_own(gateway, page, archive
     assert archives.spans("kept") == spans(content_type) + spans(content_type)
 
 
+def test_a_page_sends_logs_where_a_pipeline_takes_them(gateway, page, tmp_path):
+    pipelines = {"all": {"receivers": ["otlp"], "processors": [], "exporters": ["kept"], "signals": ["logs"]}}
+    started = gateway(sections={"pipelines": pipelines, "processors": {}})
+    page.open(page.origins[0])
+    body = (DATA / "clients/browser-web-logs-1.logs.json").read_bytes()
+    assert page.fetch(started.url + "/v1/logs", JSON, body)["status"] == 200
+    eventually(lambda: "resourceLogs" in (tmp_path / "kept.jsonl").read_text())
+    spans = page.fetch(started.traces, JSON, BODIES[JSON])
+    assert spans["status"] == 404 and "takes traces, only logs" in spans["text"]
+    started.stop()
+
+
 def test_errors_can_be_read_by_the_page(gateway, page):
     started = gateway(auth=auth(), max_body="16KiB")
     page.open(page.origins[0])
@@ -106,7 +118,7 @@ def test_errors_can_be_read_by_the_page(gateway, page):
 
 def test_a_page_reads_how_long_to_wait(gateway, page, tmp_path):
     journal = {"directory": str(tmp_path / "journal"), "min_free": "16MiB", "max_bytes": "16MiB", "segment": "1MiB"}
-    started = gateway({"away": AWAY}, journal=journal, hold="0s")
+    started = gateway({"away": AWAY}, sections={"journal": journal}, hold="0s")
     page.open(page.origins[0])
     full = otlp.request("shop", spans=20, padding=50_000).SerializeToString()
 
