@@ -3,6 +3,18 @@
 // Part of C23, which no released compiler has as its default.
 #pragma clang diagnostic ignored "-Wc23-extensions"
 
+static const unsigned char ag2[] = {
+#embed "rules/ag2.json"
+};
+static const unsigned char agentops[] = {
+#embed "rules/agentops.json"
+};
+static const unsigned char agentscope[] = {
+#embed "rules/agentscope.json"
+};
+static const unsigned char beeai[] = {
+#embed "rules/beeai.json"
+};
 static const unsigned char claude_code[] = {
 #embed "rules/claude_code.json"
 };
@@ -21,6 +33,9 @@ static const unsigned char genkit[] = {
 static const unsigned char google_adk[] = {
 #embed "rules/google_adk.json"
 };
+static const unsigned char griptape[] = {
+#embed "rules/griptape.json"
+};
 static const unsigned char haystack[] = {
 #embed "rules/haystack.json"
 };
@@ -32,6 +47,9 @@ static const unsigned char langfuse[] = {
 };
 static const unsigned char langsmith[] = {
 #embed "rules/langsmith.json"
+};
+static const unsigned char langwatch[] = {
+#embed "rules/langwatch.json"
 };
 static const unsigned char litellm[] = {
 #embed "rules/litellm.json"
@@ -47,6 +65,9 @@ static const unsigned char mastra[] = {
 };
 static const unsigned char mcp[] = {
 #embed "rules/mcp.json"
+};
+static const unsigned char mirascope[] = {
+#embed "rules/mirascope.json"
 };
 static const unsigned char openinference[] = {
 #embed "rules/openinference.json"
@@ -90,21 +111,28 @@ static const struct {
     const unsigned char *bytes;
     long count;
 } conventions[] = {
+    {"ag2", ag2, sizeof ag2},
+    {"agentops", agentops, sizeof agentops},
+    {"agentscope", agentscope, sizeof agentscope},
+    {"beeai", beeai, sizeof beeai},
     {"claude_code", claude_code, sizeof claude_code},
     {"codex", codex, sizeof codex},
     {"common", common, sizeof common},
     {"gemini_cli", gemini_cli, sizeof gemini_cli},
     {"genkit", genkit, sizeof genkit},
     {"google_adk", google_adk, sizeof google_adk},
+    {"griptape", griptape, sizeof griptape},
     {"haystack", haystack, sizeof haystack},
     {"laminar", laminar, sizeof laminar},
     {"langfuse", langfuse, sizeof langfuse},
     {"langsmith", langsmith, sizeof langsmith},
+    {"langwatch", langwatch, sizeof langwatch},
     {"litellm", litellm, sizeof litellm},
     {"livekit", livekit, sizeof livekit},
     {"logfire", logfire, sizeof logfire},
     {"mastra", mastra, sizeof mastra},
     {"mcp", mcp, sizeof mcp},
+    {"mirascope", mirascope, sizeof mirascope},
     {"openinference", openinference, sizeof openinference},
     {"openlit", openlit, sizeof openlit},
     {"otel_genai", otel_genai, sizeof otel_genai},
