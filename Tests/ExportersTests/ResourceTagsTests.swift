@@ -17,6 +17,7 @@ struct ResourceTagsTests {
             resource: [
                 "telemetry.sdk.name": "otel", "service.name": "shop", "process.command_args": ["python", "app.py"],
                 "team": "web", "host.name": "h", "os.type": "linux", "container.id": "c", "container.name": "n",
+                "service.instance.id": "i", "langwatch.sdk.version": "1", "imported_libraries": ["json"],
             ]
         )
         #expect(try resources(body) == [["service.name", "team", "container.name"]])

@@ -5,7 +5,10 @@ import OTLP
 /// Which attributes of a resource may become tags of a trace: MLflow makes tags of all that it gets.
 struct ResourceTags: Sendable {
     /// All but those of machine, process and instrumentation, which say nothing of a trace.
-    static let standard = ["*", "!process.*", "!os.*", "!host.*", "!container.id", "!telemetry.*"]
+    static let standard = [
+        "*", "!process.*", "!os.*", "!host.*", "!container.id", "!telemetry.*", "!service.instance.id",
+        "!langwatch.sdk.*", "!imported_libraries",
+    ]
 
     private struct Pattern {
         let glob: Glob
