@@ -60,6 +60,7 @@ enum ChatPartKind: Sendable {
         ("tool_call_response", .toolResponse), ("tool-result", .toolResponse), ("tool_result", .toolResponse),
         ("function_call_output", .toolResponse), ("tool_response", .toolResponse), ("tool-return", .toolResponse),
         ("builtin-tool-return", .toolResponse), ("toolResult", .toolResponse), ("tool-error", .toolResponse),
+        ("tool_output", .toolResponse),
         ("image_url", .image), ("image", .image), ("input_image", .image), ("image-url", .image),
         ("uri", .file), ("blob", .file), ("file", .file), ("binary", .file), ("media", .file), ("input_file", .file),
         ("input_audio", .file), ("audio", .file), ("video", .file), ("document", .file),

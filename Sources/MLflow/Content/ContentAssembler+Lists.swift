@@ -68,7 +68,8 @@ extension ContentAssembler {
         guard let first = tape.firstElement(of: list), tape.nodes[first].kind == .object else { return nil }
         let fields = ContentFields(of: first, on: tape)
         if fields[.pageContent] != nil { return list }
-        return fields.first(.content, .text) != nil && fields.first(.metadata, .score, .id) != nil ? list : nil
+        return fields.first(.content, .text) != nil && fields.first(.metadata, .score, .id, .documentID) != nil
+            ? list : nil
     }
 
     /// Writes documents as MLflow's page shows them: one card each.
@@ -85,7 +86,7 @@ extension ContentAssembler {
             }
             builder.key("metadata")
             writeMetadata(fields, to: &builder, bytes)
-            if let id = fields.first(.id) { writeText("id", id, to: &builder, bytes) }
+            if let id = fields.first(.id, .documentID) { writeText("id", id, to: &builder, bytes) }
             builder.end(entry)
         }
         builder.end(documents)

@@ -119,10 +119,19 @@ extension ContentAssembler {
         if tape.values(of: node).contains(where: { $0 != list && !tape.isEmpty($0) }) { besideOutputs = node }
     }
 
-    /// Whether there are messages from `start` on; an answer that holds nothing goes.
-    mutating func saysAnything(from start: Int, _ side: Side) -> Bool {
+    /// Whether there are messages from `start` on; an answer that holds nothing goes, and one that inputs end with.
+    mutating func saysAnything(from start: Int, _ side: Side, _ bytes: RawSpan) -> Bool {
+        while side == .inputs, sources.count > start + 1, let last = sources.last, isEmptyAnswer(last, bytes) {
+            sources.removeLast()
+        }
         if side == .outputs, sources.count == start + 1, !saysAnything(sources[start]) { sources.removeLast() }
         return sources.count > start
+    }
+
+    /// Whether a message is one of an assistant and holds nothing: some recorders write the one that is still to come.
+    private func isEmptyAnswer(_ source: ChatSource, _ bytes: RawSpan) -> Bool {
+        guard let role = tape.member(.role, of: source.node), tape.isText(role) else { return false }
+        return ChatRole(named: tape.nodes[role].range, in: bytes) == .assistant && !saysAnything(source)
     }
 
     /// Whether a message holds anything but its role: some emitters record an empty text where a model only called tools.
@@ -205,7 +214,15 @@ extension ContentAssembler {
         if let call = fields.first(.functionCall), !tape.isEmpty(call) { message.calls.append(call) }
         if let reasoning = fields.first(.reasoning, .reasoningContent, .thinking) { addReasoning(reasoning) }
         let id = fields.first(.toolCallID, .callID, .toolUseID)
-        message.toolCallID = id ?? (message.role == .tool ? fields.first(.id) : nil)
+        message.toolCallID = id ?? (message.role == .tool ? fields.first(.id) ?? idInside(content) : nil)
+    }
+
+    /// The id of a tool's call that the parts of a message have instead of itself.
+    private func idInside(_ content: Int?) -> Int? {
+        guard let part = content.flatMap({ tape.firstElement(of: $0) }), tape.nodes[part].kind == .object else {
+            return nil
+        }
+        return ContentFields(of: part, on: tape).first(.toolCallID, .callID, .toolUseID)
     }
 
     /// Whether the message itself says who speaks.

@@ -184,7 +184,7 @@ extension ContentAssembler {
         builder.end(result)
     }
 
-    /// What a tool answered: the text of a list of text parts, else text or JSON.
+    /// What a tool answered: the text of a list of text parts, also where that is JSON text, else text or JSON.
     mutating func writeResult(
         _ name: StaticString,
         _ node: Int,
@@ -193,9 +193,33 @@ extension ContentAssembler {
     ) {
         if let texts = tape.texts(of: node) {
             writeJoined(name, texts.map { .text($0) }, .inputs, to: &builder, bytes)
+        } else if let text = textInside(node, bytes) {
+            builder.member(name, text.span.bytes, 0..<text.count)
         } else {
             writeText(name, node, to: &builder, bytes)
         }
+    }
+
+    /// The text of a list of text parts that is JSON text inside of JSON; nil for anything else.
+    private mutating func textInside(_ node: Int, _ bytes: RawSpan) -> [UInt8]? {
+        let range = tape.nodes[node].range
+        guard tape.isText(node), range.count <= contentMax, bytes.firstLetter(range) == UInt8(ascii: "[") else {
+            return nil
+        }
+        // How it is written depends on letters of the text.
+        newForms = .init(repeating: nil)
+        tape.account.steps &+= range.count &>> 2
+        var json: [UInt8] = []
+        tape.appendText(node, to: &json, bytes)
+        var inner = ContentTape()
+        guard let list = inner.append(json: 0..<json.count, of: json.span.bytes), let texts = inner.texts(of: list)
+        else { return nil }
+        var text: [UInt8] = []
+        for (index, part) in texts.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: "\n")) }
+            inner.appendText(part, to: &text, json.span.bytes)
+        }
+        return text
     }
 
     private mutating func writeMessage(_ side: Side, to builder: inout ValueBuilder, _ bytes: RawSpan) {

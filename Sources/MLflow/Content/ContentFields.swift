@@ -12,7 +12,7 @@ enum ContentField: Int, CaseIterable {
     case description, parameters, inputSchema, jsonSchema
     case pageContent, metadata, score, documents
     case functionResponse, candidates, generations, system, prompt, config, eventName, generationInfo
-    case items, origin, functionDeclarations, value, media, fileName, format
+    case items, origin, functionDeclarations, value, media, fileName, format, documentID
 
     /// The names by which it goes; of several in one object the last counts.
     var names: [String] {
@@ -45,6 +45,7 @@ enum ContentField: Int, CaseIterable {
             ["media", "inline_data", "inlineData", "fileData", "file", "input_audio", "audio", "video", "document"]
         case .jsonSchema: ["json_schema"]
         case .pageContent: ["page_content", "pageContent"]
+        case .documentID: ["document_id", "documentId", "doc_id"]
         default: ["\(self)"]
         }
     }

@@ -7,13 +7,14 @@ extension ContentTape {
     /// Wrappers inside each other that are opened, at most.
     private static let wrappersMax = 4
 
-    /// What stands inside of the wrappers around a value; the value itself where there is none.
+    /// What stands inside of the wrappers around a value; the value itself where there is none, nil where all that a wrapper
+    /// may hold is empty.
     mutating func opened(
         _ node: Int,
         by wrappers: ArraySlice<MappingRules.Wrapper>,
         ofTool isTool: Bool,
         _ bytes: RawSpan
-    ) -> Int {
+    ) -> Int? {
         var node = node
         for _ in 0..<Self.wrappersMax {
             guard nodes[node].kind == .object else { break }
@@ -23,6 +24,7 @@ extension ContentTape {
             var inner: Int?
             for wrapper in wrappers where inner == nil && !(wrapper.exceptTools && isTool) {
                 inner = inside(wrapper, node, count, bytes)
+                if let inner, !wrapper.empty.isEmpty, isEmpty(inner) { return nil }
             }
             guard let inner else { break }
             node = inner

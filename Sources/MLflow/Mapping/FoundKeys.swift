@@ -24,6 +24,8 @@ struct FoundKeys: Sendable {
     /// Attributes that no rule for sessions or users names and whose keys end as such.
     private(set) var sessions: [Int] = []
     private(set) var users: [Int] = []
+    /// Objects about a session, whose members may name it or its user.
+    private(set) var sessionObjects: [Int] = []
 
     init() {}
 
@@ -45,6 +47,7 @@ struct FoundKeys: Sendable {
                 switch IdentityWords(key, bytes) {
                 case .session: sessions.append(position)
                 case .user: users.append(position)
+                case .about: sessionObjects.append(position)
                 case nil: break
                 }
             }
@@ -54,7 +57,8 @@ struct FoundKeys: Sendable {
             candidates[group] |= rules.always[group]
             hasAlways = true
         }
-        isUseful = isUseful || hasAlways || !others.isEmpty || !parts.isEmpty || !sessions.isEmpty || !users.isEmpty
+        isUseful = isUseful || hasAlways || !others.isEmpty || !parts.isEmpty
+        isUseful = isUseful || !sessions.isEmpty || !users.isEmpty || !sessionObjects.isEmpty
         for group in RuleGroup.allCases { dismiss(group, rules) }
     }
 

@@ -6,10 +6,13 @@ import Basics
 enum IdentityWords {
     case session
     case user
+    /// An object with what is known of a session.
+    case about
 
     private static let sessions: Set<String> = ["session", "thread", "conversation", "chat", "group"]
     private static let users: Set<String> = ["user", "customer"]
     private static let endings: Set<String> = ["id", "identifier"]
+    private static let objects: Set<String> = ["metadata", "attributes", "properties"]
     /// Keys that end alike and mean something else, by what they begin with: threads of the operating system, consumer
     /// groups, groups of processes, users of databases.
     private static let others = [
@@ -24,14 +27,19 @@ enum IdentityWords {
     /// Nil for a key that ends in other words.
     init?(_ key: Range<Int>, _ bytes: RawSpan) {
         guard key.count <= Self.keyMax, let last = key.last,
-            bytes.byte(at: last) | 0x20 == UInt8(ascii: "d") || bytes.byte(at: last) | 0x20 == UInt8(ascii: "r")
+            [UInt8(ascii: "d"), UInt8(ascii: "r"), UInt8(ascii: "a"), UInt8(ascii: "s")]
+                .contains(bytes.byte(at: last) | 0x20)
         else { return nil }
         let text = bytes.text(key)
         let words = Self.words(text)
-        guard words.count >= 2, Self.endings.contains(words[words.count - 1]),
+        guard words.count >= 2, case let ending = words[words.count - 1], case let word = words[words.count - 2],
             !Self.others.contains(where: { text.hasPrefix($0) })
         else { return nil }
-        let word = words[words.count - 2]
+        if Self.objects.contains(ending), Self.sessions.contains(word) {
+            self = .about
+            return
+        }
+        guard Self.endings.contains(ending) else { return nil }
         // A consumer group is one of a message queue.
         if words.count > 2, words[words.count - 3] == "consumer" { return nil }
         if Self.sessions.contains(word) {

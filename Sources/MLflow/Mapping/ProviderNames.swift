@@ -25,9 +25,20 @@ enum ProviderNames {
 
     /// The provider before the first slash of a model, and the model behind it.
     static func prefix(of model: Range<Int>, _ bytes: RawSpan) -> (provider: Range<Int>, model: Range<Int>)? {
-        guard let slash = model.first(where: { bytes.byte(at: $0) == UInt8(ascii: "/") }), slash + 1 < model.upperBound,
-            prefixes.find(bytes, model.lowerBound..<slash) != nil
-        else { return nil }
+        guard let slash = sign(UInt8(ascii: "/"), behindProviderIn: model, bytes) else { return nil }
         return (model.lowerBound..<slash, slash + 1..<model.upperBound)
+    }
+
+    /// A provider without the name of the interface that some put behind it, as in `openai:completions`.
+    static func withoutInterface(_ provider: Range<Int>, _ bytes: RawSpan) -> Range<Int> {
+        sign(UInt8(ascii: ":"), behindProviderIn: provider, bytes).map { provider.lowerBound..<$0 } ?? provider
+    }
+
+    /// Where the first such sign stands, if a provider's name is before it and anything behind.
+    private static func sign(_ sign: UInt8, behindProviderIn text: Range<Int>, _ bytes: RawSpan) -> Int? {
+        guard let position = text.first(where: { bytes.byte(at: $0) == sign }), position + 1 < text.upperBound,
+            prefixes.find(bytes, text.lowerBound..<position) != nil
+        else { return nil }
+        return position
     }
 }

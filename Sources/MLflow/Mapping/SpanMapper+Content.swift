@@ -35,7 +35,8 @@ extension SpanMapper {
             if hasOwn { traces.noteContent(index, scan[.inputs] != nil, scan[.outputs] != nil) }
             return
         }
-        let found = findContent(index, isModelCall: isModelCall, &batch, bytes)
+        let isRoot = spans[index].parentID == nil
+        let found = findContent(index, isModelCall: isModelCall, opensArgument: isRoot, &batch, bytes)
         write(found, index, isModelCall ? .content : .contentElsewhere, &batch, bytes)
         if found.inputs != nil || found.outputs != nil {
             traces.noteContent(index, found.inputs != nil, found.outputs != nil)
@@ -43,9 +44,12 @@ extension SpanMapper {
     }
 
     /// Finds inputs, outputs and tools by the first convention that has any of them.
+    ///
+    /// With `opensArgument`, inputs that are the one argument of a program are what the user said.
     mutating func findContent(
         _ index: Int,
         isModelCall: Bool,
+        opensArgument: Bool,
         _ batch: inout SpanBatch,
         _ bytes: RawSpan
     ) -> Found {
@@ -60,7 +64,13 @@ extension SpanMapper {
             find(rule, group, rank, of: index, &found, bytes)
             if found.inputs != nil || found.outputs != nil { convention = own }
         }
+        if opensArgument, case .node(let node) = found.inputs, let said = ownArgument(node, of: index, bytes) {
+            found.inputs = .node(said)
+        }
         if !isModelCall { found.keepStructure(content.tape) }
+        if spans[index].statusCode == 2, let outputs = found.outputs, isErrorText(outputs, index, bytes) {
+            found.outputs = nil
+        }
         return found
     }
 
@@ -192,7 +202,7 @@ extension SpanMapper {
                 addInstructions(attributes[attribute].value, at: start, bytes)
             }
         }
-        guard content.saysAnything(from: start, side) else { return nil }
+        guard content.saysAnything(from: start, side, bytes) else { return nil }
         content.newForms[side.rawValue] = form
         return .messages(start..<content.sources.count, root: root)
     }

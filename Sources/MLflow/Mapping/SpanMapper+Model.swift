@@ -33,6 +33,7 @@ extension SpanMapper {
         _ rule: MappingRules.Model,
         _ bytes: RawSpan
     ) {
+        provider = provider.map { ProviderNames.withoutInterface($0, bytes) }
         let isOwnName = provider.map { ProviderNames.isFramework($0, bytes) } ?? true
         if isOwnName, !rule.providerIn.range.isEmpty, let better = textInside(rule.providerIn, bytes) {
             isVerdictFree = false

@@ -74,10 +74,17 @@ extension SpanMapper {
     @inline(__always)
     private func isShortText(_ key: KnownKey, _ limit: Int, _ bytes: RawSpan) -> Bool {
         guard let attribute = scan[key] else { return true }
-        return bytes.shortText(attributes[attribute].value).map { $0.count <= limit } ?? false
+        guard let text = bytes.shortText(attributes[attribute].value) else { return false }
+        return text.count <= limit && !Self.isPlaceholder(key, text, bytes)
     }
 
-    /// An empty session hides the conversation's id.
+    /// Whether a text stands for no session or user; MLflow would take it for one.
+    private static func isPlaceholder(_ key: KnownKey, _ text: Range<Int>, _ bytes: RawSpan) -> Bool {
+        key == .userID
+            ? IdentityPlaceholders.isNobody(text, bytes) : IdentityPlaceholders.isNoSession(text, bytes)
+    }
+
+    /// An empty session hides the conversation's id, and one that stands for none joins traces.
     @inline(never)
     private mutating func repairContext(
         _ key: KnownKey,
@@ -93,7 +100,7 @@ extension SpanMapper {
         case .empty, .bytes, .array, .keyValueList: break
         case .string(let range):
             let inner = bytes.prefix(of: range, characters: limit)
-            guard !inner.isEmpty else { break }
+            guard !inner.isEmpty, !Self.isPlaceholder(key, inner, bytes) else { break }
             guard inner != range else { return }
             batch.removeAttribute(attribute)
             batch.addAttribute(name, to: .span(index)) { $0.string(bytes, inner) }

@@ -18,8 +18,9 @@ extension SpanMapper {
             guard let node = path.map({ content.tape.node(at: $0, of: root, bytes) }) ?? root,
                 content.tape.nodes[node].kind != .null
             else { return nil }
+            guard let inner = opened(node, source, of: index, bytes) else { return nil }
             use(attribute)
-            return opened(node, source, of: index, bytes)
+            return inner
         case .flattened(let family, let unwrap):
             guard
                 let node = content.flattened.build(
@@ -40,8 +41,8 @@ extension SpanMapper {
         }
     }
 
-    /// What stands inside of the wrappers that a source knows.
-    private mutating func opened(_ node: Int, _ source: MappingRules.Source, of index: Int, _ bytes: RawSpan) -> Int {
+    /// What stands inside of the wrappers that a source knows; nil where they hold nothing.
+    private mutating func opened(_ node: Int, _ source: MappingRules.Source, of index: Int, _ bytes: RawSpan) -> Int? {
         if source.isJSON, let list = content.tape.appendElements(asJSON: node, bytes) { return list }
         guard !source.wrappers.range.isEmpty else { return node }
         let isTool = outcome.spans[index].type == "TOOL"

@@ -10,8 +10,8 @@ extension SpanMapper {
         let session = candidate(\.sessions, .session, index, isRoot: isRoot, &batch, bytes)
         let user = candidate(\.users, .user, index, isRoot: isRoot, &batch, bytes)
         guard session != nil || user != nil else { return }
-        let ownSession = scan[.sessionID].flatMap { attributes.text(of: $0, bytes) == nil ? nil : $0 }
-        let conversation = scan[.conversationID].flatMap { attributes.text(of: $0, bytes) == nil ? nil : $0 }
+        let ownSession = sessionAttribute(.sessionID, bytes)
+        let conversation = sessionAttribute(.conversationID, bytes)
         traces.update(span.traceID) { trace in
             if let session {
                 if isRoot, session.isNamed { trace.sessionOfRoot = trace.sessionOfRoot ?? session }
@@ -25,6 +25,14 @@ extension SpanMapper {
                 trace.visible = (index, attribute, ownSession == nil)
             }
         }
+    }
+
+    /// The attribute of that key, where it names a session.
+    private mutating func sessionAttribute(_ key: KnownKey, _ bytes: RawSpan) -> Int? {
+        guard let attribute = scan[key], let text = attributes.text(of: attribute, bytes),
+            !IdentityPlaceholders.isNoSession(text, bytes)
+        else { return nil }
+        return attribute
     }
 
     /// Names a trace on its root: as the app says, after the agent or workflow, else after the root.
@@ -159,19 +167,43 @@ extension SpanMapper {
             guard !isNamed || holds(group, text.rank, span, &batch) else { continue }
             let attribute = scan.first &+ text.attribute
             let value = attributes[attribute].value
-            if let path = text.path {
-                guard let inner = self.text(at: path, in: value, bytes) else { continue }
+            if text.path != nil || text.isObject {
+                let inner = text.path.map { self.text(at: $0, in: value, bytes) } ?? identity(group, in: value, bytes)
+                guard let inner, Self.isName(inner, group, bytes) else { continue }
                 return .init(attribute: attribute, rank: text.rank, text: inner)
             }
-            if bytes.shortText(value) != nil { return .init(attribute: attribute, rank: text.rank) }
-            switch AttributeValue(value, in: bytes) {
-            case .string(let range) where !range.isEmpty: return .init(attribute: attribute, rank: text.rank)
-            case .int where isNamed: return .init(attribute: attribute, rank: text.rank)
-            default: continue
+            if let range = attributes.text(of: attribute, bytes) {
+                guard Self.isName(range, group, bytes) else { continue }
+                return .init(attribute: attribute, rank: text.rank)
+            }
+            if isNamed, case .int = AttributeValue(value, in: bytes) {
+                return .init(attribute: attribute, rank: text.rank)
             }
         }
         return nil
     }
+
+    /// Whether a text names a session or a user, and is not what stands for none.
+    private static func isName(_ text: Range<Int>, _ group: RuleGroup, _ bytes: RawSpan) -> Bool {
+        group == .session
+            ? !IdentityPlaceholders.isNoSession(text, bytes) : !IdentityPlaceholders.isNobody(text, bytes)
+    }
+
+    /// The text of the first member whose name says that it is a session or a user, in an object about a session.
+    @inline(never)
+    private mutating func identity(_ group: RuleGroup, in value: Range<Int>, _ bytes: RawSpan) -> Range<Int>? {
+        guard let root = content.tree(of: value, bytes) else { return nil }
+        let wanted: IdentityWords = group == .session ? .session : .user
+        let member = content.tape.values(of: root).prefix(Self.membersMax).first { member in
+            let (name, value) = (content.tape.nodes[member - 1], content.tape.nodes[member])
+            return name.kind == .text && value.kind == .text && !value.range.isEmpty
+                && IdentityWords(name.range, bytes) == wanted
+        }
+        return member.map { content.tape.nodes[$0].range }
+    }
+
+    /// Members of an object about a session that are looked at, at most.
+    private static var membersMax: Int { 32 }
 
     /// The text at a path in an attribute's object, or its JSON text.
     @inline(never)
@@ -185,7 +217,8 @@ extension SpanMapper {
 }
 
 extension RawSpan {
-    fileprivate func begins(_ range: Range<Int>, with word: StaticString) -> Bool {
+    /// Whether a text begins with these letters.
+    func begins(_ range: Range<Int>, with word: StaticString) -> Bool {
         let size = word.utf8CodeUnitCount
         return range.count >= size && equals(word, range.lowerBound..<range.lowerBound + size)
     }

@@ -198,6 +198,7 @@ package struct SpanMapper: ~Copyable, Sendable {
         if isRoot { decideName(index, span, &batch, bytes) }
         if span.statusCode == 2 {
             setErrorLevel(index, &batch)
+            if span.statusMessage.isEmpty, scan.hasException { setStatusMessage(index, &batch, bytes) }
             addException(index, span.statusMessage, &batch, bytes)
         }
         if scan[.serviceName] == nil { addService(index, span, &batch, bytes) }

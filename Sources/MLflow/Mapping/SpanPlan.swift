@@ -39,6 +39,8 @@ final class SpanPlan: Sendable {
         var path: Int?
         var rootOnly = false
         var typedOnly = false
+        /// Whether the attribute is an object, of whose members one may be the text.
+        var isObject = false
 
         /// Behind all rules.
         static let lastWordsRank = Int(Int16.max)
@@ -86,6 +88,8 @@ final class SpanPlan: Sendable {
     /// How many of them, from the first, ask nothing else of the span.
     let freeKinds: Int
     let usages: [Usage]
+    /// Whether any of them has its counts inside an object.
+    let hasCountsInside: Bool
     let models: [Model]
     /// Whether none of them asks anything else of the span, so that they need not wait for what else is decided.
     let areModelsFree: Bool
@@ -156,19 +160,20 @@ final class SpanPlan: Sendable {
             (sessions, users, names) = ([], [], [])
             (levels, prompts, tags, renames, drops) = ([], [], [], [], [])
             (failures, spanNames, calls) = ([], [], [])
-            hasExtras = false
+            (hasExtras, hasCountsInside) = (false, false)
             numbers = []
             return
         }
         var resolver = PlanResolver(rules: rules, found: found)
         kinds = found.ranks(.type).compactMap { resolver.kind($0) }
         usages = resolver.usages()
+        hasCountsInside = usages.contains { $0.lists.countsIn != nil }
         models = found.ranks(.model).compactMap { resolver.model($0) }
         freeKinds = kinds.firstIndex { rules.condition(.type, $0.rank) >= 0 } ?? kinds.count
         areModelsFree = models.allSatisfy { rules.condition(.model, $0.rank) < 0 }
         decisive = areModelsFree ? resolver.decisive(kinds[..<freeKinds], models.first) : []
-        sessions = resolver.texts(.session, rules.sessions) + Self.lastWords(found.sessions)
-        users = resolver.texts(.user, rules.users) + Self.lastWords(found.users)
+        sessions = resolver.texts(.session, rules.sessions) + Self.lastWords(found.sessions, found)
+        users = resolver.texts(.user, rules.users) + Self.lastWords(found.users, found)
         names = resolver.texts(.name, rules.names)
         levels = resolver.extras(.level) { (rules.levels[$0].key, nil) }
         prompts = resolver.extras(.prompt) { (rules.prompts[$0].name, rules.prompts[$0].version) }
@@ -182,8 +187,11 @@ final class SpanPlan: Sendable {
         numbers = resolver.numbers
     }
 
-    private static func lastWords(_ attributes: [Int]) -> [Text] {
+    private static func lastWords(_ attributes: [Int], _ found: FoundKeys) -> [Text] {
         attributes.map { Text(rank: Text.lastWordsRank, attribute: $0, typedOnly: true) }
+            + found.sessionObjects.map {
+                Text(rank: Text.lastWordsRank, attribute: $0, typedOnly: true, isObject: true)
+            }
     }
 
     /// The rules of a group that its keys bring into play, whatever their conditions.

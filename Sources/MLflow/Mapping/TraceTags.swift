@@ -63,8 +63,14 @@ struct TraceTags {
             let value = isList ? child : child + 1
             let text = isList ? "true" : tape.text(of: value, bytes)
             let key = tape.text(of: child, bytes)
-            if isList || !Self.isInternal(key), let tag = tag(key, text) { tags.append(tag) }
             child = tape.nodes[value].next
+            if !isList, Self.listKeys.contains(key), tape.nodes[value].kind == .array {
+                for label in tape.elements(of: value) where !isFull && tape.isText(label) {
+                    if let tag = tag(tape.text(of: label, bytes), "true") { tags.append(tag) }
+                }
+            } else if isList || !Self.isInternal(key), let tag = tag(key, text) {
+                tags.append(tag)
+            }
         }
         return tags
     }
@@ -74,6 +80,8 @@ struct TraceTags {
         internalKeys.contains(key) || internalPrefixes.contains { key.hasPrefix($0) }
     }
 
+    /// Members of metadata that are lists of tags.
+    private static let listKeys: Set<String> = ["labels", "tags"]
     private static let internalKeys: Set<String> = [
         "versions", "checkpoint_ns", "runtime", "sdk", "session_id", "thread_id", "conversation_id", "user_id",
     ]

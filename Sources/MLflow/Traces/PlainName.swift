@@ -51,5 +51,5 @@ private let plainWords: Set<Substring> = [
     "http", "https", "get", "post", "put", "patch", "delete", "head", "options", "trace", "connect", "request",
     "response",
     "rpc", "grpc", "server", "client", "handler", "middleware", "send", "receive", "publish", "process", "consume",
-    "message", "tcp", "tls", "dns", "lookup", "socket", "call",
+    "message", "tcp", "tls", "dns", "lookup", "socket", "call", "main",
 ]

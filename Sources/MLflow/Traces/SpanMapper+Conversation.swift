@@ -58,7 +58,7 @@ extension SpanMapper {
             return (nodes[0].map { .node($0) }, nodes[1].map { .node($0) })
         }
         let isModelCall = outcome.spans[index].type.map(MappingRules.isModelCall) ?? false
-        let found = findContent(index, isModelCall: isModelCall, &batch, bytes)
+        let found = findContent(index, isModelCall: isModelCall, opensArgument: true, &batch, bytes)
         return (found.inputs, found.outputs)
     }
 

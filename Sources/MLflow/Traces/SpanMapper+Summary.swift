@@ -116,7 +116,7 @@ extension SpanMapper {
     private mutating func fail(_ root: Int, after span: Int, _ batch: inout SpanBatch, _ bytes: RawSpan) {
         guard !traces.failed.contains(root) else { return }
         let noted = traces.failure(of: span)?.message
-        fail(root, noted ?? spans[span].statusMessage, .engine("trace"), &batch, bytes)
+        fail(root, noted ?? failureMessage(of: span, bytes), .engine("trace"), &batch, bytes)
         guard traces.failed.contains(root) else { return }
         var origin: [UInt8] = []
         origin.append(spans[span].spanID)
