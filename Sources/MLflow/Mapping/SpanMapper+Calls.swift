@@ -9,8 +9,10 @@ extension SpanMapper {
     mutating func countCallsOnce(_ batch: inout SpanBatch, _ bytes: RawSpan) {
         let calls = traces.modelCalls
         guard calls.count + traces.wrappers.count > 1, !calls.isEmpty else { return }
-        let used = repeated(calls.filter(\.hasUsage).map(\.span), traces.wrappers, batch, bytes)
-        for wrapper in traces.wrappers where used[wrapper] == .repeated {
+        withdrawRecords(&batch, bytes)
+        let wrappers = traces.wrappers.map(\.span)
+        let used = repeated(calls.filter(\.hasUsage).map(\.span), wrappers, batch, bytes)
+        for wrapper in wrappers where used[wrapper] == .repeated {
             guard hasRoom(for: 0, on: wrapper, &batch) else { continue }
             batch.addAttribute("mlflow.chat.tokenUsage", to: .span(wrapper)) { $0.null() }
             didSet("mlflow.chat.tokenUsage", wrapper, by: .engine("children"))
@@ -147,7 +149,7 @@ extension SpanMapper {
     }
 
     /// Its start where it never ended.
-    private func end(of span: Int) -> UInt64 { max(spans[span].start, spans[span].end) }
+    func end(of span: Int) -> UInt64 { max(spans[span].start, spans[span].end) }
 
     /// The id of the answer that a span tells of; nil where it names none.
     private mutating func answerID(of span: Int, _ bytes: RawSpan) -> String? {
@@ -189,7 +191,7 @@ extension SpanMapper {
     }
 
     /// What a span asks a model for.
-    private mutating func callKind(of span: Int) -> CallKind {
+    mutating func callKind(of span: Int) -> CallKind {
         guard let type = outcome.spans.type(of: span) else { return .other }
         return type < callKinds.count ? callKinds[type] : CallKind(outcome.spans[span].type)
     }

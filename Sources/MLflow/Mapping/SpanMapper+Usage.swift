@@ -27,15 +27,39 @@ extension SpanMapper {
             )
             let cost = rule.hasCost ? cost(rule, object, bytes) : nil
             guard counts != nil || cost != nil else { continue }
-            guard isModelCall || rule.isForAnySpan else { return traces.noteWrapper(index) }
+            let spent = counts.map { SpentTokens(input: $0.input, output: $0.output) }
+            guard isModelCall || rule.isForAnySpan else {
+                return traces.noteWrapper(.init(span: index, spent: spent, isBare: !traces.hasContent(index)))
+            }
             counts?.cacheRead = count(rule.cacheRead, object, bytes)
             counts?.cacheCreation = count(rule.cacheCreation, object, bytes)
+            if scan.plan.hasCountsInside { fillCache(of: &counts, after: planned, index, &batch, bytes) }
             if let known = counts, known.total != known.input &+ known.output {
                 counts?.includeBuckets(reasoning: count(rule.reasoning, object, bytes))
             }
             counts?.includeCache(excluded: rule.inputExcludesCache)
-            write(counts, cost, index, .rule(.usage, rank), &batch)
+            write(counts, cost, spent, index, .rule(.usage, rank), &batch)
             return
+        }
+    }
+
+    /// Takes cached tokens from the next rule that finds them in an object, where the one that won has none.
+    @inline(never)
+    private mutating func fillCache(
+        of counts: inout TokenCounts?,
+        after planned: Int,
+        _ index: Int,
+        _ batch: inout SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        for next in planned + 1..<max(scan.plan.usages.count, planned + 1) {
+            guard counts != nil, counts?.cacheRead == nil, counts?.cacheCreation == nil else { return }
+            let rule = scan.plan.usages[next].lists
+            guard let attribute = rule.countsIn, holds(.usage, scan.plan.usages[next].rank, index, &batch),
+                let object = usageObject(attribute, bytes)
+            else { continue }
+            counts?.cacheRead = count(rule.cacheRead, object, bytes)
+            counts?.cacheCreation = count(rule.cacheCreation, object, bytes)
         }
     }
 
@@ -74,11 +98,12 @@ extension SpanMapper {
     private mutating func write(
         _ counts: TokenCounts?,
         _ cost: CallCost?,
+        _ spent: SpentTokens?,
         _ index: Int,
         _ rule: Decider,
         _ batch: inout SpanBatch
     ) {
-        var call = TraceFacts.ModelCall(span: index, hasUsage: counts != nil)
+        var call = TraceFacts.ModelCall(span: index, hasUsage: counts != nil, spent: spent)
         if let counts {
             outcome.spans.setTokens(counts.total, of: index)
             call.usage = batch.addedBytes

@@ -79,10 +79,21 @@ struct TraceFacts {
         var more: Int? { moreNumber < 0 ? nil : Int(moreNumber) }
     }
 
+    /// A span that carries usage and is no model call.
+    struct Wrapper {
+        let span: Int
+        /// Nil where only a cost is known.
+        let spent: SpentTokens?
+        /// Whether it has no content.
+        let isBare: Bool
+    }
+
     /// A span that carries what a call of a model used, or what it cost.
     struct ModelCall {
         let span: Int
         var hasUsage: Bool
+        /// As the rule found it; nil for what the app wrote itself.
+        var spent: SpentTokens?
         /// How many bytes had been added when its usage and its cost were; nil for what the app wrote itself.
         var usage: Int?
         var cost: Int?
@@ -100,8 +111,8 @@ struct TraceFacts {
     private(set) var notes: [Note] = []
     /// The first root of each trace that has one, with its trace.
     private(set) var roots: [(span: Int, trace: Int)] = []
-    /// Spans that carry usage and are no model calls.
-    private(set) var wrappers: [Int] = []
+    /// Spans that carry usage and are no model calls, in their order.
+    private(set) var wrappers: [Wrapper] = []
     /// Model calls with usage.
     private(set) var modelCalls: [ModelCall] = []
     /// Spans without a status that failed as it seems, in their order.
@@ -141,7 +152,7 @@ struct TraceFacts {
     /// Forgets what a span, the last one that was mapped, carries and says.
     mutating func forget(_ span: Int) {
         while let last = said.last, Int(last.span) == span { said.removeLast() }
-        if wrappers.last == span { wrappers.removeLast() }
+        if wrappers.last?.span == span { wrappers.removeLast() }
         if modelCalls.last?.span == span { modelCalls.removeLast() }
         if failures.last?.span == span { failures.removeLast() }
     }
@@ -217,7 +228,7 @@ struct TraceFacts {
         hasWanting = true
     }
 
-    mutating func noteWrapper(_ span: Int) { wrappers.append(span) }
+    mutating func noteWrapper(_ wrapper: Wrapper) { wrappers.append(wrapper) }
     mutating func noteModelCall(_ call: ModelCall) { modelCalls.append(call) }
 
     mutating func noteFailure(_ span: Int, _ message: Range<Int>, _ decider: SpanMapper.Decider) {
@@ -237,10 +248,15 @@ struct TraceFacts {
     mutating func noteFailed(_ span: Int) { failed.insert(span) }
 
     /// Whether the span at hand has an output.
-    func hasAnswer(_ span: Int) -> Bool {
+    func hasAnswer(_ span: Int) -> Bool { says(span, [.answer]) }
+
+    /// Whether the span at hand has inputs or outputs.
+    func hasContent(_ span: Int) -> Bool { says(span, [.question, .answer]) }
+
+    private func says(_ span: Int, _ sides: Sides) -> Bool {
         for last in said.reversed() {
             guard Int(last.span) == span else { return false }
-            if last.sides.contains(.answer) { return true }
+            if !last.sides.isDisjoint(with: sides) { return true }
         }
         return false
     }
