@@ -33,7 +33,8 @@ private func policy(
     @Test(arguments: [
         ("https://*.example.com", false), ("https://pr-*.app.example.com", false), ("http://*.localhost:*", false),
         ("https://*", false), ("http://localhost:*", false), ("https://*example.com", true),
-        ("https://example.*", true), ("http://192.168.1.*", true), ("https://a?b.com", true), ("https://*.*", true),
+        ("https://example.*", true), ("https://*.com", true), ("https://*.*", true),
+        ("http://*.168.1.1", true), ("http://192.168.1.*", true), ("https://a?b.com", true),
     ])
     func `a wildcard beside a name that anybody can own is told from one below it`(glob: String, isForeign: Bool) {
         #expect(WebOrigin(glob, asPattern: true)?.hasForeignHosts == isForeign)
@@ -70,6 +71,8 @@ private func policy(
     @Test func `every origin is not null, and null is allowed where it is listed`() {
         #expect(policy("*").verdict(on: ["null"]) == .refused("null"))
         #expect(policy("null").verdict(on: ["null"]) == .allowed(AllowedOrigin(origin: "null")))
+        let lent = AllowedOrigin(origin: "null", mayUseCredentials: false)
+        #expect(policy("null", trustsBrowsers: true).verdict(on: ["null"]) == .allowed(lent))
         #expect(policy("null").verdict(on: ["https://a.example"]) == .refused("https://a.example"))
         #expect(policy("*").verdict(on: ["https://a.example"]) == .allowed(AllowedOrigin(origin: "https://a.example")))
         #expect(policy("*").verdict(on: ["https://a.example\u{7F}"]) == .refused("https://a.example\u{7F}"))

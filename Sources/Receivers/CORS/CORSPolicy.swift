@@ -26,6 +26,7 @@ struct CORSPolicy: Sendable {
     /// Globs that match hosts of everybody.
     private let wideGlobs: [Glob]
     private let hasEveryOrigin: Bool
+    private let hasNull: Bool
     /// Whether what browsers add by themselves, a password that they remember or a certificate, shows who sends.
     private let trustsBrowsers: Bool
 
@@ -44,10 +45,11 @@ struct CORSPolicy: Sendable {
             + "\r\naccess-control-max-age: \(cors.maxAge.components.seconds)"
         let patterns = cors.origins.filter { $0 != "*" && Glob.isPattern($0) }
         let isWide = { (pattern: String) in WebOrigin(pattern, asPattern: true)?.hasEveryHost == true }
-        exact = Set(cors.origins).subtracting(patterns).subtracting(["*"])
+        exact = Set(cors.origins).subtracting(patterns).subtracting(["*", "null"])
         globs = patterns.filter { !isWide($0) }.map(Glob.init)
         wideGlobs = patterns.filter(isWide).map(Glob.init)
         hasEveryOrigin = cors.origins.contains("*")
+        hasNull = cors.origins.contains("null")
         self.trustsBrowsers = trustsBrowsers
     }
 
@@ -56,6 +58,10 @@ struct CORSPolicy: Sendable {
         guard let origin = origins.first else { return .notAPage }
         guard origins.count == 1 else { return .refused(origins.joined(separator: ", ")) }
         if exact.contains(origin) { return .allowed(AllowedOrigin(origin: origin)) }
+        // Any page can have this one, in a sandboxed frame.
+        if origin == "null", hasNull {
+            return .allowed(AllowedOrigin(origin: origin, mayUseCredentials: !trustsBrowsers))
+        }
         // What is echoed is an origin, whatever a wildcard stands for.
         guard WebOrigin(origin) != nil else { return .refused(origin) }
         if globs.contains(where: { $0.matches(origin) }) { return .allowed(AllowedOrigin(origin: origin)) }

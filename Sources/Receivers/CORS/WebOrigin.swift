@@ -33,12 +33,14 @@ struct WebOrigin {
     /// Whether a pattern matches every host.
     var hasEveryHost: Bool { host == "*" }
 
-    /// Whether a pattern matches hosts that others own, as `*example.com` and `example.*` do.
+    /// Whether a pattern matches hosts that others own, as `*.com`, `*example.com` and `example.*` do.
     var hasForeignHosts: Bool {
         let labels = host.split(separator: ".", omittingEmptySubsequences: false)
         guard !hasEveryHost, let last = labels.last else { return false }
         let isWild = { (label: Substring) in label.contains { $0 == "*" || $0 == "?" } }
-        return isWild(last) || labels.dropLast().last.map { isWild($0) && $0 != "*" } ?? false
+        let isAddress = last.utf8.allSatisfy(\.isDigit)
+        if isAddress { return labels.contains(where: isWild) }
+        return isWild(last) || last != "localhost" && labels.dropLast().last.map(isWild) ?? false
     }
 
     /// The origin that somebody meant who wrote an address or capitals; nil where it cannot be told.

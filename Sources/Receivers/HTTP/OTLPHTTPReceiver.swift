@@ -84,15 +84,7 @@ package final class OTLPHTTPReceiver: Receiver {
             ),
             experiments: ExperimentHeader(settings),
             credentials: IgnoredCredentials(receiver: parts.name, logger: parts.logger),
-            pages: settings.cors.map { cors in
-                WebPages(
-                    CORSPolicy(cors, keptHeaders: keptHeaders, trustsBrowsers: settings.trustsBrowsers),
-                    receiver: parts.name,
-                    meters: parts.meters,
-                    clock: clock,
-                    logger: parts.logger
-                )
-            },
+            pages: WebPages(settings, keptHeaders: keptHeaders, in: parts, clock: clock),
             tls: settings.tls.map { tls in
                 ServerTLS(tls, listener: parts.name, meters: parts.meters, logger: parts.logger, clock: clock)
             }
@@ -240,6 +232,25 @@ package final class OTLPHTTPReceiver: Receiver {
             }
         // What several reads in a row bring is decrypted into one buffer, which stays.
         return context.tls == nil ? bootstrap : bootstrap.childChannelOption(.maxMessagesPerRead, value: 1)
+    }
+}
+
+extension WebPages {
+    /// Nil for a receiver without `cors`.
+    fileprivate convenience init?(
+        _ settings: OTLPHTTPReceiverSettings,
+        keptHeaders: [String],
+        in parts: ReceiverContext,
+        clock: WallClock
+    ) {
+        guard let cors = settings.cors else { return nil }
+        self.init(
+            CORSPolicy(cors, keptHeaders: keptHeaders, trustsBrowsers: settings.trustsBrowsers),
+            receiver: parts.name,
+            meters: parts.meters,
+            clock: clock,
+            logger: parts.logger
+        )
     }
 }
 
