@@ -132,7 +132,7 @@ def test_a_balancer_without_a_header_is_closed_and_others_with_one_are_refused(b
         with pytest.raises(requests.ConnectionError):
             gateway.post(body)
     assert gateway.metric(FAILURES, reason="missing") == 2
-    assert gateway.process.log.count('a load balancer in \\"proxy_protocol\\" opens') == 1
+    assert gateway.process.log.count('a load balancer in "proxy_protocol" opens') == 1
     other = millrace(DISCARD, directory=tmp_path / "other")
     refused = Balancer(tmp_path, other.pipeline["receivers"]["otlp"]["listen"], "haproxy").start()
     try:
@@ -186,21 +186,21 @@ class Greedy(threading.Thread):
 
 
 def test_who_uses_most_of_the_memory_is_answered_429_and_a_modest_one_goes_on(millrace):
-    gateway = millrace(DISCARD, receivers=receivers(hold="0s"), memory_limit="32MiB")
+    gateway = millrace(DISCARD, receivers=receivers(hold="0s", max_body="16MiB"), memory_limit="32MiB")
     listen, ended = gateway.pipeline["receivers"]["otlp"]["listen"], threading.Event()
     modest = Client(listen, ANN)
     body = otlp.request("modest", spans=1, padding=100_000).SerializeToString()
     assert modest.post(body).status == 200
-    greedy = [Greedy(listen, ended) for _ in range(24)]
+    greedy = [Greedy(listen, ended) for _ in range(14)]
     for client in greedy:
         client.start()
     try:
         eventually(lambda: any(429 in client.statuses for client in greedy))
-        statuses = [modest.post(body).status for _ in range(200)]
+        statuses = [modest.post(body).status for _ in range(50)]
     finally:
         ended.set()
         for client in greedy:
             client.join(30)
-    assert statuses == [200] * 200
+    assert statuses == [200] * 50
     answers = [status for client in greedy for status in client.statuses]
     assert {200, 429} <= set(answers) <= {200, 429, 503}
