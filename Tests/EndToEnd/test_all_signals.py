@@ -17,6 +17,8 @@ from kit.waiting import eventually
 
 SIGNALS = ["traces", "metrics", "logs"]
 ITEMS = {"traces": "spans", "metrics": "data_points", "logs": "log_records"}
+EMPTY = {"go-docker-grpc-2.metrics.pb"}
+"""Requests with a resource and nothing of it, which are taken and leave nothing."""
 BODIES = sorted(DATA.glob("c*/*.logs.pb")) + sorted(DATA.glob("c*/*.metrics.pb"))
 
 
@@ -80,7 +82,8 @@ def test_an_sdk_sends_all_signals_over_two_gateways_to_a_file(millrace, archives
 @pytest.mark.parametrize("signal", ["logs", "metrics"])
 def test_what_clients_sent_leaves_byte_for_byte(millrace, archives, tmp_path, signal):
     """Requests are joined by putting their resources one behind the other, in any order; nothing else changes."""
-    bodies = [body.read_bytes() for body in BODIES if body.name.endswith(f".{signal}.pb")]
+    ours = [body for body in BODIES if body.name.endswith(f".{signal}.pb") and body.name not in EMPTY]
+    bodies = [body.read_bytes() for body in ours]
     assert len(bodies) >= 8
     raw = {"raw": archives("raw", format="protobuf")}
     with settled_at_end(millrace(raw, pipelines=whole(raw, [signal]), processors={})) as gateway:
