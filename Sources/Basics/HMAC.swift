@@ -9,15 +9,17 @@ package enum HMAC {
     ///
     /// Nil where there is no memory for it.
     package static func sha256(_ text: RawSpan, _ range: Range<Int>, key: [UInt8]) -> String? {
-        let digits = Array("0123456789abcdef".utf8)
-        return code(text, range, key: key).map { code in
-            String(decoding: code.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-        }
+        code(text, range, key: key)?.hexadecimal
+    }
+
+    /// The code with SHA-256 of `text`, 32 bytes; nil where there is no memory for it.
+    package static func code(_ text: [UInt8], key: [UInt8]) -> [UInt8]? {
+        code(text.span.bytes, 0..<text.count, key: key)
     }
 
     /// The code with SHA-256 of `text`; nil where there is no memory for it.
     package static func digest(_ text: [UInt8], key: [UInt8]) -> Digest? {
-        code(text.span.bytes, 0..<text.count, key: key).map { code in
+        code(text, key: key).map { code in
             var digest = Digest()
             for (index, byte) in code.enumerated() { digest[index / 8] = digest[index / 8] << 8 | UInt64(byte) }
             return digest

@@ -81,7 +81,7 @@ extension ExporterType {
     }
 
     /// What only exporters have that send requests.
-    private static let requestSettings = ["timeout", "concurrency", "compression", "headers", "oauth2", "tls", "proxy"]
+    private static let requestSettings = ["timeout", "concurrency", "compression", "headers", "oauth2", "sigv4", "tls", "proxy"]
 }
 
 /// An exporter as the file sets it.

@@ -9,6 +9,9 @@ import Testing
     private static let oauth2 =
         #""oauth2": {"token_endpoint": "https://idp/token", "client_id": "id", "client_secret": "hunter2"}"#
 
+    private static let sigv4 =
+        #""sigv4": {"region": "eu-west-1", "service": "xray", "access_key_id": "id", "secret_access_key": "hunter2"}"#
+
     private func lines(_ settings: String, type: String = "mlflow", endpoint: String = "http://m") -> [String] {
         problems(of: file(["exporters": #"{"out": {"type": "\#(type)", "endpoint": "\#(endpoint)", \#(settings)}}"#]))
     }
@@ -22,6 +25,22 @@ import Testing
         let lines = lines("\(Self.oauth2), \(setting)")
         #expect(lines.count == 1)
         #expect(lines.first?.hasSuffix("/exporters/out: \(message)") == true, "\(lines)")
+    }
+
+    @Test func `signatures and what else says who sends exclude each other`() {
+        let others = [Self.oauth2, #""token": "t""#, #""headers": {"authorization": "x"}"#]
+        for other in others { #expect(lines("\(Self.sigv4), \(other)").joined().contains("exclude each other")) }
+    }
+
+    @Test(arguments: [
+        ("xray", true), ("sagemaker-mlflow", true), ("", false), ("X-Ray", false), ("a/b", false), ("a b", false),
+    ])
+    func `a signature is for a service and a region`(service: String, isAllowed: Bool) {
+        for type in ["mlflow", "otlp_http"] {
+            let lines = lines(Self.sigv4.replacing("xray", with: service), type: type)
+            #expect(lines.isEmpty == isAllowed, "\(lines)")
+            #expect(isAllowed || lines.joined().contains("/exporters/out/sigv4/service: "))
+        }
     }
 
     @Test(arguments: ["mlflow", "otlp_http"])

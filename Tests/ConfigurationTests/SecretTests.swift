@@ -14,6 +14,8 @@ import Testing
         #""username": "u", "password": "hunter2""#, #""headers": {"authorization": "Bearer hunter2"}"#,
         #""headers": {"x-key": "${file:/run/secret}"}"#,
         #""oauth2": {"token_endpoint": "https://i", "client_id": "c", "client_secret": "hunter2"}"#,
+        #""sigv4": {"region": "r", "service": "s", "access_key_id": "i", "secret_access_key": "hunter2"}"#,
+        #""sigv4": {"region": "r", "service": "s", "access_key_id": "hunter2", "secret_access_key": "x"}"#,
         #""proxy": "http://u:hunter2@proxy:3128""#,
     ])
     func `what is printed has no secret`(setting: String) throws {

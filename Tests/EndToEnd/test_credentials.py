@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from conftest import mlflow_exporter, otlp_exporter
+from kit.aws import Signatures
 from kit.certificates import Authority
 from kit.load import Load
 from kit.millrace import run
@@ -121,7 +122,7 @@ def test_a_client_secret_is_rotated_in_its_file(millrace, guarded, issuer, tmp_p
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_key_is_rotated_in_its_file(millrace, sink, tmp_path, status):
     keys = {"first-key"}
-    sink.admits = lambda _, headers: None if headers.get("x-api-key") in keys else (status, {"message": "who?"})
+    sink.admits = lambda _, headers, __: None if headers.get("x-api-key") in keys else (status, {"message": "who?"})
     file = tmp_path / "key"
     file.write_text("first-key\n")
     gateway = millrace({"out": otlp_exporter(sink, headers={"X-Api-Key": f"${{file:{file}}}"})})
@@ -132,6 +133,27 @@ def test_a_key_is_rotated_in_its_file(millrace, sink, tmp_path, status):
         file.write_text(key + "\n")
         each_arrived_once(sink, gateway.send("after"))
     assert gateway.failures("out") == 0
+
+
+@pytest.mark.parametrize("compression", ["gzip", "none"])
+def test_requests_are_signed_for_aws_and_keys_rotate_in_their_files(millrace, sink, tmp_path, compression):
+    aws = Signatures("xray")
+    sink.admits = aws.admits
+    files = {name: tmp_path / name for name in ("access_key_id", "secret_access_key", "session_token")}
+
+    def write():
+        for name, file in files.items():
+            file.write_text(aws.settings()[name] + "\n")
+
+    write()
+    settings = aws.settings(**{name: f"${{file:{file}}}" for name, file in files.items()})
+    gateway = millrace({"out": otlp_exporter(sink, sigv4=settings, compression=compression)})
+    each_arrived_once(sink, gateway.send("before"))
+    assert (aws.refused, aws.signed_names) == (0, {"content-type;host;x-amz-date;x-amz-security-token"})
+    aws.keys = ("AKIDANOTHER", "another-secret-key", "another-token")
+    write()
+    each_arrived_once(sink, gateway.send("after"))
+    assert (aws.refused, gateway.failures("out")) == (1, 0)
 
 
 def context(certificate, key):
@@ -158,9 +180,9 @@ def test_a_token_endpoint_has_to_show_who_it_is_even_where_the_destination_has_n
 def test_databricks_is_an_endpoint_a_table_and_a_client(millrace, sink, issuer):
     asked = []
 
-    def admits(path, headers):
+    def admits(path, headers, body):
         asked.append((path, headers.get("x-databricks-uc-table-name")))
-        return issuer.admits(path, headers)
+        return issuer.admits(path, headers, body)
 
     sink.admits = admits
     exporter = otlp_exporter(
@@ -242,8 +264,8 @@ def test_mlflows_password_is_rotated_in_its_file(millrace, locked_mlflow, tmp_pa
 def test_no_secret_is_shown_anywhere(millrace, sink, issuer, tmp_path):
     echoed = []
 
-    def admits(path, headers):
-        if issuer.admits(path, headers):
+    def admits(path, headers, body):
+        if issuer.admits(path, headers, body):
             return 401, {"message": f"refused: {headers.as_string()}"}
         echoed.append(headers.as_string())
         return 400, {"message": f"this is what came: {headers.as_string()}"}

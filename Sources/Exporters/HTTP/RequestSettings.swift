@@ -13,6 +13,8 @@ package struct RequestSettings: Sendable {
     package var headers: [Named<Secret>] = []
     /// Where access tokens come from; nil for none.
     package var oauth2: OAuth2Settings?
+    /// What requests are signed with; nil for nothing.
+    package var sigv4: SigV4Settings?
     package var connection = ConnectionSettings()
 
     package init(timeout: Duration = .seconds(30), concurrency: Int = 4, compression: CompressionSetting = .auto) {
@@ -34,6 +36,7 @@ package struct RequestSettings: Sendable {
             ),
             Field("headers", \.headers, .headers, "Sent with every request; their values are treated as secrets."),
             Field("oauth2", optional: \.oauth2, .group(.oauth2), "Where access tokens for the destination come from."),
+            Field("sigv4", optional: \.sigv4, .group(.sigv4), "Keys of AWS that requests are signed with."),
             Field("tls", \.connection.tls, .group(.tls), "For `https`."),
             Field(
                 "proxy",
@@ -47,12 +50,13 @@ package struct RequestSettings: Sendable {
 
     /// Reports settings that would each give requests an `Authorization` header.
     static func checkAuthorization(_ group: Group, _ context: inout DecodeContext) {
-        guard group["oauth2"] != nil else { return }
+        guard let chosen = ["oauth2", "sigv4"].first(where: { group[$0] != nil }) else { return }
         let header = group["headers"]?.members?.first { $0.name.lowercased() == "authorization" }
+        let names = ["sigv4", "token", "username"].filter { $0 != chosen }
         let others =
-            ["token", "username"].compactMap { name in group[name].map { (quoted(name), $0.offset) } }
+            names.compactMap { name in group[name].map { (quoted(name), $0.offset) } }
             + (header.map { [("the header \(quoted($0.name))", $0.nameOffset)] } ?? [])
-        for (what, offset) in others { context.report("\"oauth2\" and \(what) exclude each other", at: offset) }
+        for (what, offset) in others { context.report("\(quoted(chosen)) and \(what) exclude each other", at: offset) }
     }
 }
 

@@ -15,7 +15,8 @@ from kit.environments import free_port
 class Sink:
     """`refuses`, where it is set, is asked with each request: a (status, JSON document) to answer, or None.
 
-    `admits` is asked the same before, with the path and the header fields; what it turns away is not in `requests`.
+    `admits` is asked the same before, with the path, the header fields and the body as it came; what it turns away is not
+    in `requests`.
     With an `ssl.SSLContext` it speaks TLS.
     """
 
@@ -96,9 +97,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
+        turned_away = self.sink.admits and self.sink.admits(self.path, self.headers, body)
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
-        turned_away = self.sink.admits and self.sink.admits(self.path, self.headers)
         status, document = turned_away or self.sink.answer(body)
         answer = json.dumps(document).encode()
         self.send_response(status)

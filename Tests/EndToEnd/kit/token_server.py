@@ -57,7 +57,7 @@ class TokenServer:
         with self._lock:
             self._ends.clear()
 
-    def admits(self, path, headers):
+    def admits(self, path, headers, body):
         """None for a request with a valid token, else the (status, document) to answer."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         with self._lock:

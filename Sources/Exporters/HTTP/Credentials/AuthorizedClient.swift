@@ -34,14 +34,17 @@ struct AuthorizedRequest: Sendable {
 final class CredentialStore: Sendable {
     private let secrets: CurrentSecrets<Credentials>
     private let tokens: TokenSource?
+    private let clock: WallClock
 
     /// - Parameters:
     ///   - credentials: As the pipeline file has them.
     ///   - tokens: Where access tokens come from; nil without `oauth2`.
     ///   - files: Reads files.
-    init(_ credentials: Credentials, tokens: TokenSource? = nil, files: SerialThread) {
+    ///   - clock: Dates signatures.
+    init(_ credentials: Credentials, tokens: TokenSource? = nil, files: SerialThread, clock: WallClock = .system) {
         secrets = CurrentSecrets(credentials, files: files)
         self.tokens = tokens
+        self.clock = clock
     }
 
     /// The request with what says who sends it; suspends while an access token is asked for.
@@ -49,6 +52,12 @@ final class CredentialStore: Sendable {
         let names = Set(request.headers.map { $0.name.lowercased() })
         var authorized = AuthorizedRequest(request: request, secrets: secrets.current)
         authorized.request.headers += authorized.secrets.holder.fields.filter { !names.contains($0.name.lowercased()) }
+        if let signing = authorized.secrets.holder.signing, !names.contains("authorization") {
+            guard let signed = SigV4Signature.sign(authorized.request, with: signing, at: clock.now()) else {
+                throw .noCredentials("no memory for a signature", after: nil)
+            }
+            authorized.request = signed
+        }
         if let tokens, !names.contains("authorization") {
             let token = try await tokens.token()
             authorized.request.headers.append(HTTPHeader("Authorization", "Bearer \(token.text)"))
@@ -80,7 +89,7 @@ extension RequestSettings {
             let client = CurlClient(loop: loop, connection: tokenConnection)
             return TokenSource(settings, client: client, files: context.files)
         }
-        let credentials = Credentials(headers: headers, authorization: authorization)
+        let credentials = Credentials(headers: headers, authorization: authorization, signing: sigv4)
         let store = CredentialStore(credentials, tokens: tokens, files: context.files)
         return { AuthorizedClient(client: CurlClient(loop: loop, connection: $0), credentials: store) }
     }

@@ -24,8 +24,10 @@ struct Credentials: SecretHolder {
     /// The exporter's `headers`.
     var headers: [Named<Secret>] = []
     var authorization = Authorization.none
+    /// What requests are signed with in place of an `Authorization` that is known before; nil for nothing.
+    var signing: SigV4Settings?
 
-    /// All header fields.
+    /// All header fields that do not depend on the request.
     var fields: [HTTPHeader] {
         headers.map { HTTPHeader($0.name, $0.value.text) }
             + (authorization.value.map { [HTTPHeader("Authorization", $0)] } ?? [])
@@ -37,8 +39,9 @@ struct Credentials: SecretHolder {
         // What follows the scheme.
         let tokens = fields.filter { $0.name.lowercased() == "authorization" }
             .compactMap { $0.value.split(separator: " ").last.map(String.init) }
-        guard case .basic(_, let password) = authorization else { return secrets + tokens }
-        return secrets + tokens + [password.text]
+        let known = secrets + tokens + (signing?.hidden ?? [])
+        guard case .basic(_, let password) = authorization else { return known }
+        return known + [password.text]
     }
 
     func read() -> Credentials {
@@ -50,6 +53,7 @@ struct Credentials: SecretHolder {
             read.authorization = .basic(username: username, password: password.read())
         case .bearer(let token): read.authorization = .bearer(token.read())
         }
+        read.signing = signing?.read()
         return read
     }
 }
