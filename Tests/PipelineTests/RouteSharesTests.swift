@@ -258,7 +258,8 @@ private struct ByReceiver: SpanProcessor {
         #expect(await pipeline.send(small, to: "quiet") == .accepted)
         for _ in 0..<(8 << 20) / small.count { #expect(await pipeline.send(small, to: "noisy") == .accepted) }
         #expect(pipeline.journal.logs[0].readers[0].account.outcomes[.expired] > 0)
-        #expect(pipeline.shares.held <= 1 << 20)
+        // Half of the budget is the noisy route's, and what the quiet one sent may still be held.
+        #expect(pipeline.shares.held <= (1 << 20) + 2 * small.count)
     }
 
     @Test func `what an earlier process left is held by those who have not got it`() async throws {
