@@ -81,7 +81,9 @@ extension ExporterType {
     }
 
     /// What only exporters have that send requests.
-    private static let requestSettings = ["timeout", "concurrency", "compression", "headers", "oauth2", "sigv4", "tls", "proxy"]
+    private static let requestSettings = [
+        "timeout", "concurrency", "compression", "headers", "oauth2", "sigv4", "tls", "proxy",
+    ]
 }
 
 /// An exporter as the file sets it.

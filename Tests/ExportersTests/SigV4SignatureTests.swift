@@ -100,6 +100,8 @@ import Testing
         var request = request
         request.headers = [HTTPHeader("authorization", "Bearer own")]
         _ = try await client.authorized(credentials(Secret("secret"))).send(request)
-        #expect(client.requests[0].headers.filter { $0.name.lowercased() == "authorization" }.map(\.value) == ["Bearer own"])
+        #expect(
+            client.requests[0].headers.filter { $0.name.lowercased() == "authorization" }.map(\.value) == ["Bearer own"]
+        )
     }
 }
