@@ -4,7 +4,8 @@ sink share CPU 1. Rounds are interleaved, because only figures of one run can be
 Each contender gets each case from a fresh start: flat out, until every accepted span has reached the sink, and then half of the
 rate that it reached. CPU time is of the first part, for the spans that the sink counted.
 
-Then what durability costs: Millrace with a sync before each answer beside one that leaves its journal to the system.
+Then what durability costs, Millrace with a sync before each answer beside one that leaves its journal to the system, and what
+TLS and tokens cost, both sides behind an nginx on the load's CPU.
 
 usage: bench.py MILLRACE TOOLS [--quick] [--rounds N] [--seconds N] [--cases TEXT]
 TOOLS is the folder with the programs made of load.c and sink.c.
@@ -24,7 +25,7 @@ import bodies
 import machine
 import table
 from bodies import Case
-from contenders import Contender, Millrace, Nginx, Rotel, Sink, Unsynced
+from contenders import Contender, Fronted, Millrace, Nginx, Rotel, Secured, Sink, Unsynced
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 CASES = [
@@ -33,6 +34,7 @@ CASES = [
     *(Case(payload, "protobuf", 64, services=1000) for payload in bodies.SPANS),
 ]
 DURABILITY = Case("large", "protobuf", 64)
+SECURITY = [Case(payload, "protobuf", 8) for payload in bodies.SPANS]
 
 
 def main():
@@ -49,6 +51,7 @@ def main():
         print("rotel is not installed: left out", file=sys.stderr)
     cases = [case for case in CASES if arguments.cases in str(case)]
     syncs = [(kind, arguments.binary.absolute()) for kind in (Millrace, Unsynced)]
+    doors = [(kind, arguments.binary.absolute()) for kind in (Fronted, Secured)]
 
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.binary.absolute().parent) as directory:
@@ -56,12 +59,14 @@ def main():
         bench = Bench(arguments, pathlib.Path(directory))
         forwarding = bench.interleaved(contenders, cases)
         durability = [] if arguments.cases else bench.interleaved(syncs, [DURABILITY])
+        security = [] if arguments.cases else bench.interleaved(doors, SECURITY)
     document = {
         "rounds": arguments.rounds,
         "seconds": arguments.seconds,
         "took_seconds": round(time.monotonic() - started),
         "forwarding": forwarding,
         "durability": durability,
+        "security": security,
     }
     folder = CHECKOUT / "reports"
     folder.mkdir(exist_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -17,9 +18,15 @@ client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastc
 uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
 upstream sink {{ server 127.0.0.1:{sink}; keepalive 256; keepalive_requests 1000000000; }}
 server {{ listen 127.0.0.1:{port} backlog=1024; location / {{
-    proxy_pass http://sink; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off;
+    proxy_pass {scheme}://sink; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off;
+    {more}
 }} }} }}
 """
+
+
+TOKEN = "a-token-of-the-benchmark"
+# How nginx reaches a Millrace that asks for TLS and a token.
+SECURED = 'proxy_set_header Authorization "Bearer {token}"; proxy_ssl_session_reuse on;'
 
 
 class Server:
@@ -109,9 +116,7 @@ class Nginx(Contender):
     name = "nginx"
 
     def command(self):
-        file = self.directory / "nginx.conf"
-        file.write_text(NGINX.format(directory=self.directory, port=self.port, sink=self.sink.port))
-        return [self.program, "-c", file, "-p", self.directory, "-e", self.directory / "error.log"]
+        return nginx_command(self.program, self.directory, self.port, self.sink.port)
 
 
 class Rotel(Contender):
@@ -137,10 +142,12 @@ class Millrace(Contender):
 
     def command(self):
         file = self.directory / "pipeline.json"
-        journal = self.directory / "journal"
-        pipeline = millrace_pipeline(self.port, machine.free_port(), self.sink.port, journal, self.sync)
-        file.write_text(json.dumps(pipeline))
+        file.write_text(json.dumps(self.pipeline()))
         return [self.program, "run", "--config", file]
+
+    def pipeline(self):
+        journal = self.directory / "journal"
+        return millrace_pipeline(self.port, machine.free_port(), self.sink.port, journal, self.sync)
 
 
 class Unsynced(Millrace):
@@ -148,6 +155,70 @@ class Unsynced(Millrace):
 
     name = "millrace, sync never"
     sync = "never"
+
+
+class Front(Server):
+    """An nginx beside the load, which has neither TLS nor tokens."""
+
+    cpu = 1
+
+    def __init__(self, directory, port, more):
+        super().__init__(directory)
+        self.behind, self.more = port, more
+
+    def command(self):
+        scheme = "https" if self.more else "http"
+        return nginx_command(shutil.which("nginx"), self.directory, self.port, self.behind, scheme, self.more)
+
+    def answers(self):
+        return machine.listens(self.port)
+
+
+class Fronted(Millrace):
+    """Behind the same nginx as the one below."""
+
+    name = "millrace behind nginx, in plain text"
+    is_secured = False
+
+    def start(self):
+        more = SECURED.format(token=TOKEN) if self.is_secured else ""
+        self.front = Front(self.directory / "front", self.port, more).start()
+        self.listens, self.port = self.port, self.front.port
+        return super().start()
+
+    def stop(self):
+        self.front.stop()
+        super().stop()
+
+    def pipeline(self):
+        pipeline = millrace_pipeline(self.listens, machine.free_port(), self.sink.port, self.directory / "journal")
+        return secured(pipeline, self.directory) if self.is_secured else pipeline
+
+
+class Secured(Fronted):
+    """The same with TLS and tokens: what they cost is the difference."""
+
+    name = "millrace behind nginx, TLS and token"
+    is_secured = True
+
+
+def nginx_command(program, directory, port, behind, scheme="http", more=""):
+    """Writes its settings, and starts an nginx that passes bytes on unparsed."""
+    file = directory / "nginx.conf"
+    file.write_text(NGINX.format(directory=directory, port=port, sink=behind, scheme=scheme, more=more))
+    return [program, "-c", file, "-p", directory, "-e", directory / "error.log"]
+
+
+def secured(pipeline, directory):
+    """The same with a certificate of its own, made in the directory, and a member with `TOKEN`."""
+    key, certificate = directory / "tls.key", directory / "tls.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost".split()
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    pipeline["receivers"]["otlp"] |= {
+        "tls": {"certificate": str(certificate), "key": str(key)},
+        "auth": {"bearer": [{"name": "bench", "token": TOKEN}]},
+    }
+    return pipeline
 
 
 def millrace_pipeline(port, admin, sink, journal, sync="batch"):

@@ -3,7 +3,7 @@
 Unlike times, these figures repeat to 1 % on any load, so that a change can be compared with them. What a step costs is the
 difference between a run with twice the requests and one with them: start-up and end cancel out. `path` is the release
 binary with `mlflow_map`, `mlflow_experiment` and batches of 500 spans between one client, which sends a request when the one
-before is answered, and a sink; journal synced before each answer.
+before is answered, and a sink; journal synced before each answer. `secured` is the same over TLS and with a token.
 
 usage: micro.py MILLRACE BENCHMARKS TOOLS [--steps NAME,…] [--runs N] [--keep]
 TOOLS is the folder with the library made of valgrind.c.
@@ -19,7 +19,7 @@ import tempfile
 
 import counting
 import machine
-from contenders import millrace_pipeline
+from contenders import TOKEN, millrace_pipeline, secured
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
@@ -39,11 +39,12 @@ REQUESTS = {
     "merge": (500, 40),
     "send": (2000, 100),
     "path": (400, 16),
+    "secured": (400, 16),
 }
 # A step that is run after another one and holds its costs, too.
 CONTAINS = {"map": "index", "encode": "map", "read": "append"}
 # The others run on one thread and give the same each time.
-THREADED = ("receive", "append", "read", "send", "path")
+THREADED = ("receive", "append", "read", "send", "path", "secured")
 
 
 def main():
@@ -145,7 +146,7 @@ class Bench:
 
     def sample(self, step, payload):
         requests = REQUESTS[step][list(SPANS).index(payload)]
-        count = self.path if step == "path" else self.step
+        count = self.path if step in ("path", "secured") else self.step
         return (count(step, payload, 2 * requests) - count(step, payload, requests)) / (requests * SPANS[payload])
 
     def step(self, step, payload, requests):
@@ -164,7 +165,7 @@ class Bench:
         finally:
             sink.close()
 
-    def path(self, _, payload, requests):
+    def path(self, step, payload, requests):
         """All instructions of `millrace run` from its start to its end, with so many requests."""
         sink, port = counting.Sink(), machine.free_port()
         body = (PAYLOADS / f"{payload}.pb").read_bytes()
@@ -173,11 +174,14 @@ class Bench:
             pipeline = millrace_pipeline(port, machine.free_port(), sink.port, f"{place}/journal")
             # Batches go when they are full, not by the time that passed.
             pipeline["processors"]["batch"] |= {"spans": 500, "linger": "20s"}
+            is_secured = step == "secured"
+            if is_secured:
+                pipeline = secured(pipeline, pathlib.Path(place))
             file.write_text(json.dumps(pipeline))
             counted = counting.Counted([self.binary, "run", "--config", file], f"{place}/run", self.preload)
             try:
                 counting.wait_for(port, counted.process)
-                client = counting.Client(port, body)
+                client = counting.Client(port, body, TOKEN if is_secured else None)
                 client.send(requests)
                 client.close()
                 counted.stop()

@@ -9,7 +9,7 @@ HEAD = [
 
 
 def write(document):
-    """Prints the README's table and what durability costs."""
+    """Prints the README's table, and what durability and TLS cost."""
     print("| " + " | ".join(HEAD) + " |")
     print("|---" * len(HEAD) + "|")
     entries = document["forwarding"]
@@ -21,6 +21,20 @@ def write(document):
         print("| " + " | ".join(cells) + " |")
     if document["durability"]:
         print("\n" + durability(document["durability"]))
+    for plain, secured in zip(document["security"][::2], document["security"][1::2]):
+        print("\n" + security(plain, secured))
+
+
+def security(plain, secured):
+    for entry in (plain, secured):
+        if reason := failure(entry):
+            return f"What TLS and a token cost was not measured: {entry['who']}: {reason}."
+    before, after = median(plain, "cpu"), median(secured, "cpu")
+    return (
+        f"TLS and a token, {plain['case']}: {after:.2f} CPU s per million spans, {after / before:.2f} times the "
+        f"{before:.2f} in plain text; latencies {median(secured, 'half_p50'):.2f} / {median(secured, 'half_p99'):.2f} ms "
+        f"against {median(plain, 'half_p50'):.2f} / {median(plain, 'half_p99'):.2f}."
+    )
 
 
 def failure(entry):
