@@ -43,6 +43,15 @@ import Testing
         #expect(lines.count == (clashes ? 1 : 0))
     }
 
+    @Test func `the admin endpoint's name is its own`() {
+        let receivers = #"{"admin": {"type": "otlp_http", "listen": "127.0.0.1:1"}}"#
+        let lines = problems(
+            of: file(["receivers": receivers, "pipelines": #"{"t": {"receivers": ["admin"], "exporters": ["out"]}}"#])
+        )
+        #expect(lines.count == 1)
+        #expect(lines.first?.contains("/receivers/admin: the name is the admin endpoint's") == true, "\(lines)")
+    }
+
     @Test(arguments: [
         "127.0.0.1", "127.0.0.1:99999", ":4318", "::1:4318", "[::1]", "unix:", "127.0.0.1:", "a:-1", "a:+1",
     ])

@@ -277,6 +277,7 @@ def test_no_secret_is_shown_anywhere(millrace, sink, issuer, tmp_path):
         "token": otlp_exporter(sink, oauth2=issuer.settings(), headers={"X-Key": f"${{file:{file}}}"}),
         "basic": mlflow_exporter(sink, username="seeded-user", password="seeded-password"),
         "bearer": otlp_exporter(sink, headers={"Authorization": "Bearer seeded-bearer"}),
+        "aws": otlp_exporter(sink, sigv4=Signatures("xray").settings()),
     }
     gateway = millrace(exporters, log={"level": "trace"})
     gateway.send("shop")
@@ -296,7 +297,8 @@ def test_no_secret_is_shown_anywhere(millrace, sink, issuer, tmp_path):
     shown += [path.read_bytes().decode("latin-1") for path in (tmp_path / "journal").rglob("*") if path.is_file()]
     assert any("seeded-key-of-a-file" in text for text in echoed)
     secrets = [
-        "seeded-key-of-a-file", "seeded-password", "seeded-bearer", "client-secret", *issuer.issued,
+        "seeded-key-of-a-file", "seeded-password", "seeded-bearer", "client-secret", "seeded-secret-key",
+        "seeded-session-token", *issuer.issued,
     ]  # fmt: skip
     for secret in secrets:
         assert not [text for text in shown if secret in text], secret

@@ -94,6 +94,13 @@ extension PipelineFile {
     private func checkAddresses(_ root: JSONNode, _ context: inout DecodeContext) {
         var taken: [(address: ListenAddress, place: String)] = [(admin.listen, "admin")]
         for receiver in receivers {
+            if receiver.name == GivenSockets.adminName {
+                // Sockets that systemd hands over and the metrics of listeners tell them apart by this name.
+                context.within("receivers", receiver.name) { context in
+                    let offset = (root["receivers"]?[receiver.name] ?? root).offset
+                    context.report("the name is the admin endpoint's; allowed: any other name", at: offset)
+                }
+            }
             guard let address = receiver.settings.address else { continue }
             let place = "receivers/\(receiver.name)"
             if let other = taken.first(where: { $0.address.overlaps(address) }) {
