@@ -133,6 +133,8 @@ extension CurlTransfer {
         if code == CURLE_OK { code = set(CURLOPT_FOLLOWLOCATION, 0) }
         if code == CURLE_OK { code = set(CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(connection.connectTimeout)) }
         if code == CURLE_OK, let proxy = connection.proxy { code = set(CURLOPT_PROXY, proxy) }
+        // Else `no_proxy` would also count for what the pipeline file says.
+        if code == CURLE_OK, connection.proxy != nil { code = set(CURLOPT_NOPROXY, "") }
         if code == CURLE_OK, let path = connection.unixSocket { code = set(CURLOPT_UNIX_SOCKET_PATH, path) }
         return code
     }

@@ -42,7 +42,7 @@ package struct RequestSettings: Sendable {
                 "proxy",
                 optional: \.connection.proxy,
                 .proxy,
-                "A proxy's URL, or an empty text for none; without it, what `http_proxy` and the like say."
+                "A proxy's URL, or an empty text for none; without it, what `http_proxy`, `HTTPS_PROXY` and `NO_PROXY` say."
             ),
         ]
         return fields.map { $0.at(part) }
