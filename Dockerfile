@@ -1,7 +1,7 @@
 # Two stages: Swift's image builds one binary with Swift's libraries inside, Debian's slim image holds it.
 FROM swift:6.3-bookworm AS builder
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libcurl4-openssl-dev zlib1g-dev libre2-dev libssl-dev \
+    && apt-get install --yes --no-install-recommends libcurl4-openssl-dev zlib1g-dev libzstd-dev libdeflate-dev libre2-dev libssl-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Package.swift ./
@@ -14,7 +14,7 @@ RUN swift build --configuration release --static-swift-stdlib -Xswiftc -enforce-
 FROM debian:bookworm-slim
 # Only what the binary is linked with, as Tests/EndToEnd/test_container.py checks, and the certificates of HTTPS.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates libcurl4 libre2-9 libssl3 zlib1g && rm -rf /var/lib/apt/lists/* \
+    && apt-get install --yes --no-install-recommends ca-certificates libcurl4 libdeflate0 libre2-9 libssl3 libzstd1 zlib1g && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home millrace \
     && install --directory --owner millrace /var/lib/millrace
 COPY --from=builder /out/millrace /usr/local/bin/millrace

@@ -85,6 +85,8 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CMachine"),
         // C++ behind a C header; RE2 itself is Debian's libre2-dev.
@@ -108,6 +110,7 @@ let package = Package(
             "Pipeline",
             "TLS",
             "CZlib",
+            "CZstd",
             nio("NIOCore"),
             nio("NIOPosix"),
             nio("NIOHTTP1"),
@@ -124,7 +127,8 @@ let package = Package(
             "HTTPClient",
             "MLflow",
             "Pipeline",
-            "CZlib",
+            "CDeflate",
+            "CZstd",
             logging
         ),
         layer("Admin", on: "Basics", "Pipeline", "TLS", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
@@ -184,6 +188,7 @@ let package = Package(
             "Receivers",
             "Admin",
             "CZlib",
+            "CZstd",
             nio("NIOEmbedded"),
             logging
         ),
@@ -197,6 +202,7 @@ let package = Package(
             "Pipeline",
             "Exporters",
             "CZlib",
+            "CZstd",
             logging
         ),
         tests("Admin", on: "Basics", "Admin", logging),

@@ -69,6 +69,12 @@ import Testing
         #expect(lines.joined().contains(#"/exporters/out/oauth2: "\#(name)" is missing"#), "\(lines)")
     }
 
+    @Test func `MLflow is sent no zstd`() {
+        let setting = #""compression": "zstd""#
+        #expect(lines(setting, type: "otlp_http").isEmpty)
+        #expect(lines(setting).joined().contains("/exporters/out: MLflow reads no zstd; allowed: "))
+    }
+
     @Test func `what a file gives is read again, and only as long as it is a secret`() throws {
         let content = Mutex("first\n")
         let environment = Environment(variable: { _ in "user" }) { _ in .success(Array(content.withLock { $0 }.utf8)) }

@@ -1,4 +1,5 @@
 import Basics
+import CZstd
 import HTTPClient
 import OTLP
 import Pipeline
@@ -93,6 +94,16 @@ import Testing
         #expect(client.requests[0].header("Content-Encoding") == "gzip")
         #expect(client.requests[0].body.count < Self.payload.count)
         #expect(gunzip(client.requests[0].body) == Self.payload)
+    }
+
+    @Test func `a body in zstd inflates to the batch`() async throws {
+        let client = ScriptedHTTPClient(.reply(200))
+        _ = await exporter(try settings(.zstd), client).export(batch())
+        let sent = client.requests[0]
+        var inflated = [UInt8](repeating: 0, count: 64 << 10)
+        let count = ZSTD_decompress(&inflated, inflated.count, sent.body, sent.body.count)
+        #expect(sent.header("Content-Encoding") == "zstd")
+        #expect(ZSTD_isError(count) == 0 && Array(inflated.prefix(count)) == Self.payload)
     }
 
     @Test(arguments: [

@@ -30,6 +30,8 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
         CodedBody(["gzip,"], compressed(text)),
         CodedBody(["deflate"], compressed(text, windowBits: 15)),
         CodedBody(["deflate"], compressed(text, windowBits: -15)),
+        CodedBody(["zstd"], zstandard(text)),
+        CodedBody(["X-Zstd"], zstandard(Array(text[..<1000])) + zstandard([]) + zstandard(Array(text[1000...]))),
         CodedBody(["identity"], text),
         CodedBody(["gzip"], compressed(Array(text[..<1000])) + compressed(Array(text[1000...])) + compressed([])),
     ])
@@ -58,6 +60,15 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
             CodedBody(["deflate"], [0x78], "it ends early"),
             CodedBody(["deflate"], compressed(text, windowBits: 15) + [1], "bytes follow its end"),
             CodedBody(["deflate"], [0x78, 0x9C, 0xFF, 0xFF], "invalid block type"),
+            CodedBody(["zstd"], Array(zstandard(text).dropLast(4)), "it ends early"),
+            CodedBody(["zstd"], zstandard(text) + [1, 2, 3], "Unknown frame descriptor"),
+            CodedBody(["zstd"], [1, 2, 3, 4], "Unknown frame descriptor"),
+            // A frame header that asks for a window of 16 MiB (RFC 8878 section 3.1.1.1.2).
+            CodedBody(
+                ["zstd"],
+                [0x28, 0xB5, 0x2F, 0xFD, 0, 14 << 3, 1, 0, 0],
+                "its window is larger than 8 MiB; a lower compression level has a smaller one"
+            ),
         ]
     )
     func `broken compression is a bad request that says what is wrong`(_ coded: CodedBody) async throws {
@@ -79,6 +90,21 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
             let answer = try await harness.exchange(request(headers: ["Content-Encoding: gzip"], body: body))
             #expect(answer.status == 413)
             #expect(harness.intake.received.isEmpty)
+            try await harness.expect(200, request(body: [1]))
+        }
+    }
+
+    @Test func `a window is paid for before the bytes that it brings`() async throws {
+        let zeros = [UInt8](repeating: 0, count: 64 << 20)
+        try await withReceiver(memory: .mebibytes(12), { $0.maxBody = .mebibytes(4) }) { harness in
+            let answer = try await harness.exchange(
+                request(headers: ["Content-Encoding: zstd"], body: zstandard(zeros))
+            )
+            #expect(answer.status == 413)
+            try await harness.expect(200, request(body: [1]))
+        }
+        try await withReceiver(memory: .mebibytes(1), { $0.maxBody = .mebibytes(4) }) { harness in
+            try await harness.expect(503, request(headers: ["Content-Encoding: zstd"], body: zstandard(zeros)))
             try await harness.expect(200, request(body: [1]))
         }
     }

@@ -1,4 +1,13 @@
 import CZlib
+import CZstd
+
+/// Compresses into one Zstandard frame.
+func zstandard(_ bytes: [UInt8]) -> [UInt8] {
+    var output = [UInt8](repeating: 0, count: ZSTD_compressBound(bytes.count))
+    let count = ZSTD_compress(&output, output.count, bytes, bytes.count, 3)
+    precondition(ZSTD_isError(count) == 0)
+    return Array(output[..<count])
+}
 
 /// Compresses with zlib: window bits 31 for gzip, 15 for zlib, -15 for raw deflate.
 func compressed(_ bytes: [UInt8], windowBits: Int32 = 31) -> [UInt8] {

@@ -15,9 +15,9 @@ package final class BodyEncoder: Sendable {
         thread.stop()
     }
 
-    /// The body in gzip form; nil when there is no memory for it.
-    func gzip(_ body: [UInt8]) async -> [UInt8]? {
-        await thread.run { Gzip.compress(body) }
+    /// The body compressed; nil when there is no memory for it.
+    func compress(_ body: [UInt8], _ coding: ContentCoding) async -> [UInt8]? {
+        await thread.run { coding.compress(body) }
     }
 
     /// The request in OTLP/JSON; nil where its protobuf cannot be read.

@@ -29,12 +29,12 @@ struct CompressingClient: Sendable {
         _ request: HTTPRequest,
         mayCompress: Bool
     ) async throws(HTTPFailure) -> HTTPResponse {
-        guard mayCompress, memory.isOn, request.body.count >= Self.bytesMin,
-            let body = await encoder.gzip(request.body)
+        guard mayCompress, let coding = memory.coding, request.body.count >= Self.bytesMin,
+            let body = await encoder.compress(request.body, coding)
         else { return try await client.send(request) }
         var compressed = request
         compressed.body = body
-        compressed.headers.append(HTTPHeader("Content-Encoding", "gzip"))
+        compressed.headers.append(HTTPHeader("Content-Encoding", coding.rawValue))
         let response = try await client.send(compressed)
         if response.isSuccess { memory.tookCompressed() }
         guard memory.mayBlameCompression(response.status) else { return response }

@@ -4,6 +4,8 @@ import Synchronization
 package enum CompressionSetting: String, Sendable, Hashable, CaseIterable {
     /// Always, except where the destination has refused it.
     case gzip
+    /// The same with Zstandard.
+    case zstd
     /// Never.
     case none
     /// Like `gzip`, but not to this machine, where it costs more than it saves; the default.
@@ -13,27 +15,29 @@ package enum CompressionSetting: String, Sendable, Hashable, CaseIterable {
 /// Whether bodies for one destination are compressed, and what it has shown about that.
 ///
 /// A 400 or 415 may mean that the destination cannot inflate, so the same body goes out once more as it is; where that
-/// is taken, the destination is remembered as one without gzip until it was away.
+/// is taken, the destination is remembered as one without compression until it was away.
 final class CompressionMemory: Sendable {
     private enum Knowledge {
         case unknown
-        case takesGzip
-        case refusesGzip
+        case takesCompressed
+        case takesOnlyPlain
     }
 
-    private let wanted: Bool
+    private let wanted: ContentCoding?
     private let knowledge = Mutex(Knowledge.unknown)
 
     init(_ setting: CompressionSetting, to endpoint: HTTPEndpoint) {
-        switch setting {
-        case .gzip: wanted = true
-        case .none: wanted = false
-        case .auto: wanted = !endpoint.isLoopback
-        }
+        wanted =
+            switch setting {
+            case .gzip: .gzip
+            case .zstd: .zstd
+            case .none: nil
+            case .auto: endpoint.isLoopback ? nil : .gzip
+            }
     }
 
-    /// Whether the next body is to be compressed.
-    var isOn: Bool { wanted && knowledge.withLock { $0 != .refusesGzip } }
+    /// How the next body is to be compressed; nil for not at all.
+    var coding: ContentCoding? { knowledge.withLock { $0 } == .takesOnlyPlain ? nil : wanted }
 
     /// Whether the answer to a compressed body may blame the compression alone.
     func mayBlameCompression(_ status: Int) -> Bool {
@@ -41,9 +45,24 @@ final class CompressionMemory: Sendable {
     }
 
     /// The destination took a compressed body.
-    func tookCompressed() { knowledge.withLock { $0 = .takesGzip } }
+    func tookCompressed() { knowledge.withLock { $0 = .takesCompressed } }
     /// The destination refused a body compressed and took it plain.
-    func tookOnlyPlain() { knowledge.withLock { $0 = .refusesGzip } }
+    func tookOnlyPlain() { knowledge.withLock { $0 = .takesOnlyPlain } }
     /// The destination was away and may come back as another version.
     func wasUnreachable() { knowledge.withLock { $0 = .unknown } }
+}
+
+/// How a body is compressed on its way out, by its name in `Content-Encoding`.
+enum ContentCoding: String, Sendable {
+    case gzip, zstd
+
+    /// The whole body compressed; nil where there is no memory for it.
+    ///
+    /// Takes milliseconds for each MiB.
+    func compress(_ body: [UInt8]) -> [UInt8]? {
+        switch self {
+        case .gzip: Gzip.compress(body)
+        case .zstd: Zstandard.compress(body)
+        }
+    }
 }

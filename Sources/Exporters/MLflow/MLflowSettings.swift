@@ -88,6 +88,9 @@ extension MLflowSettings: DestinationSettings {
                 )
             }
             RequestSettings.checkAuthorization(group, &context)
+            if settings.requests.compression == .zstd, let node = group["compression"] {
+                context.report("MLflow reads no zstd; allowed: \"gzip\", \"none\" or \"auto\"", at: node.offset)
+            }
             if settings.token != nil && (settings.username != nil || settings.password != nil) {
                 context.report("\"token\" and \"username\" exclude each other", at: group.offset)
             }

@@ -53,6 +53,8 @@ struct BodyCollector {
             try makeRoom(for: chunk.count)
             bytes.append(contentsOf: chunk)
         }
+        // A decoder's window may have come with these bytes.
+        guard reservation.grow(to: held) else { throw .noMemory }
     }
 
     /// What it holds of the memory budget, the tables of its decoder included.

@@ -1,23 +1,68 @@
 import Basics
 
+/// A content coding of request bodies (RFC 9110 section 8.4.1).
+enum ContentCoding {
+    /// One gzip member after the other.
+    case gzip
+    /// The zlib format; raw deflate, which many clients send instead, is recognised.
+    case deflate
+    /// One Zstandard frame after the other.
+    case zstd
+
+    /// What `Accept-Encoding` names.
+    static let accepted: StaticString = "accept-encoding: gzip, deflate, zstd, identity"
+
+    /// By its name in any letter case; nil for one that is unknown.
+    init?(_ name: Substring) {
+        if name.isHeader("gzip") || name.isHeader("x-gzip") {
+            self = .gzip
+        } else if name.isHeader("deflate") {
+            self = .deflate
+        } else if name.isHeader("zstd") || name.isHeader("x-zstd") {
+            self = .zstd
+        } else {
+            return nil
+        }
+    }
+
+    fileprivate func makeInflater() -> any StreamInflater {
+        switch self {
+        case .gzip, .deflate: Inflater(self)
+        case .zstd: ZstandardInflater()
+        }
+    }
+}
+
+/// Undoes one coding while a body arrives.
+protocol StreamInflater: AnyObject {
+    /// What it holds besides the body; may grow with what it has read.
+    var workingBytes: Int { get }
+
+    /// Inflates all of `input`; `emit` gets the output in pieces.
+    func inflate(_ input: RawSpan, emit: (ArraySlice<UInt8>) throws(HTTPError) -> Void) throws(HTTPError)
+
+    /// Checks that the body did not end early.
+    func finish() throws(HTTPError)
+}
+
 /// Undoes the codings of a body, one after the other, while it arrives.
 final class ContentDecoder {
-    private let stages: [Inflater]
+    private let stages: [any StreamInflater]
     private let limit: ByteCount
     /// Bytes that each stage made, for a bound on what lies between stages too.
     private var produced: [Int]
 
     /// - Parameters:
-    ///   - formats: In the order in which they are undone.
+    ///   - codings: In the order in which they are undone.
     ///   - limit: The most that any of them may produce.
-    init(_ formats: [Inflater.Format], limit: ByteCount) {
-        stages = formats.map(Inflater.init)
+    init(_ codings: [ContentCoding], limit: ByteCount) {
+        stages = codings.map { $0.makeInflater() }
         self.limit = limit
-        produced = Array(repeating: 0, count: formats.count)
+        produced = Array(repeating: 0, count: codings.count)
     }
 
     /// What it holds besides the body.
-    var workingBytes: Int { stages.count * Inflater.workingBytes }
+    var workingBytes: Int { stages.reduce(0) { $0 + $1.workingBytes } }
 
     /// Decodes the next bytes; `emit` gets what they become, in pieces.
     func decode(_ input: RawSpan, emit: (ArraySlice<UInt8>) throws(HTTPError) -> Void) throws(HTTPError) {

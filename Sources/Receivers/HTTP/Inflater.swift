@@ -2,20 +2,10 @@ import Basics
 import CZlib
 
 /// Streaming inflation by zlib: several gzip members, or deflate with or without its zlib wrapping.
-final class Inflater {
-    /// A content coding (RFC 9110 section 8.4.1).
-    enum Format {
-        /// One gzip member after the other.
-        case gzip
-        /// The zlib format; raw deflate, which many clients send instead, is recognised.
-        case deflate
-    }
-
-    /// What zlib's window and state take, and the piece that is inflated at a time.
-    static let workingBytes = 48_000 + pieceBytes
+final class Inflater: StreamInflater {
     private static let pieceBytes = 32_768
 
-    private let format: Format
+    private let coding: ContentCoding
     // In an allocation of its own because zlib keeps a pointer to it.
     private let stream: UnsafeMutablePointer<z_stream>
     private var piece = [UInt8](repeating: 0, count: pieceBytes)
@@ -24,8 +14,9 @@ final class Inflater {
     private var isOpen = false
     private var isAtEnd = false
 
-    init(_ format: Format) {
-        self.format = format
+    /// - Parameter coding: `gzip` or `deflate`.
+    init(_ coding: ContentCoding) {
+        self.coding = coding
         unsafe stream = .allocate(capacity: 1)
         unsafe stream.initialize(to: z_stream())
     }
@@ -35,13 +26,15 @@ final class Inflater {
         unsafe stream.deallocate()
     }
 
-    /// Inflates all of `input`; `emit` gets the output in pieces.
+    /// What zlib's window and state take, and the piece that is inflated at a time.
+    var workingBytes: Int { 48_000 + Self.pieceBytes }
+
     func inflate(_ input: RawSpan, emit: (ArraySlice<UInt8>) throws(HTTPError) -> Void) throws(HTTPError) {
         var taken = 0
         if !isOpen {
-            switch format {
-            case .gzip: try open(windowBits: MAX_WBITS + 16)
-            case .deflate:
+            if coding == .gzip {
+                try open(windowBits: MAX_WBITS + 16)
+            } else {
                 while start.count < 2, taken < input.byteCount {
                     start.append(input.byte(at: taken))
                     taken += 1
@@ -55,7 +48,6 @@ final class Inflater {
         try run(input.extracting(taken..<input.byteCount), emit)
     }
 
-    /// Checks that the stream did not end early.
     func finish() throws(HTTPError) {
         guard isAtEnd else { throw malformed("it ends early") }
     }
@@ -105,12 +97,12 @@ final class Inflater {
     }
 
     private func beginMember() throws(HTTPError) {
-        guard format == .gzip else { throw malformed("bytes follow its end") }
+        guard coding == .gzip else { throw malformed("bytes follow its end") }
         unsafe inflateReset(stream)
         isAtEnd = false
     }
 
     private func malformed(_ reason: String) -> HTTPError {
-        HTTPError(.badRequest, "the body is not valid \(format): \(reason)")
+        HTTPError(.badRequest, "the body is not valid \(coding): \(reason)")
     }
 }

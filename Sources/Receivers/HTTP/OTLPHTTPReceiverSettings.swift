@@ -88,7 +88,7 @@ package struct OTLPHTTPReceiverSettings: Sendable {
 extension OTLPHTTPReceiverSettings: ReceiverSettings {
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Takes OTLP over HTTP, protobuf and JSON, plain or compressed with gzip or deflate.",
+        "Takes OTLP over HTTP, protobuf and JSON, plain or compressed with gzip, deflate or zstd.",
         OTLPHTTPReceiverSettings(),
         [
             Field("listen", \.listen, .address, "Address and port, or a unix socket. Port 0 takes any free one."),

@@ -82,7 +82,7 @@ struct RequestPlan {
     let isAlias: Bool
     let encoding: BodyEncoding
     /// In the order in which they are undone.
-    let codings: [Inflater.Format]
+    let codings: [ContentCoding]
     /// Bytes on the wire; nil for a chunked body.
     let contentLength: Int?
     let expectsContinue: Bool
@@ -110,7 +110,7 @@ struct RequestPlan {
             throw HTTPError(.headersTooLarge, "the headers to forward (\(names)) are longer than \(limit) in all")
         }
         self.encoding = encoding
-        codings = try Self.formats(headers.codings)
+        codings = try Self.codings(headers.codings)
         if let transfer = headers.transferEncoding, !transfer[...].trimmed.isHeader("chunked") {
             throw HTTPError(.badRequest, "the transfer encoding \"\(transfer)\" is not supported; use chunked")
         }
@@ -152,23 +152,20 @@ struct RequestPlan {
     private static let codingsMax = 1
 
     /// Codings are named in the order they were applied, so they are undone from the last to the first.
-    private static func formats(_ codings: [Substring]) throws(HTTPError) -> [Inflater.Format] {
-        var formats: [Inflater.Format] = []
-        for coding in codings.reversed() where !coding.isHeader("identity") {
-            if coding.isHeader("gzip") || coding.isHeader("x-gzip") {
-                formats.append(.gzip)
-            } else if coding.isHeader("deflate") {
-                formats.append(.deflate)
-            } else {
-                let message = "the content encoding \"\(coding)\" is not supported; use gzip, deflate or identity"
-                throw HTTPError(.unsupportedMediaType, message, header: "accept-encoding: gzip, deflate, identity")
+    private static func codings(_ names: [Substring]) throws(HTTPError) -> [ContentCoding] {
+        var codings: [ContentCoding] = []
+        for name in names.reversed() where !name.isHeader("identity") {
+            guard let coding = ContentCoding(name) else {
+                let message = "the content encoding \"\(name)\" is not supported; use gzip, deflate, zstd or identity"
+                throw HTTPError(.unsupportedMediaType, message, header: ContentCoding.accepted)
             }
+            codings.append(coding)
         }
-        guard formats.count <= codingsMax else {
-            let message = "\(formats.count) content encodings on top of each other; at most \(codingsMax) are allowed"
-            throw HTTPError(.unsupportedMediaType, message, header: "accept-encoding: gzip, deflate, identity")
+        guard codings.count <= codingsMax else {
+            let message = "\(codings.count) content encodings on top of each other; at most \(codingsMax) are allowed"
+            throw HTTPError(.unsupportedMediaType, message, header: ContentCoding.accepted)
         }
-        return formats
+        return codings
     }
 }
 

@@ -4,6 +4,7 @@ import collections
 import gzip
 import http.server
 import json
+import subprocess
 import threading
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -66,6 +67,14 @@ class Sink:
         return refusal or (200, {})
 
 
+def zstandard(*options, data):
+    """What the zstd command makes of it."""
+    return subprocess.run(["zstd", "-q", "-c", *options], input=data, capture_output=True, check=True, timeout=30).stdout
+
+
+DECODERS = {"gzip": gzip.decompress, "zstd": lambda body: zstandard("-d", data=body)}
+
+
 class Server(http.server.ThreadingHTTPServer):
     """Closes its connections with itself, as a process that ends does."""
 
@@ -98,8 +107,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         turned_away = self.sink.admits and self.sink.admits(self.path, self.headers, body)
-        if self.headers.get("content-encoding") == "gzip":
-            body = gzip.decompress(body)
+        if undo := DECODERS.get(self.headers.get("content-encoding")):
+            body = undo(body)
         status, document = turned_away or self.sink.answer(body)
         answer = json.dumps(document).encode()
         self.send_response(status)

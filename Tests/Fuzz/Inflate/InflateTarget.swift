@@ -10,7 +10,7 @@ import OTLP
 /// the rest arrives.
 enum InflateTarget: FuzzTarget {
     private static let headBytes = 10
-    private static let codings: [[Inflater.Format]] = [
+    private static let codings: [[ContentCoding]] = [
         [.gzip], [.deflate], [.gzip, .gzip], [.gzip, .deflate], [.deflate, .gzip], [.deflate, .deflate],
     ]
 
@@ -41,13 +41,13 @@ enum InflateTarget: FuzzTarget {
 
     private static func inflate(
         _ body: [UInt8],
-        _ formats: [Inflater.Format],
+        _ formats: [ContentCoding],
         _ limit: Int,
         _ size: (Int) -> Int
     ) -> Outcome {
         // Each stage may make as much as the limit allows, whatever small body it comes from.
         let work = body.count + limit * formats.count
-        let working = formats.count * Inflater.workingBytes
+        let working = formats.count * 96_000
         return Cost.watch("inflating", body: work, heapMax: working + 3 * limit + body.count + 64 << 10) {
             decode(body, formats, limit, size)
         }
@@ -55,7 +55,7 @@ enum InflateTarget: FuzzTarget {
 
     private static func decode(
         _ body: [UInt8],
-        _ formats: [Inflater.Format],
+        _ formats: [ContentCoding],
         _ limit: Int,
         _ size: (Int) -> Int
     ) -> Outcome {
@@ -126,7 +126,7 @@ enum InflateTarget: FuzzTarget {
     }
 
     /// Compresses, in one of the forms that the format has.
-    static func deflated(_ bytes: [UInt8], _ format: Inflater.Format, _ random: inout SeededGenerator) -> [UInt8] {
+    static func deflated(_ bytes: [UInt8], _ format: ContentCoding, _ random: inout SeededGenerator) -> [UInt8] {
         var stream = z_stream()
         var (input, output) = (bytes, [UInt8](repeating: 0, count: bytes.count + bytes.count / 500 + 64))
         let windowBits: Int32 = format == .gzip ? 31 : random.chance(50) ? 15 : -15
