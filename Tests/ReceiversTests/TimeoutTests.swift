@@ -54,11 +54,11 @@ import Testing
         } _: { harness in
             let connection = try harness.connect()
             let piece = [UInt8](repeating: 0, count: 60_000)
-            await connection.send(request(headers: ["Content-Length: \(piece.count * 5)"]))
+            await connection.send(request(headers: ["Content-Length: \(piece.count * 7)"]))
             #expect(await connection.receive()?.status == 401)
-            for _ in 0..<5 {
-                // The client's pace: twice as long as a connection lingers, in all.
-                try await Task.sleep(for: .milliseconds(900))
+            for _ in 0..<7 {
+                // The client's pace: longer than a connection lingers, in all.
+                try await Task.sleep(for: .milliseconds(400))
                 #expect(await connection.send(piece))
             }
             await connection.send(request(headers: ["Authorization: Bearer t"], body: [1]))

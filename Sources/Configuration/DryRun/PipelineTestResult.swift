@@ -96,7 +96,7 @@ extension ExpectedSpan {
         }
         // Without a route MLflow's own default takes it.
         let route = span.route.experiment ?? "Default"
-        if let experiment, experiment != route {
+        if let experiment, ExactText(experiment) != ExactText(route) {
             lines.append("experiment: expected \(quoted(experiment)), found \(quoted(route))")
         }
         if !isMet(by: span) { lines.append("dropped: expected \(dropped.text), found \(span.end)") }

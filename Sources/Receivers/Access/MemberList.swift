@@ -117,7 +117,7 @@ package struct MemberList: Sendable {
                 at: place
             )
         }
-        guard !words[1].hasPrefix("#"), words.count < 3 || !words[2].hasCommentOrItsLook else {
+        guard !words[1].hasPrefix("#"), words.count < 3 || !words[2].hasWordAfterHash else {
             return report("\"#\" begins a comment at the start of a line alone; allowed: \(scheme.line)", at: place)
         }
         var experiments: [String]?
@@ -231,7 +231,7 @@ extension MemberList {
 
 extension Substring {
     /// Whether one of its words, or of the names between its commas, begins with `#`.
-    fileprivate var hasCommentOrItsLook: Bool {
+    fileprivate var hasWordAfterHash: Bool {
         split { $0.isWhitespace || $0 == "," }.contains { $0.hasPrefix("#") }
     }
 
