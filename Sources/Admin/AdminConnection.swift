@@ -124,32 +124,31 @@ final class AdminConnection: ChannelInboundHandler {
         guard complete != nil else { return }
         guard context.channel.isWritable else { return enter(.writing) }
         guard let head = complete.take() else { return }
-        if !AdminPage.probes.contains(head.path) {
-            var accepted = AcceptedHosts(at: shared.addresses)
-            if let foreign = head.headers["host"].first(where: { !accepted.accept($0) }) {
-                return answer(head, AdminPage(refusing: foreign), context)
-            }
-            if let origin = head.foreignOrigin { return answer(head, AdminPage(refusingOrigin: origin), context) }
+        var accepted = AcceptedHosts(at: shared.addresses)
+        let foreignHost = head.headers["host"].first { !accepted.accept($0) }
+        if let foreignHost, !AdminPage.probes.contains(head.path) {
+            return answer(head, AdminPage(refusing: foreignHost), context)
+        }
+        if let origin = head.foreignOrigin, !AdminPage.isForPrograms(head.path) {
+            return answer(head, AdminPage(refusingOrigin: origin), context)
         }
         let isTrusted = shared.access.isToken(shownBy: head)
         guard isTrusted || !shared.access.needsToken(head.path) else { return refuse(head, context) }
         guard let path = DeadLetterPath(head.uri) else {
-            let saysWhy = isTrusted || !shared.access.isExposed
+            let saysWhy = isTrusted || !shared.access.isExposed && foreignHost == nil
             return answer(head, AdminPage(head, from: shared.source, saysWhy: saysWhy), context)
         }
         answerDeadLetters(head, path, context)
     }
 
-    /// The token is missing, or another one is shown.
+    /// The token is missing, or another one is shown; logged once a minute for each address.
     private func refuse(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        if head.headers.contains(name: "authorization") {
-            shared.logger.warning(
-                "a request to the admin endpoint shows a wrong token",
-                metadata: [
-                    "path": "\(head.path.excerpt(max: 80))",
-                    "source": "\(channel?.remoteAddress?.ipAddress ?? "unknown")",
-                ]
-            )
+        let client = ClientAddress(channel?.remoteAddress)
+        if let heldBack = connections.admitDenial(of: client) {
+            var metadata: Logger.Metadata = ["path": "\(head.path.excerpt(max: 80))", "source": "\(client)"]
+            if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
+            let what = head.headers.contains(name: "authorization") ? "a wrong token" : "no token"
+            shared.logger.warning("a request to the admin endpoint shows \(what)", metadata: metadata)
         }
         answer(head, .unauthorized, context)
     }

@@ -1,5 +1,7 @@
 import Basics
 import NIOCore
+import Pipeline
+import TLS
 
 /// How many clients the admin endpoint serves, and how long each may take.
 package struct AdminLimits: Sendable {
@@ -23,6 +25,7 @@ package struct AdminLimits: Sendable {
 final class AdminConnections {
     let limits: AdminLimits
     private var open: [ObjectIdentifier: AdminConnection] = [:]
+    private var denials = SenderThrottle()
 
     init(_ limits: AdminLimits) {
         self.limits = limits
@@ -39,6 +42,12 @@ final class AdminConnections {
         }
         open[ObjectIdentifier(connection)] = connection
         return true
+    }
+
+    /// How many refusals of that client's requests were not logged since the last one that was; nil where this one is not, too.
+    func admitDenial(of client: ClientAddress) -> Int? {
+        let now = Duration.nanoseconds(Int64(clamping: NIODeadline.now().uptimeNanoseconds))
+        return denials.admit(.address(client.source), now: now)
     }
 
     func remove(_ connection: AdminConnection) {

@@ -10,11 +10,13 @@ package import TLS
 /// The admin endpoint: health, readiness, metrics and the ledger over HTTP, on a thread of its own.
 ///
 /// It answers while the receivers' threads are busy. What needs a token is said in `AdminAccess`. It listens on loopback unless
-/// told otherwise, and answers requests there that name loopback as their host, the probes' paths aside.
+/// told otherwise, and answers requests there that name loopback as their host; others only whether it lives and is ready.
 package final class AdminEndpoint: Sendable {
     private struct State {
         var group: MultiThreadedEventLoopGroup?
         var channels: [any Channel] = []
+        /// Tells commands that the process lives.
+        var mark: AdminPlace.Mark?
     }
 
     private let listen: ListenAddress
@@ -75,19 +77,25 @@ package final class AdminEndpoint: Sendable {
     package func start(notedIn directory: String? = nil) async throws(ListenError) {
         do throws(TLSProblem) {
             // A new certificate may have another key.
-            try tls?.start { if let directory { self.place?.note(in: directory) } }
+            try tls?.start { if let directory { self.note(in: directory) } }
         } catch {
             throw ListenError(address: listen, reason: error.message)
         }
         try await bind()
-        if let directory { place?.note(in: directory) }
+        if let directory { note(in: directory) }
+    }
+
+    private func note(in directory: String) {
+        guard let place else { return }
+        let mark = place.note(in: directory)
+        state.withLock { $0.mark = mark }
     }
 
     private func bind() async throws(ListenError) {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             let channels = try await bind(group)
-            state.withLock { $0 = State(group: group, channels: channels) }
+            state.withLock { $0 = State(group: group, channels: channels, mark: nil) }
         } catch {
             try? await group.shutdownGracefully()
             throw ListenError(address: sockets.first?.address ?? listen, reason: Self.reason(error))

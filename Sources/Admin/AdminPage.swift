@@ -10,8 +10,11 @@ struct AdminPage {
     /// What is allowed or needed, where the request is refused.
     var header: (name: String, value: String)?
 
-    /// What programs ask for that know the address and no name: whoever may connect gets it.
-    static let probes: Set<Substring> = ["/healthz", "/readyz", "/metrics"]
+    /// What programs ask for that know the address and no name: whoever may connect is told yes or no.
+    static let probes: Set<Substring> = ["/healthz", "/readyz"]
+
+    /// Whether no page of the endpoint itself asks for that path: then `Origin` says nothing about who does.
+    static func isForPrograms(_ path: Substring) -> Bool { probes.contains(path) || path == "/metrics" }
 
     /// The one table of paths; `saysWhy` lets the reasons of not being ready be read.
     init(_ head: HTTPRequestHead, from source: any AdminSource, saysWhy: Bool) {

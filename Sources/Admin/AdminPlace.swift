@@ -9,11 +9,28 @@ package struct AdminPlace: Equatable, Sendable {
     private static let fileName = "admin-address"
     private static let bytesMax = 4096
 
+    /// Held for as long as the place is one's own, or the process lives.
+    package final class Mark: Sendable {
+        private let descriptor: Int32
+
+        /// Takes over a new file, which others hold for a moment at most.
+        fileprivate init(_ descriptor: Int32) {
+            self.descriptor = descriptor
+            flock(descriptor, LOCK_EX)
+        }
+
+        deinit {
+            close(descriptor)
+        }
+    }
+
     package let address: ListenAddress
     /// SHA-256 of the public key that the endpoint shows, in the form that libcurl takes; nil for plaintext.
     ///
     /// Commands go by it alone: the certificate may have expired, or not name the address that they ask at.
     package let publicKeyPin: String?
+    /// Whether the process that noted the place lives; what was read of it says so.
+    package private(set) var isHeld = false
 
     package init(address: ListenAddress, publicKeyPin: String? = nil) {
         self.address = address
@@ -23,15 +40,26 @@ package struct AdminPlace: Equatable, Sendable {
     /// Notes the place for commands; where that fails, they ask at the address of the pipeline file.
     ///
     /// Blocks for the disk.
-    package func note(in directory: String) {
+    ///
+    /// - Returns: To be held while the place is that of this process; nil where it is not noted.
+    package func note(in directory: String) -> Mark? {
         let path = "\(directory)/\(Self.fileName)"
         unlink(path)
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { return }
-        defer { close(descriptor) }
+        guard descriptor >= 0 else { return nil }
+        let mark = Mark(descriptor)
         let lines = [address.description] + (publicKeyPin.map { [$0] } ?? [])
         let content = Array(lines.joined(separator: "\n").utf8)
-        if unsafe write(descriptor, content, content.count) != content.count { unlink(path) }
+        guard unsafe write(descriptor, content, content.count) == content.count else {
+            unlink(path)
+            return nil
+        }
+        return mark
+    }
+
+    /// Removes what an earlier process noted; blocks for the disk.
+    package static func remove(from directory: String) {
+        unlink("\(directory)/\(fileName)")
     }
 
     /// What the process noted; nil where it noted nothing.
@@ -43,6 +71,8 @@ package struct AdminPlace: Equatable, Sendable {
         let count = unsafe Glibc.read(descriptor, &content, content.count)
         let lines = String(decoding: content.prefix(max(0, count)), as: UTF8.self).split(separator: "\n")
         guard let first = lines.first, let address = ListenAddress(text: String(first)) else { return nil }
-        return AdminPlace(address: address, publicKeyPin: lines.dropFirst().first.map(String.init))
+        var place = AdminPlace(address: address, publicKeyPin: lines.dropFirst().first.map(String.init))
+        place.isHeld = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+        return place
     }
 }

@@ -23,13 +23,25 @@ package struct HTTPRequest: Sendable {
 /// One header field.
 ///
 /// Names compare without regard to case; they are kept as they came.
-package struct HTTPHeader: Hashable, Sendable {
+package struct HTTPHeader: Sendable {
     package let name: String
     package let value: String
 
     package init(_ name: String, _ value: String) {
         self.name = name
         self.value = value
+    }
+}
+
+/// Two are one only where name and value are byte for byte: a value may name an experiment.
+extension HTTPHeader: Hashable {
+    package static func == (lhs: HTTPHeader, rhs: HTTPHeader) -> Bool {
+        ExactText(lhs.name) == ExactText(rhs.name) && ExactText(lhs.value) == ExactText(rhs.value)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(ExactText(name))
+        hasher.combine(ExactText(value))
     }
 }
 

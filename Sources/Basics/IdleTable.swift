@@ -41,6 +41,11 @@ package struct IdleTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         entries[key] = Entry(value: value, lastUsed: now)
     }
 
+    /// Takes a key out; returns its value, nil for one that is not there.
+    package mutating func remove(_ key: Key) -> Value? {
+        entries.removeValue(forKey: key)?.value
+    }
+
     /// Where the table is full, takes out every key that is idle and returns what was taken out.
     package mutating func makeRoom(at now: UnixTime) -> [(key: Key, value: Value)] {
         guard isFull, now >= nextLook || now < latestLook else { return [] }

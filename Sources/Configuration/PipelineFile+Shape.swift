@@ -204,7 +204,7 @@ extension Shape<AdminSettings> {
                 "token",
                 optional: \.token,
                 .secret,
-                "What clients show as `Authorization: Bearer TOKEN`; without it, each process writes one to `admin-token` in the journal's directory."
+                "What clients show as `Authorization: Bearer TOKEN`, at least 16 bytes; without it, each process writes one to `admin-token` in the journal's directory."
             ),
             Field(
                 "open_metrics",
@@ -212,7 +212,16 @@ extension Shape<AdminSettings> {
                 .flag,
                 "Whether `/metrics` needs no token, wherever the endpoint listens."
             ),
-        ]
+        ],
+        check: { admin, group, context in
+            guard let token = admin.token, token.text.utf8.count < AdminSettings.tokenBytesMin,
+                let node = group["token"]
+            else { return }
+            context.within("token") { context in
+                let allowed = "at least \(AdminSettings.tokenBytesMin) bytes, as `openssl rand -hex 32` gives them"
+                context.report("the token can be guessed; allowed: \(allowed)", at: node.offset)
+            }
+        }
     )
 }
 

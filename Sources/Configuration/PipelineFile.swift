@@ -59,6 +59,9 @@ package struct AdminSettings: Sendable {
     /// Whether `/metrics` needs no token wherever the endpoint listens.
     package var opensMetrics = false
 
+    /// Bytes of a token that nobody finds by trying.
+    static let tokenBytesMin = 16
+
     /// Whether clients must show certificates.
     package var wantsCertificates: Bool { tls?.clientCA != nil }
 }

@@ -20,7 +20,7 @@ extension Meters {
         "millrace_receiver_identity_accepted_spans_total": "Spans taken, by who sent them.",
         "millrace_receiver_identity_refused_spans_total": "Spans not taken, by who sent them and reason.",
         "millrace_receiver_member_files_valid":
-            "1 while the files of members are those that count, 0 where an older state does.",
+            "1 while the files of members count as they are, 0 while one is wrong or at odds with another.",
         "millrace_receiver_over_limit_total":
             "Connections and requests of clients that use as much as they may, by limit and by who sent them.",
         "millrace_receiver_proxy_header_failures_total":

@@ -22,7 +22,7 @@ package final class Meters: Sendable {
     private struct Family {
         let kind: Kind
         /// By labels in exposition form without braces, such as `code="200",receiver="otlp"`.
-        var series: [String: Source] = [:]
+        var series: [ExactText: Source] = [:]
     }
 
     private let families = Mutex<[String: Family]>([:])
@@ -66,7 +66,7 @@ package final class Meters: Sendable {
         for (name, family) in families.sorted(by: { $0.key < $1.key }) {
             if let help = Self.help(for: name) { text += "# HELP \(name) \(help)\n" }
             text += "# TYPE \(name) \(family.kind.rawValue)\n"
-            for (labels, source) in family.series.sorted(by: { $0.key < $1.key }) {
+            for (labels, source) in family.series.map({ ($0.key.text, $0.value) }).sorted(by: { $0.0 < $1.0 }) {
                 switch source {
                 case .counter(let counter): text += Self.line(name, labels, Double(counter.value))
                 case .reading(let read): text += Self.line(name, labels, read())
@@ -105,8 +105,9 @@ package final class Meters: Sendable {
         }
     }
 
-    private static func admitted(_ labels: String, to family: Family) -> String {
-        family.series.count < seriesMax || family.series[labels] != nil ? labels : #"overflow="true""#
+    private static func admitted(_ labels: String, to family: Family) -> ExactText {
+        let key = ExactText(labels)
+        return family.series.count < seriesMax || family.series[key] != nil ? key : ExactText(#"overflow="true""#)
     }
 }
 

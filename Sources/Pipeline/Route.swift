@@ -36,23 +36,20 @@ extension Route {
 
 /// Two names are one only where their bytes are, as for MLflow: another Unicode form of a name is another experiment.
 extension Route: Hashable {
-    private var key: (kind: UInt8, text: String) {
+    private var key: (kind: UInt8, text: ExactText) {
         switch self {
-        case .none: (0, "")
-        case .experimentName(let name): (1, name)
-        case .experimentID(let id): (2, id)
+        case .none: (0, ExactText(""))
+        case .experimentName(let name): (1, ExactText(name))
+        case .experimentID(let id): (2, ExactText(id))
         }
     }
 
-    package static func == (lhs: Route, rhs: Route) -> Bool {
-        let (own, other) = (lhs.key, rhs.key)
-        return own.kind == other.kind && own.text.utf8.elementsEqual(other.text.utf8)
-    }
+    package static func == (lhs: Route, rhs: Route) -> Bool { lhs.key == rhs.key }
 
     package func hash(into hasher: inout Hasher) {
-        var (kind, text) = key
+        let (kind, text) = key
         hasher.combine(kind)
-        text.withUTF8 { bytes in unsafe hasher.combine(bytes: UnsafeRawBufferPointer(bytes)) }
+        hasher.combine(text)
     }
 }
 

@@ -32,7 +32,25 @@ extension SourceAddress: CustomStringConvertible {
 }
 
 /// Who sent something, for sharing what there is: by name where authentication gave one, else by address.
-package enum Sender: Hashable, Sendable {
+package enum Sender: Sendable {
     case identity(String)
     case address(SourceAddress)
+}
+
+/// Names are compared byte for byte.
+extension Sender: Hashable {
+    private var key: (name: ExactText?, address: SourceAddress) {
+        switch self {
+        case .identity(let name): (ExactText(name), .unknown)
+        case .address(let address): (nil, address)
+        }
+    }
+
+    package static func == (lhs: Sender, rhs: Sender) -> Bool { lhs.key == rhs.key }
+
+    package func hash(into hasher: inout Hasher) {
+        let (name, address) = key
+        hasher.combine(name)
+        hasher.combine(address)
+    }
 }

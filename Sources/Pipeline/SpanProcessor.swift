@@ -6,3 +6,9 @@ package protocol SpanProcessor: Sendable {
     /// Works on every span of the request that no earlier processor removed.
     func process(_ work: inout SpanWork)
 }
+
+/// A per-span processor that chooses routes, of which it knows a bounded number.
+package protocol RoutingProcessor: SpanProcessor {
+    /// Keeps room for routes that the pipeline file names, whatever clients ask for; called before anything is processed.
+    func keepRoom(for routes: Set<Route>)
+}

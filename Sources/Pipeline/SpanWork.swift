@@ -14,6 +14,8 @@ package struct SpanWork: Sendable {
     package var account: RequestAccount
     /// Bytes that processors may add to the spans.
     package var addedMax: Int
+    /// Gives back what processors took for the request, where it is refused after they ran; any thread.
+    package var whenRefused: [@Sendable () -> Void] = []
     /// What the processors counted.
     package var tally = ProcessorTally()
     /// What `mlflow_map` found out about each span, by position; empty until it ran.

@@ -62,6 +62,19 @@ import Testing
         #expect(!log.all.joined().contains("s3cret"))
     }
 
+    @Test func `logs refused requests once a minute for each address`() async throws {
+        try await withEndpoint(on: Self.everywhere, token: token, log: log) { _, bound in
+            guard case .tcp(_, let port) = bound else { return }
+            for lines in ["", "Authorization: Bearer s3cret\r\n", ""] {
+                let connection = try RawConnection(to: .tcp(host: "127.0.0.1", port: port))
+                await connection.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\(lines)\r\n")
+                #expect(await connection.receive()?.status == 401)
+            }
+        }
+        let what = "a request to the admin endpoint shows"
+        #expect(log.lines(what) == ["\(what) no token path=/metrics source=127.0.0.1"])
+    }
+
     @Test(arguments: [
         ("http://evil.example", 403), ("null", 403), ("http://localhost:1", 403), ("http://localhost", 200),
         ("https://LOCALHOST", 200),

@@ -183,18 +183,26 @@ func withEndpoint(
 
 @Suite struct `Web pages at the admin endpoint` {
     private func status(_ path: String, _ hosts: [String], on listen: ListenAddress) async throws -> Int? {
-        let status = Mutex<Int?>(nil)
-        try await withEndpoint(on: listen) { _, address in
+        try await answer(path, hosts, on: listen)?.status
+    }
+
+    private func answer(
+        _ path: String,
+        _ hosts: [String],
+        on listen: ListenAddress
+    ) async throws -> RawConnection.Response? {
+        let received = Mutex<RawConnection.Response?>(nil)
+        try await withEndpoint(FixedSource(unreadyReasons: ["full"]), on: listen) { _, address in
             let connection = try RawConnection(to: address)
             let lines = hosts.map { "Host: \($0)\r\n" }.joined()
             await connection.send("GET \(path) HTTP/1.0\r\n\(lines)\r\n")
             let answer = await connection.receive()
-            status.withLock { $0 = answer?.status }
+            received.withLock { $0 = answer }
         }
-        return status.withLock { $0 }
+        return received.withLock { $0 }
     }
 
-    @Test(arguments: ["/ledger", "/", "/ledger?a", "http://evil.example/ledger"])
+    @Test(arguments: ["/ledger", "/", "/ledger?a", "/metrics", "http://evil.example/ledger"])
     func `read nothing by a name of their own that leads to loopback`(path: String) async throws {
         let listen = ListenAddress.tcp(host: "127.0.0.1", port: 0)
         #expect(try await status(path, ["evil.example:13133"], on: listen) == 403)
@@ -207,9 +215,10 @@ func withEndpoint(
 
     @Test func `are nothing that probes and unix sockets know`() async throws {
         let listen = ListenAddress.tcp(host: "127.0.0.1", port: 0)
-        for path in ["/healthz", "/readyz", "/metrics"] {
-            #expect(try await status(path, ["evil.example"], on: listen) == 200)
-        }
+        #expect(try await status("/healthz", ["evil.example"], on: listen) == 200)
+        let foreign = try await answer("/readyz", ["evil.example"], on: listen)
+        #expect(foreign?.status == 503 && foreign?.text == #"{"ready":false}"#)
+        #expect(try await answer("/readyz", ["localhost"], on: listen)?.text.contains("full") == true)
         let socket = ListenAddress.unix(path: "/tmp/millrace-\(UInt64.random(in: 0...(.max))).sock")
         #expect(try await status("/ledger", ["evil.example"], on: socket) == 200)
     }

@@ -3,8 +3,11 @@ import Testing
 
 @Suite struct `Who may send, in the pipeline file` {
     private static let environment = Environment.fixed(
-        variables: ["TOKEN": "hunter2"],
-        files: ["members": "ann hunter2\nbob hunter3 team-b\n", "bad": "# c\nhunter2\n", "same": "eve hunter2"]
+        variables: ["TOKEN": "hunter2-hunter2-hunter2"],
+        files: [
+            "members": "ann hunter2-hunter2-hunter2\nbob hunter3-hunter3-hunter3 team-b\n", "short": "ann hunter2",
+            "bad": "# c\nhunter2\n", "same": "eve hunter2-hunter2-hunter2",
+        ]
     )
 
     private func problems(_ auth: String) -> [String] {
@@ -18,15 +21,15 @@ import Testing
 
     @Test(arguments: [
         #"{"bearer": [{"token": "${env:TOKEN}", "name": "ann"}]}"#, #"{"bearer": [{"file": "members"}]}"#,
-        #"{"basic": [{"username": "u", "password": "p q", "experiments": ["a b", "7", "x-*"]}]}"#,
-        #"{"bearer": [{"token": "a", "name": "ann"}, {"token": "b", "name": "ann"}]}"#,
+        #"{"basic": [{"username": "u", "password": "pass word pass word 1", "experiments": ["a b", "7", "x-*"]}]}"#,
+        #"{"bearer": [{"token": "aaaaaaaaaaaaaaaaaaaa", "name": "ann"}, {"token": "bbbbbbbbbbbbbbbbbbbb", "name": "ann"}]}"#,
     ])
     func `may be said in these ways`(auth: String) throws {
         #expect(problems(auth) == [])
         let receivers = #"{"in": {"type": "otlp_http", "auth": \#(auth)}}"#
         let text = file(["receivers": receivers])
         let file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: Self.environment)
-        #expect(!file.printed.contains("hunter") && !file.printed.contains("p q"))
+        #expect(!file.printed.contains("hunter") && !file.printed.contains("pass word"))
         #expect(file.printed.contains("***") || file.printed.contains("members"))
     }
 
@@ -71,6 +74,17 @@ import Testing
         #expect(!lines.joined().contains("hunter"))
     }
 
+    @Test(arguments: [
+        (#"{"bearer": [{"token": "hunter2", "name": "ann"}]}"#, "bearer/0: warning: the token has fewer than 20 bytes"),
+        (#"{"basic": [{"password": "hunter2", "username": "u"}]}"#, "basic/0: warning: the password has fewer than 20"),
+        (#"{"bearer": [{"file": "short"}]}"#, "bearer/0: warning: short:1: the token has fewer than 20 bytes"),
+    ])
+    func `is warned of where its secret may be guessed`(auth: String, warning: String) throws {
+        let lines = problems(auth)
+        #expect(lines.count == 1 && lines[0].contains("/receivers/in/auth/" + warning))
+        #expect(!lines[0].contains("hunter"))
+    }
+
     @Test func `the admin token is a secret too`() throws {
         let right = file(["admin": #"{"token": "${env:TOKEN}", "open_metrics": true}"#])
         let printed = try PipelineFile(text: Array(right.utf8), name: "f", environment: Self.environment).printed
@@ -78,5 +92,8 @@ import Testing
         let wrong = file(["admin": #"{"token": ["hunter2"], "tokn": "hunter2"}"#])
         let lines = ConfigurationTests.problems(of: wrong, in: Self.environment, checkingFiles: true)
         #expect(lines.count == 2 && !lines.joined().contains("hunter2"))
+        let short = file(["admin": #"{"token": "hunter2-hunter2"}"#])
+        let reason = "the token can be guessed; allowed: at least 16 bytes, as `openssl rand -hex 32` gives them"
+        #expect(ConfigurationTests.problems(of: short).map { $0.hasSuffix("/admin/token: \(reason)") } == [true])
     }
 }

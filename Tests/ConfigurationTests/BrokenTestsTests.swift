@@ -11,7 +11,7 @@ import Testing
         ("[5]", #"f.json:5:11: /tests/0: found the number 5; allowed: an object of settings"#),
         (
             #"[{"name": "a", \#(input), "expect": {"kept": 0}, "expected": {}}]"#,
-            #"f.json:5:80: /tests/0/expected: unknown setting "expected"; allowed: name, pipeline, headers, input, input_file, expect; did you mean "expect"?"#
+            #"f.json:5:80: /tests/0/expected: unknown setting "expected"; allowed: name, pipeline, headers, identity, input, input_file, expect; did you mean "expect"?"#
         ),
         (
             #"[{"name": "a", \#(input)}]"#,
@@ -35,7 +35,7 @@ import Testing
         ),
         (
             #"[{"name": "a", \#(input), "expect": {}}]"#,
-            #"f.json:5:67: /tests/0/expect: nothing is expected; allowed: spans, kept"#
+            #"f.json:5:67: /tests/0/expect: nothing is expected; allowed: spans, kept, refused"#
         ),
         (
             #"[{"name": "a", \#(input), "expect": {"kept": -1}}]"#,

@@ -22,11 +22,26 @@ import Testing
     private func dryRun(
         _ spans: TestSpan...,
         with members: [String: String] = members,
-        headers: [HTTPHeader] = []
+        headers: [HTTPHeader] = [],
+        from identity: Identity? = nil
     ) throws -> DryRunResult {
         let file = try PipelineFile(text: Array(file(members).utf8), name: "f.json", environment: .empty)
         let run = try #require(try file.dryRun(of: "traces"))
-        return run.run(try SpanBatch(tracesRequest(spans)), headers: headers)
+        return run.run(try SpanBatch(tracesRequest(spans)), headers: headers, from: identity)
+    }
+
+    @Test func `a request that its member may not send is answered 403 whole`() throws {
+        let ann = Identity("ann", experiments: ExperimentList(["team-a"]))
+        let request = try dryRun(TestSpan(trace: Self.kept), TestSpan(id: 9, trace: Self.sampledOut), from: ann)
+        #expect(request.kept == 0)
+        #expect(request.text.contains("  refused with its request\n"))
+        let reason = #"experiment "Shop" is not for "ann"; allowed: team-a"#
+        #expect(
+            request.text.hasSuffix("\npipeline traces: 2 spans, answered 403: \(reason); sampled_out by share: 1\n")
+        )
+        #expect(DryRunResult.json([request]).contains(#""refused": "experiment \"Shop\" is not"#))
+        // What is sampled out goes nowhere, so it may have any experiment.
+        #expect(try dryRun(TestSpan(trace: Self.sampledOut), from: ann).refusal == nil)
     }
 
     /// The trace's share is decided by the last 56 bits of its id.
@@ -141,7 +156,7 @@ import Testing
         }
         var span = request.spans[0]
         span.steps = [.init(processor: "map", type: "mlflow_map", findings: findings)]
-        request = DryRunResult(pipeline: "traces", exporters: ["out"], spans: [span])
+        request = DryRunResult(pipeline: "traces", exporters: ["out"], spans: [span], refusal: nil)
         let lines = [
             "  conventions: otel_genai; ignored: openinference",
             "  map (mlflow_map)",

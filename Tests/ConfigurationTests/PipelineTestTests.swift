@@ -24,15 +24,26 @@ import Testing
           {"traceId": "", "spanId": "000000000000000D", "name": "broken"}]}]}]}
         """#
 
-    private func failures(_ expect: String, headers: String = "{}") throws -> [String] {
+    private func failures(
+        _ expect: String,
+        headers: String = "{}",
+        identity: String? = nil,
+        from: String = #"["header", "resource.service.name"]"#
+    ) throws -> [String] {
+        let sender = identity.map { #""identity": "\#($0)","# } ?? ""
+        let auth = #"""
+            {"bearer": [{"name": "ann", "token": "a", "experiments": ["shop", "7"]}, {"name": "bob", "token": "b"}]}
+            """#
         let text = file([
+            "receivers": #"{"in": {"type": "otlp_http", "auth": \#(auth)}}"#,
             "processors": #"""
-            {"map": {"type": "mlflow_map"}, "route": {"type": "mlflow_experiment"},
+            {"map": {"type": "mlflow_map"}, "route": {"type": "mlflow_experiment", "from": \#(from)},
              "share": {"type": "sample", "ratio": 0.5}}
             """#,
             "pipelines":
                 #"{"traces": {"receivers": ["in"], "processors": ["map", "route", "share"], "exporters": ["out"]}}"#,
-            "tests": #"[{"name": "t", "headers": \#(headers), "input": \#(Self.input), "expect": \#(expect)}]"#,
+            "tests":
+                #"[{"name": "t", "headers": \#(headers), \#(sender) "input": \#(Self.input), "expect": \#(expect)}]"#,
         ])
         let file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
         return try file.run(file.tests[0], besides: "f.json").failures
@@ -108,6 +119,21 @@ import Testing
     @Test func `headers are those of the request`() throws {
         let expect = #"{"spans": [{"name": "db", "experiment": "7"}]}"#
         #expect(try failures(expect, headers: #"{"X-MLflow-Experiment-ID": "7"}"#) == [])
+    }
+
+    @Test func `a member sends the request, and may write to its own experiments alone`() throws {
+        let auth = #"["auth"]"#
+        #expect(try failures(#"{"spans": [{"name": "db", "experiment": "bob"}]}"#, identity: "bob", from: auth) == [])
+        #expect(try failures(#"{"spans": [{"name": "db", "experiment": "shop"}]}"#, identity: "ann") == [])
+        let refused = #"experiment "ann" is not for "ann"; allowed: shop, 7"#
+        #expect(try failures(#"{"kept": 0, "refused": true}"#, identity: "ann", from: auth) == [])
+        #expect(
+            try failures(#"{"spans": [{"name": "db"}]}"#, identity: "ann", from: auth)
+                == ["refused: expected false, found 403: \(refused)"]
+        )
+        #expect(try failures(#"{"refused": true}"#, identity: "bob") == ["refused: expected true, found false"])
+        let unknown = #""eve" is no member that sends to pipeline traces; allowed: ann, bob"#
+        #expect(try failures(#"{"kept": 2}"#, identity: "eve") == [unknown])
     }
 
     @Test func `many differences of one attribute are counted`() throws {

@@ -102,7 +102,8 @@ private struct Run {
         let account = RequestAccount(bytes: body.count)
         var memory = RequestMemory(nil, account, body: body.count)
         let batch = try SpanBatch(body)
-        let records = try fronts[pipeline].records(for: batch, from: source, at: clock.now(), account, &memory)
+        var undo: [@Sendable () -> Void] = []
+        let records = try fronts[pipeline].records(for: batch, from: source, at: clock.now(), account, &memory, &undo)
         let outcome = Outcome()
         journal.append(RecordGroup(entries: records.map(\.record)), ticket: 1, observer: outcome)
         #expect(await outcome.result == .durable)

@@ -1,10 +1,13 @@
 """Who may send: tokens, passwords, files of members, and experiments that are bound to them."""
 
+import socket
 import subprocess
+import time
 
 import pytest
 from conftest import mlflow_exporter, otlp_exporter
 from kit import otlp
+from kit.certificates import Authority
 from kit.environments import free_port
 from kit.millrace import run
 from kit.waiting import eventually
@@ -175,8 +178,117 @@ def test_a_token_that_leaves_its_file_is_refused_and_a_broken_file_changes_nothi
     gateway.settled()
 
 
-def test_who_guesses_is_slowed_down_and_a_client_of_the_same_address_is_not(millrace, sink):
+def test_a_removal_counts_though_two_files_are_at_odds(millrace, sink, tmp_path):
+    files = [tmp_path / "one", tmp_path / "two"]
+    files[0].write_text(f"ann {TOKENS['ann']}\nbob {TOKENS['bob']}\n")
+    files[1].write_text("cat token-of-cat\n")
+    auth = {"bearer": [{"file": str(file)} for file in files]}
+    gateway = millrace({"out": otlp_exporter(sink)}, receivers=receivers(auth=auth))
+    body = otlp.request("shop", spans=1).SerializeToString()
+    files[1].write_text(f"eve {TOKENS['ann']}\n")
+    eventually(lambda: "a member stays out, because it is at odds with another" in gateway.process.log, within=30)
+    assert gateway.post(body, Authorization="Bearer token-of-cat").status_code == 401
+    files[0].write_text(f"ann {TOKENS['ann']}\n")
+    eventually(lambda: gateway.post(body, **bearer("bob")).status_code == 401, within=30)
+    assert gateway.post(body, **bearer("ann")).status_code == 200
+    assert gateway.metric("millrace_receiver_member_files_valid") == 0
+    assert gateway.metric(IDENTITY.format("accepted"), identity="ann") == 1
+    done = run("validate", gateway.file)
+    assert done.returncode == 78 and f"{files[1]}:1: its token stands at {files[0]}:1 already" in done.stdout
+    gateway.settled()
+
+
+def test_a_certificate_may_do_what_its_member_may_and_nothing_without_one(millrace, sink, tmp_path):
+    server, clients = Authority(tmp_path, "servers"), Authority(tmp_path, "clients")
+    certificate, key = server.issue("server")
+    file = tmp_path / "members"
+    file.write_text("spiffe://test/app a-token-that-nobody-has team-a\n")
+    tls = {"certificate": str(certificate), "key": str(key), "client_ca": str(clients.certificate)}
+    gateway = millrace(
+        {"out": otlp_exporter(sink)},
+        receivers=receivers(tls=tls, auth={"bearer": [{"file": str(file)}]}),
+        starts=False,
+    )
+    gateway.session.verify = str(server.certificate)
+    gateway.session.cert = tuple(map(str, clients.issue("app", "URI:spiffe://test/app")))
+    gateway.start()
+
+    def status(service):
+        return gateway.post(otlp.request(service, spans=1).SerializeToString()).status_code
+
+    assert [status("team-a"), status("team-b")] == [200, 403]
+    file.write_text("other a-token-that-nobody-has\n")
+    # On the connection that is open, and nowhere more than before.
+    eventually(lambda: status("team-a") == 401, within=30)
+    assert status("team-b") == 401
+    assert gateway.metric("millrace_receiver_denied_requests_total", reason="certificate") >= 2
+    gateway.session.cert = tuple(map(str, clients.issue("other", "URI:spiffe://test/other")))
+    gateway.session.close()
+    answer = gateway.post(otlp.request("team-b", spans=1).SerializeToString())
+    assert answer.status_code == 401
+    assert 'the certificate is of "spiffe://test/other", and no member has that name' in otlp.status_message(answer)
+    gateway.settled()
+
+
+def test_spellings_of_a_name_in_two_unicode_forms_are_two_experiments(millrace, mlflow, service):
+    composed, decomposed = f"{service}-caf\u00e9", f"{service}-cafe\u0301"
+    gateway = millrace(
+        {"mlflow": mlflow_exporter(mlflow)},
+        receivers=receivers(auth={"bearer": members(ann=[composed], bob=[decomposed])}),
+    )
+    sent = {composed: otlp.request(composed, spans=2), decomposed: otlp.request(decomposed, spans=3)}
+    assert gateway.post(sent[decomposed].SerializeToString(), **bearer("ann")).status_code == 403
+    assert gateway.post(sent[composed].SerializeToString(), **bearer("ann")).status_code == 200
+    assert gateway.post(sent[decomposed].SerializeToString(), **bearer("bob")).status_code == 200
+    gateway.settled(accepted=5)
+    for name, message in sent.items():
+        assert mlflow.spans(name) == set(otlp.spans_of(message))
+
+
+def test_names_of_refused_requests_and_of_strangers_leave_room_for_a_member(millrace, sink):
+    gateway = millrace(
+        {"out": otlp_exporter(sink)},
+        receivers=receivers(auth={"bearer": members(ann=["team-*"], bob=["own"])}),
+        processors=routed(max_routes=3),
+    )
+
+    def status(name, *services):
+        message = otlp.request(services[0], spans=1)
+        for service in services[1:]:
+            message.MergeFrom(otlp.request(service, spans=1))
+        return gateway.post(message.SerializeToString(), **bearer(name)).status_code
+
+    for number in range(5):
+        assert status("ann", f"team-{number}", "elsewhere") == 403
+    assert status("ann", "team-a") == 200
+    assert [status("eve", f"invented-{number}") for number in range(5)] == [200] * 5
+    assert gateway.metric("millrace_processor_defaulted_spans_total", processor="route") == 4
+    assert [status("ann", "team-a"), status("bob", "own"), status("bob", "other")] == [200, 200, 403]
+    assert gateway.process.log.count("a request is refused for its experiment") == 2
+    gateway.settled(accepted=8)
+
+
+def test_heads_without_credentials_hold_no_connections(millrace, sink):
     gateway = millrace({"out": otlp_exporter(sink)}, receivers=receivers(auth={"bearer": members()}))
+    head = b"POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-protobuf\r\ncontent-length: %d\r\n\r\n"
+    start = time.monotonic()
+    clients = [socket.create_connection(gateway.address, timeout=20) for _ in range(50)]
+    for number, client in enumerate(clients):
+        client.sendall(head % (1000 if number % 2 else 10_000_000))
+    for client in clients:
+        answer = b""
+        while part := client.recv(65_536):
+            answer += part
+        assert answer.startswith(b"HTTP/1.1 401 ")
+        client.close()
+    assert time.monotonic() - start < 20, "body_timeout is 30 s"
+
+
+def test_who_guesses_is_slowed_down_and_a_secret_that_nobody_guesses_is_not(millrace, sink):
+    long = {"name": "cat", "token": "a-token-that-nobody-guesses"}
+    gateway = millrace({"out": otlp_exporter(sink)}, receivers=receivers(auth={"bearer": members() + [long]}))
+    assert "/receivers/otlp/auth/bearer/0: warning: the token has fewer than 20 bytes" in gateway.process.log
+    assert "/receivers/otlp/auth/bearer/3: warning" not in gateway.process.log
     body = otlp.request("shop", spans=1).SerializeToString()
     assert gateway.post(body, **bearer("ann")).status_code == 200
     answers = [gateway.post(body, Authorization=f"Bearer guess-{number}") for number in range(40)]
@@ -184,7 +296,8 @@ def test_who_guesses_is_slowed_down_and_a_client_of_the_same_address_is_not(mill
     assert codes[:10] == [401] * 10 and codes.count(429) >= 25
     assert {answer.headers["retry-after"] for answer in answers if answer.status_code == 429} == {"3"}
     assert gateway.post(body, **bearer("ann")).status_code == 200
-    # A right one from there is told from a wrong one no sooner, and waits for its turn.
+    assert gateway.post(body, Authorization=f"Bearer {long['token']}").status_code == 200
+    # A right short one from there is told from a wrong one no sooner, and waits for its turn.
     assert gateway.post(body, **bearer("bob")).status_code == 429
     eventually(lambda: gateway.post(body, **bearer("bob")).status_code == 200, within=30, every=0.5)
     assert gateway.process.log.count("a request is refused for its credentials") == 1

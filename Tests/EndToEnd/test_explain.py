@@ -5,8 +5,9 @@ import json
 
 import pytest
 
+from kit import otlp
 from kit.captures import emitters, trace_captures
-from kit.environments import CAPTURES, CHECKOUT
+from kit.environments import CAPTURES, CHECKOUT, free_port
 from kit.millrace import PROTOBUF, pipeline, run
 
 SIDECAR = CHECKOUT / "pipelines/sidecar.json"
@@ -42,6 +43,33 @@ def test_what_is_explained_is_what_is_delivered(millrace, tmp_path, name):
     assert delivered == {
         (span["trace_id"], span["span_id"]): sorted(span["attributes"]) for span in spans
     }
+
+
+def test_a_member_is_told_what_a_gateway_would_answer(millrace, tmp_path):
+    (tmp_path / "members").write_text("ann a-token-of-twenty-bytes ann\nbob b-token-of-twenty-bytes team-b\n")
+    listen = f"127.0.0.1:{free_port()}"
+    gateway = millrace(
+        {"archive": {"type": "file", "path": str(tmp_path / "archive.jsonl")}},
+        receivers={
+            "otlp": {
+                "type": "otlp_http", "listen": listen, "auth": {"bearer": [{"file": str(tmp_path / "members")}]}
+            }
+        },
+        processors={
+            "map": {"type": "mlflow_map"}, "route": {"type": "mlflow_experiment", "from": ["auth"]},
+            "batch": {"type": "batch"},
+        },
+    )  # fmt: skip
+    body = CAPTURES / BODIES[0]
+    for name, status in (("ann", 200), ("bob", 403)):
+        answer = gateway.post(body.read_bytes(), Authorization=f"Bearer {name[0]}-token-of-twenty-bytes")
+        assert answer.status_code == status
+        done = run("explain", "--config", gateway.file, "--identity", name, body)
+        assert done.returncode == 0, done.stderr
+        assert f'experiment "{name}"   from auth' in done.stdout
+        assert ("answered 403: " + otlp.status_message(answer) in done.stdout) == (status == 403)
+    done = run("explain", "--config", gateway.file, "--identity", "eve", body)
+    assert done.returncode == 1 and '"eve" is no member that sends to pipeline traces; allowed: ann, bob' in done.stderr
 
 
 def test_a_gzipped_body_is_explained_like_its_content(tmp_path):

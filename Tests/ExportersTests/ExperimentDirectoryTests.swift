@@ -34,6 +34,19 @@ import Testing
         )
     }
 
+    @Test func `names that differ only in their Unicode form are looked up each for itself`() async {
+        let directory = directory(restorable: [.name("caf\u{E9}")])
+        mlflow.change {
+            $0.nextRESTAnswers = ["7", "8"].map { .reply(200, #"{"experiment":{"experiment_id":"\#($0)"}}"#) }
+        }
+        for _ in 0..<2 {
+            #expect(await directory.id(of: .name("caf\u{E9}")) == .found(id: "7"))
+            #expect(await directory.id(of: .name("cafe\u{301}")) == .found(id: "8"))
+        }
+        #expect(mlflow.calls == ["get-by-name", "get-by-name"])
+        #expect(Set([ExperimentReference.name("7"), .id("7"), .name("7")]).count == 2)
+    }
+
     @Test func `requests carry the workspace`() async {
         _ = await directory().id(of: .name("x"))
         #expect(mlflow.requests.allSatisfy { $0.header("x-mlflow-workspace") == "team" })

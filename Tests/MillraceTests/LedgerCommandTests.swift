@@ -25,12 +25,36 @@ import Testing
         defer { server.close() }
         try withFile(file(admin: "127.0.0.1:1", journal: directory.path)) { path in
             let lock = try SystemFileSystem().lock(directory.path + "/lock")
-            AdminPlace(address: .tcp(host: "127.0.0.1", port: server.port)).note(in: directory.path)
+            let mark = AdminPlace(address: .tcp(host: "127.0.0.1", port: server.port)).note(in: directory.path)
             let result = try Program.run("ledger", "--config", path)
             #expect(result.code == 0)
             #expect(result.output == "{\"pipelines\": {}}\n")
-            withExtendedLifetime(lock) {}
+            withExtendedLifetime((lock, mark)) {}
         }
+    }
+
+    @Test(arguments: [true, false])
+    func `the token of a journal in memory goes to the process that noted its address, and to nobody else`(
+        isHeld: Bool
+    ) throws {
+        let directory = try TemporaryDirectory()
+        let server = try LoopbackServer { request in
+            request.header("authorization") == "Bearer seeded-admin-token"
+                ? .reply(status: 200, body: Array("{}".utf8)) : .reply(status: 401)
+        }
+        defer { server.close() }
+        let text = file(admin: "127.0.0.1:\(server.port)", journal: directory.path)
+            .replacing(#""journal": {"#, with: #""journal": {"storage": "memory", "#)
+            .replacing(#""admin": {"#, with: #""admin": {"token": "seeded-admin-token", "#)
+        try withFile(text) { path in
+            var mark = AdminPlace(address: .tcp(host: "127.0.0.1", port: server.port)).note(in: directory.path)
+            if !isHeld { mark = nil }
+            let result = try Program.run("ledger", "--config", path)
+            #expect(result.code == (isHeld ? 0 : 1))
+            #expect(result.errors.contains("the admin token was not shown") == !isHeld)
+            withExtendedLifetime(mark) {}
+        }
+        #expect(server.requests.count == 1)
     }
 
     @Test func `a process with another journal is not asked`() throws {

@@ -31,12 +31,14 @@ struct PipelineBench {
         retry: RetrySettings = .standard,
         clock: MonotonicClock = MonotonicClock(ManualClock()),
         costs: CostLimits = CostLimits(),
-        bytesMax: Int = 1 << 20
+        bytesMax: Int = 1 << 20,
+        journalMax: ByteCount? = nil
     ) throws {
         self.signal = signal
         let log = LogID("traces", signal)
         var settings = JournalSettings()
         settings.storage = .memory
+        if let journalMax { settings.maxBytes = journalMax }
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let definitions = [
             LogDefinition(log, readers: [ReaderDefinition(name: "out")]),

@@ -2,6 +2,7 @@ import Basics
 import Journal
 import OTLP
 import Pipeline
+import Synchronization
 import TestKit
 import Testing
 
@@ -37,6 +38,36 @@ private struct InOrder: SpanProcessor {
     }
 }
 
+@Suite struct `Members whose names differ only in their Unicode form` {
+    private static let names = ["caf\u{E9}", "cafe\u{301}"]
+
+    @Test func `are two everywhere`() async throws {
+        #expect(Set(Self.names.map(Sender.identity)).count == 2)
+        #expect(Identity(Self.names[0]) != Identity(Self.names[1]))
+        #expect(ExperimentList([Self.names[0]]) != ExperimentList([Self.names[1]]))
+        let bench = try PipelineBench(to: ScriptedExporter())
+        for name in Self.names {
+            #expect(await bench.send(tracesRequest([TestSpan()]), identity: Identity(name)) == .accepted)
+        }
+        let metrics = bench.meters.prometheusText()
+        let series = metrics.split(separator: "\n").filter {
+            $0.hasPrefix("millrace_receiver_identity_accepted_spans_total")
+        }
+        #expect(series.count == 2 && series.allSatisfy { $0.hasSuffix("} 1") })
+    }
+}
+
+/// Notes how often what it took for a request is given back.
+private final class Taking: SpanProcessor {
+    private let count = Atomic<Int>(0)
+
+    var givenBack: Int { count.load(ordering: .relaxed) }
+
+    func process(_ work: inout SpanWork) {
+        work.whenRefused.append { [self] in count.add(1, ordering: .relaxed) }
+    }
+}
+
 @Suite struct `A request of a member with experiments` {
     private static let ann = Identity("ann", experiments: ExperimentList(["team-a"]))
     private static let two = tracesRequest([TestSpan(trace: 1), TestSpan(id: 2, trace: 2)])
@@ -66,6 +97,21 @@ private struct InOrder: SpanProcessor {
         // Others may.
         #expect(await bench.send(Self.two, identity: Identity("bob")) == .accepted)
         #expect(await bench.send(Self.two) == .accepted)
+    }
+
+    @Test func `gives back what processors took where it is refused, by whom ever, and keeps it where it is taken`()
+        async throws
+    {
+        let taking = Taking()
+        let bench = try bench([taking, InOrder(experiments: ["team-b"])])
+        #expect(await bench.send(Self.two, identity: Identity("bob")) == .accepted)
+        #expect(taking.givenBack == 0)
+        guard case .forbidden = await bench.send(Self.two, identity: Self.ann) else { return #expect(Bool(false)) }
+        #expect(taking.givenBack == 1)
+        let large = tracesRequest([TestSpan("large", ["text": .string(String(repeating: "x", count: 3 << 20))])])
+        let small = try PipelineBench(processors: [taking], to: ScriptedExporter(), journalMax: .mebibytes(2))
+        guard case .tooLarge = await small.send(large) else { return #expect(Bool(false)) }
+        #expect(taking.givenBack == 2)
     }
 
     @Test func `needs the place of unrouted spans to be one of them, where there is such a place`() async throws {

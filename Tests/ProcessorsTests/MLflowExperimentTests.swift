@@ -193,6 +193,58 @@ struct MLflowExperimentTests {
         #expect(route(try work(TestSpan(trace: 1)), by: processor) == [.experimentName("Sales")])
     }
 
+    @Test func `a thousand names leave room for what a member is bound to by name, and for what settings name`() throws
+    {
+        let processor = experiment { $0.maxRoutes = 3 }
+        processor.keepRoom(for: [.experimentName("settings"), .experimentID("7")])
+        func route(_ service: String, trace: UInt64, _ allowed: [String]? = nil) throws -> Route? {
+            var work = try work(TestSpan(trace: trace), resource: ["service.name": .string(service)])
+            let identity = allowed.map { Identity("ann", experiments: ExperimentList($0)) }
+            work = SpanWork(
+                batch: work.batch,
+                source: RequestSource(receiver: "otlp", identity: identity),
+                receivedAt: work.receivedAt
+            )
+            return self.route(work, by: processor).first
+        }
+        for name in 0..<1000 as Range<UInt64> { _ = try route("\(name)", trace: 100 + name) }
+        #expect(try route("team-a", trace: 1, ["team-a", "x"]) == .experimentName("team-a"))
+        #expect(try route("team-a", trace: 1, ["team-a", "x"]) == .experimentName("team-a"))
+        // Once it has room, everybody finds it.
+        #expect(try route("team-a", trace: 2) == .experimentName("team-a"))
+        #expect(try route("settings", trace: 3) == .experimentName("settings"))
+        #expect(try route("team-b", trace: 4, ["team-*"]) == .experimentName("Default"))
+    }
+
+    @Test func `names in requests that are refused take no room`() throws {
+        let processor = experiment { $0.maxRoutes = 3 }
+        for name in 0..<10 as Range<UInt64> {
+            var refused = try work(TestSpan(trace: 100 + name), resource: ["service.name": .string("\(name)")])
+            processor.process(&refused)
+            #expect(refused.routeOfSpans() == [.experimentName("\(name)")])
+            for undo in refused.whenRefused { undo() }
+        }
+        #expect(route(try work(TestSpan(trace: 1)), by: processor) == [.experimentName("shop")])
+        // A refused request takes nothing back that another one has taken.
+        var again = try work(TestSpan(trace: 2))
+        processor.process(&again)
+        #expect(again.whenRefused.isEmpty)
+        // Its trace is not remembered with what is forgotten.
+        let later = try work(TestSpan(trace: 100), resource: ["service.name": "b"])
+        #expect(route(later, by: processor) == [.experimentName("b")])
+    }
+
+    @Test func `values and members of another Unicode form are others`() throws {
+        let processor = experiment {
+            $0.from = ["auth"]
+            $0.map = [("caf\u{E9}", "Mapped")]
+        }
+        #expect(route(try work(TestSpan(), identity: "caf\u{E9}"), by: processor) == [.experimentName("Mapped")])
+        #expect(
+            route(try work(TestSpan(), identity: "cafe\u{301}"), by: processor) == [.experimentName("cafe\u{301}")]
+        )
+    }
+
     @Test(arguments: ["header", "auth", "resource.tenant", "attribute.team"])
     func `a name over 250 characters goes to the default, whoever gives it, and is counted`(source: String) throws {
         let processor = experiment { $0.from = [source] }

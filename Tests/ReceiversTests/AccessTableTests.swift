@@ -39,7 +39,7 @@ private struct AdminTable {
         var opensMetrics = false
     }
 
-    private static let token = AdminToken(text: "admin-token")
+    private static let token = AdminToken(text: "seeded-admin-token")
     private static let places = [
         Place(name: "loopback", listen: .tcp(host: "127.0.0.1", port: 0)),
         Place(name: "other address", listen: .tcp(host: "0.0.0.0", port: 0)),
@@ -49,6 +49,7 @@ private struct AdminTable {
         ("none", [String]()), ("wrong token", ["Authorization: Bearer other"]),
         ("token", ["Authorization: Bearer \(token.text)"]),
         ("token, of a web page", ["Authorization: Bearer \(token.text)", "Origin: http://evil.example"]),
+        ("token, `Host` of a web page", ["Authorization: Bearer \(token.text)", "Host: evil.example"]),
     ]
     private static let requests = [
         ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/ledger"), ("GET", "/"),

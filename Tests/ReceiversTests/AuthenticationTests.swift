@@ -1,6 +1,7 @@
 import Basics
 import Foundation
 import Pipeline
+import Synchronization
 import TestKit
 import Testing
 
@@ -78,11 +79,14 @@ import Testing
         #expect(log.lines("Credentials of requests are not checked.").isEmpty)
     }
 
-    @Test func `is slowed down where it guesses, and asked to come again`() async throws {
+    @Test func `is slowed down where it guesses, and taken where its secret cannot be guessed`() async throws {
         let log = LogLines()
         let clock = WallClock { UnixTime(nanoseconds: 1_000_000_000_000) }
+        let long = String(repeating: "k", count: Member.safeSecretBytes)
         try await withReceiver(log: log, clock: clock) {
             Self.settings(&$0)
+            $0.auth?.bearer.append(MemberSettings(name: "cat", secret: long))
+            $0.auth?.basic = [MemberSettings(name: "dan", secret: long)]
         } _: { harness in
             try await harness.expect(200, request(headers: ["Authorization: Bearer token-a"], body: [1]))
             for guess in 0..<GuessLimit.burst {
@@ -90,9 +94,41 @@ import Testing
             }
             let answer = try await harness.exchange(request(headers: ["Authorization: Bearer token-b"]))
             #expect(answer.status == 429 && answer.headers["retry-after"] == "3")
+            try await harness.expect(200, request(headers: ["Authorization: Bearer \(long)"], body: [1]))
+            let password = Data("dan:\(long)".utf8).base64EncodedString()
+            try await harness.expect(200, request(headers: ["Authorization: Basic \(password)"], body: [1]))
+            try await harness.expect(429, request(headers: ["Authorization: Bearer \(long)k"]))
             try await harness.expect(200, request(headers: ["Authorization: Bearer token-a"], body: [1]))
         }
         #expect(log.lines("a request is refused").count == 1)
+    }
+
+    @Test func `is named in the log once a minute where it sends to an experiment of others`() async throws {
+        let log = LogLines()
+        let clock = Mutex<UInt64>(1_000_000_000_000)
+        let wall = WallClock { UnixTime(nanoseconds: clock.withLock { $0 }) }
+        let reason = #"experiment "team-a" is not for "bob"; allowed: team-b"#
+        let intake = ScriptedIntake { request in
+            request.source.identity?.name == "bob" ? .now(.forbidden(reason)) : .later(.forbidden("other"))
+        }
+        try await withReceiver(intake, log: log, clock: wall) {
+            Self.settings(&$0)
+        } _: { harness in
+            for _ in 0..<3 {
+                try await harness.expect(403, request(headers: ["Authorization: Bearer token-b"], body: [1]))
+            }
+            try await harness.expect(403, request(headers: ["Authorization: Bearer token-a"], body: [1]))
+            clock.withLock { $0 += 61_000_000_000 }
+            try await harness.expect(403, request(headers: ["Authorization: Bearer token-b"], body: [1]))
+        }
+        let what = "a request is refused for its experiment"
+        let bob = "identity=bob reason=\(reason) receiver=otlp source=127.0.0.1"
+        #expect(
+            log.lines(what) == [
+                "\(what) \(bob)", "\(what) identity=ann reason=other receiver=otlp source=127.0.0.1",
+                "\(what) held_back=2 \(bob)",
+            ]
+        )
     }
 }
 
@@ -130,6 +166,8 @@ import Testing
         try write("ann a\ncat", to: "one")
         try write("", to: "two")
         watch.look()
+        #expect(name("b") == "bob", "it may be in the middle of being written")
+        watch.look()
         watch.look()
         let problem = "members stay as they were, because a file of them is wrong problem=\(directory.path)/one:2: "
         #expect(log.lines(problem).count == 1)
@@ -139,35 +177,91 @@ import Testing
 
         try write("cat c", to: "one")
         watch.look()
-        #expect(name("a") == nil && name("c") == "cat")
+        try write("cat c\ndan d", to: "one")
+        watch.look()
+        #expect(name("a") == "ann" && name("c") == nil, "no two looks found the same")
+        watch.look()
+        #expect(name("d") == "dan" && name("a") == nil && name("c") == "cat")
         #expect(meters.prometheusText().contains("millrace_receiver_member_files_valid{receiver=\"in\"} 1\n"))
 
         try FileManager.default.removeItem(atPath: directory.path + "/one")
         watch.look()
+        watch.look()
         #expect(name("c") == "cat")
         #expect(!log.all.joined().contains("token-"))
+    }
+
+    @Test(arguments: [
+        ("eve b", "two:1: its token stands at DIR/one:1 already; each member needs a token of its own"),
+        (
+            "ann x team-a",
+            "two:1: \"ann\" has other experiments at DIR/one:2; allowed: the same experiments at both places, or another name"
+        ),
+    ])
+    func `that are at odds hold no removal back, and the later entry stays out`(two: String, problem: String) throws {
+        try write("ann a\ncat c", to: "one")
+        try write("bob b\ndan d", to: "two")
+        let watch = MemberWatch(settings, for: authenticator, receiver: "in", meters: meters, logger: log.logger)
+        #expect(["a", "b", "c", "d"].map(name) == ["ann", "bob", "cat", "dan"])
+        // What is at odds comes with the removal of "cat" in one file and of "dan" in the other.
+        try write("bob b\nann a", to: "one")
+        try write(two, to: "two")
+        watch.look()
+        watch.look()
+        #expect(["a", "b", "c", "d", "x"].map(name) == ["ann", "bob", nil, nil, nil])
+        let text = problem.replacing("DIR", with: directory.path)
+        #expect(
+            log.lines("a member") == [
+                "a member stays out, because it is at odds with another problem=\(directory.path)/\(text) receiver=in"
+            ]
+        )
+        #expect(meters.prometheusText().contains("millrace_receiver_member_files_valid{receiver=\"in\"} 0\n"))
     }
 }
 
 @Suite struct `Certificates` {
+    private let meters = Meters()
     private let authenticator: Authenticator
 
     init() {
         var settings = AuthSettings()
         settings.bearer = [MemberSettings(name: "spiffe://a", secret: "t", experiments: ["x"])]
         let logger = LogLines().logger
-        authenticator = Authenticator(settings, receiver: "in", meters: Meters(), clock: .system, logger: logger)
+        authenticator = Authenticator(settings, receiver: "in", meters: meters, clock: .system, logger: logger)
         authenticator.replace(MemberList(settings) { _ in .success([]) }.members)
     }
 
-    @Test func `name who sends where nothing else does, with the rights of the member of that name`() throws {
-        #expect(try authenticator.identify([], certificate: "spiffe://b", from: .unknown) == Identity("spiffe://b"))
+    @Test func `name the member that sends where nothing else does`() throws {
         let bound = Identity("spiffe://a", experiments: ExperimentList(["x"]))
         #expect(try authenticator.identify([], certificate: "spiffe://a", from: .unknown) == bound)
         #expect(try authenticator.identify(["Bearer t"], certificate: "spiffe://b", from: .unknown) == bound)
         #expect(throws: HTTPError.self) {
             try authenticator.identify(["Bearer x"], certificate: "spiffe://a", from: .unknown)
         }
+    }
+
+    @Test(arguments: ["spiffe://b", "spiffe://A", "caf\u{E9}", ""])
+    func `of nobody who is a member are refused`(name: String) throws {
+        var settings = AuthSettings()
+        settings.bearer = [
+            MemberSettings(name: "spiffe://a", secret: "t"), MemberSettings(name: "cafe\u{301}", secret: "u"),
+        ]
+        authenticator.replace(MemberList(settings) { _ in .success([]) }.members)
+        let refusal = #expect(throws: HTTPError.self) {
+            try authenticator.identify([], certificate: name, from: .unknown)
+        }
+        #expect(refusal?.status == .unauthorized)
+        #expect(refusal?.message.contains("and no member has that name; allowed: ") == true)
+        #expect(meters.prometheusText().contains(#"denied_requests_total{reason="certificate",receiver="in"} 1"#))
+    }
+
+    @Test func `are refused once their member is taken out, and let in where nobody has to be a member`() throws {
+        authenticator.replace([])
+        #expect(throws: HTTPError.self) {
+            try authenticator.identify([], certificate: "spiffe://a", from: .unknown)
+        }
+        let open = Authenticator(nil, receiver: "in", meters: Meters(), clock: .system, logger: LogLines().logger)
+        #expect(try open.identify([], certificate: "spiffe://b", from: .unknown) == Identity("spiffe://b"))
     }
 }
 

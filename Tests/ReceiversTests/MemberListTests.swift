@@ -31,6 +31,18 @@ import Testing
             "members:1: the name cannot be used; allowed: a word of at most 128 bytes"
         ),
         (
+            "ann t # who",
+            "members:1: \"#\" begins a comment at the start of a line alone; allowed: NAME TOKEN [experiment,…]"
+        ),
+        (
+            "ann t team-a, #b",
+            "members:1: \"#\" begins a comment at the start of a line alone; allowed: NAME TOKEN [experiment,…]"
+        ),
+        (
+            "\nann #t",
+            "members:2: \"#\" begins a comment at the start of a line alone; allowed: NAME TOKEN [experiment,…]"
+        ),
+        (
             "ann same\nbob same",
             "members:2: its token stands at members:1 already; each member needs a token of its own"
         ),
@@ -45,6 +57,27 @@ import Testing
     ])
     func `are refused with line and what is allowed`(text: String, problem: String) {
         #expect(list(text).problems.map(\.message) == [problem])
+    }
+
+    @Test func `may begin with what editors put there`() {
+        #expect(list("\u{FEFF}ann t").members.map(\.identity.name) == ["ann"])
+        #expect(list("\u{FEFF}# c\nann t c#").members.map(\.identity.experiments?.entries) == [["c#"]])
+    }
+
+    @Test func `are warned of once where secrets can be guessed`() {
+        let long = String(repeating: "x", count: Member.safeSecretBytes)
+        let warning =
+            "members:2: the token has fewer than 20 bytes, and may be guessed; "
+            + "whoever guesses from the same address can delay its member"
+        #expect(list("ann \(long)\nbob \(long.dropLast())\ncat c").warnings.map(\.message) == [warning])
+        #expect(list("ann \(long)\ncat \(long)x").warnings.isEmpty)
+    }
+
+    @Test func `tell names of different bytes apart`() {
+        let both = list("caf\u{E9} a team-a\ncafe\u{301} b")
+        #expect(both.problems.isEmpty)
+        #expect(both.identity(named: "caf\u{E9}")?.experiments?.entries == ["team-a"])
+        #expect(both.identity(named: "cafe\u{301}").map { $0.experiments == nil } == true)
     }
 
     @Test func `that cannot be used at all are named`() {

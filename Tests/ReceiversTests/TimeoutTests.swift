@@ -1,8 +1,9 @@
 import Basics
 import Pipeline
-import Receivers
 import TestKit
 import Testing
+
+@testable import Receivers
 
 @Suite struct `What a slow client meets` {
     @Test func `a connection that sends nothing is closed`() async throws {
@@ -27,6 +28,41 @@ import Testing
             await connection.send(request(headers: ["Content-Length: 10"]) + [1, 2, 3])
             #expect(await connection.receive()?.status == 408)
             #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+        }
+    }
+
+    @Test(arguments: [50_000, 5_000_000])
+    func `one that is refused for what it shows, and sends no body, is closed soon`(length: Int) async throws {
+        try await withReceiver(ScriptedIntake()) { settings in
+            settings.auth = AuthSettings()
+            settings.auth?.bearer = [MemberSettings(name: "a", secret: "t")]
+        } _: { harness in
+            let start = ContinuousClock.now
+            let connection = try harness.connect()
+            await connection.send(request(headers: ["Content-Length: \(length)"]))
+            #expect(await connection.receive()?.status == 401)
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+            // Of the ten minutes that a body has here.
+            #expect(ContinuousClock.now - start < .seconds(60))
+        }
+    }
+
+    @Test func `a refused body that comes slowly is read to its end`() async throws {
+        try await withReceiver(ScriptedIntake()) { settings in
+            settings.auth = AuthSettings()
+            settings.auth?.bearer = [MemberSettings(name: "a", secret: "t")]
+        } _: { harness in
+            let connection = try harness.connect()
+            let piece = [UInt8](repeating: 0, count: 60_000)
+            await connection.send(request(headers: ["Content-Length: \(piece.count * 7)"]))
+            #expect(await connection.receive()?.status == 401)
+            for _ in 0..<7 {
+                // The client's pace: longer than a connection lingers, in all.
+                try await Task.sleep(for: .milliseconds(400))
+                #expect(await connection.send(piece))
+            }
+            await connection.send(request(headers: ["Authorization: Bearer t"], body: [1]))
+            #expect(await connection.receive()?.status == 200)
         }
     }
 

@@ -168,6 +168,8 @@ extension PipelineFile {
 
     /// The pipeline file's token, else a new one that commands find beside the journal.
     private func adminToken(logger: Logger) -> AdminToken? {
+        // Who listens where an earlier process did is not to be asked with it.
+        AdminPlace.remove(from: journal.directory)
         guard let text = admin.token?.text else { return AdminToken.create(in: journal.directory, logger: logger) }
         AdminToken.remove(from: journal.directory)
         return AdminToken(text: text)

@@ -29,6 +29,8 @@ extension PipelineFile {
                     try processor.settings.makeProcessor(named: name).map { (processor.settings.signals, made: $0) }
                 }
             }
+            let named = namedExperiments(of: pipeline.value)
+            for case let router as any RoutingProcessor in processors.map(\.made) { router.keepRoom(for: named) }
             return pipeline.value.takenSignals.flatMap { signal in
                 let id = LogID(pipeline.name, signal)
                 let processors = processors.filter { $0.0.contains(signal) }.map(\.made)
@@ -63,14 +65,18 @@ extension PipelineFile {
     func routing(before exporter: String) -> Routing {
         let pipelines = pipelines.filter { $0.value.exporters.contains(exporter) }
         var routing = Routing(processors(in: pipelines).compactMap(\.routing))
-        for receiver in receivers where pipelines.contains(where: { $0.value.receivers.contains(receiver.name) }) {
-            routing.named.formUnion(receiver.settings.auth?.namedExperiments ?? [])
-        }
+        for pipeline in pipelines { routing.named.formUnion(namedExperiments(of: pipeline.value)) }
         return routing
     }
 
+    /// Experiments that members of the file are bound to by name, on the receivers that a pipeline reads.
+    private func namedExperiments(of pipeline: PipelineSettings) -> Set<Route> {
+        let read = receivers.filter { pipeline.receivers.contains($0.name) }
+        return read.reduce(into: []) { $0.formUnion($1.settings.auth?.namedExperiments ?? []) }
+    }
+
     /// Where an exporter of a pipeline files spans that no processor routed; nil where none has such places.
-    private func unrouted(in pipeline: PipelineSettings) -> Route? {
+    func unrouted(in pipeline: PipelineSettings) -> Route? {
         pipeline.exporters.lazy.compactMap { settings(of: $0)?.destination.unrouted }.first
     }
 

@@ -1,7 +1,7 @@
 package import Basics
 import MLflow
 import OTLP
-import Pipeline
+package import Pipeline
 import Processors
 import Settings
 
@@ -17,9 +17,11 @@ package struct DryRun: Sendable {
 
     private let pipeline: Named<PipelineSettings>
     private let stages: [Stage]
+    private let unrouted: Route?
 
     init(_ pipeline: Named<PipelineSettings>, of file: PipelineFile) throws {
         self.pipeline = pipeline
+        unrouted = file.unrouted(in: pipeline.value)
         stages = try pipeline.value.processors.compactMap { name in
             guard let processor = file.processors.first(where: { $0.name == name }) else { return nil }
             return try processor.settings.makeProcessor(named: name).map {
@@ -28,18 +30,26 @@ package struct DryRun: Sendable {
         }
     }
 
-    /// Runs the processors over one request, as if it had come with these headers; their names are in lower case.
-    package func run(_ body: DryRunBody, headers: [HTTPHeader] = []) -> DryRunResult {
-        run(body.batch, headers: headers)
+    /// Runs the processors over one request, as if it had come with these headers from that client; names of headers are in
+    /// lower case.
+    package func run(_ body: DryRunBody, headers: [HTTPHeader] = [], from identity: Identity? = nil) -> DryRunResult {
+        run(body.batch, headers: headers, from: identity)
     }
 
-    func run(_ batch: SpanBatch, headers: [HTTPHeader]) -> DryRunResult {
-        let source = RequestSource(receiver: pipeline.value.receivers.first ?? "", headers: headers)
+    func run(_ batch: SpanBatch, headers: [HTTPHeader], from identity: Identity? = nil) -> DryRunResult {
+        let receiver = pipeline.value.receivers.first ?? ""
+        let source = RequestSource(receiver: receiver, headers: headers, identity: identity)
         var work = SpanWork(batch: batch, source: source, receivedAt: WallClock.system.now())
         var spans = batch.spans.indices.map { DryRunSpan(batch, $0) }
         for stage in stages { run(stage, on: &work, &spans) }
         for span in spans.indices { spans[span].route = work.route(of: span) }
-        return DryRunResult(pipeline: pipeline.name, exporters: pipeline.value.exporters, spans: spans)
+        let places = spans.lazy.filter { $0.removal == nil }.compactMap { $0.route == .none ? unrouted : $0.route }
+        return DryRunResult(
+            pipeline: pipeline.name,
+            exporters: pipeline.value.exporters,
+            spans: spans,
+            refusal: places.compactMap { identity?.refusal(of: $0) }.first
+        )
     }
 
     private func run(_ stage: Stage, on work: inout SpanWork, _ spans: inout [DryRunSpan]) {

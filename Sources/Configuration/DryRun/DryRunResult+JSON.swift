@@ -14,6 +14,7 @@ extension DryRunResult {
     private var json: JSON {
         [
             "pipeline": .text(pipeline), "exporters": .words(exporters), "kept": .integer(kept),
+            "refused": refusal.map(JSON.text) ?? .null,
             "spans": .array(spans.map(\.json)),
         ]
     }

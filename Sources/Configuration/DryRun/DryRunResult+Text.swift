@@ -7,7 +7,8 @@ import Settings
 extension DryRunResult {
     /// For people: a block for each span, and a line that sums up.
     package var text: String {
-        (spans.map { $0.text(exporters) } + [summary]).joined(separator: "\n\n") + "\n"
+        let end = refusal == nil ? "delivered to \(exporters.joined(separator: ", "))" : "refused with its request"
+        return (spans.map { $0.text(end) } + [summary]).joined(separator: "\n\n") + "\n"
     }
 
     /// `pipeline traces: 4 spans, 3 to mlflow; sampled_out by share: 1`.
@@ -24,12 +25,14 @@ extension DryRunResult {
         }
         let lost = counts.map { "; \($0.what): \($0.spans)" }.joined()
         let all = spans.count == 1 ? "1 span" : "\(spans.count) spans"
+        if let refusal { return "pipeline \(pipeline): \(all), answered 403: \(refusal)\(lost)" }
         return "pipeline \(pipeline): \(all), \(kept) to \(exporters.joined(separator: ", "))\(lost)"
     }
 }
 
 extension DryRunSpan {
-    fileprivate func text(_ exporters: [String]) -> String {
+    /// `end` says what becomes of it where no processor takes it out.
+    fileprivate func text(_ end: String) -> String {
         var head =
             "\(name.isEmpty ? "(no name)" : name.excerpt(max: 80))  span \(spanID)  trace \("\(traceID)".prefix(8))…"
         if let service { head += "  service \(service.excerpt(max: 80))" }
@@ -46,7 +49,7 @@ extension DryRunSpan {
         if let removal {
             lines.append("  dropped by \(removal.processor): \(removal.reason.word)")
         } else {
-            lines.append("  delivered to \(exporters.joined(separator: ", "))")
+            lines.append("  \(end)")
         }
         return lines.joined(separator: "\n")
     }

@@ -11,9 +11,11 @@ package struct DryRunResult: Sendable {
     let exporters: [String]
     /// In the order of the request.
     let spans: [DryRunSpan]
+    /// Why the whole request is answered 403; nil where it is not.
+    let refusal: String?
 
     /// Spans that would reach the journal.
-    var kept: Int { spans.count { $0.removal == nil } }
+    var kept: Int { refusal == nil ? spans.count { $0.removal == nil } : 0 }
 }
 
 /// What became of one span in a dry run.

@@ -10,6 +10,12 @@ extension Shape<PipelineTest> {
             Field("name", \.name, .text, "What the report calls the test.", required: true),
             Field("pipeline", optional: \.pipeline, .text, "The pipeline to test, where the file has several."),
             Field("headers", \.headers, .map(.headerName, to: .text), "Headers of the request."),
+            Field(
+                "identity",
+                optional: \.identity,
+                .text,
+                "The member that sends the request; its `experiments` bind. Without it, a client without a name."
+            ),
             Field("input", optional: \.input, .otlpBody, "The request, in OTLP/JSON."),
             Field(
                 "input_file",
@@ -38,10 +44,16 @@ extension Shape<TestExpectation> {
                 "Spans that must be there, in any order; spans that are not named may be anything."
             ),
             Field("kept", optional: \.kept, .integer(0...1_000_000), "How many spans stay."),
+            Field(
+                "refused",
+                \.refused,
+                .flag,
+                "Whether the request is answered 403, because `identity` may not write where a span goes."
+            ),
         ],
         check: { expectation, group, context in
             if group.members.isEmpty {
-                context.report("nothing is expected; allowed: spans, kept", at: group.offset)
+                context.report("nothing is expected; allowed: spans, kept, refused", at: group.offset)
             }
         }
     )

@@ -10,6 +10,8 @@ package struct PipelineTest: Sendable {
     var pipeline: String?
     /// Of the request; names in lower case.
     var headers: [Named<String>] = []
+    /// The member that sends it; nil for a client without a name.
+    var identity: String?
     /// The request in OTLP/JSON; nil where it is in a file.
     var input: JSONNode?
     /// The file of the request, from the folder of the pipeline file on.
@@ -22,6 +24,8 @@ struct TestExpectation: Sendable {
     var spans: [ExpectedSpan] = []
     /// How many spans stay; nil for any number.
     var kept: Int?
+    /// Whether the request is answered 403.
+    var refused = false
 }
 
 /// What a test expects of one span.

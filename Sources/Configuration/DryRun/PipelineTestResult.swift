@@ -1,5 +1,6 @@
 import Basics
 import OTLP
+import Pipeline
 import Settings
 
 /// How one test of a pipeline file ended.
@@ -28,12 +29,14 @@ extension PipelineFile {
         let name = test.pipeline ?? pipelines.first?.name ?? ""
         let headers = test.headers.map { HTTPHeader($0.name, $0.value) }
         let batch: SpanBatch
+        let identity: Identity?
         do {
             batch = try test.batch(besides: path)
+            identity = try test.identity.map { try self.identity(named: $0, sendingTo: name) }
         } catch {
             return PipelineTestResult(name: test.name, failures: ["\(error)"])
         }
-        guard let request = try dryRun(of: name)?.run(batch, headers: headers) else {
+        guard let request = try dryRun(of: name)?.run(batch, headers: headers, from: identity) else {
             return PipelineTestResult(name: test.name, failures: ["no pipeline \(quoted(name))"])
         }
         return PipelineTestResult(name: test.name, failures: test.expect.failures(in: request))
@@ -54,6 +57,10 @@ extension TestExpectation {
     func failures(in request: DryRunResult) -> [String] {
         var lines = spans.flatMap { $0.failures(in: request.spans) }
         if let kept, kept != request.kept { lines.append("kept: expected \(kept), found \(request.kept)") }
+        if refused != (request.refusal != nil) {
+            let found = request.refusal.map { "403: \($0)" } ?? "false"
+            lines.append("refused: expected \(refused), found \(found)")
+        }
         return lines
     }
 }
@@ -89,7 +96,7 @@ extension ExpectedSpan {
         }
         // Without a route MLflow's own default takes it.
         let route = span.route.experiment ?? "Default"
-        if let experiment, experiment != route {
+        if let experiment, ExactText(experiment) != ExactText(route) {
             lines.append("experiment: expected \(quoted(experiment)), found \(quoted(route))")
         }
         if !isMet(by: span) { lines.append("dropped: expected \(dropped.text), found \(span.end)") }

@@ -30,7 +30,9 @@ extension PipelineFile {
             }
             let group = Group(offset: node.offset, members: node.members ?? [])
             context.within("receivers", receiver.name, "auth") { context in
-                MemberList(auth, read: environment.file).report(in: group, &context)
+                let members = MemberList(auth, read: environment.file)
+                members.report(in: group, &context)
+                members.warn(in: group, &context)
             }
         }
     }

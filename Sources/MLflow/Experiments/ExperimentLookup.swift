@@ -1,8 +1,28 @@
+import Basics
+
 /// How somebody names an experiment.
-package enum ExperimentReference: Hashable, Sendable {
+package enum ExperimentReference: Sendable {
     case name(String)
     /// All digits.
     case id(String)
+}
+
+/// Two names are one only where their bytes are, as for MLflow: what is known of one says nothing of its other Unicode forms.
+extension ExperimentReference: Hashable {
+    private var key: (isID: Bool, text: ExactText) {
+        switch self {
+        case .name(let name): (false, ExactText(name))
+        case .id(let id): (true, ExactText(id))
+        }
+    }
+
+    package static func == (lhs: ExperimentReference, rhs: ExperimentReference) -> Bool { lhs.key == rhs.key }
+
+    package func hash(into hasher: inout Hasher) {
+        let (isID, text) = key
+        hasher.combine(isID)
+        hasher.combine(text)
+    }
 }
 
 /// What is known of an experiment's id.

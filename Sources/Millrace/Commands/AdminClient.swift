@@ -81,7 +81,8 @@ struct AdminClient {
 extension PipelineFile {
     /// Asks the process that has the journal open, and nobody else; nil where none has.
     ///
-    /// The request shows the admin token, of the pipeline file or from beside the journal.
+    /// The request shows the admin token, of the pipeline file or from beside the journal, where it is certain who is asked: a
+    /// living process holds the journal or the note of its address, or has the key that was noted.
     ///
     /// - Throws: `AdminFailure`, or `JournalError` where there is no journal.
     func ask(_ method: String, _ path: String) async throws -> String? {
@@ -93,10 +94,15 @@ extension PipelineFile {
             place: noted ?? AdminPlace(address: admin.listen),
             isSecured: noted == nil && admin.tls != nil
         )
+        let isCertain = !isInMemory || client.place.isHeld || client.place.publicKeyPin != nil
         do throws(AdminFailure) {
-            return try await client.send(method, path, authorization: token?.authorization)
+            return try await client.send(method, path, authorization: isCertain ? token?.authorization : nil)
         } catch {
-            guard error.isUnreachable else { throw error }
+            guard error.isUnreachable else {
+                guard !isCertain, token != nil else { throw error }
+                let why = "the admin token was not shown, because nothing tells that it is the process of this file"
+                throw AdminFailure(reason: "\(error.reason); \(why)")
+            }
             let certificates = "its \"client_ca\" wants a certificate, and commands have none to show"
             let reason = admin.wantsCertificates ? "\(error.reason); \(certificates)" : error.reason
             throw AdminFailure(

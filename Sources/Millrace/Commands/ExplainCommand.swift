@@ -1,6 +1,7 @@
 import ArgumentParser
 import Basics
 import Configuration
+import Pipeline
 import Settings
 
 /// `millrace explain`: what each processor does to each span of a body, without journal and network.
@@ -23,6 +24,7 @@ struct ExplainCommand: ParsableCommand {
         transform: header
     )
     var headers: [HTTPHeader] = []
+    @Option(help: "The member that sends the body; its experiments bind.") var identity: String?
     @Flag(help: "Print JSON.") var json = false
     @Argument(help: "The body.") var body: String
 
@@ -40,12 +42,23 @@ struct ExplainCommand: ParsableCommand {
             throw ExitCode.failure
         }
         let requests = try names.filter { pipeline == nil || $0 == pipeline }.compactMap { name in
-            try file.dryRun(of: name)?.run(request, headers: headers)
+            try file.dryRun(of: name)?.run(request, headers: headers, from: sender(to: name, of: file))
         }
         let text =
             json
             ? DryRunResult.json(requests).escapingControlsInJSON : requests.map(\.text).joined(separator: "\n")
         writeLine(text, to: .standardOutput)
+    }
+
+    private func sender(to pipeline: String, of file: PipelineFile) throws -> Identity? {
+        do throws(DryRunIdentityError) {
+            return try identity.map { name throws(DryRunIdentityError) in
+                try file.identity(named: name, sendingTo: pipeline)
+            }
+        } catch {
+            writeLine("\(error)", to: .standardError)
+            throw ExitCode.failure
+        }
     }
 
     private static func header(_ text: String) throws -> HTTPHeader {

@@ -32,7 +32,9 @@ package struct ExperimentList: Equatable, Sendable {
     /// Those that it names by themselves, and not only by a glob.
     package var named: Set<Route> { exact }
 
-    package static func == (lhs: ExperimentList, rhs: ExperimentList) -> Bool { lhs.entries == rhs.entries }
+    package static func == (lhs: ExperimentList, rhs: ExperimentList) -> Bool {
+        lhs.entries.map(ExactText.init) == rhs.entries.map(ExactText.init)
+    }
 }
 
 extension ExperimentList: CustomStringConvertible {

@@ -87,14 +87,18 @@ package final class Gateway: Intake {
         tally.refuse(spans.flawed, .invalid)
         guard spans.valid > 0 else { return spans.answer }
         let now = clock.now()
+        var whenRefused: [@Sendable () -> Void] = []
         let records: [IntakeRecord]
         do throws(Refused) {
-            records = try self.records(of: fronts, for: spans, from: request.source, at: now, account, memory)
+            let source = request.source
+            records = try self.records(of: fronts, for: spans, from: source, at: now, account, memory, &whenRefused)
         } catch {
+            for undo in whenRefused { undo() }
             tally.refuse(spans.valid, error.reason)
             return error.answer
         }
         var request = WaitingRequest(answer: spans.answer, spans: spans.valid, tally: tally, records: records)
+        request.whenRefused = whenRefused
         let room = waitingRoom(of: observer)
         // Before the shares, which would ask the client to come back.
         if let excess = journal.excess(of: request.group) {
@@ -103,7 +107,7 @@ package final class Gateway: Intake {
         if let shares {
             let parts = ShareTable.Part.sums(records.compactMap(\.share))
             switch shares.admit(parts, at: now) {
-            case .admitted: request.undo = { shares.withdraw(parts) }
+            case .admitted: request.whenRefused.append { shares.withdraw(parts) }
             case .refused(let answer, let share):
                 if waits(for: share, answer, ticket, request, parts, room, shares) { return nil }
                 return request.refused(with: answer)
@@ -127,7 +131,7 @@ package final class Gateway: Intake {
             switch shares.admit(parts, at: clock.now(), isNew: false) {
             case .admitted:
                 var request = request
-                request.undo = { shares.withdraw(parts) }
+                request.whenRefused.append { shares.withdraw(parts) }
                 room.enterLater(ticket, request)
                 line.leave(place)
             case .refused(let answer, _):
@@ -145,13 +149,14 @@ package final class Gateway: Intake {
         from source: RequestSource,
         at now: UnixTime,
         _ account: RequestAccount,
-        _ memory: RequestMemory
+        _ memory: RequestMemory,
+        _ whenRefused: inout [@Sendable () -> Void]
     ) throws(Refused) -> [IntakeRecord] {
         var memory = memory
         try memory.add(spans.batch.indexBytes)
         var records: [IntakeRecord] = []
         for front in fronts {
-            records += try front.records(for: spans.batch, from: source, at: now, account, &memory)
+            records += try front.records(for: spans.batch, from: source, at: now, account, &memory, &whenRefused)
         }
         memory.keep(only: records.reduce(0) { $0 + $1.bytes })
         return records
@@ -231,8 +236,8 @@ private struct WaitingRequest: Sendable {
     let bytes: Int
     /// Where it waits in the line; nil where it does not.
     var place: WaitingLine.Place?
-    /// Gives back the share of a request that did not get in.
-    var undo: @Sendable () -> Void = {}
+    /// Gives back what a request took that did not get in.
+    var whenRefused: [@Sendable () -> Void] = []
 
     init(answer: IntakeAnswer, spans: Int, tally: RequestTally, records: [IntakeRecord]) {
         self.answer = answer
@@ -242,8 +247,9 @@ private struct WaitingRequest: Sendable {
         bytes = records.reduce(0) { $0 + $1.bytes }
     }
 
-    /// Counts it as over its route's share.
+    /// Counts it as over its route's share, and gives back what it took.
     func refused(as reason: IntakeTally.RefusalReason = .overShare, with answer: IntakeAnswer) -> IntakeAnswer {
+        for undo in whenRefused { undo() }
         tally.refuse(spans, reason)
         return answer
     }
@@ -257,14 +263,9 @@ private struct WaitingRequest: Sendable {
             return answer
         case .full(let retryAfter): (reason, pause) = (.journalFull, retryAfter)
         case .failed: (reason, pause) = (.journalFailed, .seconds(3))
-        case .tooLarge:
-            undo()
-            tally.refuse(spans, .tooLarge)
-            return .tooLarge(result.trouble)
+        case .tooLarge: return refused(as: .tooLarge, with: .tooLarge(result.trouble))
         }
-        undo()
-        tally.refuse(spans, reason)
-        return .unavailable(result.trouble, retryAfter: pause)
+        return refused(as: reason, with: .unavailable(result.trouble, retryAfter: pause))
     }
 }
 

@@ -43,18 +43,20 @@ package struct PipelineFront: Sendable {
     /// Runs the processors over one request's valid spans and says what to append: one record a route, or several.
     ///
     /// The first record also accounts for what processors removed; where nothing else is left, a record holds only counts.
-    /// They are charged to `memory`. Throws, and counts nothing, where the request costs too much for its size, there is no
+    /// They are charged to `memory`; `whenRefused` gets what is to be done where the request is refused, here or later. Throws, and counts nothing, where the request costs too much for its size, there is no
     /// memory for it, or some of it would go where its client may not send.
     func records(
         for spans: Envelope,
         from source: RequestSource,
         at time: UnixTime,
         _ account: RequestAccount,
-        _ memory: inout RequestMemory
+        _ memory: inout RequestMemory,
+        _ whenRefused: inout [@Sendable () -> Void]
     ) throws(Refused) -> [IntakeRecord] {
         var work = SpanWork(batch: spans, source: source, receivedAt: time, account: account)
         work.addedMax = memory.addedMax(to: spans.bytes.count)
         for processor in processors { processor.process(&work) }
+        whenRefused += work.whenRefused
         work.divide(itemsMax: itemsMax)
         var metadata = RecordMetadata(
             signal: signal,
@@ -84,11 +86,13 @@ package struct PipelineFront: Sendable {
 
     /// Throws where something that is kept would go to an experiment that is not one of the client's.
     private func checkRoutes(of work: SpanWork) throws(Refused) {
-        guard let identity = work.source.identity, let allowed = identity.experiments else { return }
+        guard let identity = work.source.identity, identity.experiments != nil else { return }
         for group in work.batch.groups {
             let route = work.routes[Int(group.number)]
-            guard let place = route == .none ? unrouted : route, !allowed.contains(place) else { continue }
-            throw .forbidden(place, to: identity.name, allowed)
+            guard let place = route == .none ? unrouted : route, let reason = identity.refusal(of: place) else {
+                continue
+            }
+            throw .forbidden(reason)
         }
     }
 

@@ -93,10 +93,7 @@ struct Refused: Error {
     }
 
     /// Some of it would go to an experiment that is not one of the client's: all of it is refused.
-    static func forbidden(_ route: Route, to name: String, _ allowed: ExperimentList) -> Refused {
-        let who = name.excerpt(max: 80)
-        return Refused(reason: .forbidden, .forbidden("\(route) is not for \"\(who)\"; allowed: \(allowed)"))
-    }
+    static func forbidden(_ reason: String) -> Refused { Refused(reason: .forbidden, .forbidden(reason)) }
 
     /// The memory that it needs is held by others or, where that `isForGood`, more than there is at all.
     ///

@@ -6,7 +6,7 @@ import Pipeline
 
 /// Experiments by value or by a glob that the value matches.
 struct ExperimentMap: Sendable {
-    private var exact: [String: String] = [:]
+    private var exact: [ExactText: String] = [:]
     private var globs: [(glob: Glob, experiment: String)] = []
 
     init(_ entries: [(value: String, experiment: String)]) {
@@ -14,14 +14,14 @@ struct ExperimentMap: Sendable {
             if Glob.isPattern(value) {
                 globs.append((Glob(value), experiment))
             } else {
-                exact[value] = experiment
+                exact[ExactText(value)] = experiment
             }
         }
     }
 
     /// The experiment of the value itself or, without one, of the first glob that it matches.
     func experiment(for value: String) -> String? {
-        exact[value] ?? globs.first { $0.glob.matches(value) }?.experiment
+        exact[ExactText(value)] ?? globs.first { $0.glob.matches(value) }?.experiment
     }
 }
 

@@ -11,7 +11,7 @@ import Synchronization
 ///
 /// Names of over 250 characters go to the default. What is kept is bounded: a million traces of some 30 bytes each, and
 /// `max_routes` names.
-package final class MLflowExperiment: RememberingProcessor {
+package final class MLflowExperiment: RememberingProcessor, RoutingProcessor {
     /// The header by which MLflow's own clients name the experiment.
     package static let headerName = ExperimentList.headerName
     /// Traces that are remembered at most.
@@ -55,9 +55,15 @@ package final class MLflowExperiment: RememberingProcessor {
         )
     }
 
+    package func keepRoom(for routes: Set<Route>) {
+        numbers.withLock { $0.name(Array(routes)) }
+    }
+
     package func process(_ work: inout SpanWork) {
         let traces = RequestTraces(work.batch)
-        let decisions = decisions(about: traces, work)
+        var new: [UInt32] = []
+        let decisions = decisions(about: traces, work, &new)
+        if !new.isEmpty { work.whenRefused.append { [self, new] in numbers.withLock { $0.withdraw(new) } } }
         work.account.add(steps: work.batch.spans.count + traces.traces.count * (sources.count + 1))
         var defaultedSpans = 0
         for span in work.batch.spans.indices {
@@ -73,11 +79,11 @@ package final class MLflowExperiment: RememberingProcessor {
         work.tally.add(forgotten, .forgottenRoutes, by: name)
     }
 
-    /// What each trace gets; nothing is changed, so that nothing has to be copied.
-    private func decisions(about traces: RequestTraces, _ work: SpanWork) -> [Decision] {
+    /// What each trace gets, and the numbers of routes that were `new`; the spans stay as they are, so that nothing is copied.
+    private func decisions(about traces: RequestTraces, _ work: SpanWork, _ new: inout [UInt32]) -> [Decision] {
         let identity = Self.hash(work.source.identity?.name)
         var choices = choices
-        return traces.traces.map { decide($0, identity, &choices, work) }
+        return traces.traces.map { decide($0, identity, &choices, work, &new) }
     }
 
     /// Asks the sources about the traces of one request.
@@ -100,7 +106,7 @@ package final class MLflowExperiment: RememberingProcessor {
     ///   - receivedAt: When the record was received.
     package func restore(_ trace: TraceID, route: Route, identity: String?, receivedAt: UnixTime) {
         guard route != .none, !route.isOverLong,
-            let number = numbers.withLock({ $0.number(of: route, at: receivedAt) })
+            let number = numbers.withLock({ $0.number(of: route, at: receivedAt)?.number })
         else { return }
         _ = remembered.note(number, of: .init(trace: trace, identity: Self.hash(identity)), at: receivedAt)
     }
@@ -109,14 +115,15 @@ package final class MLflowExperiment: RememberingProcessor {
     ///
     /// Seeded anew in each process, so that nobody can choose a name for its hash.
     private static func hash(_ identity: String?) -> UInt64 {
-        identity.map { UInt64(bitPattern: Int64($0.hashValue)) } ?? 0
+        identity.map { UInt64(bitPattern: Int64(ExactText($0).hashValue)) } ?? 0
     }
 
     private func decide(
         _ trace: RequestTraces.Trace,
         _ identity: UInt64,
         _ choices: inout ExperimentChoices,
-        _ work: SpanWork
+        _ work: SpanWork,
+        _ new: inout [UInt32]
     ) -> Decision {
         let (key, now) = (RememberedTraces.Key(trace: trace.id, identity: identity), work.receivedAt)
         let known = remembered.route(of: key, at: now)
@@ -127,8 +134,12 @@ package final class MLflowExperiment: RememberingProcessor {
         let wanted = choices.choice(for: trace.root ?? trace.first, work).route
         // The request will be refused, and is to leave nothing behind.
         if let wanted, client?.mayWrite(to: wanted) == false { return Decision(route: wanted, isInsteadOfOther: false) }
-        let number = wanted.flatMap { wanted in numbers.withLock { $0.number(of: wanted, at: now) } }
-        let noted = remembered.note(number ?? RouteNumbers.insteadOfOther, of: key, insteadOf: known, at: now)
+        let given = wanted.flatMap { wanted in
+            let isOwn = client?.experiments?.named.contains(wanted) ?? false
+            return numbers.withLock { $0.number(of: wanted, isOwn: isOwn, at: now) }
+        }
+        if let given, given.isNew { new.append(given.number) }
+        let noted = remembered.note(given?.number ?? RouteNumbers.insteadOfOther, of: key, insteadOf: known, at: now)
         return decision(noted, at: now) ?? Decision(route: defaultRoute, isInsteadOfOther: true)
     }
 

@@ -13,7 +13,7 @@ package struct MLflowExperimentSettings: Sendable {
     package var create = true
     /// How long a trace keeps the experiment that its first spans got.
     package var remember = Duration.seconds(600)
-    /// Different experiments at most, those of `map` not counted; one that no span went to for a minute (or `remember`, if
+    /// Different experiments at most, those that settings name not counted; one that no span went to for a minute (or `remember`, if
     /// that is less) makes room for another, and without room traces go to the default and are counted.
     package var maxRoutes = 1000
 
@@ -40,7 +40,7 @@ extension MLflowExperimentSettings: ProcessorSettings {
                 "max_routes",
                 \.maxRoutes,
                 .integer(1...60_000),
-                "Different experiments at most, those of `map` aside; one without spans for a minute makes room for another, and traces that find none go to `default` and are counted."
+                "Different experiments at most, those of `map` and those that members are bound to by name aside; one without spans for a minute makes room for another, and traces that find none go to `default` and are counted."
             ),
         ]
     )

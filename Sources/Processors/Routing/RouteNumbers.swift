@@ -4,14 +4,19 @@ import Pipeline
 /// Numbers for routes, which traces are remembered with instead of names.
 ///
 /// A number is never given twice: a trace that is remembered with the number of a forgotten route is itself forgotten. The
-/// routes that the pipeline file names have numbers of their own and are never forgotten.
+/// routes that settings name have numbers whatever clients ask for, and are never forgotten.
 struct RouteNumbers: Sendable {
     /// The default, where the sources chose it or nothing.
     static let chosenDefault: UInt32 = 0
     /// The default in place of a route that has no number.
     static let insteadOfOther: UInt32 = 1
 
-    private let fixed: [Route]
+    /// Routes that members are bound to by name, at most.
+    private static let ownMax = 65_536
+
+    private var fixed: [Route]
+    /// Routes that their senders are bound to by name.
+    private var own: [UInt32: Route] = [:]
     private var numbers: [Route: UInt32]
     private var routes: IdleTable<UInt32, Route>
     private var next: UInt32
@@ -30,26 +35,49 @@ struct RouteNumbers: Sendable {
         next = UInt32(fixed.count)
     }
 
-    /// The number of a route; nil for a new one where there is no room.
-    mutating func number(of route: Route, at now: UnixTime) -> UInt32? {
+    /// Gives numbers to further routes that the pipeline file names; before any other has one.
+    mutating func name(_ routes: [Route]) {
+        for route in routes where numbers[route] == nil && next == fixed.count {
+            numbers[route] = next
+            fixed.append(route)
+            next += 1
+        }
+    }
+
+    /// The number of a route, and whether it is a new one; nil for a new route where there is no room.
+    ///
+    /// There is room for one that its sender is bound to by name (`isOwn`), whatever others have taken.
+    mutating func number(of route: Route, isOwn: Bool = false, at now: UnixTime) -> (number: UInt32, isNew: Bool)? {
         if let number = numbers[route] {
             _ = routes.use(number, at: now)
-            return number
+            return (number, false)
         }
-        for (_, idle) in routes.makeRoom(at: now) {
-            numbers[idle] = nil
-            forgotten += 1
-        }
-        guard !routes.isFull, next < .max else { return nil }
         let number = next
+        guard number < .max else { return nil }
+        if isOwn, own.count < Self.ownMax {
+            own[number] = route
+        } else {
+            for (_, idle) in routes.makeRoom(at: now) {
+                numbers[idle] = nil
+                forgotten += 1
+            }
+            guard !routes.isFull else { return nil }
+            routes.insert(route, for: number, at: now)
+        }
         next += 1
         numbers[route] = number
-        routes.insert(route, for: number, at: now)
-        return number
+        return (number, true)
+    }
+
+    /// Takes back the numbers that a request was given for new routes, because it is refused.
+    mutating func withdraw(_ refused: [UInt32]) {
+        for number in refused {
+            if let route = own.removeValue(forKey: number) ?? routes.remove(number) { numbers[route] = nil }
+        }
     }
 
     /// The route of a number; nil for one that is forgotten.
     mutating func route(of number: UInt32, at now: UnixTime) -> Route? {
-        number < fixed.count ? fixed[Int(number)] : routes.use(number, at: now)
+        number < fixed.count ? fixed[Int(number)] : own[number] ?? routes.use(number, at: now)
     }
 }

@@ -1,6 +1,7 @@
 import Basics
 import Logging
 import Pipeline
+import Settings
 import Synchronization
 
 /// Tells who sends a request: by its `Authorization` header, else by the certificate that its client connected with.
@@ -14,6 +15,8 @@ final class Authenticator: Sendable {
         /// What it shows is in no form that is known.
         case malformed
         case wrong
+        /// Nothing but a certificate, whose name is no member's.
+        case certificate
         /// Too many guesses came from its source.
         case throttled
         /// It asks by header for an experiment that it may not ask for.
@@ -26,7 +29,7 @@ final class Authenticator: Sendable {
     private let table: Mutex<MemberTable>
     private let guesses = Mutex(GuessLimit())
     private let denials: [Denial: Counter]
-    /// Names a source once a minute.
+    /// Names an identity or a source once a minute.
     private let throttle = Mutex(SenderThrottle())
     private let clock: WallClock
     private let logger: Logger
@@ -75,14 +78,18 @@ final class Authenticator: Sendable {
         guard let settings else { return certificate.map { Identity($0) } }
         let table = table.withLock { $0 }
         guard let shown = authorization.first else {
-            // A certificate shows who somebody is; what that one may do stands with the member of the name, where there is one.
-            if let certificate { return table.member(named: certificate) ?? Identity(certificate) }
-            throw deny(.missing, source, settings)
+            guard let certificate else { throw deny(.missing, source, settings) }
+            // A certificate shows who somebody is; what that one may do stands with the member of the name alone.
+            guard let member = table.member(named: certificate) else {
+                throw deny(.certificate, source, settings, of: Identity(certificate))
+            }
+            return member
         }
         guard authorization.count == 1, let credential = Credential(authorization: shown),
             let digest = table.digest(of: credential)
         else { throw deny(.malformed, source, settings) }
         let identity = table.identity(of: digest)
+        if let identity, !table.isGuessable(digest) { return identity }
         let verdict = guesses.withLock { guesses in
             guesses.judge(
                 digest,
@@ -102,23 +109,41 @@ final class Authenticator: Sendable {
     /// Counts and logs a refusal.
     func note(_ denial: Denial, from source: SourceAddress, of identity: Identity? = nil) {
         denials[denial]?.add()
-        let now = Duration.nanoseconds(Int64(clamping: clock.now().nanoseconds))
-        guard let heldBack = throttle.withLock({ $0.admit(.address(source), now: now) }) else { return }
-        var metadata: Logger.Metadata = [
-            "receiver": "\(receiver)", "reason": "\(denial.rawValue)", "source": "\(source)",
-        ]
-        if let identity { metadata["identity"] = "\(identity.name)" }
-        if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
-        logger.warning("a request is refused for its credentials", metadata: metadata)
+        log("a request is refused for its credentials", because: denial.rawValue, from: source, of: identity)
     }
 
-    private func deny(_ denial: Denial, _ source: SourceAddress, _ settings: AuthSettings) -> HTTPError {
-        note(denial, from: source)
+    /// Logs that a pipeline took nothing of a member's request, because it would write where that one may not.
+    func noteForbidden(_ reason: String, from source: SourceAddress, of identity: Identity) {
+        log("a request is refused for its experiment", because: reason, from: source, of: identity)
+    }
+
+    /// Once a minute for each identity, or for each address of those without.
+    private func log(_ what: Logger.Message, because reason: String, from source: SourceAddress, of identity: Identity?)
+    {
+        let now = Duration.nanoseconds(Int64(clamping: clock.now().nanoseconds))
+        let sender = identity.map { Sender.identity($0.name) } ?? .address(source)
+        guard let heldBack = throttle.withLock({ $0.admit(sender, now: now) }) else { return }
+        var metadata: Logger.Metadata = ["receiver": "\(receiver)", "reason": "\(reason)", "source": "\(source)"]
+        if let identity { metadata["identity"] = "\(identity.name.excerpt(max: 128))" }
+        if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
+        logger.warning(what, metadata: metadata)
+    }
+
+    private func deny(
+        _ denial: Denial,
+        _ source: SourceAddress,
+        _ settings: AuthSettings,
+        of identity: Identity? = nil
+    ) -> HTTPError {
+        note(denial, from: source, of: identity)
         let schemes = AuthScheme.allCases.filter { !settings[$0].isEmpty }
         switch denial {
         case .throttled: return .tooManyGuesses
         case .missing: return .unauthorized("no credentials", schemes)
         case .malformed: return .unauthorized("one Authorization header in a form that is known is needed", schemes)
+        case .certificate:
+            let name = quoted(identity?.name.excerpt(max: 128) ?? "")
+            return .unauthorized("the certificate is of \(name), and no member has that name", schemes)
         case .wrong, .header: return .unauthorized("the credentials are not those of a member", schemes)
         }
     }

@@ -3,10 +3,10 @@ import Pipeline
 
 /// Slows down sources that try secrets, without holding anything up: the rule, without threads and clocks.
 ///
-/// A source may try ten secrets that are not right, and one more every three seconds. Over that, nothing that it shows is
-/// looked at but what has proved right from there within the last hour: a right secret is then told from a wrong one no sooner,
-/// and clients that were there before the guesses go on. A secret that was tried before, or was right before the members
-/// changed, is refused and is no further try: it stands in some client's settings.
+/// A source may try ten secrets that are not right, and one more every three seconds. Over that, it is told nothing of what it
+/// shows; right secrets are exempt where they are too long to be guessed, which the caller sees to, and shorter ones where they
+/// have proved right from there within the last hour. A secret that was tried before, or was right before the members changed,
+/// is refused and is no further try: it stands in some client's settings.
 struct GuessLimit: Sendable {
     /// What becomes of a request.
     enum Verdict: Equatable {
@@ -52,7 +52,7 @@ struct GuessLimit: Sendable {
     ///
     /// - Parameters:
     ///   - digest: The secret's code.
-    ///   - isRight: Whether it is a member's.
+    ///   - isRight: Whether it is a member's, and short enough to be guessed.
     ///   - wasRight: Whether it was one before the members changed.
     ///   - address: Where it came from.
     ///   - now: The time.

@@ -1,12 +1,18 @@
 package import Basics
-import Pipeline
+package import Pipeline
 package import Settings
 
 /// Somebody who may send.
 struct Member: Sendable {
+    /// Bytes of a secret that nobody finds by trying.
+    static let safeSecretBytes = 20
+
     let identity: Identity
     let scheme: AuthScheme
     let secret: String
+
+    /// Whether its secret may be found by trying.
+    var isGuessable: Bool { secret.utf8.count < Self.safeSecretBytes }
 }
 
 /// Something wrong with a member, and where it stands.
@@ -19,6 +25,8 @@ package struct MemberProblem: Equatable, Sendable {
     let line: Int?
     /// What is wrong and what is allowed; holds no secret.
     let reason: String
+    /// Whether the entry is only at odds with an earlier one: then it alone does not count.
+    var isConflict = false
 
     /// `FILE:LINE: REASON`, without what is not known.
     package var message: String {
@@ -31,7 +39,7 @@ package struct MemberProblem: Equatable, Sendable {
 ///
 /// A name may stand twice under a scheme, so that an old and a new secret are taken while clients change from one to the other.
 package struct MemberList: Sendable {
-    private struct Place {
+    fileprivate struct Place {
         let scheme: AuthScheme
         let entry: Int
         var file: String?
@@ -42,6 +50,8 @@ package struct MemberList: Sendable {
 
     /// Bytes of one file, at most.
     package static let fileMax = ByteCount.mebibytes(1)
+    /// What some editors put before UTF-8 text.
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
     /// Problems of one list that are told, at most.
     private static let problemsMax = 20
     /// Secrets that a name may have under one scheme.
@@ -50,9 +60,11 @@ package struct MemberList: Sendable {
     private(set) var members: [Member] = []
     /// In the order of the members.
     package private(set) var problems: [MemberProblem] = []
+    /// What is allowed and unwise, once for each entry of the settings.
+    private(set) var warnings: [MemberProblem] = []
     private var places: [Place] = []
-    private var bySecret: [[String]: Int] = [:]
-    private var byName: [String: [Int]] = [:]
+    private var bySecret: [[ExactText]: Int] = [:]
+    private var byName: [ExactText: [Int]] = [:]
 
     /// - Parameters:
     ///   - settings: Names the files.
@@ -79,7 +91,8 @@ package struct MemberList: Sendable {
         }
         guard bytes.count <= Self.fileMax.bytes else { return report("is larger than \(Self.fileMax)", at: place) }
         guard bytes.span.bytes.isValidUTF8 else { return report("is not UTF-8 text", at: place) }
-        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let text = bytes.starts(with: Self.byteOrderMark) ? bytes.dropFirst(Self.byteOrderMark.count) : bytes[...]
+        let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (number, line) in lines.enumerated() {
             var place = place
             place.line = number + 1
@@ -104,6 +117,9 @@ package struct MemberList: Sendable {
                 at: place
             )
         }
+        guard !words[1].hasPrefix("#"), words.count < 3 || !words[2].hasWordAfterHash else {
+            return report("\"#\" begins a comment at the start of a line alone; allowed: \(scheme.line)", at: place)
+        }
         var experiments: [String]?
         if words.count > 2, words[2].contains(where: { !$0.isWhitespace }) {
             let listed = words[2].split(separator: ",", omittingEmptySubsequences: false).map(\.withoutOuterSpace)
@@ -118,38 +134,56 @@ package struct MemberList: Sendable {
     private mutating func add(_ name: String, _ secret: String, _ experiments: [String]?, at place: Place) {
         let identity = Identity(name, experiments: experiments.map(ExperimentList.init))
         let (scheme, what) = (place.scheme, place.scheme.secretName)
-        let key = scheme == .bearer ? [secret] : [name, secret]
+        let key = (scheme == .bearer ? [secret] : [name, secret]).map(ExactText.init)
         if let other = bySecret[key] {
             let own = "each member needs a \(what) of its own"
-            return report("its \(what) stands at \(places[other].text) already; \(own)", at: place)
+            return report("its \(what) stands at \(places[other].text) already; \(own)", at: place, isConflict: true)
         }
-        let others = byName[name] ?? []
+        let others = byName[ExactText(name)] ?? []
         if let other = others.first(where: { members[$0].identity != identity }) {
             let both = "the same experiments at both places, or another name"
-            return report("\(quoted(name)) has other experiments at \(places[other].text); allowed: \(both)", at: place)
+            let reason = "\(quoted(name)) has other experiments at \(places[other].text); allowed: \(both)"
+            return report(reason, at: place, isConflict: true)
         }
         let same = others.filter { members[$0].scheme == scheme }
         if same.count >= Self.secretsMax {
             let stands = same.map { places[$0].text }.joined(separator: " and ")
             let two = "two, an old and a new one"
-            return report("\(quoted(name)) has a \(what) at \(stands) already; allowed: \(two)", at: place)
+            let reason = "\(quoted(name)) has a \(what) at \(stands) already; allowed: \(two)"
+            return report(reason, at: place, isConflict: true)
         }
         bySecret[key] = members.count
-        byName[name, default: []].append(members.count)
-        members.append(Member(identity: identity, scheme: scheme, secret: secret))
+        byName[ExactText(name), default: []].append(members.count)
+        let member = Member(identity: identity, scheme: scheme, secret: secret)
+        members.append(member)
         places.append(place)
+        if member.isGuessable { warnOfShortSecret(at: place) }
     }
 
-    private mutating func report(_ reason: String, at place: Place) {
-        guard problems.count < Self.problemsMax else { return }
-        problems.append(
-            MemberProblem(
-                scheme: place.scheme,
-                entry: place.entry,
-                file: place.file,
-                line: place.line,
-                reason: reason
-            )
+    private mutating func warnOfShortSecret(at place: Place) {
+        guard warnings.last.map({ ($0.scheme, $0.entry) != (place.scheme, place.entry) }) ?? true else { return }
+        let what = "the \(place.scheme.secretName) has fewer than \(Member.safeSecretBytes) bytes"
+        let effect = "whoever guesses from the same address can delay its member"
+        warnings.append(MemberProblem("\(what), and may be guessed; \(effect)", at: place))
+    }
+
+    /// More of them than are told still count: what is only at odds with others is not said to be wrong by itself.
+    private mutating func report(_ reason: String, at place: Place, isConflict: Bool = false) {
+        let isTold = problems.count < Self.problemsMax
+        let isNews = !isConflict && !problems.contains { $0.file == place.file && !$0.isConflict }
+        if isTold || isNews { problems.append(MemberProblem(reason, at: place, isConflict: isConflict)) }
+    }
+}
+
+extension MemberProblem {
+    fileprivate init(_ reason: String, at place: MemberList.Place, isConflict: Bool = false) {
+        self.init(
+            scheme: place.scheme,
+            entry: place.entry,
+            file: place.file,
+            line: place.line,
+            reason: reason,
+            isConflict: isConflict
         )
     }
 }
@@ -157,16 +191,50 @@ package struct MemberList: Sendable {
 extension MemberList {
     /// Reports every problem at its entry of `auth`, whose settings `group` has.
     package func report(in group: Group, _ context: inout DecodeContext) {
+        report(problems, as: .error, in: group, &context)
+    }
+
+    /// Warns of what is unwise, at its entry of `auth`, whose settings `group` has.
+    package func warn(in group: Group, _ context: inout DecodeContext) {
+        report(warnings, as: .warning, in: group, &context)
+    }
+
+    private func report(
+        _ problems: [MemberProblem],
+        as severity: Problem.Severity,
+        in group: Group,
+        _ context: inout DecodeContext
+    ) {
         for problem in problems {
             guard let entry = group[problem.scheme.rawValue]?.elements?[problem.entry] else { continue }
             context.within(problem.scheme.rawValue, "\(problem.entry)") { context in
-                context.report(problem.message, at: (problem.file == nil ? entry : entry["file"] ?? entry).offset)
+                let place = problem.file == nil ? entry : entry["file"] ?? entry
+                context.report(problem.message, at: place.offset, as: severity)
             }
         }
     }
 }
 
+extension MemberList {
+    /// The member of that name, byte for byte; nil for none.
+    package func identity(named name: String) -> Identity? {
+        byName[ExactText(name)]?.first.map { members[$0].identity }
+    }
+
+    /// The names of the members, each once, in their order.
+    package var names: [String] {
+        members.indices.filter { byName[ExactText(members[$0].identity.name)]?.first == $0 }.map {
+            members[$0].identity.name
+        }
+    }
+}
+
 extension Substring {
+    /// Whether one of its words, or of the names between its commas, begins with `#`.
+    fileprivate var hasWordAfterHash: Bool {
+        split { $0.isWhitespace || $0 == "," }.contains { $0.hasPrefix("#") }
+    }
+
     fileprivate var withoutOuterSpace: String {
         String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
     }

@@ -8,7 +8,9 @@ import Pipeline
 struct MemberTable: Sendable {
     private let key: [UInt8]
     private var identities: [HMAC.Digest: Identity] = [:]
-    private var byName: [String: Identity] = [:]
+    /// Codes of secrets that are short enough to be guessed.
+    private var guessable: Set<HMAC.Digest> = []
+    private var byName: [ExactText: Identity] = [:]
     /// Codes of secrets that were valid earlier: who still shows one does not guess.
     private var retired: Set<HMAC.Digest> = []
 
@@ -22,8 +24,10 @@ struct MemberTable: Sendable {
         self.key = key
         for member in members {
             let credential = Credential(member.scheme, member.identity.name, member.secret)
-            byName[member.identity.name] = member.identity
-            if let digest = digest(of: credential) { identities[digest] = member.identity }
+            byName[ExactText(member.identity.name)] = member.identity
+            guard let digest = digest(of: credential) else { continue }
+            identities[digest] = member.identity
+            if member.isGuessable { guessable.insert(digest) }
         }
     }
 
@@ -41,8 +45,11 @@ struct MemberTable: Sendable {
     /// Whose code it is; nil for nobody's.
     func identity(of digest: HMAC.Digest) -> Identity? { identities[digest] }
 
-    /// The member of that name; nil for none.
-    func member(named name: String) -> Identity? { byName[name] }
+    /// Whether the secret of that code is short enough to be guessed.
+    func isGuessable(_ digest: HMAC.Digest) -> Bool { guessable.contains(digest) }
+
+    /// The member of that name, byte for byte; nil for none.
+    func member(named name: String) -> Identity? { byName[ExactText(name)] }
 
     /// Whether it was somebody's before the members changed.
     func wasValid(_ digest: HMAC.Digest) -> Bool { retired.contains(digest) }

@@ -6,14 +6,19 @@ import Synchronization
 /// Reads files of members again while a receiver runs, on a thread of its own, every few seconds.
 ///
 /// A file that is wrong counts as it was before, until it is mended, and the log says what is wrong; the other files count as they
-/// are.
+/// are. An entry that is at odds with an earlier one stays out by itself, so that nothing keeps a member in that was taken out.
 final class MemberWatch: Sendable {
+    private typealias Content = Result<[UInt8], FileReadError>
+
     private struct State {
         /// As they were read last.
-        var latest: [String: Result<[UInt8], FileReadError>] = [:]
+        var latest: [String: Content] = [:]
+        /// As two looks in a row found them.
+        var settled: [String: Content] = [:]
         /// As they count.
-        var valid: [String: Result<[UInt8], FileReadError>] = [:]
-        var isStopped = false
+        var valid: [String: Content] = [:]
+        /// Members that count.
+        var count = 0
     }
 
     /// Between two looks.
@@ -53,38 +58,44 @@ final class MemberWatch: Sendable {
         stop.signal()
     }
 
-    /// Takes in what has changed; blocks for the files.
+    /// Takes in what has changed and was found the same twice, so that nobody is in the middle of writing it; blocks for the files.
     func look(isFirst: Bool = false) {
-        var read: [String: Result<[UInt8], FileReadError>] = [:]
+        var read: [String: Content] = [:]
         for file in settings.files {
             read[file] = Result { () throws(FileReadError) in try readFile(file, max: MemberList.fileMax) }
         }
         state.withLock { state in
-            guard isFirst || read != state.latest else { return }
+            let steady = read.filter { isFirst || $0.value == state.latest[$0.key] }
             state.latest = read
-            take(read, &state, isFirst: isFirst)
+            let settled = state.settled.merging(steady) { _, new in new }
+            guard isFirst || settled != state.settled else { return }
+            state.settled = settled
+            take(settled, &state)
+            if !isFirst, areValid.load(ordering: .relaxed) {
+                logger.info(
+                    "members are read again",
+                    metadata: ["receiver": "\(receiver)", "members": "\(state.count)"]
+                )
+            }
         }
     }
 
-    private func take(_ read: [String: Result<[UInt8], FileReadError>], _ state: inout State, isFirst: Bool) {
+    private func take(_ read: [String: Content], _ state: inout State) {
         let list = MemberList(settings) { file in read[file] ?? .success([]) }
-        for problem in list.problems {
-            logger.error(
-                "members stay as they were, because a file of them is wrong",
-                metadata: ["receiver": "\(receiver)", "problem": "\(problem.message)"]
-            )
-        }
         areValid.store(list.problems.isEmpty, ordering: .relaxed)
         var used = read
-        for file in list.problems.compactMap(\.file) { used[file] = state.valid[file] ?? .success([]) }
-        let members = list.problems.isEmpty ? list : MemberList(settings) { file in used[file] ?? .success([]) }
-        guard members.problems.isEmpty || isFirst else { return }
+        for problem in list.problems where !problem.isConflict {
+            log("members stay as they were, because a file of them is wrong", problem)
+            if let file = problem.file { used[file] = state.valid[file] ?? .success([]) }
+        }
+        let members = used == read ? list : MemberList(settings) { file in used[file] ?? .success([]) }
+        for problem in members.problems { log("a member stays out, because it is at odds with another", problem) }
         state.valid = used
+        state.count = members.members.count
         authenticator.replace(members.members)
-        guard !isFirst, list.problems.isEmpty else { return }
-        logger.info(
-            "members are read again",
-            metadata: ["receiver": "\(receiver)", "members": "\(members.members.count)"]
-        )
+    }
+
+    private func log(_ what: Logger.Message, _ problem: MemberProblem) {
+        logger.error(what, metadata: ["receiver": "\(receiver)", "problem": "\(problem.message)"])
     }
 }

@@ -20,6 +20,8 @@ extension HTTPConnection {
     private static let drainBytesMax = 1 << 20
     /// How long a client may take to close after its last answer.
     private static let lingerTimeout: Duration = .seconds(2)
+    /// What must come in that time of a body that is refused for who sends it.
+    private static let dropBytesMin = 16 << 10
 
     // MARK: Request
 
@@ -159,6 +161,7 @@ extension HTTPConnection {
             phase = .waiting
             clearDeadline()
             if let reply = loop.submit(request, of: self, holding: room, observer: observer) {
+                note(reply, to: source)
                 answer(Answer(reply), form, isAtEnd: true)
             }
         } catch {
@@ -168,9 +171,15 @@ extension HTTPConnection {
 
     /// The pipelines' answer to the request that waits.
     func settled(_ reply: IntakeAnswer) {
-        guard phase == .waiting, let form = exchange?.form else { return }
+        guard phase == .waiting, let (form, source) = exchange.map({ ($0.form, $0.source) }) else { return }
+        note(reply, to: source)
         answer(Answer(reply), form, isAtEnd: true)
         resume()
+    }
+
+    private func note(_ reply: IntakeAnswer, to source: RequestSource) {
+        guard case .forbidden(let reason) = reply, let identity = source.identity else { return }
+        loop.context.access.noteForbidden(reason, from: source.address, of: identity)
     }
 
     // MARK: Answer
@@ -184,14 +193,24 @@ extension HTTPConnection {
         loop.count(answer.status, form.signal)
         write(form.response(answer, date: loop.currentDate()))
         exchange = nil
-        if !form.keepsAlive {
-            linger(for: isAtEnd ? Self.lingerTimeout : max(Self.lingerTimeout, loop.context.settings.bodyTimeout))
-        } else if isAtEnd {
-            awaitRequest()
-        } else {
-            phase = .draining
-            setDeadline(in: loop.context.settings.bodyTimeout)
+        if form.keepsAlive, isAtEnd { return awaitRequest() }
+        let time = loop.context.settings.bodyTimeout
+        if !isAtEnd, answer.status.refusesSender {
+            dropEnd = .now() + TimeAmount(time)
+            dropMark = droppedBytes
         }
+        let most = dropEnd == nil ? max(Self.lingerTimeout, time) : min(Self.lingerTimeout, time)
+        guard form.keepsAlive else { return linger(for: isAtEnd ? Self.lingerTimeout : most) }
+        phase = .draining
+        setDeadline(in: most)
+    }
+
+    /// Whether the rest of a refused body still comes, and is waited for: who only holds the connection is closed soon.
+    func goesOnDropping() -> Bool {
+        guard let dropEnd, .now() < dropEnd, droppedBytes - dropMark >= Self.dropBytesMin else { return false }
+        dropMark = droppedBytes
+        setDeadline(in: Self.lingerTimeout)
+        return true
     }
 
     /// Ends a request that cannot be read on, or a connection that is not HTTP.
@@ -217,4 +236,9 @@ extension HTTPConnection {
         write(AnswerForm().response(.failure(refusal), date: loop.currentDate()))
         linger(for: Self.lingerTimeout)
     }
+}
+
+extension HTTPStatus {
+    /// Whether it is mostly said to clients that may not send, and that are to hold nothing here.
+    fileprivate var refusesSender: Bool { self == .unauthorized || self == .forbidden || self == .tooManyRequests }
 }

@@ -68,7 +68,12 @@ final class HTTPConnection: ChannelDuplexHandler {
     /// Whether the parser is being asked for an unfinished head.
     private var isProbing = false
     private let openedAt = NIODeadline.now()
-    private var lingerBytes = 0
+    /// What was dropped of the body of the last request, or of whatever comes after the last answer.
+    private(set) var droppedBytes = 0
+    /// Until when a refused body is dropped, as long as it comes; nil where the deadline alone counts.
+    var dropEnd: NIODeadline?
+    /// What had been dropped when that was last looked at.
+    var dropMark = 0
 
     /// Must be called on the observer's event loop.
     ///
@@ -223,7 +228,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         case (.broken, .ready) where isProbing: refuse(.stopping)
         case (.broken(let error), .ready), (.broken(let error), .receiving): refuse(error)
         case (.broken, .draining): closeNow()
-        case (.part(.body(let bytes)), .lingering): drop(bytes.readableBytes)
+        case (.part(.body(let bytes)), .lingering), (.part(.body(let bytes)), .draining): drop(bytes.readableBytes)
         default: break
         }
     }
@@ -244,6 +249,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         switch phase {
         case .ready where hasStartedHead: refuse(HTTPError(.requestTimeout, "the request's head did not come in time"))
         case .receiving: refuse(HTTPError(.requestTimeout, "the request's body did not come in time"))
+        case .draining where goesOnDropping(), .lingering where goesOnDropping(): break
         default: closeNow()
         }
     }
@@ -299,8 +305,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     private func drop(_ count: Int) {
-        lingerBytes += count
-        if lingerBytes > Self.lingerBytesMax { closeNow() }
+        droppedBytes += count
+        if droppedBytes > Self.lingerBytesMax { closeNow() }
     }
 
     private func startHead() {
@@ -337,6 +343,8 @@ extension HTTPConnection {
     /// Waits for a request; one that has begun to come is read on.
     func awaitRequest() {
         phase = .ready
+        droppedBytes = 0
+        dropEnd = nil
         if hasBegunNext {
             hasBegunNext = false
             startHead()
