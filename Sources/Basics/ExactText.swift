@@ -1,3 +1,5 @@
+import Glibc
+
 /// A text that equals another only where their bytes are the same.
 ///
 /// Strings are equal in every Unicode form of a text; names of experiments and of members are not, for MLflow as for us.
@@ -8,7 +10,16 @@ package struct ExactText: Hashable, Sendable {
         self.text = text
     }
 
-    package static func == (lhs: ExactText, rhs: ExactText) -> Bool { lhs.text.utf8.elementsEqual(rhs.text.utf8) }
+    package static func == (lhs: ExactText, rhs: ExactText) -> Bool {
+        var (left, right) = (lhs.text, rhs.text)
+        return left.withUTF8 { left in
+            right.withUTF8 { right in
+                guard left.count == right.count, let start = left.baseAddress, let other = right.baseAddress
+                else { return left.count == right.count }
+                return unsafe memcmp(start, other, left.count) == 0
+            }
+        }
+    }
 
     package func hash(into hasher: inout Hasher) {
         var text = text

@@ -8,6 +8,9 @@ struct LogInspection {
     private(set) var log: InspectedLog
     private(set) var findings: [JournalFinding] = []
 
+    /// Looks at the newest segment while a process writes there, at most.
+    private static let looksMax = 8
+
     private let fileSystem: any FileSystem
     private let readsBodies: Bool
     private let slot: CursorSlot
@@ -130,26 +133,13 @@ extension LogInspection {
             if !ids.isEmpty { gaps.append(Gap(ids: ids, path: head.path, offset: nil)) }
             return
         }
+        let (found, records) = look(head, file)
         var expected = head.header.firstID
-        var group: [(RecordHeader, Int)] = []
-        let found = SegmentSurvey(
-            file,
-            head.header,
-            bytes: head.bytes,
-            closedAt: head.closedAt,
-            readsBodies: readsBodies
-        ) { header, offset in
-            group.append((header, offset))
-            // A group that is not whole at the end of the newest segment is none.
-            guard head.closedAt != nil || header.isLastOfGroup else { return }
-            for (header, offset) in group { count(header, at: offset, in: head.path, &expected) }
-            group = []
-        }
+        for (header, offset) in records { count(header, at: offset, in: head.path, &expected) }
         if let closedAt = head.closedAt, expected < closedAt {
             gaps.append(Gap(ids: expected..<closedAt, path: head.path, offset: nil))
         }
-        let damage = head.closedAt == nil ? lasting(found.damage, head, file) : found.damage
-        for range in damage {
+        for range in found.damage {
             problem(head.path, range.lowerBound, "\(range.count) bytes hold no valid record: a checksum does not match")
         }
         let torn = head.closedAt == nil && found.tornBytes > 0
@@ -170,7 +160,7 @@ extension LogInspection {
                 endOffset: found.endOffset,
                 firstReceivedAt: found.firstReceivedAt.map(UnixTime.init(nanoseconds:)),
                 lastReceivedAt: found.lastReceivedAt.map(UnixTime.init(nanoseconds:)),
-                damage: damage,
+                damage: found.damage,
                 tornTail: tornTail
             )
         )
@@ -189,17 +179,36 @@ extension LogInspection {
         }
     }
 
-    /// Damage in the newest segment that is still there at a second look: the first may have met a write half done.
-    private func lasting(_ damage: [Range<Int>], _ head: Head, _ file: any File) -> [Range<Int>] {
-        guard !damage.isEmpty else { return [] }
-        let again = SegmentSurvey(
+    /// What the segment holds, and the records of its whole groups with their places.
+    ///
+    /// A look at the newest segment may meet a write half done: damage there counts once two looks find the same.
+    private func look(_ head: Head, _ file: any File) -> (SegmentSurvey, [(RecordHeader, Int)]) {
+        var latest = lookOnce(head, file)
+        guard head.closedAt == nil else { return latest }
+        for _ in 0..<Self.looksMax where !latest.found.damage.isEmpty {
+            let starts = latest.found.damage.map(\.lowerBound)
+            latest = lookOnce(head, file)
+            if latest.found.damage.map(\.lowerBound) == starts { break }
+        }
+        return latest
+    }
+
+    private func lookOnce(_ head: Head, _ file: any File) -> (found: SegmentSurvey, records: [(RecordHeader, Int)]) {
+        var records: [(RecordHeader, Int)] = []
+        var wholeCount = 0
+        let found = SegmentSurvey(
             file,
             head.header,
             bytes: head.bytes,
-            closedAt: nil,
+            closedAt: head.closedAt,
             readsBodies: readsBodies
-        )
-        return damage.filter { range in again.damage.contains { $0.lowerBound == range.lowerBound } }
+        ) { header, offset in
+            records.append((header, offset))
+            if header.isLastOfGroup { wholeCount = records.count }
+        }
+        // A group that is not whole at the end of the newest segment is none.
+        if head.closedAt == nil { records.removeSubrange(wholeCount...) }
+        return (found, records)
     }
 }
 

@@ -34,9 +34,11 @@ extension SpanMapper {
         var records = wrappers.filter { $0.isBare && $0.spent != nil && spans[$0.span].parentID != nil }
         guard !records.isEmpty else { return }
         records = records.filter { kind(of: $0.span) == .other && callKind(of: $0.span) == .other }
+        guard !records.isEmpty else { return }
         let positions = SpanPositions(spans)
         let isParent = parents(positions)
         records = records.filter { !isParent[$0.span] }
+        guard !records.isEmpty else { return }
         let scopes = scopes(of: records.map(\.span) + traces.modelCalls.map(\.span), batch)
         var ledgers: [RecordPlace: SpentLedger] = [:]
         for record in records { ledgers[place(of: record.span, scopes[record.span])] = SpentLedger() }
