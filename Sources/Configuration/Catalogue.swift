@@ -30,9 +30,9 @@ package enum Catalogue {
     static let exporters: [ExporterType] = [
         ExporterType("mlflow", MLflowSettings.shape),
         ExporterType("otlp_http", OTLPHTTPSettings.shape),
+        ExporterType("otlp_grpc", OTLPGRPCSettings.shape),
         ExporterType("file", FileSettings.shape),
         ExporterType("console", ConsoleSettings.shape),
         ExporterType("discard", DiscardSettings.shape),
-        ExporterType(unavailable: "otlp_grpc"),
     ]
 }

@@ -9,6 +9,8 @@ package struct ConnectionSettings: Sendable, Hashable {
     package var proxy: String?
     /// The path of a unix socket to connect to instead of the URL's host; nil for none.
     package var unixSocket: String?
+    /// Whether nothing but HTTP/2 will do: without TLS it is spoken without asking (RFC 9113 section 3.3).
+    package var needsHTTP2 = false
     /// For connecting and the TLS handshake; the request's own time-out counts too, whichever ends first.
     package var connectTimeout = Duration.seconds(10)
     /// Bytes of an answer's body, at most (protocol section 4.3.3: a client limits what it reads to 4 MiB).

@@ -126,9 +126,8 @@ extension CurlTransfer {
 
     private func configureConnection() -> CURLcode {
         let connection = job.connection
-        var code = set(CURLOPT_NOSIGNAL, 1)
-        // HTTP/2 only where TLS negotiates it: plain text stays at HTTP/1.1.
-        _ = set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)
+        var code = configureVersion()
+        _ = set(CURLOPT_NOSIGNAL, 1)
         _ = set(CURLOPT_TCP_KEEPALIVE, 1)
         if code == CURLE_OK { code = set(CURLOPT_FOLLOWLOCATION, 0) }
         if code == CURLE_OK { code = set(CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(connection.connectTimeout)) }
@@ -137,6 +136,15 @@ extension CurlTransfer {
         if code == CURLE_OK, connection.proxy != nil { code = set(CURLOPT_NOPROXY, "") }
         if code == CURLE_OK, let path = connection.unixSocket { code = set(CURLOPT_UNIX_SOCKET_PATH, path) }
         return code
+    }
+
+    private func configureVersion() -> CURLcode {
+        let isSecure = job.request.url.lowercased().hasPrefix("https:")
+        // HTTP/2 only where TLS negotiates it or nothing else will do: plain text stays at HTTP/1.1.
+        guard job.connection.needsHTTP2, !isSecure else { return set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS) }
+        // A proxy would answer for itself, in HTTP/1.1.
+        _ = set(CURLOPT_HTTPPROXYTUNNEL, 1)
+        return set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
     }
 
     private func configureTLS() -> CURLcode {

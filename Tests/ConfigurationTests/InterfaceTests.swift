@@ -48,7 +48,7 @@ import Testing
     @Test(arguments: [
         ("receivers", "otlp_grpc otlp_file"),
         ("processors", "attributes filter redact truncate assemble tail_sample"),
-        ("exporters", "otlp_grpc"),
+        ("exporters", "mlflow otlp_http otlp_grpc file console discard"),
     ])
     func `a type of the interface is taken or refused by its name`(section: String, types: String) {
         for type in types.split(separator: " ") {

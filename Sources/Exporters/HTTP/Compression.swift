@@ -41,8 +41,11 @@ final class CompressionMemory: Sendable {
 
     /// Whether the answer to a compressed body may blame the compression alone.
     func mayBlameCompression(_ status: Int) -> Bool {
-        (status == 400 || status == 415) && knowledge.withLock { $0 == .unknown }
+        (status == 400 || status == 415) && isUntried
     }
+
+    /// Whether the destination has shown neither that it reads compressed bodies nor that it does not.
+    var isUntried: Bool { knowledge.withLock { $0 == .unknown } }
 
     /// The destination took a compressed body.
     func tookCompressed() { knowledge.withLock { $0 = .takesCompressed } }

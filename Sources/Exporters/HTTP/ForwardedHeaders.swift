@@ -12,7 +12,7 @@ extension [HTTPHeader] {
     func forwardable(except fixed: Set<String> = []) -> [HTTPHeader] {
         filter { header in
             let name = header.name.lowercased()
-            return !ownHeaders.contains(name) && !fixed.contains(name)
+            return !ownHeaders.contains(name) && !name.hasPrefix("grpc-") && !fixed.contains(name)
         }
     }
 }

@@ -38,6 +38,9 @@ package struct HTTPEndpoint: Sendable, Hashable {
     /// The address with `path` (which starts with a slash) behind it.
     package func url(path: String) -> String { url + path }
 
+    /// Whether the address has more than a host and a port.
+    package var hasPath: Bool { url.split(separator: "/", omittingEmptySubsequences: false).count > 3 }
+
     /// Whether the destination is this machine: a unix socket, `localhost`, 127.0.0.0/8 or ::1.
     package var isLoopback: Bool {
         guard unixSocket == nil else { return true }
