@@ -47,11 +47,11 @@ func withGRPC(
             for (name, windowBits) in [("gzip", Int32(31)), ("deflate", 15)] {
                 let packed = RawHTTP2.message(compressed(body, windowBits: windowBits), flag: 1)
                 let head = RawHTTP2.head("trace.v1.Trace", ["grpc-encoding": name])
-                #expect(try await client.call(packed, head)?.status == "0")
-                #expect(try await client.call(plain, head)?.status == "0")
+                try await client.expect("0", packed, head)
+                try await client.expect("0", plain, head)
             }
-            #expect(try await client.call(plain, RawHTTP2.head("metrics.v1.Metrics"))?.status == "0")
-            #expect(try await client.call(RawHTTP2.message([]))?.status == "0")
+            try await client.expect("0", plain, RawHTTP2.head("metrics.v1.Metrics"))
+            try await client.expect("0", RawHTTP2.message([]))
             let received = harness.intake.received
             #expect(received.allSatisfy { $0.body == body && $0.encoding == .protobuf })
             #expect(received.map(\.signal).last == .metrics && received.count == plain.count - 1 + 5)
@@ -107,7 +107,7 @@ func withGRPC(
             )
             #expect(outcome.status == flaw.status && outcome.message.contains(flaw.words), "\(outcome)")
             #expect(outcome.headers.first(name: ":status") == "200" && outcome.details == nil)
-            #expect(try await client.call(RawHTTP2.message([1]))?.status == "0")
+            try await client.expect("0", RawHTTP2.message([1]))
             #expect(harness.intake.received.count == 1)
         }
     }

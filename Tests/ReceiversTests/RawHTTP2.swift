@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHPACK
 import TestKit
+import Testing
 
 /// A client of HTTP/2 that sends exactly the frames it is told, and reads what comes back.
 final class RawHTTP2 {
@@ -119,6 +120,17 @@ final class RawHTTP2 {
         return try await outcome(of: stream)
     }
 
+    /// Makes a call and expects that status.
+    func expect(
+        _ status: String,
+        _ bytes: [UInt8],
+        _ headers: HPACKHeaders = RawHTTP2.head(),
+        at location: SourceLocation = #_sourceLocation
+    ) async throws {
+        let outcome = try await call(bytes, headers)
+        #expect(outcome?.status == status, sourceLocation: location)
+    }
+
     /// The next frame; nil where the server closed.
     func next() async -> Frame? {
         while true {
@@ -141,6 +153,9 @@ final class RawHTTP2 {
     func end() async -> UInt32? {
         while let frame = await next() {
             if frame.kind == .goAway { goAway = Self.number(frame.payload[4..<8]) }
+            if frame.kind == .ping, frame.flags == 0 {
+                await send(.ping, flags: Frame.acknowledges, payload: frame.payload)
+            }
         }
         return goAway
     }

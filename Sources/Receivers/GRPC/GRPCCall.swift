@@ -8,9 +8,15 @@ import Pipeline
 enum GRPCMethod: Equatable {
     /// OTLP's `Export`.
     case export(Signal)
+    /// Whether a service is there (`grpc.health.v1`); everybody may ask, as balancers do.
+    case health
 
     /// The method of a path; nil for one that is not served.
     init?(path: String) {
+        if path == "/grpc.health.v1.Health/Check" {
+            self = .health
+            return
+        }
         guard let signal = Signal.allCases.first(where: { path == "/\($0.serviceName)/Export" }) else { return nil }
         self = .export(signal)
     }
@@ -19,6 +25,7 @@ enum GRPCMethod: Equatable {
     var signal: Signal? {
         switch self {
         case .export(let signal): signal
+        case .health: nil
         }
     }
 }

@@ -36,7 +36,7 @@ enum GRPCCode: Int {
             case .badRequest, .expectationFailed: .invalidArgument
             case .unauthorized: .unauthenticated
             case .forbidden: .permissionDenied
-            case .notFound, .methodNotAllowed, .unsupportedMediaType: .unimplemented
+            case .notFound, .methodNotAllowed, .unsupportedMediaType, .versionNotSupported: .unimplemented
             case .requestTimeout: .deadlineExceeded
             case .contentTooLarge, .headersTooLarge: .resourceExhausted
             case .tooManyRequests, .serviceUnavailable: .unavailable

@@ -7,8 +7,9 @@ import TLS
 
 /// One client's connection over HTTP/2: its calls, and when it ends.
 ///
-/// NIO's connection management stands before it and does what a graceful end needs: GOAWAY, a ping, GOAWAY again, and closing
-/// behind the last call. What that waits for without end, a client that does not answer the ping, ends here.
+/// It ends as RFC 9113 section 6.8 has it: a GOAWAY that names no call, a ping whose answer shows that the client begins no more
+/// calls, and behind the last one a GOAWAY that names it. NIO's own management of connections says the first one through the state
+/// machine of HTTP/2, which then refuses the calls that cross it on the way; here it goes past that.
 final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     typealias InboundIn = HTTP2Frame
     typealias OutboundIn = HTTP2Frame
@@ -19,7 +20,7 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
         /// Its first bytes have not come.
         case opening
         case open
-        /// It was told that it speaks the wrong protocol; what comes is dropped until the client closes.
+        /// Everything is said; what comes is dropped until the client closes.
         case lingering
         case closed
     }
@@ -32,6 +33,10 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     private static let firstCallTime = TimeAmount.milliseconds(250)
     /// How long a client may take to answer the ping of a graceful end, and to close after its last answer.
     private static let farewellTime = TimeAmount.seconds(2)
+    /// How long a client may take to answer a ping that asks whether it is there.
+    private static let answerTime = TimeAmount.seconds(20)
+    /// What the ping of a graceful end carries, and what one that asks whether the client is there.
+    private static let (lastPing, askingPing) = (HTTP2PingData(withInteger: 2), HTTP2PingData(withInteger: 1))
 
     let observer: LoopObserver
     let loop: ReceiverLoop
@@ -46,11 +51,21 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     /// When a connection without calls is to be closed.
     private var ownDeadline: NIODeadline
     private let openedAt = NIODeadline.now()
-    /// When it was told to end; nil before.
+    /// When it is too old.
+    private let ageDeadline: NIODeadline
+    /// When its client was told that it ends; nil before.
     private var endsSince: NIODeadline?
+    /// Whether the client has shown that it knows.
+    private var isEndKnown = false
+    /// When something came last, and when it was asked for after that.
+    private var (heardAt, askedAt) = (NIODeadline.now(), NIODeadline?.none)
+    /// Says the first GOAWAY; set once HTTP/2 is spoken.
+    private var farewell: GRPCFarewell?
     private var isInputClosed = false
     private var hasPendingRead = false
     private var strain = GRPCStrain()
+    /// Whether HTTP/2 has told the client that the connection ends by its fault.
+    var hasFailed = false
 
     /// Must be called on the observer's event loop.
     init(_ observer: LoopObserver, _ settings: OTLPGRPCReceiverSettings, client: Client = Client()) {
@@ -59,6 +74,7 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
         self.client = client
         loop = observer.loop.value
         ownDeadline = .now() + TimeAmount(settings.common.headerTimeout)
+        ageDeadline = settings.maxAge.map { .now() + TimeAmount($0) } ?? .distantFuture
     }
 
     // MARK: Channel events
@@ -77,16 +93,24 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     func handlerRemoved(context: ChannelHandlerContext) {
         phase = .closed
         leaveLimits()
-        self.context = nil
+        (self.context, farewell) = (nil, nil)
         loop.remove(self)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // Frames of calls go to their streams.
         switch unwrapInboundIn(data).payload {
+        case .ping(Self.lastPing, ack: true) where endsSince != nil:
+            isEndKnown = true
+            if streams.isEmpty { hangUp() }
         case .ping(_, ack: true), .settings(.ack): break
         default: bear(1)
         }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        (heardAt, askedAt) = (.now(), nil)
+        context.fireChannelReadComplete()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -100,17 +124,13 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        case is NIOHTTP2Errors.ExcessiveRSTFrames, is NIOHTTP2Errors.ExcessiveEmptyDataFrames,
-            is NIOHTTP2Errors.ExcessivelyLargeHeaderBlock, is NIOHTTP2Errors.ExcessiveContinuationFrames,
-            is NIOHTTP2Errors.ExcessiveOutboundFrameBuffering, is NIOHTTP2Errors.ExcessiveNumberOfGlitches,
-            is NIOHTTP2Errors.ExcessiveStreamErrors:
-            noteStrain("\(error)")
-            closeNow()
-        // An error of one call, or one after which HTTP/2 has said that the connection ends.
-        case is any NIOHTTP2Error where !(error is NIOHTTP2Errors.UnableToParseFrame): bear(GRPCStrain.error)
-        default: closeNow()
-        }
+        guard phase != .lingering else { return }
+        guard error is any NIOHTTP2Error else { return closeNow() }
+        // An error of one call, or one by which HTTP/2 ends the connection and goes on reading it.
+        guard hasFailed else { return bear(GRPCStrain.error) }
+        noteStrain("\(error)")
+        phase = .closed
+        context.close(promise: nil)
     }
 
     func read(context: ChannelHandlerContext) {
@@ -129,9 +149,10 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     // MARK: Calls
 
     /// It speaks HTTP/2.
-    func open() {
+    func open(_ farewell: GRPCFarewell) {
         guard phase == .opening else { return }
         phase = .open
+        self.farewell = farewell
         restIdle()
     }
 
@@ -149,20 +170,31 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
         if loop.isStopping || client.refusal != nil { endGracefully() }
         guard streams.isEmpty else { return }
         if isInputClosed { return closeNow() }
+        if isEndKnown { return hangUp() }
         restIdle()
     }
+
+    /// Whether more calls are open than may be; clients that do not know of the limit yet begin more.
+    var isOverMax: Bool { streams.count > settings.maxStreams }
 
     private var hasHadRequest: Bool { lastStream != .rootStream }
 
     private func restIdle() {
-        let time = client.refusal == nil ? TimeAmount(settings.common.idleTimeout) : .zero
-        ownDeadline = .now() + time + Self.farewellTime
+        let isEnding = client.refusal != nil || endsSince != nil
+        ownDeadline = .now() + (isEnding ? Self.farewellTime : TimeAmount(settings.common.idleTimeout))
+    }
+
+    /// When it is to be asked whether the client is there, or to be given up for want of an answer.
+    private var askDeadline: NIODeadline {
+        guard phase == .open, let pause = settings.keepalive else { return .distantFuture }
+        return askedAt.map { $0 + Self.answerTime } ?? heardAt + TimeAmount(pause)
     }
 
     // MARK: Time and end
 
     var deadline: NIODeadline {
-        streams.isEmpty ? ownDeadline : streams.values.reduce(.distantFuture) { min($0, $1.deadline) }
+        let next = streams.isEmpty ? ownDeadline : streams.values.reduce(.distantFuture) { min($0, $1.deadline) }
+        return min(next, askDeadline, endsSince == nil ? ageDeadline : .distantFuture)
     }
 
     var hasRequestInHand: Bool { streams.values.contains(where: \.isOpen) }
@@ -172,7 +204,16 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     func expire() {
         let now = NIODeadline.now()
         for stream in Array(streams.values) { stream.expire(at: now) }
-        if streams.isEmpty, ownDeadline <= now { closeNow() }
+        let isDue = streams.isEmpty && ownDeadline <= now
+        if isDue, phase != .open || endsSince != nil { return closeNow() }
+        if isDue || ageDeadline <= now { endGracefully() }
+        if askDeadline <= now { ask(at: now) }
+    }
+
+    private func ask(at now: NIODeadline) {
+        if askedAt != nil { return closeNow() }
+        askedAt = now
+        send(.ping(Self.askingPing, ack: false))
     }
 
     func refuseIfStalled(at now: NIODeadline) {
@@ -189,10 +230,10 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     }
 
     func closeIfIdle() {
-        guard streams.isEmpty, phase != .closed else { return }
-        guard phase == .open else { return closeNow() }
+        guard streams.isEmpty, phase == .opening || phase == .open else { return }
         let now = NIODeadline.now()
         if !hasHadRequest, openedAt + Self.firstCallTime > now { return }
+        guard phase == .open else { return closeNow() }
         guard let endsSince else { return endGracefully() }
         if endsSince + Self.farewellTime < now { closeNow() }
     }
@@ -213,19 +254,29 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     private func endGracefully() {
         guard phase == .open, endsSince == nil else { return }
         endsSince = .now()
-        context?.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        farewell?.say()
+        send(.ping(Self.lastPing, ack: false))
+        restIdle()
+    }
+
+    /// Every call is answered: says so, and waits for the client to close.
+    private func hangUp() {
+        guard phase == .open else { return }
+        say(.noError)
+        context?.close(mode: .output, promise: nil)
+        linger()
     }
 
     /// Tells the client that no call after the last that came is answered, and why.
     private func say(_ reason: HTTP2ErrorCode) {
-        let frame = HTTP2Frame(
-            streamID: .rootStream,
-            payload: .goAway(lastStreamID: lastStream, errorCode: reason, opaqueData: nil)
-        )
-        context?.writeAndFlush(wrapOutboundOut(frame), promise: nil)
+        send(.goAway(lastStreamID: lastStream, errorCode: reason, opaqueData: nil))
     }
 
-    /// The client spoke another protocol and was told so.
+    private func send(_ payload: HTTP2Frame.FramePayload) {
+        context?.writeAndFlush(wrapOutboundOut(HTTP2Frame(streamID: .rootStream, payload: payload)), promise: nil)
+    }
+
+    /// Everything is said to the client, who is to close.
     func linger() {
         phase = .lingering
         ownDeadline = .now() + Self.farewellTime
@@ -245,41 +296,11 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     private func noteStrain(_ what: String) {
         guard loop.context.notices.isNew("strain", from: peer) else { return }
         loop.context.logger.warning(
-            "a client's HTTP/2 connection is closed for work that no call is made of",
+            "a client's HTTP/2 connection is closed for what no call is made of",
             metadata: [
                 "receiver": "\(loop.context.name)", "client": "\(client.address)",
                 "reason": "\(what.excerpt(max: 120))",
             ]
         )
-    }
-}
-
-/// How much work a connection may cause besides calls: pings, settings, errors and the like.
-///
-/// A thousand at once, fifty a second, and ten more for each call: clients that measure the line ping once a call.
-struct GRPCStrain {
-    /// What an error counts.
-    static let error = 50
-    private static let most = 1000
-    private static let eachCall = 10
-    private static let eachSecond = 50
-
-    private var left = most
-    private var lookedAt = NIODeadline.now()
-
-    /// A call has begun.
-    mutating func relieve() {
-        left = min(Self.most, left + Self.eachCall)
-    }
-
-    /// Whether so much more may be.
-    mutating func bears(_ amount: Int, at now: NIODeadline) -> Bool {
-        let seconds = (now - lookedAt).nanoseconds / 1_000_000_000
-        if seconds > 0 {
-            left = min(Self.most, left + Int(min(seconds, 60)) * Self.eachSecond)
-            lookedAt = now
-        }
-        left -= amount
-        return left >= 0
     }
 }

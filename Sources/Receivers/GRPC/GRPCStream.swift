@@ -111,6 +111,7 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
 
     /// Decides by the head, and answers or makes ready for the message.
     private func begin(_ fields: HPACKHeaders) {
+        guard !connection.isOverMax else { return turnAway() }
         let context = loop.context
         let headers = RequestHeaders(fields, keeping: context.keptHeaders)
         guard fields.first(name: ":method") == "POST", GRPCHead.isGRPC(headers.contentType) else {
@@ -120,15 +121,10 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         phase = .receiving
         do throws(HTTPError) {
             if let refusal = connection.client.refusal { throw refusal }
-            let access = context.access
-            identity = try access.identify(
-                headers.authorization,
-                certificate: connection.peerIdentity,
-                from: connection.peer
-            )
-            try checkExperiments(fields)
+            if GRPCMethod(path: fields.first(name: ":path") ?? "") != .health { try identify(fields, headers) }
             let head = try GRPCHead(fields, headers, taking: context.intake.signals)
             self.head = head
+            if head.method == .health { return }
             try headers.checkForwarded(context.settings.forwardHeaders)
             if let timeout = head.timeout {
                 clientDeadline = .now() + timeout
@@ -141,8 +137,14 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         }
     }
 
-    private func checkExperiments(_ fields: HPACKHeaders) throws(HTTPError) {
+    /// Tells who sends, and whether that one may ask for what it asks for.
+    private func identify(_ fields: HPACKHeaders, _ headers: RequestHeaders) throws(HTTPError) {
         let context = loop.context
+        identity = try context.access.identify(
+            headers.authorization,
+            certificate: connection.peerIdentity,
+            from: connection.peer
+        )
         guard context.experiments.concerns(identity),
             let refusal = context.experiments.refusal(fields[ExperimentList.headerName], of: identity)
         else { return }
@@ -174,8 +176,8 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
 
     /// Whether the message is not read before there is room for it.
     private func waitsForRoom(_ prefix: GRPCPrefix) throws(HTTPError) -> Bool {
-        let limit = loop.context.settings.maxBody
-        guard prefix.count <= limit.bytes else { throw .tooLarge(limit) }
+        guard prefix.count <= bodyMax.bytes else { throw .tooLarge(bodyMax) }
+        if head?.method == .health { return false }
         message.inFlight = try connection.admit(identity, needing: prefix.count)
         let holder = try connection.checkShare(of: identity, adding: prefix.count)
         message.holder = holder
@@ -191,6 +193,11 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         return true
     }
 
+    /// The longest message.
+    private var bodyMax: ByteCount {
+        head?.method == .health ? GRPCHealth.requestMax : loop.context.settings.maxBody
+    }
+
     /// Makes ready for the message.
     private func open(_ prefix: GRPCPrefix) throws(HTTPError) {
         let context = loop.context
@@ -201,7 +208,7 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         message.body = try BodyCollector(
             codings: prefix.isCompressed ? [coding].compactMap { $0 } : [],
             announced: prefix.count,
-            limit: min(context.settings.maxBody, context.memory.limit),
+            limit: min(bodyMax, context.memory.limit),
             room: BodyRoom(
                 reservation: Reservation(context.memory, of: message.holder),
                 inFlight: message.inFlight
@@ -221,9 +228,13 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
 
     /// The message is complete: hands the request on.
     private func complete() {
-        guard let head, let signal = head.method.signal else { return }
+        guard let head else { return }
         do throws(HTTPError) {
             let (body, room) = try message.finish()
+            guard let signal = head.method.signal else {
+                let signals = loop.context.intake.signals
+                return answer(GRPCHealth.check(body, of: signals, isServing: !loop.isStopping))
+            }
             guard !body.isEmpty else { return answer(GRPCAnswer(.success, of: signal)) }
             if loop.isRefusing { throw .stopping }
             let source = RequestSource(
@@ -316,13 +327,20 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         finish()
     }
 
+    /// Nothing is done about the call, which the client may begin again at once (RFC 9113 section 8.7).
+    private func turnAway() {
+        phase = .answered
+        write(.rstStream(.refusedStream))
+        context?.flush()
+    }
+
     private func write(_ payload: HTTP2Frame.FramePayload) {
         context?.write(wrapOutboundOut(payload), promise: nil)
     }
 
     /// Sends the answer, and tells a client that still sends that nobody reads it (RFC 9113 section 8.1).
     private func finish() {
-        deadline = .now() + Self.lingerTimeout
+        deadline = .now() + min(Self.lingerTimeout, TimeAmount(loop.context.settings.bodyTimeout))
         context?.flush()
         if !hasEnded {
             write(.rstStream(.noError))

@@ -20,7 +20,8 @@ extension OTLPReceiver {
     ) {
         let speech = ReceiverSpeech(name: "OTLP/gRPC", offers: ["h2"]) { channel, observer, client in
             let connection = GRPCConnection(observer, settings, client: client)
-            try channel.pipeline.syncOperations.addHandlers([GRPCPreface(connection, settings), connection])
+            let preface = GRPCPreface(connection: connection, settings: settings).handler
+            try channel.pipeline.syncOperations.addHandlers([preface, connection])
         }
         self.init(settings.common, speaking: speech, in: parts, clock: clock, steady: steady)
     }

@@ -26,7 +26,8 @@ extension OTLPReceiver {
         let speech = ReceiverSpeech(name: "OTLP/HTTP", offers: ["http/1.1"]) { channel, observer, client in
             let decoder = RequestDecoder.make()
             let connection = HTTPConnection(observer, decoder: decoder, client: client, paths: paths)
-            try channel.pipeline.syncOperations.addHandlers([decoder, connection])
+            let preface = GRPCRefusal.preface(for: connection)
+            try channel.pipeline.syncOperations.addHandlers([preface, decoder, connection])
         }
         self.init(
             settings.common,
