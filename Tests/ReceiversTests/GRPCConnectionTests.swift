@@ -51,7 +51,7 @@ import Testing
             if answers {
                 #expect(await client.end() == 0)
             } else {
-                #expect(await client.connection.receiveUntilClosed()?.isEmpty == false)
+                #expect(await client.connection.receiveUntilClosed() != nil)
             }
         }
     }
@@ -199,7 +199,7 @@ import Testing
 
     @Test func `that opens no window for answers loses its calls, and holds nothing`() async throws {
         let noWindow: [UInt8] = [0, 4, 0, 0, 0, 0]
-        try await withGRPC(ScriptedIntake(), { $0.bodyTimeout = .milliseconds(100) }) { harness, _ in
+        try await withGRPC(ScriptedIntake(), { $0.bodyTimeout = .seconds(2) }) { harness, _ in
             let client = RawHTTP2(try harness.connect())
             await client.begin(settings: noWindow)
             let outcome = try #require(try await client.call(RawHTTP2.message([1])))

@@ -13,6 +13,7 @@ enum GRPCHealth {
     ///   - request: A `HealthCheckRequest`.
     ///   - signals: What the receiver takes.
     ///   - isServing: Whether new calls are welcome.
+    /// - Returns: SERVING or NOT_SERVING, or that there is no such service.
     static func check(_ request: [UInt8], of signals: Set<Signal>, isServing: Bool) -> GRPCAnswer {
         guard let service = try? service(of: request) else {
             return GRPCAnswer(.invalidArgument, "the message is no HealthCheckRequest")
