@@ -30,6 +30,8 @@ func tests(_ name: String, on dependencies: Target.Dependency..., exclude: [Stri
 }
 
 func nio(_ product: String) -> Target.Dependency { .product(name: product, package: "swift-nio") }
+let http2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
+let hpack: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
 let tls: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -78,6 +80,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", exact: "1.44.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.2"),
         .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
@@ -114,6 +117,8 @@ let package = Package(
             nio("NIOCore"),
             nio("NIOPosix"),
             nio("NIOHTTP1"),
+            http2,
+            hpack,
             logging
         ),
         layer("Processors", on: "Basics", "OTLP", "Settings", "Conditions", "MLflow", "Pipeline"),
@@ -190,6 +195,8 @@ let package = Package(
             "CZlib",
             "CZstd",
             nio("NIOEmbedded"),
+            http2,
+            hpack,
             logging
         ),
         tests(

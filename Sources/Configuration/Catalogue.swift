@@ -10,7 +10,7 @@ import Settings
 package enum Catalogue {
     static let receivers: [ReceiverType] = [
         ReceiverType("otlp_http", OTLPHTTPReceiverSettings.shape),
-        ReceiverType(unavailable: "otlp_grpc"),
+        ReceiverType("otlp_grpc", OTLPGRPCReceiverSettings.shape),
         ReceiverType(unavailable: "otlp_file"),
     ]
 

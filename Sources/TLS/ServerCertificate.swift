@@ -28,7 +28,7 @@ struct ServerCertificate: Sendable {
     private static let closeTime = TimeAmount.milliseconds(200)
 
     /// - Throws: The first thing that keeps the files from being served.
-    init(_ files: TLSFiles, _ settings: ServerTLSSettings) throws(TLSProblem) {
+    init(_ files: TLSFiles, _ settings: ServerTLSSettings, offering offers: [String] = []) throws(TLSProblem) {
         let parts = TLSParts(files, settings)
         if let problem = parts.problems.first { throw problem }
         guard let leaf = parts.chain.first, let key = parts.key else {
@@ -40,8 +40,7 @@ struct ServerCertificate: Sendable {
         )
         configuration.minimumTLSVersion = .tlsv12
         configuration.cipherSuites = Self.cipherSuites
-        // HTTP/2 gets its place here, before the other one, once it is served.
-        configuration.applicationProtocols = ["http/1.1"]
+        configuration.applicationProtocols = offers
         configuration.shutdownTimeout = Self.closeTime
         if let authorities = parts.authorities {
             configuration.certificateVerification = .noHostnameVerification

@@ -18,6 +18,7 @@ package final class ServerTLS: Sendable {
 
     private let settings: ServerTLSSettings
     private let listener: String
+    private let offers: [String]
     private let clock: WallClock
     private let logger: Logger
     private let notices = ClientNotices()
@@ -29,18 +30,21 @@ package final class ServerTLS: Sendable {
     /// - Parameters:
     ///   - settings: Where the files lie.
     ///   - listener: What metrics and logs call the server.
+    ///   - offers: What is spoken behind TLS (ALPN), the best first.
     ///   - meters: Counts handshakes that fail, and says when the certificate expires.
     ///   - logger: Told of files that changed, and once of each client whose handshake fails.
     ///   - clock: Tells whether the certificate has expired.
     package init(
         _ settings: ServerTLSSettings,
         listener: String,
+        offering offers: [String] = ["http/1.1"],
         meters: Meters,
         logger: Logger,
         clock: WallClock = .system
     ) {
         self.settings = settings
         self.listener = listener
+        self.offers = offers
         self.meters = meters
         self.logger = logger
         self.clock = clock
@@ -57,7 +61,7 @@ package final class ServerTLS: Sendable {
     /// - Throws: What keeps the files from being served.
     package func start(onReplaced: @escaping @Sendable () -> Void = {}) throws(TLSProblem) {
         let files = TLSFiles.onDisk(settings)
-        let served = try ServerCertificate(files, settings)
+        let served = try ServerCertificate(files, settings, offering: offers)
         let now = clock.now()
         state.withLock { state in
             state.served = served
@@ -100,7 +104,7 @@ extension ServerTLS {
 
     private func take(_ files: TLSFiles, _ onReplaced: () -> Void) {
         do throws(TLSProblem) {
-            let next = try ServerCertificate(files, settings)
+            let next = try ServerCertificate(files, settings, offering: offers)
             state.withLock { state in
                 state.served = next
                 state.isStale = false

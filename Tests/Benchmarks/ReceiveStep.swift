@@ -29,7 +29,7 @@ struct ReceiveStep {
             meters: Meters(),
             logger: StepRun.logger
         )
-        let receiver = OTLPHTTPReceiver(settings, in: context)
+        let receiver = OTLPReceiver(settings, in: context)
         try await receiver.start()
         guard case .tcp(_, let port)? = receiver.boundAddress else { throw StepRun.Failure(reason: "no port") }
         let client = try BlockingClient(port: port)

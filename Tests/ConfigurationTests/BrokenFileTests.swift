@@ -60,13 +60,16 @@ import Testing
     @Test(arguments: [
         (
             "receivers", #"{"in": {"type": "otlp_htp"}}"#,
-            #"f.json:2:30: /receivers/in/type: found "otlp_htp"; allowed: "otlp_http"; did you mean "otlp_http"?"#
+            #"f.json:2:30: /receivers/in/type: found "otlp_htp"; allowed: "otlp_http", "otlp_grpc"; did you mean "otlp_http"?"#
         ),
         (
-            "receivers", #"{"in": {"type": "otlp_grpc"}}"#,
-            #"f.json:2:30: /receivers/in/type: "otlp_grpc" is not available in this version; allowed: "otlp_http""#
+            "receivers", #"{"in": {"type": "otlp_file"}}"#,
+            #"f.json:2:30: /receivers/in/type: "otlp_file" is not available in this version; allowed: "otlp_http", "otlp_grpc""#
         ),
-        ("receivers", #"{"in": {}}"#, #"f.json:2:21: /receivers/in: "type" is missing; allowed: "otlp_http""#),
+        (
+            "receivers", #"{"in": {}}"#,
+            #"f.json:2:21: /receivers/in: "type" is missing; allowed: "otlp_http", "otlp_grpc""#
+        ),
         (
             "receivers", #"{"in": "otlp_http"}"#,
             #"f.json:2:21: /receivers/in: found "otlp_http"; allowed: an object with a "type""#
@@ -149,8 +152,8 @@ import Testing
             "f.json:3:52: /processors/keep/ratio: found the number 2; allowed: a number from 0 to 1"
         ),
         (
-            "receivers", #"{"in": {"type": "otlp_grpc"}}"#,
-            #"f.json:2:30: /receivers/in/type: "otlp_grpc" is not available in this version; allowed: "otlp_http""#
+            "receivers", #"{"in": {"type": "otlp_file"}}"#,
+            #"f.json:2:30: /receivers/in/type: "otlp_file" is not available in this version; allowed: "otlp_http", "otlp_grpc""#
         ),
         (
             "processors", #"{"a/b": {"type": "mlflow_map"}}"#,

@@ -8,6 +8,10 @@ import Testing
             "receivers", "otlp_http",
             "listen traces_path metrics_path logs_path aliases max_body max_connections header_timeout body_timeout idle_timeout hold hosts tls auth limits proxy_protocol cors forward_headers forward_secrets"
         ),
+        (
+            "receivers", "otlp_grpc",
+            "listen max_body max_connections max_streams header_timeout body_timeout idle_timeout hold keepalive max_age tls auth limits proxy_protocol forward_headers forward_secrets"
+        ),
         ("processors", "mlflow_map", "conventions rules keep_source"),
         ("processors", "mlflow_experiment", "from map default create remember max_routes"),
         ("processors", "sample", "ratio keep"),
@@ -46,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("receivers", "otlp_grpc otlp_file"),
+        ("receivers", "otlp_file"),
         ("processors", "attributes filter redact truncate assemble tail_sample"),
         ("exporters", "mlflow otlp_http otlp_grpc file console discard"),
     ])

@@ -61,6 +61,7 @@ def test_an_sdk_sends_all_signals_over_two_gateways_to_a_file(millrace, archives
     first = millrace(exporters, tmp_path / "first", pipelines=whole(exporters), processors={})
     run_to_end(
         APPS / "all_signals.py",
+        "http",
         OTEL_EXPORTER_OTLP_ENDPOINT=first.url,
         OTEL_SERVICE_NAME="till",
     )

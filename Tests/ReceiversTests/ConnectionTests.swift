@@ -185,7 +185,6 @@ struct Oddity: Sendable, CustomTestStringConvertible {
     static let oddities = [
         Oddity("no HTTP", "hello there\r\n\r\n", 400),
         Oddity("a TLS hello", "\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}\u{00}\u{01}\u{FC}\u{03}\u{03}", 400),
-        Oddity("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
         Oddity(
             "both lengths",
             "POST /v1/traces HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

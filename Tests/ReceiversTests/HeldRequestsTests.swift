@@ -27,7 +27,7 @@ import Testing
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let context = ConnectionContext(
             name: "otlp",
-            settings: OTLPHTTPReceiverSettings(),
+            settings: OTLPHTTPReceiverSettings().common,
             addresses: [OTLPHTTPReceiverSettings().listen],
             keptHeaders: [],
             intake: intake,
@@ -37,7 +37,7 @@ import Testing
             clock: .system,
             logger: logger,
             access: Authenticator(nil, receiver: "otlp", meters: Meters(), clock: .system, logger: logger),
-            experiments: ExperimentHeader(OTLPHTTPReceiverSettings()),
+            experiments: ExperimentHeader(OTLPHTTPReceiverSettings().common),
             credentials: IgnoredCredentials(receiver: "otlp", logger: logger),
             pages: nil,
             tls: nil

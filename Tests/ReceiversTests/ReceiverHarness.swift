@@ -8,7 +8,7 @@ import Testing
 
 /// A receiver on a port of its own, with what stands around it.
 struct ReceiverHarness {
-    let receiver: OTLPHTTPReceiver
+    let receiver: OTLPReceiver
     let intake: ScriptedIntake
     let memory: MemoryBudget
     let meters: Meters
@@ -43,10 +43,38 @@ func withReceiver(
     _ body: (ReceiverHarness) async throws -> Void
 ) async throws {
     var settings = OTLPHTTPReceiverSettings()
-    settings.listen = .tcp(host: "127.0.0.1", port: 0)
-    // A test on a busy machine may be a slow client, without meaning it.
-    (settings.headerTimeout, settings.bodyTimeout, settings.idleTimeout) = (.seconds(600), .seconds(600), .seconds(600))
+    settings.common.beForTests()
     configure(&settings)
+    let make = { [settings] context in OTLPReceiver(settings, in: context, clock: clock, steady: steady) }
+    try await withOTLPReceiver(
+        intake,
+        memory: memory,
+        sockets: sockets,
+        eventLoops: eventLoops,
+        log: log,
+        make: make,
+        body
+    )
+}
+
+extension ReceptionSettings {
+    /// On any free port, and patient: a test on a busy machine may be a slow client, without meaning it.
+    mutating func beForTests() {
+        listen = .tcp(host: "127.0.0.1", port: 0)
+        (headerTimeout, bodyTimeout, idleTimeout) = (.seconds(600), .seconds(600), .seconds(600))
+    }
+}
+
+/// Runs `body` against the receiver that `make` makes, closes it, and checks that nothing is left of it.
+func withOTLPReceiver(
+    _ intake: ScriptedIntake,
+    memory: ByteCount,
+    sockets: [GivenSocket] = [],
+    eventLoops: Int,
+    log: LogLines?,
+    make: (ReceiverContext) -> OTLPReceiver,
+    _ body: (ReceiverHarness) async throws -> Void
+) async throws {
     let (budget, meters, eventLoops) = (MemoryBudget(limit: memory), Meters(), EventLoops(count: eventLoops))
     var context = ReceiverContext(
         name: "otlp",
@@ -57,7 +85,7 @@ func withReceiver(
         logger: log?.logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     )
     context.sockets = sockets
-    let receiver = OTLPHTTPReceiver(settings, in: context, clock: clock, steady: steady)
+    let receiver = make(context)
     try await receiver.start()
     let harness = ReceiverHarness(
         receiver: receiver,

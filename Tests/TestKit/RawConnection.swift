@@ -73,6 +73,9 @@ package final class RawConnection: Sendable {
         }
     }
 
+    /// What came, at least one byte; empty where the other side closed, nil on a time-out or a reset.
+    package func receiveSome() async -> [UInt8]? { await thread.run { self.readSome() } }
+
     /// Everything until the other side closes; nil where it did not.
     package func receiveUntilClosed() async -> [UInt8]? {
         await thread.run {

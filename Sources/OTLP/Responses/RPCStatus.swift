@@ -6,8 +6,11 @@ package struct RPCStatus: Sendable, Equatable {
     package var code: Int32
     /// What went wrong, for people.
     package var message: String
+    /// Seconds after which a client may try again, sent as a `google.rpc.RetryInfo`, in protobuf alone; nil for no such detail.
+    package var retrySeconds: Int64?
 
-    package init(code: Int32 = 0, message: String) {
+    package init(code: Int32 = 0, message: String, retrySeconds: Int64? = nil) {
+        self.retrySeconds = retrySeconds
         self.code = code
         self.message = message
     }
@@ -40,7 +43,20 @@ package struct RPCStatus: Sendable, Equatable {
             body.appendVarint(UInt64(bitPattern: Int64(code)))
         }
         body.appendText(0x12, message)
+        if let retrySeconds { body.appendNested(0x1A, Self.retryInfo(retrySeconds)) }
         return body
+    }
+
+    /// An `Any` with a `RetryInfo`, whose `retry_delay` is a `Duration`.
+    private static func retryInfo(_ seconds: Int64) -> [UInt8] {
+        var duration: [UInt8] = [0x08]
+        duration.appendVarint(UInt64(bitPattern: seconds))
+        var info: [UInt8] = []
+        info.appendNested(0x0A, duration)
+        var any: [UInt8] = []
+        any.appendText(0x0A, "type.googleapis.com/google.rpc.RetryInfo")
+        any.appendNested(0x12, info)
+        return any
     }
 
     private var json: [UInt8] {

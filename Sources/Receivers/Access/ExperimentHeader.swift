@@ -8,7 +8,7 @@ struct ExperimentHeader: Sendable {
     /// Whether exporters send the header along, past all routing.
     private let isForwarded: Bool
 
-    init(_ settings: OTLPHTTPReceiverSettings) {
+    init(_ settings: ReceptionSettings) {
         allowed = settings.allowHeader.map { ExperimentList($0) }
         isForwarded = settings.forwardHeaders.contains { $0.lowercased() == ExperimentList.headerName }
     }

@@ -28,6 +28,15 @@ struct HTTPError: Error, Equatable {
         self.header = header
     }
 
+    /// Several OTLP exporters give a batch up when they are asked to wait for 10 s or more.
+    private static let retrySecondsMax: Int64 = 3
+
+    /// `retryAfter` in whole seconds, from 1 to 3.
+    var retrySeconds: Int64? {
+        guard let (seconds, attoseconds) = retryAfter?.components else { return nil }
+        return seconds >= Self.retrySecondsMax ? Self.retrySecondsMax : max(1, seconds + (attoseconds > 0 ? 1 : 0))
+    }
+
     /// The process ends, and would lose what it takes.
     static let stopping = HTTPError(.serviceUnavailable, "the gateway is stopping", retryAfter: .seconds(1))
 

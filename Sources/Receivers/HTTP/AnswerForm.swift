@@ -47,19 +47,10 @@ struct AnswerForm {
         return buffer
     }
 
-    /// Several OTLP exporters give a batch up when `Retry-After` asks for 10 s or more.
-    private static let retrySecondsMax: Int64 = 3
-
-    /// `pause` in whole seconds, from 1 to 3.
-    private static func retrySeconds(_ pause: Duration) -> Int64 {
-        let (seconds, attoseconds) = pause.components
-        return seconds >= retrySecondsMax ? retrySecondsMax : max(1, seconds + (attoseconds > 0 ? 1 : 0))
-    }
-
     private func writeHeaders(of refusal: HTTPError, to buffer: inout ByteBuffer) {
-        if let pause = refusal.retryAfter {
+        if let seconds = refusal.retrySeconds {
             buffer.writeStaticString("\r\nretry-after: ")
-            buffer.writeString(String(Self.retrySeconds(pause)))
+            buffer.writeString(String(seconds))
         }
         if let header = refusal.header {
             buffer.writeStaticString("\r\n")

@@ -25,19 +25,28 @@ struct BodyCollector {
     let room: BodyRoom
     private var reservation: Reservation { room.reservation }
 
+    /// What a body of unknown length is taken to need.
+    static let unknownBytes = 65_536
+
+    /// - Parameters:
+    ///   - codings: In the order in which they are undone.
+    ///   - announced: Bytes that it has on the wire; nil where nobody says.
+    ///   - limit: The most that it may be, on the wire and after inflation.
+    ///   - room: What it holds until its answer.
+    /// - Throws: Where it is announced as too long, or there is no room for inflating it.
     init(
-        _ plan: RequestPlan,
+        codings: [ContentCoding],
+        announced: Int?,
         limit: ByteCount,
         room: BodyRoom
     ) throws(HTTPError) {
         self.limit = limit
         self.room = room
-        decoder = plan.codings.isEmpty ? nil : ContentDecoder(plan.codings, limit: limit)
-        let announced = plan.contentLength ?? limit.bytes
-        expected = decoder == nil ? min(announced, limit.bytes) : limit.bytes
-        growth = decoder == nil && plan.contentLength != nil ? 4 : 2
+        decoder = codings.isEmpty ? nil : ContentDecoder(codings, limit: limit)
+        expected = decoder == nil ? min(announced ?? limit.bytes, limit.bytes) : limit.bytes
+        growth = decoder == nil && announced != nil ? 4 : 2
         if let decoder, !room.reservation.grow(to: decoder.workingBytes) { throw .noMemory }
-        guard announced <= limit.bytes else { throw .tooLarge(limit) }
+        guard announced ?? 0 <= limit.bytes else { throw .tooLarge(limit) }
     }
 
     /// Takes the next bytes of the wire.
@@ -109,6 +118,13 @@ extension HTTPError {
     static let noMemory = HTTPError(
         .serviceUnavailable,
         "the memory limit for requests in flight is reached",
+        retryAfter: .seconds(1)
+    )
+
+    /// The body holds memory that others wait for.
+    static let stalled = HTTPError(
+        .serviceUnavailable,
+        "the request's body stopped coming while memory is short",
         retryAfter: .seconds(1)
     )
 

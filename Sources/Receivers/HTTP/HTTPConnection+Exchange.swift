@@ -45,12 +45,12 @@ extension HTTPConnection {
             let access = loop.context.access
             request.identity = try access.identify(headers.authorization, certificate: peerIdentity, from: peer)
             try checkExperiments(head, request.identity)
-            let plan = try RequestPlan(head, headers, settings, taking: loop.context.intake.signals)
+            let plan = try RequestPlan(head, headers, settings, paths, taking: loop.context.intake.signals)
             request.form.signal = plan.signal
             if plan.isAlias, !access.isNeeded, !headers.authorization.isEmpty { loop.context.credentials.noteIgnored() }
             if loop.isRefusing { throw .stopping }
             try checkLimits(&request, plan)
-            try checkShare(request, plan)
+            try checkShare(of: request.identity, adding: needed(by: plan))
             if try waits(request, plan) { return }
             try receive(request, plan)
         } catch {
@@ -63,7 +63,7 @@ extension HTTPConnection {
         let context = loop.context
         guard let pages = context.pages, let origin = request.form.origin, head.isPreflight else { return false }
         var request = request
-        request.form.signal = try RequestPlan.place(head.uri, context.settings, context.intake.signals).0
+        request.form.signal = try RequestPlan.place(head.uri, paths, context.intake.signals).0
         pages.noteHeaders(of: head, from: origin)
         answer(.preflight(pages.policy.preflightLines), request)
         return true
@@ -84,7 +84,8 @@ extension HTTPConnection {
         exchange = Exchange(
             form: request.form,
             body: try BodyCollector(
-                plan,
+                codings: plan.codings,
+                announced: plan.contentLength,
                 limit: min(settings.maxBody, loop.context.memory.limit),
                 room: BodyRoom(
                     reservation: Reservation(loop.context.memory, of: client.memory),
@@ -135,13 +136,7 @@ extension HTTPConnection {
     /// Ends a body that stopped coming, so that what it holds goes to others.
     func refuseIfStalled(at now: NIODeadline) {
         guard phase == .receiving, exchange?.body.isStalled(at: now) == true else { return }
-        refuse(
-            HTTPError(
-                .serviceUnavailable,
-                "the request's body stopped coming while memory is short",
-                retryAfter: .seconds(1)
-            )
-        )
+        refuse(.stalled)
     }
 
     /// The body is complete: hands the request on.
@@ -190,7 +185,7 @@ extension HTTPConnection {
         // A client must not expect answers after "close": what it has sent already is answered before.
         let isLast = ahead.hasLost || (loop.isStopping && !(isAtEnd ? hasMore : holdsNextHead))
         form.keepsAlive = form.keepsAlive && !isLast
-        loop.count(answer.status, form.signal)
+        loop.count(.http(answer.status), form.signal)
         write(form.response(answer, date: loop.currentDate()))
         exchange = nil
         if form.keepsAlive, isAtEnd { return awaitRequest() }
@@ -232,7 +227,8 @@ extension HTTPConnection {
 
     /// The connection is one too many.
     func refuseConnection(_ refusal: HTTPError) {
-        loop.count(refusal.status, nil)
+        guard phase != .closed else { return }
+        loop.count(.http(refusal.status), nil)
         write(AnswerForm().response(.failure(refusal), date: loop.currentDate()))
         linger(for: Self.lingerTimeout)
     }

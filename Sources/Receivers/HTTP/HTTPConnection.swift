@@ -11,7 +11,7 @@ import TLS
 /// An answer given before the whole request came is followed by a lingering close (RFC 9112 section 9.6): the sending side is
 /// closed, and what still comes is dropped within bounds, because closing a socket that holds unread bytes would reset the
 /// connection and take the answer away from a client that is still sending.
-final class HTTPConnection: ChannelDuplexHandler {
+final class HTTPConnection: ChannelDuplexHandler, ReceiverConnection, AnswerTaker {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -42,10 +42,12 @@ final class HTTPConnection: ChannelDuplexHandler {
     var exchange: Exchange?
     /// The request whose body is not read yet.
     var heldRequest: HeldRequest?
+    var roomWait: RoomWait?
     /// Whether the client has sent its last byte.
     private(set) var isInputClosed = false
     let observer: LoopObserver
     let loop: ReceiverLoop
+    let paths: RequestPaths
 
     /// The other end, and how it counts.
     var client: Client
@@ -81,7 +83,14 @@ final class HTTPConnection: ChannelDuplexHandler {
     ///   - observer: The event loop's share of the receiver.
     ///   - decoder: The handler before this one.
     ///   - client: What is known of the other end.
-    init(_ observer: LoopObserver, decoder: RequestDecoder.Handler, client: Client = Client()) {
+    ///   - paths: Where requests are taken.
+    init(
+        _ observer: LoopObserver,
+        decoder: RequestDecoder.Handler,
+        client: Client = Client(),
+        paths: RequestPaths = RequestPaths()
+    ) {
+        self.paths = paths
         self.observer = observer
         self.decoder = decoder
         self.client = client
@@ -95,11 +104,11 @@ final class HTTPConnection: ChannelDuplexHandler {
         channelContext = context
         loop.add(self)
         setDeadline(in: loop.context.settings.headerTimeout)
-        if context.channel.isActive { begin() }
+        if context.channel.isActive { begin(context.channel) }
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        begin()
+        begin(context.channel)
         context.fireChannelActive()
     }
 
@@ -108,6 +117,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         exchange = nil
         ahead.removeAll()
         heldRequest = nil
+        roomWait = nil
         leaveLimits()
         channelContext = nil
         loop.remove(self)
@@ -366,6 +376,9 @@ extension HTTPConnection {
         isProbing = false
         if phase == .ready { closeNow() }
     }
+
+    /// Every answer is the last of its connection, as the loop says.
+    func prepareToStop() {}
 
     /// The time is over for what is not complete.
     func refuseRest() {

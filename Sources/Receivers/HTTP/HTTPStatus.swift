@@ -16,6 +16,7 @@ enum HTTPStatus: Int, CaseIterable {
     case tooManyRequests = 429
     case headersTooLarge = 431
     case serviceUnavailable = 503
+    case versionNotSupported = 505
 
     var reason: StaticString {
         switch self {
@@ -33,6 +34,7 @@ enum HTTPStatus: Int, CaseIterable {
         case .tooManyRequests: "Too Many Requests"
         case .headersTooLarge: "Request Header Fields Too Large"
         case .serviceUnavailable: "Service Unavailable"
+        case .versionNotSupported: "HTTP Version Not Supported"
         }
     }
 
@@ -45,7 +47,7 @@ enum HTTPStatus: Int, CaseIterable {
         case .notFound: 5
         case .forbidden: 7
         case .tooManyRequests: 8
-        case .methodNotAllowed: 12
+        case .methodNotAllowed, .versionNotSupported: 12
         case .serviceUnavailable: 14
         case .unauthorized: 16
         }

@@ -9,9 +9,11 @@ import TLS
 /// What all connections of a receiver share; set once.
 struct ConnectionContext: Sendable {
     let name: String
-    let settings: OTLPHTTPReceiverSettings
+    let settings: ReceptionSettings
     /// Where it is asked to listen: by its settings, or by the service manager.
     let addresses: [ListenAddress]
+    /// Names accepted in `Host` besides those of loopback.
+    var hosts: [String] = []
     /// Names of the headers kept with a request, in lower case.
     let keptHeaders: [String]
     let intake: any Intake
@@ -75,7 +77,7 @@ final class ConnectionCount: Sendable {
 final class ReceiverLoop {
     /// A request in the intake; what it holds stays counted even when its connection is gone.
     private struct Waiting {
-        let connection: HTTPConnection
+        let taker: any AnswerTaker
         let room: BodyRoom
     }
 
@@ -88,7 +90,7 @@ final class ReceiverLoop {
     private(set) var isEnding = false
 
     private let eventLoop: any EventLoop
-    private var connections: [ObjectIdentifier: HTTPConnection] = [:]
+    private var connections: [ObjectIdentifier: any ReceiverConnection] = [:]
     private var waiting: [UInt64: Waiting] = [:]
     private var nextTicket: UInt64 = 0
     private var date = HTTPDate()
@@ -109,13 +111,13 @@ final class ReceiverLoop {
     private static let largeBytes = 2 << 20
 
     private struct CounterKey: Hashable {
-        let status: HTTPStatus
+        let code: AnswerCode
         let signal: Signal?
     }
 
     init(_ context: ConnectionContext, on eventLoop: any EventLoop) {
         self.context = context
-        hosts = AcceptedHosts(at: context.addresses, besides: context.settings.hosts)
+        hosts = AcceptedHosts(at: context.addresses, besides: context.hosts)
         self.eventLoop = eventLoop
     }
 
@@ -125,15 +127,15 @@ final class ReceiverLoop {
     /// Throws where a request names a host that is not accepted here.
     func checkHosts(_ named: [String]) throws(HTTPError) {
         for host in named where !hosts.accept(host) {
-            throw .foreignHost(host, besides: context.settings.hosts)
+            throw .foreignHost(host, besides: context.hosts)
         }
     }
 
     /// Counts an answer in `millrace_receiver_requests_total`; without a signal where the request names none.
-    func count(_ status: HTTPStatus, _ signal: Signal?) {
-        let key = CounterKey(status: status, signal: signal)
+    func count(_ code: AnswerCode, _ signal: Signal?) {
+        let key = CounterKey(code: code, signal: signal)
         if let counter = counters[key] { return counter.add() }
-        var labels = ["receiver": context.name, "code": String(status.rawValue)]
+        var labels = ["receiver": context.name, "code": code.label]
         labels["signal"] = signal?.name
         let counter = context.meters.counter("millrace_receiver_requests_total", labels)
         counters[key] = counter
@@ -152,13 +154,13 @@ final class ReceiverLoop {
     /// Hands a request to the pipelines; the answer, where it is known at once.
     func submit(
         _ request: IncomingRequest,
-        of connection: HTTPConnection,
+        of taker: any AnswerTaker,
         holding room: BodyRoom,
         observer: LoopObserver
     ) -> IntakeAnswer? {
         let ticket = nextTicket
         nextTicket &+= 1
-        waiting[ticket] = Waiting(connection: connection, room: room)
+        waiting[ticket] = Waiting(taker: taker, room: room)
         guard request.body.count <= Self.largeBytes else {
             context.large.submit { [intake = context.intake] in
                 guard let answer = intake.accept(request, ticket: ticket, observer: observer) else { return }
@@ -174,16 +176,16 @@ final class ReceiverLoop {
     /// Passes the pipelines' answers on to the connections that wait for them.
     func settle(_ answers: [(ticket: UInt64, answer: IntakeAnswer)]) {
         for (ticket, answer) in answers {
-            waiting.removeValue(forKey: ticket)?.connection.settled(answer)
+            waiting.removeValue(forKey: ticket)?.taker.settled(answer)
         }
     }
 
-    func add(_ connection: HTTPConnection) {
+    func add(_ connection: any ReceiverConnection) {
         connections[ObjectIdentifier(connection)] = connection
         startSweep()
     }
 
-    func remove(_ connection: HTTPConnection) {
+    func remove(_ connection: any ReceiverConnection) {
         connections[ObjectIdentifier(connection)] = nil
         if connections.isEmpty {
             sweep?.cancel()
@@ -205,13 +207,14 @@ final class ReceiverLoop {
     func prepareToStop(refusing: Bool) {
         isStopping = true
         isRefusing = isRefusing || refusing
+        for connection in Array(connections.values) { connection.prepareToStop() }
     }
 
     /// Connections whose request has begun and is not answered.
-    var requestsInHand: [HTTPConnection] { connections.values.filter(\.hasRequestInHand) }
+    var requestsInHand: [any ReceiverConnection] { connections.values.filter(\.hasRequestInHand) }
 
     /// Whether these connections have answered, or are gone.
-    func hasAnswered(_ begun: [HTTPConnection]) -> Bool { !begun.contains { $0.hasRequestInHand } }
+    func hasAnswered(_ begun: [any ReceiverConnection]) -> Bool { !begun.contains { $0.hasRequestInHand } }
 
     /// Whether the intake has no request.
     var hasNothingWaiting: Bool { waiting.isEmpty }

@@ -25,36 +25,51 @@ struct RequestHeaders {
     /// Characters of a user agent that are kept.
     private static let userAgentMax = 120
 
+    /// Of a request without headers.
+    init() {}
+
     /// - Parameters:
     ///   - head: The request's head.
     ///   - keptNames: Names in lower case.
     init(_ head: HTTPRequestHead, keeping keptNames: [String]) {
         if let authority = head.uri.requestAuthority { hosts.append(authority) }
-        for (name, value) in head.headers {
-            if name.isHeader("content-type") {
-                contentType = contentType ?? value[...]
-                encoding = contentType?.bodyEncoding
-            } else if name.isHeader("content-length") {
-                contentLength = Int(value[...].trimmed)
-            } else if name.isHeader("content-encoding") {
-                codings += value.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
-            } else if name.isHeader("transfer-encoding") {
-                transferEncoding = transferEncoding.map { "\($0),\(value)" } ?? value
-            } else if name.isHeader("accept") {
-                accept = value
-            } else if name.isHeader("expect") {
-                expectation = String(value[...].trimmed)
-            } else if name.isHeader("host") {
-                hosts.append(value)
-            } else if name.isHeader("authorization") {
-                authorization.append(value)
-            } else if name.isHeader("user-agent") {
-                userAgent = value.utf8.count > Self.userAgentMax ? String(value.prefix(Self.userAgentMax)) : value
-            } else if name.isHeader("upgrade") {
-                offersUpgrade = true
-            }
-            if let kept = keptNames.first(where: { name.isHeader($0) }) { self.kept.append(HTTPHeader(kept, value)) }
+        for (name, value) in head.headers { note(name, value, keeping: keptNames) }
+    }
+
+    /// Takes one header.
+    mutating func note(_ name: String, _ value: String, keeping keptNames: [String]) {
+        if name.isHeader("content-type") {
+            contentType = contentType ?? value[...]
+            encoding = contentType?.bodyEncoding
+        } else if name.isHeader("content-length") {
+            contentLength = Int(value[...].trimmed)
+        } else if name.isHeader("content-encoding") {
+            codings += value.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
+        } else if name.isHeader("transfer-encoding") {
+            transferEncoding = transferEncoding.map { "\($0),\(value)" } ?? value
+        } else if name.isHeader("accept") {
+            accept = value
+        } else if name.isHeader("expect") {
+            expectation = String(value[...].trimmed)
+        } else if name.isHeader("host") {
+            hosts.append(value)
+        } else if name.isHeader("authorization") {
+            authorization.append(value)
+        } else if name.isHeader("user-agent") {
+            userAgent = value.utf8.count > Self.userAgentMax ? String(value.prefix(Self.userAgentMax)) : value
+        } else if name.isHeader("upgrade") {
+            offersUpgrade = true
         }
+        if let kept = keptNames.first(where: { name.isHeader($0) }) { self.kept.append(HTTPHeader(kept, value)) }
+    }
+
+    /// Throws where those to forward are longer than the journal keeps; the other kept ones are for processors, which bound
+    /// what they take from them.
+    func checkForwarded(_ names: [String]) throws(HTTPError) {
+        let limit = ReceptionSettings.forwardedMax
+        guard keptBytes > limit.bytes, bytes(of: names) > limit.bytes else { return }
+        let list = names.joined(separator: ", ")
+        throw HTTPError(.headersTooLarge, "the headers to forward (\(list)) are longer than \(limit) in all")
     }
 
     /// What the kept headers take, with 32 bytes more for each.
@@ -91,10 +106,11 @@ struct RequestPlan {
     init(
         _ head: HTTPRequestHead,
         _ headers: RequestHeaders,
-        _ settings: OTLPHTTPReceiverSettings,
+        _ settings: ReceptionSettings,
+        _ paths: RequestPaths,
         taking signals: Set<Signal>
     ) throws(HTTPError) {
-        (signal, isAlias) = try Self.signal(head.uri, settings, signals)
+        (signal, isAlias) = try Self.signal(head.uri, paths, signals)
         guard head.method == .POST else {
             let message = "\(head.method.rawValue) is not allowed here; OTLP/HTTP requests are POST"
             throw HTTPError(.methodNotAllowed, message, header: "allow: POST")
@@ -103,12 +119,7 @@ struct RequestPlan {
             let given = headers.contentType.map { "the content type \"\($0)\" is not supported" } ?? "no content type"
             throw HTTPError(.unsupportedMediaType, "\(given); use application/x-protobuf or application/json")
         }
-        // The other kept headers are for processors, which bound what they take from them.
-        let limit = OTLPHTTPReceiverSettings.forwardedMax
-        guard headers.keptBytes <= limit.bytes || headers.bytes(of: settings.forwardHeaders) <= limit.bytes else {
-            let names = settings.forwardHeaders.joined(separator: ", ")
-            throw HTTPError(.headersTooLarge, "the headers to forward (\(names)) are longer than \(limit) in all")
-        }
+        try headers.checkForwarded(settings.forwardHeaders)
         self.encoding = encoding
         codings = try Self.codings(headers.codings)
         if let transfer = headers.transferEncoding, !transfer[...].trimmed.isHeader("chunked") {
@@ -124,27 +135,24 @@ struct RequestPlan {
 
     private static func signal(
         _ uri: String,
-        _ settings: OTLPHTTPReceiverSettings,
+        _ paths: RequestPaths,
         _ signals: Set<Signal>
     ) throws(HTTPError) -> (Signal, isAlias: Bool) {
-        let (signal, isAlias) = try place(uri, settings, signals)
-        guard signals.contains(signal) else {
-            let names = Signal.allCases.filter(signals.contains).map(\.name).joined(separator: ", ")
-            throw HTTPError(.notFound, "no pipeline of this receiver takes \(signal.name), only \(names)")
-        }
+        let (signal, isAlias) = try place(uri, paths, signals)
+        guard signals.contains(signal) else { throw .notTaken(signal, only: signals) }
         return (signal, isAlias)
     }
 
     /// The signal whose path a request names, whether it is taken or not.
     static func place(
         _ uri: String,
-        _ settings: OTLPHTTPReceiverSettings,
+        _ paths: RequestPaths,
         _ signals: Set<Signal>
     ) throws(HTTPError) -> (Signal, isAlias: Bool) {
         let path = uri.requestPath
-        if let place = settings.signal(at: path) { return place }
+        if let place = paths.signal(at: path) { return place }
         let taken = Signal.allCases.filter(signals.contains)
-        let places = taken.map { "\($0.name) go to \(settings.path(of: $0))" }.joined(separator: ", ")
+        let places = taken.map { "\($0.name) go to \(paths.path(of: $0))" }.joined(separator: ", ")
         throw HTTPError(.notFound, "nothing is served at \"\(path)\"; \(places)")
     }
 
@@ -178,6 +186,12 @@ extension HTTPError {
             "the Host \"\(host.excerpt(max: 80))\" is not accepted here; "
                 + "allowed: addresses and names of loopback\(names); more can be listed in \"hosts\""
         )
+    }
+
+    /// Requests of that signal have nowhere to go.
+    static func notTaken(_ signal: Signal, only signals: Set<Signal>) -> HTTPError {
+        let names = Signal.allCases.filter(signals.contains).map(\.name).joined(separator: ", ")
+        return HTTPError(.notFound, "no pipeline of this receiver takes \(signal.name), only \(names)")
     }
 
     /// The body is over the receiver's limit.

@@ -1,12 +1,14 @@
-"""An app with the OpenTelemetry SDK that sends traces, log records and metrics; where they go is not in the code."""
+"""An app with the OpenTelemetry SDK that sends traces, log records and metrics; where they go is not in the code.
 
+Its argument is the transport of its exporters, `http` or `grpc`.
+"""
+
+import importlib
 import logging
+import sys
 
 from opentelemetry import metrics, trace
 from opentelemetry._logs import set_logger_provider
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
@@ -14,17 +16,25 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+(transport,) = sys.argv[1:]
+
+
+def exporter(module, name):
+    return getattr(importlib.import_module(f"opentelemetry.exporter.otlp.proto.{transport}.{module}"), name)()
+
+
 spans = TracerProvider()
-spans.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+spans.add_span_processor(BatchSpanProcessor(exporter("trace_exporter", "OTLPSpanExporter")))
 trace.set_tracer_provider(spans)
 
 records = LoggerProvider()
-records.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+records.add_log_record_processor(BatchLogRecordProcessor(exporter("_log_exporter", "OTLPLogExporter")))
 set_logger_provider(records)
 logging.getLogger("till").addHandler(LoggingHandler(logger_provider=records))
 logging.getLogger("till").setLevel(logging.INFO)
 
-points = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter(), export_interval_millis=60_000)])
+measurements = exporter("metric_exporter", "OTLPMetricExporter")
+points = MeterProvider([PeriodicExportingMetricReader(measurements, export_interval_millis=60_000)])
 metrics.set_meter_provider(points)
 meter = metrics.get_meter("till")
 meter.create_counter("sales", unit="1").add(3, {"shop": "Paris"})

@@ -81,7 +81,7 @@ enum HTTPTarget: FuzzTarget {
         let logger = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
         return ConnectionContext(
             name: "otlp",
-            settings: settings,
+            settings: settings.common,
             addresses: [settings.listen],
             keptHeaders: ["x-route", "authorization"],
             intake: intake,
@@ -91,7 +91,7 @@ enum HTTPTarget: FuzzTarget {
             clock: .system,
             logger: logger,
             access: Authenticator(nil, receiver: "otlp", meters: Meters(), clock: .system, logger: logger),
-            experiments: ExperimentHeader(settings),
+            experiments: ExperimentHeader(settings.common),
             credentials: IgnoredCredentials(receiver: "otlp", logger: logger),
             pages: nil,
             tls: nil

@@ -1,21 +1,25 @@
 package import Basics
 import Logging
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 import Pipeline
 import Synchronization
 import TLS
 
-/// The `otlp_http` receiver: OTLP over HTTP/1.1, protobuf and JSON, on TCP or a unix socket.
-///
-/// What a client is told follows the OTLP specification's section "OTLP/HTTP"; what it leaves open is decided so:
-/// - A content encoding that is not supported is answered 415 (RFC 9110 section 15.5.16), as is a missing or other content type.
-/// - Where a request has no usable content type, the Status is protobuf, unless its content type or `Accept` speaks of JSON.
-/// - An empty body is an empty request, and so a success, under any content encoding.
+/// What a receiver speaks on its connections.
+struct ReceiverSpeech: Sendable {
+    /// What logs call it.
+    let name: String
+    /// What it offers in TLS (ALPN), the best first.
+    let offers: [String]
+    /// Gives a new connection its handlers, behind those of TLS and of the PROXY protocol; on its event loop.
+    let addHandlers: @Sendable (any Channel, LoopObserver, Client) throws -> Void
+}
+
+/// A receiver of OTLP, on TCP or a unix socket: accepts, shares out and ends connections, whatever they speak.
 ///
 /// `start()`, then `prepareToStop(refusing:)` and `stop(within:)`, or `close()` at any time.
-package final class OTLPHTTPReceiver: Receiver {
+package final class OTLPReceiver: Receiver {
     private struct State {
         var listeners: [Listener] = []
         var observers: [LoopObserver] = []
@@ -29,19 +33,27 @@ package final class OTLPHTTPReceiver: Receiver {
     private let eventLoops: EventLoops
     private let sockets: [GivenSocket]
     private let members: MemberWatch?
+    private let speech: ReceiverSpeech
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - settings: Checked settings.
+    ///   - speech: What it speaks.
     ///   - parts: What it is made with besides.
+    ///   - hosts: Names accepted in `Host` besides those of loopback.
+    ///   - pages: What it does with requests of web pages; nil where those have no leave to send.
     ///   - clock: Gives the `Date` of answers.
     ///   - steady: Tells how fast requests come.
-    package init(
-        _ settings: OTLPHTTPReceiverSettings,
+    init(
+        _ settings: ReceptionSettings,
+        speaking speech: ReceiverSpeech,
         in parts: ReceiverContext,
+        hosts: [String] = [],
+        pages: WebPages? = nil,
         clock: WallClock = .system,
         steady: MonotonicClock = .system
     ) {
+        self.speech = speech
         var settings = settings
         settings.maxConnections = parts.connectionsMax ?? settings.maxConnections
         eventLoops = parts.eventLoops
@@ -56,12 +68,12 @@ package final class OTLPHTTPReceiver: Receiver {
         members = settings.auth.map {
             MemberWatch($0, for: access, receiver: parts.name, meters: parts.meters, logger: parts.logger)
         }
-        let keptHeaders = (settings.forwardHeaders + parts.processorHeaders).map { $0.lowercased() }
         context = ConnectionContext(
             name: parts.name,
             settings: settings,
             addresses: sockets.isEmpty ? [settings.listen] : sockets.map(\.address),
-            keptHeaders: keptHeaders,
+            hosts: hosts,
+            keptHeaders: settings.keptHeaders(besides: parts.processorHeaders),
             intake: parts.intake,
             large: eventLoops.large,
             memory: parts.memory,
@@ -84,10 +96,8 @@ package final class OTLPHTTPReceiver: Receiver {
             ),
             experiments: ExperimentHeader(settings),
             credentials: IgnoredCredentials(receiver: parts.name, logger: parts.logger),
-            pages: WebPages(settings, keptHeaders: keptHeaders, in: parts, clock: clock),
-            tls: settings.tls.map { tls in
-                ServerTLS(tls, listener: parts.name, meters: parts.meters, logger: parts.logger, clock: clock)
-            }
+            pages: pages,
+            tls: settings.tls.map { ServerTLS($0, offering: speech.offers, in: parts, clock: clock) }
         )
         let connections = context.connections
         parts.meters.gauge("millrace_receiver_connections", ["receiver": parts.name]) { Double(connections.value) }
@@ -123,10 +133,10 @@ package final class OTLPHTTPReceiver: Receiver {
 
     private func announce(_ address: ListenAddress) {
         var metadata: Logger.Metadata = ["receiver": "\(context.name)", "address": "\(address)"]
-        if sockets.isEmpty { return context.logger.info("receiving OTLP/HTTP", metadata: metadata) }
+        if sockets.isEmpty { return context.logger.info("receiving \(speech.name)", metadata: metadata) }
         metadata["listen"] = "\(context.settings.listen)"
         context.logger.info(
-            "receiving OTLP/HTTP on a socket of the service manager, in place of listen",
+            "receiving \(speech.name) on a socket of the service manager, in place of listen",
             metadata: metadata
         )
     }
@@ -209,7 +219,7 @@ package final class OTLPHTTPReceiver: Receiver {
 
     private func bootstrap(_ observers: [(key: ObjectIdentifier, value: LoopObserver)]) -> ServerBootstrap {
         let byEventLoop = Dictionary(observers.map { ($0.key, $0.value) }) { first, _ in first }
-        let context = context
+        let (context, speech) = (context, speech)
         let bootstrap = ServerBootstrap(group: eventLoops.group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -227,7 +237,7 @@ package final class OTLPHTTPReceiver: Receiver {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let observer = byEventLoop[ObjectIdentifier(channel.eventLoop)] else { return }
-                    try context.admit(channel, observer)
+                    try context.admit(channel, observer, speech)
                 }
             }
         // What several reads in a row bring is decrypted into one buffer, which stays.
@@ -235,28 +245,22 @@ package final class OTLPHTTPReceiver: Receiver {
     }
 }
 
-extension WebPages {
-    /// Nil for a receiver without `cors`.
-    fileprivate convenience init?(
-        _ settings: OTLPHTTPReceiverSettings,
-        keptHeaders: [String],
+extension ServerTLS {
+    fileprivate convenience init(
+        _ settings: ServerTLSSettings,
+        offering offers: [String],
         in parts: ReceiverContext,
         clock: WallClock
     ) {
-        guard let cors = settings.cors else { return nil }
         self.init(
-            CORSPolicy(cors, keptHeaders: keptHeaders, trustsBrowsers: settings.trustsBrowsers),
-            receiver: parts.name,
+            settings,
+            listener: parts.name,
+            offering: offers,
             meters: parts.meters,
-            clock: clock,
-            logger: parts.logger
+            logger: parts.logger,
+            clock: clock
         )
     }
-}
-
-extension OTLPHTTPReceiverSettings {
-    /// Whether what browsers add by themselves shows who sends: a password that they remember, or a certificate.
-    fileprivate var trustsBrowsers: Bool { auth?.basic.isEmpty == false || tls?.clientCA != nil }
 }
 
 extension ConnectionContext {
@@ -264,7 +268,7 @@ extension ConnectionContext {
     fileprivate var readBytesMax: Int { tls == nil ? 1 << 20 : 32_768 }
 
     /// Gives a new connection its handlers, on its event loop.
-    fileprivate func admit(_ channel: any Channel, _ observer: LoopObserver) throws {
+    fileprivate func admit(_ channel: any Channel, _ observer: LoopObserver, _ speech: ReceiverSpeech) throws {
         let open = connections.enter()
         channel.closeFuture.whenComplete { [connections] _ in connections.leave() }
         guard open <= ConnectionLimit.descriptors(forConnections: settings.maxConnections) else {
@@ -273,13 +277,11 @@ extension ConnectionContext {
         let proxyHeader = proxyHeaders?.handler(for: ClientAddress(channel.remoteAddress).ip)
         if let proxyHeader { try channel.pipeline.syncOperations.addHandler(proxyHeader) }
         try tls?.addHandlers(to: channel)
-        let decoder = RequestDecoder.make()
         // Who keeps connections that are not used has them closed before others are refused.
         let isAdmitted = open <= settings.maxConnections || observer.loop.value.closeLongestIdle()
         var client = Client(isUnknown: proxyHeader != nil)
         if !isAdmitted { client.refusal = .tooManyConnections(max: settings.maxConnections) }
-        let connection = HTTPConnection(observer, decoder: decoder, client: client)
-        try channel.pipeline.syncOperations.addHandlers([decoder, connection])
+        try speech.addHandlers(channel, observer, client)
     }
 }
 

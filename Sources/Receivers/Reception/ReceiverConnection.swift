@@ -3,6 +3,41 @@ import NIOCore
 import Pipeline
 import TLS
 
+/// One client's connection, as its event loop sees it.
+///
+/// Only used on that event loop.
+protocol ReceiverConnection: AnyObject {
+    var loop: ReceiverLoop { get }
+    /// The other end, and how it counts.
+    var client: Client { get set }
+    /// When `expire()` is due.
+    var deadline: NIODeadline { get }
+    /// Whether a request has begun that is not answered.
+    var hasRequestInHand: Bool { get }
+    /// Whether it has had a request, and none has begun since, as far as was read.
+    var isIdle: Bool { get }
+
+    /// The deadline has passed.
+    func expire()
+    /// Ends bodies that stopped coming, so that what they hold goes to others.
+    func refuseIfStalled(at now: NIODeadline)
+    /// The connection is one too many: it is told so, and closed.
+    func refuseConnection(_ refusal: HTTPError)
+    /// The process is told to stop: the client is to connect again for its next request.
+    func prepareToStop()
+    /// Closes it where no request has begun; a client that has just connected is given a moment.
+    func closeIfIdle()
+    /// The time is over for what is not complete.
+    func refuseRest()
+    func closeNow()
+}
+
+/// Waits for the pipelines' answer to a request.
+protocol AnswerTaker: AnyObject {
+    /// Called once, on the event loop of the request.
+    func settled(_ reply: IntakeAnswer)
+}
+
 /// Who is at the other end of a connection, and how that one counts.
 struct Client {
     /// Where it connects from; what a load balancer says, where the connection is one's.
@@ -19,15 +54,15 @@ struct Client {
     var memory: MemoryHolder?
 }
 
-extension HTTPConnection {
+extension ReceiverConnection {
     /// The address of the other end.
     var peer: SourceAddress { client.address.source }
     /// Who the client's certificate names.
     var peerIdentity: String? { client.certificate }
 
     /// The connection is open.
-    func begin() {
-        client.address = ClientAddress(channelContext?.channel.remoteAddress)
+    func begin(_ channel: any Channel) {
+        client.address = ClientAddress(channel.remoteAddress)
         if !client.isUnknown { meet(client.address) }
     }
 
@@ -47,7 +82,7 @@ extension HTTPConnection {
     }
 
     private func refuseIfNeeded() {
-        if phase != .closed, let refusal = client.refusal { refuseConnection(refusal) }
+        if let refusal = client.refusal { refuseConnection(refusal) }
     }
 
     private func enterLimits() {
@@ -63,33 +98,32 @@ extension HTTPConnection {
         client.counted = nil
     }
 
-    private func sender(of request: HeldRequest) -> Sender {
-        request.identity.map { .identity($0.name) } ?? .address(peer)
-    }
+    /// Who sends a request: by its identity, else by the address.
+    func sender(_ identity: Identity?) -> Sender { identity.map { .identity($0.name) } ?? .address(peer) }
 
-    /// Throws where memory is short, and the request's client holds more of it than others.
-    func checkShare(_ request: HeldRequest, _ plan: RequestPlan) throws(HTTPError) {
-        let sender = sender(of: request)
+    /// What the client of a request holds in memory, kept with the connection.
+    ///
+    /// Throws where memory is short, and the client holds more of it than others.
+    @discardableResult
+    func checkShare(of identity: Identity?, adding bytes: Int) throws(HTTPError) -> MemoryHolder {
+        let sender = sender(identity)
         let memory = client.memory?.sender == sender ? client.memory : nil
         let holder = memory ?? loop.context.memory.holder(of: sender)
         client.memory = holder
-        guard holder.isOverShare(adding: needed(by: plan)) else { return }
+        guard holder.isOverShare(adding: bytes) else { return holder }
         loop.context.memory.noteShortage()
         throw .overShare(holder)
     }
 
+    /// Counts the connection by who uses it; throws where that one has too many.
+    func moveConnection(to identity: Identity?) throws(HTTPError) {
+        guard let limits = loop.context.limits, let counted = client.counted else { return }
+        client.counted = try limits.move(counted, to: sender(identity))
+    }
+
     /// Counts a request whose body is not read yet; throws where its client uses as much as it may.
-    func checkLimits(_ request: inout HeldRequest, _ plan: RequestPlan) throws(HTTPError) {
-        guard let limits = loop.context.limits else { return }
-        let sender = sender(of: request)
-        if let counted = client.counted {
-            // Who opens too many connections is to have less of them.
-            let keepsAlive = request.form.keepsAlive
-            request.form.keepsAlive = false
-            client.counted = try limits.move(counted, to: sender)
-            request.form.keepsAlive = keepsAlive
-        }
-        request.inFlight = try limits.admit(needed(by: plan), from: sender)
+    func admit(_ identity: Identity?, needing bytes: Int) throws(HTTPError) -> BodyInFlight? {
+        try loop.context.limits?.admit(bytes, from: sender(identity)) ?? nil
     }
 }
 

@@ -1,0 +1,45 @@
+import NIOCore
+
+/// Stands first on a new connection and tells by its first bytes whether the client speaks HTTP/2.
+final class HTTP2Preface: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    /// What a client speaks.
+    enum Speech {
+        /// By prior knowledge, or as ALPN has it (RFC 9113 section 3.4).
+        case http2
+        /// What begins with a word in capitals, as methods of HTTP/1.1 are.
+        case http1
+        case other
+    }
+
+    private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+
+    private let begin: (Speech, ChannelHandlerContext, HTTP2Preface) throws -> Bool
+    private var received = ByteBuffer()
+    private var isRefused = false
+
+    /// - Parameter begin: Adds the handlers that the client needs behind this one, and says whether its bytes go on to them; where they
+    ///   do not, whatever comes is dropped.
+    init(_ begin: @escaping (Speech, ChannelHandlerContext, HTTP2Preface) throws -> Bool) {
+        self.begin = begin
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isRefused else { return }
+        received.writeImmutableBuffer(unwrapInboundIn(data))
+        let start = received.readableBytesView.prefix(Self.preface.count)
+        let isHTTP2 = Self.preface.starts(with: start)
+        guard let first = start.first, !isHTTP2 || start.count == Self.preface.count else { return }
+        let isWord = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first)
+        do {
+            isRefused = try !begin(isHTTP2 ? .http2 : isWord ? .http1 : .other, context, self)
+        } catch {
+            return context.close(promise: nil)
+        }
+        guard !isRefused else { return received.clear() }
+        context.fireChannelRead(wrapInboundOut(received))
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
+    }
+}

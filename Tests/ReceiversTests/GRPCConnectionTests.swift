@@ -1,0 +1,249 @@
+import Basics
+import NIOHPACK
+import OTLP
+import Pipeline
+import TestKit
+import Testing
+
+@testable import Receivers
+
+@Suite struct `How a gRPC connection is used` {
+    private static let message = RawHTTP2.message([1])
+
+    @Test func `at the end open calls are answered and clients told to go`() async throws {
+        let (intake, log) = (ScriptedIntake { _ in .held }, LogLines())
+        try await withGRPC(intake, log: log) { harness, busy in
+            let idle = RawHTTP2(try harness.connect())
+            await idle.begin()
+            let refused = RawHTTP2.head("trace.v1.Trace", [":path": "/a.B/C"])
+            try await idle.expect("12", [], refused)
+            let call = try await busy.open()
+            await busy.send(.data, flags: RawHTTP2.Frame.endStream, stream: call, payload: Self.message)
+            await harness.intake.waitForRequests(1)
+            async let stopped: Void = harness.receiver.stop(within: .seconds(20))
+            #expect(await idle.end() == 0)
+            harness.intake.settle(.accepted)
+            #expect(try await busy.outcome(of: call)?.status == "0")
+            let reason = await busy.end()
+            #expect(reason == 0, "\(log.all)")
+            await stopped
+            #expect(throws: (any Error).self) { _ = try harness.connect() }
+        }
+    }
+
+    @Test func `what is not complete at the end is to be sent again`() async throws {
+        try await withGRPC { harness, client in
+            let call = try await client.open()
+            await client.send(.data, stream: call, payload: [0, 0, 0])
+            // The answer to a call behind it shows that it was read.
+            try await client.expect("0", Self.message)
+            async let stopped: Void = harness.receiver.stop(within: .milliseconds(100))
+            let outcome = try #require(try await client.outcome(of: call))
+            #expect(outcome.status == "14" && outcome.details != nil && outcome.message.contains("stopping"))
+            await stopped
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `one that is idle ends, whether its client answers or not`(answers: Bool) async throws {
+        try await withGRPC(ScriptedIntake(), { $0.idleTimeout = .milliseconds(100) }) { _, client in
+            try await client.expect("0", Self.message)
+            if answers {
+                #expect(await client.end() == 0)
+            } else {
+                #expect(await client.connection.receiveUntilClosed() != nil)
+            }
+        }
+    }
+
+    @Test func `one that is old ends behind its calls`() async throws {
+        try await withGRPC(ScriptedIntake(), { $0.maxAge = .milliseconds(200) }) { _, client in
+            var calls = 0
+            while client.goAway == nil, try await client.call(Self.message)?.status == "0" { calls += 1 }
+            #expect(await client.end() == 0)
+            #expect(calls > 0)
+        }
+    }
+
+    @Test func `one that says nothing is asked whether it is there`() async throws {
+        try await withGRPC(ScriptedIntake(), { $0.keepalive = .milliseconds(50) }) { _, client in
+            var frame = await client.next()
+            while let next = frame, next.kind != .ping { frame = await client.next() }
+            #expect(frame?.flags == 0)
+            await client.send(.ping, flags: RawHTTP2.Frame.acknowledges, payload: frame?.payload ?? [])
+            try await client.expect("0", Self.message)
+        }
+    }
+
+    @Test func `one too many takes an idle one's place, or is told to come later`() async throws {
+        let intake = ScriptedIntake { _ in .held }
+        try await withGRPC(intake, eventLoops: 1, { $0.maxConnections = 1 }) { harness, first in
+            try await first.expect("12", [], RawHTTP2.head("trace.v1.Trace", [":path": "/a.B/C"]))
+            let second = RawHTTP2(try harness.connect())
+            await second.begin()
+            let call = try await second.open()
+            await second.send(.data, flags: RawHTTP2.Frame.endStream, stream: call, payload: Self.message)
+            #expect(await first.end() == 0)
+            await harness.intake.waitForRequests(1)
+            let third = RawHTTP2(try harness.connect())
+            await third.begin()
+            let refusal = try #require(try await third.call(Self.message))
+            #expect(refusal.status == "14" && refusal.details != nil && refusal.message.contains("at most 1"))
+            let reason = await third.end()
+            #expect(reason == 0)
+            harness.intake.settle(.accepted)
+            #expect(try await second.outcome(of: call)?.status == "0")
+        }
+    }
+
+    @Test func `calls over max_streams are turned away, and may come again`() async throws {
+        let intake = ScriptedIntake { _ in .held }
+        try await withGRPC(intake, { $0.maxStreams = 2 }) { harness, client in
+            var calls: [UInt32] = []
+            for _ in 0..<3 {
+                let call = try await client.open()
+                await client.send(.data, flags: RawHTTP2.Frame.endStream, stream: call, payload: Self.message)
+                calls.append(call)
+            }
+            let third = try await client.outcome(of: calls[2])
+            #expect(third?.isReset == true)
+            await harness.intake.waitForRequests(2)
+            harness.intake.settle(.accepted)
+            let second = try await client.outcome(of: calls[1])
+            #expect(second?.status == "0" && harness.intake.received.count == 2)
+        }
+    }
+
+    @Test(arguments: [
+        ("", "0", [UInt8]([0x08, 1])),
+        ("opentelemetry.proto.collector.trace.v1.TraceService", "0", [0x08, 1]),
+        ("opentelemetry.proto.collector.logs.v1.LogsService", "5", []),
+    ])
+    func `its health is told without credentials`(service: String, status: String, response: [UInt8]) async throws {
+        try await withGRPC(
+            ScriptedIntake(),
+            {
+                $0.auth = AuthSettings()
+                $0.auth?.bearer = [MemberSettings(name: "a", secret: "token-a")]
+            }
+        ) { harness, client in
+            let head = RawHTTP2.head("trace.v1.Trace", [":path": "/grpc.health.v1.Health/Check"])
+            let name: [UInt8] = service.isEmpty ? [] : [0x0A, UInt8(service.utf8.count)] + Array(service.utf8)
+            let outcome = try #require(try await client.call(RawHTTP2.message(name), head))
+            #expect(outcome.status == status && outcome.response == response)
+            try await client.expect("16", Self.message)
+            let member = RawHTTP2.head("trace.v1.Trace", ["authorization": "Bearer token-a"])
+            try await client.expect("0", Self.message, member)
+            await harness.receiver.prepareToStop(refusing: false)
+            let late = RawHTTP2(try harness.connect())
+            await late.begin()
+            if status == "0" { #expect(try await late.call(RawHTTP2.message(name), head)?.response == [0x08, 2]) }
+        }
+    }
+}
+
+@Suite struct `A client that abuses HTTP 2` {
+    /// What it does until it is stopped.
+    enum Abuse: String, CaseIterable, CustomTestStringConvertible {
+        case resets, pings, settings, priorities, emptyData, continuations, longHead, manyErrors
+
+        var testDescription: String { rawValue }
+    }
+
+    @Test(arguments: Abuse.allCases)
+    func `is cut off, and others are served`(abuse: Abuse) async throws {
+        let log = LogLines()
+        try await withGRPC(log: log) { harness, abuser in
+            let good = RawHTTP2(try harness.connect())
+            await good.begin()
+            let stream = try await abuser.open()
+            for number in 0..<200_000 {
+                guard try await commit(abuse, abuser, stream, number) else { break }
+            }
+            _ = await abuser.connection.receiveUntilClosed()
+            #expect(await !abuser.send(.ping, payload: [UInt8](repeating: 0, count: 8)))
+            try await good.expect("0", RawHTTP2.message([1]))
+            #expect(log.all.contains { $0.contains("for what no call is made of") }, "\(log.all)")
+        }
+    }
+
+    /// Does it some times more; false where nobody listens any more.
+    private func commit(_ abuse: Abuse, _ client: RawHTTP2, _ stream: UInt32, _ number: Int) async throws -> Bool {
+        switch abuse {
+        case .resets:
+            let next = try await client.open()
+            return await client.send(.reset, stream: next, payload: RawHTTP2.bytes(8))
+        case .pings: return await client.send(.ping, payload: [UInt8](repeating: 0, count: 8))
+        case .settings: return await client.send(.settings)
+        case .priorities: return await client.send(.priority, stream: stream, payload: [0, 0, 0, 0, 1])
+        case .emptyData: return await client.send(.data, stream: stream)
+        case .continuations:
+            if number == 0 { return await client.send(.headers, stream: stream + 2, payload: [0x82]) }
+            return await client.send(.continuation, stream: stream + 2, payload: [0x82])
+        case .longHead:
+            let long = String(repeating: "x", count: 15_000)
+            let head = RawHTTP2.head("trace.v1.Trace", ["x-a": long, "x-b": long])
+            let block = try client.block(head)
+            var parts = stride(from: 0, to: block.count, by: 16_000).map {
+                Array(block[$0..<min($0 + 16_000, block.count)])
+            }
+            let last = parts.removeLast()
+            await client.send(.headers, stream: stream + 2, payload: parts.removeFirst())
+            for part in parts { await client.send(.continuation, stream: stream + 2, payload: part) }
+            return await client.send(.continuation, flags: RawHTTP2.Frame.endHeaders, stream: stream + 2, payload: last)
+        case .manyErrors:
+            // Data for a stream that was never opened.
+            return await client.send(.data, stream: 99_999, payload: [1])
+        }
+    }
+
+    @Test func `that opens no window for answers loses its calls, and holds nothing`() async throws {
+        let noWindow: [UInt8] = [0, 4, 0, 0, 0, 0]
+        try await withGRPC(ScriptedIntake(), { $0.bodyTimeout = .seconds(2) }) { harness, _ in
+            let client = RawHTTP2(try harness.connect())
+            await client.begin(settings: noWindow)
+            let outcome = try #require(try await client.call(RawHTTP2.message([1])))
+            #expect(outcome.isReset && harness.intake.received.count == 1)
+        }
+    }
+}
+
+@Suite struct `A client of another protocol` {
+    @Test(arguments: [
+        "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", "P", "GET / HTTP/1.0\r\n\r\n",
+    ])
+    func `is told so by a gRPC port`(bytes: String) async throws {
+        try await withGRPC { harness, _ in
+            let connection = try harness.connect()
+            await connection.send(bytes)
+            if bytes == "P" { await connection.send("OST / HTTP/1.1\r\n") }
+            let answer = try #require(await connection.receive())
+            #expect(answer.status == 400 && answer.text.contains("this port speaks OTLP over gRPC"))
+            connection.closeOutput()
+            #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+        }
+    }
+
+    @Test func `is told so by an HTTP port, in gRPC`() async throws {
+        let log = LogLines()
+        try await withReceiver(log: log) { harness in
+            for _ in 0..<2 {
+                let client = RawHTTP2(try harness.connect())
+                await client.begin()
+                for _ in 0..<2 {
+                    let outcome = try #require(try await client.call(RawHTTP2.message([1])))
+                    #expect(outcome.status == "12" && outcome.message.contains("this port speaks OTLP over HTTP/1.1"))
+                }
+                let other = RawHTTP2.head("trace.v1.Trace", ["content-type": "application/x-protobuf"])
+                let stream = try await client.open(other, ends: true)
+                #expect(try await client.outcome(of: stream)?.headers.first(name: ":status") == "505")
+            }
+            #expect(
+                log.all.filter { $0.contains("a client speaks HTTP/2 to a port that speaks HTTP/1.1") }.count == 1
+            )
+            // A client of HTTP/1.1 is none.
+            try await harness.expect(200, request(body: [1]))
+            await harness.receiver.stop(within: .milliseconds(100))
+        }
+    }
+}
