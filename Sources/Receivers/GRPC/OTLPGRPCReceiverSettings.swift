@@ -26,7 +26,7 @@ package struct OTLPGRPCReceiverSettings: Sendable {
 extension OTLPGRPCReceiverSettings: OTLPReceiverSettings {
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Takes OTLP over gRPC, plain or compressed with gzip or deflate, and answers health checks.",
+        "Takes OTLP over gRPC, plain or compressed with gzip, deflate or zstd, and answers health checks.",
         OTLPGRPCReceiverSettings(),
         ReceptionSettings.listenFields.map { $0.at(\.common) } + [
             Field(

@@ -390,14 +390,3 @@ extension HTTPConnection {
         }
     }
 }
-
-extension HTTPRequestHead {
-    /// Whether the parser may take what follows this request for another protocol, and then keeps it unread.
-    ///
-    /// It stops where `Connection` names the upgrade; what it reads as that name is a part of this.
-    fileprivate var mayStopParser: Bool {
-        guard method != .CONNECT else { return true }
-        guard headers.contains(name: "upgrade") else { return false }
-        return headers["connection"].contains { $0.lowercased().contains("upgrade") }
-    }
-}
