@@ -52,6 +52,8 @@ package struct HTTPResponse: Sendable {
     package let headers: [HTTPHeader]
     /// At most the client's response limit (4 MiB).
     package let body: [UInt8]
+    /// Takes what was sent as a secret out of a text that the server made.
+    package var mask: @Sendable (String) -> String = { $0 }
 
     package init(status: Int, headers: [HTTPHeader], body: [UInt8]) {
         self.status = status

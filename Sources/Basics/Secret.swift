@@ -12,9 +12,6 @@ package struct Secret: Sendable {
         self.source = source
     }
 
-    /// Whether a file gave it.
-    package var isFromFile: Bool { source != nil }
-
     /// The same secret as it is now, or as it was where it cannot be read; blocks for the disk.
     package func read() -> Secret {
         guard let source, let text = source() else { return self }

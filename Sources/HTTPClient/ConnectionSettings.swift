@@ -17,6 +17,14 @@ package struct ConnectionSettings: Sendable, Hashable {
     package var responseMax = ByteCount.mebibytes(4)
 
     package init() {}
+
+    /// `user:password` of the proxy's URL, decoded; nil where it has none.
+    package var proxyUser: String? {
+        guard let proxy, let start = proxy.firstRange(of: "://")?.upperBound, let end = proxy.lastIndex(of: "@"),
+            start < end
+        else { return nil }
+        return proxy[start..<end].percentDecoded
+    }
 }
 
 /// The `tls` object of an exporter.

@@ -14,6 +14,6 @@ import Testing
         #expect(Secret("a").read().text == "a")
         #expect(Secret("a") { "b" }.read().text == "b")
         #expect(Secret("a") { nil }.read().text == "a")
-        #expect(Secret("a") { "b" }.read().read().isFromFile)
+        #expect(Secret("a") { "b" }.read().read().text == "b")
     }
 }

@@ -69,6 +69,44 @@ import Testing
         #expect(lines.joined().contains(#"/exporters/out/oauth2: "\#(name)" is missing"#), "\(lines)")
     }
 
+    @Test(arguments: [
+        (#"{"ca": "none.pem"}"#, "/tls/ca: warning: none.pem: cannot be read: no such file; nothing is delivered"),
+        (#"{"certificate": "text"}"#, "/tls/certificate: warning: text: holds no certificate in PEM"),
+        (#"{"certificate": "cert", "key": "locked"}"#, "/tls/key: warning: locked: the key is encrypted"),
+        (#"{"certificate": "cert", "key": "cert"}"#, "/tls/key: warning: cert: holds no private key in PEM"),
+        (#"{"key": "key"}"#, "/tls: warning: a key without its certificate is not used"),
+        (#"{"verify": false}"#, "/tls/verify: warning: whoever answers at the address gets the spans"),
+        (#"{"certificate": "cert", "key": "key", "ca": "cert"}"#, nil),
+    ])
+    func `what a TLS destination cannot use is told before it is needed`(tls: String, warning: String?) {
+        let files = [
+            "text": "x", "cert": "-----BEGIN CERTIFICATE-----", "key": "-----BEGIN EC PRIVATE KEY-----",
+            "locked": "-----BEGIN ENCRYPTED PRIVATE KEY-----",
+        ]
+        let exporters = #"{"out": {"type": "otlp_http", "endpoint": "https://h", "tls": \#(tls)}}"#
+        let lines = problems(of: file(["exporters": exporters]), in: .fixed(files: files), checkingFiles: true)
+        #expect(lines.count == (warning == nil ? 0 : 1), "\(lines)")
+        #expect(warning.map { lines.first?.contains($0) == true } ?? true, "\(lines)")
+        let plain = file(["exporters": exporters.replacing("https://", with: "http://")])
+        let more = problems(of: plain, in: .fixed(files: files), checkingFiles: true)
+        #expect(more.contains { $0.contains("/tls: warning: has no effect: the endpoint is not https") })
+    }
+
+    @Test(arguments: [true, false])
+    func `tenants without mlflow_map are warned of`(isMapped: Bool) {
+        let lines = problems(
+            of: file([
+                "receivers":
+                    #"{"in": {"type": "otlp_http", "auth": {"bearer": [{"name": "a", "token": "0123456789abcdefghij"}]}}}"#,
+                "processors": #"{"map": {"type": "mlflow_map"}}"#,
+                "exporters": #"{"out": {"type": "mlflow", "endpoint": "http://m"}}"#,
+                "pipelines":
+                    #"{"t": {"receivers": ["in"], "processors": [\#(isMapped ? #""map""# : "")], "exporters": ["out"]}}"#,
+            ])
+        )
+        #expect(lines.contains { $0.contains("/pipelines/t: warning: without mlflow_map") } == !isMapped, "\(lines)")
+    }
+
     @Test func `MLflow is sent no zstd`() {
         let setting = #""compression": "zstd""#
         #expect(lines(setting, type: "otlp_http").isEmpty)

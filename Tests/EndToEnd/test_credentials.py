@@ -276,7 +276,7 @@ def test_no_secret_is_shown_anywhere(millrace, sink, issuer, tmp_path):
     exporters = {
         "token": otlp_exporter(sink, oauth2=issuer.settings(), headers={"X-Key": f"${{file:{file}}}"}),
         "basic": mlflow_exporter(sink, username="seeded-user", password="seeded-password"),
-        "bearer": otlp_exporter(sink, headers={"Authorization": "Bearer seeded-bearer"}),
+        "bearer": otlp_exporter(sink, headers={"Authorization": "Bearer seeded-bearer", "X-Plain": "seeded-plain"}),
         "aws": otlp_exporter(sink, sigv4=Signatures("xray").settings()),
     }
     gateway = millrace(exporters, log={"level": "trace"})
@@ -298,7 +298,7 @@ def test_no_secret_is_shown_anywhere(millrace, sink, issuer, tmp_path):
     assert any("seeded-key-of-a-file" in text for text in echoed)
     secrets = [
         "seeded-key-of-a-file", "seeded-password", "seeded-bearer", "client-secret", "seeded-secret-key",
-        "seeded-session-token", *issuer.issued,
+        "seeded-session-token", "seeded-plain", *issuer.issued,
     ]  # fmt: skip
     for secret in secrets:
         assert not [text for text in shown if secret in text], secret

@@ -59,7 +59,7 @@ import Testing
             "status 401: invalid_client: no such client", 30
         ),
         (.reply(400, #"{"error": "invalid_scope"}"#), "status 400: invalid_scope", 30),
-        (.reply(400, #"{"error": "you sent s3cret/with+signs"}"#), "status 400: you sent ***", 30),
+        (.reply(400, #"{"error": "you sent s3cret/with+signs"}"#), "status 400: you sent *****************", 30),
         (
             .reply(302, headers: [HTTPHeader("location", "https://evil")]),
             "redirected to https://evil, where the client secret is not sent", 30

@@ -18,6 +18,7 @@ extension PipelineFile {
         checkMemory(root, &context)
         checkBacklogs(root, &context)
         checkTests(root, &context)
+        checkTenants(root, &context)
         // In a file with errors most of what seems unused is misspelt elsewhere.
         if !context.problems.contains(where: { $0.severity == .error }) { warnOfUnused(root, &context) }
     }
@@ -89,6 +90,24 @@ extension PipelineFile {
                         return
                     }
                 }
+            }
+        }
+    }
+
+    /// Warns of pipelines that pass on to MLflow where clients say that it should keep their traces.
+    private func checkTenants(_ root: JSONNode, _ context: inout DecodeContext) {
+        for pipeline in pipelines {
+            let authenticates = receivers.contains {
+                pipeline.value.receivers.contains($0.name) && $0.settings.auth != nil
+            }
+            let isMapped = processors.contains {
+                pipeline.value.processors.contains($0.name) && $0.type == "mlflow_map"
+            }
+            let isForMLflow = exporters.contains { pipeline.value.exporters.contains($0.name) && $0.type == "mlflow" }
+            guard authenticates, isForMLflow, !isMapped, let node = root["pipelines"]?[pipeline.name] else { continue }
+            context.within("pipelines", pipeline.name) { context in
+                let what = "without mlflow_map members may point their traces at whatever MLflow's server can read"
+                context.report(what, at: node.offset, as: .warning)
             }
         }
     }

@@ -68,6 +68,7 @@ extension PipelineFile {
             file?.check(against: root, &context)
             if checksFiles {
                 file?.checkCertificates(root, environment, &context)
+                file?.checkOutgoingTLS(root, environment, &context)
                 file?.checkMembers(root, environment, &context)
             }
             return file

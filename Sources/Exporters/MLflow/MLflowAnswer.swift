@@ -43,7 +43,7 @@ enum MLflowAnswer: Equatable {
 
     /// MLflow answers nothing or `partialSuccess`; who logs in at a page would lose the spans.
     private static func success(_ response: HTTPResponse, _ problem: MLflowProblem) -> DeliveryOutcome {
-        problem.isPage ? .parked(reason: notMLflow(problem)) : OTLPAnswer.success(response, .traces)
+        problem.isPage ? .parked(reason: response.mask(notMLflow(problem))) : OTLPAnswer.success(response, .traces)
     }
 
     private static func notFound(_ problem: MLflowProblem, _ rejection: Rejection) -> MLflowAnswer {

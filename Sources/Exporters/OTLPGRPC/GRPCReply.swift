@@ -14,6 +14,7 @@ struct GRPCReply: Sendable {
     let pause: Duration?
     /// The message, empty where there is none.
     let body: [UInt8]
+    private let mask: @Sendable (String) -> String
 
     /// Nil for an answer that is not gRPC's.
     init?(_ response: HTTPResponse) {
@@ -22,7 +23,8 @@ struct GRPCReply: Sendable {
             let code = response.header("grpc-status").flatMap({ Int($0) })
         else { return nil }
         self.code = code
-        message = (response.header("grpc-message") ?? "").percentDecoded
+        message = response.mask((response.header("grpc-message") ?? "").percentDecoded)
+        mask = response.mask
         pause = response.header("grpc-status-details-bin").flatMap { text in
             let letters = Array(text.utf8)
             return Base64.decode(letters.span.bytes, 0..<letters.count).flatMap { RetryInfo.pause(in: $0) }
@@ -58,7 +60,7 @@ extension GRPCReply {
             guard let answer = ExportResponse(decoding: body, .protobuf, signal: signal), answer.rejected > 0 else {
                 return .delivered
             }
-            return .delivered(rejected: Int(clamping: answer.rejected), message: answer.message.excerpt())
+            return .delivered(rejected: Int(clamping: answer.rejected), message: mask(answer.message).excerpt())
         }
         if isAboutSize { return .tooLarge(rejection) }
         switch code {

@@ -40,7 +40,7 @@ enum OTLPAnswer {
         guard let encoding = response.bodyEncoding,
             let answer = ExportResponse(decoding: response.body, encoding, signal: signal), answer.rejected > 0
         else { return .delivered }
-        return .delivered(rejected: Int(clamping: answer.rejected), message: answer.message.excerpt())
+        return .delivered(rejected: Int(clamping: answer.rejected), message: response.mask(answer.message).excerpt())
     }
 
     private static func rejection(_ response: HTTPResponse) -> Rejection {

@@ -66,13 +66,13 @@ struct GuessLimit: Sendable {
     ) -> Verdict {
         let proof = Proof(source: address, digest: digest)
         if isRight, proofs.use(proof, at: now) != nil { return .accepted }
-        if !isRight, wasRight { return .wrong }
         let isTracked = isTracked(address, at: now)
         var source = (isTracked ? sources.use(address, at: now) : others) ?? Source(since: now)
         source.refill(at: now)
         defer { if isTracked { sources.insert(source, for: address, at: now) } else { others = source } }
         if !isRight, source.wrong.contains(digest) { return .wrong }
         guard source.tries > 0 else { return .tooMany }
+        if !isRight, wasRight { return .wrong }
         guard isRight else {
             source.tries -= 1
             source.wrong.append(digest)

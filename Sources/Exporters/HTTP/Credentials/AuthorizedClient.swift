@@ -25,8 +25,15 @@ struct AuthorizedRequest: Sendable {
     fileprivate var token: TokenCache.Token?
 
     /// The answer as logs and dead letters may have it.
+    ///
+    /// A success may be read for what it says of experiments, so that what it hides is left to whoever shows its texts.
     fileprivate func shown(_ answer: HTTPResponse) -> HTTPResponse {
-        answer.isSuccess ? answer : answer.hiding(secrets.holder.hidden + (token.map { [$0.text] } ?? []))
+        var answer = answer
+        let hidden = HiddenTexts(secrets.holder.hidden + (token.map { [$0.text] } ?? []))
+        guard answer.isSuccess else { return answer.hiding(hidden) }
+        guard !answer.body.isEmpty || answer.header("grpc-message") != nil else { return answer }
+        answer.mask = { hidden.mask($0) }
+        return answer
     }
 }
 
@@ -89,7 +96,12 @@ extension RequestSettings {
             let client = CurlClient(loop: loop, connection: tokenConnection)
             return TokenSource(settings, client: client, files: context.files)
         }
-        let credentials = Credentials(headers: headers, authorization: authorization, signing: sigv4)
+        let credentials = Credentials(
+            headers: headers,
+            authorization: authorization,
+            signing: sigv4,
+            proxyUser: connection.proxyUser
+        )
         let store = CredentialStore(credentials, tokens: tokens, files: context.files)
         return { AuthorizedClient(client: CurlClient(loop: loop, connection: $0), credentials: store) }
     }

@@ -26,6 +26,8 @@ struct Credentials: SecretHolder {
     var authorization = Authorization.none
     /// What requests are signed with in place of an `Authorization` that is known before; nil for nothing.
     var signing: SigV4Settings?
+    /// What says to a proxy who sends: `user:password`; nil for nobody.
+    var proxyUser: String?
 
     /// All header fields that do not depend on the request.
     var fields: [HTTPHeader] {
@@ -33,15 +35,13 @@ struct Credentials: SecretHolder {
             + (authorization.value.map { [HTTPHeader("Authorization", $0)] } ?? [])
     }
 
-    /// What no answer may bring into logs and dead letters: names and numbers that a header may be are no secrets.
+    /// What no answer may bring into logs and dead letters: whole values, and their words, of which one is the secret.
     var hidden: [String] {
-        let secrets = headers.filter { $0.value.isFromFile }.map(\.value.text)
-        // What follows the scheme.
-        let tokens = fields.filter { $0.name.lowercased() == "authorization" }
-            .compactMap { $0.value.split(separator: " ").last.map(String.init) }
-        let known = secrets + tokens + (signing?.hidden ?? [])
-        guard case .basic(_, let password) = authorization else { return known }
-        return known + [password.text]
+        let values = fields.map(\.value)
+        let known = values + values.flatMap { $0.split(separator: " ").map(String.init) } + (signing?.hidden ?? [])
+        let proxy = proxyUser.map { [$0, String($0.drop { $0 != ":" }.dropFirst()), Array($0.utf8).base64] } ?? []
+        guard case .basic(_, let password) = authorization else { return known + proxy }
+        return known + proxy + [password.text]
     }
 
     func read() -> Credentials {
@@ -55,19 +55,5 @@ struct Credentials: SecretHolder {
         }
         read.signing = signing?.read()
         return read
-    }
-}
-
-extension HTTPResponse {
-    /// Shorter texts would be found where nobody wrote a secret.
-    private static let hiddenBytesMin = 8
-
-    /// The same with a mask in place of these texts: some servers answer with what they were sent.
-    func hiding(_ texts: [String]) -> HTTPResponse {
-        var body = body
-        for text in texts where text.utf8.count >= Self.hiddenBytesMin {
-            body = body.replacing(Array(text.utf8), with: Array(Secret.mask.utf8))
-        }
-        return HTTPResponse(status: status, headers: headers, body: body)
     }
 }

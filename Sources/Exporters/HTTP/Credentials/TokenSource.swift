@@ -109,10 +109,13 @@ final class TokenSource: Sendable {
             let first = settings.current
             let answer = try await client.send(first.holder.request)
             guard [400, 401, 403].contains(answer.status), await settings.renew(after: first) else {
-                return TokenAnswer(answer.hiding(first.holder.hidden), now: wallClock.now())
+                return TokenAnswer(answer.hiding(HiddenTexts(first.holder.hidden)), now: wallClock.now())
             }
             let second = settings.current.holder
-            return TokenAnswer(try await client.send(second.request).hiding(second.hidden), now: wallClock.now())
+            return TokenAnswer(
+                try await client.send(second.request).hiding(HiddenTexts(second.hidden)),
+                now: wallClock.now()
+            )
         } catch {
             return TokenAnswer(error)
         }
