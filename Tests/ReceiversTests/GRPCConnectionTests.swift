@@ -195,6 +195,48 @@ import Testing
         }
     }
 
+    @Test func `by frames of chance leaves the others served, and no memory reserved`() async throws {
+        let intake = ScriptedIntake { $0.body.count % 2 == 0 ? .now(.accepted) : .later(.invalid("odd")) }
+        try await withGRPC(intake, memory: .mebibytes(1), { $0.maxBody = .kibibytes(64) }) { harness, good in
+            var random = SeededGenerator(seed: 4317)
+            for _ in 0..<200 {
+                let client = RawHTTP2(try harness.connect())
+                await client.begin()
+                var streams: [UInt32] = []
+                for _ in 0..<Int.random(in: 1...60, using: &random) {
+                    try await send(&random, client, &streams)
+                }
+                try await good.expect("0", RawHTTP2.message([1, 2]))
+            }
+            #expect(harness.intake.received.count > 400)
+        }
+    }
+
+    /// Sends a frame: most belong to calls, some to nothing.
+    private func send(_ random: inout SeededGenerator, _ client: RawHTTP2, _ streams: inout [UInt32]) async throws {
+        switch Int.random(in: 0..<30, using: &random) {
+        case 0...5: streams.append(try await client.open())
+        case 6...8:
+            let packed = RawHTTP2.head("trace.v1.Trace", ["grpc-encoding": "gzip", "grpc-timeout": "9S"])
+            streams.append(try await client.open(packed, ends: Int.random(in: 0...9, using: &random) == 0))
+        case 9...28:
+            guard let index = streams.indices.randomElement(using: &random) else { return }
+            let body = (0..<Int.random(in: 0...300, using: &random)).map { UInt8(truncatingIfNeeded: $0) }
+            let message = RawHTTP2.message(body, flag: Int.random(in: 0...9, using: &random) == 0 ? 1 : 0)
+            let isWhole = Int.random(in: 0...3, using: &random) > 0
+            let part = isWhole ? message : Array(message.prefix(Int.random(in: 0...message.count, using: &random)))
+            let ends = Bool.random(using: &random)
+            await client.send(.data, flags: ends ? 1 : 0, stream: streams[index], payload: part)
+            if ends { streams.remove(at: index) }
+        default:
+            let kind = RawHTTP2.Frame.Kind(rawValue: UInt8.random(in: 0...9, using: &random)) ?? .ping
+            let count = [0, 4, 5, 6, 8, 30].randomElement(using: &random) ?? 0
+            let payload = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let flags = UInt8.random(in: 0...255, using: &random)
+            await client.send(kind, flags: flags, stream: streams.randomElement(using: &random) ?? 0, payload: payload)
+        }
+    }
+
     @Test func `that opens no window for answers loses its calls, and holds nothing`() async throws {
         let noWindow: [UInt8] = [0, 4, 0, 0, 0, 0]
         try await withGRPC(ScriptedIntake(), { $0.bodyTimeout = .seconds(2) }) { harness, _ in

@@ -141,6 +141,40 @@ func withGRPC(
         }
     }
 
+    @Test func `has metadata that is kept, and asks for experiments as a request of HTTP does`() async throws {
+        try await withGRPC(
+            ScriptedIntake(),
+            {
+                $0.forwardHeaders = ["X-Tenant"]
+                $0.allowHeader = ["team-a"]
+            }
+        ) { harness, client in
+            let experiment = "x-mlflow-experiment-id"
+            let other = RawHTTP2.head("trace.v1.Trace", [experiment: "team-b"])
+            try await client.expect("7", RawHTTP2.message([1]), other)
+            let usual = RawHTTP2.head(
+                "trace.v1.Trace",
+                [experiment: "team-a", "x-tenant": "shop", "user-agent": "grpc-test/1"]
+            )
+            try await client.expect("0", RawHTTP2.message([1]), usual)
+            let long = RawHTTP2.head("trace.v1.Trace", ["x-tenant": String(repeating: "x", count: 5000)])
+            try await client.expect("8", RawHTTP2.message([1]), long)
+            let source = try #require(harness.intake.received.last?.source)
+            #expect(source.header("x-tenant") == "shop" && source.client == "grpc-test/1")
+            #expect(harness.intake.received.count == 1)
+        }
+    }
+
+    @Test func `is refused where there is no room for its head`() async throws {
+        let intake = ScriptedIntake { _ in .held }
+        try await withGRPC(intake, memory: .kibibytes(64), { $0.hold = .zero }) { harness, client in
+            let calls = try await client.openMany(16)
+            let outcome = try #require(try await client.outcome(of: calls[15]))
+            #expect(outcome.status == "14" && outcome.details != nil)
+            #expect(harness.memory.inUse > 50_000)
+        }
+    }
+
     @Test func `that is not gRPC is told so in HTTP`() async throws {
         try await withGRPC { _, client in
             let stream = try await client.open(

@@ -103,6 +103,13 @@ final class RawHTTP2 {
         return stream
     }
 
+    /// Begins so many calls.
+    func openMany(_ count: Int) async throws -> [UInt32] {
+        var streams: [UInt32] = []
+        for _ in 0..<count { streams.append(try await open()) }
+        return streams
+    }
+
     /// Sends a message and the end of its call, in frames of the usual size; at most as much as the first window of a connection.
     func sendMessage(_ body: [UInt8], on stream: UInt32) async {
         let bytes = Self.message(body)

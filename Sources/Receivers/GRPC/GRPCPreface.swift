@@ -82,7 +82,7 @@ extension OTLPGRPCReceiverSettings {
     fileprivate var streamConfiguration: NIOHTTP2Handler.StreamConfiguration {
         var configuration = NIOHTTP2Handler.StreamConfiguration()
         configuration.targetWindowSize = GRPCConnection.streamWindow
-        configuration.streamResetFrameRateLimit.maximumCount = max(200, 4 * maxStreams)
+        configuration.streamResetFrameRateLimit.maximumCount = max(200, 2 * maxStreams)
         return configuration
     }
 }

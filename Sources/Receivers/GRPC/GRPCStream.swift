@@ -46,6 +46,8 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
     /// Whether the client has sent its last byte.
     private var hasEnded = false
     private var hasPendingRead = false
+    /// What the call itself holds, its head above all.
+    private let room: Reservation
     /// What `early` is paid with.
     private var earlyRoom: Reservation?
 
@@ -60,6 +62,7 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         self.connection = connection
         loop = connection.loop
         observer = connection.observer
+        room = Reservation(loop.context.memory)
     }
 
     // MARK: Channel events
@@ -74,6 +77,7 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         roomWait = nil
         (early, earlyRoom) = (([], false), nil)
         message = GRPCMessage()
+        room.shrink(to: 0)
         self.context = nil
         connection.remove(self)
     }
@@ -115,12 +119,13 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         let context = loop.context
         let headers = RequestHeaders(fields, keeping: context.keptHeaders)
         guard fields.first(name: ":method") == "POST", GRPCHead.isGRPC(headers.contentType) else {
-            return refuseNotGRPC(headers.contentType)
+            return refuseNotGRPC()
         }
         setDeadline(in: context.settings.bodyTimeout)
         phase = .receiving
         do throws(HTTPError) {
             if let refusal = connection.client.refusal { throw refusal }
+            guard room.grow(to: fields.callBytes) else { throw .noMemory }
             if GRPCMethod(path: fields.first(name: ":path") ?? "") != .health { try identify(fields, headers) }
             let head = try GRPCHead(fields, headers, taking: context.intake.signals)
             self.head = head
@@ -315,15 +320,12 @@ final class GRPCStream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
     }
 
     /// A request that is not gRPC is answered in HTTP (gRPC over HTTP/2, "Responses").
-    private func refuseNotGRPC(_ contentType: Substring?) {
+    private func refuseNotGRPC() {
         phase = .answered
         loop.count(.http(.unsupportedMediaType), nil)
-        let text = "\(GRPCPreface.words)\n"
-        let headers: HPACKHeaders = [
-            ":status": "415", "content-type": "text/plain", "content-length": String(text.utf8.count),
-        ]
+        let (headers, text) = GRPCAnswer.notGRPC
         write(.headers(.init(headers: headers)))
-        write(.data(.init(data: .byteBuffer(ByteBuffer(string: text)), endStream: true)))
+        write(.data(.init(data: .byteBuffer(text), endStream: true)))
         finish()
     }
 

@@ -18,7 +18,8 @@ extension OTLPReceiver {
         clock: WallClock = .system,
         steady: MonotonicClock = .system
     ) {
-        let speech = ReceiverSpeech(name: "OTLP/gRPC", offers: ["h2"]) { channel, observer, client in
+        // HTTP/2 keeps the buffer of the last read, which for an idle connection is the first one.
+        let speech = ReceiverSpeech(name: "OTLP/gRPC", offers: ["h2"], firstRead: 2048) { channel, observer, client in
             let connection = GRPCConnection(observer, settings, client: client)
             let preface = GRPCPreface(connection: connection, settings: settings).handler
             try channel.pipeline.syncOperations.addHandlers([preface, connection])

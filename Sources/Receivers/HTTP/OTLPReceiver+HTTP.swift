@@ -23,7 +23,10 @@ extension OTLPReceiver {
         steady: MonotonicClock = .system
     ) {
         let paths = settings.paths
-        let speech = ReceiverSpeech(name: "OTLP/HTTP", offers: ["http/1.1"]) { channel, observer, client in
+        let speech = ReceiverSpeech(name: "OTLP/HTTP", offers: ["http/1.1"], firstRead: 16_384) {
+            channel,
+            observer,
+            client in
             let decoder = RequestDecoder.make()
             let connection = HTTPConnection(observer, decoder: decoder, client: client, paths: paths)
             let preface = GRPCRefusal.preface(for: connection)

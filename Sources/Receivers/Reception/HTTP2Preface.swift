@@ -18,7 +18,16 @@ final class HTTP2Preface: ChannelInboundHandler, RemovableChannelHandler {
 
     private let begin: (Speech, ChannelHandlerContext, HTTP2Preface) throws -> Bool
     private var received = ByteBuffer()
-    private var isRefused = false
+    private var phase = Phase.looking
+
+    private enum Phase {
+        case looking
+        /// Handlers are being added.
+        case beginning
+        /// What comes goes on; this handler is about to be removed.
+        case over
+        case refused
+    }
 
     /// - Parameter begin: Adds the handlers that the client needs behind this one, and says whether its bytes go on to them; where they
     ///   do not, whatever comes is dropped.
@@ -27,18 +36,29 @@ final class HTTP2Preface: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isRefused else { return }
+        switch phase {
+        case .looking: look(context, data)
+        // Sending may fail, upon which NIO reads what is left while this handler is still at it.
+        case .beginning: received.writeImmutableBuffer(unwrapInboundIn(data))
+        case .over: context.fireChannelRead(data)
+        case .refused: break
+        }
+    }
+
+    private func look(_ context: ChannelHandlerContext, _ data: NIOAny) {
         received.writeImmutableBuffer(unwrapInboundIn(data))
         let start = received.readableBytesView.prefix(Self.preface.count)
         let isHTTP2 = Self.preface.starts(with: start)
         guard let first = start.first, !isHTTP2 || start.count == Self.preface.count else { return }
         let isWord = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first)
+        phase = .beginning
         do {
-            isRefused = try !begin(isHTTP2 ? .http2 : isWord ? .http1 : .other, context, self)
+            phase = try begin(isHTTP2 ? .http2 : isWord ? .http1 : .other, context, self) ? .over : .refused
         } catch {
-            return context.close(promise: nil)
+            phase = .refused
+            context.close(promise: nil)
         }
-        guard !isRefused else { return received.clear() }
+        guard phase == .over else { return received.clear() }
         context.fireChannelRead(wrapInboundOut(received))
         context.pipeline.syncOperations.removeHandler(self, promise: nil)
     }

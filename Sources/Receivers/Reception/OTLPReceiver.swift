@@ -12,6 +12,8 @@ struct ReceiverSpeech: Sendable {
     let name: String
     /// What it offers in TLS (ALPN), the best first.
     let offers: [String]
+    /// Bytes of the first read from a socket; what follows adapts to the client.
+    let firstRead: Int
     /// Gives a new connection its handlers, behind those of TLS and of the PROXY protocol; on its event loop.
     let addHandlers: @Sendable (any Channel, LoopObserver, Client) throws -> Void
 }
@@ -232,7 +234,11 @@ package final class OTLPReceiver: Receiver {
             .childChannelOption(.writeBufferWaterMark, value: Self.unreadAnswers)
             .childChannelOption(
                 .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16_384, maximum: context.readBytesMax)
+                value: AdaptiveRecvByteBufferAllocator(
+                    minimum: 2048,
+                    initial: speech.firstRead,
+                    maximum: context.readBytesMax
+                )
             )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
