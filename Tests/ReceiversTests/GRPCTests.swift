@@ -189,7 +189,7 @@ func withGRPC(
 
     @Test func `ends at its deadline, though the pipelines have it`() async throws {
         try await withGRPC(ScriptedIntake { _ in .held }) { harness, client in
-            let head = RawHTTP2.head("trace.v1.Trace", ["grpc-timeout": "500m"])
+            let head = RawHTTP2.head("trace.v1.Trace", ["grpc-timeout": "10S"])
             let late = try await client.call(RawHTTP2.message([1]), head)
             #expect(late?.status == "4")
             #expect(harness.intake.received.count == 1)
