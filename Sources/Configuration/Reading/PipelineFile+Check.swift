@@ -18,23 +18,9 @@ extension PipelineFile {
         checkMemory(root, &context)
         checkBacklogs(root, &context)
         checkTests(root, &context)
+        checkAccess(root, &context)
         // In a file with errors most of what seems unused is misspelt elsewhere.
         if !context.problems.contains(where: { $0.severity == .error }) { warnOfUnused(root, &context) }
-    }
-
-    /// Reads files of members, so that what is wrong in them is told before anything starts.
-    func checkMembers(_ root: JSONNode, _ environment: Environment, _ context: inout DecodeContext) {
-        for receiver in receivers {
-            guard let auth = receiver.settings.auth, let node = root["receivers"]?[receiver.name]?["auth"] else {
-                continue
-            }
-            let group = Group(offset: node.offset, members: node.members ?? [])
-            context.within("receivers", receiver.name, "auth") { context in
-                let members = MemberList(auth, read: environment.file)
-                members.report(in: group, &context)
-                members.warn(in: group, &context)
-            }
-        }
     }
 
     private func checkNames(_ root: JSONNode, _ context: inout DecodeContext) {
