@@ -16,8 +16,11 @@ package struct Secret: Sendable {
     package var isFromFile: Bool { source != nil }
 
     /// The same secret as it is now, or as it was where it cannot be read; blocks for the disk.
-    package func read() -> Secret {
-        guard let source, let text = source() else { return self }
+    package func read() -> Secret { reread() ?? self }
+
+    /// The same secret as its file gives it now; nil where no file gives it, or none that can be used. Blocks for the disk.
+    package func reread() -> Secret? {
+        guard let source, let text = source() else { return nil }
         return Secret(text, source: source)
     }
 }
