@@ -18,7 +18,9 @@ package struct Secret: Sendable {
     /// The same secret as it is now, or as it was where it cannot be read; blocks for the disk.
     package func read() -> Secret { reread() ?? self }
 
-    /// The same secret as its file gives it now; nil where no file gives it, or none that can be used. Blocks for the disk.
+    /// The same secret as its file gives it now; nil where that cannot be used, or no file gave it.
+    ///
+    /// Blocks for the disk.
     package func reread() -> Secret? {
         guard let source, let text = source() else { return nil }
         return Secret(text, source: source)

@@ -4,9 +4,9 @@ import Pipeline
 import Settings
 import Synchronization
 
-/// Tells who sends a request: by its `Authorization` header, else by the certificate that its client connected with. Counts and
-/// logs whom a receiver refuses.
+/// Tells who sends a request: by its `Authorization` header, else by the certificate that its client connected with.
 ///
+/// Counts and logs whom a receiver refuses, too.
 /// Any thread, without waiting for anything: files of members are read again on a thread of their own (`MemberWatch`).
 final class Authenticator: Sendable {
     /// Why a request is refused; the `reason` label.
