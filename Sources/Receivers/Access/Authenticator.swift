@@ -122,7 +122,7 @@ final class Authenticator: Sendable {
         denials[.host]?.add()
         guard let heldBack = hostThrottle.withLock({ $0.admit(.address(source), now: now) }) else { return }
         var metadata: Logger.Metadata = [
-            "receiver": "\(receiver)", "host": "\(quoted(host.excerpt(max: 80)))", "source": "\(source)",
+            "receiver": "\(receiver)", "host": "\(host.excerpt(max: 80))", "source": "\(source)",
         ]
         if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
         logger.warning("a request is refused for its Host; more can be listed in \"hosts\"", metadata: metadata)
