@@ -12,9 +12,17 @@ package struct Secret: Sendable {
         self.source = source
     }
 
+    /// Whether a file gave it.
+    package var isFromFile: Bool { source != nil }
+
     /// The same secret as it is now, or as it was where it cannot be read; blocks for the disk.
-    package func read() -> Secret {
-        guard let source, let text = source() else { return self }
+    package func read() -> Secret { reread() ?? self }
+
+    /// The same secret as its file gives it now; nil where that cannot be used, or no file gave it.
+    ///
+    /// Blocks for the disk.
+    package func reread() -> Secret? {
+        guard let source, let text = source() else { return nil }
         return Secret(text, source: source)
     }
 }

@@ -15,7 +15,7 @@ extension Meters {
         "millrace_receiver_refused_spans_total":
             "Spans answered with a failure or named in a partial success, by reason.",
         "millrace_receiver_denied_requests_total":
-            "Requests refused for their credentials or their experiment, by reason.",
+            "Requests refused for their credentials, their experiment or their `Host`, by reason.",
         "millrace_receiver_refused_origin_requests_total": "Requests of web pages refused for their origin.",
         "millrace_receiver_identity_accepted_spans_total": "Spans taken, by who sent them.",
         "millrace_receiver_identity_refused_spans_total": "Spans not taken, by who sent them and reason.",

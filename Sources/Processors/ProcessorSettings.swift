@@ -11,6 +11,8 @@ package protocol ProcessorSettings: Sendable {
     var signals: Set<Signal> { get }
     /// Headers of requests that it reads, in lower case.
     var headers: [String] { get }
+    /// Whether it reads who sends.
+    var readsIdentity: Bool { get }
     /// What it says about routes; nil for one that chooses none.
     var routing: Routing? { get }
     /// How exporters batch; nil for one that says nothing about that.
@@ -25,6 +27,7 @@ package protocol ProcessorSettings: Sendable {
 extension ProcessorSettings {
     package var signals: Set<Signal> { [.traces] }
     package var headers: [String] { [] }
+    package var readsIdentity: Bool { false }
     package var routing: Routing? { nil }
     package var batching: BatchLimits? { nil }
 }

@@ -31,28 +31,30 @@ extension Kind<String> {
 
 extension Kind<Secret> {
     /// A text that is never shown, and can be read again where a file gives it.
-    package static let secret = Kind<Secret>(
-        form: ValueForm(
-            allowed: "a string that is not empty",
-            brief: "secret text",
-            schema: ["type": "string", "minLength": .integer(1)],
-            isSecret: true
-        ),
-        read: { node, context in
-            guard let text = node.string.flatMap(asSecret) else {
-                context.refuse(node, allowed: "a string that is not empty", isSecret: true)
-                return nil
-            }
-            guard let source = context.files[node.offset] else { return Secret(text) }
-            return Secret(text) { source().flatMap(asSecret) }
-        },
-        write: { _ in .text(mask) }
-    )
-}
+    package static let secret = secret(of: "a string that is not empty") { text in
+        !text.isEmpty && !text.utf8.contains(where: \.isControl)
+    }
 
-/// The text; nil where it is empty or has control characters, as no secret has.
-private func asSecret(_ text: String) -> String? {
-    text.isEmpty || text.utf8.contains(where: \.isControl) ? nil : text
+    /// The same for texts of one form, which `allowed` has in words.
+    package static func secret(of allowed: String, takes: @escaping @Sendable (String) -> Bool) -> Kind<Secret> {
+        Kind<Secret>(
+            form: ValueForm(
+                allowed: allowed,
+                brief: "secret text",
+                schema: ["type": "string", "minLength": .integer(1)],
+                isSecret: true
+            ),
+            read: { node, context in
+                guard let text = node.string, takes(text) else {
+                    context.refuse(node, allowed: allowed, isSecret: true)
+                    return nil
+                }
+                guard let source = context.files[node.offset] else { return Secret(text) }
+                return Secret(text) { source().flatMap { takes($0) ? $0 : nil } }
+            },
+            write: { _ in .text(mask) }
+        )
+    }
 }
 
 extension Kind<Bool> {

@@ -1,4 +1,7 @@
 import Configuration
+import Foundation
+import Glibc
+import TestKit
 import Testing
 
 @Suite struct `Who may send, in the pipeline file` {
@@ -6,6 +9,7 @@ import Testing
         variables: ["TOKEN": "hunter2-hunter2-hunter2"],
         files: [
             "members": "ann hunter2-hunter2-hunter2\nbob hunter3-hunter3-hunter3 team-b\n", "short": "ann hunter2",
+            "empty": "# nobody\n\n",
             "bad": "# c\nhunter2\n", "same": "eve hunter2-hunter2-hunter2",
         ]
     )
@@ -63,6 +67,10 @@ import Testing
             #"{"bearer": [{"file": "bad"}]}"#,
             "/bearer/0: bad:2: a name without a token; allowed: NAME TOKEN [experiment,…]"
         ),
+        (
+            #"{"bearer": [{"file": "empty"}], "basic": [{"file": "empty"}]}"#,
+            "/bearer/0: empty: no member; at least one is needed"
+        ),
         (#"{"bearer": [{"file": "none"}]}"#, "/bearer/0: none: cannot be read: no such file"),
         (#"{"bearer": "hunter2"}"#, "/bearer: found ***; allowed: an array of objects"),
         (#"{"bearer": ["hunter2"]}"#, "/bearer/0: found ***; allowed: an object of settings"),
@@ -77,12 +85,52 @@ import Testing
     @Test(arguments: [
         (#"{"bearer": [{"token": "hunter2", "name": "ann"}]}"#, "bearer/0: warning: the token has fewer than 20 bytes"),
         (#"{"basic": [{"password": "hunter2", "username": "u"}]}"#, "basic/0: warning: the password has fewer than 20"),
+        (#"{"bearer": [{"file": "empty"}, {"file": "members"}]}"#, "bearer/0: warning: empty: no member"),
         (#"{"bearer": [{"file": "short"}]}"#, "bearer/0: warning: short:1: the token has fewer than 20 bytes"),
     ])
-    func `is warned of where its secret may be guessed`(auth: String, warning: String) throws {
+    func `is warned of where its secret may be guessed, or a file has nobody`(auth: String, warning: String) throws {
         let lines = problems(auth)
         #expect(lines.count == 1 && lines[0].contains("/receivers/in/auth/" + warning))
         #expect(!lines[0].contains("hunter"))
+    }
+
+    @Test func `is read from files alone that end`() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/members"
+        #expect(mkfifo(path, 0o600) == 0)
+        let text = file(["receivers": #"{"in": {"type": "otlp_http", "auth": {"bearer": [{"file": "\#(path)"}]}}}"#])
+        let lines = ConfigurationTests.problems(of: text, in: .process, checkingFiles: true)
+        #expect(lines.count == 1 && lines[0].hasSuffix("\(path): cannot be read: not a regular file"))
+    }
+
+    private static let auth = #""auth": {"bearer": [{"token": "hunter2-hunter2-hunter2", "name": "ann"}]}"#
+    private static let route = #"{"route": {"type": "mlflow_experiment", "from": ["auth"]}}"#
+    private static let pipelines =
+        #"{"traces": {"receivers": ["in"], "processors": ["route"], "exporters": ["out"]}}"#
+
+    @Test(
+        arguments: [
+            (
+                #""listen": "0.0.0.0:4318", \#(auth)"#,
+                "auth: warning: clients send their secrets to 0.0.0.0:4318 in plain text"
+            ),
+            (#""listen": "0.0.0.0:4318", "tls": {"certificate": "c"}, \#(auth)"#, nil),
+            (#""listen": "unix:/run/m", \#(auth)"#, nil),
+            (#""listen": "[::1]:4318", \#(auth)"#, nil),
+            (#""tls": {"certificate": "c", "client_ca": "c"}"#, nil),
+            ("", #"processors/0: warning: "route" looks for who sends, which nothing tells"#),
+            (
+                #""tls": {"certificate": "c", "client_ca": "c"}, "cors": {"origins": ["https://a.example"]}"#,
+                "cors: warning: browsers show no certificate"
+            ),
+        ] as [(String, String?)]
+    )
+    func `is warned of what makes it worth little`(settings: String, warning: String?) {
+        let receiver = #"{"in": {"type": "otlp_http"\#(settings.isEmpty ? "" : ", ")\#(settings)}}"#
+        let text = file(["receivers": receiver, "processors": Self.route, "pipelines": Self.pipelines])
+        let lines = ConfigurationTests.problems(of: text)
+        #expect(lines.count == (warning == nil ? 0 : 1))
+        #expect(warning == nil || lines.first?.contains("/" + (warning ?? "")) == true)
     }
 
     @Test func `the admin token is a secret too`() throws {

@@ -87,6 +87,18 @@ import Testing
             #"f.json:2:54: /receivers/in: "/v1/logs" is the path of a signal already; allowed: a path of its own"#
         ),
         (
+            "receivers", #"{"in": {"type": "otlp_http", "hosts": ["a_b.example.", "[fd00::1]", "a.example:4318"]}}"#,
+            #"f.json:2:82: /receivers/in/hosts/2: found "a.example:4318"; allowed: a host name, or an IPv6 address in brackets, without scheme, port, path and wildcards, such as "otlp.example.com""#
+        ),
+        (
+            "receivers", #"{"in": {"type": "otlp_http", "hosts": ["*"]}}"#,
+            #"f.json:2:53: /receivers/in/hosts/0: found "*"; allowed: a host name, or an IPv6 address in brackets, without scheme, port, path and wildcards, such as "otlp.example.com""#
+        ),
+        (
+            "receivers", #"{"in": {"type": "otlp_http", "hosts": ["https://a.example"]}}"#,
+            #"f.json:2:53: /receivers/in/hosts/0: found "https://a.example"; allowed: a host name, or an IPv6 address in brackets, without scheme, port, path and wildcards, such as "otlp.example.com""#
+        ),
+        (
             "receivers", #"{"in": {"type": "otlp_http", "cors": {}}}"#,
             #"f.json:2:51: /receivers/in/cors: "origins" is missing; allowed: an array, each element scheme://host[:port] in lower case without default port, path or slash at the end, such as "https://app.example.com" or "https://*.example.com"; "null"; "*""#
         ),

@@ -1,5 +1,6 @@
 import Basics
 import Foundation
+import Glibc
 import Pipeline
 import Synchronization
 import TestKit
@@ -164,15 +165,16 @@ import Testing
         #expect(log.all.isEmpty)
 
         try write("ann a\ncat", to: "one")
-        try write("", to: "two")
+        try write("eve e", to: "two")
         watch.look()
         #expect(name("b") == "bob", "it may be in the middle of being written")
         watch.look()
         watch.look()
         let problem = "members stay as they were, because a file of them is wrong problem=\(directory.path)/one:2: "
         #expect(log.lines(problem).count == 1)
-        #expect(log.all.count == 1)
-        #expect(name("a") == "ann" && name("b") == nil)
+        #expect(log.lines("a member's secret is short problem=\(directory.path)/two:1: ").count == 1)
+        #expect(log.all.count == 2)
+        #expect(name("a") == "ann" && name("b") == nil && name("e") == "eve")
         #expect(meters.prometheusText().contains("millrace_receiver_member_files_valid{receiver=\"in\"} 0\n"))
 
         try write("cat c", to: "one")
@@ -189,6 +191,84 @@ import Testing
         watch.look()
         #expect(name("c") == "cat")
         #expect(!log.all.joined().contains("token-"))
+    }
+
+    @Test(arguments: ["empty", "comments", "pipe"])
+    func `stay where a file becomes one that has none, until it has some again`(kind: String) throws {
+        try write("ann a", to: "one")
+        try write(kind == "empty" ? "" : "bob b", to: "two")
+        let watch = MemberWatch(settings, for: authenticator, receiver: "in", meters: meters, logger: log.logger)
+        let valid = "millrace_receiver_member_files_valid{receiver=\"in\"} "
+        #expect(meters.prometheusText().contains(valid + (kind == "empty" ? "0" : "1")))
+        let path = directory.path + "/one"
+        try FileManager.default.removeItem(atPath: path)
+        switch kind {
+        case "pipe": #expect(mkfifo(path, 0o600) == 0)
+        default: try write(kind == "empty" ? "" : " \n# nobody\n", to: "one")
+        }
+        for _ in 0..<3 { watch.look() }
+        let reason =
+            kind == "pipe"
+            ? "cannot be read: not a regular file" : "no member; the earlier ones stay until there is one"
+        #expect(log.lines("members stay as they were").filter { $0.contains("\(path): \(reason)") }.count == 1)
+        #expect(name("a") == "ann" && meters.prometheusText().contains(valid + "0"))
+        try FileManager.default.removeItem(atPath: path)
+        try write("cat c", to: "one")
+        try write("bob b", to: "two")
+        for _ in 0..<2 { watch.look() }
+        #expect(name("a") == nil && name("c") == "cat" && name("b") == "bob")
+        #expect(meters.prometheusText().contains(valid + "1"))
+    }
+
+    @Test func `that every look finds changed are warned of once`() throws {
+        try write("", to: "two")
+        try write("ann a", to: "one")
+        let watch = MemberWatch(settings, for: authenticator, receiver: "in", meters: meters, logger: log.logger)
+        for look in 0..<2 * MemberWatch.restlessMax {
+            try write("bob b\n# \(look)", to: "one")
+            watch.look()
+        }
+        #expect(name("a") == "ann" && log.all.count == 1)
+        #expect(log.lines("members stay as they were, because every look finds something else").count == 1)
+    }
+
+    @Test func `and secrets that files give to members of the pipeline file are read again`() throws {
+        try write("ann-1", to: "secret")
+        let path = directory.path + "/secret"
+        let secret = Secret("ann-1") {
+            let text = try? String(contentsOfFile: path, encoding: .utf8)
+            return text?.isEmpty == false ? text : nil
+        }
+        var settings = AuthSettings()
+        settings.bearer = [
+            MemberSettings(name: "ann", secret: secret), MemberSettings(name: "bob", secret: Secret("bob-1")),
+            MemberSettings(name: "cat", secret: Secret("cat-1") { nil }),
+        ]
+        let authenticator = Authenticator(
+            settings,
+            receiver: "in",
+            meters: meters,
+            clock: .system,
+            logger: log.logger
+        )
+        let watch = MemberWatch(settings, for: authenticator, receiver: "in", meters: meters, logger: log.logger)
+        func names() -> [String?] {
+            ["ann-1", "ann-2", "bob-1", "cat-1"].map {
+                try? authenticator.identify(["Bearer \($0)"], certificate: nil, from: .unknown)?.name
+            }
+        }
+        try write("ann-2", to: "secret")
+        watch.look()
+        #expect(names() == ["ann", nil, "bob", "cat"])
+        watch.look()
+        #expect(names() == [nil, "ann", "bob", "cat"])
+        #expect(log.lines("members are read again").count == 1)
+        try write("", to: "secret")
+        for _ in 0..<3 { watch.look() }
+        #expect(names() == [nil, "ann", "bob", "cat"])
+        let problem = "problem=/bearer/0: the file of its secret cannot be read, is empty, or has what cannot be sent"
+        #expect(log.lines("members stay as they were").filter { $0.contains(problem) }.count == 1)
+        #expect(meters.prometheusText().contains("millrace_receiver_member_files_valid{receiver=\"in\"} 0\n"))
     }
 
     @Test(arguments: [

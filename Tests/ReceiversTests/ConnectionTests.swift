@@ -218,12 +218,19 @@ struct Oddity: Sendable, CustomTestStringConvertible {
     }
 
     @Test func `names that are listed are accepted as host, and no host is`() async throws {
-        try await withReceiver(ScriptedIntake(), { $0.hosts = ["Traces.example"] }) { harness in
+        let log = LogLines()
+        try await withReceiver(log: log, { $0.hosts = ["Traces.example"] }) { harness in
             try await harness.expect(200, request(headers: ["Host: traces.example:80"], body: [1]))
-            try await harness.expect(403, request(headers: ["Host: example"], body: [1]))
+            for name in ["example", "other"] {
+                try await harness.expect(403, request(headers: ["Host: \(name)"], body: [1]))
+            }
+            let denied = #"millrace_receiver_denied_requests_total{reason="host",receiver="otlp"} 2"#
+            #expect(harness.meters.prometheusText().contains(denied))
             let bare = "POST /v1/traces HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
             try await harness.expect(200, Array(bare.utf8))
         }
+        let lines = log.lines("a request is refused for its Host")
+        #expect(lines.count == 1 && lines[0].contains("host=example receiver=otlp source=127.0.0.1"))
     }
 
     @Test func `connections over the limit are told so and closed`() async throws {

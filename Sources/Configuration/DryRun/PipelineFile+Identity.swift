@@ -22,7 +22,7 @@ extension PipelineFile {
         let names = pipelines.first { $0.name == pipeline }?.value.receivers ?? []
         let auths = receivers.filter { names.contains($0.name) }.compactMap(\.settings.auth)
         guard !auths.isEmpty else { return Identity(name) }
-        let lists = auths.map { MemberList($0, read: environment.file) }
+        let lists = auths.map { MemberList($0, read: environment.withoutPipes.file) }
         if let problem = lists.flatMap(\.problems).first { throw DryRunIdentityError(description: problem.message) }
         for list in lists {
             if let identity = list.identity(named: name) { return identity }

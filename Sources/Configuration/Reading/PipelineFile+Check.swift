@@ -18,24 +18,9 @@ extension PipelineFile {
         checkMemory(root, &context)
         checkBacklogs(root, &context)
         checkTests(root, &context)
-        checkTenants(root, &context)
+        checkAccess(root, &context)
         // In a file with errors most of what seems unused is misspelt elsewhere.
         if !context.problems.contains(where: { $0.severity == .error }) { warnOfUnused(root, &context) }
-    }
-
-    /// Reads files of members, so that what is wrong in them is told before anything starts.
-    func checkMembers(_ root: JSONNode, _ environment: Environment, _ context: inout DecodeContext) {
-        for receiver in receivers {
-            guard let auth = receiver.settings.auth, let node = root["receivers"]?[receiver.name]?["auth"] else {
-                continue
-            }
-            let group = Group(offset: node.offset, members: node.members ?? [])
-            context.within("receivers", receiver.name, "auth") { context in
-                let members = MemberList(auth, read: environment.file)
-                members.report(in: group, &context)
-                members.warn(in: group, &context)
-            }
-        }
     }
 
     private func checkNames(_ root: JSONNode, _ context: inout DecodeContext) {
@@ -90,24 +75,6 @@ extension PipelineFile {
                         return
                     }
                 }
-            }
-        }
-    }
-
-    /// Warns of pipelines that pass on to MLflow where clients say that it should keep their traces.
-    private func checkTenants(_ root: JSONNode, _ context: inout DecodeContext) {
-        for pipeline in pipelines {
-            let authenticates = receivers.contains {
-                pipeline.value.receivers.contains($0.name) && $0.settings.auth != nil
-            }
-            let isMapped = processors.contains {
-                pipeline.value.processors.contains($0.name) && $0.type == "mlflow_map"
-            }
-            let isForMLflow = exporters.contains { pipeline.value.exporters.contains($0.name) && $0.type == "mlflow" }
-            guard authenticates, isForMLflow, !isMapped, let node = root["pipelines"]?[pipeline.name] else { continue }
-            context.within("pipelines", pipeline.name) { context in
-                let what = "without mlflow_map members may point their traces at whatever MLflow's server can read"
-                context.report(what, at: node.offset, as: .warning)
             }
         }
     }

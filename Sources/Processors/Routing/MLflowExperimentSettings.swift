@@ -46,6 +46,7 @@ extension MLflowExperimentSettings: ProcessorSettings {
     )
 
     package var headers: [String] { [MLflowExperiment.headerName] }
+    package var readsIdentity: Bool { from.contains("auth") }
     package var routing: Routing? {
         let named = map.map(\.experiment) + [defaultExperiment]
         return Routing(createsMissing: create, named: Set(named.map(Route.init(experiment:))))

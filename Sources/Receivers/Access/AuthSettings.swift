@@ -25,13 +25,42 @@ package struct AuthSettings: Sendable {
         return lists.reduce(into: []) { $0.formUnion(ExperimentList($1).named) }
     }
 
-    /// The files that it names.
+    /// The files of members that it names.
     var files: [String] { AuthScheme.allCases.flatMap { self[$0] }.compactMap(\.file) }
+
+    /// The secrets of its own members that files give, by the places of the members.
+    var fileSecrets: [String: Secret] {
+        var secrets: [String: Secret] = [:]
+        for scheme in AuthScheme.allCases {
+            for (entry, member) in self[scheme].enumerated() {
+                if let secret = member.secret, secret.isFromFile { secrets[scheme.place(of: entry)] = secret }
+            }
+        }
+        return secrets
+    }
+
+    /// The same with other secrets at some of these places.
+    func replacing(_ secrets: [String: String]) -> AuthSettings {
+        func replaced(_ scheme: AuthScheme) -> [MemberSettings] {
+            self[scheme].enumerated().map { entry, member in
+                var member = member
+                if let secret = secrets[scheme.place(of: entry)] { member.secret = Secret(secret) }
+                return member
+            }
+        }
+        var settings = self
+        settings.bearer = replaced(.bearer)
+        settings.basic = replaced(.basic)
+        return settings
+    }
 }
 
 /// A way to show who one is (RFC 6750, RFC 7617).
 package enum AuthScheme: String, CaseIterable, Sendable {
     case bearer, basic
+
+    /// How messages name one of its entries in the pipeline file.
+    func place(of entry: Int) -> String { "/\(self)/\(entry)" }
 
     /// The form of a line in a file of members.
     var line: String {
@@ -71,7 +100,7 @@ package enum AuthScheme: String, CaseIterable, Sendable {
 /// One entry of `bearer` or `basic`: a member, or a file of members.
 package struct MemberSettings: Sendable {
     var name: String?
-    var secret: String?
+    var secret: Secret?
     /// Names, ids and globs of the experiments that it may write to; nil for all.
     var experiments: [String]?
     /// A file of members in place of one.
@@ -108,7 +137,7 @@ extension Shape<MemberSettings> {
                     scheme.secretName,
                     optional: \.secret,
                     .secret(of: scheme),
-                    "What the member shows; never printed."
+                    "What the member shows; never printed. Read again when the file of a `${file:…}` changes."
                 ),
                 Field(
                     name,
@@ -145,18 +174,15 @@ extension Shape<MemberSettings> {
     }
 }
 
-extension Kind<String> {
+extension Kind<Secret> {
     fileprivate static func secret(of scheme: AuthScheme) -> Kind {
-        parsed(
-            scheme == .bearer ? "a token of visible ASCII characters" : "a password without control characters",
-            brief: "secret text",
-            schema: ["type": "string", "minLength": .integer(1)],
-            isSecret: true,
-            parse: { scheme.takes(secret: $0) ? $0 : nil },
-            format: { $0 }
-        )
+        let allowed =
+            scheme == .bearer ? "a token of visible ASCII characters" : "a password without control characters"
+        return secret(of: allowed) { scheme.takes(secret: $0) }
     }
+}
 
+extension Kind<String> {
     fileprivate static func name(of scheme: AuthScheme) -> Kind {
         parsed(
             scheme.names,

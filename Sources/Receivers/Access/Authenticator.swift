@@ -6,6 +6,7 @@ import Synchronization
 
 /// Tells who sends a request: by its `Authorization` header, else by the certificate that its client connected with.
 ///
+/// Counts and logs whom a receiver refuses, too.
 /// Any thread, without waiting for anything: files of members are read again on a thread of their own (`MemberWatch`).
 final class Authenticator: Sendable {
     /// Why a request is refused; the `reason` label.
@@ -21,6 +22,8 @@ final class Authenticator: Sendable {
         case throttled
         /// It asks by header for an experiment that it may not ask for.
         case header
+        /// It names a host that is not the receiver's.
+        case host
     }
 
     /// Nil where nobody has to show anything.
@@ -31,6 +34,8 @@ final class Authenticator: Sendable {
     private let denials: [Denial: Counter]
     /// Names an identity or a source once a minute.
     private let throttle = Mutex(SenderThrottle())
+    /// The same for hosts that are asked for.
+    private let hostThrottle = Mutex(SenderThrottle())
     private let clock: WallClock
     private let logger: Logger
 
@@ -112,6 +117,17 @@ final class Authenticator: Sendable {
         log("a request is refused for its credentials", because: denial.rawValue, from: source, of: identity)
     }
 
+    /// Counts and logs a request that names a host which is not the receiver's.
+    func noteForeign(host: String, from source: SourceAddress) {
+        denials[.host]?.add()
+        guard let heldBack = hostThrottle.withLock({ $0.admit(.address(source), now: now) }) else { return }
+        var metadata: Logger.Metadata = [
+            "receiver": "\(receiver)", "host": "\(host.excerpt(max: 80))", "source": "\(source)",
+        ]
+        if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
+        logger.warning("a request is refused for its Host; more can be listed in \"hosts\"", metadata: metadata)
+    }
+
     /// Logs that a pipeline took nothing of a member's request, because it would write where that one may not.
     func noteForbidden(_ reason: String, from source: SourceAddress, of identity: Identity) {
         log("a request is refused for its experiment", because: reason, from: source, of: identity)
@@ -120,7 +136,6 @@ final class Authenticator: Sendable {
     /// Once a minute for each identity, or for each address of those without.
     private func log(_ what: Logger.Message, because reason: String, from source: SourceAddress, of identity: Identity?)
     {
-        let now = Duration.nanoseconds(Int64(clamping: clock.now().nanoseconds))
         let sender = identity.map { Sender.identity($0.name) } ?? .address(source)
         guard let heldBack = throttle.withLock({ $0.admit(sender, now: now) }) else { return }
         var metadata: Logger.Metadata = ["receiver": "\(receiver)", "reason": "\(reason)", "source": "\(source)"]
@@ -128,6 +143,8 @@ final class Authenticator: Sendable {
         if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
         logger.warning(what, metadata: metadata)
     }
+
+    private var now: Duration { .nanoseconds(Int64(clamping: clock.now().nanoseconds)) }
 
     private func deny(
         _ denial: Denial,
@@ -144,7 +161,7 @@ final class Authenticator: Sendable {
         case .certificate:
             let name = quoted(identity?.name.excerpt(max: 128) ?? "")
             return .unauthorized("the certificate is of \(name), and no member has that name", schemes)
-        case .wrong, .header: return .unauthorized("the credentials are not those of a member", schemes)
+        case .wrong, .header, .host: return .unauthorized("the credentials are not those of a member", schemes)
         }
     }
 }

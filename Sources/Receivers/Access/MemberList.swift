@@ -13,6 +13,10 @@ struct Member: Sendable {
 
     /// Whether its secret may be found by trying.
     var isGuessable: Bool { secret.utf8.count < Self.safeSecretBytes }
+    /// What no other member of its scheme may have.
+    fileprivate var key: [ExactText] {
+        (scheme == .bearer ? [secret] : [identity.name, secret]).map(ExactText.init)
+    }
 }
 
 /// Something wrong with a member, and where it stands.
@@ -24,7 +28,7 @@ package struct MemberProblem: Equatable, Sendable {
     package let file: String?
     let line: Int?
     /// What is wrong and what is allowed; holds no secret.
-    let reason: String
+    private(set) var reason: String
     /// Whether the entry is only at odds with an earlier one: then it alone does not count.
     var isConflict = false
 
@@ -32,6 +36,13 @@ package struct MemberProblem: Equatable, Sendable {
     package var message: String {
         let place = [file, line.map(String.init)].compactMap { $0 }.joined(separator: ":")
         return place.isEmpty ? reason : "\(place): \(reason)"
+    }
+
+    /// The same place with other words.
+    func saying(_ reason: String) -> MemberProblem {
+        var problem = self
+        problem.reason = reason
+        return problem
     }
 }
 
@@ -45,7 +56,7 @@ package struct MemberList: Sendable {
         var file: String?
         var line: Int?
 
-        var text: String { file.map { "\($0):\(line ?? 1)" } ?? "/\(scheme)/\(entry)" }
+        var text: String { file.map { "\($0):\(line ?? 1)" } ?? scheme.place(of: entry) }
     }
 
     /// Bytes of one file, at most.
@@ -60,8 +71,8 @@ package struct MemberList: Sendable {
     private(set) var members: [Member] = []
     /// In the order of the members.
     package private(set) var problems: [MemberProblem] = []
-    /// What is allowed and unwise, once for each entry of the settings.
-    private(set) var warnings: [MemberProblem] = []
+    /// Files that hold no member.
+    private(set) var emptyFiles: [MemberProblem] = []
     private var places: [Place] = []
     private var bySecret: [[ExactText]: Int] = [:]
     private var byName: [ExactText: [Int]] = [:]
@@ -75,7 +86,7 @@ package struct MemberList: Sendable {
                 let place = Place(scheme: scheme, entry: entry, file: member.file)
                 if let file = member.file {
                     add(read(file), at: place)
-                } else if let name = member.name, let secret = member.secret {
+                } else if let name = member.name, let secret = member.secret?.text {
                     add(name, secret, member.experiments, at: place)
                 }
             }
@@ -93,17 +104,20 @@ package struct MemberList: Sendable {
         guard bytes.span.bytes.isValidUTF8 else { return report("is not UTF-8 text", at: place) }
         let text = bytes.starts(with: Self.byteOrderMark) ? bytes.dropFirst(Self.byteOrderMark.count) : bytes[...]
         let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        var hasEntries = false
         for (number, line) in lines.enumerated() {
+            let line = String(decoding: line, as: UTF8.self).drop { $0.isWhitespace }
+            guard !line.isEmpty, !line.hasPrefix("#") else { continue }
+            hasEntries = true
             var place = place
             place.line = number + 1
-            add(line: String(decoding: line, as: UTF8.self), at: place)
+            add(line: line, at: place)
         }
+        if !hasEntries { emptyFiles.append(MemberProblem("no member", at: place)) }
     }
 
-    private mutating func add(line: String, at place: Place) {
+    private mutating func add(line: Substring, at place: Place) {
         let scheme = place.scheme
-        let line = line.drop { $0.isWhitespace }
-        guard !line.isEmpty, !line.hasPrefix("#") else { return }
         let words = line.split(maxSplits: 2, whereSeparator: \.isWhitespace)
         guard words.count >= 2 else {
             return report("a name without a \(scheme.secretName); allowed: \(scheme.line)", at: place)
@@ -116,6 +130,11 @@ package struct MemberList: Sendable {
                 "the \(scheme.secretName) has characters that cannot be sent; allowed: visible ASCII",
                 at: place
             )
+        }
+        // What follows it is the secret, which would be taken for the name of an experiment, and be printed.
+        guard !["bearer", "basic"].contains(words[1].lowercased()) else {
+            let reason = "\(quoted(String(words[1]))) stands where the \(scheme.secretName) belongs"
+            return report("\(reason); allowed: \(scheme.line)", at: place)
         }
         guard !words[1].hasPrefix("#"), words.count < 3 || !words[2].hasWordAfterHash else {
             return report("\"#\" begins a comment at the start of a line alone; allowed: \(scheme.line)", at: place)
@@ -134,7 +153,8 @@ package struct MemberList: Sendable {
     private mutating func add(_ name: String, _ secret: String, _ experiments: [String]?, at place: Place) {
         let identity = Identity(name, experiments: experiments.map(ExperimentList.init))
         let (scheme, what) = (place.scheme, place.scheme.secretName)
-        let key = (scheme == .bearer ? [secret] : [name, secret]).map(ExactText.init)
+        let member = Member(identity: identity, scheme: scheme, secret: secret)
+        let key = member.key
         if let other = bySecret[key] {
             let own = "each member needs a \(what) of its own"
             return report("its \(what) stands at \(places[other].text) already; \(own)", at: place, isConflict: true)
@@ -154,17 +174,23 @@ package struct MemberList: Sendable {
         }
         bySecret[key] = members.count
         byName[ExactText(name), default: []].append(members.count)
-        let member = Member(identity: identity, scheme: scheme, secret: secret)
         members.append(member)
         places.append(place)
-        if member.isGuessable { warnOfShortSecret(at: place) }
     }
 
-    private mutating func warnOfShortSecret(at place: Place) {
-        guard warnings.last.map({ ($0.scheme, $0.entry) != (place.scheme, place.entry) }) ?? true else { return }
-        let what = "the \(place.scheme.secretName) has fewer than \(Member.safeSecretBytes) bytes"
-        let effect = "whoever guesses from the same address can delay its member"
-        warnings.append(MemberProblem("\(what), and may be guessed; \(effect)", at: place))
+    /// What is allowed and unwise of the members that are none of `earlier`, once for each entry of the settings.
+    func warnings(besides earlier: [Member] = []) -> [MemberProblem] {
+        let known = Set(earlier.map { [ExactText($0.scheme.rawValue)] + $0.key })
+        var warnings: [MemberProblem] = []
+        for (member, place) in zip(members, places) where member.isGuessable {
+            guard !known.contains([ExactText(member.scheme.rawValue)] + member.key),
+                warnings.last.map({ ($0.scheme, $0.entry) != (place.scheme, place.entry) }) ?? true
+            else { continue }
+            let what = "the \(place.scheme.secretName) has fewer than \(Member.safeSecretBytes) bytes"
+            let effect = "whoever guesses from the same address can delay its member"
+            warnings.append(MemberProblem("\(what), and may be guessed; \(effect)", at: place))
+        }
+        return warnings
     }
 
     /// More of them than are told still count: what is only at odds with others is not said to be wrong by itself.
@@ -191,17 +217,23 @@ extension MemberProblem {
 extension MemberList {
     /// Reports every problem at its entry of `auth`, whose settings `group` has.
     package func report(in group: Group, _ context: inout DecodeContext) {
-        report(problems, as: .error, in: group, &context)
+        report(problems, in: group, &context)
     }
 
-    /// Warns of what is unwise, at its entry of `auth`, whose settings `group` has.
+    /// Warns of what is unwise, at its entry of `auth`, whose settings `group` has; files without members are an error where
+    /// there is no member at all.
     package func warn(in group: Group, _ context: inout DecodeContext) {
-        report(warnings, as: .warning, in: group, &context)
+        report(warnings(), as: .warning, in: group, &context)
+        // A receiver without any member answers nobody, as one whose `auth` has no entries.
+        guard members.isEmpty, problems.isEmpty else {
+            return report(emptyFiles, as: .warning, in: group, &context)
+        }
+        report(emptyFiles.map { $0.saying("no member; at least one is needed") }, in: group, &context)
     }
 
     private func report(
         _ problems: [MemberProblem],
-        as severity: Problem.Severity,
+        as severity: Problem.Severity = .error,
         in group: Group,
         _ context: inout DecodeContext
     ) {

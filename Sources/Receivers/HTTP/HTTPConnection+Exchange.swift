@@ -39,7 +39,7 @@ extension HTTPConnection {
         form.origin = pages?.allowedOrigin(of: head)
         var request = HeldRequest(form: form, length: length, headers: headers)
         do throws(HTTPError) {
-            try loop.checkHosts(headers.hosts)
+            try loop.checkHosts(headers.hosts, from: peer)
             if form.origin == nil { try pages?.check(head) }
             if try answersPreflight(head, request) { return }
             let access = loop.context.access

@@ -54,8 +54,8 @@ extension OTLPHTTPReceiverSettings: OTLPReceiverSettings {
             Field(
                 "hosts",
                 \.hosts,
-                .list(of: .text),
-                "Names accepted in `Host` besides addresses and names of loopback; others are answered 403 on loopback, and elsewhere where any are listed."
+                .list(of: .hostName),
+                "Names accepted in `Host`, with any port, besides addresses and names of loopback; others are answered 403 on loopback, and elsewhere where any are listed."
             ),
             Field(
                 "cors",
@@ -77,10 +77,36 @@ extension OTLPHTTPReceiverSettings: OTLPReceiverSettings {
                 context.report(what, at: written.offset)
             }
             settings.common.check(group, &context)
+            guard let cors = group["cors"], settings.cors != nil, settings.tls?.clientCA != nil else { return }
+            context.within("cors") { context in
+                let reason =
+                    "browsers show no certificate when they ask whether a page may send, so client_ca keeps pages out"
+                context.report("\(reason); give them a receiver of their own", at: cors.offset, as: .warning)
+            }
         }
     )
 
     package func makeReceiver(in context: ReceiverContext) -> any Receiver { OTLPReceiver(self, in: context) }
+}
+
+extension Kind<String> {
+    /// What a `Host` header names, without the port.
+    fileprivate static let hostName = parsed(
+        #"a host name, or an IPv6 address in brackets, without scheme, port, path and wildcards, such as "otlp.example.com""#,
+        brief: "host name",
+        schema: ["type": "string", "pattern": #"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$|\$\{"#],
+        parse: { text in
+            let isIPv6 = text.hasPrefix("[") && text.hasSuffix("]") && text.utf8.count > 2
+            let letters = isIPv6 ? Array(text.utf8.dropFirst().dropLast()) : Array(text.utf8)
+            let marks = (isIPv6 ? ":." : "-._").utf8
+            let isWhole = letters.allSatisfy { byte in
+                let last = UInt8(ascii: isIPv6 ? "f" : "z")
+                return byte.isDigit || marks.contains(byte) || (UInt8(ascii: "a")...last).contains(byte | 0x20)
+            }
+            return isWhole && letters.contains { !marks.contains($0) } ? text : nil
+        },
+        format: { $0 }
+    )
 }
 
 /// Where an `otlp_http` receiver takes requests.

@@ -124,9 +124,10 @@ final class ReceiverLoop {
     /// The `Date` of an answer sent now.
     func currentDate() -> String { date.text(at: context.clock.now()) }
 
-    /// Throws where a request names a host that is not accepted here.
-    func checkHosts(_ named: [String]) throws(HTTPError) {
+    /// Throws where a request names a host that is not accepted here, which is counted and logged.
+    func checkHosts(_ named: [String], from source: SourceAddress) throws(HTTPError) {
         for host in named where !hosts.accept(host) {
+            context.access.noteForeign(host: host, from: source)
             throw .foreignHost(host, besides: context.hosts)
         }
     }

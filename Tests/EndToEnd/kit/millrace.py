@@ -170,8 +170,13 @@ class Millrace:
 
     def metric(self, name, **labels):
         """The sum over a metric's samples that carry `labels`."""
+        return self.sum(self.admin("/metrics").text, name, **labels)
+
+    @staticmethod
+    def sum(metrics, name, **labels):
+        """The same over what was read already."""
         total = 0.0
-        for line in self.admin("/metrics").text.splitlines():
+        for line in metrics.splitlines():
             head, _, value = line.rpartition(" ")
             wanted = (f'{label}="{text}"' for label, text in labels.items())
             if head.split("{")[0] == name and all(label in head for label in wanted):
@@ -180,8 +185,8 @@ class Millrace:
 
     def failures(self, exporter):
         """How many requests of an exporter were not delivered."""
-        name = "millrace_exporter_attempts_total"
-        return self.metric(name, exporter=exporter) - self.metric(name, exporter=exporter, outcome="delivered")
+        metrics, name = self.admin("/metrics").text, "millrace_exporter_attempts_total"
+        return self.sum(metrics, name, exporter=exporter) - self.sum(metrics, name, exporter=exporter, outcome="delivered")
 
     def memory(self, field="VmHWM"):
         """Bytes: the peak (VmHWM) or present (VmRSS) resident size."""
