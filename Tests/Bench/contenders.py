@@ -25,8 +25,9 @@ server {{ listen 127.0.0.1:{port} backlog=1024; location / {{
 
 
 TOKEN = "a-token-of-the-benchmark"
-# How nginx reaches a Millrace that asks for TLS and a token.
-SECURED = 'proxy_set_header Authorization "Bearer {token}"; proxy_ssl_session_reuse on;'
+# How nginx reaches a Millrace, and one that asks for TLS and a token.
+PLAIN = "proxy_set_header Host localhost;"
+SECURED = f'{PLAIN} proxy_set_header Authorization "Bearer {TOKEN}";'
 
 
 class Server:
@@ -162,13 +163,13 @@ class Front(Server):
 
     cpu = 1
 
-    def __init__(self, directory, port, more):
+    def __init__(self, directory, port, is_secured):
         super().__init__(directory)
-        self.behind, self.more = port, more
+        self.behind = port
+        self.way = ("https", SECURED) if is_secured else ("http", PLAIN)
 
     def command(self):
-        scheme = "https" if self.more else "http"
-        return nginx_command(shutil.which("nginx"), self.directory, self.port, self.behind, scheme, self.more)
+        return nginx_command(shutil.which("nginx"), self.directory, self.port, self.behind, *self.way)
 
     def answers(self):
         return machine.listens(self.port)
@@ -181,8 +182,7 @@ class Fronted(Millrace):
     is_secured = False
 
     def start(self):
-        more = SECURED.format(token=TOKEN) if self.is_secured else ""
-        self.front = Front(self.directory / "front", self.port, more).start()
+        self.front = Front(self.directory / "front", self.port, self.is_secured).start()
         self.listens, self.port = self.port, self.front.port
         return super().start()
 
