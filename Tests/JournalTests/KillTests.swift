@@ -74,7 +74,7 @@ private final class Doomed: CommitObserver {
     /// Appends for as long as it lives, which is some time after the first acknowledgements.
     func run(microseconds: Int) async throws {
         for _ in 0..<4 { appendNext() }
-        while durable.load(ordering: .acquiring) < 4 { await Task.yield() }
+        #expect(await until { durable.load(ordering: .acquiring) >= 4 })
         let end = ContinuousClock.now + .microseconds(microseconds)
         while ContinuousClock.now < end { await Task.yield() }
         kill(getpid(), SIGKILL)

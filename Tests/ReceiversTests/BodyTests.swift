@@ -195,7 +195,7 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
     {
         let intake = ScriptedIntake { _ in .held }
         let configure = { (settings: inout OTLPHTTPReceiverSettings) in
-            settings.bodyTimeout = .milliseconds(50)
+            settings.bodyTimeout = .seconds(20)
             settings.hold = .seconds(60)
         }
         try await withReceiver(intake, memory: .kibibytes(100), configure) { harness in
@@ -208,7 +208,7 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
             await intake.waitForRequests(2)
             await second.send(request(body: [UInt8](repeating: 2, count: 60_000)))
             // So small that there would be room, but not before those who wait.
-            while harness.memory.line.isEmpty { await Task.yield() }
+            #expect(await until { !harness.memory.line.isEmpty })
             await third.send(request(body: [3]))
             intake.settle(.accepted)
             #expect(await holder.receive()?.status == 200)

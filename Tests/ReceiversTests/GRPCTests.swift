@@ -207,7 +207,7 @@ func withGRPC(
 
     @Test func `waits for room in memory before it is read`() async throws {
         let intake = ScriptedIntake { $0.body.count > 55_000 ? .held : .now(.accepted) }
-        try await withGRPC(intake, memory: .kibibytes(96), { $0.hold = .seconds(8) }) { harness, client in
+        try await withGRPC(intake, memory: .kibibytes(96), { $0.hold = .seconds(60) }) { harness, client in
             let big = try await client.open()
             await client.sendMessage([UInt8](repeating: 1, count: 60_000), on: big)
             await harness.intake.waitForRequests(1)
@@ -215,7 +215,7 @@ func withGRPC(
             await other.begin()
             let waiting = try await other.open()
             await other.sendMessage([UInt8](repeating: 2, count: 50_000), on: waiting)
-            while harness.memory.line.isEmpty { await Task.yield() }
+            #expect(await until { !harness.memory.line.isEmpty })
             #expect(harness.intake.received.count == 1)
             harness.intake.settle(.accepted)
             #expect(try await other.outcome(of: waiting)?.status == "0")

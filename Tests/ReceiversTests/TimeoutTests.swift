@@ -60,7 +60,7 @@ import Testing
         try await withReceiver(memory: .mebibytes(1), { $0.hold = .seconds(60) }) { harness in
             let (silent, good) = (try harness.connect(), try harness.connect())
             await silent.send(request(headers: ["Content-Length: 750000"]) + [UInt8](repeating: 0, count: 749_999))
-            while harness.memory.inUse != 750_000 { await Task.yield() }
+            #expect(await until { harness.memory.inUse == 750_000 })
             await good.send(request(body: [UInt8](repeating: 0, count: 500_000)))
             #expect(await silent.receive()?.status == 503)
             #expect(await good.receive()?.status == 200)
@@ -80,7 +80,7 @@ import Testing
         try await withReceiver(memory: .mebibytes(1), { $0.hold = .zero }) { harness in
             let silent = try harness.connect()
             await silent.send(request(headers: ["Content-Length: 600000"]) + [UInt8](repeating: 0, count: 400_000))
-            while harness.memory.inUse != 600_000 { await Task.yield() }
+            #expect(await until { harness.memory.inUse == 600_000 })
             #expect(!harness.memory.isShort)
             try await harness.expect(503, request(body: [UInt8](repeating: 0, count: 700_000)))
             #expect(await silent.receive()?.status == 503)
