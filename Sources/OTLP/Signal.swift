@@ -67,4 +67,16 @@ package enum Signal: UInt8, Sendable, Hashable, CaseIterable {
 
     /// The path of OTLP/HTTP (protocol section "OTLP/HTTP Request").
     package var defaultPath: String { "/v1/\(name)" }
+
+    /// The gRPC service that takes it (protocol section "OTLP/gRPC").
+    package var serviceName: String {
+        switch self {
+        case .traces: "opentelemetry.proto.collector.trace.v1.TraceService"
+        case .metrics: "opentelemetry.proto.collector.metrics.v1.MetricsService"
+        case .logs: "opentelemetry.proto.collector.logs.v1.LogsService"
+        }
+    }
+
+    /// The path of its one method over gRPC.
+    package var grpcPath: String { "/\(serviceName)/Export" }
 }

@@ -21,7 +21,7 @@ enum Gzip {
                 output.count
             )
         }
-        // Nothing fits into the bound only where that is wrong.
+        // Every gzip stream has a head; no bytes mean that libdeflate found no room.
         return compressed.isEmpty ? nil : compressed
     }
 }

@@ -2,7 +2,7 @@ import CZstd
 
 /// The Zstandard format (RFC 8878).
 enum Zstandard {
-    /// The fastest of the usual ones: a third of gzip's cost, and smaller.
+    /// The fastest of the usual ones: two thirds of gzip's cost, and smaller.
     private static let level: Int32 = 1
 
     /// Compresses a whole body; nil where there is no memory for it.

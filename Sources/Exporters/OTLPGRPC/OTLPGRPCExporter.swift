@@ -82,16 +82,3 @@ package struct OTLPGRPCExporter: Exporter {
         return .parked(reason: "the answer is not gRPC's: status \(response.status), \(type); is it an OTLP/HTTP port?")
     }
 }
-
-extension Signal {
-    /// The path of the signal's `Export` method.
-    fileprivate var grpcPath: String {
-        let service =
-            switch self {
-            case .traces: "trace.v1.TraceService"
-            case .metrics: "metrics.v1.MetricsService"
-            case .logs: "logs.v1.LogsService"
-            }
-        return "/opentelemetry.proto.collector.\(service)/Export"
-    }
-}

@@ -17,7 +17,7 @@ enum GRPCMethod: Equatable {
             self = .health
             return
         }
-        guard let signal = Signal.allCases.first(where: { path == "/\($0.serviceName)/Export" }) else { return nil }
+        guard let signal = Signal.allCases.first(where: { path == $0.grpcPath }) else { return nil }
         self = .export(signal)
     }
 
@@ -26,17 +26,6 @@ enum GRPCMethod: Equatable {
         switch self {
         case .export(let signal): signal
         case .health: nil
-        }
-    }
-}
-
-extension Signal {
-    /// The service that takes it (OTLP specification, section "OTLP/gRPC").
-    var serviceName: String {
-        switch self {
-        case .traces: "opentelemetry.proto.collector.trace.v1.TraceService"
-        case .metrics: "opentelemetry.proto.collector.metrics.v1.MetricsService"
-        case .logs: "opentelemetry.proto.collector.logs.v1.LogsService"
         }
     }
 }
@@ -55,7 +44,7 @@ struct GRPCHead {
         self.headers = headers
         let path = fields.first(name: ":path") ?? ""
         guard let method = GRPCMethod(path: path) else {
-            let names = Signal.allCases.filter(signals.contains).map { "/\($0.serviceName)/Export" }
+            let names = Signal.allCases.filter(signals.contains).map(\.grpcPath)
             let what = "\"\(path.excerpt(max: 120))\" is not served here; allowed"
             throw HTTPError(.notFound, "\(what): \(names.joined(separator: ", "))")
         }

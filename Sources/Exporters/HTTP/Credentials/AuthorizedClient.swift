@@ -28,11 +28,12 @@ struct AuthorizedRequest: Sendable {
     ///
     /// A success may be read for what it says of experiments, so that what it hides is left to whoever shows its texts.
     fileprivate func shown(_ answer: HTTPResponse) -> HTTPResponse {
+        let hidden: @Sendable () -> HiddenTexts = { [secrets, token] in
+            HiddenTexts(secrets.holder.hidden + (token.map { [$0.text] } ?? []))
+        }
+        guard answer.isSuccess else { return answer.hiding(hidden()) }
         var answer = answer
-        let hidden = HiddenTexts(secrets.holder.hidden + (token.map { [$0.text] } ?? []))
-        guard answer.isSuccess else { return answer.hiding(hidden) }
-        guard !answer.body.isEmpty || answer.header("grpc-message") != nil else { return answer }
-        answer.mask = { hidden.mask($0) }
+        answer.mask = { hidden().mask($0) }
         return answer
     }
 }

@@ -26,9 +26,13 @@ struct HiddenTexts: Sendable {
     func mask(_ text: [UInt8]) -> [UInt8] {
         var masked = text
         for hidden in texts {
+            guard let first = hidden.first?.bytes.first else { continue }
             var index = 0
             while index < text.count {
-                if let end = Self.end(of: hidden, in: text, at: index) {
+                // Answers have up to 4 MiB, of which next to nothing may begin a secret.
+                let byte = text[index]
+                let mayBegin = byte == first || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "%")
+                if mayBegin, let end = Self.end(of: hidden, in: text, at: index) {
                     for place in index..<end { masked[place] = UInt8(ascii: "*") }
                     index = end
                 } else {
