@@ -117,7 +117,7 @@ import Testing
     @Test func `a span kept by the condition says so`() throws {
         var span = TestSpan("failed", trace: Self.sampledOut)
         span.status = 2
-        #expect(try dryRun(span).text.contains("    kept   the keep condition holds\n"))
+        #expect(try dryRun(span).text.contains("    kept   the keep condition holds for it or its trace\n"))
     }
 
     @Test func `a pipeline without processors delivers`() throws {
