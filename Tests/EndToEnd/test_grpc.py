@@ -6,7 +6,6 @@ import threading
 import grpc
 import pytest
 import requests
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from kit import otlp
 from kit.environments import APPS, DATA, free_port
@@ -114,16 +113,6 @@ def test_what_is_refused_says_why_and_is_not_to_be_sent_again(start, call, code,
         assert words in error.details() and error.details()
         assert retry_delay(error) is None
         assert client.export(otlp.request("shop").SerializeToString()) == (b"", None)
-
-
-def test_a_partial_success_names_what_is_not_taken(start):
-    message = otlp.request("shop", 3)
-    message.resource_spans[0].scope_spans[0].spans[1].trace_id = b"short"
-    with caller(start()) as client:
-        response, error = client.export(message.SerializeToString())
-        assert error is None
-        partial = ExportTraceServiceResponse.FromString(response).partial_success
-        assert partial.rejected_spans == 1 and "span 1" in partial.error_message
 
 
 def test_who_may_send_and_how_much(start):
