@@ -8,7 +8,7 @@ package struct RPCStatus: Sendable, Equatable {
     package var message: String
     /// Seconds after which a client may try again, sent as a `google.rpc.RetryInfo`, in protobuf alone; nil for no such detail.
     package var retrySeconds: Int64?
-    /// What is wrong with the data, sent as a `google.rpc.BadRequest`; nil for no such detail. Not read.
+    /// What is wrong with the data, sent as a `google.rpc.BadRequest`; nil for no such detail, and in what was read.
     package var violation: String?
 
     package init(code: Int32 = 0, message: String, retrySeconds: Int64? = nil, violation: String? = nil) {

@@ -39,11 +39,12 @@ def should(name, words, *by, but=""):
 
 KEPT = "A client may drop what it was told to; a gateway has answered 200 for it, and nobody else has it any more. "
 
+CAPTURED = "test_captures.py::test_every_capture_of_every_signal_leaves_byte_for_byte_by_both_protocols"
+
 SECTIONS = {
     "Everybody": [
         must("none_and_gzip_are_taken", "A server takes bodies without compression and in gzip.",
-             "test_all_signals.py::test_what_clients_sent_leaves_byte_for_byte",
-             "test_grpc.py::test_what_clients_in_four_languages_sent_leaves_byte_for_byte"),
+             CAPTURED),
         should("each_destination_has_its_own_queue", "Queue, acknowledgement and retry are each destination's own.",
                "test_isolation.py::test_destinations_that_are_down_cost_the_other_nothing_and_the_disk_one_copy"),
         should("queues_share_the_data", "Queues of several destinations share the data.",
@@ -93,9 +94,9 @@ SECTIONS = {
              "Requests name their Content-Type, and gzip in Content-Encoding."),
         should("requests_are_limited_before_compression",
                "The size of requests is limited, before compression; what is over it is not sent, and recorded.",
-               but="`batch.bytes` divides what is larger. One span, log record or data point (or one trace that a destination"
-               " wants whole) over it is sent alone, because only the destination knows its limit; it is bounded by what"
-               " receivers take (`max_body`), and becomes a dead letter where the destination answers 413."),
+               but="`batch.bytes` divides what is larger, between traces, and metrics between their data points. A trace over it"
+               " is sent whole, a span or log record alone, because only the destination knows its limit: where it answers 413,"
+               " traces are divided too, and what is too large alone becomes a dead letter. Receivers bound it (`max_body`)."),
         must("an_answer_over_4_mib_is_not_retryable_and_recorded",
              "The size of answers is limited (4 MiB); what is over it is not retryable, and (SHOULD) recorded."),
         should("what_passes_is_tried_again", "429, 502, 503 and 504 are tried again."),
@@ -141,8 +142,7 @@ SECTIONS = {
     ],
     "gRPC": [
         must("calls_are_unary_exports", "The services of the three signals have one unary method, `Export`.",
-             "test_grpc.py::test_what_clients_in_four_languages_sent_leaves_byte_for_byte",
-             "test_grpc_exporter.py::test_all_signals_of_real_clients_leave_as_they_came"),
+             CAPTURED),
         should("calls_at_once_are_a_setting", "The number of calls at once is a setting (`concurrency`, as over HTTP).",
                "test_conformance_http_client.py::test_how_many_requests_at_once_is_a_setting"),
         must("messages_are_limited",
