@@ -95,13 +95,6 @@ def test_ids_are_hexadecimal_in_either_case(written, relay, signal):
     assert relay(signal, upper) == message
 
 
-def test_ids_in_base64_are_read_and_counted(relay):
-    ids = {"traceId": base64.b64encode(b"t" * 16).decode(), "spanId": base64.b64encode(b"s" * 8).decode()}
-    found = first(relay("traces", span(**ids)))
-    assert (found.trace_id, found.span_id) == (b"t" * 16, b"s" * 8)
-    assert relay.gateway.metric("millrace_receiver_deviations_total", kind="base64_id") == 2
-
-
 def test_enums_are_integers(written, relay):
     message = otlp.request("shop", spans=1)
     first(message).kind, first(message).status.code = 3, 2
@@ -125,6 +118,19 @@ def test_integers_of_64_bits_are_written_as_strings_and_read_as_either(written, 
         attributes = [{"key": "n", "value": {"intValue": number}}]
         read = first(relay("traces", span(startTimeUnixNano=number, attributes=attributes)))
         assert (read.start_time_unix_nano, read.attributes[0].value.int_value) == (2**53 + 1, 2**53 + 1)
+
+
+def test_deviations_are_read_and_counted_by_client(relay):
+    """Ids in base64, integers that no 64 bits hold; `snake_case` and `enum_name` are looked at where their rules are."""
+    ids = {"traceId": base64.b64encode(b"t" * 16).decode(), "spanId": base64.b64encode(b"s" * 8).decode()}
+    wide = [{"key": "n", "value": {"intValue": 1e21}}, {"key": "n", "value": {"intValue": 0.5}}]
+    found = first(relay("traces", span(**ids, attributes=wide)))
+    assert (found.trace_id, found.span_id) == (b"t" * 16, b"s" * 8)
+    assert [entry.value.double_value for entry in found.attributes] == [1e21, 0.5]
+    for kind in ("base64_id", "wide_integer"):
+        client = relay.gateway.session.headers["user-agent"]
+        assert relay.gateway.metric("millrace_receiver_deviations_total", kind=kind, client=client) == 2
+        assert f"client={client} kind={kind}" in relay.gateway.process.log
 
 
 def test_bytes_are_in_base64(written, relay):
