@@ -239,9 +239,12 @@ extension Journal {
         }
     }
 
+    /// A log of that name, defined or found on the disk; nil where there is none.
+    package func storedLog(_ id: LogID) -> Log? { logsByID[id] ?? vanishedLogs.first { $0.id == id } }
+
     /// Gives up what vanished readers of that name have not finished: it counts as expired, and their accounts stay.
     ///
-    /// Their dead letters stay on the disk as they are, for when the exporter is defined again.
+    /// Their dead letters stay, for when the exporter is defined again.
     ///
     /// - Returns: Whether there was one.
     package func abandon(reader name: String) -> Bool {

@@ -52,6 +52,8 @@ package struct JournalSettings: Sendable {
     package var whenFull: FullPolicy
     /// Of groups that wait for the journal's thread; beyond it they settle as `CommitResult.full`.
     package var queueBytesMax: ByteCount
+    /// The names of parts that logs of pipelines may have, for finding those that are no longer defined.
+    package var parts: Set<String> = []
 
     /// The defaults of the pipeline file's `journal` section.
     package init(

@@ -26,6 +26,15 @@ package final class Log: Sendable {
     /// The reader of that name; nil where none is defined.
     package func reader(named name: String) -> LogReader? { readers.first { $0.name == name } }
 
+    /// The reader of that name whether it is defined or not; nil where there was never one.
+    ///
+    /// One that is not defined is given nothing, and settles what it is told to.
+    package func storedReader(named name: String) -> LogReader? {
+        core.state.withLock { state in
+            state.readers.firstIndex { $0.name == name }.map { LogReader(state.readers[$0], core: core, index: $0) }
+        }
+    }
+
     /// The ids behind the segments that get nothing more, ascending: what is unfinished below keeps them on the disk.
     package var sealedEnds: [UInt64] { core.state.withLock { $0.segments.filter(\.sealed).map(\.endID) } }
 
@@ -86,6 +95,9 @@ final class LogCore: Sendable {
         self.signal = signal
         self.logger = logger
     }
+
+    /// Whether somebody reads it.
+    var isDefined: Bool { state.withLock { $0.readers.contains(where: \.isDefined) } }
 
     /// Changes the state, then tells of followed groups that ended by that.
     func update<Result: Sendable, Failure: Error>(

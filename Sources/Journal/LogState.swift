@@ -149,11 +149,16 @@ extension LogState {
         return takeWaiter(of: index)
     }
 
-    /// Gives up a reader that is not defined.
+    /// Gives up a reader that is not defined; dead letters stay, and what was made of some to be tried again goes.
     mutating func abandon(_ reader: Int) {
         guard !readers[reader].isDefined, readers[reader].cursor.closedID == nil else { return }
-        readers[reader].cursor.close(at: endID)
         readers[reader].dirty = true
+        guard !held.ranges.isEmpty else { return readers[reader].cursor.close(at: endID) }
+        var id = readers[reader].cursor.finished.low
+        while let next = held.firstMissing(from: id, below: endID, orIn: readers[reader].cursor.finished) {
+            readers[reader].cursor.finish(next..<next + 1, as: [.expired: 1])
+            id = next + 1
+        }
     }
 
     /// The first segment where every reader has passed it, so that it may go once the cursors say so on the disk.

@@ -135,7 +135,8 @@ extension Journal {
     ///
     /// Parked records first: they become dead letters, and dead letters are parked only when they are replayed.
     fileprivate func asideAccounts(of exporter: String, in main: LogID) -> [ReaderAccount] {
+        // One that refuses nothing any more may have letters from before.
         [LogID(parkedBy: exporter, in: main), LogID(deadLettersOf: exporter, in: main)]
-            .compactMap { log($0)?.reader(named: exporter)?.account }
+            .compactMap { storedLog($0)?.storedReader(named: exporter)?.account }
     }
 }

@@ -9,6 +9,9 @@ extension LogID {
         self.init(pipeline, part: signal == .traces ? nil : signal.name)
     }
 
+    /// The names of parts that hold a signal.
+    package static let parts = Set(Signal.allCases.compactMap { LogID("any", $0).part })
+
     /// What it holds.
     package var signal: Signal { Signal.allCases.first { $0.name == part } ?? .traces }
 }

@@ -28,7 +28,8 @@ extension Meters {
         "millrace_receiver_requests_total": "Requests answered, by status code.",
         "millrace_receiver_held_requests_total": "Requests that waited for room before they were answered, by reason.",
         "millrace_receiver_connections": "Connections open now.",
-        "millrace_receiver_deviations_total": "Tolerated deviations from the OTLP specification, by kind.",
+        "millrace_receiver_deviations_total":
+            "Tolerated deviations from the OTLP specification, by kind and client (its User-Agent).",
         "millrace_receiver_forgotten_clients_total":
             "Idle clients whose deviations were forgotten to make room for others.",
         "millrace_receiver_unnamed_clients_total": "Requests of deviating clients that there is no room to remember.",

@@ -102,6 +102,21 @@ import Testing
         #expect(file.warnings.count { $0.contains("logs pass it unchanged") } == 1)
     }
 
+    @Test(arguments: [(#""logs""#, "error"), (#""traces", "logs""#, "warning"), (#""traces""#, nil)])
+    func `a condition that asks what only spans have is named where it stands`(signals: String, severity: String?) {
+        let keep = #"{"any": [{"attribute": "a", "exists": true}, {"not": {"status": "error"}}]}"#
+        let text = ConfigurationTests.file([
+            "processors": #"{"share": {"type": "sample", "ratio": 0.5, "keep": \#(keep)}}"#,
+            "pipelines":
+                #"{"p": {"receivers": ["in"], "processors": ["share"], "exporters": ["out"], "signals": [\#(signals)]}}"#,
+        ])
+        let file = try? PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
+        let found = (file?.warnings ?? problems(of: text)).filter { $0.contains("it never holds for logs") }
+        let place = "/processors/share/keep/any/1/not/status: \(severity == "warning" ? "warning: " : "")"
+        #expect(found.allSatisfy { $0.contains(place + #"only spans have "status""#) })
+        #expect((found.count, file != nil) == (severity == nil ? 0 : 1, severity != "error"))
+    }
+
     private func text(_ pipeline: String) -> String {
         """
         {"receivers": {"in": {"type": "otlp_http"}}, "processors": {"map": {"type": "mlflow_map"}},

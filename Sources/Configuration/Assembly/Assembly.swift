@@ -79,7 +79,7 @@ package struct Assembly: Sendable {
         let status = AdminStatus(
             journal: journal,
             fronts: fronts.map(\.front),
-            deadLetters: DeadLetterOffice(deadLetters),
+            deadLetters: DeadLetterOffice(deadLetters + DeadLetterBox.gone(from: journal)),
             meters: meters,
             readiness: readiness,
             clock: clock

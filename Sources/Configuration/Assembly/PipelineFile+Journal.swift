@@ -49,6 +49,13 @@ extension PipelineFile {
         exporters.first { $0.name == exporter }?.settings
     }
 
+    /// What the journal may use, and which logs it may find.
+    private var journalSettings: JournalSettings {
+        var settings = journal
+        settings.parts = LogID.parts
+        return settings
+    }
+
     /// Opens the journal, unless that would give up silently what is left for an exporter that is gone from the file.
     ///
     /// The exporters in `abandoning` are given up.
@@ -62,7 +69,7 @@ extension PipelineFile {
         let leftBehind = try refuseLeftovers(abandoning)
         let syncs = meters.histogram("millrace_journal_sync_seconds")
         let journal = try Journal.open(
-            journal,
+            journalSettings,
             logs: logs,
             clock: clock,
             logger: logger,
@@ -70,11 +77,11 @@ extension PipelineFile {
             onRoom: onRoom
         )
         let waiting = journal.vanishedReaders.filter { reader in
-            !reader.abandoned && reader.account.queued > 0 && !abandoning.contains(reader.name)
+            !reader.abandoned && reader.waiting > 0 && !abandoning.contains(reader.name)
         }
         if !waiting.isEmpty {
             let left = Dictionary(grouping: waiting) { ReaderID($0.name, of: $0.log.main) }.map { reader, readers in
-                (reader.log, reader.name, readers.reduce(0) { $0 + $1.account.queued })
+                (reader.log, reader.name, readers.reduce(0) { $0 + $1.waiting })
             }
             throw AssemblyError(leaving: left.sorted { $0.1 < $1.1 })
         }
@@ -91,7 +98,7 @@ extension PipelineFile {
     /// - Returns: The exporters whose spans are left there, as `abandoning` allows.
     private func refuseLeftovers(_ abandoning: [String]) throws -> Set<String> {
         guard journal.storage == .memory else { return [] }
-        let all = try Journal.leftovers(in: journal.directory)
+        let all = try Journal.leftovers(in: journal.directory, parts: LogID.parts)
         let left = all.filter { !abandoning.contains($0.reader) }
         guard left.isEmpty else {
             throw AssemblyError(
@@ -111,7 +118,7 @@ extension PipelineFile {
         _ body: (Journal) async throws -> Value
     ) async throws -> Value {
         try Journal.checkOwner(of: journal.directory)
-        let journal = try Journal.open(journal, logs: logs, clock: .system, logger: logger)
+        let journal = try Journal.open(journalSettings, logs: logs, clock: .system, logger: logger)
         for box in deadLetterBoxes(of: journal) { box.recover() }
         let result: Result<Value, any Error>
         do { result = .success(try await body(journal)) } catch { result = .failure(error) }
@@ -136,7 +143,7 @@ extension PipelineFile {
         logger: Logger
     ) async throws -> DeadLetterOffice.Answer {
         try await withStoredJournal(logger: logger) { journal in
-            await DeadLetterOffice(deadLetterBoxes(of: journal)).answer(request)
+            await DeadLetterOffice(deadLetterBoxes(of: journal) + DeadLetterBox.gone(from: journal)).answer(request)
         }
     }
 
@@ -174,6 +181,11 @@ extension PipelineFile {
             log.readers.compactMap { DeadLetterBox(of: $0.name, in: log.id, journal: journal) }
         }
     }
+}
+
+extension VanishedReader {
+    /// What somebody would have to deliver: dead letters wait for no one.
+    fileprivate var waiting: UInt64 { account.queued - min(account.queued, account.held) }
 }
 
 extension AssemblyError {

@@ -35,7 +35,30 @@ extension PipelineFile {
                 }
             }
         }
+        checkConditions(root, &context)
         checkMixtures(root, &context)
+    }
+
+    /// Refuses conditions that could never hold where they are asked, and warns of those that never hold for one of the signals.
+    private func checkConditions(_ root: JSONNode, _ context: inout DecodeContext) {
+        for processor in processors {
+            let pipelines = pipelines.filter { $0.value.processors.contains(processor.name) }
+            let signals = Signal.allCases.filter { signal in
+                processor.settings.signals.contains(signal)
+                    && pipelines.contains { $0.value.takenSignals.contains(signal) }
+            }
+            let others = signals.filter { $0 != .traces }.map(\.name).joined(separator: " and ")
+            guard !others.isEmpty, let node = root["processors"]?[processor.name] else { continue }
+            let found = processor.settings.questionsOfSpans(in: node).map { subject, place in
+                Problem(
+                    offset: place.node.offset,
+                    pointer: place.pointer,
+                    message: "only spans have \(quoted(subject)): it never holds for \(others)",
+                    severity: signals.contains(.traces) ? .warning : .error
+                )
+            }
+            context.within("processors", processor.name) { $0.report(DocumentProblems(list: found)) }
+        }
     }
 
     /// Refuses a component that takes nothing of the pipeline, and warns of one that does not take all of it.

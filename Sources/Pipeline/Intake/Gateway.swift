@@ -203,26 +203,44 @@ private struct CheckedSpans {
         _ memory: inout RequestMemory,
         noting deviations: DeviationLog
     ) throws(Refused) {
-        var body = request.body
-        do throws(WireError) {
-            if request.encoding == .json {
-                var counts = DeviationCounts()
-                body = try OTLPJSON.decode(body, signal: request.signal, deviations: &counts)
-                if !counts.isEmpty { deviations.note(counts, of: request.signal, from: request.source) }
-            }
-        } catch {
-            throw Refused(error)
-        }
-        if request.encoding == .json { try memory.add(body.count) }
+        let body = request.encoding == .json ? try Self.transcoded(request, &memory, noting: deviations) : request.body
         do throws(WireError) {
             batch = try Envelope(body, signal: request.signal, limits: memory.indexLimits())
         } catch {
-            if case .overLimit = error, let shortage = memory.indexShortage {
-                request.memory?.noteShortage()
-                throw shortage
-            }
-            throw Refused(error)
+            throw Self.refused(error, request, memory)
         }
+    }
+
+    /// The wire form of a body in JSON, for which memory is asked before it is written.
+    private static func transcoded(
+        _ request: IncomingRequest,
+        _ memory: inout RequestMemory,
+        noting deviations: DeviationLog
+    ) throws(Refused) -> [UInt8] {
+        let ahead = request.body.count
+        try memory.add(ahead)
+        var counts = DeviationCounts()
+        let body: [UInt8]
+        do throws(WireError) {
+            body = try OTLPJSON.decode(
+                request.body,
+                signal: request.signal,
+                deviations: &counts,
+                bytesMax: memory.transcodedMax(besides: ahead)
+            )
+        } catch {
+            throw refused(error, request, memory)
+        }
+        if body.count > ahead { try memory.add(body.count - ahead) }
+        if !counts.isEmpty { deviations.note(counts, of: request.signal, from: request.source) }
+        return body
+    }
+
+    /// What is over a limit of memory may have come at a bad time.
+    private static func refused(_ error: WireError, _ request: IncomingRequest, _ memory: RequestMemory) -> Refused {
+        guard case .overLimit = error, let shortage = memory.indexShortage else { return Refused(error) }
+        request.memory?.noteShortage()
+        return shortage
     }
 }
 

@@ -23,6 +23,7 @@ package struct SampleSettings: Sendable {
 
 extension SampleSettings: ProcessorSettings {
     package var signals: Set<Signal> { [.traces, .logs] }
+    package var conditions: [String] { ["keep"] }
 
     /// The settings in the pipeline file.
     package static let shape = Shape(
