@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 import Logging
 import Synchronization
 
@@ -59,6 +59,15 @@ package struct LogReader: Sendable {
     /// Any thread.
     package func unfinished(below id: UInt64) -> UInt64 {
         core.state.withLock { id - $0.readers[index].cursor.finished.count(below: id) }
+    }
+
+    /// When the first item came that this reader has not finished, `ids` aside; nil without one.
+    ///
+    /// Any thread, never blocks.
+    package func oldestUnfinished(besides ids: [Range<UInt64>]) -> UnixTime? {
+        var aside = IDSet()
+        for range in ids.sorted(by: { $0.lowerBound < $1.lowerBound }) { aside.insert(range) }
+        return core.state.withLock { $0.oldestUnfinished(of: index, besides: aside) }.map(UnixTime.init(nanoseconds:))
     }
 
     /// Records that `next` returned and that are not settled.

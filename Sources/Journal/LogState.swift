@@ -36,10 +36,18 @@ struct LogState: Sendable {
     var bytes: Int { segments.reduce(0) { $0 + $1.bytes } }
 
     func account(of reader: Int) -> ReaderAccount {
-        readers[reader].cursor.account(endID: endID, held: held) { id in
-            let segment = segments.last { $0.firstID <= id } ?? segments.first
-            return segment?.time(of: id)
-        }
+        readers[reader].cursor.account(endID: endID, held: held, receivedAt: time)
+    }
+
+    /// When the first item came that `reader` has not finished, `ids` aside; nil without one.
+    func oldestUnfinished(of reader: Int, besides ids: IDSet) -> UInt64? {
+        let finished = readers[reader].cursor.finished
+        return ids.firstMissing(from: finished.low, below: endID, orIn: finished).flatMap(time)
+    }
+
+    private func time(of id: UInt64) -> UInt64? {
+        let segment = segments.last { $0.firstID <= id } ?? segments.first
+        return segment?.time(of: id)
     }
 
     var statistics: LogStatistics {
@@ -289,8 +297,12 @@ extension LogState {
             for mark in finding.marks { segments[index].marks.note(mark) }
         }
         for range in finding.missing { lose(range, for: reader) }
-        let records = finding.records.filter { record in
-            record.items == 0 || !readers[reader].cursor.finished.contains(record.id)
+        let name = readers[reader].name
+        let records = finding.records.compactMap { record -> StoredRecord? in
+            guard record.items == 0 || !readers[reader].cursor.finished.contains(record.id) else { return nil }
+            var record = record
+            record.isFollowed = followed.awaits(record.id, by: name)
+            return record
         }
         readers[reader].inFlight += records.count
         return records
@@ -331,7 +343,11 @@ extension LogState {
             let (end, overflow) = record.id.addingReportingOverflow(UInt64(record.items))
             guard !overflow && end <= endID else { continue }
             readers[reader].cursor.finish(record.id..<end, as: record.outcomes)
-            followed.finish(record.id, as: record.outcomes, by: readers[reader].name, of: id)
+            if record.isMoved {
+                followed.forget(record.id, by: readers[reader].name)
+            } else {
+                followed.finish(record.id, as: record.outcomes, by: readers[reader].name, of: id)
+            }
         }
         readers[reader].dirty = true
         let passed = before..<max(before, readers[reader].needsFrom)

@@ -90,6 +90,8 @@ package struct StoredRecord: Sendable, Equatable {
     package let receivedAt: UnixTime
     package let metadata: [UInt8]
     package let payload: [UInt8]
+    /// Whether somebody follows it until the reader that got it has finished it (`SettlementNotice`).
+    package internal(set) var isFollowed = false
 
     package init(
         id: UInt64,
@@ -114,10 +116,13 @@ package struct SettledRecord: Sendable, Equatable {
     package let items: UInt32
     /// What became of the items; the sum equals `items`.
     package let outcomes: OutcomeCounts
+    /// Whether its items wait in another log now: nothing has come of them, and who follows it is told nothing.
+    package let isMoved: Bool
 
-    package init(id: UInt64, items: UInt32, outcomes: OutcomeCounts) {
+    package init(id: UInt64, items: UInt32, outcomes: OutcomeCounts, isMoved: Bool = false) {
         self.id = id
         self.items = items
         self.outcomes = outcomes
+        self.isMoved = isMoved
     }
 }

@@ -43,6 +43,37 @@ import Testing
         #expect(lines.count == (clashes ? 1 : 0))
     }
 
+    @Test(arguments: [
+        ("journal", nil),
+        ("out", nil),
+        ("log", #"/answer_after: "log" is no exporter of a pipeline that reads the receiver; allowed: journal, out"#),
+        ("our", #"allowed: journal, out; did you mean "out"?"#),
+        ("mlflow", #""mlflow" takes none of the signals that the receiver's pipelines give it; allowed: journal, out"#),
+    ])
+    func `clients wait for an exporter that gets what they send`(name: String, problem: String?) {
+        let exporters = #"""
+            {"out": {"type": "console"}, "mlflow": {"type": "mlflow", "endpoint": "http://a"}, "log": {"type": "console"}}
+            """#
+        let receivers = #"{"in": {"type": "otlp_http", "answer_after": "\#(name)"}, "b": {"type": "otlp_grpc"}}"#
+        let pipelines = #"""
+            {"a": {"receivers": ["in"], "exporters": ["out", "mlflow"], "signals": ["logs"]},
+             "b": {"receivers": ["b"], "exporters": ["log", "mlflow"]}}
+            """#
+        let all = problems(of: file(["exporters": exporters, "receivers": receivers, "pipelines": pipelines]))
+        let lines = all.filter { $0.contains("/receivers/in/") }
+        #expect(lines.count == (problem == nil ? 0 : 1), "\(all)")
+        if let problem { #expect(lines.first?.contains(problem) == true, "\(lines)") }
+    }
+
+    @Test func `clients cannot wait behind a window`() {
+        let processors = #"{"tail": {"type": "tail_sample"}}"#
+        let pipelines = #"{"t": {"receivers": ["in"], "processors": ["tail"], "exporters": ["out"]}}"#
+        let receivers = #"{"in": {"type": "otlp_grpc", "answer_after": "out"}}"#
+        let all = problems(of: file(["receivers": receivers, "processors": processors, "pipelines": pipelines]))
+        let problem = #"/receivers/in/answer_after: "out" stands behind a window: "tail" holds traces back"#
+        #expect(all.contains { $0.contains(problem) }, "\(all)")
+    }
+
     @Test func `the admin endpoint's name is its own`() {
         let receivers = #"{"admin": {"type": "otlp_http", "listen": "127.0.0.1:1"}}"#
         let lines = problems(

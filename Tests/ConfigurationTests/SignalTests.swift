@@ -61,14 +61,13 @@ import Testing
         let journal = try file.openJournal(meters: Meters(), clock: .system, logger: logger)
         let fronts = try file.fronts(of: journal, meters: Meters(), clock: .system).map(\.front)
         #expect(fronts.map(\.signal) == [.traces, .logs])
-        let deliveries = try file.deliveries(
-            from: journal,
-            to: ExporterSet(file, logger: logger),
+        let store = Store(
+            journal: journal,
             deadLetters: file.deadLetterBoxes(of: journal),
-            shares: file.routeShares(of: journal, waiting: Meters().counter("waiting")),
-            meters: Meters(),
-            logger: logger
+            shares: file.routeShares(of: journal, waiting: Meters().counter("waiting"))
         )
+        let exporters = ExporterSet(file, logger: logger)
+        let deliveries = try file.deliveries(from: store, to: exporters, meters: Meters(), logger: logger)
         #expect(deliveries.count == 6)
         await journal.close()
     }

@@ -19,6 +19,8 @@ package struct Assembly: Sendable {
     /// Where requests wait for room.
     private let lines: [WaitingLine]
     private let shares: RouteShares
+    /// Where answers wait for exporters.
+    private let answers: [DeliveryAnswers]
     package let drainTimeout: Duration
     /// Whether what is undelivered at the end waits in the journal.
     package let keepsUndelivered: Bool
@@ -46,18 +48,11 @@ package struct Assembly: Sendable {
         let line = file.waitingLine(meters)
         lines = [memory.line, line]
         let store = try file.openStore(abandoning: abandoning, before: line, meters: meters, logger: logger)
-        let (journal, deadLetters, shares) = (store.journal, store.deadLetters, store.shares)
+        let (journal, shares) = (store.journal, store.shares)
         self.journal = journal
         self.shares = shares
         exporters = ExporterSet(file, logger: logger)
-        deliveries = try file.deliveries(
-            from: journal,
-            to: exporters,
-            deadLetters: deadLetters,
-            shares: shares,
-            meters: meters,
-            logger: logger
-        )
+        deliveries = try file.deliveries(from: store, to: exporters, meters: meters, logger: logger)
         let fronts = try file.fronts(of: journal, meters: meters, clock: clock)
         let (readiness, eventLoops) = (Readiness(logger: logger), EventLoops())
         self.eventLoops = eventLoops
@@ -70,16 +65,18 @@ package struct Assembly: Sendable {
             memory: memory,
             line: line,
             eventLoops: eventLoops,
-            meters: meters
+            meters: meters,
+            answers: file.answers(of: deliveries)
         )
         let connections = file.connectionLimits(within: descriptors, eventLoops: eventLoops.count, logger: logger)
+        answers = Array(intake.answers.values)
         receivers = file.receivers.map { receiver in
             file.make(receiver, on: sockets, within: connections[receiver.name], before: intake, logger: logger)
         }
         let status = AdminStatus(
             journal: journal,
             fronts: fronts.map(\.front),
-            deadLetters: DeadLetterOffice(deadLetters + DeadLetterBox.gone(from: journal)),
+            deadLetters: DeadLetterOffice(store.deadLetters + DeadLetterBox.gone(from: journal)),
             meters: meters,
             readiness: readiness,
             clock: clock
@@ -109,8 +106,14 @@ package struct Assembly: Sendable {
     package func prepareToStop() async {
         readiness.stops()
         for line in lines { line.close() }
+        for answers in answers { answers.prepareToStop() }
         shares.closeLines()
         for receiver in receivers { await receiver.prepareToStop(refusing: !keepsUndelivered) }
+    }
+
+    /// Ends the waits of clients for exporters: nothing more is delivered.
+    package func endWaits() {
+        for answers in answers { answers.close() }
     }
 
     /// Answers what was received, closes the receivers, and ends their threads.
@@ -175,6 +178,22 @@ extension PipelineFile {
         return AdminToken(text: text)
     }
 
+    /// Where the answers of receivers wait that have `answer_after`, by receiver.
+    fileprivate func answers(of deliveries: [Delivery]) -> [String: DeliveryAnswers] {
+        receivers.reduce(into: [:]) { answers, receiver in
+            guard let exporter = receiver.settings.answerAfter else { return }
+            let read = pipelines.filter { $0.value.receivers.contains(receiver.name) }.map(\.name)
+            let awaited = deliveries.filter { delivery in
+                delivery.name == exporter && delivery.log.map { read.contains($0.pipeline) } ?? false
+            }
+            answers[receiver.name] = DeliveryAnswers(
+                exporter: exporter,
+                timeout: receiver.settings.answerTimeout,
+                deliveries: awaited
+            )
+        }
+    }
+
     /// Opens the journal; requests that wait in `line` are told when room in it becomes free.
     fileprivate func openStore(
         abandoning: [String],
@@ -213,7 +232,8 @@ extension PipelineFile {
             costs: requestCost,
             identities: IdentityMeters(intake.meters, receiver: receiver.name),
             line: intake.line,
-            hold: receiver.settings.hold
+            hold: receiver.settings.hold,
+            answers: intake.answers[receiver.name]
         )
         var context = ReceiverContext(
             name: receiver.name,
@@ -231,7 +251,7 @@ extension PipelineFile {
 }
 
 /// What requests are kept in until every exporter has them.
-private struct Store {
+struct Store {
     let journal: Journal
     let deadLetters: [DeadLetterBox]
     let shares: RouteShares
@@ -248,4 +268,6 @@ private struct IntakeParts {
     let line: WaitingLine
     let eventLoops: EventLoops
     let meters: Meters
+    /// By receiver.
+    let answers: [String: DeliveryAnswers]
 }

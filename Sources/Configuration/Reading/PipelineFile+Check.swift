@@ -17,6 +17,7 @@ extension PipelineFile {
         checkFiles(root, &context)
         checkMemory(root, &context)
         checkBacklogs(root, &context)
+        checkAnswers(root, &context)
         checkTests(root, &context)
         checkAccess(root, &context)
         // In a file with errors most of what seems unused is misspelt elsewhere.

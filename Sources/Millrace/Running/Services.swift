@@ -47,6 +47,7 @@ struct DeliveryService: Service {
             try? await gracefulShutdown()
             await assembly.prepareToStop()
             await drain()
+            assembly.endWaits()
             group.cancelAll()
         }
         await assembly.exporters.close()

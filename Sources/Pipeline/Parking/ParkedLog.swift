@@ -82,6 +82,7 @@ extension QueuedRecord {
     /// The account of a record whose items went to another log of its exporter.
     fileprivate var moved: SettledRecord {
         var all: OutcomeCounts = [.deadLettered: UInt64(payloadItems)]
-        return settled(taking: &all)
+        let settled = settled(taking: &all)
+        return SettledRecord(id: settled.id, items: settled.items, outcomes: settled.outcomes, isMoved: true)
     }
 }
