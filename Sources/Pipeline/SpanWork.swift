@@ -54,6 +54,17 @@ package struct SpanWork: Sendable {
         routes += batch.divide(itemsMax: itemsMax, groups: routes.count).map { routes[Int($0)] }
     }
 
+    /// Divides the spans of each route by trace, as far as the request may be written.
+    ///
+    /// - Returns: By output group the trace of its spans; nil for a group of several traces.
+    package mutating func divideByTrace() -> [TraceID?] {
+        let repeatsMax = account.repeatsMax(beside: batch.bytes.count + batch.addedBytes)
+        let (traces, origins) = batch.divideByTrace(groups: routes.count, repeatsMax: repeatsMax)
+        account.add(steps: batch.unitCount)
+        routes += origins.map { routes[Int($0)] }
+        return traces
+    }
+
     /// The route that a span was assigned to last.
     package func route(of span: Int) -> Route { routes[Int(batch.group(of: span))] }
 

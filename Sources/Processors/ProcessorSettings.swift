@@ -22,6 +22,27 @@ package protocol ProcessorSettings: Sendable {
     ///
     /// - Throws: What of the settings only shows when they are used.
     func makeProcessor(named name: String) throws -> (any SpanProcessor)?
+
+    /// Whether it works on whole traces, behind the journal; nil for one that does not.
+    var window: WindowTraits? { get }
+
+    /// Makes the processor of whole traces, which counts under its key in the pipeline file; nil for one that works before the
+    /// journal.
+    ///
+    /// - Parameters:
+    ///   - name: The key.
+    ///   - router: What chooses the route of a whole trace; nil where each keeps that of its root.
+    func makeWindow(named name: String, routing router: (any SpanProcessor)?) -> (any WindowedProcessor)?
+}
+
+/// What the program has to know of a windowed processor before it is made.
+package struct WindowTraits: Sendable {
+    /// Whether it joins log records to spans, where its pipeline takes logs.
+    package var joinsLogs: Bool
+
+    package init(joinsLogs: Bool) {
+        self.joinsLogs = joinsLogs
+    }
 }
 
 extension ProcessorSettings {
@@ -30,6 +51,9 @@ extension ProcessorSettings {
     package var readsIdentity: Bool { false }
     package var routing: Routing? { nil }
     package var batching: BatchLimits? { nil }
+    package var window: WindowTraits? { nil }
+
+    package func makeWindow(named name: String, routing router: (any SpanProcessor)?) -> (any WindowedProcessor)? { nil }
 }
 
 extension ProcessorType {

@@ -11,6 +11,7 @@ import TLS
 package struct Assembly: Sendable {
     package let journal: Journal
     package let deliveries: [Delivery]
+    package let windows: [WindowStage]
     package let exporters: ExporterSet
     private let receivers: [any Receiver]
     private let eventLoops: EventLoops
@@ -55,6 +56,14 @@ package struct Assembly: Sendable {
             to: exporters,
             deadLetters: deadLetters,
             shares: shares,
+            meters: meters,
+            logger: logger
+        )
+        windows = file.windowStages(
+            in: journal,
+            decided: store.decided,
+            shares: shares,
+            routers: try file.routers(of: journal, clock: clock),
             meters: meters,
             logger: logger
         )
@@ -128,7 +137,9 @@ package struct Assembly: Sendable {
     /// What every destination has not got yet, by pipeline and exporter.
     package var queuedByDestination: [(name: String, queued: UInt64)] {
         journal.pipelines.flatMap { log in
-            log.readers.map { ("\(log.id.name)/\($0.name)", journal.account(of: $0, in: log.id).queued) }
+            log.readers.filter { !$0.isWindow }.map { reader in
+                ("\(log.id.front.name)/\(reader.name)", journal.account(of: reader, in: log.id).queued)
+            }
         }
     }
 }
@@ -191,9 +202,10 @@ extension PipelineFile {
         )
         let deadLetters = deadLetterBoxes(of: journal)
         for box in deadLetters { box.recover() }
+        let decided = recoverWindows(of: journal)
         journal.persistCursors()
         let shares = routeShares(of: journal, waiting: meters.heldRequests(for: "over_share"))
-        return Store(journal: journal, deadLetters: deadLetters, shares: shares)
+        return Store(journal: journal, deadLetters: deadLetters, decided: decided, shares: shares)
     }
 
     fileprivate func make(
@@ -234,6 +246,8 @@ extension PipelineFile {
 private struct Store {
     let journal: Journal
     let deadLetters: [DeadLetterBox]
+    /// Traces that windows decided, by pipeline.
+    let decided: [String: [TraceKey]]
     let shares: RouteShares
 }
 

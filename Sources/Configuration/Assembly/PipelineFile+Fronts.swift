@@ -24,7 +24,9 @@ extension PipelineFile {
         clock: WallClock
     ) throws -> [(receiver: String, front: PipelineFront)] {
         try pipelines.flatMap { pipeline in
-            let processors = try pipeline.value.processors.compactMap { name in
+            let window = window(of: pipeline.value)
+            let names = pipeline.value.processors.filter { !(window?.behind.contains($0) ?? false) }
+            let processors = try names.compactMap { name in
                 try self.processors.first { $0.name == name }.flatMap { processor in
                     try processor.settings.makeProcessor(named: name).map { (processor.settings.signals, made: $0) }
                 }
@@ -41,12 +43,16 @@ extension PipelineFile {
                 }
                 return pipeline.value.receivers.map { receiver in
                     let tally = IntakeTally(meters, pipeline: pipeline.name, receiver: receiver, signal: signal)
+                    let isDivided = window != nil && signal == .traces
+                    // What chooses a trace's route reads them behind the window.
+                    let routing = self.processors.filter { isDivided && window?.behind.contains($0.name) ?? false }
                     let front = PipelineFront(
                         log: id,
                         processors: processors,
-                        forwardedHeaders: forwardedHeaders(of: receiver),
+                        forwardedHeaders: forwardedHeaders(of: receiver).union(routing.flatMap(\.settings.headers)),
                         itemsMax: recordItems(of: pipeline.value),
                         unrouted: signal == .traces ? unrouted(in: pipeline.value) : nil,
+                        dividesTraces: isDivided,
                         tally: tally
                     )
                     return (receiver, front)
@@ -70,7 +76,7 @@ extension PipelineFile {
     }
 
     /// Experiments that members of the file are bound to by name, on the receivers that a pipeline reads.
-    private func namedExperiments(of pipeline: PipelineSettings) -> Set<Route> {
+    func namedExperiments(of pipeline: PipelineSettings) -> Set<Route> {
         let read = receivers.filter { pipeline.receivers.contains($0.name) }
         return read.reduce(into: []) { $0.formUnion($1.settings.auth?.namedExperiments ?? []) }
     }
@@ -86,7 +92,7 @@ extension PipelineFile {
         return processors.filter { names.contains($0.name) }.map(\.settings)
     }
 
-    private func forwardedHeaders(of receiver: String) -> Set<String> {
+    func forwardedHeaders(of receiver: String) -> Set<String> {
         let settings = receivers.first { $0.name == receiver }?.settings
         return Set((settings?.forwardHeaders ?? []).map { $0.lowercased() })
     }

@@ -61,7 +61,7 @@ package struct EnvelopeDivision: Sendable {
         dividesTraces: Bool = false,
         repeats: inout Repeats
     ) -> [Part] {
-        var filling = Filling(itemsMax, bytesMax, start: part.range.lowerBound, Envelopes(batch), repeats)
+        var filling = Filling(itemsMax, bytesMax, start: part.range.lowerBound, EnvelopeSizes(batch), repeats)
         for bundle in bundles(in: part.range) {
             let size = bundle.reduce(0) { $0 + unit(at: $1).size }
             let items = bundle.reduce(0) { $0 + unit(at: $1).items }
@@ -98,7 +98,7 @@ package struct EnvelopeDivision: Sendable {
 /// The bytes around the units of each scope and around the scopes of each resource.
 ///
 /// Where other fields stand between them, everything inside counts: each part has to look at all of it.
-private struct Envelopes {
+struct EnvelopeSizes {
     let resourceOf: [Int]
     let scopes: [Int]
     let resources: [Int]
@@ -123,7 +123,7 @@ private struct Envelopes {
 private struct Filling {
     let itemsMax: Int
     let bytesMax: Int
-    let envelopes: Envelopes
+    let envelopes: EnvelopeSizes
     private(set) var repeats: EnvelopeDivision.Repeats
     private var starts: [Int]
     private var items = 0
@@ -136,7 +136,7 @@ private struct Filling {
         _ itemsMax: Int,
         _ bytesMax: Int,
         start: Int,
-        _ envelopes: Envelopes,
+        _ envelopes: EnvelopeSizes,
         _ repeats: EnvelopeDivision.Repeats
     ) {
         self.itemsMax = itemsMax

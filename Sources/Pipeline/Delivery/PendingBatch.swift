@@ -42,7 +42,7 @@ package struct QueuedRecord: Sendable {
     package var parkedSince: UnixTime?
 
     /// Items inside the payload.
-    package var payloadItems: Int { Int(items) - Int(clamping: metadata.removed.sum) }
+    package var payloadItems: Int { Int(items) - Int(clamping: metadata.removed.sum) + Int(metadata.created) }
 
     package init(
         source: RecordSource = .pipeline,
