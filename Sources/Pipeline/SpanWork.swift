@@ -18,6 +18,8 @@ package struct SpanWork: Sendable {
     package var whenRefused: [@Sendable () -> Void] = []
     /// What the processors counted.
     package var tally = ProcessorTally()
+    /// Behind a window: the trace that all spans are of. Nil before the journal.
+    package var trace: TracePlace?
     /// What `mlflow_map` found out about each span, by position; empty until it ran.
     package var mapped = MappedSpans()
     /// The routes that spans were assigned to; the position is the output group of the batch, of which a route may have several.
@@ -63,6 +65,18 @@ package struct SpanWork: Sendable {
         routes.append(route)
         groups[route] = new
         return new
+    }
+}
+
+/// The trace of spans that are processed together.
+package struct TracePlace: Sendable {
+    package let key: TraceKey
+    /// Its root, else its topmost span.
+    package let top: Int
+
+    package init(key: TraceKey, top: Int) {
+        self.key = key
+        self.top = top
     }
 }
 
