@@ -18,31 +18,34 @@ package protocol ProcessorSettings: Sendable {
     /// How exporters batch; nil for one that says nothing about that.
     var batching: BatchLimits? { get }
 
+    /// Whether it works on whole traces where the pipeline has a window behind it.
+    var isOfWholeTraces: Bool { get }
+    /// Whether it asks what `mlflow_map` found out about a span.
+    var readsMapping: Bool { get }
+    /// Whether it is a window.
+    var isWindowed: Bool { get }
+    /// How long late spans of a trace follow it, after a window has delivered that.
+    var latePeriod: Duration { get }
+
     /// Makes the processor, which counts under its key in the pipeline file; nil for one that works on no spans.
     ///
     /// - Throws: What of the settings only shows when they are used.
     func makeProcessor(named name: String) throws -> (any SpanProcessor)?
 
-    /// Whether it works on whole traces, behind the journal; nil for one that does not.
-    var window: WindowTraits? { get }
-
-    /// Makes the processor of whole traces, which counts under its key in the pipeline file; nil for one that works before the
-    /// journal.
+    /// Makes the processor of whole traces; nil for one that is no window.
     ///
     /// - Parameters:
-    ///   - name: The key.
-    ///   - router: What chooses the route of a whole trace; nil where each keeps that of its root.
-    func makeWindow(named name: String, routing router: (any SpanProcessor)?) -> (any WindowedProcessor)?
-}
+    ///   - name: Its key in the pipeline file.
+    ///   - mapping: Processors that stand before it and work on whole traces.
+    ///   - routing: Processors that stand behind it.
+    func makeWindow(
+        named name: String,
+        mapping: [any SpanProcessor],
+        routing: [any SpanProcessor]
+    ) -> (any WindowedProcessor)?
 
-/// What the program has to know of a windowed processor before it is made.
-package struct WindowTraits: Sendable {
-    /// Whether it joins log records to spans, where its pipeline takes logs.
-    package var joinsLogs: Bool
-
-    package init(joinsLogs: Bool) {
-        self.joinsLogs = joinsLogs
-    }
+    /// The same settings for one that remembers traces at least that long.
+    func remembering(_ time: Duration) -> Self
 }
 
 extension ProcessorSettings {
@@ -51,9 +54,20 @@ extension ProcessorSettings {
     package var readsIdentity: Bool { false }
     package var routing: Routing? { nil }
     package var batching: BatchLimits? { nil }
-    package var window: WindowTraits? { nil }
+    package var isOfWholeTraces: Bool { false }
+    package var readsMapping: Bool { false }
+    package var isWindowed: Bool { false }
+    package var latePeriod: Duration { .zero }
 
-    package func makeWindow(named name: String, routing router: (any SpanProcessor)?) -> (any WindowedProcessor)? { nil }
+    package func makeWindow(
+        named name: String,
+        mapping: [any SpanProcessor],
+        routing: [any SpanProcessor]
+    ) -> (any WindowedProcessor)? {
+        nil
+    }
+
+    package func remembering(_ time: Duration) -> Self { self }
 }
 
 extension ProcessorType {

@@ -63,7 +63,7 @@ struct WindowBench {
             processors: processors,
             forwardedHeaders: ["x-tenant"],
             itemsMax: 500,
-            dividesTraces: true,
+            window: window,
             tally: tally
         )
         gateway = Gateway(
@@ -155,14 +155,16 @@ struct Concatenation: WindowedProcessor {
     var window = WindowSettings()
     let joinsLogs = false
 
+    func joins(_ unit: Int, of logs: Envelope) -> Bool { false }
+
+    func restore(_ key: TraceKey, route: Route, receivedAt: UnixTime) {}
+
     func assemble(_ trace: WholeTrace) -> AssembledTrace {
         var payload = trace.parts.flatMap(\.payload)
-        let spans = (try? SpanBatch(payload))?.spans ?? []
-        let tops = spans.count { $0.parentID == nil }
+        let spans = SpanHead.all(in: payload)
+        let tops = spans.count { $0.parent == nil }
         if tops > 1 { payload += tracesRequest([TestSpan("root", id: 99, trace: trace.key.trace.low)]) }
-        let rootPart = trace.parts.firstIndex { part in
-            (try? SpanBatch(part.payload))?.spans.contains { $0.parentID == nil } ?? false
-        }
+        let rootPart = trace.parts.firstIndex { part in SpanHead.all(in: part.payload).contains { $0.parent == nil } }
         let created = tops > 1 ? 1 : 0
         return AssembledTrace(
             route: .experimentName("trace \(trace.key.trace.low)"),

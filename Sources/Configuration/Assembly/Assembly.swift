@@ -59,15 +59,16 @@ package struct Assembly: Sendable {
             meters: meters,
             logger: logger
         )
+        let chains = try file.chains(of: journal, clock: clock)
         windows = file.windowStages(
             in: journal,
             decided: store.decided,
             shares: shares,
-            routers: try file.routers(of: journal, clock: clock),
+            chains: chains,
             meters: meters,
             logger: logger
         )
-        let fronts = try file.fronts(of: journal, meters: meters, clock: clock)
+        let fronts = file.fronts(chains, meters: meters)
         let (readiness, eventLoops) = (Readiness(logger: logger), EventLoops())
         self.eventLoops = eventLoops
         let intake = IntakeParts(
@@ -247,7 +248,7 @@ private struct Store {
     let journal: Journal
     let deadLetters: [DeadLetterBox]
     /// Traces that windows decided, by pipeline.
-    let decided: [String: [TraceKey]]
+    let decided: [String: [DecidedTrace]]
     let shares: RouteShares
 }
 

@@ -10,21 +10,12 @@ import Settings
 struct PipelineWindow: Sendable {
     /// Its key in the pipeline file.
     let name: String
-    let settings: any ProcessorSettings
     /// Whether it joins log records.
     private let joinsLogs: Bool
-    /// The names of the processors behind it, in their order.
-    let behind: [String]
 
-    fileprivate init(
-        _ processor: Configured<any ProcessorSettings>,
-        joinsLogs: Bool,
-        behind: [String]
-    ) {
-        name = processor.name
-        settings = processor.settings
+    fileprivate init(name: String, joinsLogs: Bool) {
+        self.name = name
         self.joinsLogs = joinsLogs
-        self.behind = behind
     }
 
     /// Whether it reads the log of that signal.
@@ -35,24 +26,17 @@ extension PipelineFile {
     /// The windowed processor of a pipeline that takes spans; nil where it has none.
     func window(of pipeline: PipelineSettings) -> PipelineWindow? {
         guard pipeline.signals.contains(.traces) else { return nil }
-        for (index, name) in pipeline.processors.enumerated() {
-            guard let processor = processors.first(where: { $0.name == name }), let traits = processor.settings.window
-            else { continue }
-            let behind = Array(pipeline.processors[(index + 1)...])
-            return PipelineWindow(
-                processor,
-                joinsLogs: traits.joinsLogs && pipeline.signals.contains(.logs),
-                behind: behind
-            )
-        }
-        return nil
+        let processors = processors(of: pipeline)
+        guard let window = processors.first(where: \.settings.isWindowed) else { return nil }
+        let joins = window.settings.makeWindow(named: window.name, mapping: [], routing: [])?.joinsLogs ?? false
+        return PipelineWindow(name: window.name, joinsLogs: joins && pipeline.signals.contains(.logs))
     }
 
     /// Settles what an earlier process moved behind the windows.
     ///
     /// - Returns: The traces that it decided, by pipeline.
-    func recoverWindows(of journal: Journal) -> [String: [TraceKey]] {
-        var decided: [String: [TraceKey]] = [:]
+    func recoverWindows(of journal: Journal) -> [String: [DecidedTrace]] {
+        var decided: [String: [DecidedTrace]] = [:]
         for pipeline in pipelines {
             guard let window = window(of: pipeline.value),
                 let output = journal.log(LogID(windowOf: pipeline.name)),
@@ -64,38 +48,19 @@ extension PipelineFile {
         return decided
     }
 
-    /// What chooses the routes of whole traces, by pipeline; none where each trace keeps that of its root.
-    ///
-    /// Blocks while it learns from the journal what it knew before the process started.
-    func routers(of journal: Journal, clock: WallClock) throws -> [String: any SpanProcessor] {
-        var routers: [String: any SpanProcessor] = [:]
-        for pipeline in pipelines {
-            guard let window = window(of: pipeline.value) else { continue }
-            let router = try processors.first { window.behind.contains($0.name) && $0.settings.routing != nil }.flatMap {
-                try $0.settings.makeProcessor(named: $0.name)
-            }
-            if let router = router as? any RoutingProcessor { router.keepRoom(for: namedExperiments(of: pipeline.value)) }
-            if let router = router as? any RememberingProcessor, let log = journal.log(LogID(windowOf: pipeline.name)) {
-                router.restore(from: log, at: clock.now())
-            }
-            routers[pipeline.name] = router
-        }
-        return routers
-    }
-
     /// The windows of all pipelines, between the log of their spans and that which the exporters read.
     func windowStages(
         in journal: Journal,
-        decided: [String: [TraceKey]],
+        decided: [String: [DecidedTrace]],
         shares: RouteShares,
-        routers: [String: any SpanProcessor],
+        chains: [String: ProcessorChain],
         meters: Meters,
         logger: Logger
     ) -> [WindowStage] {
         pipelines.compactMap { pipeline in
             guard let window = window(of: pipeline.value),
                 let output = journal.log(LogID(windowOf: pipeline.name)),
-                let processor = window.settings.makeWindow(named: window.name, routing: routers[pipeline.name])
+                let processor = chains[pipeline.name]?.window
             else { return nil }
             let readers = journal.pipelines.reduce(0) { $0 + $1.readers.count }
             let inputs = [(WindowSource.spans, Signal.traces), (.logs, .logs)].compactMap { source, signal in

@@ -3,24 +3,27 @@ import Basics
 extension Envelope {
     /// Divides groups so that each holds units of one trace, as far as resources and scopes may be repeated.
     ///
-    /// Units without a trace stay together. Where nothing more may be repeated, the rest of a group is one group of several traces.
+    /// Units that are not to be divided, and those without a trace, stay together. Where nothing more may be repeated, the rest of a group is one group of several traces.
     ///
     /// - Parameters:
     ///   - groups: How many there are.
+    ///   - isDivided: Whether a unit is to be found by its trace.
     ///   - repeatsMax: Bytes of resources and scopes that may be written again, for each new group and for all together.
     /// - Returns: The trace of each group, by number, nil for one of several traces or of none; and for each new group, numbered
     ///   on from `groups`, the group that it was taken from.
     package mutating func divideByTrace(
         groups: Int,
-        repeatsMax: (perGroup: Int, all: Int)
+        repeatsMax: (perGroup: Int, all: Int),
+        where isDivided: (Int, Envelope) -> Bool = { _, _ in true }
     ) -> (traces: [TraceID?], origins: [UInt16]) {
         var division = TraceDivision(groups: groups, repeatsMax)
         var numbers = TraceNumbers()
         for index in 0..<unitCount where removal(of: index) == nil {
             let unit = unit(index)
             let origin = group(of: index)
-            let trace = unit.hasTrace ? numbers.number(of: unit.traceID) : -1
-            let target = division.group(of: trace, unit.hasTrace ? unit.traceID : nil, from: origin, unit.scope, self)
+            let id = unit.hasTrace && isDivided(index, self) ? unit.traceID : nil
+            let trace = id.map { numbers.number(of: $0) } ?? -1
+            let target = division.group(of: trace, id, from: origin, unit.scope, self)
             if target != origin { assign(index, to: target) }
         }
         return (division.traces, division.origins)

@@ -13,8 +13,10 @@ package struct PipelineFront: Sendable {
     private let itemsMax: Int
     /// Where an exporter files what no processor routes; nil where none has such places.
     private let unrouted: Route?
-    /// Whether a window is behind the log, so that each record holds items of one trace.
-    private let dividesTraces: Bool
+    /// What reads the log by traces, so that each record holds items of one trace; nil where nothing does.
+    private let window: (any WindowedProcessor)?
+    /// What chooses the routes of whole traces.
+    private let routers: [any ForeseeingProcessor]
     /// Items accepted and refused since the process started.
     package let tally: IntakeTally
 
@@ -24,7 +26,8 @@ package struct PipelineFront: Sendable {
     ///   - forwardedHeaders: Names in lower case of headers that are kept with the records.
     ///   - itemsMax: Items in one record at most, as far as a request can be divided: what is sent at once needs not be taken apart.
     ///   - unrouted: Where an exporter of the pipeline files items without a route; nil where none has such places.
-    ///   - dividesTraces: Whether each record holds items of one trace, however many, because a window reads the log.
+    ///   - window: What reads the log by traces; each record holds items of one trace then, however many.
+    ///   - routers: What chooses the routes of whole traces behind the window.
     ///   - tally: Counts what is accepted and refused.
     package init(
         log: LogID,
@@ -32,7 +35,8 @@ package struct PipelineFront: Sendable {
         forwardedHeaders: Set<String>,
         itemsMax: Int,
         unrouted: Route? = nil,
-        dividesTraces: Bool = false,
+        window: (any WindowedProcessor)? = nil,
+        routers: [any ForeseeingProcessor] = [],
         tally: IntakeTally
     ) {
         self.log = log
@@ -41,7 +45,8 @@ package struct PipelineFront: Sendable {
         self.forwardedHeaders = forwardedHeaders
         self.itemsMax = itemsMax
         self.unrouted = unrouted
-        self.dividesTraces = dividesTraces
+        self.window = window
+        self.routers = routers
         self.tally = tally
     }
 
@@ -95,7 +100,7 @@ package struct PipelineFront: Sendable {
     ///
     /// - Returns: By output group the trace that it has to be known by; nil where that does not matter.
     private func divide(_ work: inout SpanWork) -> [TraceID?] {
-        if dividesTraces { return work.divideByTrace() }
+        if let window { return work.divideByTrace(for: window) }
         work.divide(itemsMax: itemsMax)
         return Array(repeating: nil, count: work.routes.count)
     }
@@ -103,6 +108,11 @@ package struct PipelineFront: Sendable {
     /// Throws where something that is kept would go to an experiment that is not one of the client's.
     private func checkRoutes(of work: SpanWork) throws(Refused) {
         guard let identity = work.source.identity, identity.experiments != nil else { return }
+        // Each of the spans may turn out to be the root.
+        for route in routers.lazy.flatMap({ $0.routes(foreseenFor: work) }) {
+            if let reason = identity.refusal(of: route) { throw .forbidden(reason) }
+        }
+        guard routers.isEmpty else { return }
         for group in work.batch.groups {
             let route = work.routes[Int(group.number)]
             guard let place = route == .none ? unrouted : route, let reason = identity.refusal(of: place) else {

@@ -8,12 +8,14 @@ package struct WindowMeters: Sendable {
     let joined: Counter
     private let meters: Meters
     private let labels: [String: String]
+    private let pipeline: String
 
     /// Registers the window's counters.
     package init(_ meters: Meters, pipeline: String, processor: String) {
         let labels = ["pipeline": pipeline, "processor": processor]
         self.meters = meters
         self.labels = labels
+        self.pipeline = pipeline
         decided = Dictionary(
             uniqueKeysWithValues: WindowDecision.Reason.allCases.map { reason in
                 let labels = labels.merging(["reason": reason.rawValue]) { $1 }
@@ -34,10 +36,18 @@ package struct WindowMeters: Sendable {
         meters.gauge("millrace_window_bytes", labels) { Double(stage.position.bytes) }
     }
 
-    /// Counts a trace that was moved.
-    func count(_ trace: AssembledTrace, _ reason: WindowDecision.Reason) {
-        decided[reason]?.add()
-        created.add(trace.created)
-        joined.add(trace.joined)
+    /// Counts traces that were moved, and what processors did to them.
+    func count(_ traces: some Sequence<(made: AssembledTrace, reason: WindowDecision.Reason)>) {
+        var tally = ProcessorTally()
+        for (trace, reason) in traces {
+            decided[reason]?.add()
+            created.add(trace.created)
+            joined.add(trace.joined)
+            for entry in trace.tally.entries { tally.add(entry.spans, entry.kind, by: entry.processor) }
+        }
+        for entry in tally.entries {
+            let labels = ["pipeline": pipeline, "processor": entry.processor, "signal": Signal.traces.name]
+            meters.counter(entry.kind.meter(.traces), labels).add(entry.spans)
+        }
     }
 }

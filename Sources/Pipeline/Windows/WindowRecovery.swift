@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 package import Journal
 
 /// Settles what an earlier process moved behind a window and had no time to settle.
@@ -6,11 +6,8 @@ package struct WindowRecovery {
     /// Records settled in one go, at most.
     private static let settledMax = 4096
 
-    private let journal: Journal
-    private let spans: LogReader
-    private let logs: LogReader?
-    /// Traces that were decided, as far as the journal still has them.
-    package private(set) var decided: [TraceKey] = []
+    /// Traces that were decided, as far as the journal still has them, and where they went; the oldest first.
+    package let decided: [DecidedTrace]
 
     /// Once, before anything is read; the caller writes the cursors (`Journal.persistCursors`) before it delivers.
     ///
@@ -22,28 +19,33 @@ package struct WindowRecovery {
     ///   - logs: Its reader of log records; nil where it reads none.
     ///   - journal: Holds all of them.
     package init(of output: Log, spans: LogReader, logs: LogReader?, in journal: Journal) {
-        self.journal = journal
-        self.spans = spans
-        self.logs = logs
         var (moved, joined): ([SettledRecord], [SettledRecord]) = ([], [])
-        var decided: [TraceKey] = []
+        var decided: [DecidedTrace] = []
         output.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max)) { stored in
             guard let metadata = RecordMetadata(decoding: stored.metadata), let origin = metadata.origin else { return }
             moved += TraceOrigin.moved(origin.spans)
             joined += TraceOrigin.joined(origin.logs, Int(origin.joined))
             if let mark = metadata.trace {
-                decided.append(TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil))
+                let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
+                decided.append(DecidedTrace(key: key, route: metadata.route, receivedAt: stored.receivedAt))
             }
-            if moved.count > Self.settledMax { settle(&moved, spans) }
-            if joined.count > Self.settledMax { settle(&joined, logs) }
+            if moved.count > Self.settledMax { Self.settle(&moved, spans, journal) }
+            if joined.count > Self.settledMax { Self.settle(&joined, logs, journal) }
         }
-        settle(&moved, spans)
-        settle(&joined, logs)
+        Self.settle(&moved, spans, journal)
+        Self.settle(&joined, logs, journal)
         self.decided = decided
     }
 
-    private func settle(_ records: inout [SettledRecord], _ reader: LogReader?) {
+    private static func settle(_ records: inout [SettledRecord], _ reader: LogReader?, _ journal: Journal) {
         if let reader, !records.isEmpty { journal.restore(RecordMove(of: reader, records)) }
         records = []
     }
+}
+
+/// A trace that an earlier process decided.
+package struct DecidedTrace: Sendable {
+    package let key: TraceKey
+    package let route: Route
+    package let receivedAt: UnixTime
 }

@@ -93,6 +93,7 @@ extension WindowStage {
             switch await journal.append(group) {
             case .durable:
                 for trace in made { noteMoved(trace) }
+                meters.count(made.compactMap(\.counted))
                 return true
             case .full(let retryAfter):
                 try? await clock.sleep(retryAfter)
@@ -117,6 +118,5 @@ extension WindowStage {
                 shares.settled(record.stored.sharedBytes, of: record.part.metadata, wasParked: false)
             }
         }
-        if let counted = trace.counted { meters.count(counted.made, counted.reason) }
     }
 }

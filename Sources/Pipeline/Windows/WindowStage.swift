@@ -72,7 +72,7 @@ package final class WindowStage: Sendable {
         inputs: [WindowSource: WindowInput],
         output: Log,
         journal: Journal,
-        decided: [TraceKey] = [],
+        decided: [DecidedTrace] = [],
         forwardedHeaders: Set<String> = [],
         bytesMax: Int,
         clock: MonotonicClock,
@@ -91,7 +91,10 @@ package final class WindowStage: Sendable {
         room = inputs.mapValues { _ in Doorbell() }
         var window = TraceWindow(processor.window)
         let now = clock.now()
-        for key in decided { window.remember(key, at: now) }
+        for trace in decided {
+            window.remember(trace.key, at: now)
+            processor.restore(trace.key, route: trace.route, receivedAt: trace.receivedAt)
+        }
         state = Mutex(State(window: window, cache: RecordCache(bytesMax: bytesMax)))
     }
 
@@ -150,8 +153,8 @@ package final class WindowStage: Sendable {
         }
         let key = TraceKey(mark.trace, identity: mark.isBound || source == .logs ? metadata.identity : nil)
         guard source == .spans else { return .logs(key) }
-        guard let batch = try? SpanBatch(record.payload) else { return .passing }
-        return .spans(key, batch.sightings)
+        let heads = SpanHead.all(in: record.payload)
+        return .spans(key, heads.map { SpanSighting($0.id, parent: $0.parent, isParentRemote: $0.isParentRemote) })
     }
 
     /// Log records that belong to no span are done with at once.

@@ -1,4 +1,5 @@
 package import Basics
+package import OTLP
 
 /// A processor of whole traces, which works behind the journal.
 ///
@@ -6,11 +7,15 @@ package import Basics
 package protocol WindowedProcessor: Sendable {
     /// When a trace is complete.
     var window: WindowSettings { get }
-    /// Whether log records of GenAI events belong to traces.
+    /// Whether log records may become content of the spans that they name.
     var joinsLogs: Bool { get }
 
+    /// Whether a log record may become content of the span that it names; `logs` is an envelope of logs.
+    func joins(_ unit: Int, of logs: Envelope) -> Bool
     /// Makes one request of everything that came of a trace.
     func assemble(_ trace: WholeTrace) -> AssembledTrace
+    /// Remembers where a trace went before the process started; oldest first.
+    func restore(_ key: TraceKey, route: Route, receivedAt: UnixTime)
 }
 
 /// Everything that came of a trace.
