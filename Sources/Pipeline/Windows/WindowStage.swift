@@ -151,10 +151,9 @@ package final class WindowStage: Sendable {
         guard let mark = metadata.trace, record.kind == .items else {
             return source == .spans ? .passing : .unwanted(metadata)
         }
-        let key = TraceKey(mark.trace, identity: mark.isBound || source == .logs ? metadata.identity : nil)
+        let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
         guard source == .spans else { return .logs(key) }
-        let heads = SpanHead.all(in: record.payload)
-        return .spans(key, heads.map { SpanSighting($0.id, parent: $0.parent, isParentRemote: $0.isParentRemote) })
+        return .spans(key, SpanSighting.all(in: record.payload))
     }
 
     /// Log records that belong to no span are done with at once.
