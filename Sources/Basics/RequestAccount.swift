@@ -76,6 +76,7 @@ package struct RequestAccount: Sendable {
     /// What may be written again for the sake of division, for each record besides the first and for all of them.
     ///
     /// - Parameter bytes: What is written once.
+    /// - Returns: Bytes.
     package func repeatsMax(beside bytes: Int) -> (perGroup: Int, all: Int) {
         (perGroup: CostLimits.writtenBase, all: max(0, heldMax - bytes))
     }

@@ -166,7 +166,8 @@ import Testing
     ) throws {
         let span = { (service: String, fields: String) in
             #"""
-            {"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "\#(service)"}}]},
+            {"resourceSpans": [{"resource": {"attributes":
+               [{"key": "service.name", "value": {"stringValue": "\#(service)"}}]},
              "scopeSpans": [{"spans": [{"traceId": "00000000000000000000000000000001", \#(fields)}]}]}]}
             """#
         }

@@ -98,7 +98,8 @@ import Testing
         #expect(reader.account.isBalanced)
     }
 
-    @Test func `a window holds more records than others and its cursor knows their gaps after a restart`() async throws {
+    @Test func `a window holds more records than others and its cursor knows their gaps after a restart`() async throws
+    {
         let count = LogReader.inFlightMax * 2
         var journal = try disk.open(logs)
         for _ in 0..<4 {

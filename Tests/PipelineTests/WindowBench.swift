@@ -43,7 +43,8 @@ struct WindowBench {
         var settings = JournalSettings(directory: "/data", minFree: .kibibytes(0))
         settings.storage = files == nil ? .memory : .disk
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let journal = try Journal.open(settings, logs: Self.logs, fileSystem: files ?? FaultyFileSystem(), logger: logger)
+        let disk = files ?? FaultyFileSystem()
+        let journal = try Journal.open(settings, logs: Self.logs, fileSystem: disk, logger: logger)
         self.journal = journal
         let reader = journal.logs[0].readers[0]
         let box = DeadLetterBox(of: "out", in: Self.behind, journal: journal)

@@ -60,7 +60,7 @@ import Testing
     @Test func `a span that the window adds is counted as created, also where it is refused`() async throws {
         let exporter = ScriptedExporter(exclusive: true) { $0.route == .experimentName("trace 1") }
         let bench = try WindowBench(to: exporter)
-        let spans = [TestSpan(id: 1, trace: 1), TestSpan(id: 2, trace: 1), TestSpan(id: 1, trace: 2), TestSpan(id: 2, trace: 2)]
+        let spans = [1, 1, 2, 2].enumerated().map { TestSpan(id: UInt64($0 + 1), trace: $1) }
         #expect(await bench.send(spans) == .accepted)
         await bench.decide()
         await bench.deliver()

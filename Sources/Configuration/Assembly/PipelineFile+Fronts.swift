@@ -28,9 +28,8 @@ extension PipelineFile {
             }
             for signal in pipeline.value.takenSignals {
                 guard let log = journal.log(LogID(pipeline.name, signal)) else { continue }
-                for case let (signals, processor as any RememberingProcessor) in chain.perSpan
-                where signals.contains(signal) {
-                    processor.restore(from: log, at: clock.now())
+                for (signals, processor) in chain.perSpan where signals.contains(signal) {
+                    (processor as? any RememberingProcessor)?.restore(from: log, at: clock.now())
                 }
             }
             chains[pipeline.name] = chain

@@ -34,7 +34,8 @@ extension Shape<PipelineTest> {
         check: { test, group, context in
             let given = ["input", "input_file", "requests"].count { group[$0] != nil }
             guard given != 1 else { return }
-            context.report("one of \"input\", \"input_file\" and \"requests\" is needed, and only one", at: group.offset)
+            let what = "one of \"input\", \"input_file\" and \"requests\" is needed, and only one"
+            context.report(what, at: group.offset)
         }
     )
 }

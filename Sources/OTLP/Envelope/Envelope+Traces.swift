@@ -7,8 +7,8 @@ extension Envelope {
     ///
     /// - Parameters:
     ///   - groups: How many there are.
-    ///   - isDivided: Whether a unit is to be found by its trace.
     ///   - repeatsMax: Bytes of resources and scopes that may be written again, for each new group and for all together.
+    ///   - isDivided: Whether a unit is to be found by its trace.
     /// - Returns: The trace of each group, by number, nil for one of several traces or of none; and for each new group, numbered
     ///   on from `groups`, the group that it was taken from.
     package mutating func divideByTrace(

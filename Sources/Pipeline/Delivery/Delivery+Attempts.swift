@@ -180,7 +180,7 @@ extension PendingBatch {
             ? [(records[0], request.batch.payload, request.batch.items)]
             : records.map { ($0, $0.payload, $0.payloadItems) }
         return parts.map { record, payload, items in
-            return DeadLetter(
+            DeadLetter(
                 origin: DeadLetter.Origin(source: record.source, id: record.id),
                 rejection: rejection,
                 attempts: history.attempts,

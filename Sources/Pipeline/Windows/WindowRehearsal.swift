@@ -1,6 +1,5 @@
-package import Basics
-import Journal
-package import OTLP
+import Basics
+import OTLP
 
 /// A window without its journal: takes requests with their times and says what traces become of them.
 package struct WindowRehearsal {

@@ -70,7 +70,9 @@ extension WindowStage {
     /// Nil where nothing is left to move.
     private func trace(of work: WindowWork, _ spans: [WindowRecord], _ logs: [WindowRecord]) -> MovedTrace? {
         guard let first = spans.first else { return logs.isEmpty ? nil : MovedTrace(unjoined: logs) }
-        guard case .decision(let decision) = work else { return MovedTrace(passing: first, to: output.id, forwardedHeaders) }
+        guard case .decision(let decision) = work else {
+            return MovedTrace(passing: first, to: output.id, forwardedHeaders)
+        }
         let whole = WholeTrace(
             key: decision.key,
             parts: spans.map(\.part),
