@@ -23,7 +23,7 @@ package enum Catalogue {
         ProcessorType("batch", .batch, stage: .batching),
         ProcessorType(unavailable: "redact", .perSpan),
         ProcessorType(unavailable: "truncate", .perSpan),
-        ProcessorType(unavailable: "assemble", .windowed),
+        ProcessorType("assemble", AssembleSettings.shape, stage: .windowed),
         ProcessorType(unavailable: "tail_sample", .windowed),
     ]
 

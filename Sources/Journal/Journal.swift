@@ -157,6 +157,9 @@ package final class Journal: Sendable {
         if !thread.submit(submission) { observer.settled([(ticket, .failed("the journal is closed"))]) }
     }
 
+    /// Does `work` on the journal's thread between two rounds; false, and it is not done, once the journal is closed.
+    func perform(_ work: @escaping JournalThread.Work) -> Bool { thread.perform(work) }
+
     /// Writes what was settled so far to the cursors; what a disk that fails leaves is tried again within a second.
     ///
     /// The calling thread waits for the disk: for the start, before anything runs.

@@ -40,11 +40,14 @@ package final class Log: Sendable {
 
     package var statistics: LogStatistics { core.state.withLock { $0.statistics } }
 
-    /// The log and the accounts of its readers, by their names and in the order of their definitions, at one moment.
-    package var snapshot: (statistics: LogStatistics, accounts: [(reader: String, account: ReaderAccount)]) {
+    /// The log and the accounts of its readers at one moment.
+    package var snapshot: LogSnapshot { core.state.withLock { $0.snapshot } }
+
+    /// The same of this log and of the one that its records are moved from: at one moment, so that nothing is in both or in neither.
+    package func snapshot(with source: Log) -> (own: LogSnapshot, source: LogSnapshot) {
+        // In the order in which a move locks them.
         core.state.withLock { state in
-            let defined = state.readers.indices.filter { state.readers[$0].isDefined }
-            return (state.statistics, defined.map { (state.readers[$0].name, state.account(of: $0)) })
+            (state.snapshot, source.core.state.withLock { $0.snapshot })
         }
     }
 
@@ -56,7 +59,8 @@ package final class Log: Sendable {
                     log: id,
                     name: state.readers[index].name,
                     account: state.account(of: index),
-                    abandoned: state.readers[index].cursor.closedID != nil
+                    abandoned: state.readers[index].cursor.closedID != nil,
+                    isWindow: state.readers[index].isWindow
                 )
             }
         }
@@ -67,6 +71,8 @@ package final class Log: Sendable {
 final class LogCore: Sendable {
     let id: LogID
     let role: LogDefinition.Role
+    /// The log that its records are moved from.
+    let source: LogID?
     let directory: String
     let fileSystem: any FileSystem
     let state: Mutex<LogState>
@@ -79,6 +85,7 @@ final class LogCore: Sendable {
     init(
         id: LogID,
         role: LogDefinition.Role,
+        source: LogID?,
         directory: String,
         fileSystem: any FileSystem,
         state: LogState,
@@ -88,6 +95,7 @@ final class LogCore: Sendable {
     ) {
         self.id = id
         self.role = role
+        self.source = source
         self.directory = directory
         self.fileSystem = fileSystem
         self.state = Mutex(state)

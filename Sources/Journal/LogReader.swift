@@ -49,6 +49,13 @@ package struct LogReader: Sendable {
         core.state.withLock { !$0.isClosed && $0.hasUnread(index) }
     }
 
+    /// How many records `next` has returned or is about to return, and whether more can be read; at one moment.
+    ///
+    /// Any thread.
+    package var progress: (handedOut: Int, hasUnread: Bool) {
+        core.state.withLock { ($0.readers[index].handedOut, !$0.isClosed && $0.hasUnread(index)) }
+    }
+
     /// The id after the last item that can be read now.
     ///
     /// Any thread.
@@ -155,6 +162,32 @@ package struct LogReader: Sendable {
         guard !settled.isEmpty else { return }
         if core.update({ $0.settle(settled, for: index) }) { core.signal.signal() }
     }
+
+    /// Settles what a group moves, on the journal's thread, while the target's state is locked.
+    ///
+    /// - Returns: What is to be called once no lock is held, and whether the reader has passed a segment by that.
+    func move(_ settled: [SettledRecord]) -> (calls: [SettlementCall], passedSegment: Bool) {
+        core.state.withLock { state in
+            let (_, passedSegment) = state.finish(settled, for: index, term: term)
+            return (state.followed.takeCalls(), passedSegment)
+        }
+    }
+
+    /// The first of these records that this reader is done with already; nil where it is with none.
+    func firstFinished(among settled: [SettledRecord]) -> UInt64? {
+        core.state.withLock { state in
+            let finished = state.readers[index].cursor.finished
+            return settled.first { record in
+                finished.contains(record.id) || (finished.start(ofRangeAfter: record.id) ?? .max) < record.endID
+            }?.id
+        }
+    }
+
+    /// Whether it settles in an order of its own (`ReaderDefinition.isWindow`).
+    package var isWindow: Bool { core.state.withLock { $0.readers[index].isWindow } }
+
+    /// The log that it reads.
+    var logID: LogID { core.id }
 
     /// Whether this reader is done with an item: settled, expired or lost it, or began behind it.
     ///

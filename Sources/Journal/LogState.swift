@@ -50,6 +50,15 @@ struct LogState: Sendable {
         return segment?.time(of: id)
     }
 
+    var snapshot: LogSnapshot {
+        let defined = readers.indices.filter { readers[$0].isDefined }
+        return LogSnapshot(
+            statistics: statistics,
+            accounts: defined.map { (readers[$0].name, account(of: $0)) },
+            windows: defined.filter { readers[$0].isWindow }.map { readers[$0].name }
+        )
+    }
+
     var statistics: LogStatistics {
         LogStatistics(
             acceptedItems: endID,
@@ -90,6 +99,12 @@ extension LogState {
         return readers.indices.compactMap { takeWaiter(of: $0) }
     }
 
+    /// Ids below `id` are given to no record any more.
+    mutating func extend(to id: UInt64) {
+        if let last = segments.indices.last { segments[last].endID = id }
+        endID = id
+    }
+
     /// The newest segment gets nothing more; it takes `bytes` on the disk.
     mutating func seal(bytes: Int) {
         guard let last = segments.indices.last else { return }
@@ -127,6 +142,7 @@ extension LogState {
             var reader = ReaderState(
                 name: definition.name,
                 isDefined: true,
+                isWindow: definition.isWindow,
                 backlog: definition.backlog,
                 cursor: Cursor(since: now, startID: start),
                 persistedLow: 0
@@ -229,7 +245,7 @@ extension LogState {
     ///
     /// Ids that it passes and no record has are lost.
     mutating func plan(for reader: Int, recordsMax: Int) -> ReadPlan? {
-        let room = LogReader.inFlightMax - readers[reader].inFlight
+        let room = readers[reader].inFlightMax - readers[reader].inFlight
         guard room > 0, let place = place(of: reader) else { return nil }
         for ids in place.missing { lose(ids, for: reader) }
         readers[reader].position = place.position
@@ -243,7 +259,7 @@ extension LogState {
     }
 
     /// Whether `plan` would give `reader` something now.
-    func canRead(_ reader: Int) -> Bool { readers[reader].inFlight < LogReader.inFlightMax && hasMore(reader) }
+    func canRead(_ reader: Int) -> Bool { readers[reader].inFlight < readers[reader].inFlightMax && hasMore(reader) }
 
     /// Whether something is left to hand out to `reader`, held records aside.
     func hasUnread(_ reader: Int) -> Bool {
@@ -305,6 +321,7 @@ extension LogState {
             return record
         }
         readers[reader].inFlight += records.count
+        readers[reader].handedOut += records.count
         return records
     }
 
@@ -328,7 +345,7 @@ extension LogState {
         for reader: Int,
         term: Int
     ) -> (waiter: CheckedContinuation<Void, Never>?, passedSegment: Bool) {
-        let wasFull = readers[reader].inFlight >= LogReader.inFlightMax
+        let wasFull = readers[reader].inFlight >= readers[reader].inFlightMax
         if readers[reader].term == term { readers[reader].inFlight = max(0, readers[reader].inFlight - settled.count) }
         let passedSegment = settle(settled, for: reader)
         return (wasFull ? takeWaiter(of: reader) : nil, passedSegment)
@@ -342,7 +359,8 @@ extension LogState {
         for record in settled {
             let (end, overflow) = record.id.addingReportingOverflow(UInt64(record.items))
             guard !overflow && end <= endID else { continue }
-            readers[reader].cursor.finish(record.id..<end, as: record.outcomes)
+            let created = UInt64(record.created)
+            readers[reader].cursor.finish(record.id..<end, as: record.outcomes, created: created)
             if record.isMoved {
                 followed.forget(record.id, by: readers[reader].name)
             } else {

@@ -145,6 +145,7 @@ extension Recovery {
             let core = LogCore(
                 id: definition.id,
                 role: definition.role,
+                source: definition.source,
                 directory: directory,
                 fileSystem: fileSystem,
                 state: found.state,

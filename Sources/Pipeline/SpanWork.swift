@@ -18,6 +18,8 @@ package struct SpanWork: Sendable {
     package var whenRefused: [@Sendable () -> Void] = []
     /// What the processors counted.
     package var tally = ProcessorTally()
+    /// Behind a window: the trace that all spans are of. Nil before the journal.
+    package var trace: TracePlace?
     /// What `mlflow_map` found out about each span, by position; empty until it ran.
     package var mapped = MappedSpans()
     /// The routes that spans were assigned to; the position is the output group of the batch, of which a route may have several.
@@ -54,6 +56,20 @@ package struct SpanWork: Sendable {
         routes += batch.divide(itemsMax: itemsMax, groups: routes.count).map { routes[Int($0)] }
     }
 
+    /// Divides the items of each route by trace that a window wants, as far as the request may be written.
+    ///
+    /// - Returns: By output group the trace of its items; nil for a group of several traces, and for what the window does not want.
+    mutating func divideByTrace(for window: any WindowedProcessor) -> [TraceID?] {
+        let repeatsMax = account.repeatsMax(beside: batch.bytes.count + batch.addedBytes)
+        let isLog = batch.signal == .logs
+        let (traces, origins) = batch.divideByTrace(groups: routes.count, repeatsMax: repeatsMax) { unit, batch in
+            !isLog || window.joins(unit, of: batch)
+        }
+        account.add(steps: batch.unitCount)
+        routes += origins.map { routes[Int($0)] }
+        return traces
+    }
+
     /// The route that a span was assigned to last.
     package func route(of span: Int) -> Route { routes[Int(batch.group(of: span))] }
 
@@ -63,6 +79,18 @@ package struct SpanWork: Sendable {
         routes.append(route)
         groups[route] = new
         return new
+    }
+}
+
+/// The trace of spans that are processed together.
+package struct TracePlace: Sendable {
+    package let key: TraceKey
+    /// Its root, else its topmost span.
+    package let top: Int
+
+    package init(key: TraceKey, top: Int) {
+        self.key = key
+        self.top = top
     }
 }
 

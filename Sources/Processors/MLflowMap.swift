@@ -48,6 +48,8 @@ extension MLflowMapSettings: ProcessorSettings {
         }
     )
 
+    package var isOfWholeTraces: Bool { true }
+
     package func makeProcessor(named name: String) throws -> (any SpanProcessor)? {
         try MLflowMap(name: name, settings: self)
     }

@@ -22,10 +22,34 @@ package protocol ProcessorSettings: Sendable {
     /// How exporters batch; nil for one that says nothing about that.
     var batching: BatchLimits? { get }
 
+    /// Whether it works on whole traces where the pipeline has a window behind it.
+    var isOfWholeTraces: Bool { get }
+    /// Whether it asks what `mlflow_map` found out about a span.
+    var readsMapping: Bool { get }
+    /// Whether it is a window.
+    var isWindowed: Bool { get }
+    /// How long late spans of a trace follow it, after a window has delivered that.
+    var latePeriod: Duration { get }
+
     /// Makes the processor, which counts under its key in the pipeline file; nil for one that works on no spans.
     ///
     /// - Throws: What of the settings only shows when they are used.
     func makeProcessor(named name: String) throws -> (any SpanProcessor)?
+
+    /// Makes the processor of whole traces; nil for one that is no window.
+    ///
+    /// - Parameters:
+    ///   - name: Its key in the pipeline file.
+    ///   - mapping: Processors that stand before it and work on whole traces.
+    ///   - routing: Processors that stand behind it.
+    func makeWindow(
+        named name: String,
+        mapping: [any SpanProcessor],
+        routing: [any SpanProcessor]
+    ) -> (any WindowedProcessor)?
+
+    /// The same settings for one that remembers traces at least that long.
+    func remembering(_ time: Duration) -> Self
 }
 
 extension ProcessorSettings {
@@ -35,6 +59,20 @@ extension ProcessorSettings {
     package var readsIdentity: Bool { false }
     package var routing: Routing? { nil }
     package var batching: BatchLimits? { nil }
+    package var isOfWholeTraces: Bool { false }
+    package var readsMapping: Bool { false }
+    package var isWindowed: Bool { false }
+    package var latePeriod: Duration { .zero }
+
+    package func makeWindow(
+        named name: String,
+        mapping: [any SpanProcessor],
+        routing: [any SpanProcessor]
+    ) -> (any WindowedProcessor)? {
+        nil
+    }
+
+    package func remembering(_ time: Duration) -> Self { self }
 }
 
 extension ProcessorSettings {

@@ -11,6 +11,13 @@ package enum Fixtures {
         Array(try Data(contentsOf: directory.appendingPathComponent(path)))
     }
 
+    /// A captured request in wire form, whatever it was sent in.
+    package static func request(_ path: String, _ signal: Signal) throws -> [UInt8] {
+        guard path.hasSuffix(".json") else { return try bytes(path) }
+        var deviations = DeviationCounts()
+        return try OTLPJSON.decode(bytes(path), signal: signal, deviations: &deviations)
+    }
+
     /// The captured requests of traces in protobuf, as paths for `bytes`; sorted.
     package static func traceCaptures() -> [String] {
         captures { $0.hasSuffix(".pb") && !$0.hasSuffix(".metrics.pb") && !$0.hasSuffix(".logs.pb") }

@@ -100,13 +100,46 @@ package struct TestSpan: Sendable {
             bytes += field(0x5A, field(0x12, Array(name.utf8)) + attributes.flatMap { field(0x1A, keyValue($0, $1)) })
         }
         if status != 0 { bytes += field(0x7A, field(0x12, Array(statusMessage.utf8)) + [0x18, UInt8(status)]) }
-        if let flags { bytes += [0x85, 0x01] + (0..<4).map { UInt8(truncatingIfNeeded: flags >> ($0 * 8)) } }
+        if let flags {
+            bytes += [0x85, 1]
+            bytes.appendFixed32(flags)
+        }
         return bytes
     }
+}
 
-    private func bigEndian(_ value: UInt64) -> [UInt8] {
-        (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64(56 - 8 * $0)) }
+private func bigEndian(_ value: UInt64) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64(56 - 8 * $0)) }
+}
+
+/// A log record of a span, written down in a test.
+package struct TestLogRecord: Sendable {
+    package var span: UInt64
+    package var trace: UInt64 = 7
+    package var attributes: [(String, TestValue)]
+    package var body: TestValue
+    /// Nanoseconds since 1970.
+    package var time: UInt64 = 1500
+
+    package init(span: UInt64, _ attributes: KeyValuePairs<String, TestValue>, body: TestValue = .empty) {
+        self.span = span
+        self.attributes = attributes.map { ($0.key, $0.value) }
+        self.body = body
     }
+
+    fileprivate var wire: [UInt8] {
+        var bytes: [UInt8] = [0x09]
+        bytes.appendFixed64(time)
+        bytes += field(0x2A, body.wire)
+        for (key, value) in attributes { bytes += field(0x32, keyValue(key, value)) }
+        bytes += field(0x4A, bigEndian(0) + bigEndian(trace))
+        return span == 0 ? bytes : bytes + field(0x52, bigEndian(span))
+    }
+}
+
+/// One request with these log records, all of one resource and one instrumentation scope.
+package func logsRequest(_ records: [TestLogRecord]) -> [UInt8] {
+    field(0x0A, field(0x12, records.flatMap { field(0x12, $0.wire) }))
 }
 
 /// One request with these spans, all of one resource and one instrumentation scope.

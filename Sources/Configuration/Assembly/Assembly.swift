@@ -11,6 +11,7 @@ import TLS
 package struct Assembly: Sendable {
     package let journal: Journal
     package let deliveries: [Delivery]
+    package let windows: [WindowStage]
     package let exporters: ExporterSet
     private let receivers: [any Receiver]
     private let eventLoops: EventLoops
@@ -53,7 +54,16 @@ package struct Assembly: Sendable {
         self.shares = shares
         exporters = ExporterSet(file, logger: logger)
         deliveries = try file.deliveries(from: store, to: exporters, meters: meters, logger: logger)
-        let fronts = try file.fronts(of: journal, meters: meters, clock: clock)
+        let chains = try file.chains(of: journal, clock: clock)
+        windows = file.windowStages(
+            in: journal,
+            decided: store.decided,
+            shares: shares,
+            chains: chains,
+            meters: meters,
+            logger: logger
+        )
+        let fronts = file.fronts(chains, meters: meters)
         let (readiness, eventLoops) = (Readiness(logger: logger), EventLoops())
         self.eventLoops = eventLoops
         let intake = IntakeParts(
@@ -131,7 +141,9 @@ package struct Assembly: Sendable {
     /// What every destination has not got yet, by pipeline and exporter.
     package var queuedByDestination: [(name: String, queued: UInt64)] {
         journal.pipelines.flatMap { log in
-            log.readers.map { ("\(log.id.name)/\($0.name)", journal.account(of: $0, in: log.id).queued) }
+            log.readers.filter { !$0.isWindow }.map { reader in
+                ("\(log.id.front.name)/\(reader.name)", journal.account(of: reader, in: log.id).queued)
+            }
         }
     }
 }
@@ -210,9 +222,10 @@ extension PipelineFile {
         )
         let deadLetters = deadLetterBoxes(of: journal)
         for box in deadLetters { box.recover() }
+        let decided = recoverWindows(of: journal)
         journal.persistCursors()
         let shares = routeShares(of: journal, waiting: meters.heldRequests(for: "over_share"))
-        return Store(journal: journal, deadLetters: deadLetters, shares: shares)
+        return Store(journal: journal, deadLetters: deadLetters, decided: decided, shares: shares)
     }
 
     fileprivate func make(
@@ -254,6 +267,8 @@ extension PipelineFile {
 struct Store {
     let journal: Journal
     let deadLetters: [DeadLetterBox]
+    /// Traces that windows decided, by pipeline.
+    let decided: [String: [DecidedTrace]]
     let shares: RouteShares
 }
 

@@ -17,7 +17,7 @@ extension PipelineFile {
         logger: Logger
     ) throws -> [Delivery] {
         let journal = store.journal
-        let readers = journal.pipelines.flatMap { log in log.readers.map { (log, $0) } }
+        let readers = journal.pipelines.flatMap { log in log.readers.filter { !$0.isWindow }.map { (log, $0) } }
         return try readers.map { log, reader in
             guard let exporter = exporters[reader.name], let settings = settings(of: reader.name)?.reader,
                 let pipeline = pipelines.first(where: { $0.name == log.id.pipeline })

@@ -14,17 +14,33 @@ package struct AssemblyError: Error, CustomStringConvertible {
 extension PipelineFile {
     /// One log a pipeline and signal, with a reader for each of its exporters that takes the signal, then those of each
     /// exporter: dead letters, and parked.
+    ///
+    /// Behind a window the exporters read a log of whole traces, and the window reads that of the spans.
     var logs: [LogDefinition] {
         let pipelines = pipelines.flatMap { pipeline in
-            pipeline.value.takenSignals.map { signal in
-                let exporters = pipeline.value.exporters.filter {
-                    settings(of: $0)?.destination.signals.contains(signal) ?? false
-                }
-                return (id: LogID(pipeline.name, signal), exporters: exporters)
-            }
+            pipeline.value.takenSignals.flatMap { logs(of: pipeline, $0) }
         }
-        let own = pipelines.flatMap { log in log.exporters.flatMap { ownLogs(of: $0, in: log.id) } }
-        return pipelines.map { LogDefinition($0.id, readers: $0.exporters.map(reader)) } + own
+        let own = pipelines.flatMap { log in
+            log.readers.filter { !$0.isWindow }.flatMap { ownLogs(of: $0.name, in: log.id) }
+        }
+        return pipelines + own
+    }
+
+    private func logs(of pipeline: Named<PipelineSettings>, _ signal: Signal) -> [LogDefinition] {
+        let exporters = pipeline.value.exporters.filter {
+            settings(of: $0)?.destination.signals.contains(signal) ?? false
+        }
+        let id = LogID(pipeline.name, signal)
+        let readers = exporters.map(reader)
+        guard let window = window(of: pipeline.value), signal == .traces || window.reads(signal) else {
+            return [LogDefinition(id, readers: readers)]
+        }
+        let own = ReaderDefinition(name: window.name, isWindow: true)
+        guard signal == .traces else { return [LogDefinition(id, readers: readers + [own])] }
+        return [
+            LogDefinition(id, readers: [own]),
+            LogDefinition(LogID(windowOf: pipeline.name), readers: readers, source: id),
+        ]
     }
 
     /// The logs of one exporter besides a pipeline's; none where its destination never refuses.
@@ -80,7 +96,7 @@ extension PipelineFile {
             !reader.abandoned && reader.waiting > 0 && !abandoning.contains(reader.name)
         }
         if !waiting.isEmpty {
-            let left = Dictionary(grouping: waiting) { ReaderID($0.name, of: $0.log.main) }.map { reader, readers in
+            let left = Dictionary(grouping: waiting) { ReaderID($0.name, of: $0.log.main.front) }.map { reader, readers in
                 (reader.log, reader.name, readers.reduce(0) { $0 + $1.waiting })
             }
             throw AssemblyError(leaving: left.sorted { $0.1 < $1.1 })
@@ -120,6 +136,7 @@ extension PipelineFile {
         try Journal.checkOwner(of: journal.directory)
         let journal = try Journal.open(journalSettings, logs: logs, clock: .system, logger: logger)
         for box in deadLetterBoxes(of: journal) { box.recover() }
+        _ = recoverWindows(of: journal)
         let result: Result<Value, any Error>
         do { result = .success(try await body(journal)) } catch { result = .failure(error) }
         await journal.close()
@@ -193,8 +210,8 @@ extension AssemblyError {
     fileprivate init(
         leaving left: [(log: LogID, exporter: String, items: UInt64)],
         because reason: String =
-            "exporters or signals are gone from the pipeline file, and the journal holds undelivered items",
-        insteadOf remedy: String = "name them again to deliver these"
+            "exporters, signals or windows of the pipeline file changed, and the journal holds undelivered items",
+        insteadOf remedy: String = "have them as before to deliver these"
     ) {
         let items = left.map { "\($0.items) \($0.log.signal.items) for \($0.exporter) of pipeline \($0.log.name)" }
             .joined(separator: ", ")

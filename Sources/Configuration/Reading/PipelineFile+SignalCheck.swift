@@ -18,7 +18,8 @@ extension PipelineFile {
             }
             let isComplete = exporters.count == Set(pipeline.value.exporters).count
             context.within("pipelines", pipeline.name) { context in
-                for signal in taken where isComplete {
+                let window = window(of: pipeline.value)
+                for signal in taken where isComplete && window?.reads(signal) != true {
                     guard !exporters.contains(where: { $0.settings.destination.signals.contains(signal) }) else {
                         continue
                     }
@@ -31,7 +32,9 @@ extension PipelineFile {
                     warn(of: "exporters", exporter.name, exporter.settings.destination.signals, taken, node, &context)
                 }
                 for processor in processors where pipeline.value.processors.contains(processor.name) {
-                    warn(of: "processors", processor.name, processor.settings.signals, taken, node, &context)
+                    let joined = Signal.allCases.filter { processor.name == window?.name && window?.reads($0) == true }
+                    let signals = processor.settings.signals.union(joined)
+                    warn(of: "processors", processor.name, signals, taken, node, &context)
                 }
             }
         }

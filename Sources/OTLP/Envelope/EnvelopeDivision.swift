@@ -63,7 +63,7 @@ package struct EnvelopeDivision: Sendable {
         dividesTraces: Bool = false,
         repeats: inout Repeats
     ) -> [Part] {
-        let envelopes = Envelopes(batch)
+        let envelopes = EnvelopeSizes(batch)
         guard part.points == nil else {
             return runs(of: part, itemsMax: itemsMax, bytesMax: bytesMax, envelopes, &repeats)
         }
@@ -107,7 +107,7 @@ package struct EnvelopeDivision: Sendable {
 /// The bytes around the units of each scope and around the scopes of each resource.
 ///
 /// Where other fields stand between them, everything inside counts: each part has to look at all of it.
-struct Envelopes {
+struct EnvelopeSizes {
     let resourceOf: [Int]
     let scopes: [Int]
     let resources: [Int]
@@ -132,7 +132,7 @@ struct Envelopes {
 private struct Filling {
     let itemsMax: Int
     let bytesMax: Int
-    let envelopes: Envelopes
+    let envelopes: EnvelopeSizes
     private(set) var repeats: EnvelopeDivision.Repeats
     private var starts: [Int]
     private var items = 0
@@ -145,7 +145,7 @@ private struct Filling {
         _ itemsMax: Int,
         _ bytesMax: Int,
         start: Int,
-        _ envelopes: Envelopes,
+        _ envelopes: EnvelopeSizes,
         _ repeats: EnvelopeDivision.Repeats
     ) {
         self.itemsMax = itemsMax

@@ -29,7 +29,7 @@ extension EnvelopeIndexer {
             case 0x5A: try event(Frame(start: start, body: try cursor.content(in: text)), text)
             case 0x6A: try link(try cursor.content(in: text), text)
             case 0x7A: try status(try cursor.content(in: text), &entry, text)
-            case 0x85: _ = try cursor.fixed32(in: text)
+            case 0x85: entry.flagBits = try cursor.fixed32(in: text)
             case let tag: try otherField(tag, lastKnown: 16, &cursor, text)
             }
         }

@@ -79,6 +79,26 @@ extension SpanBatch {
         }
     }
 
+    /// Replaces `parent_span_id`, takes it out where there is none; the entry keeps the old one.
+    package mutating func setParent(_ parent: SpanID?, of span: Int) {
+        cut(field: 4, of: span)
+        guard let parent else { return }
+        beginAddition(to: .span(span))
+        marks.builder.bytes.write(atMost: 16) { writer in
+            writer.pair(0x22, 8)
+            writer.word(parent.value.byteSwapped)
+        }
+    }
+
+    /// Puts an event behind the others of a span; `event` is an `Event` message.
+    package mutating func addEvent(_ event: [UInt8], to span: Int) {
+        beginAddition(to: .span(span))
+        marks.builder.bytes.write(atMost: event.count + 16) { writer in
+            writer.field(0x5A, length: event.count)
+            writer.bytes(event.span.bytes, 0..<event.count)
+        }
+    }
+
     /// Takes a field of a span out.
     mutating func cut(field number: Int, of span: Int) {
         var reader = WireReader(spans[span].unit.frame.content)

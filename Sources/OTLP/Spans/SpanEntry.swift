@@ -15,6 +15,7 @@ package struct SpanEntry: BitwiseCopyable, Sendable {
     @usableFromInline var eventRange = ShortRange()
     @usableFromInline var kindBits: Int32 = 0
     @usableFromInline var statusBits: Int32 = 0
+    @usableFromInline var flagBits: UInt32 = 0
 
     /// The 16 bytes of `trace_id`; zero where they are not 16.
     @inlinable @inline(__always) package var traceID: TraceID { unit.traceID }
@@ -28,6 +29,8 @@ package struct SpanEntry: BitwiseCopyable, Sendable {
     @inlinable @inline(__always) package var kind: Int { Int(kindBits) }
     /// `Status.code`: 0 unset, 1 ok, 2 error.
     @inlinable @inline(__always) package var statusCode: Int { Int(statusBits) }
+    /// Whether `flags` say that the parent is in another process; false where they do not say so.
+    @inlinable @inline(__always) package var isParentRemote: Bool { flagBits & 0x300 == 0x300 }
     /// The bytes of `Status.message`.
     @inlinable @inline(__always) package var statusMessage: Range<Int> { statusMessageRange.range }
     /// The bytes of `trace_state` (W3C Trace Context).

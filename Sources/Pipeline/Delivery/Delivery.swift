@@ -111,6 +111,9 @@ package final class Delivery: Sendable {
         flow = Mutex(FlowControl(limits: limits, retry: retry, concurrency: exporter.concurrency))
     }
 
+    /// Whether it delivers what a window has decided.
+    package var isBehindWindow: Bool { logs[.pipeline]?.id.isWindow ?? false }
+
     /// Whether the destination is taken to be down and only probed.
     package var isCircuitOpen: Bool { flow.withLock { $0.isOpen } }
 

@@ -44,7 +44,7 @@ package struct QueuedRecord: Sendable {
     package var isAwaited = false
 
     /// Items inside the payload.
-    package var payloadItems: Int { Int(items) - Int(clamping: metadata.removed.sum) }
+    package var payloadItems: Int { Int(items) - Int(clamping: metadata.removed.sum) + Int(metadata.created) }
 
     package init(
         source: RecordSource = .pipeline,

@@ -58,9 +58,7 @@ package final class ParkedLog: Sendable {
     }
 
     private func copy(_ record: QueuedRecord) -> NewRecord {
-        var metadata = record.metadata
-        // What was removed before the journal stays in the account of the record that it was counted in.
-        (metadata.removed, metadata.replays) = ([:], nil)
+        var metadata = record.metadata.withoutAccount
         metadata.parked = ParkedOrigin(
             source: record.source,
             id: record.id,

@@ -51,7 +51,7 @@ extension AttributesSettings: ProcessorSettings {
 
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Changes attributes. Every processor sees them as they came, so `mlflow_map` also maps what is deleted or hashed here; of what several write under one key the last counts.",
+        "Changes attributes. Every processor sees them as they came, so `mlflow_map` also maps what is deleted or hashed here, unless `assemble` follows; of what several write under one key the last counts.",
         AttributesSettings(),
         [
             Field("actions", \.actions, .array(of: .action), "What is done, in this order.", required: true),
@@ -72,6 +72,8 @@ extension AttributesSettings: ProcessorSettings {
             }
         }
     )
+
+    package var readsMapping: Bool { when != nil }
 
     package func makeProcessor(named name: String) throws -> (any SpanProcessor)? {
         try Attributes(name: name, settings: self)

@@ -81,7 +81,9 @@ package final class MLflowExperiment: RememberingProcessor, RoutingProcessor {
 
     /// What each trace gets, and the numbers of routes that were `new`; the spans stay as they are, so that nothing is copied.
     private func decisions(about traces: RequestTraces, _ work: SpanWork, _ new: inout [UInt32]) -> [Decision] {
-        let identity = Self.hash(work.source.identity?.name)
+        // Of a whole trace the name counts only where it is bound, as for the window that put it together.
+        let name = work.trace.map(\.key.identity) ?? work.source.identity?.name
+        let identity = Self.hash(name)
         var choices = choices
         return traces.traces.map { decide($0, identity, &choices, work, &new) }
     }
@@ -131,7 +133,7 @@ package final class MLflowExperiment: RememberingProcessor, RoutingProcessor {
         if let known, let decision = decision(known, at: now), client?.mayWrite(to: decision.route) ?? true {
             return decision
         }
-        let wanted = choices.choice(for: trace.root ?? trace.first, work).route
+        let wanted = choices.choice(for: work.trace?.top ?? trace.root ?? trace.first, work).route
         // The request will be refused, and is to leave nothing behind.
         if let wanted, client?.mayWrite(to: wanted) == false { return Decision(route: wanted, isInsteadOfOther: false) }
         let given = wanted.flatMap { wanted in

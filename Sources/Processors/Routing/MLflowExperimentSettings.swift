@@ -52,6 +52,12 @@ extension MLflowExperimentSettings: ProcessorSettings {
         return Routing(createsMissing: create, named: Set(named.map(Route.init(experiment:))))
     }
 
+    package func remembering(_ time: Duration) -> MLflowExperimentSettings {
+        var settings = self
+        settings.remember = max(remember, time)
+        return settings
+    }
+
     package func makeProcessor(named name: String) -> (any SpanProcessor)? {
         MLflowExperiment(name: name, settings: self)
     }

@@ -62,6 +62,8 @@ extension SampleSettings: ProcessorSettings {
         ]
     )
 
+    package var readsMapping: Bool { keep != nil }
+
     package func makeProcessor(named name: String) throws -> (any SpanProcessor)? {
         try Sample(name: name, settings: self)
     }

@@ -215,8 +215,8 @@ def checked(ledger):
     (pipeline,) = ledger["pipelines"].values()
     for signal, entry in by_signal(pipeline).items():
         for name, row in entry["destinations"].items():
-            total = sum(row[outcome] for outcome in OUTCOMES)
-            assert total == row["accepted"], f"ledger of {name} does not balance for {signal}: {row}"
+            total = sum(row[outcome] for outcome in OUTCOMES) + row.get("joined", 0)
+            assert total == row["accepted"] + row.get("created", 0), f"ledger of {name} does not balance for {signal}: {row}"
     return pipeline
 
 

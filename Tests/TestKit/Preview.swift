@@ -2,7 +2,7 @@ import Basics
 
 /// What MLflow's list shows of a root's inputs or outputs, worked out as MLflow 3.17.2 does when it stores OTLP spans
 /// (`mlflow/tracing/utils/truncation.py`, `sanitize_attributes`).
-enum Preview {
+package enum Preview {
     /// Characters that MLflow keeps.
     private static let charactersMax = 1000
 
@@ -12,7 +12,7 @@ enum Preview {
     ///   - attribute: The attribute's value as JSON.
     ///   - role: `user` for inputs, `assistant` for outputs.
     /// - Returns: At most so many characters.
-    static func text(of attribute: String, role: String) -> String {
+    package static func text(of attribute: String, role: String) -> String {
         var json = attribute
         var node = parsed(json)
         // MLflow takes one layer off what was encoded twice.
@@ -27,7 +27,7 @@ enum Preview {
     }
 
     /// What a person reads: a lone text is stored in the quotes of JSON.
-    static func shown(_ preview: String?) -> String? { preview.map { parsed($0)?.string ?? $0 } }
+    package static func shown(_ preview: String?) -> String? { preview.map { parsed($0)?.string ?? $0 } }
 
     private static func messages(_ node: JSONNode) -> [JSONNode]? {
         if let list = node["messages"]?.elements, !list.isEmpty { return list.filter(isMessage) }

@@ -1,31 +1,32 @@
 import Basics
-import Conditions
-import OTLP
+package import OTLP
 
 /// A span as it would reach MLflow, its values as JSON.
-struct ReadSpan {
-    let trace: TraceID
-    let id: SpanID
-    let isRoot: Bool
-    let name: String
-    let status: Int
-    let statusMessage: String
-    var attributes: [String: String] = [:]
+package struct ReadSpan {
+    package let trace: TraceID
+    package let id: SpanID
+    package let parent: SpanID?
+    package let name: String
+    package let status: Int
+    package let statusMessage: String
+    package var attributes: [String: String] = [:]
     /// The keys in their order, repeated ones included.
-    var keys: [String] = []
-    var events: [(name: String, attributes: [String: String])] = []
+    package var keys: [String] = []
+    package var events: [(name: String, attributes: [String: String])] = []
 
-    subscript(key: String) -> String? { attributes[key] }
+    package var isRoot: Bool { parent == nil }
+
+    package subscript(key: String) -> String? { attributes[key] }
 }
 
 /// Everything of a request, span by span.
-func readSpans(_ bytes: [UInt8]) throws -> [ReadSpan] {
+package func readSpans(_ bytes: [UInt8]) throws -> [ReadSpan] {
     let batch = try SpanBatch(bytes)
     return batch.spans.map { span in
         var read = ReadSpan(
             trace: span.traceID,
             id: span.spanID,
-            isRoot: span.parentID == nil,
+            parent: span.parentID,
             name: batch.text(span.name),
             status: span.statusCode,
             statusMessage: batch.text(span.statusMessage)
@@ -46,7 +47,7 @@ func readSpans(_ bytes: [UInt8]) throws -> [ReadSpan] {
 }
 
 /// An `AnyValue` as JSON; an empty one as `null`.
-func json(_ value: Range<Int>, _ batch: SpanBatch) -> String {
+package func json(_ value: Range<Int>, _ batch: SpanBatch) -> String {
     var writer = JSONWriter()
     write(value, batch.bytes.span.bytes, &writer)
     return writer.text

@@ -1,0 +1,248 @@
+import Basics
+import OTLP
+
+/// What is waiting of each trace, and until when: the memory of a windowed stage.
+///
+/// Holds no bytes of spans, reads no clock and waits for nothing: it is told what was stored and asked what is due. The same
+/// spans lead to the same decision in whatever order they come. A trace waits
+///
+/// - `afterRoot` from the moment at which its root is there and no parent but remote ones is missing,
+/// - without a root and with no other than remote parents missing, `wait` after its last span,
+/// - else `openWait` after its last span.
+///
+/// Some 110 bytes a trace, 32 a span and 16 a record. What is due is found without looking at any trace that is not: there are
+/// three ways to wait, each as long for all, so those that wait the same way stand in the order of their moments.
+package struct TraceWindow: Sendable {
+    /// A record of a trace.
+    fileprivate struct RecordLink: Sendable {
+        let id: UInt64
+        var next: UInt32
+    }
+
+    /// Records in the order in which they came.
+    fileprivate struct RecordChain: Sendable {
+        var first = noNumber
+        var last = noNumber
+    }
+
+    struct Trace: Sendable {
+        let key: TraceKey
+        fileprivate var spans = SpanLinks.Chain()
+        fileprivate var records = RecordChain()
+        fileprivate var logs = RecordChain()
+        fileprivate var spanCount: UInt32 = 0
+        fileprivate var hasRoot = false
+        fileprivate var bytes = 0
+        fileprivate var nextInSlot = noNumber
+        var waiting = WaitingPlace()
+        var ageing = WaitingPlace()
+
+        init(key: TraceKey) { self.key = key }
+
+        /// How it waits for what is missing.
+        fileprivate var wait: WaitingWay {
+            guard spans.missingHere == 0, spanCount > 0 else { return .open }
+            if hasRoot { return .complete }
+            return spans.missing > 0 ? .remote : .open
+        }
+    }
+
+    private let settings: WindowSettings
+    private var traces = Slab<Trace>()
+    private var slots = [UInt32](filledWith: noNumber, count: 64)
+    private var spans = SpanLinks()
+    private var records = Slab<RecordLink>()
+    private var lines: WaitingLines
+    private var decided: DecidedTraces
+    private var ready: [WindowDecision] = []
+    private var now: Int64 = 0
+
+    package init(_ settings: WindowSettings) {
+        self.settings = settings
+        lines = WaitingLines(settings)
+        decided = DecidedTraces(
+            remember: settings.remember.wholeNanoseconds,
+            bytesMax: settings.memoryMax.bytes / Self.decidedShare
+        )
+    }
+
+    /// Traces that wait.
+    package var traceCount: Int { traces.count }
+
+    /// Bytes that it holds, as counted against `memory`.
+    package var memoryBytes: Int {
+        traces.count * Self.traceBytes + spans.count * SpanLinks.linkBytes
+            + records.count * MemoryLayout<RecordLink>.stride + decided.memoryBytes
+    }
+
+    /// The moment at which something is due, which may have passed; nil while nothing waits.
+    package var nextDue: Duration? { ready.isEmpty ? lines.nextDue(traces).map { .nanoseconds($0) } : .nanoseconds(now) }
+
+    /// Takes note of a record of spans.
+    ///
+    /// - Parameters:
+    ///   - key: The trace of all its spans.
+    ///   - record: Its id in the pipeline's log; above all that were given before.
+    ///   - spans: The spans in it.
+    ///   - bytes: How long its payload is.
+    ///   - moment: Now, by a clock that only goes forward.
+    package mutating func see(
+        _ key: TraceKey,
+        record: UInt64,
+        spans sightings: some Sequence<SpanSighting>,
+        bytes: Int,
+        at moment: Duration
+    ) {
+        advance(to: moment)
+        guard let number = open(key) else {
+            return ready.append(WindowDecision(key: key, records: [record], reason: .late))
+        }
+        append(record, to: number, \.records)
+        traces[number].bytes += bytes
+        for span in sightings {
+            spans.see(span, of: number, &traces[number].spans)
+            traces[number].spanCount += 1
+            if span.parent == nil { traces[number].hasRoot = true }
+        }
+        lines.wait(number, traces[number].wait, from: now, &traces)
+        bound(number)
+    }
+
+    /// Takes note of a record of log records that belong to spans of a trace; it makes only a trace without spans wait longer.
+    package mutating func see(_ key: TraceKey, logRecord record: UInt64, bytes: Int, at moment: Duration) {
+        advance(to: moment)
+        guard let number = open(key) else {
+            return ready.append(WindowDecision(key: key, records: [], logRecords: [record], reason: .late))
+        }
+        append(record, to: number, \.logs)
+        traces[number].bytes += bytes
+        if traces[number].spanCount == 0 { lines.wait(number, .open, from: now, &traces) }
+        bound(number)
+    }
+
+    /// Takes note of a trace that was decided before the process started.
+    package mutating func remember(_ key: TraceKey, at moment: Duration) {
+        advance(to: moment)
+        decided.insert(key, at: now)
+    }
+
+    /// What is due, in the order in which it became so; it is forgotten, but that it was decided.
+    package mutating func due(at moment: Duration) -> [WindowDecision] {
+        advance(to: moment)
+        while let (number, way) = lines.due(at: now, traces) { decide(number, way == .complete ? .complete : .waited) }
+        defer { ready = [] }
+        return ready
+    }
+
+    /// Decides all that waits.
+    package mutating func close() -> [WindowDecision] {
+        while let oldest = lines.oldest { decide(oldest, .closed) }
+        defer { ready = [] }
+        return ready
+    }
+
+    private mutating func advance(to moment: Duration) { now = max(now, moment.wholeNanoseconds) }
+
+    /// Decides what is over a limit.
+    private mutating func bound(_ number: UInt32) {
+        let trace = traces[number]
+        if trace.spanCount > settings.spansMax || trace.bytes > settings.bytesMax.bytes { decide(number, .tooLarge) }
+        while memoryBytes > settings.memoryMax.bytes, let oldest = lines.oldest { decide(oldest, .memory) }
+    }
+
+    private mutating func decide(_ number: UInt32, _ reason: WindowDecision.Reason) {
+        let trace = traces[number]
+        let decision = WindowDecision(
+            key: trace.key,
+            records: takeOut(trace.records),
+            logRecords: takeOut(trace.logs),
+            reason: reason
+        )
+        spans.remove(trace.spans)
+        lines.remove(number, &traces)
+        takeOut(number)
+        // Spans that come after their logs were given up are those of a new trace.
+        if !decision.records.isEmpty { decided.insert(trace.key, at: now) }
+        ready.append(decision)
+    }
+
+    /// The share of `memory` for traces that were decided: one part of so many.
+    private static let decidedShare = 4
+    /// What one trace takes, with its place in the table.
+    private static let traceBytes = MemoryLayout<Trace>.stride + 2 * MemoryLayout<UInt32>.stride
+}
+
+// The tables of traces and of records.
+
+extension TraceWindow {
+    /// The number of a trace, a new one where it does not wait yet; nil for one that was decided.
+    private mutating func open(_ key: TraceKey) -> UInt32? {
+        var slot = slot(of: key)
+        var number = slots[slot]
+        while number != noNumber {
+            if traces[number].key == key { return number }
+            number = traces[number].nextInSlot
+        }
+        guard !decided.contains(key, at: now) else { return nil }
+        if traces.count >= slots.count {
+            grow()
+            slot = self.slot(of: key)
+        }
+        var trace = Trace(key: key)
+        trace.nextInSlot = slots[slot]
+        number = traces.insert(trace)
+        slots[slot] = number
+        lines.insert(number, at: now, &traces)
+        return number
+    }
+
+    private mutating func takeOut(_ number: UInt32) {
+        let slot = slot(of: traces[number].key)
+        let next = traces[number].nextInSlot
+        if slots[slot] == number {
+            slots[slot] = next
+        } else {
+            var before = slots[slot]
+            while traces[before].nextInSlot != number { before = traces[before].nextInSlot }
+            traces[before].nextInSlot = next
+        }
+        traces.remove(number)
+        if traces.count == 0, slots.count > 64 { slots = [UInt32](filledWith: noNumber, count: 64) }
+    }
+
+    private mutating func grow() {
+        let old = slots
+        slots = [UInt32](filledWith: noNumber, count: old.count * 2)
+        for first in old {
+            var number = first
+            while number != noNumber {
+                let next = traces[number].nextInSlot
+                let slot = slot(of: traces[number].key)
+                traces[number].nextInSlot = slots[slot]
+                slots[slot] = number
+                number = next
+            }
+        }
+    }
+
+    private func slot(of key: TraceKey) -> Int { key.hashValue & (slots.count - 1) }
+
+    private mutating func append(_ id: UInt64, to trace: UInt32, _ chain: WritableKeyPath<Trace, RecordChain>) {
+        let number = records.insert(RecordLink(id: id, next: noNumber))
+        let last = traces[trace][keyPath: chain].last
+        if last == noNumber { traces[trace][keyPath: chain].first = number } else { records[last].next = number }
+        traces[trace][keyPath: chain].last = number
+    }
+
+    private mutating func takeOut(_ chain: RecordChain) -> [UInt64] {
+        var ids: [UInt64] = []
+        var number = chain.first
+        while number != noNumber {
+            let link = records[number]
+            ids.append(link.id)
+            records.remove(number)
+            number = link.next
+        }
+        return ids
+    }
+}

@@ -1,0 +1,109 @@
+import Basics
+
+/// What a trace waits for.
+enum WaitingWay: UInt8, CaseIterable, Sendable {
+    /// For spans that may still come, though none is missing here.
+    case complete
+    /// For parents in other processes.
+    case remote
+    /// For a parent that is missing, or for its root.
+    case open
+}
+
+/// Where a trace stands in a line.
+struct WaitingPlace: Sendable {
+    fileprivate var before = noNumber
+    fileprivate var after = noNumber
+    fileprivate(set) var way: WaitingWay?
+    /// When it is its turn, in nanoseconds.
+    fileprivate var due: Int64 = 0
+}
+
+/// Traces in lines: one for each way to wait, the next that is due first, and one of all by when they came.
+struct WaitingLines: Sendable {
+    private struct Line: Sendable {
+        var first = noNumber
+        var last = noNumber
+    }
+
+    /// By way: how long, in nanoseconds.
+    private let times: [Int64]
+    private var waiting = [Line](repeating: Line(), count: WaitingWay.allCases.count)
+    private var ageing = Line()
+
+    init(_ settings: WindowSettings) {
+        times = WaitingWay.allCases.map { way in
+            switch way {
+            case .complete: settings.afterRoot.wholeNanoseconds
+            case .remote: settings.wait.wholeNanoseconds
+            case .open: settings.openWait.wholeNanoseconds
+            }
+        }
+    }
+
+    /// The trace that came first of those that wait.
+    var oldest: UInt32? { ageing.first == noNumber ? nil : ageing.first }
+
+    /// Takes a new trace in.
+    mutating func insert(_ trace: UInt32, at now: Int64, _ traces: inout Slab<TraceWindow.Trace>) {
+        Self.append(trace, to: &ageing, \.ageing, &traces)
+        wait(trace, .open, from: now, &traces)
+    }
+
+    /// Makes a trace wait that way from now on; one that waits for nothing that is missing here waits on as it did.
+    mutating func wait(_ trace: UInt32, _ way: WaitingWay, from now: Int64, _ traces: inout Slab<TraceWindow.Trace>) {
+        let place = traces[trace].waiting
+        if place.way == .complete, way == .complete { return }
+        if let old = place.way { Self.remove(trace, from: &waiting[Int(old.rawValue)], \.waiting, &traces) }
+        Self.append(trace, to: &waiting[Int(way.rawValue)], \.waiting, &traces)
+        traces[trace].waiting.way = way
+        let (due, overflow) = now.addingReportingOverflow(times[Int(way.rawValue)])
+        traces[trace].waiting.due = overflow ? .max : due
+    }
+
+    mutating func remove(_ trace: UInt32, _ traces: inout Slab<TraceWindow.Trace>) {
+        if let way = traces[trace].waiting.way {
+            Self.remove(trace, from: &waiting[Int(way.rawValue)], \.waiting, &traces)
+        }
+        Self.remove(trace, from: &ageing, \.ageing, &traces)
+    }
+
+    /// When the next trace is due, in nanoseconds.
+    func nextDue(_ traces: Slab<TraceWindow.Trace>) -> Int64? {
+        waiting.compactMap { $0.first == noNumber ? nil : traces[$0.first].waiting.due }.min()
+    }
+
+    /// The trace whose turn came first of those whose turn it is.
+    func due(at now: Int64, _ traces: Slab<TraceWindow.Trace>) -> (trace: UInt32, way: WaitingWay)? {
+        var found: (trace: UInt32, way: WaitingWay, due: Int64)?
+        for way in WaitingWay.allCases {
+            let first = waiting[Int(way.rawValue)].first
+            guard first != noNumber, case let due = traces[first].waiting.due, due <= now else { continue }
+            if found.map({ due < $0.due }) ?? true { found = (first, way, due) }
+        }
+        return found.map { ($0.trace, $0.way) }
+    }
+
+    private static func append(
+        _ trace: UInt32,
+        to line: inout Line,
+        _ place: WritableKeyPath<TraceWindow.Trace, WaitingPlace>,
+        _ traces: inout Slab<TraceWindow.Trace>
+    ) {
+        traces[trace][keyPath: place].before = line.last
+        traces[trace][keyPath: place].after = noNumber
+        if line.last == noNumber { line.first = trace } else { traces[line.last][keyPath: place].after = trace }
+        line.last = trace
+    }
+
+    private static func remove(
+        _ trace: UInt32,
+        from line: inout Line,
+        _ place: WritableKeyPath<TraceWindow.Trace, WaitingPlace>,
+        _ traces: inout Slab<TraceWindow.Trace>
+    ) {
+        let (before, after) = (traces[trace][keyPath: place].before, traces[trace][keyPath: place].after)
+        if before == noNumber { line.first = after } else { traces[before][keyPath: place].after = after }
+        if after == noNumber { line.last = before } else { traces[after][keyPath: place].before = before }
+    }
+}

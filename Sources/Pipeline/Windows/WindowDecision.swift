@@ -1,0 +1,32 @@
+/// A trace that goes on, with everything of it that was stored.
+package struct WindowDecision: Sendable, Equatable {
+    /// Why a trace does not wait any longer.
+    package enum Reason: String, Sendable, CaseIterable {
+        /// Its root is there, and every parent that is not remote.
+        case complete
+        /// What is missing did not come in time.
+        case waited
+        /// The trace was decided before.
+        case late
+        /// It has more spans or bytes than a trace may have.
+        case tooLarge = "too_large"
+        /// The window holds more than it may.
+        case memory
+        /// The window is closed.
+        case closed
+    }
+
+    package let key: TraceKey
+    /// The ids of its records of spans, in the order in which they came; empty where only log records came.
+    package let records: [UInt64]
+    /// The ids of its records of log records, in the order in which they came.
+    package let logRecords: [UInt64]
+    package let reason: Reason
+
+    package init(key: TraceKey, records: [UInt64], logRecords: [UInt64] = [], reason: Reason) {
+        self.key = key
+        self.records = records
+        self.logRecords = logRecords
+        self.reason = reason
+    }
+}

@@ -1,0 +1,21 @@
+package import Basics
+
+/// When a window takes a trace for complete, and what it may hold.
+package struct WindowSettings: Sendable, Equatable {
+    /// How long after the root came and no parent but remote ones is missing.
+    package var afterRoot = Duration.seconds(2)
+    /// How long without a new span where there is no root and every missing parent is remote.
+    package var wait = Duration.seconds(30)
+    /// How long without a new span while a parent is missing.
+    package var openWait = Duration.seconds(600)
+    /// Spans of a trace; a trace with more is decided at once, as far as it has come.
+    package var spansMax = 10_000
+    /// Payload bytes of a trace; a trace with more is decided at once, as far as it has come.
+    package var bytesMax = ByteCount.mebibytes(64)
+    /// How long a decided trace is remembered, so that its late spans wait for nothing.
+    package var remember = Duration.seconds(3600)
+    /// Bytes of the index; over it the oldest traces are decided early.
+    package var memoryMax = ByteCount.mebibytes(64)
+
+    package init() {}
+}

@@ -1,0 +1,92 @@
+package import Basics
+package import OTLP
+
+/// A processor of whole traces, which works behind the journal.
+///
+/// Runs on the task that reads the pipeline's log. It never blocks and never fails; what it cannot do it leaves.
+package protocol WindowedProcessor: Sendable {
+    /// When a trace is complete.
+    var window: WindowSettings { get }
+    /// Whether log records may become content of the spans that they name.
+    var joinsLogs: Bool { get }
+
+    /// Whether a log record may become content of the span that it names; `logs` is an envelope of logs.
+    func joins(_ unit: Int, of logs: Envelope) -> Bool
+    /// Makes one request of everything that came of a trace.
+    func assemble(_ trace: WholeTrace) -> AssembledTrace
+    /// Remembers where a trace went before the process started; oldest first.
+    func restore(_ key: TraceKey, route: Route, receivedAt: UnixTime)
+}
+
+/// Everything that came of a trace.
+package struct WholeTrace: Sendable {
+    /// One record.
+    package struct Part: Sendable {
+        /// When it was received.
+        package let receivedAt: UnixTime
+        /// Its headers are those to send along and those that the processors of the pipeline read.
+        package let metadata: RecordMetadata
+        /// An export request in wire form; the spans or log records of this trace alone.
+        package let payload: [UInt8]
+
+        package init(receivedAt: UnixTime, metadata: RecordMetadata, payload: [UInt8]) {
+            self.receivedAt = receivedAt
+            self.metadata = metadata
+            self.payload = payload
+        }
+    }
+
+    package let key: TraceKey
+    /// Its spans, in the order in which they came; at least one record.
+    package let parts: [Part]
+    /// Its log records, in the order in which they came.
+    package let logs: [Part]
+    /// Why it does not wait any longer.
+    package let reason: WindowDecision.Reason
+
+    package init(key: TraceKey, parts: [Part], logs: [Part] = [], reason: WindowDecision.Reason) {
+        self.key = key
+        self.parts = parts
+        self.logs = logs
+        self.reason = reason
+    }
+}
+
+/// A trace as one request.
+package struct AssembledTrace: Sendable {
+    package var route: Route
+    /// An export request in wire form; empty where no span is left.
+    package var payload: [UInt8]
+    /// Spans in it.
+    package var items: Int
+    /// The part that the trace's root came in, whose forwarded headers are the trace's; an index into `WholeTrace.parts`.
+    package var rootPart: Int
+    /// Spans in it that no client sent.
+    package var created: Int
+    /// Log records that became content of its spans.
+    package var joined: Int
+    /// Spans that came and are not in it, because a rule drops them.
+    package var filtered: Int
+    /// What the processors counted.
+    package var tally: ProcessorTally
+
+    package init(
+        route: Route,
+        payload: [UInt8],
+        items: Int,
+        rootPart: Int = 0,
+        created: Int = 0,
+        joined: Int = 0,
+        filtered: Int = 0,
+        tally: ProcessorTally = ProcessorTally()
+    ) {
+        self.route = route
+        self.payload = payload
+        self.items = items
+        self.rootPart = rootPart
+        self.created = created
+        self.joined = joined
+        self.filtered = filtered
+        self.tally = tally
+    }
+}

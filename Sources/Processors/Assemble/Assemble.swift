@@ -1,0 +1,104 @@
+package import Basics
+package import OTLP
+package import Pipeline
+
+/// Makes one request of everything that came of a trace: joined with its log records, repaired, mapped and routed as a whole, its root first.
+///
+/// What it makes does not depend on the order in which the parts came.
+package struct Assemble: WindowedProcessor {
+    package let window: WindowSettings
+    package let joinsLogs: Bool
+    private let repairs: Bool
+    private let processors: [any SpanProcessor]
+
+    /// - Parameters:
+    ///   - settings: What it is to do.
+    ///   - processors: Those that work on the whole trace, in their order.
+    package init(settings: AssembleSettings, processors: [any SpanProcessor]) {
+        window = settings.window
+        joinsLogs = settings.joinLogEvents
+        repairs = settings.repair
+        self.processors = processors
+    }
+
+    package func joins(_ unit: Int, of logs: Envelope) -> Bool { joinsLogs && GenAIEvent(unit, of: logs) != nil }
+
+    package func restore(_ key: TraceKey, route: Route, receivedAt: UnixTime) {
+        for case let router as MLflowExperiment in processors {
+            router.restore(key.trace, route: route, identity: key.identity, receivedAt: receivedAt)
+        }
+    }
+
+    package func assemble(_ trace: WholeTrace) -> AssembledTrace {
+        let draft = TraceDraft(trace.parts)
+        guard var batch = try? SpanBatch(draft.bytes), batch.spans.count == draft.heads.count, !draft.heads.isEmpty else {
+            return draft.asItCame(trace)
+        }
+        let joined = join(trace.logs, of: trace, draft, &batch)
+        let repair = TraceRepair(draft.heads)
+        let created = repairs && trace.isOver ? repair.apply(to: &batch) : nil
+        if created != nil || batch.isMarked {
+            let changed = (created ?? []) + (batch.encoded()?.payload ?? [])
+            guard let again = try? SpanBatch(changed) else { return draft.asItCame(trace) }
+            batch = again
+        }
+        let rootPart = Int(draft.parts[repair.top])
+        let place = TracePlace(key: trace.key, top: created == nil ? repair.top : 0)
+        var work = work(batch, place, of: trace.parts[rootPart])
+        for processor in processors { processor.process(&work) }
+        let route = work.route(of: place.top)
+        var assembled = AssembledTrace(
+            route: route == .none ? trace.parts[rootPart].metadata.route : route,
+            payload: Self.encoded(&work.batch, first: place.top),
+            items: work.batch.keptCount
+        )
+        assembled.rootPart = rootPart
+        assembled.created = created == nil ? 0 : 1
+        assembled.joined = joined
+        assembled.filtered = work.batch.itemCount - work.batch.keptCount
+        assembled.tally = work.tally
+        return assembled
+    }
+
+    /// Puts log records into the spans that they name; says how many.
+    private func join(
+        _ logs: [WholeTrace.Part],
+        of trace: WholeTrace,
+        _ draft: TraceDraft,
+        _ batch: inout SpanBatch
+    ) -> Int {
+        guard joinsLogs, !logs.isEmpty else { return 0 }
+        return JoinedLogs(logs, of: trace.key.trace).apply(to: &batch) { span in
+            trace.parts[Int(draft.parts[span])].metadata.identity
+        }
+    }
+
+    private func work(_ batch: SpanBatch, _ place: TracePlace, of part: WholeTrace.Part) -> SpanWork {
+        let source = RequestSource(
+            receiver: "",
+            headers: part.metadata.headers,
+            identity: part.metadata.identity.map { Identity($0) },
+            address: part.metadata.address
+        )
+        var work = SpanWork(batch: batch, source: source, receivedAt: part.receivedAt)
+        work.trace = place
+        return work
+    }
+
+    /// Writes the spans that are left, the root in front of all others: MLflow takes the session of the first that has one.
+    private static func encoded(_ batch: inout SpanBatch, first root: Int) -> [UInt8] {
+        for span in batch.spans.indices { batch.assign(span, to: span == root || root == 0 ? 0 : 1) }
+        guard root > 0 else { return batch.encoded()?.payload ?? [] }
+        // What the records cost was accounted for when they came.
+        let free = CostLimits(heldPerByte: .max, writtenPerByte: .max, stepsPerByte: .max)
+        var account = RequestAccount(bytes: batch.bytes.count, limits: free)
+        return batch.groups.reduce(into: []) { payload, group in
+            payload += (try? batch.encoded(group, charging: &account))?.payload ?? []
+        }
+    }
+}
+
+extension WholeTrace {
+    /// Whether nothing more is waited for, though something is missing.
+    fileprivate var isOver: Bool { reason == .waited || reason == .closed }
+}

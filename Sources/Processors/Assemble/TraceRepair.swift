@@ -1,0 +1,115 @@
+import Basics
+import OTLP
+
+/// The spans of a trace that nothing stands above, and what makes a tree of them.
+struct TraceRepair {
+    private let heads: [SpanHead]
+    /// The first span without a parent; nil where there is none.
+    let root: Int?
+    /// Spans whose parents are missing, in the order of their starts.
+    let orphans: [Int]
+
+    init(_ heads: [SpanHead]) {
+        self.heads = heads
+        let known = Set(heads.map(\.id))
+        root = heads.firstIndex { $0.parent == nil }
+        orphans = heads.indices.filter { index in heads[index].parent.map { !known.contains($0) } ?? false }
+            .sorted { Self.order(heads[$0]) < Self.order(heads[$1]) }
+    }
+
+    /// The root, else the topmost span that starts first; zero where there are no spans.
+    var top: Int {
+        root ?? orphans.first ?? heads.indices.min { Self.order(heads[$0]) < Self.order(heads[$1]) } ?? 0
+    }
+
+    /// Gives a trace whose missing spans did not come one root, below which all others stand: the topmost span where there is only
+    /// one, which keeps its parent's id, else the parent that most of them may share, as far as is known of it.
+    ///
+    /// A parent that comes later after all takes the place of the one that was created, because it has the same id.
+    ///
+    /// - Returns: A request with the span that was created; nil where none was.
+    func apply(to batch: inout SpanBatch) -> [UInt8]? {
+        if let root {
+            for orphan in orphans { move(orphan, below: heads[root].id, &batch) }
+            return nil
+        }
+        guard orphans.count > 1, let first = orphans.first, let parent = heads[first].parent else {
+            if !heads.isEmpty { move(top, below: nil, &batch) }
+            return nil
+        }
+        for orphan in orphans where heads[orphan].parent != parent { move(orphan, below: parent, &batch) }
+        return created(parent, above: first, batch)
+    }
+
+    private func move(_ span: Int, below parent: SpanID?, _ batch: inout SpanBatch) {
+        batch.setParent(parent, of: span)
+        guard let missing = heads[span].parent else { return }
+        batch.addAttribute("millrace.parent_span_id", to: .span(span)) { $0.string(missing.description) }
+    }
+
+    /// A span of the service of another one, which it is named after, as long as the whole trace.
+    private func created(_ id: SpanID, above span: Int, _ batch: borrowing SpanBatch) -> [UInt8] {
+        let entry = batch.spans[span]
+        let bytes = batch.bytes.span.bytes
+        let start = heads.map(\.start).min() ?? 0
+        let end = heads.map { max($0.start, $0.end) }.max() ?? start
+        let name = Array(batch.bytes[entry.name])
+        var message: [UInt8] = []
+        var ids: [UInt8] = []
+        for word in [entry.traceID.high, entry.traceID.low, id.value] { ids.append(bigEndian: word) }
+        message.append(field: 0x0A, Array(ids[..<16]))
+        message.append(field: 0x12, Array(ids[16...]))
+        message.append(field: 0x2A, name)
+        // An internal span.
+        message += [0x30, 1, 0x39]
+        message.appendFixed64(start)
+        message.append(0x41)
+        message.appendFixed64(end)
+        message.append(field: 0x4A, mark)
+        var resource: [UInt8] = []
+        for attribute in batch.resources[batch.scopes[entry.scope].resource].attributes {
+            resource += bytes.array(batch.attributes[attribute].field)
+        }
+        var scope: [UInt8] = []
+        scope.append(field: 0x0A, scopeName)
+        var spans: [UInt8] = []
+        spans.append(field: 0x0A, scope)
+        spans.append(field: 0x12, message)
+        var group: [UInt8] = []
+        group.append(field: 0x0A, resource)
+        group.append(field: 0x12, spans)
+        var request: [UInt8] = []
+        request.append(field: 0x0A, group)
+        return request
+    }
+
+    /// The attribute `millrace.created`, which is true.
+    private var mark: [UInt8] {
+        var mark: [UInt8] = []
+        mark.append(field: 0x0A, Array("millrace.created".utf8))
+        mark.append(field: 0x12, [0x10, 1])
+        return mark
+    }
+
+    private var scopeName: [UInt8] { Array("millrace".utf8) }
+
+    private static func order(_ head: SpanHead) -> (UInt64, UInt64) { (head.start, head.id.value) }
+}
+
+extension [UInt8] {
+    /// Appends a length-delimited field.
+    mutating func append(field tag: UInt8, _ content: some Collection<UInt8>) {
+        append(tag)
+        appendVarint(content.count)
+        self += content
+    }
+
+    fileprivate mutating func append(bigEndian word: UInt64) {
+        for shift in stride(from: UInt64(56), through: 0, by: -8) { append(UInt8(truncatingIfNeeded: word >> shift)) }
+    }
+}
+
+extension RawSpan {
+    /// The bytes of a range.
+    func array(_ range: Range<Int>) -> [UInt8] { range.map { byte(at: $0) } }
+}

@@ -1,0 +1,241 @@
+import Basics
+import OTLP
+import TestKit
+import Testing
+
+@testable import Pipeline
+
+struct TraceWindowTests {
+    private static let settings = {
+        var settings = WindowSettings()
+        settings.afterRoot = .seconds(2)
+        settings.wait = .seconds(30)
+        settings.openWait = .seconds(60)
+        settings.remember = .seconds(100)
+        return settings
+    }()
+
+    private func key(_ trace: UInt64) -> TraceKey { TraceKey(TraceID(high: 0, low: trace)) }
+
+    private func span(_ id: UInt64, below parent: UInt64 = 0, isRemote: Bool = false) -> SpanSighting {
+        SpanSighting(SpanID(id), parent: parent == 0 ? nil : SpanID(parent), isParentRemote: isRemote)
+    }
+
+    /// When a trace of these spans, each in a record of its own, is due after it was seen at second 10; nil while nothing waits.
+    private func due(_ spans: SpanSighting..., settings: WindowSettings = settings) -> Duration? {
+        var window = TraceWindow(settings)
+        for (index, span) in spans.enumerated() {
+            window.see(key(1), record: UInt64(index), spans: [span], bytes: 1, at: .seconds(10))
+        }
+        return window.nextDue
+    }
+
+    @Test func `what is missing decides how long a trace waits`() {
+        #expect(due(span(1)) == .seconds(12))
+        #expect(due(span(2, below: 1), span(1)) == .seconds(12))
+        #expect(due(span(1), span(2, below: 9, isRemote: true)) == .seconds(12))
+        #expect(due(span(2, below: 9, isRemote: true)) == .seconds(40))
+        #expect(due(span(2, below: 9, isRemote: true), span(3, below: 2)) == .seconds(40))
+        #expect(due(span(2, below: 9)) == .seconds(70))
+        #expect(due(span(2, below: 9, isRemote: true), span(3, below: 9)) == .seconds(70))
+        #expect(due(span(1), span(3, below: 9)) == .seconds(70))
+        // Spans above each other have no root.
+        #expect(due(span(1, below: 2), span(2, below: 1)) == .seconds(70))
+        #expect(due(span(1, below: 1)) == .seconds(70))
+    }
+
+    @Test func `what is seen of a span is its id, its parent, and whether that is remote`() throws {
+        let body = try Fixtures.bytes("clients/five-java-1.pb")
+        let sightings = SpanSighting.all(in: body)
+        #expect(sightings.map(\.isParentRemote) == [true, false])
+        #expect(sightings[1].parent == sightings[0].id)
+        let heads = SpanHead.all(in: body)
+        #expect(heads.map { SpanSighting($0.id, parent: $0.parent, isParentRemote: $0.isParentRemote) } == sightings)
+        #expect(heads.map(\.end) == (try SpanBatch(body).spans.map(\.end)))
+    }
+
+    @Test func `a complete trace waits no longer for more of it, an open one does`() {
+        var window = TraceWindow(Self.settings)
+        window.see(key(1), record: 1, spans: [span(1)], bytes: 1, at: .seconds(10))
+        window.see(key(1), record: 2, spans: [span(2, below: 1)], bytes: 1, at: .seconds(11))
+        #expect(window.due(at: .milliseconds(11_999)) == [])
+        #expect(window.due(at: .seconds(12)) == [WindowDecision(key: key(1), records: [1, 2], reason: .complete)])
+        window.see(key(2), record: 3, spans: [span(2, below: 1)], bytes: 1, at: .seconds(20))
+        window.see(key(2), record: 4, spans: [span(3, below: 1)], bytes: 1, at: .seconds(70))
+        #expect(window.due(at: .seconds(129)) == [])
+        #expect(window.due(at: .seconds(130)) == [WindowDecision(key: key(2), records: [3, 4], reason: .waited)])
+        #expect(window.nextDue == nil)
+    }
+
+    @Test func `late spans pass at once while their trace is remembered, and open it anew afterwards`() {
+        var window = TraceWindow(Self.settings)
+        window.see(key(1), record: 1, spans: [span(1)], bytes: 1, at: .zero)
+        _ = window.due(at: .seconds(2))
+        window.see(key(1), record: 2, spans: [span(2, below: 1)], bytes: 1, at: .seconds(102))
+        #expect(window.nextDue == .seconds(102))
+        #expect(window.due(at: .seconds(102)) == [WindowDecision(key: key(1), records: [2], reason: .late)])
+        window.see(key(1), record: 3, spans: [span(3, below: 1)], bytes: 1, at: .seconds(103))
+        #expect(window.due(at: .seconds(103)) == [])
+        var restarted = TraceWindow(Self.settings)
+        restarted.remember(key(1), at: .zero)
+        restarted.see(key(1), record: 4, spans: [span(4)], bytes: 1, at: .seconds(1))
+        #expect(restarted.due(at: .seconds(1)).map(\.reason) == [.late])
+    }
+
+    @Test func `log records go with their trace, and a trace of log records alone is forgotten when it is given up`() {
+        var window = TraceWindow(Self.settings)
+        window.see(key(1), logRecord: 7, bytes: 1, at: .zero)
+        window.see(key(1), record: 1, spans: [span(1)], bytes: 1, at: .seconds(50))
+        window.see(key(1), logRecord: 8, bytes: 1, at: .seconds(51))
+        let whole = WindowDecision(key: key(1), records: [1], logRecords: [7, 8], reason: .complete)
+        #expect(window.due(at: .seconds(52)) == [whole])
+        window.see(key(1), logRecord: 9, bytes: 1, at: .seconds(53))
+        let late = WindowDecision(key: key(1), records: [], logRecords: [9], reason: .late)
+        #expect(window.due(at: .seconds(53)) == [late])
+        window.see(key(2), logRecord: 10, bytes: 1, at: .seconds(60))
+        let alone = WindowDecision(key: key(2), records: [], logRecords: [10], reason: .waited)
+        #expect(window.due(at: .seconds(120)) == [alone])
+        window.see(key(2), record: 2, spans: [span(1)], bytes: 1, at: .seconds(121))
+        #expect(window.due(at: .seconds(123)).map(\.reason) == [.complete])
+    }
+
+    @Test func `the same spans of two senders are two traces`() {
+        var window = TraceWindow(Self.settings)
+        let trace = TraceID(high: 0, low: 1)
+        for (record, identity) in [nil, "a", "é", "e\u{301}"].enumerated() {
+            let key = TraceKey(trace, identity: identity)
+            window.see(key, record: UInt64(record), spans: [span(1)], bytes: 1, at: .zero)
+        }
+        #expect(window.due(at: .seconds(2)).map(\.records) == [[0], [1], [2], [3]])
+    }
+
+    @Test func `over its limits a trace is decided at once, and over the memory the oldest one`() {
+        var settings = Self.settings
+        settings.spansMax = 2
+        settings.bytesMax = ByteCount(bytes: 100)
+        var window = TraceWindow(settings)
+        window.see(key(1), record: 1, spans: [span(1), span(2, below: 1)], bytes: 1, at: .zero)
+        #expect(window.due(at: .zero) == [])
+        window.see(key(1), record: 2, spans: [span(3, below: 1)], bytes: 1, at: .zero)
+        window.see(key(2), record: 3, spans: [span(1)], bytes: 101, at: .zero)
+        #expect(window.due(at: .zero).map(\.reason) == [.tooLarge, .tooLarge])
+        settings = Self.settings
+        settings.memoryMax = ByteCount(bytes: 8000)
+        window = TraceWindow(settings)
+        var early: [WindowDecision] = []
+        for trace in 1...100 as ClosedRange<UInt64> {
+            window.see(key(trace), record: trace, spans: [span(2, below: 1)], bytes: 1, at: .seconds(Int(trace) % 7))
+            early += window.due(at: .seconds(Int(trace) % 7))
+            #expect(window.memoryBytes <= 8000)
+        }
+        #expect(early.map(\.reason).allSatisfy { $0 == .memory })
+        #expect(early.map(\.records) == early.indices.map { [UInt64($0) + 1] })
+        let rest = window.close()
+        #expect(rest.map(\.reason).allSatisfy { $0 == .closed })
+        #expect(early.count + rest.count == 100)
+        #expect(window.traceCount == 0 && window.nextDue == nil)
+    }
+
+    @Test(arguments: 0..<50 as Range<UInt64>)
+    func `the same spans lead to the same decision in whatever order they come`(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let count = UInt64.random(in: 1...12, using: &random)
+        var spans = (1...count).map { id in
+            span(id, below: .random(in: 0...count + 2, using: &random), isRemote: .random(using: &random))
+        }
+        var seen: Set<String> = []
+        for _ in 0..<20 {
+            spans.shuffle(using: &random)
+            var window = TraceWindow(Self.settings)
+            var rest = spans[...]
+            while !rest.isEmpty {
+                let part = rest.prefix(.random(in: 1...4, using: &random))
+                window.see(key(1), record: UInt64(rest.startIndex), spans: part, bytes: 1, at: .seconds(1))
+                rest = rest.dropFirst(part.count)
+            }
+            let due = window.nextDue
+            let decisions = due.map { window.due(at: $0) } ?? []
+            seen.insert("\(due?.text ?? "-") \(decisions.map(\.reason)) \(decisions.count)")
+        }
+        #expect(seen.count == 1)
+    }
+
+    /// Compares with a model that looks at all spans of every trace each time.
+    @Test(arguments: 0..<20 as Range<UInt64>)
+    func `it decides like a model without any index`(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var window = TraceWindow(Self.settings)
+        var model = WindowModel(Self.settings)
+        var now = 0
+        for record in 0..<600 as Range<UInt64> {
+            now += .random(in: 0...4, using: &random)
+            let key = key(.random(in: 1...8, using: &random))
+            let spans = (0..<Int.random(in: 1...3, using: &random)).map { _ in
+                span(
+                    .random(in: 1...6, using: &random),
+                    below: .random(in: 0...7, using: &random),
+                    isRemote: .random(in: 0...3, using: &random) > 0
+                )
+            }
+            window.see(key, record: record, spans: spans, bytes: 1, at: .seconds(now))
+            model.see(key, record, spans, at: now)
+            if Bool.random(using: &random) {
+                let (found, expected) = (window.due(at: .seconds(now)), model.due(at: now))
+                #expect(found.count == expected.count)
+                #expect(found.allSatisfy(expected.contains))
+            }
+            #expect(window.nextDue == model.nextDue(at: now))
+        }
+    }
+}
+
+/// What a window decides, worked out the long way.
+private struct WindowModel {
+    private struct Trace {
+        var records: [UInt64] = []
+        var spans: [SpanSighting] = []
+        var isComplete = false
+        var due = 0
+    }
+
+    private let settings: WindowSettings
+    private var traces: [TraceKey: Trace] = [:]
+    private var decided: [TraceKey: Int] = [:]
+    private var late: [WindowDecision] = []
+
+    init(_ settings: WindowSettings) { self.settings = settings }
+
+    mutating func see(_ key: TraceKey, _ record: UInt64, _ spans: [SpanSighting], at now: Int) {
+        if traces[key] == nil, let time = decided[key], .seconds(now - time) <= settings.remember {
+            return late.append(WindowDecision(key: key, records: [record], reason: .late))
+        }
+        var trace = traces[key] ?? Trace()
+        trace.records.append(record)
+        trace.spans += spans
+        let known = Set(trace.spans.map(\.id))
+        let orphans = trace.spans.filter { span in span.parent.map { !known.contains($0) } ?? false }
+        let hasRoot = trace.spans.contains { $0.parent == nil }
+        let isComplete = hasRoot && orphans.allSatisfy(\.isParentRemote)
+        let isRemote = !hasRoot && !orphans.isEmpty && orphans.allSatisfy(\.isParentRemote)
+        let time = isComplete ? settings.afterRoot : isRemote ? settings.wait : settings.openWait
+        if !(isComplete && trace.isComplete) { trace.due = now + Int(time.inSeconds) }
+        trace.isComplete = isComplete
+        traces[key] = trace
+    }
+
+    mutating func due(at now: Int) -> [WindowDecision] {
+        defer { late = [] }
+        var decisions = late
+        for (key, trace) in traces where trace.due <= now {
+            let reason: WindowDecision.Reason = trace.isComplete ? .complete : .waited
+            decisions.append(WindowDecision(key: key, records: trace.records, reason: reason))
+            traces[key] = nil
+            decided[key] = now
+        }
+        return decisions
+    }
+
+    func nextDue(at now: Int) -> Duration? {
+        late.isEmpty ? traces.values.map(\.due).min().map { .seconds($0) } : .seconds(now)
+    }
+}
