@@ -23,7 +23,7 @@ USER millrace
 WORKDIR /var/lib/millrace
 # The journal: what was accepted and not yet delivered outlives the container here.
 VOLUME /var/lib/millrace
-EXPOSE 4318
+EXPOSE 4317 4318
 # The slim image has no curl; bash opens the socket itself.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=2s \
     CMD bash -c 'exec 3<>/dev/tcp/127.0.0.1/13133 && printf "GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n" >&3 && grep -q "^HTTP/1.. 200" <&3'

@@ -29,6 +29,10 @@ package protocol ReceiverSettings: Sendable {
     /// Who may send (`auth`); nil for everybody.
     var auth: AuthSettings? { get }
 
+    /// Names of the settings that keep it from sharing the listener of another receiver with the same address; nil where the two
+    /// can never share one.
+    func differences(from other: any ReceiverSettings) -> [String]?
+
     /// Makes the receiver.
     func makeReceiver(in context: ReceiverContext) -> any Receiver
 }
@@ -44,7 +48,7 @@ extension ReceiverType {
 package struct ReceiverContext: Sendable {
     /// The receiver's key in the pipeline file.
     let name: String
-    /// The service manager's sockets for it, which take the place of its own address.
+    /// The service manager's sockets for it, or for who shares its listener, which take the place of its own address.
     package var sockets: [GivenSocket] = []
     /// Connections that open files allow, where that is less than it asks for.
     package var connectionsMax: Int?

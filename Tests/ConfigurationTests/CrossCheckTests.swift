@@ -106,6 +106,39 @@ import Testing
         #expect(all.contains { $0.contains(problem) }, "\(all)")
     }
 
+    /// Settings of a second receiver, and what keeps the two from sharing a listener; nil where nothing does.
+    @Test(arguments: [
+        (#""type": "otlp_grpc""#, String?.none),
+        (
+            #""type": "otlp_grpc", "max_body": "1MiB", "hold": "0s", "body_timeout": "3s", "forward_headers": ["a"]"#,
+            nil
+        ),
+        (
+            #""type": "otlp_grpc", "max_streams": 7, "idle_timeout": "1s", "limits": {"connections": 5}"#,
+            "with another value of limits, idle_timeout, max_streams"
+        ),
+        (
+            #""type": "otlp_grpc", "tls": {"certificate": "c.pem"}, "auth": {"bearer": [{"token": "t0", "name": "n"}]}"#,
+            "with another value of tls, auth"
+        ),
+        (#""type": "otlp_http""#, "each server needs an address of its own, apart from one receiver of each type"),
+    ])
+    func `receivers that speak differently share an address where they mean the same by it`(
+        second: String,
+        problem: String?
+    ) throws {
+        let receivers = #"""
+            {"a": {"type": "otlp_http", "listen": "127.0.0.1:1"}, "b": {"listen": "127.0.0.1:1", \#(second)}}
+            """#
+        let pipelines = #"{"t": {"receivers": ["a", "b"], "exporters": ["out"]}}"#
+        let lines = problems(of: file(["receivers": receivers, "pipelines": pipelines]))
+        #expect(lines.count == (problem == nil ? 0 : 1), "\(lines)")
+        guard let problem else { return }
+        #expect(lines.first?.contains(problem) == true, "\(lines)")
+        #expect(lines.first?.contains(#"/receivers/b/listen: "127.0.0.1:1" is "#) == true)
+        #expect(lines.first?.contains("/receivers/a") == true)
+    }
+
     @Test func `the admin endpoint's name is its own`() {
         let receivers = #"{"admin": {"type": "otlp_http", "listen": "127.0.0.1:1"}}"#
         let lines = problems(

@@ -21,6 +21,19 @@ import Testing
         #expect(try file(4096, 100).connectionLimits(descriptors: 4096 + 256 + 200 + 200, reserved: 200).isEmpty)
     }
 
+    @Test func `a shared listener takes its connections once`() throws {
+        let text = """
+            {"receivers": {"a": {"type": "otlp_http", "listen": "127.0.0.1:1", "max_connections": 1000},
+                           "b": {"type": "otlp_grpc", "listen": "127.0.0.1:1", "max_connections": 1000}},
+             "exporters": {"f": {"type": "file", "path": "f"}},
+             "pipelines": {"t": {"receivers": ["a", "b"], "exporters": ["f"]}}}
+            """
+        let file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
+        #expect(file.connectionLimits(descriptors: 1256 + 200, reserved: 200).isEmpty)
+        let limits = file.connectionLimits(descriptors: 800, reserved: 200)
+        #expect(limits["a"] == 344 && limits["b"] == 344)
+    }
+
     @Test(arguments: [4000, 1024, 600, 256, 200, 0])
     func `together no more than the others leave`(descriptors: Int) throws {
         let file = try file(4096, 1000)

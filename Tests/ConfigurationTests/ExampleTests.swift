@@ -43,7 +43,7 @@ import Testing
 
     @Test func `the built-in file needs nothing but a place to write`() throws {
         let file = try PipelineFile(text: PipelineFile.defaultText, name: PipelineFile.defaultName, environment: .empty)
-        #expect(file.receivers.map(\.type) == ["otlp_http"])
+        #expect(file.receivers.map(\.type) == ["otlp_http", "otlp_grpc"])
         #expect(Set(file.exporters.map(\.type)) == ["file", "console"])
         #expect("\(file.admin.listen)" == "127.0.0.1:13133")
     }

@@ -6,7 +6,7 @@ import Testing
     @Test(arguments: [
         (
             "receivers", "otlp_http",
-            "listen traces_path metrics_path logs_path aliases max_body max_connections header_timeout body_timeout idle_timeout hold hosts tls auth limits proxy_protocol cors forward_headers forward_secrets"
+            "listen traces_path metrics_path logs_path aliases max_body max_connections max_streams header_timeout body_timeout idle_timeout hold keepalive max_age hosts tls auth limits proxy_protocol cors forward_headers forward_secrets"
         ),
         (
             "receivers", "otlp_grpc",

@@ -14,6 +14,7 @@ from kit.environments import APPS, CAPTURES, DATA, free_port
 from kit.millrace import QUICK_RETRY, by_signal
 from kit.running import run_to_end
 from kit.waiting import eventually
+from kit.wire import messages, resources
 
 SIGNALS = ["traces", "metrics", "logs"]
 ITEMS = {"traces": "spans", "metrics": "data_points", "logs": "log_records"}
@@ -96,31 +97,6 @@ def test_what_clients_sent_leaves_byte_for_byte(millrace, archives, tmp_path, si
         delivered(gateway, "raw", **{signal: accepted})
     written = sorted(resources(messages((tmp_path / "raw.jsonl").read_bytes())))
     assert written == sorted(resources(b"".join(bodies)))
-
-
-def messages(file):
-    """The messages of a file with a length before each, joined."""
-    found = b""
-    while file:
-        size = int.from_bytes(file[:4], "big")
-        found, file = found + file[4 : 4 + size], file[4 + size :]
-    return found
-
-
-def resources(body):
-    """The fields of a request, each as it stands."""
-    found = []
-    while body:
-        assert body[0] == 0x0A, "a request has resources alone"
-        size, shift, end = 0, 0, 1
-        while True:
-            size |= (body[end] & 0x7F) << shift
-            shift, end = shift + 7, end + 1
-            if body[end - 1] < 0x80:
-                break
-        found.append(body[: end + size])
-        body = body[end + size :]
-    return found
 
 
 def logs(service, count=3):

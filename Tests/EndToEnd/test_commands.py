@@ -201,7 +201,7 @@ def test_without_a_file_the_embedded_pipeline_runs(tmp_path):
     process = Process("millrace", [BINARY, "run"], tmp_path, {"PATH": "/usr/bin:/bin"})
     process.start()
     try:
-        eventually(lambda: "4318" in process.log or not process.running, within=15)
+        eventually(lambda: "4317" in process.log and "4318" in process.log or not process.running, within=15)
         if not process.running:
             assert process.child.returncode == 1
             pytest.skip("the default ports are taken on this machine")

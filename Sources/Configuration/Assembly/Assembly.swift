@@ -83,6 +83,7 @@ package struct Assembly: Sendable {
         receivers = file.receivers.map { receiver in
             file.make(receiver, on: sockets, within: connections[receiver.name], before: intake, logger: logger)
         }
+        OTLPReceiver.shareListeners(among: receivers)
         let status = AdminStatus(
             journal: journal,
             fronts: fronts.map(\.front),
@@ -256,7 +257,8 @@ extension PipelineFile {
             meters: intake.meters,
             logger: logger
         )
-        context.sockets = sockets[receiver.name]
+        let sharers = listeners.first { $0.contains { $0.name == receiver.name } } ?? []
+        context.sockets = sharers.flatMap { sockets[$0.name] }
         context.connectionsMax = connections
         context.processorHeaders = processorHeaders(after: receiver.name)
         return receiver.settings.makeReceiver(in: context)

@@ -32,15 +32,16 @@ extension PipelineFile {
     ///   - reserved: How many of them are for others.
     /// - Returns: By name of the receiver; empty where all get what they ask for.
     func connectionLimits(descriptors: Int, reserved: Int) -> [String: Int] {
-        let wanted = receivers.map { (name: $0.name, connections: $0.settings.maxConnections) }
+        let wanted = listeners.map { (names: $0.map(\.name), connections: $0[0].settings.maxConnections) }
         let all = wanted.reduce(0) { $0 + ConnectionLimit.descriptors(forConnections: $1.connections) }
         let available = max(0, descriptors - reserved)
         guard all > available else { return [:] }
         var limits: [String: Int] = [:]
-        for (name, connections) in wanted {
+        for (names, connections) in wanted {
             let own = Double(ConnectionLimit.descriptors(forConnections: connections))
             let share = Int(Double(available) * own / Double(all))
-            limits[name] = min(connections, ConnectionLimit.connections(withinDescriptors: share))
+            let limit = min(connections, ConnectionLimit.connections(withinDescriptors: share))
+            for name in names { limits[name] = limit }
         }
         return limits
     }

@@ -105,32 +105,6 @@ extension PipelineFile {
         }
     }
 
-    private func checkAddresses(_ root: JSONNode, _ context: inout DecodeContext) {
-        var taken: [(address: ListenAddress, place: String)] = [(admin.listen, "admin")]
-        for receiver in receivers {
-            if receiver.name == GivenSockets.adminName {
-                // Sockets that systemd hands over and the metrics of listeners tell them apart by this name.
-                context.within("receivers", receiver.name) { context in
-                    let offset = (root["receivers"]?[receiver.name] ?? root).offset
-                    context.report("the name is the admin endpoint's; allowed: any other name", at: offset)
-                }
-            }
-            guard let address = receiver.settings.address else { continue }
-            let place = "receivers/\(receiver.name)"
-            if let other = taken.first(where: { $0.address.overlaps(address) }) {
-                let node = root["receivers"]?[receiver.name]
-                context.within("receivers", receiver.name, "listen") { context in
-                    let what = "\(quoted(address.description)) is taken by /\(other.place)"
-                    context.report(
-                        "\(what); each server needs an address of its own",
-                        at: (node?["listen"] ?? node ?? root).offset
-                    )
-                }
-            }
-            taken.append((address, place))
-        }
-    }
-
     private func checkFiles(_ root: JSONNode, _ context: inout DecodeContext) {
         var writers: [String: String] = [:]
         for exporter in exporters {
@@ -203,21 +177,6 @@ extension PipelineFile {
                     context.report("no pipeline uses it", at: member.nameOffset, as: .warning)
                 }
             }
-        }
-    }
-}
-
-extension ListenAddress {
-    /// Whether two servers cannot have these addresses at the same time.
-    func overlaps(_ other: ListenAddress) -> Bool {
-        switch (self, other) {
-        case (.unix(let path), .unix(let otherPath)):
-            return path == otherPath
-        case (.tcp(let host, let port), .tcp(let otherHost, let otherPort)):
-            let isShared = host == otherHost || [host, otherHost].contains { ["0.0.0.0", "::"].contains($0) }
-            return port == otherPort && port != 0 && isShared
-        case (.unix, .tcp), (.tcp, .unix):
-            return false
         }
     }
 }

@@ -3,7 +3,7 @@ package import Pipeline
 package import Settings
 
 /// Who may send to a receiver (`auth`): members with bearer tokens or passwords, in the pipeline file or in files of their own.
-package struct AuthSettings: Sendable {
+package struct AuthSettings: Sendable, Equatable {
     /// Members with tokens, and files of such members.
     package var bearer: [MemberSettings] = []
     /// Members with passwords, and files of such members.
@@ -98,7 +98,7 @@ package enum AuthScheme: String, CaseIterable, Sendable {
 }
 
 /// One entry of `bearer` or `basic`: a member, or a file of members.
-package struct MemberSettings: Sendable {
+package struct MemberSettings: Sendable, Equatable {
     var name: String?
     var secret: Secret?
     /// Names, ids and globs of the experiments that it may write to; nil for all.

@@ -43,14 +43,6 @@ struct GRPCAnswer {
         self.text = text
     }
 
-    /// The answer to a request that is not gRPC, in HTTP.
-    static var notGRPC: (HPACKHeaders, ByteBuffer) {
-        let text = ByteBuffer(string: "\(GRPCPreface.words)\n")
-        return (
-            [":status": "415", "content-type": "text/plain", "content-length": String(text.readableBytes)], text
-        )
-    }
-
     /// What comes before the message.
     static let head: HPACKHeaders = [
         ":status": "200", "content-type": contentType, "grpc-accept-encoding": acceptedEncodings,

@@ -7,12 +7,6 @@ package import Settings
 package struct OTLPGRPCReceiverSettings: Sendable {
     /// What it has in common with other receivers of OTLP.
     package var common = ReceptionSettings(listen: .tcp(host: "127.0.0.1", port: 4317))
-    /// Calls of one connection that are open at once; a client keeps further ones back.
-    package var maxStreams = 100
-    /// Between two pings of a connection on which nothing comes; nil for none.
-    package var keepalive: Duration?
-    /// How old a connection may become before its client is told to open another one; nil for any age.
-    package var maxAge: Duration?
 
     package init() {}
 
@@ -28,26 +22,7 @@ extension OTLPGRPCReceiverSettings: OTLPReceiverSettings {
     package static let shape = Shape(
         "Takes OTLP over gRPC, plain or compressed with gzip, deflate or zstd, and answers health checks.",
         OTLPGRPCReceiverSettings(),
-        ReceptionSettings.listenFields.map { $0.at(\.common) } + [
-            Field(
-                "max_streams",
-                \.maxStreams,
-                .integer(1...10_000),
-                "Calls of one connection open at once; clients keep further ones back."
-            ),
-            Field(
-                "keepalive",
-                optional: \.keepalive,
-                .pause,
-                "Time without a byte after which a connection is pinged; it is closed without an answer in 20 s. Without it, no pings."
-            ),
-            Field(
-                "max_age",
-                optional: \.maxAge,
-                .pause,
-                "Age at which a connection ends behind its open calls, so that clients spread over new servers. Without it, any age."
-            ),
-        ] + ReceptionSettings.fields(saying: .grpc).map { $0.at(\.common) },
+        (ReceptionSettings.listenFields + ReceptionSettings.fields(saying: .grpc)).map { $0.at(\.common) },
         check: { settings, group, context in settings.common.check(group, &context) }
     )
 

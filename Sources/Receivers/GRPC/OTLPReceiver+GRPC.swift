@@ -18,10 +18,10 @@ extension OTLPReceiver {
         clock: WallClock = .system,
         steady: MonotonicClock = .system
     ) {
-        // HTTP/2 keeps the buffer of the last read, which for an idle connection is the first one.
-        let speech = ReceiverSpeech(name: "OTLP/gRPC", offers: ["h2"], firstRead: 2048) { channel, observer, client in
-            let connection = GRPCConnection(observer, settings, client: client)
-            let preface = GRPCPreface(connection: connection, settings: settings).handler
+        let speech = ReceiverSpeech(name: "OTLP/gRPC", offers: ["h2"]) { channel, loops, client in
+            let speakers = HTTP2Speakers(grpc: loops.own)
+            let connection = HTTP2Connection(loops.own, speakers: speakers, client: client)
+            let preface = GRPCPreface(connection: connection).handler
             try channel.pipeline.syncOperations.addHandlers([preface, connection])
         }
         self.init(settings.common, speaking: speech, in: parts, clock: clock, steady: steady)

@@ -25,18 +25,7 @@ struct AnswerForm {
         buffer.writeString(String(answer.status.rawValue))
         buffer.writeStaticString(" ")
         buffer.writeStaticString(answer.status.reason)
-        buffer.writeStaticString("\r\ndate: ")
-        buffer.writeString(date)
-        if case .preflight(let lines) = answer {
-            buffer.writeString(lines)
-        } else {
-            buffer.writeStaticString("\r\ncontent-type: ")
-            buffer.writeStaticString(encoding == .json ? "application/json" : "application/x-protobuf")
-            buffer.writeStaticString("\r\ncontent-length: ")
-            buffer.writeString(String(body.count))
-        }
-        if case .failure(let refusal) = answer { writeHeaders(of: refusal, to: &buffer) }
-        if let origin { buffer.writeString(origin.lines) }
+        writeFields(answer, bodyBytes: body.count, date: date, to: &buffer)
         if !keepsAlive {
             buffer.writeStaticString("\r\nconnection: close")
         } else if saysKeepAlive {
@@ -45,6 +34,22 @@ struct AnswerForm {
         buffer.writeStaticString("\r\n\r\n")
         if !omitsBody { buffer.writeBytes(body) }
         return buffer
+    }
+
+    /// What the head says in any version of HTTP, as header lines that each begin with a line end.
+    func writeFields(_ answer: Answer, bodyBytes: Int, date: String, to buffer: inout ByteBuffer) {
+        buffer.writeStaticString("\r\ndate: ")
+        buffer.writeString(date)
+        if case .preflight(let lines) = answer {
+            buffer.writeString(lines)
+        } else {
+            buffer.writeStaticString("\r\ncontent-type: ")
+            buffer.writeStaticString(encoding == .json ? "application/json" : "application/x-protobuf")
+            buffer.writeStaticString("\r\ncontent-length: ")
+            buffer.writeString(String(bodyBytes))
+        }
+        if case .failure(let refusal) = answer { writeHeaders(of: refusal, to: &buffer) }
+        if let origin { buffer.writeString(origin.lines) }
     }
 
     private func writeHeaders(of refusal: HTTPError, to buffer: inout ByteBuffer) {

@@ -27,30 +27,20 @@ extension HTTPConnection {
 
     /// Decides by the head, and answers or makes ready for the body.
     func begin(_ head: HTTPRequestHead) {
-        let settings = loop.context.settings
-        let headers = RequestHeaders(head, keeping: loop.context.keptHeaders)
-        var form = AnswerForm()
-        form.encoding = headers.answerEncoding
-        form.keepsAlive = head.isKeepAlive && head.method != .CONNECT
-        form.saysKeepAlive = head.version == .http1_0
-        form.omitsBody = head.method == .HEAD
-        let length = headers.transferEncoding == nil ? headers.contentLength ?? 0 : .max
-        let pages = loop.context.pages
-        form.origin = pages?.allowedOrigin(of: head)
-        var request = HeldRequest(form: form, length: length, headers: headers)
+        var request = HeldRequest(head, RequestHeaders(head, keeping: loop.context.keptHeaders), loop.context.pages)
         do throws(HTTPError) {
-            try loop.checkHosts(headers.hosts, from: peer)
-            if form.origin == nil { try pages?.check(head) }
-            if try answersPreflight(head, request) { return }
-            let access = loop.context.access
-            request.identity = try access.identify(headers.authorization, certificate: peerIdentity, from: peer)
-            try checkExperiments(head, request.identity)
-            let plan = try RequestPlan(head, headers, settings, paths, taking: loop.context.intake.signals)
-            request.form.signal = plan.signal
-            if plan.isAlias, !access.isNeeded, !headers.authorization.isEmpty { loop.context.credentials.noteIgnored() }
-            if loop.isRefusing { throw .stopping }
-            try checkLimits(&request, plan)
-            try checkShare(of: request.identity, adding: needed(by: plan))
+            let plan: RequestPlan
+            switch try judge(head, &request, paths) {
+            case .answer(let answer): return self.answer(answer, request)
+            case .body(let found): plan = found
+            }
+            // Who opens too many connections is to have less of them.
+            let keepsAlive = request.form.keepsAlive
+            request.form.keepsAlive = false
+            try moveConnection(to: request.identity)
+            request.form.keepsAlive = keepsAlive
+            request.inFlight = try admit(request.identity, needing: plan.neededBytes)
+            try checkShare(of: request.identity, adding: plan.neededBytes)
             if try waits(request, plan) { return }
             try receive(request, plan)
         } catch {
@@ -58,53 +48,18 @@ extension HTTPConnection {
         }
     }
 
-    /// Whether a browser asked if a page may send, which is answered: it shows no credentials then.
-    private func answersPreflight(_ head: HTTPRequestHead, _ request: HeldRequest) throws(HTTPError) -> Bool {
-        let context = loop.context
-        guard let pages = context.pages, let origin = request.form.origin, head.isPreflight else { return false }
-        var request = request
-        request.form.signal = try RequestPlan.place(head.uri, paths, context.intake.signals).0
-        pages.noteHeaders(of: head, from: origin)
-        answer(.preflight(pages.policy.preflightLines), request)
-        return true
-    }
-
-    private func checkExperiments(_ head: HTTPRequestHead, _ identity: Identity?) throws(HTTPError) {
-        let context = loop.context
-        guard context.experiments.concerns(identity),
-            let refusal = context.experiments.refusal(head.headers[ExperimentList.headerName], of: identity)
-        else { return }
-        context.access.note(.header, from: peer, of: identity)
-        throw refusal
-    }
-
     /// Makes ready for the body.
     func receive(_ request: HeldRequest, _ plan: RequestPlan) throws(HTTPError) {
-        let (settings, headers) = (loop.context.settings, request.headers)
         exchange = Exchange(
             form: request.form,
-            body: try BodyCollector(
-                codings: plan.codings,
-                announced: plan.contentLength,
-                limit: min(settings.maxBody, loop.context.memory.limit),
-                room: BodyRoom(
-                    reservation: Reservation(loop.context.memory, of: client.memory),
-                    inFlight: request.inFlight
-                )
-            ),
+            body: try body(of: request, plan, for: client.memory),
             plan: plan,
-            source: RequestSource(
-                receiver: loop.context.name,
-                headers: headers.kept,
-                identity: request.identity,
-                client: headers.userAgent,
-                address: peer
-            ),
+            source: source(of: request),
             mayDrain: request.length <= Self.drainBytesMax,
-            offersUpgrade: headers.offersUpgrade
+            offersUpgrade: request.headers.offersUpgrade
         )
         phase = .receiving
-        setDeadline(in: settings.bodyTimeout)
+        setDeadline(in: loop.context.settings.bodyTimeout)
         if plan.expectsContinue { write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")) }
     }
 
@@ -156,7 +111,7 @@ extension HTTPConnection {
             phase = .waiting
             clearDeadline()
             if let reply = loop.submit(request, of: self, holding: room, observer: observer) {
-                note(reply, to: source)
+                loop.note(reply, of: source.identity, from: peer)
                 answer(Answer(reply), form, isAtEnd: true)
             }
         } catch {
@@ -167,14 +122,9 @@ extension HTTPConnection {
     /// The pipelines' answer to the request that waits.
     func settled(_ reply: IntakeAnswer) {
         guard phase == .waiting, let (form, source) = exchange.map({ ($0.form, $0.source) }) else { return }
-        note(reply, to: source)
+        loop.note(reply, of: source.identity, from: peer)
         answer(Answer(reply), form, isAtEnd: true)
         resume()
-    }
-
-    private func note(_ reply: IntakeAnswer, to source: RequestSource) {
-        guard case .forbidden(let reason) = reply, let identity = source.identity else { return }
-        loop.context.access.noteForbidden(reason, from: source.address, of: identity)
     }
 
     // MARK: Answer
@@ -183,7 +133,7 @@ extension HTTPConnection {
     func answer(_ answer: Answer, _ form: AnswerForm, isAtEnd: Bool) {
         var form = form
         // A client must not expect answers after "close": what it has sent already is answered before.
-        let isLast = ahead.hasLost || (loop.isStopping && !(isAtEnd ? hasMore : holdsNextHead))
+        let isLast = ahead.hasLost || ((loop.isStopping || isOld) && !(isAtEnd ? hasMore : holdsNextHead))
         form.keepsAlive = form.keepsAlive && !isLast
         loop.count(.http(answer.status), form.signal)
         write(form.response(answer, date: loop.currentDate()))
@@ -227,6 +177,8 @@ extension HTTPConnection {
 
     /// The connection is one too many.
     func refuseConnection(_ refusal: HTTPError) {
+        // In HTTP/2 it has a form of its own.
+        if isSpeechUnknown { return awaitSpeech() }
         guard phase != .closed else { return }
         loop.count(.http(refusal.status), nil)
         write(AnswerForm().response(.failure(refusal), date: loop.currentDate()))

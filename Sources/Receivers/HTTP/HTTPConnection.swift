@@ -11,7 +11,7 @@ import TLS
 /// An answer given before the whole request came is followed by a lingering close (RFC 9112 section 9.6): the sending side is
 /// closed, and what still comes is dropped within bounds, because closing a socket that holds unread bytes would reset the
 /// connection and take the answer away from a client that is still sending.
-final class HTTPConnection: ChannelDuplexHandler, ReceiverConnection, AnswerTaker {
+final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, ReceiverConnection, AnswerTaker {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -52,7 +52,9 @@ final class HTTPConnection: ChannelDuplexHandler, ReceiverConnection, AnswerTake
     /// The other end, and how it counts.
     var client: Client
 
-    private var decoder: RequestDecoder.Handler
+    private(set) var decoder: RequestDecoder.Handler
+    /// Whether its first bytes have yet to show which version of HTTP the client speaks.
+    var isSpeechUnknown = false
     private(set) var channelContext: ChannelHandlerContext?
     /// What waits for the answer to an earlier request.
     private(set) var ahead: PartsAhead
@@ -69,7 +71,7 @@ final class HTTPConnection: ChannelDuplexHandler, ReceiverConnection, AnswerTake
     private var hasHadRequest = false
     /// Whether the parser is being asked for an unfinished head.
     private var isProbing = false
-    private let openedAt = NIODeadline.now()
+    let openedAt = NIODeadline.now()
     /// What was dropped of the body of the last request, or of whatever comes after the last answer.
     private(set) var droppedBytes = 0
     /// Until when a refused body is dropped, as long as it comes; nil where the deadline alone counts.
@@ -256,6 +258,7 @@ final class HTTPConnection: ChannelDuplexHandler, ReceiverConnection, AnswerTake
 
     /// The deadline has passed.
     func expire() {
+        if isSpeechUnknown, client.refusal != nil { return speakHTTP1() }
         switch phase {
         case .ready where hasStartedHead: refuse(HTTPError(.requestTimeout, "the request's head did not come in time"))
         case .receiving: refuse(HTTPError(.requestTimeout, "the request's body did not come in time"))
@@ -320,6 +323,7 @@ final class HTTPConnection: ChannelDuplexHandler, ReceiverConnection, AnswerTake
     }
 
     private func startHead() {
+        guard client.refusal == nil else { return }
         hasStartedHead = true
         setDeadline(in: loop.context.settings.headerTimeout)
     }

@@ -4,7 +4,7 @@ import Pipeline
 import TLS
 
 extension OTLPReceiver {
-    /// The `otlp_http` receiver: OTLP over HTTP/1.1, protobuf and JSON.
+    /// The `otlp_http` receiver: OTLP over HTTP/1.1 and HTTP/2, protobuf and JSON.
     ///
     /// What a client is told follows the OTLP specification's section "OTLP/HTTP"; what it leaves open is decided so:
     /// - A content encoding that is not supported is answered 415 (RFC 9110 section 15.5.16), as is a missing or other content type.
@@ -23,13 +23,15 @@ extension OTLPReceiver {
         steady: MonotonicClock = .system
     ) {
         let paths = settings.paths
-        let speech = ReceiverSpeech(name: "OTLP/HTTP", offers: ["http/1.1"], firstRead: 16_384) {
+        let speech = ReceiverSpeech(name: "OTLP/HTTP", offers: ["h2", "http/1.1"], takesGuest: true) {
             channel,
-            observer,
+            loops,
             client in
             let decoder = RequestDecoder.make()
-            let connection = HTTPConnection(observer, decoder: decoder, client: client, paths: paths)
-            let preface = GRPCRefusal.preface(for: connection)
+            let connection = HTTPConnection(loops.own, decoder: decoder, client: client, paths: paths)
+            let preface = connection.preface(
+                speaking: HTTP2Speakers(grpc: loops.guest, http: loops.own, paths: paths)
+            )
             try channel.pipeline.syncOperations.addHandlers([preface, decoder, connection])
         }
         self.init(

@@ -152,6 +152,12 @@ final class ReceiverLoop {
         )
     }
 
+    /// Logs that the pipelines refuse a request for who sent it.
+    func note(_ reply: IntakeAnswer, of identity: Identity?, from source: SourceAddress) {
+        guard case .forbidden(let reason) = reply, let identity else { return }
+        context.access.noteForbidden(reason, from: source, of: identity)
+    }
+
     /// Hands a request to the pipelines; the answer, where it is known at once.
     func submit(
         _ request: IncomingRequest,

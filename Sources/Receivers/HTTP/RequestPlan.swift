@@ -20,6 +20,8 @@ struct RequestHeaders {
     var hosts: [String] = []
     /// Whether the client offers another protocol; ours stays HTTP/1.1 (RFC 9110 section 7.8).
     var offersUpgrade = false
+    /// Whether a body may come whose length nobody announced.
+    var hasOpenLength = false
     var kept: [HTTPHeader] = []
 
     /// Characters of a user agent that are kept.
@@ -70,6 +72,12 @@ struct RequestHeaders {
         guard keptBytes > limit.bytes, bytes(of: names) > limit.bytes else { return }
         let list = names.joined(separator: ", ")
         throw HTTPError(.headersTooLarge, "the headers to forward (\(list)) are longer than \(limit) in all")
+    }
+
+    /// Bytes that the body has on the wire; nil where nobody says.
+    var bodyLength: Int? {
+        if transferEncoding != nil || hasOpenLength { return nil }
+        return contentLength ?? 0
     }
 
     /// What the kept headers take, with 32 bytes more for each.
@@ -125,7 +133,7 @@ struct RequestPlan {
         if let transfer = headers.transferEncoding, !transfer[...].trimmed.isHeader("chunked") {
             throw HTTPError(.badRequest, "the transfer encoding \"\(transfer)\" is not supported; use chunked")
         }
-        contentLength = headers.transferEncoding == nil ? headers.contentLength ?? 0 : nil
+        contentLength = headers.bodyLength
         if let contentLength, contentLength > settings.maxBody.bytes { throw .tooLarge(settings.maxBody) }
         if let expectation = headers.expectation, !expectation.isHeader("100-continue") {
             throw HTTPError(.expectationFailed, "the expectation \"\(expectation)\" is not supported; use 100-continue")

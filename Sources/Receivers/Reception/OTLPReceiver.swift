@@ -12,10 +12,18 @@ struct ReceiverSpeech: Sendable {
     let name: String
     /// What it offers in TLS (ALPN), the best first.
     let offers: [String]
-    /// Bytes of the first read from a socket; what follows adapts to the client.
-    let firstRead: Int
+    /// Whether its connections can carry the requests of a receiver that speaks otherwise.
+    var takesGuest = false
     /// Gives a new connection its handlers, behind those of TLS and of the PROXY protocol; on its event loop.
-    let addHandlers: @Sendable (any Channel, LoopObserver, Client) throws -> Void
+    let addHandlers: @Sendable (any Channel, ListenerLoops, Client) throws -> Void
+}
+
+/// What the receivers of a listener have on one event loop.
+struct ListenerLoops: Sendable {
+    /// Of the one that listens.
+    let own: LoopObserver
+    /// Of the one that shares its connections; nil where it is alone.
+    var guest: LoopObserver?
 }
 
 /// A receiver of OTLP, on TCP or a unix socket: accepts, shares out and ends connections, whatever they speak.
@@ -26,6 +34,10 @@ package final class OTLPReceiver: Receiver {
         var listeners: [Listener] = []
         var observers: [LoopObserver] = []
         var addresses: [ListenAddress] = []
+        /// The receiver whose requests come by this one's connections too.
+        var guest: OTLPReceiver?
+        /// Whether it is such a guest: another receiver listens for it.
+        var isGuest = false
     }
 
     /// How long refused clients get to read their answer before the connection is closed at the end.
@@ -108,29 +120,43 @@ package final class OTLPReceiver: Receiver {
     /// Where it listens first, with the port that the system chose; nil before `start()`.
     package var boundAddress: ListenAddress? { state.withLock { $0.addresses.first } }
 
+    /// Whether its connections can carry the requests of another receiver.
+    var takesGuest: Bool { speech.takesGuest }
+    /// Where it is asked to listen.
+    var address: ListenAddress { context.settings.listen }
+
+    /// Takes the requests of another receiver, by its own connections; before `start()`.
+    func take(_ guest: OTLPReceiver) {
+        state.withLock { $0.guest = guest }
+        guest.state.withLock { $0.isGuest = true }
+    }
+
     /// Binds and begins to accept.
     ///
     /// Blocks for the disk where it has to read certificates.
     package func start() async throws(ListenError) {
+        let (isGuest, guest) = state.withLock { ($0.isGuest, $0.guest) }
+        if isGuest { return }
         do throws(TLSProblem) {
             try context.tls?.start()
         } catch {
             throw ListenError(address: context.settings.listen, reason: error.message)
         }
-        let observers = await makeObservers()
-        state.withLock { $0.observers = observers.map(\.value) }
-        let bootstrap = bootstrap(observers)
+        let bootstrap = bootstrap(await makeObservers(), await guest?.makeObservers())
         var listeners: [Listener] = []
         if sockets.isEmpty {
             listeners.append(try await Listener(binding: context.settings.listen, bootstrap, on: eventLoops.group))
         }
         for socket in sockets { listeners.append(try await Listener(socket, bootstrap, on: eventLoops.group)) }
-        state.withLock { state in
-            state.listeners = listeners
-            state.addresses = listeners.map(\.address)
-        }
+        state.withLock { $0.listeners = listeners }
+        listens(at: listeners.map(\.address))
+        guest?.listens(at: listeners.map(\.address))
+    }
+
+    private func listens(at addresses: [ListenAddress]) {
+        state.withLock { $0.addresses = addresses }
         members?.start()
-        for listener in listeners { announce(listener.address) }
+        for address in addresses { announce(address) }
     }
 
     private func announce(_ address: ListenAddress) {
@@ -207,20 +233,29 @@ package final class OTLPReceiver: Receiver {
         }
     }
 
-    private func makeObservers() async -> [(key: ObjectIdentifier, value: LoopObserver)] {
-        var observers: [(key: ObjectIdentifier, value: LoopObserver)] = []
+    /// Its share of each event loop.
+    private func makeObservers() async -> [ObjectIdentifier: LoopObserver] {
+        var observers: [ObjectIdentifier: LoopObserver] = [:]
         for eventLoop in eventLoops.group.makeIterator() {
             let observer = try? await eventLoop.submit { LoopObserver(self.context, on: eventLoop) }.get()
-            if let observer { observers.append((ObjectIdentifier(eventLoop), observer)) }
+            if let observer { observers[ObjectIdentifier(eventLoop)] = observer }
         }
+        state.withLock { $0.observers = Array(observers.values) }
         return observers
     }
+
+    /// Bytes of the first read from a socket; what follows adapts to the client.
+    ///
+    /// HTTP/2 keeps the buffer of the last read, which for an idle connection is the first one.
+    private static let firstRead = 2048
 
     /// Bytes of answers that wait for a client who does not read them: over the higher it gets no more, under the lower it does.
     private static let unreadAnswers = ChannelOptions.Types.WriteBufferWaterMark(low: 2048, high: 8192)
 
-    private func bootstrap(_ observers: [(key: ObjectIdentifier, value: LoopObserver)]) -> ServerBootstrap {
-        let byEventLoop = Dictionary(observers.map { ($0.key, $0.value) }) { first, _ in first }
+    private func bootstrap(
+        _ observers: [ObjectIdentifier: LoopObserver],
+        _ guests: [ObjectIdentifier: LoopObserver]?
+    ) -> ServerBootstrap {
         let (context, speech) = (context, speech)
         let bootstrap = ServerBootstrap(group: eventLoops.group)
             .serverChannelOption(.backlog, value: 1024)
@@ -236,14 +271,15 @@ package final class OTLPReceiver: Receiver {
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(
                     minimum: 2048,
-                    initial: speech.firstRead,
+                    initial: Self.firstRead,
                     maximum: context.readBytesMax
                 )
             )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let observer = byEventLoop[ObjectIdentifier(channel.eventLoop)] else { return }
-                    try context.admit(channel, observer, speech)
+                    let eventLoop = ObjectIdentifier(channel.eventLoop)
+                    guard let observer = observers[eventLoop] else { return }
+                    try context.admit(channel, ListenerLoops(own: observer, guest: guests?[eventLoop]), speech)
                 }
             }
         // What several reads in a row bring is decrypted into one buffer, which stays.
@@ -274,7 +310,7 @@ extension ConnectionContext {
     fileprivate var readBytesMax: Int { tls == nil ? 1 << 20 : 32_768 }
 
     /// Gives a new connection its handlers, on its event loop.
-    fileprivate func admit(_ channel: any Channel, _ observer: LoopObserver, _ speech: ReceiverSpeech) throws {
+    fileprivate func admit(_ channel: any Channel, _ loops: ListenerLoops, _ speech: ReceiverSpeech) throws {
         let open = connections.enter()
         channel.closeFuture.whenComplete { [connections] _ in connections.leave() }
         guard open <= ConnectionLimit.descriptors(forConnections: settings.maxConnections) else {
@@ -284,10 +320,10 @@ extension ConnectionContext {
         if let proxyHeader { try channel.pipeline.syncOperations.addHandler(proxyHeader) }
         try tls?.addHandlers(to: channel)
         // Who keeps connections that are not used has them closed before others are refused.
-        let isAdmitted = open <= settings.maxConnections || observer.loop.value.closeLongestIdle()
+        let isAdmitted = open <= settings.maxConnections || loops.own.loop.value.closeLongestIdle()
         var client = Client(isUnknown: proxyHeader != nil)
         if !isAdmitted { client.refusal = .tooManyConnections(max: settings.maxConnections) }
-        try speech.addHandlers(channel, observer, client)
+        try speech.addHandlers(channel, loops, client)
     }
 }
 

@@ -44,6 +44,8 @@ struct Client {
     var address = ClientAddress(ip: nil)
     /// Whether a load balancer has yet to say who it is.
     var isUnknown = false
+    /// Whether it is known, and counts.
+    var isMet = false
     /// Who its certificate names; nil unless the receiver asks for certificates.
     var certificate: String?
     /// What is answered on a connection that is not taken, before it is closed.
@@ -69,7 +71,7 @@ extension ReceiverConnection {
     /// It is known who the client is.
     func meet(_ address: ClientAddress) {
         client.address = address
-        client.isUnknown = false
+        (client.isUnknown, client.isMet) = (false, true)
         enterLimits()
         // Nothing can be said before TLS is ready for it.
         if loop.context.tls == nil { refuseIfNeeded() }

@@ -23,6 +23,12 @@ package struct ReceptionSettings: Sendable {
     package var bodyTimeout = Duration.seconds(30)
     /// Without a request; then the connection is closed.
     package var idleTimeout = Duration.seconds(120)
+    /// Requests of one HTTP/2 connection that are open at once; a client keeps further ones back.
+    package var maxStreams = 100
+    /// Between two pings of an HTTP/2 connection on which nothing comes; nil for none.
+    package var keepalive: Duration?
+    /// How old a connection may become before its client is told to open another one; nil for any age.
+    package var maxAge: Duration?
     /// How long a request may wait for room, while room becomes free, before it is refused; zero to answer at once.
     package var hold = Duration.seconds(2)
     /// What an answer waits for: `journal`, or the name of an exporter.
@@ -149,7 +155,7 @@ extension ReceptionSettings {
 
     /// The other settings.
     static func fields(saying words: AnswerWords) -> [Field<ReceptionSettings>] {
-        boundFields(words) + [
+        boundFields(words) + connectionFields + [
             Field(
                 "forward_headers",
                 \.forwardHeaders,
@@ -183,6 +189,27 @@ extension ReceptionSettings {
             ),
         ]
     }
+
+    private static let connectionFields: [Field<ReceptionSettings>] = [
+        Field(
+            "max_streams",
+            \.maxStreams,
+            .integer(1...10_000),
+            "Requests of one HTTP/2 connection open at once; clients keep further ones back."
+        ),
+        Field(
+            "keepalive",
+            optional: \.keepalive,
+            .pause,
+            "Time without a byte after which an HTTP/2 connection is pinged; it is closed without an answer in 20 s. Without it, no pings."
+        ),
+        Field(
+            "max_age",
+            optional: \.maxAge,
+            .pause,
+            "Age at which a connection ends behind its open requests, over HTTP/1.1 with its next answer, so that clients spread over new servers. Without it, any age."
+        ),
+    ]
 
     private static func boundFields(_ words: AnswerWords) -> [Field<ReceptionSettings>] {
         [

@@ -2,17 +2,17 @@ import NIOCore
 
 /// Stands between HTTP/2 and the network: says that the connection will end, and tells of a GOAWAY by which HTTP/2 ends the connection for an error of the client;
 /// the error itself comes right behind it.
-final class GRPCFarewell: ChannelOutboundHandler {
+final class HTTP2Farewell: ChannelOutboundHandler {
     typealias OutboundIn = IOData
     typealias OutboundOut = IOData
 
     /// The type of the frame, and where its error code stands (RFC 9113 sections 4.1 and 6.8).
     private static let (goAway, typeOffset, codeOffset) = (UInt8(7), 3, 13)
 
-    private let connection: GRPCConnection
+    private let connection: HTTP2Connection
     private var context: ChannelHandlerContext?
 
-    init(_ connection: GRPCConnection) {
+    init(_ connection: HTTP2Connection) {
         self.connection = connection
     }
 

@@ -95,11 +95,6 @@ extension TimeAmount {
     }
 }
 
-extension HPACKHeaders {
-    /// What a call with this head is taken to hold: NIO's stream, and the head.
-    var callBytes: Int { reduce(4096) { $0 + $1.name.utf8.count + $1.value.utf8.count + 64 } }
-}
-
 extension RequestHeaders {
     /// - Parameters:
     ///   - fields: The head of a call.

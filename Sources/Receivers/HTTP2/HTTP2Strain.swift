@@ -3,7 +3,7 @@ import NIOCore
 /// How much work a connection may cause besides calls: pings, settings, errors and the like.
 ///
 /// A thousand at once, fifty a second, and ten more for each call: clients that measure the line ping once a call.
-struct GRPCStrain {
+struct HTTP2Strain {
     /// What an error counts.
     static let error = 50
     private static let most = 1000

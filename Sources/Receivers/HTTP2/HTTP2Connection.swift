@@ -5,12 +5,12 @@ import NIOHTTP2
 import Pipeline
 import TLS
 
-/// One client's connection over HTTP/2: its calls, and when it ends.
+/// One client's connection over HTTP/2: its requests, of gRPC and of OTLP over HTTP, and when it ends.
 ///
 /// It ends as RFC 9113 section 6.8 has it: a GOAWAY that names no call, a ping whose answer shows that the client begins no more
 /// calls, and behind the last one a GOAWAY that names it. NIO's own management of connections says the first one through the state
 /// machine of HTTP/2, which then refuses the calls that cross it on the way; here it goes past that.
-final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
+final class HTTP2Connection: ChannelDuplexHandler, ReceiverConnection {
     typealias InboundIn = HTTP2Frame
     typealias OutboundIn = HTTP2Frame
     typealias OutboundOut = HTTP2Frame
@@ -40,12 +40,14 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
 
     let observer: LoopObserver
     let loop: ReceiverLoop
+    /// What its requests may speak.
+    let speakers: HTTP2Speakers
     var client: Client
     private(set) var phase = Phase.opening
 
-    private let settings: OTLPGRPCReceiverSettings
+    private let settings: ReceptionSettings
     private var context: ChannelHandlerContext?
-    private var streams: [ObjectIdentifier: GRPCStream] = [:]
+    private var streams: [ObjectIdentifier: HTTP2Stream] = [:]
     /// The highest that came.
     private var lastStream = HTTP2StreamID.rootStream
     /// When a connection without calls is to be closed.
@@ -60,20 +62,26 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     /// When something came last, and when it was asked for after that.
     private var (heardAt, askedAt) = (NIODeadline.now(), NIODeadline?.none)
     /// Says the first GOAWAY; set once HTTP/2 is spoken.
-    private var farewell: GRPCFarewell?
+    private var farewell: HTTP2Farewell?
     private var isInputClosed = false
     private var hasPendingRead = false
-    private var strain = GRPCStrain()
+    private var strain = HTTP2Strain()
     /// Whether HTTP/2 has told the client that the connection ends by its fault.
     var hasFailed = false
 
     /// Must be called on the observer's event loop.
-    init(_ observer: LoopObserver, _ settings: OTLPGRPCReceiverSettings, client: Client = Client()) {
+    ///
+    /// - Parameters:
+    ///   - observer: The event loop's share of the receiver whose connection it is.
+    ///   - speakers: What its requests may speak.
+    ///   - client: What is known of the other end.
+    init(_ observer: LoopObserver, speakers: HTTP2Speakers, client: Client = Client()) {
         self.observer = observer
-        self.settings = settings
+        self.speakers = speakers
         self.client = client
         loop = observer.loop.value
-        ownDeadline = .now() + TimeAmount(settings.common.headerTimeout)
+        settings = loop.context.settings
+        ownDeadline = .now() + TimeAmount(settings.headerTimeout)
         ageDeadline = settings.maxAge.map { .now() + TimeAmount($0) } ?? .distantFuture
     }
 
@@ -82,7 +90,7 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         loop.add(self)
-        if context.channel.isActive { begin(context.channel) }
+        if context.channel.isActive, !client.isMet { begin(context.channel) }
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -127,7 +135,7 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
         guard phase != .lingering else { return }
         guard error is any NIOHTTP2Error else { return closeNow() }
         // An error of one call, or one by which HTTP/2 ends the connection and goes on reading it.
-        guard hasFailed else { return bear(GRPCStrain.error) }
+        guard hasFailed else { return bear(HTTP2Strain.error) }
         noteStrain("\(error)")
         phase = .closed
         context.close(promise: nil)
@@ -149,7 +157,7 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     // MARK: Calls
 
     /// It speaks HTTP/2.
-    func open(_ farewell: GRPCFarewell) {
+    func open(_ farewell: HTTP2Farewell) {
         guard phase == .opening else { return }
         phase = .open
         self.farewell = farewell
@@ -157,14 +165,14 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
     }
 
     /// A call has begun.
-    func add(_ stream: GRPCStream, _ id: HTTP2StreamID) {
+    func add(_ stream: HTTP2Stream, _ id: HTTP2StreamID) {
         streams[ObjectIdentifier(stream)] = stream
         lastStream = max(lastStream, id)
         strain.relieve()
     }
 
     /// A call is over.
-    func remove(_ stream: GRPCStream) {
+    func remove(_ stream: HTTP2Stream) {
         streams[ObjectIdentifier(stream)] = nil
         // A client must not begin calls that are not answered: those that it has begun are.
         if loop.isStopping || client.refusal != nil { endGracefully() }
@@ -181,7 +189,7 @@ final class GRPCConnection: ChannelDuplexHandler, ReceiverConnection {
 
     private func restIdle() {
         let isEnding = client.refusal != nil || endsSince != nil
-        ownDeadline = .now() + (isEnding ? Self.farewellTime : TimeAmount(settings.common.idleTimeout))
+        ownDeadline = .now() + (isEnding ? Self.farewellTime : TimeAmount(settings.idleTimeout))
     }
 
     /// When it is to be asked whether the client is there, or to be given up for want of an answer.
