@@ -171,7 +171,8 @@ import Testing
              "scopeSpans": [{"spans": [{"traceId": "00000000000000000000000000000001", \#(fields)}]}]}]}
             """#
         }
-        let child = span("worker", #""spanId": "000000000000000B", "parentSpanId": "000000000000000A", "name": "chat""#)
+        let parent = #""parentSpanId": "000000000000000A""#
+        let child = span("worker", #""spanId": "000000000000000B", \#(parent), "name": "chat""#)
         let root = span("shop", #""spanId": "000000000000000A", "name": "GET /""#)
         let log = #"""
             {"resourceLogs": [{"scopeLogs": [{"logRecords": [

@@ -198,7 +198,7 @@ extension AssemblyError {
     fileprivate init(
         leaving left: [(log: LogID, exporter: String, items: UInt64)],
         because reason: String =
-            "exporters, signals or windows of the pipeline file changed, and the journal holds undelivered items",
+            "exporters, signals or windows of the pipeline file changed, and undelivered items are in the journal",
         insteadOf remedy: String = "have them as before to deliver these"
     ) {
         let items = left.map { "\($0.items) \($0.log.signal.items) for \($0.exporter) of pipeline \($0.log.name)" }
