@@ -89,7 +89,8 @@ extension PipelineFile {
             !reader.abandoned && reader.account.queued > 0 && !abandoning.contains(reader.name)
         }
         if !waiting.isEmpty {
-            let left = Dictionary(grouping: waiting) { ReaderID($0.name, of: $0.log.main.front) }.map { reader, readers in
+            let destinations = Dictionary(grouping: waiting) { ReaderID($0.name, of: $0.log.main.front) }
+            let left = destinations.map { reader, readers in
                 (reader.log, reader.name, readers.reduce(0) { $0 + $1.account.queued })
             }
             throw AssemblyError(leaving: left.sorted { $0.1 < $1.1 })
