@@ -18,7 +18,7 @@ package struct SpanWork: Sendable {
     package var whenRefused: [@Sendable () -> Void] = []
     /// What the processors counted.
     package var tally = ProcessorTally()
-    /// Behind a window: the trace that all spans are of. Nil before the journal.
+    /// Behind a window the trace that all spans are of; nil before the journal.
     package var trace: TracePlace?
     /// What `mlflow_map` found out about each span, by position; empty until it ran.
     package var mapped = MappedSpans()

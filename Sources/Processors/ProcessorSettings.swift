@@ -36,12 +36,13 @@ package protocol ProcessorSettings: Sendable {
     /// - Throws: What of the settings only shows when they are used.
     func makeProcessor(named name: String) throws -> (any SpanProcessor)?
 
-    /// Makes the processor of whole traces; nil for one that is no window.
+    /// Makes the processor of whole traces, which calls others.
     ///
     /// - Parameters:
     ///   - name: Its key in the pipeline file.
     ///   - mapping: Processors that stand before it and work on whole traces.
     ///   - routing: Processors that stand behind it.
+    /// - Returns: Nil for one that is no window.
     func makeWindow(
         named name: String,
         mapping: [any SpanProcessor],

@@ -171,7 +171,8 @@ import Testing
              "scopeSpans": [{"spans": [{"traceId": "00000000000000000000000000000001", \#(fields)}]}]}]}
             """#
         }
-        let child = span("worker", #""spanId": "000000000000000B", "parentSpanId": "000000000000000A", "name": "chat""#)
+        let parent = #""parentSpanId": "000000000000000A""#
+        let child = span("worker", #""spanId": "000000000000000B", \#(parent), "name": "chat""#)
         let root = span("shop", #""spanId": "000000000000000A", "name": "GET /""#)
         let log = #"""
             {"resourceLogs": [{"scopeLogs": [{"logRecords": [
@@ -179,7 +180,8 @@ import Testing
               "attributes": [{"key": "event.name", "value": {"stringValue": "gen_ai.user.message"}}],
               "body": {"kvlistValue": {"values": [{"key": "content", "value": {"stringValue": "Is it sunny?"}}]}}}]}]}]}
             """#
-        let expect = #"{"spans": [{"name": "chat", "experiment": "\#(experiment)", "events": ["gen_ai.user.message"]}]}"#
+        let events = #"["gen_ai.user.message"]"#
+        let expect = #"{"spans": [{"name": "chat", "experiment": "\#(experiment)", "events": \#(events)}]}"#
         let text = file([
             "processors": #"""
             {"map": {"type": "mlflow_map"}, "whole": {"type": "assemble"}, "route": {"type": "mlflow_experiment"}}

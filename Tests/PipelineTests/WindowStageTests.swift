@@ -111,16 +111,21 @@ import Testing
         await bench.journal.close()
     }
 
-    @Test func `a request that would repeat too much goes on with several traces in one record`() async throws {
-        let exporter = ScriptedExporter()
+    @Test func `a request that would repeat too much is one record, whose traces part behind the window`() async throws
+    {
+        let exporter = ScriptedExporter(exclusive: true)
         let bench = try WindowBench(to: exporter)
         let large = TestValue.string(String(repeating: "r", count: 200_000))
         let spans = (1...40).map { TestSpan(id: UInt64($0), trace: UInt64($0)) }
         let body = tracesRequest(spans, resource: ["service.name": "shop", "large": large])
         #expect(await bench.send(body) == .accepted)
+        var records = 0
+        let all = ByteCount(bytes: .max)
+        bench.journal.logs[0].visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: all) { _ in records += 1 }
+        #expect(1 < records && records < 40)
         await bench.decide()
         await bench.deliver()
-        #expect(exporter.batches.reduce(0) { $0 + $1.items } == 40)
+        #expect(Set(exporter.batches.map(\.route)) == Set((1...40).map { .experimentName("trace \($0)") }))
         #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 40) && bench.isBalanced)
         await bench.journal.close()
     }

@@ -195,7 +195,10 @@ struct AssembleTests {
     private static let recorded: [(spans: [String], logs: [String], pages: [String: [String?]])] = [
         (
             ["clients/java-agent-openai-7.pb"],
-            ["clients/java-agent-openai-2.logs.pb", "clients/java-agent-openai-5.logs.pb", "clients/java-agent-openai-8.logs.pb"],
+            [
+                "clients/java-agent-openai-2.logs.pb", "clients/java-agent-openai-5.logs.pb",
+                "clients/java-agent-openai-8.logs.pb",
+            ],
             [
                 "2617dbae": ["What is the weather in Paris?", "It is sunny in Paris."],
                 "c5aca053": ["Stream the weather", "It is sunny in Paris. "],
@@ -270,7 +273,11 @@ struct AssembleTests {
     @Test func `a record joins the span that it names, once, and only its own client's`() throws {
         let span = TestSpan("chat", id: 2, ["gen_ai.operation.name": "chat"])
         let record = TestLogRecord(span: 2, ["event.name": "gen_ai.user.message"], body: ["content": "Weather?"])
-        func joined(_ records: [TestLogRecord], identity: String? = nil, _ span: TestSpan = span) throws -> AssembledTrace {
+        func joined(
+            _ records: [TestLogRecord],
+            identity: String? = nil,
+            _ span: TestSpan = span
+        ) throws -> AssembledTrace {
             let logs = records.map { part(logsRequest([$0]), .logs, identity: identity) }
             return try assemble([tracesRequest([span])], logs: logs)
         }
@@ -278,6 +285,11 @@ struct AssembleTests {
         let twice = try joined([record, record])
         #expect(twice.joined == 1)
         #expect(shown(try readSpans(twice.payload)[0], "mlflow.spanInputs") == "Weather?")
+        var text = record
+        text.body = #"{"role":"user","content":[{"type":"text","text":"Weather?"}],"n":[1,2.5,true,null,{"a":{}}]}"#
+        #expect(shown(try readSpans(joined([text]).payload)[0], "mlflow.spanInputs") == "Weather?")
+        text.body = "{Weather?"
+        #expect(shown(try readSpans(joined([text]).payload)[0], "mlflow.spanInputs") == "{Weather?")
         #expect(try joined([record], identity: "b").joined == 0)
         var other = record
         other.span = 0

@@ -96,7 +96,8 @@ extension PipelineFile {
             !reader.abandoned && reader.waiting > 0 && !abandoning.contains(reader.name)
         }
         if !waiting.isEmpty {
-            let left = Dictionary(grouping: waiting) { ReaderID($0.name, of: $0.log.main.front) }.map { reader, readers in
+            let destinations = Dictionary(grouping: waiting) { ReaderID($0.name, of: $0.log.main.front) }
+            let left = destinations.map { reader, readers in
                 (reader.log, reader.name, readers.reduce(0) { $0 + $1.waiting })
             }
             throw AssemblyError(leaving: left.sorted { $0.1 < $1.1 })
@@ -210,7 +211,7 @@ extension AssemblyError {
     fileprivate init(
         leaving left: [(log: LogID, exporter: String, items: UInt64)],
         because reason: String =
-            "exporters, signals or windows of the pipeline file changed, and the journal holds undelivered items",
+            "exporters, signals or windows of the pipeline file changed, and undelivered items are in the journal",
         insteadOf remedy: String = "have them as before to deliver these"
     ) {
         let items = left.map { "\($0.items) \($0.log.signal.items) for \($0.exporter) of pipeline \($0.log.name)" }

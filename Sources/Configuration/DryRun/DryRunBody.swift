@@ -1,5 +1,5 @@
 import Basics
-import OTLP
+package import OTLP
 import Receivers
 import Settings
 

@@ -20,7 +20,9 @@ extension Envelope {
         var event = LogEvent()
         event.read(self.unit(unit).frame.content, bytes.span.bytes)
         event.field = self.unit(unit).frame.field
-        if let named = attribute("event.name", in: self.unit(unit).attributes), case .string(let name) = value(of: named) {
+        if let named = attribute("event.name", in: self.unit(unit).attributes),
+            case .string(let name) = value(of: named)
+        {
             event.name = name
         }
         return event

@@ -192,7 +192,7 @@ private struct LetterTarget {
 extension DeadLetterBox {
     /// The id of a letter in listings, with the signal behind the pipeline unless it is traces; nil gives what all of the box have
     /// in common.
-    func id(of number: UInt64?) -> String { "\(main.name)/\(exporter)/\(number.map(String.init) ?? "")" }
+    func id(of number: UInt64?) -> String { "\(main.front.name)/\(exporter)/\(number.map(String.init) ?? "")" }
 
     /// The number in an id that is of this box; nil for any other text.
     fileprivate func number(of id: String) -> UInt64? {

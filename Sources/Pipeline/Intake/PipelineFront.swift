@@ -82,7 +82,8 @@ package struct PipelineFront: Sendable {
         for group in work.batch.groups {
             let encoded = try written(group, &work, memory)
             metadata.route = work.routes[Int(group.number)]
-            metadata.trace = traces[Int(group.number)].map { work.mark($0, group) }
+            let trace = traces[Int(group.number)] ?? (window != nil && signal == .traces ? TraceID.zero : nil)
+            metadata.trace = trace.map { work.mark($0, group) }
             let items = encoded.items + removed
             records.append(try held(record(.items, items: items, metadata, encoded.payload), &memory))
             metadata.removed = [:]

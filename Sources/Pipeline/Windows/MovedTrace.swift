@@ -1,5 +1,6 @@
 import Basics
 import Journal
+import OTLP
 
 /// A record that a window has decided about.
 struct WindowRecord: Sendable {
@@ -14,21 +15,19 @@ struct WindowRecord: Sendable {
     }
 
     fileprivate var ids: Range<UInt64> { stored.id..<stored.id + UInt64(stored.items) }
-    /// Items in the payload.
-    fileprivate var payloadItems: Int { Int(stored.items) - Int(clamping: part.metadata.removed.sum) }
 }
 
-/// A decision on its way to the second log: the record that is made of it, and what that takes the place of.
+/// A decision on its way to the second log: what is made of it, and what that takes the place of.
 struct MovedTrace: Sendable {
-    /// Nil where nothing goes on.
-    let record: NewRecord?
+    /// Empty where nothing goes on.
+    let records: [NewRecord]
     let spanRecords: [WindowRecord]
     let logRecords: [WindowRecord]
     /// What is settled with it.
     let spans: [SettledRecord]
     let logs: [SettledRecord]
-    /// For the meters; nil for what is no trace.
-    var counted: (made: AssembledTrace, reason: WindowDecision.Reason)?
+    /// For the meters; empty for what is no trace.
+    let counted: [(made: AssembledTrace, reason: WindowDecision.Reason)]
 
     /// A trace.
     init(
@@ -40,56 +39,148 @@ struct MovedTrace: Sendable {
         _ forwardedHeaders: Set<String>
     ) {
         let root = spans.indices.contains(made.rootPart) ? spans[made.rootPart] : spans[0]
-        let ids = spans.reduce(0) { $0 + Int($1.stored.items) }
-        let came = spans.reduce(0) { $0 + $1.payloadItems }
+        let part = WindowPart(
+            made,
+            metadata: root.part.metadata,
+            ids: spans.reduce(0) { $0 + Int($1.stored.items) },
+            removed: spans.reduce([:]) { $0 + $1.part.metadata.removed },
+            receivedAt: spans.map(\.stored.receivedAt).min()
+        )
+        let origin = TraceOrigin(spans, logs, joined: made.joined)
+        records = [part.record(origin, to: log, forwardedHeaders)]
+        (spanRecords, logRecords) = (spans, logs)
+        self.spans = TraceOrigin.moved(origin.spans)
+        self.logs = TraceOrigin.joined(origin.logs, made.joined)
+        counted = [(made, decision.reason)]
+    }
+
+    /// A record that is of no trace or of several: each trace by itself, as far as that repeats not too much.
+    init(
+        dividing record: WindowRecord,
+        for processor: any WindowedProcessor,
+        to log: LogID,
+        _ forwardedHeaders: Set<String>
+    ) {
+        let parts = record.stored.kind == .items ? WindowPart.parts(of: record, for: processor) : []
+        let origin = TraceOrigin([record], [], joined: 0)
+        if parts.isEmpty {
+            records = [record.asItCame(origin, to: log, forwardedHeaders)]
+        } else {
+            // What lies in the journal together says once what it was made of.
+            records = parts.enumerated().map { index, part in
+                part.record(index == 0 ? origin : TraceOrigin(spans: []), to: log, forwardedHeaders)
+            }
+        }
+        spanRecords = [record]
+        logRecords = []
+        spans = TraceOrigin.moved([record.ids])
+        logs = []
+        counted = parts.map { ($0.made, .tooLarge) }
+    }
+
+    /// Log records whose spans did not come.
+    init(unjoined records: [WindowRecord]) {
+        self.records = []
+        spanRecords = []
+        logRecords = records
+        spans = []
+        logs = records.map { $0.stored.settled($0.part.metadata.removed, joined: 0) }
+        counted = []
+    }
+}
+
+/// What becomes one record: a trace, or a part of a request of several.
+private struct WindowPart {
+    /// Bytes of resources that may be written again for the sake of division, besides twice those of the record.
+    private static let repeatsMax = 8 << 20
+
+    let made: AssembledTrace
+    let metadata: RecordMetadata
+    /// Items that it stands for.
+    let ids: Int
+    /// Those of them that processors before the window removed.
+    let removed: OutcomeCounts
+    let receivedAt: UnixTime?
+
+    init(_ made: AssembledTrace, metadata: RecordMetadata, ids: Int, removed: OutcomeCounts, receivedAt: UnixTime?) {
+        self.made = made
+        self.metadata = metadata
+        self.ids = ids
+        self.removed = removed
+        self.receivedAt = receivedAt
+    }
+
+    /// The traces of a record, and in the end what would repeat too much; empty where it cannot be read.
+    static func parts(of record: WindowRecord, for processor: any WindowedProcessor) -> [WindowPart] {
+        let payload = record.stored.payload
+        guard let division = try? EnvelopeDivision(framesOf: payload, signal: .traces) else { return [] }
+        var repeats = EnvelopeDivision.Repeats(for: payload.count + repeatsMax)
+        var metadata = record.part.metadata
+        var removed = metadata.removed
+        metadata.removed = [:]
+        var parts: [WindowPart] = []
+        for part in division.parts(of: division.whole, itemsMax: 1, bytesMax: .max, repeats: &repeats) {
+            guard let units = division.encoded(part) else { continue }
+            let traces = TraceID.all(in: units.payload, signal: .traces)
+            var made = AssembledTrace(route: metadata.route, payload: units.payload, items: units.items)
+            if traces.count == 1 {
+                let source = WholeTrace.Part(
+                    receivedAt: record.stored.receivedAt,
+                    metadata: metadata,
+                    payload: units.payload
+                )
+                let isBound = metadata.trace?.isBound ?? false
+                let key = TraceKey(traces[0], identity: isBound ? metadata.identity : nil)
+                made = processor.assemble(WholeTrace(key: key, parts: [source], reason: .tooLarge))
+            }
+            parts.append(
+                WindowPart(
+                    made,
+                    metadata: metadata,
+                    ids: units.items + Int(clamping: removed.sum),
+                    removed: removed,
+                    receivedAt: record.stored.receivedAt
+                )
+            )
+            removed = [:]
+        }
+        return parts
+    }
+
+    func record(_ origin: TraceOrigin, to log: LogID, _ forwardedHeaders: Set<String>) -> NewRecord {
+        let came = ids - Int(clamping: removed.sum)
         let created = max(made.created, made.items - came)
-        var metadata = root.part.metadata
+        var metadata = metadata
         metadata.route = made.route
-        metadata.removed = spans.reduce([:]) { $0 + $1.part.metadata.removed }
+        metadata.removed = removed
         metadata.removed[.filtered] += UInt64(came + created - made.items)
         metadata.created = UInt32(clamping: created)
         metadata.headers.removeAll { !forwardedHeaders.contains($0.name) }
-        metadata.origin = TraceOrigin(spans, logs, joined: made.joined)
-        record = NewRecord(
+        metadata.origin = origin
+        return NewRecord(
             log: log,
             kind: made.items > 0 ? .items : .counts,
             items: UInt32(clamping: ids),
             metadata: metadata.encoded(),
             payload: made.items > 0 ? made.payload : [],
-            receivedAt: spans.map(\.stored.receivedAt).min()
+            receivedAt: receivedAt
         )
-        (spanRecords, logRecords) = (spans, logs)
-        self.spans = TraceOrigin.moved(metadata.origin?.spans ?? [])
-        self.logs = TraceOrigin.joined(metadata.origin?.logs ?? [], made.joined)
-        counted = (made, decision.reason)
     }
+}
 
-    /// A record that is of no trace or of several, as it came.
-    init(passing record: WindowRecord, to log: LogID, _ forwardedHeaders: Set<String>) {
-        var metadata = record.part.metadata
+extension WindowRecord {
+    fileprivate func asItCame(_ origin: TraceOrigin, to log: LogID, _ forwardedHeaders: Set<String>) -> NewRecord {
+        var metadata = part.metadata
         metadata.headers.removeAll { !forwardedHeaders.contains($0.name) }
-        metadata.origin = TraceOrigin([record], [], joined: 0)
-        self.record = NewRecord(
+        metadata.origin = origin
+        return NewRecord(
             log: log,
-            kind: record.stored.kind,
-            items: record.stored.items,
+            kind: stored.kind,
+            items: stored.items,
             metadata: metadata.encoded(),
-            payload: record.stored.payload,
-            receivedAt: record.stored.receivedAt
+            payload: stored.payload,
+            receivedAt: stored.receivedAt
         )
-        spanRecords = [record]
-        logRecords = []
-        spans = TraceOrigin.moved([record.ids])
-        logs = []
-    }
-
-    /// Log records whose spans did not come.
-    init(unjoined records: [WindowRecord]) {
-        record = nil
-        spanRecords = []
-        logRecords = records
-        spans = []
-        logs = records.map { $0.stored.settled($0.part.metadata.removed, joined: 0) }
     }
 }
 

@@ -2,6 +2,7 @@ package import OTLP
 
 /// Of which trace a record is: before a window every record holds items of one trace, of one sender.
 package struct TraceMark: Hashable, Sendable {
+    /// Zero for spans of several traces, where dividing them would have repeated too much.
     package let trace: TraceID
     /// Whether the sender is bound to experiments, so that nobody else adds to its traces.
     package let isBound: Bool
@@ -15,7 +16,15 @@ package struct TraceMark: Hashable, Sendable {
     }
 }
 
+extension TraceID {
+    /// No trace has it.
+    static let zero = TraceID(high: 0, low: 0)
+}
+
 extension TraceMark {
+    /// Whether it is the mark of one trace.
+    var isOfOneTrace: Bool { trace != .zero }
+
     /// The id, the highest byte first; 1 where the sender is bound; the service.
     func append(to bytes: inout [UInt8]) {
         for word in [trace.high, trace.low] {

@@ -34,8 +34,12 @@ package struct TraceWindow: Sendable {
         fileprivate var hasRoot = false
         fileprivate var bytes = 0
         fileprivate var nextInSlot = noNumber
-        var waiting = WaitingPlace()
-        var ageing = WaitingPlace()
+        /// How it waits, in which line, and until when in nanoseconds.
+        var way: WaitingWay?
+        var waiting = LinePlace()
+        var due: Int64 = 0
+        /// In the line of all traces.
+        var ageing = LinePlace()
 
         init(key: TraceKey) { self.key = key }
 
@@ -76,14 +80,16 @@ package struct TraceWindow: Sendable {
     }
 
     /// The moment at which something is due, which may have passed; nil while nothing waits.
-    package var nextDue: Duration? { ready.isEmpty ? lines.nextDue(traces).map { .nanoseconds($0) } : .nanoseconds(now) }
+    package var nextDue: Duration? {
+        ready.isEmpty ? lines.nextDue(traces).map { .nanoseconds($0) } : .nanoseconds(now)
+    }
 
     /// Takes note of a record of spans.
     ///
     /// - Parameters:
     ///   - key: The trace of all its spans.
     ///   - record: Its id in the pipeline's log; above all that were given before.
-    ///   - spans: The spans in it.
+    ///   - sightings: The spans in it.
     ///   - bytes: How long its payload is.
     ///   - moment: Now, by a clock that only goes forward.
     package mutating func see(

@@ -11,12 +11,9 @@ enum WaitingWay: UInt8, CaseIterable, Sendable {
 }
 
 /// Where a trace stands in a line.
-struct WaitingPlace: Sendable {
+struct LinePlace: Sendable {
     fileprivate var before = noNumber
     fileprivate var after = noNumber
-    fileprivate(set) var way: WaitingWay?
-    /// When it is its turn, in nanoseconds.
-    fileprivate var due: Int64 = 0
 }
 
 /// Traces in lines: one for each way to wait, the next that is due first, and one of all by when they came.
@@ -52,17 +49,17 @@ struct WaitingLines: Sendable {
 
     /// Makes a trace wait that way from now on; one that waits for nothing that is missing here waits on as it did.
     mutating func wait(_ trace: UInt32, _ way: WaitingWay, from now: Int64, _ traces: inout Slab<TraceWindow.Trace>) {
-        let place = traces[trace].waiting
-        if place.way == .complete, way == .complete { return }
-        if let old = place.way { Self.remove(trace, from: &waiting[Int(old.rawValue)], \.waiting, &traces) }
+        let before = traces[trace].way
+        if before == .complete, way == .complete { return }
+        if let before { Self.remove(trace, from: &waiting[Int(before.rawValue)], \.waiting, &traces) }
         Self.append(trace, to: &waiting[Int(way.rawValue)], \.waiting, &traces)
-        traces[trace].waiting.way = way
+        traces[trace].way = way
         let (due, overflow) = now.addingReportingOverflow(times[Int(way.rawValue)])
-        traces[trace].waiting.due = overflow ? .max : due
+        traces[trace].due = overflow ? .max : due
     }
 
     mutating func remove(_ trace: UInt32, _ traces: inout Slab<TraceWindow.Trace>) {
-        if let way = traces[trace].waiting.way {
+        if let way = traces[trace].way {
             Self.remove(trace, from: &waiting[Int(way.rawValue)], \.waiting, &traces)
         }
         Self.remove(trace, from: &ageing, \.ageing, &traces)
@@ -70,7 +67,7 @@ struct WaitingLines: Sendable {
 
     /// When the next trace is due, in nanoseconds.
     func nextDue(_ traces: Slab<TraceWindow.Trace>) -> Int64? {
-        waiting.compactMap { $0.first == noNumber ? nil : traces[$0.first].waiting.due }.min()
+        waiting.compactMap { $0.first == noNumber ? nil : traces[$0.first].due }.min()
     }
 
     /// The trace whose turn came first of those whose turn it is.
@@ -78,7 +75,7 @@ struct WaitingLines: Sendable {
         var found: (trace: UInt32, way: WaitingWay, due: Int64)?
         for way in WaitingWay.allCases {
             let first = waiting[Int(way.rawValue)].first
-            guard first != noNumber, case let due = traces[first].waiting.due, due <= now else { continue }
+            guard first != noNumber, case let due = traces[first].due, due <= now else { continue }
             if found.map({ due < $0.due }) ?? true { found = (first, way, due) }
         }
         return found.map { ($0.trace, $0.way) }
@@ -87,7 +84,7 @@ struct WaitingLines: Sendable {
     private static func append(
         _ trace: UInt32,
         to line: inout Line,
-        _ place: WritableKeyPath<TraceWindow.Trace, WaitingPlace>,
+        _ place: WritableKeyPath<TraceWindow.Trace, LinePlace>,
         _ traces: inout Slab<TraceWindow.Trace>
     ) {
         traces[trace][keyPath: place].before = line.last
@@ -99,7 +96,7 @@ struct WaitingLines: Sendable {
     private static func remove(
         _ trace: UInt32,
         from line: inout Line,
-        _ place: WritableKeyPath<TraceWindow.Trace, WaitingPlace>,
+        _ place: WritableKeyPath<TraceWindow.Trace, LinePlace>,
         _ traces: inout Slab<TraceWindow.Trace>
     ) {
         let (before, after) = (traces[trace][keyPath: place].before, traces[trace][keyPath: place].after)

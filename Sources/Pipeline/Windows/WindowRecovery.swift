@@ -25,7 +25,7 @@ package struct WindowRecovery {
             guard let metadata = RecordMetadata(decoding: stored.metadata), let origin = metadata.origin else { return }
             moved += TraceOrigin.moved(origin.spans)
             joined += TraceOrigin.joined(origin.logs, Int(origin.joined))
-            if let mark = metadata.trace {
+            if let mark = metadata.trace, mark.isOfOneTrace {
                 let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
                 decided.append(DecidedTrace(key: key, route: metadata.route, receivedAt: stored.receivedAt))
             }

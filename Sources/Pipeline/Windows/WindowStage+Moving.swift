@@ -33,7 +33,7 @@ extension WindowStage {
             count += 1
             guard let trace = trace(of: work, spans, logs) else { continue }
             made.append(trace)
-            bytes += trace.record?.payload.count ?? 0
+            bytes += trace.records.reduce(0) { $0 + $1.payload.count }
         }
         return (made, count)
     }
@@ -71,7 +71,7 @@ extension WindowStage {
     private func trace(of work: WindowWork, _ spans: [WindowRecord], _ logs: [WindowRecord]) -> MovedTrace? {
         guard let first = spans.first else { return logs.isEmpty ? nil : MovedTrace(unjoined: logs) }
         guard case .decision(let decision) = work else {
-            return MovedTrace(passing: first, to: output.id, forwardedHeaders)
+            return MovedTrace(dividing: first, for: processor, to: output.id, forwardedHeaders)
         }
         let whole = WholeTrace(
             key: decision.key,
@@ -85,17 +85,17 @@ extension WindowStage {
 
     /// Moves what was made; false where it has to be made again.
     private func move(_ made: [MovedTrace]) async -> Bool {
-        for trace in made where trace.record == nil { settle(trace) }
-        let made = made.filter { $0.record != nil }
+        for trace in made where trace.records.isEmpty { settle(trace) }
+        let made = made.filter { !$0.records.isEmpty }
         guard !made.isEmpty, let spans = inputs[.spans] else { return true }
         var moves = [RecordMove(of: spans.reader, made.flatMap(\.spans))]
         if let logs = inputs[.logs] { moves.append(RecordMove(of: logs.reader, made.flatMap(\.logs))) }
-        let group = RecordGroup(entries: made.compactMap(\.record), moving: moves)
+        let group = RecordGroup(entries: made.flatMap(\.records), moving: moves)
         while !Task.isCancelled {
             switch await journal.append(group) {
             case .durable:
                 for trace in made { noteMoved(trace) }
-                meters.count(made.compactMap(\.counted))
+                meters.count(made.flatMap(\.counted))
                 return true
             case .full(let retryAfter):
                 try? await clock.sleep(retryAfter)

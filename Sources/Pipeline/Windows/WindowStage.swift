@@ -148,7 +148,7 @@ package final class WindowStage: Sendable {
             warn(.unreadable, because: "a newer version wrote it", ["record": "\(record.id)"])
             return .unreadable
         }
-        guard let mark = metadata.trace, record.kind == .items else {
+        guard let mark = metadata.trace, mark.isOfOneTrace, record.kind == .items else {
             return source == .spans ? .passing : .unwanted(metadata)
         }
         let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
@@ -255,7 +255,7 @@ package struct WindowInput: Sendable {
 /// What is to be carried out.
 enum WindowWork: Sendable {
     case decision(WindowDecision)
-    /// A record of spans of several traces, or of none: it goes on as it is.
+    /// A record of spans of several traces, or of none: it goes on at once.
     case passing(UInt64)
 
     /// The ids of its records.

@@ -31,7 +31,8 @@ package struct Assemble: WindowedProcessor {
 
     package func assemble(_ trace: WholeTrace) -> AssembledTrace {
         let draft = TraceDraft(trace.parts)
-        guard var batch = try? SpanBatch(draft.bytes), batch.spans.count == draft.heads.count, !draft.heads.isEmpty else {
+        guard var batch = try? SpanBatch(draft.bytes), batch.spans.count == draft.heads.count, !draft.heads.isEmpty
+        else {
             return draft.asItCame(trace)
         }
         let joined = join(trace.logs, of: trace, draft, &batch)

@@ -25,19 +25,19 @@ extension AssembleSettings: ProcessorSettings {
             Field(
                 "after_root",
                 \.window.afterRoot,
-                .duration(.zero ... longest),
+                .duration(.zero...longest),
                 "How long a trace waits after its root, when all parents are there that are not in other processes."
             ),
             Field(
                 "wait",
                 \.window.wait,
-                .duration(.zero ... longest),
+                .duration(.zero...longest),
                 "How long a trace without a root waits after its last span, when only parents in other processes are missing."
             ),
             Field(
                 "open_wait",
                 \.window.openWait,
-                .duration(.zero ... longest),
+                .duration(.zero...longest),
                 "How long a trace waits after its last span while a parent is missing."
             ),
             Field(
@@ -62,7 +62,7 @@ extension AssembleSettings: ProcessorSettings {
             Field(
                 "remember",
                 \.window.remember,
-                .duration(.zero ... longest),
+                .duration(.zero...longest),
                 "How long late spans of a delivered trace follow it at once; at most as many traces as a quarter of `memory` has room for."
             ),
             Field(

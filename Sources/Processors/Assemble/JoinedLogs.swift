@@ -35,7 +35,7 @@ struct JoinedLogs {
             for unit in 0..<batch.unitCount where batch.unit(unit).traceID == trace {
                 guard let kind = GenAIEvent(unit, of: batch) else { continue }
                 let event = batch.logEvent(unit)
-                guard known.insert(batch.bytes.span.bytes.array(event.field)).inserted else { continue }
+                guard known.insert(Array(batch.bytes[event.field])).inserted else { continue }
                 var record = Record(time: event.time, order: count)
                 count += 1
                 if kind.isDetails {
@@ -95,7 +95,7 @@ struct JoinedLogs {
         return batch.unit(unit).attributes.compactMap { attribute in
             let entry = batch.attributes[attribute]
             guard detailKeys.find(bytes, entry.key) != nil else { return nil }
-            return (bytes.text(entry.key), keyValue(bytes.array(entry.key), bytes.array(entry.value)))
+            return (bytes.text(entry.key), keyValue(batch.bytes[entry.key], batch.bytes[entry.value]))
         }
     }
 
@@ -114,31 +114,41 @@ struct JoinedLogs {
         var message: [UInt8] = [0x09]
         message.appendFixed64(event.time)
         message.append(field: 0x12, Array(kind.name.utf8))
-        let content = Array("content".utf8)
+        let content = Array("content".utf8)[...]
         if let key = kind.content {
             let found = batch.attribute(key, in: batch.unit(unit).attributes)
             if let found {
-                message.append(field: 0x1A, keyValue(content, bytes.array(batch.attributes[found].value)))
+                message.append(field: 0x1A, keyValue(content, batch.bytes[batch.attributes[found].value]))
             }
             return message
         }
         switch AttributeValue(event.body, in: bytes) {
         case .keyValueList(let members):
             bytes.forEachMember(of: members) { key, value in
-                message.append(field: 0x1A, keyValue(bytes.array(key), bytes.array(value)))
+                message.append(field: 0x1A, keyValue(batch.bytes[key], batch.bytes[value]))
             }
-        case .string, .array:
-            message.append(field: 0x1A, keyValue(content, bytes.array(event.body)))
+        case .string(let text):
+            // Some emitters write the body as JSON.
+            if let members = JSONMembers(bytes, text)?.fields {
+                members.span.bytes.forEachMember(of: 0..<members.count) { key, value in
+                    message.append(field: 0x1A, keyValue(members[key], members[value]))
+                }
+            } else {
+                message.append(field: 0x1A, keyValue(content, batch.bytes[event.body]))
+            }
+        case .array:
+            message.append(field: 0x1A, keyValue(content, batch.bytes[event.body]))
         case .empty, .bool, .int, .double, .bytes:
-            for attribute in batch.unit(unit).attributes where !batch.equals("event.name", batch.attributes[attribute].key) {
+            for attribute in batch.unit(unit).attributes
+            where !batch.equals("event.name", batch.attributes[attribute].key) {
                 let entry = batch.attributes[attribute]
-                message.append(field: 0x1A, keyValue(bytes.array(entry.key), bytes.array(entry.value)))
+                message.append(field: 0x1A, keyValue(batch.bytes[entry.key], batch.bytes[entry.value]))
             }
         }
         return message
     }
 
-    private static func keyValue(_ key: [UInt8], _ value: [UInt8]) -> [UInt8] {
+    private static func keyValue(_ key: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> [UInt8] {
         var message: [UInt8] = []
         message.append(field: 0x0A, key)
         message.append(field: 0x12, value)

@@ -13,9 +13,9 @@ struct TraceDraft {
 
     init(_ records: [WholeTrace.Part]) {
         let read = records.map { SpanHead.all(in: $0.payload) }
+        let begins = read.map(Self.begin)
         let order = records.indices.sorted { left, right in
-            let (first, second) = (Self.begin(of: read[left]), Self.begin(of: read[right]))
-            guard first == second else { return first < second }
+            guard begins[left] == begins[right] else { return begins[left] < begins[right] }
             return records[left].payload.lexicographicallyPrecedes(records[right].payload)
         }
         if records.count == 1 {
@@ -32,17 +32,11 @@ struct TraceDraft {
 
     /// When the first of a record's spans starts, and its id.
     private static func begin(of heads: [SpanHead]) -> (UInt64, UInt64) {
-        var first = (UInt64.max, UInt64.max)
-        for head in heads { first = min(first, (head.start, head.id.value), by: <) }
-        return first
+        heads.lazy.map { ($0.start, $0.id.value) }.min(by: <) ?? (.max, .max)
     }
 
     /// The request as it is, without anything that the whole trace decides.
     func asItCame(_ trace: WholeTrace) -> AssembledTrace {
         AssembledTrace(route: trace.parts.first?.metadata.route ?? .none, payload: bytes, items: heads.count)
     }
-}
-
-private func min<Value>(_ left: Value, _ right: Value, by precedes: (Value, Value) -> Bool) -> Value {
-    precedes(right, left) ? right : left
 }

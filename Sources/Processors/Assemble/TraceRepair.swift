@@ -50,16 +50,14 @@ struct TraceRepair {
     /// A span of the service of another one, which it is named after, as long as the whole trace.
     private func created(_ id: SpanID, above span: Int, _ batch: borrowing SpanBatch) -> [UInt8] {
         let entry = batch.spans[span]
-        let bytes = batch.bytes.span.bytes
         let start = heads.map(\.start).min() ?? 0
         let end = heads.map { max($0.start, $0.end) }.max() ?? start
-        let name = Array(batch.bytes[entry.name])
         var message: [UInt8] = []
         var ids: [UInt8] = []
         for word in [entry.traceID.high, entry.traceID.low, id.value] { ids.append(bigEndian: word) }
         message.append(field: 0x0A, Array(ids[..<16]))
         message.append(field: 0x12, Array(ids[16...]))
-        message.append(field: 0x2A, name)
+        message.append(field: 0x2A, batch.bytes[entry.name])
         // An internal span.
         message += [0x30, 1, 0x39]
         message.appendFixed64(start)
@@ -68,7 +66,7 @@ struct TraceRepair {
         message.append(field: 0x4A, mark)
         var resource: [UInt8] = []
         for attribute in batch.resources[batch.scopes[entry.scope].resource].attributes {
-            resource += bytes.array(batch.attributes[attribute].field)
+            resource += batch.bytes[batch.attributes[attribute].field]
         }
         var scope: [UInt8] = []
         scope.append(field: 0x0A, scopeName)
@@ -107,9 +105,4 @@ extension [UInt8] {
     fileprivate mutating func append(bigEndian word: UInt64) {
         for shift in stride(from: UInt64(56), through: 0, by: -8) { append(UInt8(truncatingIfNeeded: word >> shift)) }
     }
-}
-
-extension RawSpan {
-    /// The bytes of a range.
-    func array(_ range: Range<Int>) -> [UInt8] { range.map { byte(at: $0) } }
 }

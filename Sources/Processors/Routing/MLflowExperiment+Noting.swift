@@ -9,7 +9,9 @@ extension MLflowExperiment: ExplainableProcessor {
     package func process(_ work: inout SpanWork, noting notes: inout [SpanNote]) {
         let traces = RequestTraces(work.batch)
         var choices = choices
-        let reasons = traces.traces.map { reason(for: choices.choice(for: work.trace?.top ?? $0.root ?? $0.first, work)) }
+        let reasons = traces.traces.map {
+            reason(for: choices.choice(for: work.trace?.top ?? $0.root ?? $0.first, work))
+        }
         process(&work)
         for span in work.batch.spans.indices {
             guard let trace = traces.trace(of: span) else { continue }
