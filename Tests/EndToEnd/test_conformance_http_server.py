@@ -58,12 +58,17 @@ def test_requests_are_posts_to_the_path_of_their_signal(gateway, signal):
         assert getattr(gateway.session, method)(f"{gateway.url}/v1/{signal}", timeout=10).status_code == 405
 
 
-def test_ports_are_4318_and_4317_by_default(tmp_path):
+def defaults(tmp_path):
+    """The receivers of a pipeline file that says nothing about them, as they are then."""
     receivers = {"http": {"type": "otlp_http"}, "grpc": {"type": "otlp_grpc"}}
     file = tmp_path / "defaults.json"
     file.write_text(json.dumps({"receivers": receivers, "exporters": DISCARD} | all_signals(DISCARD, receivers=receivers)))
-    printed = json.loads(run("validate", file, "--print").stdout)["receivers"]
-    assert [printed[name]["listen"].rsplit(":", 1)[1] for name in receivers] == ["4318", "4317"]
+    return json.loads(run("validate", file, "--print").stdout)["receivers"]
+
+
+def test_ports_are_4318_and_4317_by_default(tmp_path):
+    printed = defaults(tmp_path)
+    assert [printed[name]["listen"].rsplit(":", 1)[1] for name in ("http", "grpc")] == ["4318", "4317"]
 
 
 @pytest.mark.parametrize("signal", otlp.SIGNALS)
@@ -84,6 +89,7 @@ def test_the_answer_has_the_content_type_of_the_request(gateway, signal, content
 
 
 def test_the_limit_of_bodies_is_64_mib_by_default_and_a_setting(millrace, tmp_path):
+    assert defaults(tmp_path)["grpc"]["max_body"] == "64MiB"
     receivers = {"otlp": {"type": "otlp_http", "listen": f"127.0.0.1:{free_port()}"}}
     for settings, limit in (({}, 64 * MIB), ({"max_body": "1MiB"}, MIB)):
         receivers["otlp"] |= settings
