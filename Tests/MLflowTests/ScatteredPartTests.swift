@@ -11,7 +11,7 @@ struct ScatteredPartTests {
     }
 
     @Test func `a text and the calls behind it are one answer`() throws {
-        let spans = try ClientBodies.mapped("python-bedrock-1")
+        let spans = try ClientBodies.mapped("python-bedrock-split-1")
         #expect(
             spans[0]["mlflow.spanOutputs"]
                 == #"{"choices":[{"index":0,"message":{"role":"assistant","content":"Let me look.","tool_calls":["#
@@ -36,7 +36,7 @@ struct ScatteredPartTests {
 
     @Test func `what a model thought is no text, where a recorder wrote the JSON of it`() throws {
         let inputs = try #require(
-            try ClientBodies.mapped("python-langgraph-1").filter { $0.name == "GenericFakeChatModel.chat" }.last?[
+            try ClientBodies.mapped("python-langgraph-thoughts-1").filter { $0.name == "GenericFakeChatModel.chat" }.last?[
                 "mlflow.spanInputs"
             ]
         )
@@ -95,7 +95,7 @@ struct ScatteredPartTests {
     }
 
     @Test func `a stream whose end is seen last by the instrumentation inside is one call`() throws {
-        let spans = try ClientBodies.mapped("python-bedrock-2").filter { $0["mlflow.spanType"] == "\"CHAT_MODEL\"" }
+        let spans = try ClientBodies.mapped("python-bedrock-both-1").filter { $0["mlflow.spanType"] == "\"CHAT_MODEL\"" }
         #expect(spans.count == 4)
         let counts = #"{"input_tokens":11,"output_tokens":7,"total_tokens":18}"#
         #expect(spans.filter { $0["mlflow.chat.tokenUsage"] == counts }.count == 2)
@@ -103,7 +103,7 @@ struct ScatteredPartTests {
     }
 
     @Test func `an answer that a retriever had written shows that, its session and its model`() throws {
-        let root = try ClientBodies.mapped("python-bedrock-3")[0]
+        let root = try ClientBodies.mapped("python-bedrock-agent-1")[0]
         #expect(root["mlflow.spanType"] == "\"RETRIEVER\"")
         #expect(preview(root["mlflow.spanInputs"], role: "user") == "What is the weather in Paris?")
         #expect(preview(root["mlflow.spanOutputs"], role: "assistant") == "It is sunny in Paris, 18 degrees.")
