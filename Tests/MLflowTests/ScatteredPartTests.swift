@@ -11,7 +11,7 @@ struct ScatteredPartTests {
     }
 
     @Test func `a text and the calls behind it are one answer`() throws {
-        let spans = try ClientBodies.mapped("python-bedrock-split-1")
+        let spans = try ClientBodies.mapped("python-bedrock-1")
         #expect(
             spans[0]["mlflow.spanOutputs"]
                 == #"{"choices":[{"index":0,"message":{"role":"assistant","content":"Let me look.","tool_calls":["#
