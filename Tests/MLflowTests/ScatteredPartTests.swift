@@ -36,9 +36,10 @@ struct ScatteredPartTests {
 
     @Test func `what a model thought is no text, where a recorder wrote the JSON of it`() throws {
         let inputs = try #require(
-            try ClientBodies.mapped("python-langgraph-thoughts-1").filter { $0.name == "GenericFakeChatModel.chat" }.last?[
-                "mlflow.spanInputs"
-            ]
+            try ClientBodies.mapped("python-langgraph-thoughts-1").filter { $0.name == "GenericFakeChatModel.chat" }
+                .last?[
+                    "mlflow.spanInputs"
+                ]
         )
         #expect(inputs.contains(#""reasoning":"I need the weather.""#))
         #expect(!inputs.contains("signature"))
@@ -95,7 +96,9 @@ struct ScatteredPartTests {
     }
 
     @Test func `a stream whose end is seen last by the instrumentation inside is one call`() throws {
-        let spans = try ClientBodies.mapped("python-bedrock-both-1").filter { $0["mlflow.spanType"] == "\"CHAT_MODEL\"" }
+        let spans = try ClientBodies.mapped("python-bedrock-both-1").filter {
+            $0["mlflow.spanType"] == "\"CHAT_MODEL\""
+        }
         #expect(spans.count == 4)
         let counts = #"{"input_tokens":11,"output_tokens":7,"total_tokens":18}"#
         #expect(spans.filter { $0["mlflow.chat.tokenUsage"] == counts }.count == 2)
