@@ -110,6 +110,23 @@ struct CallTests {
         #expect(elsewhere.values.allSatisfy { $0[usage] == counts })
     }
 
+    @Test func `a call of another scope that ends hardly later than one around it is the same`() throws {
+        let spans = try mapped([[call(2)], [call(3, from: 110, to: 205)]])
+        #expect([2, 3].map { spans[$0]?[usage] } == ["null", counts])
+        let named = try mapped([[call(2, answer: "x")], [call(3, from: 110, to: 205)]])
+        #expect([2, 3].map { named[$0]?[usage] } == ["null", counts])
+        var dearer = call(3, from: 110, to: 205)
+        dearer.attributes[1] = ("gen_ai.usage.input_tokens", 6)
+        for other in [
+            call(3, from: 110, to: 215), call(3, answer: "y", from: 110, to: 205),
+            call(3, below: 9, from: 110, to: 205), dearer,
+            call(3, operation: "embeddings", from: 110, to: 205),
+        ] {
+            let apart = try mapped([[call(2, answer: "x")], [other]])
+            #expect(apart.values.allSatisfy { $0[repeated] == nil })
+        }
+    }
+
     @Test func `usage and cost are counted once each by itself, and an app's own numbers stay`() throws {
         func priced(_ id: UInt64, below parent: UInt64, hasTokens: Bool) -> TestSpan {
             var span = TestSpan("chat", id: id, parent: parent)

@@ -22,7 +22,8 @@ struct SpanTypeTests {
         arguments: [
             ("chat", "CHAT_MODEL"), ("text_completion", "LLM"), ("generate_content", "LLM"), ("response", "LLM"),
             ("embeddings", "EMBEDDING"), ("rerank", "RERANKER"), ("execute_tool", "TOOL"), ("invoke_agent", "AGENT"),
-            ("create_agent", "AGENT"), ("invoke_workflow", "WORKFLOW"), ("plan", "TASK"), ("retrieval", "RETRIEVER"),
+            ("create_agent", "AGENT"), ("invoke_workflow", "WORKFLOW"), ("plan", "TASK"), ("goto", "TASK"),
+            ("retrieval", "RETRIEVER"),
             ("create_memory", "MEMORY"), ("create_memory_store", "MEMORY"), ("search_memory", "MEMORY"),
             ("update_memory", "MEMORY"), ("upsert_memory", "MEMORY"), ("delete_memory", "MEMORY"),
             ("delete_memory_store", "MEMORY"), ("\"chat\"", "CHAT_MODEL"),

@@ -18,11 +18,13 @@ struct ChatMessage {
     var calls: [Int] = []
     var responses: [Int] = []
     var reasoning: [Int] = []
+    /// UTF-8 of more that was thought, which stands in no node.
+    var thoughts: [UInt8] = []
     var toolCallID: Int?
     var finishReason: Int?
 
     /// For how many elements its lists have memory.
-    var size: Int { parts.capacity + calls.capacity + responses.capacity + reasoning.capacity }
+    var size: Int { parts.capacity + calls.capacity + responses.capacity + reasoning.capacity + thoughts.capacity }
 
     /// Starts the next message in the same memory.
     mutating func clear(role: ChatRole) {
@@ -32,6 +34,7 @@ struct ChatMessage {
         if !calls.isEmpty { calls.removeAll(keepingCapacity: true) }
         if !responses.isEmpty { responses.removeAll(keepingCapacity: true) }
         if !reasoning.isEmpty { reasoning.removeAll(keepingCapacity: true) }
+        if !thoughts.isEmpty { thoughts.removeAll(keepingCapacity: true) }
         toolCallID = nil
         finishReason = nil
     }

@@ -190,11 +190,14 @@ extension ContentAssembler {
     /// Takes one message apart into `message`.
     mutating func read(_ source: ChatSource, defaultRole: ChatRole, _ bytes: RawSpan) {
         message.clear(role: source.role ?? defaultRole)
-        readMessage(source.node, bytes)
+        readMore(source, bytes)
     }
 
     /// Adds another message to the one that was read.
-    mutating func readMore(_ source: ChatSource, _ bytes: RawSpan) { readMessage(source.node, bytes) }
+    mutating func readMore(_ source: ChatSource, _ bytes: RawSpan) {
+        readMessage(source.node, bytes)
+        if message.role == .assistant, !message.parts.isEmpty { readPrintedThoughts(bytes) }
+    }
 
     private mutating func readMessage(_ node: Int, _ bytes: RawSpan) {
         guard tape.nodes[node].kind == .object else { return readContent(node, bytes) }

@@ -84,6 +84,7 @@ extension ContentAssembler {
             writeMessage(.inputs, to: &builder, bytes)
             message.calls.removeAll()
             message.reasoning.removeAll()
+            message.thoughts.removeAll()
             message.parts = parts
         }
         for response in message.responses where builder.count <= bytesStop {
@@ -100,10 +101,13 @@ extension ContentAssembler {
         let answer = answer(in: range, bytes)
         let choices = answer.map { $0..<$0 + 1 } ?? (joinsOutputs ? range.prefix(1) : range)
         var hasAnswers = answer != nil
-        for (index, source) in choices.enumerated() {
-            guard builder.count <= bytesStop else { break }
+        var (index, next) = (0, choices.lowerBound)
+        while next < choices.upperBound, builder.count <= bytesStop {
+            let source = next
+            next += 1
             read(sources[source], defaultRole: .assistant, bytes)
             if joinsOutputs { for more in range.dropFirst() { readMore(sources[more], bytes) } }
+            if answer == nil { joinCalls(from: &next, before: choices.upperBound, bytes) }
             message.role = .assistant
             if message.parts.isEmpty, message.calls.isEmpty {
                 message.parts = message.responses.map { .text($0) }
@@ -122,6 +126,7 @@ extension ContentAssembler {
                 writeFinishReason(reason, to: &builder, bytes)
             }
             builder.end(choice)
+            index += 1
         }
         builder.end(list)
         if hasAnswers { writeMessageList(range, to: &builder, bytes) }
@@ -228,8 +233,8 @@ extension ContentAssembler {
         let object = builder.beginKeyValueList()
         builder.member("role", word: message.role.text)
         writeContent(side, to: &builder, bytes)
-        if message.role == .assistant, !message.reasoning.isEmpty {
-            writeJoined("reasoning", message.reasoning.map { .text($0) }, side, to: &builder, bytes)
+        if message.role == .assistant, !message.reasoning.isEmpty || !message.thoughts.isEmpty {
+            writeReasoning(side, to: &builder, bytes)
         }
         if message.role == .assistant, !message.calls.isEmpty {
             builder.key("tool_calls")

@@ -106,7 +106,7 @@ struct ContentForms: ~Copyable {
                 var reader = TapeReader(range.lowerBound &+ before.count &- 1..<range.upperBound)
                 string = reader.string(bytes).map { (before, $0.0, $0.1) }
             }
-            guard let string, string.text.count >= Self.textMin,
+            guard let string, string.text.count >= Self.textMin, !bytes.mayBePart(string.text),
                 bytes.isSame(string.text.upperBound..<range.upperBound, as: known, form.behind.range)
             else { continue }
             return Match(form: index, text: string.text, isEscaped: string.kind == .escaped)

@@ -34,6 +34,20 @@ enum ProviderNames {
         sign(UInt8(ascii: ":"), behindProviderIn: provider, bytes).map { provider.lowerBound..<$0 } ?? provider
     }
 
+    /// The model of an ARN of Amazon's, such as `arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0`.
+    ///
+    /// What is behind the last slash of another kind of resource, such as an agent's, is no model.
+    static func withoutResource(_ model: Range<Int>, _ bytes: RawSpan) -> Range<Int> {
+        guard bytes.begins(model, with: "arn:"),
+            let slash = model.last(where: { bytes.byte(at: $0) == UInt8(ascii: "/") }), slash + 1 < model.upperBound,
+            let colon = model.last(where: { $0 < slash && bytes.byte(at: $0) == UInt8(ascii: ":") }),
+            resources.contains(where: { bytes.equals($0, colon + 1..<slash) })
+        else { return model }
+        return slash + 1..<model.upperBound
+    }
+
+    private static let resources: [StaticString] = ["foundation-model", "inference-profile"]
+
     /// Where the first such sign stands, if a provider's name is before it and anything behind.
     private static func sign(_ sign: UInt8, behindProviderIn text: Range<Int>, _ bytes: RawSpan) -> Int? {
         guard let position = text.first(where: { bytes.byte(at: $0) == sign }), position + 1 < text.upperBound,

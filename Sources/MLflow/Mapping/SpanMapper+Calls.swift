@@ -60,6 +60,7 @@ extension SpanMapper {
         if calls.contains(where: { spans[$0].scope != spans[first].scope }) {
             repeatSameCalls(calls, &standings, batch, bytes)
             repeatAround(calls, &standings, batch, bytes)
+            repeatOverhanging(&standings, batch, bytes)
         }
         return standings
     }
@@ -148,6 +149,39 @@ extension SpanMapper {
 
     private func isSameScope(_ span: Int, _ other: Int, _ batch: borrowing SpanBatch, _ bytes: RawSpan) -> Bool {
         bytes.isSame(batch.scopes[spans[span].scope].name, as: bytes, batch.scopes[spans[other].scope].name)
+    }
+
+    /// Of calls below one span, of several scopes, that used the same, one that starts in the time of another one and ends hardly later
+    /// describes that one too: the end of a stream is seen last by whoever stands nearest to it.
+    private mutating func repeatOverhanging(
+        _ standings: inout [Standing],
+        _ batch: borrowing SpanBatch,
+        _ bytes: RawSpan
+    ) {
+        var list = traces.modelCalls.filter { call in
+            call.spent != nil && standings[call.span] == .counted && spans[call.span].parentID != nil
+        }
+        content.tape.account.steps &+= traces.modelCalls.count &+ list.count
+        list.sort { left, right in
+            let (first, second) = (spans[left.span], spans[right.span])
+            return (first.parentID?.value ?? 0, first.start) < (second.parentID?.value ?? 0, second.start)
+        }
+        for (outer, inner) in zip(list, list.dropFirst()) where outer.spent == inner.spent {
+            guard overhangs(inner.span, outer.span), !isOther(outer.span, callKind(of: inner.span)),
+                !isSameScope(outer.span, inner.span, batch, bytes),
+                answerID(of: outer.span, bytes) == nil || answerID(of: inner.span, bytes) == nil
+            else { continue }
+            standings[outer.span] = .repeated
+        }
+    }
+
+    /// Whether of two spans below one the second one, but for a small part at its end, lies in the time of the other one.
+    private func overhangs(_ inner: Int, _ outer: Int) -> Bool {
+        let (first, second) = (spans[outer], spans[inner])
+        guard first.traceID == second.traceID, first.parentID == second.parentID, second.start <= end(of: outer),
+            end(of: inner) > end(of: outer)
+        else { return false }
+        return end(of: inner) - end(of: outer) <= (end(of: inner) - second.start) / 16
     }
 
     /// Its start where it never ended.

@@ -77,6 +77,7 @@ extension SpanMapper {
             provider = better
             return
         }
+        model = model.map { ProviderNames.withoutResource($0, bytes) }
         guard let whole = model, let prefix = ProviderNames.prefix(of: whole, bytes) else { return }
         let isSame = provider.map { bytes.isSame($0, as: bytes, prefix.provider) } ?? false
         guard isOwnName || isSame else { return }
