@@ -166,4 +166,4 @@ def test_http_on_a_port_of_grpc_is_told_in_words(start):
     for _ in range(2):
         answer = requests.post(f"http://{place(gateway)}/v1/traces", data=b"x", timeout=10)
         assert answer.status_code == 400 and b"this port speaks OTLP over gRPC" in answer.content
-    assert gateway.process.log.count("speaks HTTP/1.1 to a port that speaks gRPC") == 1
+    eventually(lambda: gateway.process.log.count("speaks HTTP/1.1 to a port that speaks gRPC") == 1)

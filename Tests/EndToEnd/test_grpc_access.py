@@ -111,7 +111,7 @@ def test_a_grpc_client_on_a_port_of_http_is_told_in_grpc(start):
         with Caller(gateway.pipeline["receivers"]["otlp"]["listen"]) as client:
             _, error = client.export(BODY)
             assert error.code() == Code.UNIMPLEMENTED and "4317" in error.details()
-    assert gateway.process.log.count("speaks gRPC to a port that speaks HTTP") == 1
+    eventually(lambda: gateway.process.log.count("speaks gRPC to a port that speaks HTTP") == 1)
     assert gateway.post(BODY, PROTOBUF).status_code == 200
 
 
