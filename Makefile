@@ -21,8 +21,8 @@ PYTHON ?= $(or $(wildcard /usr/bin/python3),python3)
 
 PACKAGES = libcurl4-openssl-dev zlib1g-dev libzstd-dev libdeflate-dev libre2-dev libssl-dev python3-venv curl
 TEST_PACKAGES = nginx-light libnginx-mod-stream haproxy tinyproxy zstd postgresql-15 faketime chromium chromium-driver
-BENCH_PACKAGES = nginx-light
-MICRO_PACKAGES = valgrind binutils
+BENCH_PACKAGES = nginx-light nghttp2-client
+MICRO_PACKAGES = valgrind binutils nghttp2-client
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 DEMO_ENVIRONMENTS = clients frameworks mlflow-3.17.2
 # Python that runs the binary just built.
@@ -30,7 +30,7 @@ AGAINST_BINARY = MILLRACE_BINARY=$(CURDIR)/$(BINARY) $(MILLRACE_VENVS)/clients/b
 SOURCES = Package.swift $(shell find Sources Tests -name '*.swift' ! -name '*.pb.swift')
 
 .PHONY: help run demo test test-swift test-end-to-end test-frameworks release environments packages
-.PHONY: bench bench-micro reference format lint clean fuzz fuzz-minimise sanitize
+.PHONY: bench bench-micro conformance reference format lint clean fuzz fuzz-minimise sanitize
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -136,6 +136,9 @@ sanitize: packages ## the suites of OTLP, MLflow, Journal and Pipeline under Thr
 	$(CLANG) -c -O1 -fPIC -fsanitize=thread Tests/Sanitize/thread.c -o $(SANITIZER_PART)
 	swift test $(THREADS) --scratch-path $(BUILD)/tsan --filter '^($(SANITIZED))\.'
 	swift test --sanitize=address --scratch-path $(BUILD)/asan --filter '^($(SANITIZED))\.'
+
+conformance: release $(MILLRACE_VENVS)/clients/.stamp ## write pipelines/docs/conformance.md from the tests that hold its rules
+	MILLRACE_RECORD=1 $(AGAINST_BINARY) -m pytest $(END_TO_END)/test_conformance.py
 
 reference: release ## write pipelines/REFERENCE.md
 	$(BINARY) reference > pipelines/REFERENCE.md

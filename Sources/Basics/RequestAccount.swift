@@ -73,6 +73,14 @@ package struct RequestAccount: Sendable {
     /// Steps that it may still take.
     package var stepsLeft: Int { max(0, stepsMax - steps) }
 
+    /// What may be written again for the sake of division, for each record besides the first and for all of them.
+    ///
+    /// - Parameter bytes: What is written once.
+    /// - Returns: Bytes.
+    package func repeatsMax(beside bytes: Int) -> (perGroup: Int, all: Int) {
+        (perGroup: CostLimits.writtenBase, all: max(0, heldMax - bytes))
+    }
+
     /// Adds steps that were taken; `check` tells whether they were too many.
     package mutating func add(steps count: Int) { steps &+= count }
 

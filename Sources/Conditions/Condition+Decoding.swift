@@ -13,6 +13,23 @@ extension Condition {
     }
 }
 
+extension Condition {
+    private static let ofSpansAlone: Set = [
+        "event", "name", "kind", "status", "span_type", "duration", "tokens", "root",
+    ]
+
+    /// What a condition asks that only spans have: of a log record or a metric it never holds, unless it asks that it be missing.
+    package static func questionsOfSpans(in place: NodePlace) -> [(subject: String, place: NodePlace)] {
+        (place.members ?? []).flatMap { name, member in
+            switch name {
+            case "all", "any": (member.elements ?? []).flatMap { questionsOfSpans(in: $0) }
+            case "not": questionsOfSpans(in: member)
+            default: ofSpansAlone.contains(name) ? [(name, member)] : []
+            }
+        }
+    }
+}
+
 extension NodeReader {
     private static let subjects = [
         "attribute", "resource", "event", "name", "kind", "status", "span_type", "scope", "service", "duration",

@@ -2,7 +2,7 @@ package import Basics
 
 /// What a reader has done with what its log accepted.
 ///
-/// `accepted == outcomes.sum + queued`, at every moment.
+/// `accepted + created == outcomes.sum + queued`, at every moment.
 package struct ReaderAccount: Sendable, Equatable {
     /// When the account was opened.
     package let since: UnixTime
@@ -11,6 +11,8 @@ package struct ReaderAccount: Sendable, Equatable {
     package let outcomes: OutcomeCounts
     /// Items not finished yet.
     package let queued: UInt64
+    /// Items among `outcomes` that take no id, because nobody sent them.
+    package var created: UInt64 { outcomes.sum + queued - accepted }
     /// Those of `queued` that are dead letters, which stay until somebody settles them; zero in ordinary logs.
     package let held: UInt64
     /// When the oldest of the others was received, to about a second; nil when there are none.
@@ -32,6 +34,18 @@ package struct LogStatistics: Sendable, Equatable {
     package let nextID: UInt64
 }
 
+/// A log and the accounts of its readers at one moment.
+package struct LogSnapshot: Sendable {
+    package let statistics: LogStatistics
+    /// By their names and in the order of their definitions.
+    package let accounts: [(reader: String, account: ReaderAccount)]
+    /// Those of its readers that settle in an order of their own (`ReaderDefinition.isWindow`).
+    package let windows: [String]
+
+    /// The account of one of its readers; nil where it has no reader of that name.
+    package func account(of reader: String) -> ReaderAccount? { accounts.first { $0.reader == reader }?.account }
+}
+
 /// A reader that has a cursor and is not defined.
 ///
 /// It keeps its segments until `Journal.abandon(reader:)`; one that had finished everything counts as abandoned.
@@ -41,6 +55,8 @@ package struct VanishedReader: Sendable, Equatable {
     package let account: ReaderAccount
     /// Whether it was given up: its account stays as it is and holds nothing back.
     package let abandoned: Bool
+    /// Whether it settled in an order of its own (`ReaderDefinition.isWindow`).
+    package let isWindow: Bool
 }
 
 /// Why a journal cannot be opened; `message` is for the operator.

@@ -46,7 +46,7 @@ extension Committer {
         let minimum = max(needed, min(segmentBytes, Self.segmentBytesMin))
         var sealedIdle = false
         // What moves there makes room elsewhere, and has to get in for that.
-        let advance = writer.core.id.kind == .parked ? segmentBytes : 0
+        let advance = writer.core.id.kind == .parked || writer.core.source != nil ? segmentBytes : 0
         while true {
             let left = bytesLeft == .max ? .max : bytesLeft + advance
             if left >= minimum { return max(needed, min(segmentBytes, left)) }
@@ -163,6 +163,8 @@ extension Committer {
         if !core.state.withLock({ $0.isFirstRemovable }) {
             guard persistCursors(of: writer), core.state.withLock({ $0.isFirstRemovable }) else { return false }
         }
+        // What was moved there is known by its records alone until the cursor says it.
+        if let source = core.source, let origin = self.writer(of: source), !persistCursors(of: origin) { return false }
         remove(core.state.withLock { $0.removeFirst() })
         onRoom()
         return true
@@ -183,6 +185,10 @@ extension Committer {
 
     /// Writes the cursors that changed; false when one could not be written.
     func persistCursors(of writer: SegmentWriter) -> Bool {
+        if settings.sync != .never {
+            // What is settled as moved has to be where it was moved to.
+            for target in writers where target.core.source == writer.core.id { sync(target) }
+        }
         let readers = writer.core.state.withLock { $0.readers.map(\.name) }
         return readers.indices.reduce(true) { persistCursor(of: $1, named: readers[$1], writer) && $0 }
     }

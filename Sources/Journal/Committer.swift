@@ -170,10 +170,16 @@ extension Committer {
             )
             if let refusal { return refusal }
         }
+        for move in submission.group.moves {
+            // What gave way meanwhile counts where it was.
+            guard let id = move.reader.firstFinished(among: move.settled) else { continue }
+            return .failed("the record \(id) of \(move.reader.logID) is finished already")
+        }
         submission.notice?.begin(submission.group)?()
         for writer in writers {
             if let notice = submission.notice { writer.follow(entries, notice) }
             writer.place(entries.filter { $0.log == writer.core.id }, receivedAt: submission.receivedAt)
+            writer.settle(submission.group.moves)
             writer.awaitingSync.append(position)
             if !submission.group.holdsOnlyCounts { writer.isAwaited = true }
         }
@@ -199,7 +205,7 @@ extension Committer {
         }
     }
 
-    private func sync(_ writer: SegmentWriter) {
+    func sync(_ writer: SegmentWriter) {
         guard writer.hasUnsynced else { return }
         let start = ContinuousClock.now
         do throws(FileSystemError) {

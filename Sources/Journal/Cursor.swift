@@ -2,7 +2,7 @@ import Basics
 
 /// What a reader has finished and what became of it.
 ///
-/// Balanced by construction: every finished id is counted in exactly one outcome.
+/// Balanced by construction: every finished id is counted in exactly one outcome, besides items that take no id.
 struct Cursor: Sendable, Equatable {
     /// When the account was opened.
     private(set) var since: UInt64
@@ -23,7 +23,7 @@ struct Cursor: Sendable, Equatable {
     /// Restores an account; nil when it does not balance.
     init?(since: UInt64, startID: UInt64, closedID: UInt64?, finished: IDSet, totals: OutcomeCounts) {
         guard finished.low >= startID, closedID ?? startID >= startID,
-            totals.sum == finished.count - startID
+            totals.sum >= finished.count - startID
         else { return nil }
         self.since = since
         self.startID = startID
@@ -32,11 +32,12 @@ struct Cursor: Sendable, Equatable {
         self.totals = totals
     }
 
-    /// Counts ids as `outcomes`, those that are finished already left out.
-    mutating func finish(_ ids: Range<UInt64>, as outcomes: OutcomeCounts) {
+    /// Counts ids as `outcomes`, those that are finished already left out; `created` items more where all are fresh.
+    mutating func finish(_ ids: Range<UInt64>, as outcomes: OutcomeCounts, created: UInt64 = 0) {
         guard closedID == nil else { return }
         let fresh = finished.insert(ids)
-        if fresh > 0 { totals = totals + outcomes.fitted(to: fresh) }
+        let all = fresh == ids.length ? fresh + created : fresh
+        if fresh > 0 { totals = totals + outcomes.fitted(to: all) }
     }
 
     /// Counts what is unfinished of `ids` as lost.

@@ -1,7 +1,8 @@
 import Basics
 
 // The format of a cursor, `directory/LOG/NAME.cursor`: two slots that are overwritten in turn, so that a torn write
-// leaves the one before. All integers are little-endian. In a log of dead letters slots have 262144 bytes.
+// leaves the one before. All integers are little-endian. In a log of dead letters slots have 262144 bytes, and those of a
+// reader that settles in an order of its own (`ReaderDefinition.isWindow`) have 4194304.
 //
 //   offset  size
 //   0       65536 slot of even generations
@@ -18,12 +19,13 @@ import Basics
 //   40      8     closed id; all ones while the reader is not abandoned
 //   48      8     next id of the log when the slot was written
 //   56      8     low: everything below is finished
-//   64      56    totals of the outcomes with the codes 0 to 6 (Outcome.swift), 8 each
+//   64      56    totals of the outcomes with the codes 0 to 6 (Outcome.swift), 8 each; with items that take no id, which only
+//                 a log that records are moved to has
 //   120     16    for each range its first id and the id after its last
 //   –       4     CRC-32C of everything before
 
 /// The size of a slot and how many ranges fit.
-struct CursorSlot: Sendable {
+struct CursorSlot: Sendable, Equatable {
     let bytes: Int
     let rangesMax: Int
 
@@ -32,7 +34,17 @@ struct CursorSlot: Sendable {
     /// Between two ranges may also lie a dead letter: `Committer.boundDeadLetters` keeps their log below it.
     static let deadLetters = CursorSlot(bytes: 262_144, rangesMax: 16000)
 
-    static func of(_ role: LogDefinition.Role) -> CursorSlot { role == .items ? .ordinary : .deadLetters }
+    /// Between two ranges may also lie what a window has not decided; where there are more, the cursor waits.
+    static let window = CursorSlot(bytes: 4_194_304, rangesMax: 262_136)
+
+    static func of(_ role: LogDefinition.Role, isWindow: Bool) -> CursorSlot {
+        isWindow ? .window : role == .items ? .ordinary : .deadLetters
+    }
+
+    /// That of a cursor file of so many bytes in a log of that kind.
+    static func of(_ kind: LogID.Kind, fileBytes: Int) -> CursorSlot {
+        fileBytes >= window.bytes * 2 ? .window : kind == .deadLetters ? .deadLetters : .ordinary
+    }
 }
 
 /// What a cursor file says.

@@ -10,6 +10,7 @@ struct CursorRecovery {
         /// Nil when the reader is no longer defined.
         let definition: ReaderDefinition?
         let role: LogDefinition.Role
+        let isWindow: Bool
         let snapshot: CursorSnapshot?
         /// Whether there was a cursor and it could not be read.
         let damaged: Bool
@@ -42,6 +43,7 @@ struct CursorRecovery {
             var state = ReaderState(
                 name: name,
                 isDefined: definition != nil,
+                isWindow: isWindow,
                 backlog: definition?.backlog,
                 cursor: cursor,
                 persistedLow: changed ? 0 : cursor.finished.low
@@ -86,8 +88,11 @@ struct CursorRecovery {
         in directory: String
     ) throws(JournalError) -> Opened {
         let path = directory + "/" + FileName.escaped(name) + FileName.cursorSuffix
+        let size = exists ? (try? fileSystem.open(path, .existing))?.fileSize : nil
+        // The cursor of a window that is no longer defined keeps its room.
+        let isWindow = definition?.isWindow ?? (CursorSlot.of(.pipeline, fileBytes: size ?? 0) == .window)
         let opened = try recovery.checked { () throws(FileSystemError) in
-            try CursorFile.open(path, exists: exists, slot: .of(role), in: fileSystem)
+            try CursorFile.open(path, exists: exists, slot: .of(role, isWindow: isWindow), in: fileSystem)
         }
         switch opened {
         case .read(let file, let snapshot):
@@ -96,6 +101,7 @@ struct CursorRecovery {
                 name: name,
                 definition: definition,
                 role: role,
+                isWindow: isWindow,
                 snapshot: snapshot,
                 damaged: false
             )
@@ -111,6 +117,7 @@ struct CursorRecovery {
                 name: name,
                 definition: definition,
                 role: role,
+                isWindow: isWindow,
                 snapshot: nil,
                 damaged: damaged
             )
@@ -118,4 +125,9 @@ struct CursorRecovery {
             throw JournalError(code: .foreignFormat, message: "\(path) has the foreign format version \(version)")
         }
     }
+}
+
+extension File {
+    /// Nil where it cannot be told.
+    fileprivate var fileSize: Int? { try? size() }
 }

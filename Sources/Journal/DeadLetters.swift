@@ -14,8 +14,8 @@ import Synchronization
 //     first to go. They settle as full where they find no room.
 //   - Room in reserve: an open segment is preallocated when the journal opens and whenever there is none, so that a full
 //     disk, on which nothing moves until something is written off, still takes dead letters.
-//   - Nobody opens or deletes the log of an exporter that is no longer defined: giving up the records of a vanished
-//     reader leaves its dead letters where they are.
+//   - The log of an exporter that is no longer defined gets nothing more and keeps its dead letters: giving up the records of
+//     a vanished reader gives up its replays alone.
 
 extension Committer {
     /// A segment of dead letters without large records: small enough that a reserve for each exporter costs little.
@@ -40,7 +40,7 @@ extension Committer {
 
     /// Gives every log of dead letters an open segment.
     func reserveDeadLetters() {
-        for writer in writers where writer.core.role != .items && writer.open == nil {
+        for writer in writers where writer.core.role != .items && writer.open == nil && writer.core.isDefined {
             guard let refusal = startSegment(of: writer, for: 0, receivedAt: clock.now(), sparing: []) else {
                 unreserved.remove(writer.core.id)
                 continue

@@ -56,10 +56,8 @@ enum FileName {
         return UInt64(name.dropLast(segmentSuffix.count))
     }
 
-    /// Whether an entry of a pipeline's folder may be the folder of a part.
-    static func isFolder(_ name: String) -> Bool {
-        name != deadLetters && name != parked && segmentNumber(name) == nil && reader(name) == nil
-    }
+    /// Whether `escaped` makes such names.
+    static func isEscaped(_ name: String) -> Bool { escaped(unescaped(name)) == name }
 
     /// The reader that a cursor file belongs to; nil for any other file.
     static func reader(_ name: String) -> String? {

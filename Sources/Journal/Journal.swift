@@ -157,6 +157,9 @@ package final class Journal: Sendable {
         if !thread.submit(submission) { observer.settled([(ticket, .failed("the journal is closed"))]) }
     }
 
+    /// Does `work` on the journal's thread between two rounds; false, and it is not done, once the journal is closed.
+    func perform(_ work: @escaping JournalThread.Work) -> Bool { thread.perform(work) }
+
     /// Writes what was settled so far to the cursors; what a disk that fails leaves is tried again within a second.
     ///
     /// The calling thread waits for the disk: for the start, before anything runs.
@@ -239,9 +242,12 @@ extension Journal {
         }
     }
 
+    /// A log of that name, defined or found on the disk; nil where there is none.
+    package func storedLog(_ id: LogID) -> Log? { logsByID[id] ?? vanishedLogs.first { $0.id == id } }
+
     /// Gives up what vanished readers of that name have not finished: it counts as expired, and their accounts stay.
     ///
-    /// Their dead letters stay on the disk as they are, for when the exporter is defined again.
+    /// Their dead letters stay, for when the exporter is defined again.
     ///
     /// - Returns: Whether there was one.
     package func abandon(reader name: String) -> Bool {

@@ -20,32 +20,40 @@ package struct JournalInspection: Sendable {
     ///
     /// - Parameters:
     ///   - directory: That of the journal.
+    ///   - parts: The names of parts that logs of pipelines may have.
     ///   - fileSystem: Where it is.
     /// - Returns: What is there.
     /// - Throws: `JournalError.Code.unusable` when the directory cannot be read.
     package static func inspect(
         _ directory: String,
+        parts: Set<String> = [],
         fileSystem: any FileSystem = .system
     ) throws(JournalError) -> JournalInspection {
-        try JournalInspection(directory, fileSystem, readsBodies: false)
+        try JournalInspection(directory, parts, fileSystem, readsBodies: false)
     }
 
     /// The same, and checks every body, which reads all of the journal.
     package static func verify(
         _ directory: String,
+        parts: Set<String> = [],
         fileSystem: any FileSystem = .system
     ) throws(JournalError) -> JournalInspection {
-        try JournalInspection(directory, fileSystem, readsBodies: true)
+        try JournalInspection(directory, parts, fileSystem, readsBodies: true)
     }
 
-    private init(_ directory: String, _ fileSystem: any FileSystem, readsBodies: Bool) throws(JournalError) {
+    private init(
+        _ directory: String,
+        _ parts: Set<String>,
+        _ fileSystem: any FileSystem,
+        readsBodies: Bool
+    ) throws(JournalError) {
         self.directory = directory
         do throws(FileSystemError) {
             _ = try fileSystem.entries(of: directory)
         } catch {
             throw JournalError(unusable: directory, error)
         }
-        for id in LogID.all(in: directory, of: fileSystem) {
+        for id in LogID.all(in: directory, parts: parts, of: fileSystem) {
             add(LogInspection(id, of: directory, fileSystem, readsBodies: readsBodies))
         }
     }
@@ -64,11 +72,13 @@ extension Journal {
     ///
     /// - Parameters:
     ///   - directory: That of the journal.
+    ///   - parts: The names of parts that logs of pipelines may have.
     ///   - fileSystem: Where it is.
     /// - Returns: One entry for each reader with something left.
     /// - Throws: `JournalError.Code.unusable` when the directory cannot be read.
     package static func leftovers(
         in directory: String,
+        parts: Set<String> = [],
         fileSystem: any FileSystem = .system
     ) throws(JournalError) -> [(log: LogID, reader: String, queued: UInt64)] {
         do throws(FileSystemError) {
@@ -76,7 +86,7 @@ extension Journal {
         } catch {
             if error.isNotFound { return [] }
         }
-        return try JournalInspection.inspect(directory, fileSystem: fileSystem).logs.flatMap { log in
+        return try JournalInspection.inspect(directory, parts: parts, fileSystem: fileSystem).logs.flatMap { log in
             log.cursors.filter { $0.account.queued > 0 }.map { (log.id, $0.reader, $0.account.queued) }
         }
     }

@@ -52,6 +52,8 @@ package struct JournalSettings: Sendable {
     package var whenFull: FullPolicy
     /// Of groups that wait for the journal's thread; beyond it they settle as `CommitResult.full`.
     package var queueBytesMax: ByteCount
+    /// The names of parts that logs of pipelines may have, for finding those that are no longer defined.
+    package var parts: Set<String> = []
 
     /// The defaults of the pipeline file's `journal` section.
     package init(
@@ -98,11 +100,14 @@ package struct LogDefinition: Sendable {
     package var role: Role
     /// In a log of dead letters exactly one, with the name of the exporter.
     package var readers: [ReaderDefinition]
+    /// The log that its records are moved from (`RecordMove`); nil for one that is no target of moves.
+    package var source: LogID?
 
-    package init(_ id: LogID, role: Role = .items, readers: [ReaderDefinition]) {
+    package init(_ id: LogID, role: Role = .items, readers: [ReaderDefinition], source: LogID? = nil) {
         self.id = id
         self.role = role
         self.readers = readers
+        self.source = source
     }
 }
 
@@ -134,11 +139,16 @@ package struct ReaderDefinition: Sendable {
     package var start: Start
     /// How far behind it may be; nil for no limit but the journal's.
     package var backlog: Backlog?
+    /// Whether it settles records in an order of its own, and holds as many of them as it likes.
+    ///
+    /// Its cursor has room for 262,136 ranges; others are given no more than `LogReader.inFlightMax` records at a time.
+    package var isWindow: Bool
 
-    package init(name: String, start: Start = .newest, backlog: Backlog? = nil) {
+    package init(name: String, start: Start = .newest, backlog: Backlog? = nil, isWindow: Bool = false) {
         self.name = name
         self.start = start
         self.backlog = backlog
+        self.isWindow = isWindow
     }
 }
 

@@ -26,16 +26,28 @@ package final class Log: Sendable {
     /// The reader of that name; nil where none is defined.
     package func reader(named name: String) -> LogReader? { readers.first { $0.name == name } }
 
+    /// The reader of that name whether it is defined or not; nil where there was never one.
+    ///
+    /// One that is not defined is given nothing, and settles what it is told to.
+    package func storedReader(named name: String) -> LogReader? {
+        core.state.withLock { state in
+            state.readers.firstIndex { $0.name == name }.map { LogReader(state.readers[$0], core: core, index: $0) }
+        }
+    }
+
     /// The ids behind the segments that get nothing more, ascending: what is unfinished below keeps them on the disk.
     package var sealedEnds: [UInt64] { core.state.withLock { $0.segments.filter(\.sealed).map(\.endID) } }
 
     package var statistics: LogStatistics { core.state.withLock { $0.statistics } }
 
-    /// The log and the accounts of its readers, by their names and in the order of their definitions, at one moment.
-    package var snapshot: (statistics: LogStatistics, accounts: [(reader: String, account: ReaderAccount)]) {
+    /// The log and the accounts of its readers at one moment.
+    package var snapshot: LogSnapshot { core.state.withLock { $0.snapshot } }
+
+    /// The same of this log and of the one that its records are moved from: at one moment, so that nothing is in both or in neither.
+    package func snapshot(with source: Log) -> (own: LogSnapshot, source: LogSnapshot) {
+        // In the order in which a move locks them.
         core.state.withLock { state in
-            let defined = state.readers.indices.filter { state.readers[$0].isDefined }
-            return (state.statistics, defined.map { (state.readers[$0].name, state.account(of: $0)) })
+            (state.snapshot, source.core.state.withLock { $0.snapshot })
         }
     }
 
@@ -47,7 +59,8 @@ package final class Log: Sendable {
                     log: id,
                     name: state.readers[index].name,
                     account: state.account(of: index),
-                    abandoned: state.readers[index].cursor.closedID != nil
+                    abandoned: state.readers[index].cursor.closedID != nil,
+                    isWindow: state.readers[index].isWindow
                 )
             }
         }
@@ -58,6 +71,8 @@ package final class Log: Sendable {
 final class LogCore: Sendable {
     let id: LogID
     let role: LogDefinition.Role
+    /// The log that its records are moved from.
+    let source: LogID?
     let directory: String
     let fileSystem: any FileSystem
     let state: Mutex<LogState>
@@ -70,6 +85,7 @@ final class LogCore: Sendable {
     init(
         id: LogID,
         role: LogDefinition.Role,
+        source: LogID?,
         directory: String,
         fileSystem: any FileSystem,
         state: LogState,
@@ -79,6 +95,7 @@ final class LogCore: Sendable {
     ) {
         self.id = id
         self.role = role
+        self.source = source
         self.directory = directory
         self.fileSystem = fileSystem
         self.state = Mutex(state)
@@ -86,6 +103,9 @@ final class LogCore: Sendable {
         self.signal = signal
         self.logger = logger
     }
+
+    /// Whether somebody reads it.
+    var isDefined: Bool { state.withLock { $0.readers.contains(where: \.isDefined) } }
 
     /// Changes the state, then tells of followed groups that ended by that.
     func update<Result: Sendable, Failure: Error>(

@@ -34,11 +34,15 @@ package struct LogID: Hashable, Sendable {
 
     /// The logs that a journal's directory has folders for; not each of these folders is that of a log.
     ///
-    /// By pipeline and part; the logs of single exporters stand behind the one that they are of.
-    static func all(in directory: String, of fileSystem: any FileSystem) -> [LogID] {
-        let entries = { (folder: String) in ((try? fileSystem.entries(of: directory + folder)) ?? []).sorted() }
+    /// By pipeline and part; the logs of single exporters stand behind the one that they are of. What has a name that no log has,
+    /// such as a copy that somebody made beside one, is left out.
+    static func all(in directory: String, parts names: Set<String>, of fileSystem: any FileSystem) -> [LogID] {
+        let entries = { (folder: String) in
+            ((try? fileSystem.entries(of: directory + folder)) ?? []).filter(FileName.isEscaped).sorted()
+        }
         return entries("").flatMap { pipeline in
-            let parts = entries("/" + pipeline).filter(FileName.isFolder).map { pipeline + "/" + $0 }
+            let parts = entries("/" + pipeline).filter { names.contains(FileName.unescaped($0)) }
+                .map { pipeline + "/" + $0 }
             return ([pipeline] + parts).flatMap { folder in
                 let log = LogID(folder: folder)
                 let own = { (kind: String) in entries("/\(folder)/\(kind)").map(FileName.unescaped) }

@@ -13,7 +13,6 @@ struct LogInspection {
 
     private let fileSystem: any FileSystem
     private let readsBodies: Bool
-    private let slot: CursorSlot
     private var tallies: [CursorTally] = []
     private var held = IDSet()
     /// Ids that no record has.
@@ -42,7 +41,6 @@ struct LogInspection {
         self.fileSystem = fileSystem
         self.readsBodies = readsBodies
         log = InspectedLog(id: id, directory: directory)
-        slot = id.kind == .deadLetters ? .deadLetters : .ordinary
         tallies = readers.compactMap { tally(of: $0) }
         let numbers = ((try? fileSystem.entries(of: directory)) ?? names).compactMap(FileName.segmentNumber)
         let heads = heads(numbers.sorted())
@@ -109,7 +107,7 @@ extension LogInspection {
     private mutating func tally(of reader: String) -> CursorTally? {
         let path = log.directory + "/" + FileName.escaped(reader) + FileName.cursorSuffix
         guard let file = open(path) else { return nil }
-        let slots = CursorSlots(file, slot)
+        let slots = CursorSlots(file, slot(of: file))
         if let version = slots.foreignVersion, slots.newest == nil {
             problem(path, 8, "the cursor has the foreign format version \(version)")
         }
@@ -257,8 +255,10 @@ extension LogInspection {
 
     private func currentCursor(at path: String) -> Cursor? {
         guard let file = try? fileSystem.open(path, .readOnly) else { return nil }
-        return CursorSlots(file, slot).newest?.snapshot.cursor
+        return CursorSlots(file, slot(of: file)).newest?.snapshot.cursor
     }
+
+    private func slot(of file: any File) -> CursorSlot { .of(log.id.kind, fileBytes: (try? file.size()) ?? 0) }
 }
 
 /// What the records of a log say about one cursor.

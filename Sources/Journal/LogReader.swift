@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 import Logging
 import Synchronization
 
@@ -49,6 +49,13 @@ package struct LogReader: Sendable {
         core.state.withLock { !$0.isClosed && $0.hasUnread(index) }
     }
 
+    /// How many records `next` has returned or is about to return, and whether more can be read; at one moment.
+    ///
+    /// Any thread.
+    package var progress: (handedOut: Int, hasUnread: Bool) {
+        core.state.withLock { ($0.readers[index].handedOut, !$0.isClosed && $0.hasUnread(index)) }
+    }
+
     /// The id after the last item that can be read now.
     ///
     /// Any thread.
@@ -59,6 +66,15 @@ package struct LogReader: Sendable {
     /// Any thread.
     package func unfinished(below id: UInt64) -> UInt64 {
         core.state.withLock { id - $0.readers[index].cursor.finished.count(below: id) }
+    }
+
+    /// When the first item came that this reader has not finished, `ids` aside; nil without one.
+    ///
+    /// Any thread, never blocks.
+    package func oldestUnfinished(besides ids: [Range<UInt64>]) -> UnixTime? {
+        var aside = IDSet()
+        for range in ids.sorted(by: { $0.lowerBound < $1.lowerBound }) { aside.insert(range) }
+        return core.state.withLock { $0.oldestUnfinished(of: index, besides: aside) }.map(UnixTime.init(nanoseconds:))
     }
 
     /// Records that `next` returned and that are not settled.
@@ -146,6 +162,32 @@ package struct LogReader: Sendable {
         guard !settled.isEmpty else { return }
         if core.update({ $0.settle(settled, for: index) }) { core.signal.signal() }
     }
+
+    /// Settles what a group moves, on the journal's thread, while the target's state is locked.
+    ///
+    /// - Returns: What is to be called once no lock is held, and whether the reader has passed a segment by that.
+    func move(_ settled: [SettledRecord]) -> (calls: [SettlementCall], passedSegment: Bool) {
+        core.state.withLock { state in
+            let (_, passedSegment) = state.finish(settled, for: index, term: term)
+            return (state.followed.takeCalls(), passedSegment)
+        }
+    }
+
+    /// The first of these records that this reader is done with already; nil where it is with none.
+    func firstFinished(among settled: [SettledRecord]) -> UInt64? {
+        core.state.withLock { state in
+            let finished = state.readers[index].cursor.finished
+            return settled.first { record in
+                finished.contains(record.id) || (finished.start(ofRangeAfter: record.id) ?? .max) < record.endID
+            }?.id
+        }
+    }
+
+    /// Whether it settles in an order of its own (`ReaderDefinition.isWindow`).
+    package var isWindow: Bool { core.state.withLock { $0.readers[index].isWindow } }
+
+    /// The log that it reads.
+    var logID: LogID { core.id }
 
     /// Whether this reader is done with an item: settled, expired or lost it, or began behind it.
     ///

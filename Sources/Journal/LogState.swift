@@ -36,10 +36,27 @@ struct LogState: Sendable {
     var bytes: Int { segments.reduce(0) { $0 + $1.bytes } }
 
     func account(of reader: Int) -> ReaderAccount {
-        readers[reader].cursor.account(endID: endID, held: held) { id in
-            let segment = segments.last { $0.firstID <= id } ?? segments.first
-            return segment?.time(of: id)
-        }
+        readers[reader].cursor.account(endID: endID, held: held, receivedAt: time)
+    }
+
+    /// When the first item came that `reader` has not finished, `ids` aside; nil without one.
+    func oldestUnfinished(of reader: Int, besides ids: IDSet) -> UInt64? {
+        let finished = readers[reader].cursor.finished
+        return ids.firstMissing(from: finished.low, below: endID, orIn: finished).flatMap(time)
+    }
+
+    private func time(of id: UInt64) -> UInt64? {
+        let segment = segments.last { $0.firstID <= id } ?? segments.first
+        return segment?.time(of: id)
+    }
+
+    var snapshot: LogSnapshot {
+        let defined = readers.indices.filter { readers[$0].isDefined }
+        return LogSnapshot(
+            statistics: statistics,
+            accounts: defined.map { (readers[$0].name, account(of: $0)) },
+            windows: defined.filter { readers[$0].isWindow }.map { readers[$0].name }
+        )
     }
 
     var statistics: LogStatistics {
@@ -82,6 +99,12 @@ extension LogState {
         return readers.indices.compactMap { takeWaiter(of: $0) }
     }
 
+    /// Ids below `id` are given to no record any more.
+    mutating func extend(to id: UInt64) {
+        if let last = segments.indices.last { segments[last].endID = id }
+        endID = id
+    }
+
     /// The newest segment gets nothing more; it takes `bytes` on the disk.
     mutating func seal(bytes: Int) {
         guard let last = segments.indices.last else { return }
@@ -119,6 +142,7 @@ extension LogState {
             var reader = ReaderState(
                 name: definition.name,
                 isDefined: true,
+                isWindow: definition.isWindow,
                 backlog: definition.backlog,
                 cursor: Cursor(since: now, startID: start),
                 persistedLow: 0
@@ -149,11 +173,16 @@ extension LogState {
         return takeWaiter(of: index)
     }
 
-    /// Gives up a reader that is not defined.
+    /// Gives up a reader that is not defined; dead letters stay, and what was made of some to be tried again goes.
     mutating func abandon(_ reader: Int) {
         guard !readers[reader].isDefined, readers[reader].cursor.closedID == nil else { return }
-        readers[reader].cursor.close(at: endID)
         readers[reader].dirty = true
+        guard !held.ranges.isEmpty else { return readers[reader].cursor.close(at: endID) }
+        var id = readers[reader].cursor.finished.low
+        while let next = held.firstMissing(from: id, below: endID, orIn: readers[reader].cursor.finished) {
+            readers[reader].cursor.finish(next..<next + 1, as: [.expired: 1])
+            id = next + 1
+        }
     }
 
     /// The first segment where every reader has passed it, so that it may go once the cursors say so on the disk.
@@ -216,7 +245,7 @@ extension LogState {
     ///
     /// Ids that it passes and no record has are lost.
     mutating func plan(for reader: Int, recordsMax: Int) -> ReadPlan? {
-        let room = LogReader.inFlightMax - readers[reader].inFlight
+        let room = readers[reader].inFlightMax - readers[reader].inFlight
         guard room > 0, let place = place(of: reader) else { return nil }
         for ids in place.missing { lose(ids, for: reader) }
         readers[reader].position = place.position
@@ -230,7 +259,7 @@ extension LogState {
     }
 
     /// Whether `plan` would give `reader` something now.
-    func canRead(_ reader: Int) -> Bool { readers[reader].inFlight < LogReader.inFlightMax && hasMore(reader) }
+    func canRead(_ reader: Int) -> Bool { readers[reader].inFlight < readers[reader].inFlightMax && hasMore(reader) }
 
     /// Whether something is left to hand out to `reader`, held records aside.
     func hasUnread(_ reader: Int) -> Bool {
@@ -284,10 +313,15 @@ extension LogState {
             for mark in finding.marks { segments[index].marks.note(mark) }
         }
         for range in finding.missing { lose(range, for: reader) }
-        let records = finding.records.filter { record in
-            record.items == 0 || !readers[reader].cursor.finished.contains(record.id)
+        let name = readers[reader].name
+        let records = finding.records.compactMap { record -> StoredRecord? in
+            guard record.items == 0 || !readers[reader].cursor.finished.contains(record.id) else { return nil }
+            var record = record
+            record.isFollowed = followed.awaits(record.id, by: name)
+            return record
         }
         readers[reader].inFlight += records.count
+        readers[reader].handedOut += records.count
         return records
     }
 
@@ -311,7 +345,7 @@ extension LogState {
         for reader: Int,
         term: Int
     ) -> (waiter: CheckedContinuation<Void, Never>?, passedSegment: Bool) {
-        let wasFull = readers[reader].inFlight >= LogReader.inFlightMax
+        let wasFull = readers[reader].inFlight >= readers[reader].inFlightMax
         if readers[reader].term == term { readers[reader].inFlight = max(0, readers[reader].inFlight - settled.count) }
         let passedSegment = settle(settled, for: reader)
         return (wasFull ? takeWaiter(of: reader) : nil, passedSegment)
@@ -325,8 +359,13 @@ extension LogState {
         for record in settled {
             let (end, overflow) = record.id.addingReportingOverflow(UInt64(record.items))
             guard !overflow && end <= endID else { continue }
-            readers[reader].cursor.finish(record.id..<end, as: record.outcomes)
-            followed.finish(record.id, as: record.outcomes, by: readers[reader].name, of: id)
+            let created = UInt64(record.created)
+            readers[reader].cursor.finish(record.id..<end, as: record.outcomes, created: created)
+            if record.isMoved {
+                followed.forget(record.id, by: readers[reader].name)
+            } else {
+                followed.finish(record.id, as: record.outcomes, by: readers[reader].name, of: id)
+            }
         }
         readers[reader].dirty = true
         let passed = before..<max(before, readers[reader].needsFrom)

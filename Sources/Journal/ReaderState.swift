@@ -11,6 +11,10 @@ struct ReaderState: Sendable {
     }
 
     let name: String
+    /// Whether it settles in an order of its own.
+    let isWindow: Bool
+    /// Records that it may have been given and not settled.
+    var inFlightMax: Int { isWindow ? .max : LogReader.inFlightMax }
     /// Whether it may read; false for a cursor whose reader is not defined.
     private(set) var isDefined: Bool
     /// Rises when it is defined and when it is retired: a `LogReader` of an earlier term is given nothing.
@@ -23,6 +27,8 @@ struct ReaderState: Sendable {
     var position: Position?
     /// Records handed out and not settled.
     var inFlight = 0
+    /// Records handed out since the log was opened.
+    var handedOut = 0
     /// Somebody waits for something to read.
     var waiter: CheckedContinuation<Void, Never>?
     /// Whether the cursor changed since it was last written.
@@ -32,8 +38,16 @@ struct ReaderState: Sendable {
     /// The end of the log that the disk has with the cursor; 0 before the first write.
     var persistedEnd: UInt64 = 0
 
-    init(name: String, isDefined: Bool, backlog: Backlog? = nil, cursor: Cursor, persistedLow: UInt64) {
+    init(
+        name: String,
+        isDefined: Bool,
+        isWindow: Bool = false,
+        backlog: Backlog? = nil,
+        cursor: Cursor,
+        persistedLow: UInt64
+    ) {
         self.name = name
+        self.isWindow = isWindow
         self.isDefined = isDefined
         self.backlog = backlog
         self.cursor = cursor

@@ -20,13 +20,37 @@ package struct NewRecord: Sendable {
     package var items: UInt32
     package var metadata: [UInt8]
     package var payload: [UInt8]
+    /// When it was received first; nil for a record that is new to the journal.
+    package var receivedAt: UnixTime?
 
-    package init(log: LogID, kind: RecordKind, items: UInt32, metadata: [UInt8], payload: [UInt8]) {
+    package init(
+        log: LogID,
+        kind: RecordKind,
+        items: UInt32,
+        metadata: [UInt8],
+        payload: [UInt8],
+        receivedAt: UnixTime? = nil
+    ) {
         self.log = log
         self.kind = kind
         self.items = items
         self.metadata = metadata
         self.payload = payload
+        self.receivedAt = receivedAt
+    }
+}
+
+/// What a group takes the place of: records of one reader that are settled in the moment in which the group can be read.
+///
+/// Nobody who looks at both logs (`Journal.moment`) sees them in both or in neither. A crash behind the sync of the group leaves them
+/// unsettled: the group's metadata has to name them, and whoever opens the journal settles them before anything is read.
+package struct RecordMove: Sendable {
+    package let reader: LogReader
+    package let settled: [SettledRecord]
+
+    package init(of reader: LogReader, _ settled: [SettledRecord]) {
+        self.reader = reader
+        self.settled = settled
     }
 }
 
@@ -35,11 +59,14 @@ package struct NewRecord: Sendable {
 /// In each log they become readable together or not at all.
 package struct RecordGroup: Sendable {
     package let entries: [NewRecord]
+    /// What it takes the place of; its entries are all of one log then.
+    package let moves: [RecordMove]
     /// What it takes of each of its logs.
     let parts: [LogPart]
 
-    package init(entries: [NewRecord]) {
+    package init(entries: [NewRecord], moving moves: [RecordMove] = []) {
         self.entries = entries
+        self.moves = moves
         parts = entries.reduce(into: []) { parts, entry in
             let bytes = RecordHeader.recordBytes(metadata: entry.metadata.count, payload: entry.payload.count)
             if let index = parts.firstIndex(where: { $0.log == entry.log }) {
@@ -90,6 +117,8 @@ package struct StoredRecord: Sendable, Equatable {
     package let receivedAt: UnixTime
     package let metadata: [UInt8]
     package let payload: [UInt8]
+    /// Whether somebody follows it until the reader that got it has finished it (`SettlementNotice`).
+    package internal(set) var isFollowed = false
 
     package init(
         id: UInt64,
@@ -112,12 +141,27 @@ package struct StoredRecord: Sendable, Equatable {
 package struct SettledRecord: Sendable, Equatable {
     package let id: UInt64
     package let items: UInt32
-    /// What became of the items; the sum equals `items`.
+    /// What became of the items; the sum equals `items` and `created` together.
     package let outcomes: OutcomeCounts
+    /// Items in it that take no id, because nobody sent them.
+    package let created: UInt32
+    /// Whether its items wait in another log now: nothing has come of them, and who follows it is told nothing.
+    package let isMoved: Bool
 
-    package init(id: UInt64, items: UInt32, outcomes: OutcomeCounts) {
+    package init(
+        id: UInt64,
+        items: UInt32,
+        outcomes: OutcomeCounts,
+        created: UInt32 = 0,
+        isMoved: Bool = false
+    ) {
         self.id = id
         self.items = items
         self.outcomes = outcomes
+        self.created = created
+        self.isMoved = isMoved
     }
+
+    /// The id after its last item.
+    var endID: UInt64 { id &+ UInt64(items) }
 }

@@ -145,6 +145,7 @@ extension Recovery {
             let core = LogCore(
                 id: definition.id,
                 role: definition.role,
+                source: definition.source,
                 directory: directory,
                 fileSystem: fileSystem,
                 state: found.state,
@@ -157,15 +158,21 @@ extension Recovery {
         return logs
     }
 
+    /// Dead letters of an exporter that is gone from the file stay until it is there again, whatever their limits were.
+    private static let noLimits = DeadLetterLimits(
+        maxBytes: ByteCount(bytes: .max),
+        maxAge: .seconds(100 * 365 * 86_400)
+    )
+
     /// Folders with cursors of logs that are no longer defined.
     func vanishedLogs(besides definitions: [LogDefinition]) throws(JournalError) -> [LogDefinition] {
         let defined = Set(definitions.map(\.id.folder))
         _ = try checked { () throws(FileSystemError) in try fileSystem.entries(of: settings.directory) }
-        return LogID.all(in: settings.directory, of: fileSystem).filter { id in
-            // Their dead letters stay as they are, for when the exporter is defined again.
-            id.kind != .deadLetters && !defined.contains(id.folder)
-                && entries(of: id.folder).contains { FileName.reader($0) != nil }
-        }.map { LogDefinition($0, readers: []) }
+        return LogID.all(in: settings.directory, parts: settings.parts, of: fileSystem).filter { id in
+            !defined.contains(id.folder) && entries(of: id.folder).contains { FileName.reader($0) != nil }
+        }.map { id in
+            LogDefinition(id, role: id.kind == .deadLetters ? .deadLetters(Self.noLimits) : .items, readers: [])
+        }
     }
 
     private func entries(of folder: String) -> [String] {

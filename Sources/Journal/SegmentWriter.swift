@@ -76,6 +76,7 @@ final class SegmentWriter {
     private var marks: [RecordMark] = []
     private var held: [Range<UInt64>] = []
     private var followed: [FollowedRecords.Record] = []
+    private var moves: [RecordMove] = []
     private let publishesUnsynced: Bool
 
     init(_ log: RecoveredLog, publishesUnsynced: Bool) {
@@ -115,7 +116,7 @@ final class SegmentWriter {
                 payloadBytes: record.payload.count,
                 items: record.items,
                 id: nextID,
-                receivedAt: receivedAt.nanoseconds,
+                receivedAt: (record.receivedAt ?? receivedAt).nanoseconds,
                 groupPosition: UInt32(truncatingIfNeeded: position),
                 groupCount: UInt32(truncatingIfNeeded: records.count),
                 kind: record.kind
@@ -125,6 +126,11 @@ final class SegmentWriter {
             nextID = header.endID
         }
         lastReceivedAt = receivedAt.nanoseconds
+    }
+
+    /// Settles records of another log once what is placed in this one next can be read.
+    func settle(_ moves: [RecordMove]) {
+        self.moves += moves
     }
 
     /// Follows the records among `entries` that are placed in this log next.
@@ -158,11 +164,20 @@ final class SegmentWriter {
     }
 
     private func publish(_ extent: SegmentExtent) {
-        let waiters = core.update { $0.publish(extent, marks: marks, held: held, followed: followed) }
+        let (waiters, calls) = core.update { state in
+            let waiters = state.publish(extent, marks: marks, held: held, followed: followed)
+            return (waiters, moves.flatMap { $0.reader.move($0.settled).calls })
+        }
+        forgetUnpublished()
+        for waiter in waiters { waiter.resume() }
+        for call in calls { call() }
+    }
+
+    private func forgetUnpublished() {
         marks = []
         held = []
         followed = []
-        for waiter in waiters { waiter.resume() }
+        moves = []
     }
 
     /// Takes a failed write or sync as the end of the segment: what was not readable before never will be.
@@ -172,9 +187,7 @@ final class SegmentWriter {
         guard let open else { return }
         let kept = publishesUnsynced ? open.written : open.synced
         nextID = kept.endID
-        marks = []
-        held = []
-        followed = []
+        forgetUnpublished()
         finishSegment(at: kept.endOffset)
     }
 
@@ -199,6 +212,13 @@ final class SegmentWriter {
         }
         // Without it every attempt on a failing disk would leave a file.
         if let empty { try? core.fileSystem.remove(empty.path) }
+    }
+
+    /// Gives no id below `id` any more; nothing is on its way to the disk.
+    func skip(to id: UInt64) {
+        seal()
+        nextID = id
+        core.state.withLock { $0.extend(to: id) }
     }
 
     /// Creates the next segment.

@@ -19,7 +19,8 @@ package struct FinishedRecord: Sendable, Equatable {
 
 /// Follows one group that is appended until named readers have finished its records, in whatever way.
 ///
-/// A group that does not become durable is not told about. One object for one group.
+/// A group that does not become durable is not told about, nor is one of which a record was moved to another log
+/// (`SettledRecord.isMoved`). One object for one group.
 package final class SettlementNotice: Sendable {
     /// Groups of one log that are followed at once, counted by their records; beyond it the settlement is unknown.
     package static let recordsMax = 65_536
@@ -145,6 +146,19 @@ struct FollowedRecords: Sendable {
             outcomes: outcomes.fitted(to: record.items)
         )
         if let call = record.notice.finish(finished) { calls.append(call) }
+    }
+
+    /// A reader has moved the record of that id to another log: what becomes of it there is not told.
+    mutating func forget(_ id: UInt64, by reader: String) {
+        guard let index = records[id]?.readers.firstIndex(of: reader) else { return }
+        records[id]?.readers.remove(at: index)
+        if records[id]?.readers.isEmpty == true { records[id] = nil }
+    }
+
+    /// Whether somebody waits for a reader to finish the record of that id.
+    func awaits(_ id: UInt64, by reader: String) -> Bool {
+        guard !records.isEmpty, let record = records[id] else { return false }
+        return record.readers.contains(reader) && !record.notice.isOver
     }
 
     /// Records among `ids` expired for a reader or are lost to it.

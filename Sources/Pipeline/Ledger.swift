@@ -11,6 +11,8 @@ package struct Ledger: Sendable {
         package let log: LogID
         package let accepted: UInt64
         package let refused: Int
+        /// Whether some of its items go, or went, through a window.
+        package let hasWindow: Bool
         package let destinations: [(name: String, account: DestinationAccount)]
     }
 
@@ -22,35 +24,30 @@ package struct Ledger: Sendable {
     ///   - journal: Its logs are named for the pipelines, their readers for the exporters.
     ///   - refused: Gives the items refused before a pipeline's log.
     package init(of journal: Journal, refused: (LogID) -> Int) {
-        let vanished = Dictionary(grouping: journal.vanishedReaders, by: \.log.main).mapValues { readers in
-            Dictionary(grouping: readers, by: \.name).sorted { $0.key < $1.key }.compactMap { name, readers in
-                let aside = readers.filter { $0.log.kind != .pipeline }.map(\.account)
-                return readers.first { $0.log.kind == .pipeline }.map {
-                    (name: name, account: DestinationAccount($0.account, aside: aside))
-                }
+        let vanished = Dictionary(grouping: journal.vanishedReaders, by: \.log.main.front)
+        let present = journal.pipelines.filter { !$0.id.isWindow }
+        let gone = vanished.keys.filter { front in !present.contains { $0.id == front } }
+        entries =
+            present.map { log in
+                let book = AccountBook(of: log, in: journal, vanished: vanished[log.id] ?? [])
+                return Entry(
+                    log: log.id,
+                    accepted: book.accepted,
+                    refused: refused(log.id),
+                    hasWindow: book.hasWindow,
+                    destinations: book.rows
+                )
             }
-        }
-        let present = journal.pipelines.map { log in
-            // Read first: what becomes a dead letter meanwhile is then still counted where it was.
-            let aside = Dictionary(
-                uniqueKeysWithValues: log.readers.map { ($0.name, journal.asideAccounts(of: $0.name, in: log.id)) }
-            )
-            let moment = log.snapshot
-            let destinations = moment.accounts.map { reader, account in
-                (reader, DestinationAccount(account, aside: aside[reader] ?? []))
+            + gone.sorted { $0.name < $1.name }.map { log in
+                let book = AccountBook(vanished[log] ?? [])
+                return Entry(
+                    log: log,
+                    accepted: book.accepted,
+                    refused: 0,
+                    hasWindow: book.hasWindow,
+                    destinations: book.rows
+                )
             }
-            return Entry(
-                log: log.id,
-                accepted: moment.statistics.acceptedItems,
-                refused: refused(log.id),
-                destinations: destinations + (vanished[log.id] ?? [])
-            )
-        }
-        let gone = vanished.filter { log, _ in !present.contains { $0.log == log } }.map { log, destinations in
-            let accepted = destinations.map(\.account.accepted).max() ?? 0
-            return Entry(log: log, accepted: accepted, refused: 0, destinations: destinations)
-        }
-        entries = present + gone.sorted { $0.log.name < $1.log.name }
     }
 
     /// The form of `/ledger` and `millrace ledger`.
@@ -98,12 +95,17 @@ package struct Ledger: Sendable {
         writer.beginObject()
         for destination in entry.destinations {
             writer.key(destination.name)
-            write(destination.account, now: now, to: &writer)
+            write(destination.account, hasWindow: entry.hasWindow, now: now, to: &writer)
         }
         writer.endObject()
     }
 
-    private func write(_ account: DestinationAccount, now: UnixTime, to writer: inout JSONWriter) {
+    private func write(
+        _ account: DestinationAccount,
+        hasWindow: Bool,
+        now: UnixTime,
+        to writer: inout JSONWriter
+    ) {
         writer.beginObject()
         writer.key("since")
         writer.string(account.since.text)
@@ -113,29 +115,16 @@ package struct Ledger: Sendable {
             writer.key(outcome.word)
             writer.integer(account.outcomes[outcome])
         }
+        if hasWindow {
+            writer.key("joined")
+            writer.integer(account.joined)
+            writer.key("created")
+            writer.integer(account.created)
+        }
         writer.key("queued")
         writer.integer(account.queued)
         writer.key("oldest_queued_seconds")
         writer.double(account.oldestQueuedAge(now: now))
         writer.endObject()
-    }
-}
-
-extension Journal {
-    /// The logs of pipelines, in the order of the pipeline file; those of single exporters left out.
-    package var pipelines: [Log] { logs.filter { $0.id.kind == .pipeline } }
-
-    /// What became of the items of one exporter in a pipeline's log, its dead letters included.
-    package func account(of reader: LogReader, in log: LogID) -> DestinationAccount {
-        let aside = asideAccounts(of: reader.name, in: log)
-        return DestinationAccount(reader.account, aside: aside)
-    }
-
-    /// The accounts of an exporter's own logs.
-    ///
-    /// Parked records first: they become dead letters, and dead letters are parked only when they are replayed.
-    fileprivate func asideAccounts(of exporter: String, in main: LogID) -> [ReaderAccount] {
-        [LogID(parkedBy: exporter, in: main), LogID(deadLettersOf: exporter, in: main)]
-            .compactMap { log($0)?.reader(named: exporter)?.account }
     }
 }

@@ -9,6 +9,22 @@ extension LogID {
         self.init(pipeline, part: signal == .traces ? nil : signal.name)
     }
 
+    /// The log of whole traces, behind the window of a pipeline, which the exporters read in place of the log of its spans.
+    package init(windowOf pipeline: String) {
+        self.init(pipeline, part: Self.window)
+    }
+
+    private static let window = "window"
+
+    /// The names that the parts of a pipeline's journal may have.
+    package static let parts = Set(Signal.allCases.compactMap { LogID("any", $0).part }).union([window])
+
     /// What it holds.
     package var signal: Signal { Signal.allCases.first { $0.name == part } ?? .traces }
+
+    /// Whether it lies behind a window.
+    package var isWindow: Bool { part == Self.window }
+
+    /// The log that requests with its items are accepted in: itself, unless it lies behind a window.
+    package var front: LogID { isWindow ? LogID(pipeline, .traces) : self }
 }

@@ -28,7 +28,8 @@ extension Meters {
         "millrace_receiver_requests_total": "Requests answered, by status code.",
         "millrace_receiver_held_requests_total": "Requests that waited for room before they were answered, by reason.",
         "millrace_receiver_connections": "Connections open now.",
-        "millrace_receiver_deviations_total": "Tolerated deviations from the OTLP specification, by kind.",
+        "millrace_receiver_deviations_total":
+            "Tolerated deviations from the OTLP specification, by kind and client (its User-Agent).",
         "millrace_receiver_forgotten_clients_total":
             "Idle clients whose deviations were forgotten to make room for others.",
         "millrace_receiver_unnamed_clients_total": "Requests of deviating clients that there is no room to remember.",
@@ -40,6 +41,11 @@ extension Meters {
             "Spans left as they came, because mapping them would cost more than one request may.",
         "millrace_processor_defaulted_spans_total": "Spans whose own route was over max_routes or has too long a name.",
         "millrace_processor_forgotten_routes_total": "Routes forgotten after idleness to make room for others.",
+        "millrace_processor_created_spans_total": "Spans added to traces that lack them.",
+        "millrace_processor_joined_log_records_total": "Log records that became content of spans.",
+        "millrace_window_traces": "Traces that wait until they are complete.",
+        "millrace_window_bytes": "Bytes of what is held of them in memory.",
+        "millrace_window_decided_traces_total": "Traces that went on, by the reason why they did not wait any longer.",
         "millrace_exporter_delivered_spans_total": "Spans that the destination took.",
         "millrace_exporter_rejected_spans_total": "Spans that the destination turned away in a partial success.",
         "millrace_exporter_dead_lettered_spans_total": "Spans set aside because the destination refuses them.",

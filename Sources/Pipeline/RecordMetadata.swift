@@ -8,8 +8,9 @@ package import OTLP
 /// UTF-8), the counts of filtered and of sampled-out items, the number of headers, and each header's name and value.
 /// Lengths and counts are LEB128. For spans that were replayed 1 and the id of their dead letter follow; 0 stands for
 /// none. Then follows the address that they came from, in LEB128; nothing stands for an unknown one, or 0 where more
-/// follows: of spans in a parked log where they came from (`ParkedOrigin`). What stands after that is ignored, so that later
-/// versions may append.
+/// follows: of spans in a parked log where they came from (`ParkedOrigin`). Then come fields of a tag, a length and bytes, of which
+/// those with an unknown tag are ignored, so that later versions may append: 16 the trace of a record before a window
+/// (`TraceMark`), 17 what a record behind it was made of (`TraceOrigin`), 18 how many of its items nobody sent.
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -25,6 +26,12 @@ package struct RecordMetadata: Hashable, Sendable {
     package var address: SourceAddress
     /// Of spans in an exporter's parked log: where they lay before.
     package var parked: ParkedOrigin?
+    /// Of a record before a window: the trace that all of it is of.
+    package var trace: TraceMark?
+    /// Of a record behind a window: what it was made of.
+    package var origin: TraceOrigin?
+    /// Items in the payload that nobody sent: they take no id in the log.
+    package var created: UInt32 = 0
 
     package init(
         signal: Signal,
@@ -48,13 +55,31 @@ package struct RecordMetadata: Hashable, Sendable {
 
     /// Who sent them.
     package var sender: Sender { identity.map(Sender.identity) ?? .address(address) }
+
+    /// The same for what of a record goes to another log of its exporter: what was removed, created or moved stays in the account
+    /// of the record.
+    package var withoutAccount: RecordMetadata {
+        var metadata = self
+        (metadata.removed, metadata.created, metadata.replays, metadata.parked) = ([:], 0, nil, nil)
+        metadata.origin?.spans = []
+        metadata.origin?.logs = []
+        return metadata
+    }
+}
+
+/// Fields behind the ordered ones.
+private enum FieldTag {
+    static let trace: UInt8 = 16
+    static let origin: UInt8 = 17
+    static let created: UInt8 = 18
+    static let known = trace...created
 }
 
 extension RecordMetadata {
     /// The bytes for the journal.
     package func encoded() -> [UInt8] {
-        var bytes: [UInt8] = [signal.rawValue, route.kind]
-        bytes.append(text: route.text)
+        var bytes: [UInt8] = [signal.rawValue]
+        route.append(to: &bytes)
         bytes.append(text: identity ?? "")
         bytes.append(leb128: removed[.filtered])
         bytes.append(leb128: removed[.sampledOut])
@@ -63,22 +88,58 @@ extension RecordMetadata {
             bytes.append(text: header.name)
             bytes.append(text: header.value)
         }
+        let hasMore = address != .unknown || parked != nil || hasFields
         if let replays {
             bytes.append(1)
             bytes.append(leb128: replays)
-        } else if address != .unknown || parked != nil {
+        } else if hasMore {
             bytes.append(0)
         }
-        if address != .unknown || parked != nil { bytes.append(leb128: address.bits) }
+        if hasMore { bytes.append(leb128: address.bits) }
         parked?.append(to: &bytes)
+        if hasFields { appendFields(to: &bytes) }
         return bytes
+    }
+
+    private var hasFields: Bool { trace != nil || origin != nil || created > 0 }
+
+    private func appendFields(to bytes: inout [UInt8]) {
+        func append(_ tag: UInt8, _ write: (inout [UInt8]) -> Void) {
+            var field: [UInt8] = []
+            write(&field)
+            bytes.append(tag)
+            bytes.append(counted: field)
+        }
+        if let trace { append(FieldTag.trace) { trace.append(to: &$0) } }
+        if let origin { append(FieldTag.origin) { origin.append(to: &$0) } }
+        if created > 0 { append(FieldTag.created) { $0.append(leb128: UInt64(created)) } }
+    }
+
+    /// Nil where a field is cut short or is not what its tag says.
+    private mutating func read(fields bytes: ArraySlice<UInt8>) -> Void? {
+        var rest = bytes
+        while let tag = rest.popFirst() {
+            guard var field = rest.popCounted() else { return FieldTag.known.contains(tag) ? nil : () }
+            switch tag {
+            case FieldTag.trace:
+                guard let mark = TraceMark(popping: &field) else { return nil }
+                trace = mark
+            case FieldTag.origin:
+                guard let made = TraceOrigin(popping: &field) else { return nil }
+                origin = made
+            case FieldTag.created:
+                guard let count = field.popLEB128().flatMap(UInt32.init(exactly:)) else { return nil }
+                created = count
+            default: continue
+            }
+        }
+        return ()
     }
 
     /// Reads what `encoded()` wrote; nil where the bytes are something else.
     package init?(decoding bytes: [UInt8]) {
         var rest = bytes[...]
-        guard let signal = rest.popFirst().flatMap(Signal.init(rawValue:)), let kind = rest.popFirst(),
-            let routeText = rest.popText(), let route = Route(kind: kind, text: routeText),
+        guard let signal = rest.popFirst().flatMap(Signal.init(rawValue:)), let route = Route(popping: &rest),
             let identity = rest.popText(), let filtered = rest.popLEB128(), let sampledOut = rest.popLEB128(),
             let headerCount = rest.popCount()
         else { return nil }
@@ -104,13 +165,30 @@ extension RecordMetadata {
             headers: headers,
             removed: [.filtered: filtered, .sampledOut: sampledOut],
             replays: replays,
-            address: address,
-            parked: ParkedOrigin(popping: &rest)
+            address: address
         )
+        // Tags are no source of a parked record.
+        if rest.first.map({ RecordSource(rawValue: $0) != nil }) == true {
+            parked = ParkedOrigin(popping: &rest)
+            guard parked != nil else { return }
+        }
+        if read(fields: rest) == nil { return nil }
     }
 }
 
 extension Route {
+    /// Its kind in one byte, then its text.
+    func append(to bytes: inout [UInt8]) {
+        bytes.append(kind)
+        bytes.append(text: text)
+    }
+
+    /// Nil where the bytes are something else.
+    init?(popping bytes: inout ArraySlice<UInt8>) {
+        guard let kind = bytes.popFirst(), let text = bytes.popText() else { return nil }
+        self.init(kind: kind, text: text)
+    }
+
     fileprivate var kind: UInt8 {
         switch self {
         case .none: 0

@@ -7,6 +7,12 @@ package protocol SpanProcessor: Sendable {
     func process(_ work: inout SpanWork)
 }
 
+/// A processor that chooses the routes of whole traces, and can tell of a request where its trace may go.
+package protocol ForeseeingProcessor: SpanProcessor {
+    /// Where the spans may go, each taken for the root of its trace; changes nothing.
+    func routes(foreseenFor work: SpanWork) -> Set<Route>
+}
+
 /// A per-span processor that chooses routes, of which it knows a bounded number.
 package protocol RoutingProcessor: SpanProcessor {
     /// Keeps room for routes that the pipeline file names, whatever clients ask for; called before anything is processed.

@@ -56,6 +56,20 @@ package struct SpanWork: Sendable {
         routes += batch.divide(itemsMax: itemsMax, groups: routes.count).map { routes[Int($0)] }
     }
 
+    /// Divides the items of each route by trace that a window wants, as far as the request may be written.
+    ///
+    /// - Returns: By output group the trace of its items; nil for a group of several traces, and for what the window does not want.
+    mutating func divideByTrace(for window: any WindowedProcessor) -> [TraceID?] {
+        let repeatsMax = account.repeatsMax(beside: batch.bytes.count + batch.addedBytes)
+        let isLog = batch.signal == .logs
+        let (traces, origins) = batch.divideByTrace(groups: routes.count, repeatsMax: repeatsMax) { unit, batch in
+            !isLog || window.joins(unit, of: batch)
+        }
+        account.add(steps: batch.unitCount)
+        routes += origins.map { routes[Int($0)] }
+        return traces
+    }
+
     /// The route that a span was assigned to last.
     package func route(of span: Int) -> Route { routes[Int(batch.group(of: span))] }
 

@@ -1,3 +1,5 @@
+package import Basics
+import Conditions
 package import OTLP
 package import Pipeline
 package import Settings
@@ -9,6 +11,8 @@ package typealias ProcessorType = Component<any ProcessorSettings>
 package protocol ProcessorSettings: Sendable {
     /// What it works on; requests of other signals pass it by.
     var signals: Set<Signal> { get }
+    /// The settings that are conditions on single spans, log records and metrics.
+    var conditions: [String] { get }
     /// Headers of requests that it reads, in lower case.
     var headers: [String] { get }
     /// Whether it reads who sends.
@@ -51,6 +55,7 @@ package protocol ProcessorSettings: Sendable {
 
 extension ProcessorSettings {
     package var signals: Set<Signal> { [.traces] }
+    package var conditions: [String] { [] }
     package var headers: [String] { [] }
     package var readsIdentity: Bool { false }
     package var routing: Routing? { nil }
@@ -69,6 +74,15 @@ extension ProcessorSettings {
     }
 
     package func remembering(_ time: Duration) -> Self { self }
+}
+
+extension ProcessorSettings {
+    /// What conditions among the settings ask that only spans have, each with its place below the settings.
+    package func questionsOfSpans(in settings: JSONNode) -> [(subject: String, place: NodePlace)] {
+        conditions.flatMap { name in
+            NodePlace(settings)[name].map { Condition.questionsOfSpans(in: $0) } ?? []
+        }
+    }
 }
 
 extension ProcessorType {

@@ -19,6 +19,10 @@ package protocol ReceiverSettings: Sendable {
     var bodyMax: ByteCount? { get }
     /// How long a request may wait for room before it is refused.
     var hold: Duration { get }
+    /// The exporter that answers wait for (`answer_after`); nil where the journal is enough.
+    var answerAfter: String? { get }
+    /// How long they wait for it (`answer_timeout`).
+    var answerTimeout: Duration { get }
     /// Names of headers that are kept with each request, besides those that processors read.
     var forwardHeaders: [String] { get }
 

@@ -4,8 +4,8 @@ sink share CPU 1. Rounds are interleaved, because only figures of one run can be
 Each contender gets each case from a fresh start: flat out, until every accepted span has reached the sink, and then half of the
 rate that it reached. CPU time is of the first part, for the spans that the sink counted.
 
-Then what durability costs, Millrace with a sync before each answer beside one that leaves its journal to the system, and what
-TLS and tokens cost, both sides behind an nginx on the load's CPU.
+Then what durability costs, Millrace with a sync before each answer beside one that leaves its journal to the system, what
+TLS and tokens cost, both sides behind an nginx on the load's CPU, and what the same bodies cost over gRPC, sent by h2load.
 
 usage: bench.py MILLRACE TOOLS [--quick] [--rounds N] [--seconds N] [--cases TEXT]
 TOOLS is the folder with the programs made of load.c and sink.c.
@@ -25,7 +25,7 @@ import bodies
 import machine
 import table
 from bodies import Case
-from contenders import Contender, Fronted, Millrace, Nginx, Rotel, Secured, Sink, Unsynced
+from contenders import Called, Contender, Fronted, Millrace, Nginx, Rotel, Secured, Sink, Unsynced
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 CASES = [
@@ -35,13 +35,14 @@ CASES = [
 ]
 DURABILITY = Case("large", "protobuf", 64)
 SECURITY = [Case(payload, "protobuf", 8) for payload in bodies.SPANS]
+CALLS = [Case(payload, "protobuf", 8) for payload in bodies.SPANS]
 
 
 def main():
     arguments = parsed()
-    needs = [tool for tool in ("nginx", "taskset") if not shutil.which(tool)]
+    needs = [tool for tool in ("nginx", "taskset", "h2load") if not shutil.which(tool)]
     if needs or len(os.sched_getaffinity(0)) < 2:
-        sys.exit(f"missing: {', '.join(needs) or 'a second CPU'} (apt-get install nginx-light util-linux)")
+        sys.exit(f"missing: {', '.join(needs) or 'a second CPU'} (apt-get install nginx-light util-linux nghttp2-client)")
     os.sched_setaffinity(0, {1})
     Contender.first = Case("small", "protobuf", 1).path.read_bytes()
     contenders = [(Nginx, shutil.which("nginx")), (Millrace, arguments.binary.absolute())]
@@ -52,6 +53,7 @@ def main():
     cases = [case for case in CASES if arguments.cases in str(case)]
     syncs = [(kind, arguments.binary.absolute()) for kind in (Millrace, Unsynced)]
     doors = [(kind, arguments.binary.absolute()) for kind in (Fronted, Secured)]
+    ways = [(kind, arguments.binary.absolute()) for kind in (Millrace, Called)]
 
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.binary.absolute().parent) as directory:
@@ -60,6 +62,7 @@ def main():
         forwarding = bench.interleaved(contenders, cases)
         durability = [] if arguments.cases else bench.interleaved(syncs, [DURABILITY])
         security = [] if arguments.cases else bench.interleaved(doors, SECURITY)
+        calls = [] if arguments.cases not in ("", "gRPC") else bench.interleaved(ways, CALLS)
     document = {
         "rounds": arguments.rounds,
         "seconds": arguments.seconds,
@@ -67,6 +70,7 @@ def main():
         "forwarding": forwarding,
         "durability": durability,
         "security": security,
+        "calls": calls,
     }
     folder = CHECKOUT / "reports"
     folder.mkdir(exist_ok=True)
@@ -81,7 +85,7 @@ def parsed():
     parser.add_argument("--quick", action="store_true", help="one round of one second: two minutes, to look at only")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="flat out; half load takes as long again, at most two seconds")
-    parser.add_argument("--cases", default="", help="only cases whose name contains this, such as “large, gzip”")
+    parser.add_argument("--cases", default="", help="only cases whose name contains this, such as “large, gzip”, or gRPC")
     arguments = parser.parse_args()
     arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
     arguments.seconds = arguments.seconds or (1 if arguments.quick else 3)
@@ -135,14 +139,14 @@ class Bench:
             patches = bodies.write_patches(case, place / "patches") if case.services > 1 else None
 
             cpu, start = machine.cpu_seconds(server.pid), time.monotonic()
-            flat_out = self.load(server.port, case, patches)
+            flat_out = self.load(server, case, patches)
             expected = before + flat_out["accepted"] * case.spans
             spans, late = sink.wait_for(expected)
             took = time.monotonic() - start - (late if spans < expected else 0)
             used, arrived = machine.cpu_seconds(server.pid) - cpu, spans - before
             if flat_out["other"] or arrived <= 0:
                 raise machine.Failed(f"{flat_out['other']} answers of another kind, {arrived} spans at the sink")
-            half = self.load(server.port, case, patches, rate=flat_out["accepted"] / flat_out["seconds"] / 2)
+            half = self.load(server, case, patches, rate=flat_out["accepted"] / flat_out["seconds"] / 2)
             return {
                 "cpu": used / arrived * 1e6,
                 "rate": arrived / took,
@@ -164,18 +168,42 @@ class Bench:
                 if hasattr(process, "process"):
                     process.stop()
 
-    def load(self, port, case, patches, rate=0):
+    def load(self, server, case, patches, rate=0):
         seconds = min(self.seconds, 2) if rate else self.seconds
-        command = [self.tools / "load", port, case.path, *case.content, case.connections, seconds, rate]
-        done = subprocess.run(
-            ["taskset", "-c", "1", *map(str, command + ([patches] if patches else []))],
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        if done.returncode != 0:
-            raise machine.Failed(f"the load ended with {done.returncode}: {done.stderr[-300:]}")
-        return json.loads(done.stdout)
+        if server.calls:
+            return self.call(server, case, seconds, rate)
+        command = [self.tools / "load", server.port, case.path, *case.content, case.connections, seconds, rate]
+        return json.loads(pinned(*command, *([patches] if patches else [])))
+
+    def call(self, server, case, seconds, rate):
+        """The same over gRPC; of the answers h2load knows the HTTP status alone, so that refusals count as accepted."""
+        log = server.directory / "calls"
+        log.unlink(missing_ok=True)
+        options = [f"--clients={case.connections}", f"--duration={max(1, round(seconds))}", f"--log-file={log}"]
+        options += [f"--rps={rate / case.connections:.2f}"] if rate else []
+        text = pinned(*machine.calls(server.called, case.path.read_bytes(), server.directory, *options))
+        rows = [line.split() for line in log.read_text().splitlines()]
+        times = sorted(int(row[2]) / 1000 for row in rows if row[1] == "200")
+        if not times:
+            raise machine.Failed(f"no call was answered: {text[-300:]}")
+        return {
+            "requests": len(rows),
+            "accepted": len(times),
+            "refused": 0,
+            "other": len(rows) - len(times),
+            "broken": 0,
+            "seconds": max(1, round(seconds)),
+            "p50_ms": times[len(times) // 2],
+            "p99_ms": times[len(times) * 99 // 100],
+        }
+
+
+def pinned(*command):
+    """What a command on the load's CPU prints."""
+    done = subprocess.run(["taskset", "-c", "1", *map(str, command)], capture_output=True, text=True, timeout=120)
+    if done.returncode != 0:
+        raise machine.Failed(f"the load ended with {done.returncode}: {done.stderr[-300:]}")
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -101,6 +101,8 @@ class Contender(Server):
     """A proxy, ready when it has answered one request of `first`, a body in protobuf, with 200."""
 
     first = None
+    # Whether it is sent requests over gRPC, at the port `called`.
+    calls = False
 
     def __init__(self, directory, sink, program):
         super().__init__(directory)
@@ -149,6 +151,20 @@ class Millrace(Contender):
     def pipeline(self):
         journal = self.directory / "journal"
         return millrace_pipeline(self.port, machine.free_port(), self.sink.port, journal, self.sync)
+
+
+class Called(Millrace):
+    """The same, sent the same bodies over gRPC: HTTP/2 and its framing in place of HTTP/1.1."""
+
+    name = "millrace, gRPC in"
+    calls = True
+
+    def pipeline(self):
+        pipeline = super().pipeline()
+        self.called = machine.free_port()
+        pipeline["receivers"]["grpc"] = {"type": "otlp_grpc", "listen": f"127.0.0.1:{self.called}"}
+        pipeline["pipelines"]["traces"]["receivers"].append("grpc")
+        return pipeline
 
 
 class Unsynced(Millrace):

@@ -91,3 +91,15 @@ def messages(body, position, end, field):
         if tag == field << 3 | 2:
             yield position, position + length
         position += length
+
+
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+
+def calls(port, body, directory, *options):
+    """h2load with `options`: the body is sent as gRPC calls over HTTP/2, one at a time on each connection."""
+    message = directory / "message"
+    message.write_bytes(b"\0" + len(body).to_bytes(4, "big") + body)
+    headers = [f"--header={name}" for name in ("content-type: application/grpc", "te: trailers", "user-agent: bench")]
+    command = ["h2load", *headers, "--max-concurrent-streams=1", f"--data={message}", "--threads=1"]
+    return [*command, *map(str, options), f"http://127.0.0.1:{port}{EXPORT}"]

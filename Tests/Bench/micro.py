@@ -3,7 +3,8 @@
 Unlike times, these figures repeat to 1 % on any load, so that a change can be compared with them. What a step costs is the
 difference between a run with twice the requests and one with them: start-up and end cancel out. `path` is the release
 binary with `mlflow_map`, `mlflow_experiment` and batches of 500 spans between one client, which sends a request when the one
-before is answered, and a sink; journal synced before each answer. `secured` is the same over TLS and with a token.
+before is answered, and a sink; journal synced before each answer. `secured` is the same over TLS and with a token, `grpc` over
+gRPC, sent by h2load.
 
 usage: micro.py MILLRACE BENCHMARKS TOOLS [--steps NAME,…] [--runs N] [--keep]
 TOOLS is the folder with the library made of valgrind.c.
@@ -40,11 +41,13 @@ REQUESTS = {
     "send": (2000, 100),
     "path": (400, 16),
     "secured": (400, 16),
+    "grpc": (400, 16),
 }
 # A step that is run after another one and holds its costs, too.
 CONTAINS = {"map": "index", "encode": "map", "read": "append"}
 # The others run on one thread and give the same each time.
-THREADED = ("receive", "append", "read", "send", "path", "secured")
+PATHS = ("path", "secured", "grpc")
+THREADED = ("receive", "append", "read", "send", *PATHS)
 
 
 def main():
@@ -146,7 +149,7 @@ class Bench:
 
     def sample(self, step, payload):
         requests = REQUESTS[step][list(SPANS).index(payload)]
-        count = self.path if step in ("path", "secured") else self.step
+        count = self.path if step in PATHS else self.step
         return (count(step, payload, 2 * requests) - count(step, payload, requests)) / (requests * SPANS[payload])
 
     def step(self, step, payload, requests):
@@ -177,13 +180,19 @@ class Bench:
             is_secured = step == "secured"
             if is_secured:
                 pipeline = secured(pipeline, pathlib.Path(place))
+            if step == "grpc":
+                pipeline["receivers"]["otlp"]["type"] = "otlp_grpc"
             file.write_text(json.dumps(pipeline))
             counted = counting.Counted([self.binary, "run", "--config", file], f"{place}/run", self.preload)
             try:
                 counting.wait_for(port, counted.process)
-                client = counting.Client(port, body, TOKEN if is_secured else None)
-                client.send(requests)
-                client.close()
+                if step == "grpc":
+                    command = machine.calls(port, body, pathlib.Path(place), "--clients=1", f"--requests={requests}")
+                    subprocess.run(command, check=True, capture_output=True, timeout=600)
+                else:
+                    client = counting.Client(port, body, TOKEN if is_secured else None)
+                    client.send(requests)
+                    client.close()
                 counted.stop()
                 total = counted.instructions()
             except OSError as error:

@@ -9,7 +9,7 @@ HEAD = [
 
 
 def write(document):
-    """Prints the README's table, and what durability and TLS cost."""
+    """Prints the README's table, and what durability, TLS and gRPC cost."""
     print("| " + " | ".join(HEAD) + " |")
     print("|---" * len(HEAD) + "|")
     entries = document["forwarding"]
@@ -23,6 +23,20 @@ def write(document):
         print("\n" + durability(document["durability"]))
     for plain, secured in zip(document["security"][::2], document["security"][1::2]):
         print("\n" + security(plain, secured))
+    for plain, called in zip(document["calls"][::2], document["calls"][1::2]):
+        print("\n" + calls(plain, called))
+
+
+def calls(plain, called):
+    for entry in (plain, called):
+        if reason := failure(entry):
+            return f"What gRPC costs was not measured: {entry['who']}: {reason}."
+    before, after = median(plain, "cpu"), median(called, "cpu")
+    return (
+        f"The same body over gRPC, {plain['case']}: {after:.2f} CPU s per million spans, {after / before:.2f} times the "
+        f"{before:.2f} over HTTP; {median(called, 'rate'):,.0f} spans/s against {median(plain, 'rate'):,.0f}; "
+        f"{max(row['missing'] for row in called['rounds']):.1%} of the calls were refused."
+    )
 
 
 def security(plain, secured):

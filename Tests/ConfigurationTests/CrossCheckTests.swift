@@ -24,6 +24,38 @@ import Testing
     }
 
     @Test(arguments: [
+        (#"["whole", "map"]"#, #"1: "map" stands too late"#),
+        (#"["whole", "late"]"#, #"1: "late" works on traces, as "whole" before it does"#),
+        (#"["out"]"#, #"0: "out" is the name of an exporter of the pipeline, too"#),
+        (#"["map", "whole", "route", "batch"]"#, nil),
+    ])
+    func `a window stands once, behind what works on single spans and under a name of its own`(
+        names: String,
+        problem: String?
+    ) {
+        let processors = #"""
+            {"map": {"type": "mlflow_map"}, "route": {"type": "mlflow_experiment"}, "batch": {"type": "batch"},
+             "whole": {"type": "assemble"}, "late": {"type": "assemble"}, "out": {"type": "assemble"}}
+            """#
+        let pipelines = #"{"t": {"receivers": ["in"], "processors": \#(names), "exporters": ["out"]}}"#
+        let all = problems(of: file(["processors": processors, "pipelines": pipelines]))
+        let lines = all.filter { !$0.contains("no pipeline uses it") }
+        #expect(lines.count == (problem == nil ? 0 : 1), "\(lines)")
+        if let problem { #expect(lines.first?.contains("/pipelines/t/processors/" + problem) == true, "\(lines)") }
+    }
+
+    @Test(arguments: [true, false])
+    func `a window that joins log records is somebody who takes them`(joins: Bool) {
+        let processors = #"{"whole": {"type": "assemble", "join_log_events": \#(joins)}}"#
+        let pipelines = #"""
+            {"t": {"receivers": ["in"], "processors": ["whole"], "exporters": ["out"], "signals": ["traces", "logs"]}}
+            """#
+        let exporters = #"{"out": {"type": "mlflow", "endpoint": "http://127.0.0.1:5000"}}"#
+        let lines = problems(of: file(["processors": processors, "pipelines": pipelines, "exporters": exporters]))
+        #expect(lines.contains { $0.contains("they would go nowhere") } != joins, "\(lines)")
+    }
+
+    @Test(arguments: [
         ("127.0.0.1:4318", "127.0.0.1:4318", true),
         ("127.0.0.1:4318", "0.0.0.0:4318", true),
         ("127.0.0.1:4318", "127.0.0.1:4319", false),
@@ -41,6 +73,37 @@ import Testing
         let lines = problems(of: file(["receivers": receivers, "pipelines": pipelines]))
         #expect(lines.contains { $0.contains("needs an address of its own") } == clashes)
         #expect(lines.count == (clashes ? 1 : 0))
+    }
+
+    @Test(arguments: [
+        ("journal", nil),
+        ("out", nil),
+        ("log", #"/answer_after: "log" is no exporter of a pipeline that reads the receiver; allowed: journal, out"#),
+        ("our", #"allowed: journal, out; did you mean "out"?"#),
+        ("mlflow", #""mlflow" takes none of the signals that the receiver's pipelines give it; allowed: journal, out"#),
+    ])
+    func `clients wait for an exporter that gets what they send`(name: String, problem: String?) {
+        let exporters = #"""
+            {"out": {"type": "console"}, "mlflow": {"type": "mlflow", "endpoint": "http://a"}, "log": {"type": "console"}}
+            """#
+        let receivers = #"{"in": {"type": "otlp_http", "answer_after": "\#(name)"}, "b": {"type": "otlp_grpc"}}"#
+        let pipelines = #"""
+            {"a": {"receivers": ["in"], "exporters": ["out", "mlflow"], "signals": ["logs"]},
+             "b": {"receivers": ["b"], "exporters": ["log", "mlflow"]}}
+            """#
+        let all = problems(of: file(["exporters": exporters, "receivers": receivers, "pipelines": pipelines]))
+        let lines = all.filter { $0.contains("/receivers/in/") }
+        #expect(lines.count == (problem == nil ? 0 : 1), "\(all)")
+        if let problem { #expect(lines.first?.contains(problem) == true, "\(lines)") }
+    }
+
+    @Test func `clients cannot wait behind a window`() {
+        let processors = #"{"tail": {"type": "tail_sample"}}"#
+        let pipelines = #"{"t": {"receivers": ["in"], "processors": ["tail"], "exporters": ["out"]}}"#
+        let receivers = #"{"in": {"type": "otlp_grpc", "answer_after": "out"}}"#
+        let all = problems(of: file(["receivers": receivers, "processors": processors, "pipelines": pipelines]))
+        let problem = #"/receivers/in/answer_after: "out" stands behind a window: "tail" holds traces back"#
+        #expect(all.contains { $0.contains(problem) }, "\(all)")
     }
 
     @Test func `the admin endpoint's name is its own`() {

@@ -27,7 +27,7 @@ import Testing
     ) throws -> DryRunResult {
         let file = try PipelineFile(text: Array(file(members).utf8), name: "f.json", environment: .empty)
         let run = try #require(try file.dryRun(of: "traces"))
-        return run.run(try SpanBatch(tracesRequest(spans)), headers: headers, from: identity)
+        return run.run([DryRunRequest(batch: try SpanBatch(tracesRequest(spans)), headers: headers)], from: identity)
     }
 
     @Test func `a request that its member may not send is answered 403 whole`() throws {
@@ -93,7 +93,7 @@ import Testing
         }
         let file = try PipelineFile(text: Array(file(members).utf8), name: "f.json", environment: .empty)
         let run = try #require(try file.dryRun(of: "traces"))
-        let request = run.run(try SpanBatch(tracesRequest(spans)), headers: [])
+        let request = run.run([DryRunRequest(batch: try SpanBatch(tracesRequest(spans)))])
         #expect(request.spans.map { $0.view["number"] } == (0..<6).map { JSON.integer($0) })
         #expect(request.spans.map(\.route.experiment) == ["red", "blue", "red", "blue", "red", "blue"])
         #expect(request.spans.map { $0.removal == nil } == [true, false, true, true, false, true])
@@ -117,7 +117,7 @@ import Testing
     @Test func `a span kept by the condition says so`() throws {
         var span = TestSpan("failed", trace: Self.sampledOut)
         span.status = 2
-        #expect(try dryRun(span).text.contains("    kept   the keep condition holds\n"))
+        #expect(try dryRun(span).text.contains("    kept   the keep condition holds for it or its trace\n"))
     }
 
     @Test func `a pipeline without processors delivers`() throws {

@@ -14,7 +14,7 @@ import Testing
         ),
         ("processors", "mlflow_map", "conventions rules keep_source"),
         ("processors", "mlflow_experiment", "from map default create remember max_routes"),
-        ("processors", "sample", "ratio keep"),
+        ("processors", "sample", "ratio keep mode precision fail_closed"),
         ("processors", "batch", "spans bytes linger"),
         (
             "exporters", "mlflow",

@@ -157,4 +157,43 @@ import Testing
             for test in file.tests { #expect(try file.run(test, besides: path).failures == [], "\(name)") }
         }
     }
+
+    /// A child, its root some time later in another service, and in between what the model was asked, as a log record.
+    @Test(arguments: [("5s", "shop"), ("20m", "worker")])
+    func `a trace of several requests goes where its root goes, if that comes in time`(
+        after: String,
+        experiment: String
+    ) throws {
+        let span = { (service: String, fields: String) in
+            #"""
+            {"resourceSpans": [{"resource": {"attributes":
+               [{"key": "service.name", "value": {"stringValue": "\#(service)"}}]},
+             "scopeSpans": [{"spans": [{"traceId": "00000000000000000000000000000001", \#(fields)}]}]}]}
+            """#
+        }
+        let child = span("worker", #""spanId": "000000000000000B", "parentSpanId": "000000000000000A", "name": "chat""#)
+        let root = span("shop", #""spanId": "000000000000000A", "name": "GET /""#)
+        let log = #"""
+            {"resourceLogs": [{"scopeLogs": [{"logRecords": [
+             {"traceId": "00000000000000000000000000000001", "spanId": "000000000000000B",
+              "attributes": [{"key": "event.name", "value": {"stringValue": "gen_ai.user.message"}}],
+              "body": {"kvlistValue": {"values": [{"key": "content", "value": {"stringValue": "Is it sunny?"}}]}}}]}]}]}
+            """#
+        let expect = #"{"spans": [{"name": "chat", "experiment": "\#(experiment)", "events": ["gen_ai.user.message"]}]}"#
+        let text = file([
+            "processors": #"""
+            {"map": {"type": "mlflow_map"}, "whole": {"type": "assemble"}, "route": {"type": "mlflow_experiment"}}
+            """#,
+            "pipelines": #"""
+            {"traces": {"receivers": ["in"], "processors": ["map", "whole", "route"], "exporters": ["out"],
+                        "signals": ["traces", "logs"]}}
+            """#,
+            "tests": #"""
+            [{"name": "t", "expect": \#(expect), "requests": [
+              {"input": \#(child)}, {"signal": "logs", "input": \#(log)}, {"after": "\#(after)", "input": \#(root)}]}]
+            """#,
+        ])
+        let file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
+        #expect(try file.run(file.tests[0], besides: "f.json").failures == [])
+    }
 }

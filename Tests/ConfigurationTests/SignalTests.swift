@@ -59,16 +59,15 @@ import Testing
     @Test func `processors of spans leave other signals alone`() async throws {
         let file = try file([.traces, .logs])
         let journal = try file.openJournal(meters: Meters(), clock: .system, logger: logger)
-        let fronts = try file.fronts(of: journal, meters: Meters(), clock: .system).map(\.front)
+        let fronts = file.fronts(try file.chains(of: journal, clock: .system), meters: Meters()).map(\.front)
         #expect(fronts.map(\.signal) == [.traces, .logs])
-        let deliveries = try file.deliveries(
-            from: journal,
-            to: ExporterSet(file, logger: logger),
+        let store = Store(
+            journal: journal,
             deadLetters: file.deadLetterBoxes(of: journal),
-            shares: file.routeShares(of: journal, waiting: Meters().counter("waiting")),
-            meters: Meters(),
-            logger: logger
+            shares: file.routeShares(of: journal, waiting: Meters().counter("waiting"))
         )
+        let exporters = ExporterSet(file, logger: logger)
+        let deliveries = try file.deliveries(from: store, to: exporters, meters: Meters(), logger: logger)
         #expect(deliveries.count == 6)
         await journal.close()
     }
@@ -100,6 +99,21 @@ import Testing
         let file = try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
         #expect(file.warnings.count { $0.contains("logs do not go there") } == 1)
         #expect(file.warnings.count { $0.contains("logs pass it unchanged") } == 1)
+    }
+
+    @Test(arguments: [(#""logs""#, "error"), (#""traces", "logs""#, "warning"), (#""traces""#, nil)])
+    func `a condition that asks what only spans have is named where it stands`(signals: String, severity: String?) {
+        let keep = #"{"any": [{"attribute": "a", "exists": true}, {"not": {"status": "error"}}]}"#
+        let text = ConfigurationTests.file([
+            "processors": #"{"share": {"type": "sample", "ratio": 0.5, "keep": \#(keep)}}"#,
+            "pipelines":
+                #"{"p": {"receivers": ["in"], "processors": ["share"], "exporters": ["out"], "signals": [\#(signals)]}}"#,
+        ])
+        let file = try? PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty)
+        let found = (file?.warnings ?? problems(of: text)).filter { $0.contains("it never holds for logs") }
+        let place = "/processors/share/keep/any/1/not/status: \(severity == "warning" ? "warning: " : "")"
+        #expect(found.allSatisfy { $0.contains(place + #"only spans have "status""#) })
+        #expect((found.count, file != nil) == (severity == nil ? 0 : 1, severity != "error"))
     }
 
     private func text(_ pipeline: String) -> String {

@@ -2,8 +2,9 @@
 
 import pytest
 
-from conftest import AWAY
-from kit.millrace import run
+from conftest import AWAY, otlp_exporter
+from kit import otlp
+from kit.millrace import all_signals, by_signal, run
 
 
 @pytest.fixture
@@ -104,3 +105,48 @@ def test_a_journal_on_disk_is_not_left_behind_silently_for_one_in_memory(left_be
     gateway.save()
     gateway.start()
     assert gateway.row("away")["queued"] == 20, "what another storage gave up stays on the disk"
+
+
+def test_dead_letters_of_an_exporter_and_a_signal_that_are_gone_are_shown_and_counted(millrace, archives, sink):
+    sink.refuses = lambda _: (400, {"message": "not yet"})
+    exporters, signals = {"kept": archives("kept"), "sink": otlp_exporter(sink)}, ["traces", "logs"]
+    gateway = millrace(exporters, **all_signals(exporters, signals))
+
+    def expect(**outcomes):
+        for signal in signals:
+            row = by_signal(gateway.ledger())[signal]["destinations"]["sink"]
+            assert {name: row[name] for name in outcomes} == outcomes, signal
+
+    for signal in signals * 2:
+        body = otlp.request_of(signal, "shop", 1).SerializeToString()
+        assert gateway.post(body, path=f"/v1/{signal}").status_code == 200
+    for signal in signals:
+        gateway.settled(accepted=2, signal=signal)
+    sink.refuses = None
+    for letter in {letter["signal"]: letter for letter in gateway.dead_letters()["dead_letters"]}.values():
+        gateway.dead_letters("replay", "--id", letter["id"])
+    for signal in signals:
+        gateway.settled(signal=signal)
+    expect(accepted=2, delivered=1, dead_lettered=1, queued=0)
+    gateway.stop()
+
+    whole = dict(gateway.pipeline)
+    gateway.pipeline |= {"exporters": {"kept": archives("kept")}} | all_signals({"kept": 1}, ["traces"])
+    gateway.save()
+    gateway.start()
+    expect(accepted=2, delivered=1, dead_lettered=1, queued=0)
+    letters = gateway.dead_letters()["dead_letters"]
+    assert sorted(letter["signal"] for letter in letters) == ["logs", "traces"]
+    assert gateway.dead_letters("show", "--id", letters[0]["id"])["dead_letters"][0]["request"]
+    done = run("dead-letters", "replay", "--config", gateway.file, "--exporter", "sink")
+    assert done.returncode != 0 and "name it again" in done.stderr
+    gateway.stop()
+    assert len(gateway.dead_letters()["dead_letters"]) == 2, "from the disk too"
+
+    gateway.pipeline |= whole
+    gateway.save()
+    gateway.start()
+    assert gateway.dead_letters("replay")["letters"] == 2
+    for signal in signals:
+        gateway.settled(signal=signal)
+    expect(delivered=2, dead_lettered=0)

@@ -198,7 +198,7 @@ def load(gateway, acknowledged, number, restart):
 
 
 def test_refused_log_records_are_dead_letters_in_their_own_words(millrace, tmp_path, sink):
-    sink.answer = lambda body: (400, {"code": 3, "message": "no logs today"})
+    sink.answer = lambda *_: (400, {"code": 3, "message": "no logs today"})
     exporters = {"away": {"type": "otlp_http", "endpoint": sink.url, "retry": QUICK_RETRY}}
     gateway = millrace(exporters, pipelines=whole(exporters, ["logs"]), processors={})
     assert gateway.post(logs("shop", 2), path="/v1/logs").status_code == 200
@@ -212,7 +212,7 @@ def test_refused_log_records_are_dead_letters_in_their_own_words(millrace, tmp_p
     assert letter["signal"] == "logs" and letter["services"] == ["shop"] and letter["reason"]
     shown = gateway.dead_letters("show", "--id", letter["id"])["dead_letters"][0]
     assert "shop 0" in json.dumps(shown["request"]) or "shop 1" in json.dumps(shown["request"])
-    sink.answer = lambda body: (200, {})
+    sink.answer = lambda *_: (200, {})
     assert gateway.dead_letters("replay")["log_records"] == 2
     delivered(gateway, "away", logs=2)
 

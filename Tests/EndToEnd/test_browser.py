@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 def spans(content_type):
     """Those of the body that a browser was seen to send."""
     if content_type == JSON:
-        return collections.Counter(otlp.spans_of_json(json.loads(BODIES[JSON])))
+        return collections.Counter(otlp.pairs_of_json("traces", json.loads(BODIES[JSON])))
     return collections.Counter(otlp.spans_of(otlp.ExportTraceServiceRequest.FromString(BODIES[PROTOBUF])))
 
 

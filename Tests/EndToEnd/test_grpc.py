@@ -6,10 +6,9 @@ import threading
 import grpc
 import pytest
 import requests
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from kit import otlp
-from kit.environments import APPS, DATA, free_port
+from kit.environments import APPS, free_port
 from kit.grpc_caller import Caller, retry_delay
 from kit.millrace import by_signal
 from kit.running import run_to_end
@@ -17,16 +16,14 @@ from kit.waiting import eventually
 
 SIGNALS = ["traces", "metrics", "logs"]
 Code = grpc.StatusCode
-"""Bodies of gRPC clients in four languages."""
-BODIES = sorted((DATA / "clients").glob("*grpc*.pb"))
 
 
 @pytest.fixture
 def start(millrace, archives, tmp_path):
     """`start(**settings)`: a gateway with a gRPC receiver, which writes to the file `all.jsonl`."""
 
-    def start(directory=tmp_path, signals=SIGNALS, settings=(), form="json", **sections):
-        file = {"all": archives("all", format=form)}
+    def start(directory=tmp_path, signals=SIGNALS, settings=(), **sections):
+        file = {"all": archives("all")}
         receiver = {"type": "otlp_grpc", "listen": f"127.0.0.1:{free_port()}"} | dict(settings)
         receivers = {"otlp": {"type": "otlp_http", "listen": f"127.0.0.1:{free_port()}"}, "grpc": receiver}
         pipelines = {
@@ -36,10 +33,6 @@ def start(millrace, archives, tmp_path):
         return millrace(file, directory, **sections)
 
     return start
-
-
-def signal_of(body):
-    return body.suffixes[0][1:] if len(body.suffixes) > 1 else "traces"
 
 
 def place(gateway):
@@ -78,19 +71,6 @@ def test_an_sdk_sends_all_signals(start, tmp_path, packing):
         assert gateway.metric("millrace_receiver_requests_total", receiver="grpc", signal=signal, code="OK") == 1
 
 
-@pytest.mark.parametrize("signal", SIGNALS)
-def test_what_clients_in_four_languages_sent_leaves_byte_for_byte(start, tmp_path, signal):
-    gateway = start(signals=[signal], form="protobuf")
-    bodies = [body.read_bytes() for body in BODIES if signal_of(body) == signal]
-    assert len(bodies) >= 3
-    with caller(gateway) as client:
-        for number, body in enumerate(bodies):
-            packing = [None, grpc.Compression.Gzip, grpc.Compression.Deflate][number % 3]
-            assert client.export(body, signal, compression=packing) == (b"", None)
-    file = tmp_path / "all.jsonl"
-    eventually(lambda: all(body in file.read_bytes() for body in bodies))
-
-
 @pytest.mark.parametrize(
     ("call", "code", "words"),
     [
@@ -114,16 +94,6 @@ def test_what_is_refused_says_why_and_is_not_to_be_sent_again(start, call, code,
         assert words in error.details() and error.details()
         assert retry_delay(error) is None
         assert client.export(otlp.request("shop").SerializeToString()) == (b"", None)
-
-
-def test_a_partial_success_names_what_is_not_taken(start):
-    message = otlp.request("shop", 3)
-    message.resource_spans[0].scope_spans[0].spans[1].trace_id = b"short"
-    with caller(start()) as client:
-        response, error = client.export(message.SerializeToString())
-        assert error is None
-        partial = ExportTraceServiceResponse.FromString(response).partial_success
-        assert partial.rejected_spans == 1 and "span 1" in partial.error_message
 
 
 def test_who_may_send_and_how_much(start):

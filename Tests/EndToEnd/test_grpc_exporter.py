@@ -1,20 +1,12 @@
-"""The otlp_grpc exporter in front of gRPC's own C core: bytes, signals, compression, statuses, TLS and outages."""
-
-import time
+"""The otlp_grpc exporter in front of gRPC's own C core: bytes, compression, TLS and outages."""
 
 import grpc
 import pytest
 from conftest import QUICK_RETRY
 from kit import otlp
 from kit.certificates import Authority
-from kit.environments import DATA
 from kit.grpc_sink import GRPCSink
 from kit.waiting import eventually
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-
-Code = grpc.StatusCode
-EMPTY = {"go-docker-grpc-2.metrics.pb"}
-"""A request with a resource and nothing of it, which leaves nothing."""
 
 
 @pytest.fixture
@@ -54,44 +46,6 @@ def test_what_was_accepted_leaves_byte_for_byte(millrace, destination, compressi
     assert sink.bodies["traces"] == bodies
     assert {metadata["x-tenant"] for _, _, metadata in sink.calls} == {"shop"}
     assert gateway.failures("out") == 0
-
-
-@pytest.mark.parametrize(
-    ("code", "outcome"),
-    [
-        (Code.INVALID_ARGUMENT, "dead_lettered"), (Code.UNAUTHENTICATED, "parked"), (Code.UNIMPLEMENTED, "parked"),
-        (Code.UNAVAILABLE, "queued"), (Code.RESOURCE_EXHAUSTED, "queued"), (Code.INTERNAL, "queued"),
-    ],
-)  # fmt: skip
-def test_a_status_says_what_becomes_of_a_batch(millrace, destination, code, outcome):
-    sink = destination()
-    sink.refuses = lambda *_: (code, "so it is: 100 %", None)
-    gateway = millrace({"out": grpc_exporter(sink)})
-    sent = gateway.send("shop", traces=1)
-    eventually(lambda: f"gRPC status {code.name}: so it is: 100 %" in gateway.process.log)
-    eventually(lambda: gateway.row("out")["queued" if outcome == "parked" else outcome] == len(sent))
-    sink.refuses = None
-    if outcome == "queued":
-        eventually(lambda: sent <= sink.spans, within=100)
-
-
-def test_the_pause_of_a_server_is_kept(millrace, destination):
-    sink, times = destination(), []
-    sink.refuses = lambda *_: times.append(time.monotonic()) or (len(times) == 1 and (Code.UNAVAILABLE, "later", 3)) or None
-    gateway = millrace({"out": grpc_exporter(sink)})
-    arrives(gateway, sink)
-    assert times[1] - times[0] >= 3
-
-
-def test_a_partial_success_is_counted(millrace, destination):
-    sink = destination()
-    answer = ExportTraceServiceResponse()
-    answer.partial_success.rejected_spans, answer.partial_success.error_message = 2, "two are odd"
-    sink.answer = answer.SerializeToString()
-    gateway = millrace({"out": grpc_exporter(sink)})
-    gateway.send("shop", traces=1)
-    eventually(lambda: gateway.row("out")["rejected"] == 2)
-    assert gateway.row("out")["delivered"] == 3
 
 
 def test_a_batch_that_is_too_large_goes_in_parts(millrace, destination):
@@ -135,18 +89,3 @@ def test_an_http_destination_is_told_from_a_grpc_one(millrace, sink):
     sent = gateway.send("shop")
     eventually(lambda: gateway.failures("out") > 0)
     assert gateway.row("out")["queued"] == len(sent)
-
-
-def test_all_signals_of_real_clients_leave_as_they_came(millrace, destination):
-    sink = destination()
-    sections = {
-        "processors": {},
-        "pipelines": {"all": {"receivers": ["otlp"], "exporters": ["out"], "signals": ["traces", "metrics", "logs"]}},
-    }
-    gateway = millrace({"out": grpc_exporter(sink, batch={"linger": "1ms", "spans": 100_000})}, **sections)
-    for signal in ("metrics", "logs"):
-        bodies = [file.read_bytes() for file in sorted(DATA.glob(f"c*/*.{signal}.pb")) if file.name not in EMPTY]
-        assert bodies
-        for body in bodies:
-            assert gateway.post(body, path=f"/v1/{signal}").status_code == 200
-            eventually(lambda signal=signal, body=body: body in sink.bodies[signal])

@@ -80,15 +80,6 @@ def test_another_path_is_404_and_another_method_405(gateway):
     assert gateway.session.get(gateway.url + "/v1/traces", timeout=10).status_code == 405
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type"), [(b"", PROTOBUF), (b"{}", JSON), (b'{"resourceSpans": []}', JSON)], ids=str
-)
-def test_an_empty_request_is_success(gateway, body, content_type):
-    answer = gateway.post(body, content_type=content_type)
-    assert (answer.status_code, answer.headers["content-type"]) == (200, content_type)
-    assert answer.content == (b"{}" if content_type == JSON else b"")
-
-
 @pytest.mark.parametrize("name", ["bad_traceid5.pb", "bad_traceid0.pb"])
 def test_one_invalid_span_is_refused_by_partial_success_and_the_others_are_taken(gateway, name):
     bad = ExportTraceServiceRequest.FromString(payload(name))

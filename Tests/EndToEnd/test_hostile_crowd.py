@@ -113,4 +113,4 @@ def found(archive, service):
     """The spans of a service; lines of others are not parsed."""
     with open(archive, "rb") as file:
         lines = [json.loads(line) for line in file if service.encode() in line]
-    return {pair for line in lines for pair in otlp.spans_of_json(line)}
+    return {pair for line in lines for pair in otlp.pairs_of_json("traces", line)}

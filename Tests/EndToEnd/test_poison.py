@@ -97,7 +97,7 @@ def test_one_trace_that_mlflow_refuses_costs_the_199_others_nothing(unmapped, se
     (whole,) = gateway.dead_letters("show", "--id", letter["id"])["dead_letters"]
     assert letter.items() <= whole.items()
     assert words in whole["answer"]
-    assert otlp.spans_of_json(whole["request"]) == [otlp.pair(bad)]
+    assert otlp.pairs_of_json("traces", whole["request"]) == [otlp.pair(bad)]
 
 
 def test_one_span_of_a_trace_is_set_aside_without_its_siblings(unmapped, mlflow, service):

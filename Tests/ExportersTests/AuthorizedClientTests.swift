@@ -54,6 +54,19 @@ import Testing
         #expect(client.requests.allSatisfy { $0.body == [1] })
     }
 
+    @Test(arguments: [("16", 2), ("7", 2), ("14", 1)])
+    func `gRPC says in its own status that credentials are refused`(code: String, requests: Int) async throws {
+        let client = ScriptedHTTPClient { request, _ in
+            let status = request.header("Authorization") == "Bearer new-token" ? "0" : code
+            return .success(HTTPResponse(status: 200, headers: [HTTPHeader("grpc-status", status)], body: []))
+        }
+        let file = SecretFile("old-token")
+        let authorized = client.authorized(Credentials(authorization: .bearer(file.secret)))
+        file.write("new-token")
+        _ = try await authorized.send(request())
+        #expect(client.requests.count == requests)
+    }
+
     @Test(arguments: ["old-token", nil])
     func `a secret that is the same or cannot be read is not sent again`(content: String?) async throws {
         let client = ScriptedHTTPClient(.reply(401))

@@ -228,12 +228,13 @@ import Testing
         await journal.close()
         let before = segments(disk).map(disk.files.bytes)
         let second = try disk.open([.traces("two"), .deadLetters(of: "two")])
-        #expect(second.vanishedReaders.map(\.name) == ["one"])
-        #expect(second.vanishedReaders.map(\.log) == [.traces])
+        #expect(second.vanishedReaders.map(\.name) == ["one", "one"])
+        #expect(second.vanishedReaders.map(\.log) == [.traces, .letters])
+        #expect(second.vanishedReaders.map(\.account.held) == [0, 1])
         #expect(second.abandon(reader: "one"))
         await second.close()
         let third = try disk.open([LogDefinition(LogID("other"), readers: [])])
-        #expect(Set(third.vanishedReaders.map(\.log)) == [.traces])
+        #expect(Set(third.vanishedReaders.map(\.log)) == [.traces, .letters, LogID(deadLettersOf: "two", in: .traces)])
         await third.close()
         #expect(segments(disk).map(disk.files.bytes) == before)
         let again = try disk.open(logs)
@@ -241,6 +242,23 @@ import Testing
         #expect(again.logs[1].id == .letters)
         #expect(again.logs[1].role == logs[1].role)
         await again.close()
+    }
+
+    @Test func `giving up an exporter that vanished gives up its replays, and no dead letter`() async throws {
+        let journal = try disk.open(logs)
+        #expect(await journal.append([letter("a"), letter("b", items: 2)]) == .durable)
+        #expect(await journal.append([replay("again")]) == .durable)
+        await journal.close()
+        for _ in 0..<2 {
+            let second = try disk.open([.traces("two")])
+            let account = try #require(second.vanishedReaders.first { $0.log == .letters }?.account)
+            #expect(account.held == 3 && account.queued - account.held + account.outcomes.sum == 1)
+            #expect(second.abandon(reader: "one"))
+            #expect(second.vanishedReaders.first { $0.log == .letters }?.account.queued == 3)
+            let stored = try #require(second.storedLog(.letters)?.storedReader(named: "one"))
+            #expect(stored.account.outcomes == OutcomeCounts(expired: 1))
+            await second.close()
+        }
     }
 
     @Test func `killed processes leave no heap of empty segments`() throws {

@@ -62,7 +62,7 @@ import Testing
         log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max)) { ids.append($0.id) }
         #expect(ids == [0, 3, 5])
         log.readers[0].settleHeld([SettledRecord(id: 0, items: 3, outcomes: OutcomeCounts(expired: 3))])
-        let (statistics, accounts) = log.snapshot
+        let (statistics, accounts) = (log.snapshot.statistics, log.snapshot.accounts)
         #expect(statistics == log.statistics)
         #expect(accounts.map(\.reader) == ["one"])
         #expect(accounts.map(\.account) == [log.readers[0].account])

@@ -28,7 +28,11 @@ import Testing
         #expect(rows.map(\.id.kind) == [.pipeline, .pipeline, .deadLetters, .parked, .deadLetters, .parked])
     }
 
-    private let disk = Disk()
+    private let disk: Disk = {
+        var disk = Disk()
+        disk.settings.parts = ["logs"]
+        return disk
+    }()
 
     private func definitions(_ ids: LogID...) -> [LogDefinition] {
         ids.map { LogDefinition($0, readers: [ReaderDefinition(name: "one", start: .oldest)]) }
@@ -62,10 +66,22 @@ import Testing
         #expect(vanished.map(\.log) == [part, parked])
         #expect(vanished.map(\.account.queued) == [2, 3])
         await second.close()
-        let leftovers = try Journal.leftovers(in: Disk.directory, fileSystem: disk.files)
+        let leftovers = try Journal.leftovers(in: Disk.directory, parts: ["logs"], fileSystem: disk.files)
         #expect(leftovers.map(\.log) == [part, parked])
-        let inspection = try JournalInspection.verify(Disk.directory, fileSystem: disk.files)
+        let inspection = try JournalInspection.verify(Disk.directory, parts: ["logs"], fileSystem: disk.files)
         #expect(inspection.logs.map(\.id) == [.traces, part, parked])
         #expect(inspection.problems.isEmpty)
+    }
+
+    @Test func `what has a name that no log has is no part`() async throws {
+        let copy = LogID("traces", part: "logs.before")
+        let first = try disk.open(definitions(.traces, copy))
+        #expect(await first.append([NewRecord("a", items: 2, log: copy)]) == .durable)
+        await first.close()
+        let second = try disk.open(definitions(.traces))
+        #expect(second.vanishedReaders.isEmpty)
+        await second.close()
+        #expect(try Journal.leftovers(in: Disk.directory, parts: ["logs"], fileSystem: disk.files).isEmpty)
+        #expect(!FileName.isEscaped("lost+found") && !FileName.isEscaped(".snapshot") && FileName.isEscaped("a%2Fb"))
     }
 }

@@ -52,6 +52,20 @@ import Testing
         #expect(journal.logs[0].readers[1].account.queued == 4)
     }
 
+    @Test func `a reader sees what is followed, and of a record that moves elsewhere nothing is told`() async throws {
+        let journal = try disk.openStepped(logs)
+        #expect(journal.commit([NewRecord("a")], following: told.notice(one)) == .durable)
+        #expect(journal.commit([NewRecord("b")]) == [.durable])
+        #expect(journal.commit([NewRecord("c")], following: told.notice(two)) == .durable)
+        let reader = journal.logs[0].readers[0]
+        let records = try await reader.read(through: "c")
+        #expect(records.map(\.isFollowed) == [true, false, false])
+        let moved = SettledRecord(id: records[0].id, items: 1, outcomes: [.deadLettered: 1], isMoved: true)
+        reader.finish([moved] + records[1...].map(\.delivered))
+        #expect(told.all.isEmpty)
+        #expect(reader.account.outcomes[.deadLettered] == 1)
+    }
+
     @Test func `what expires and what is lost is told as that`() async throws {
         let journal = try disk.openStepped(logs)
         let notices = [told.notice(one), told.notice(one)]

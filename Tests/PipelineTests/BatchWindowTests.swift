@@ -42,6 +42,20 @@ import Testing
         #expect(window.next(now: .milliseconds(200))?.records.map(\.id) == [1, 2])
     }
 
+    @Test func `a record that a client waits for takes the others of its lane along at once`() {
+        var window = window()
+        window.add(record(1), key: key("a"), now: .zero)
+        var awaited = record(2)
+        awaited.isAwaited = true
+        window.add(awaited, key: key("a"), now: .zero)
+        window.add(record(3), key: key("b"), now: .zero)
+        #expect(window.wake == .zero)
+        #expect(window.next(now: .zero)?.records.map(\.id) == [1, 2])
+        window.add(record(4), key: key("a"), now: .zero)
+        #expect(window.next(now: .milliseconds(199)) == nil)
+        #expect(window.wake == .milliseconds(200))
+    }
+
     @Test func `a full batch goes at once and the rest waits`() {
         var window = window()
         for id in 0..<12 { window.add(record(UInt64(id)), key: key("a"), now: .zero) }

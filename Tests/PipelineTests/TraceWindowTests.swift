@@ -46,7 +46,7 @@ struct TraceWindowTests {
 
     @Test func `what is seen of a span is its id, its parent, and whether that is remote`() throws {
         let body = try Fixtures.bytes("clients/five-java-1.pb")
-        let sightings = try SpanBatch(body).sightings
+        let sightings = SpanSighting.all(in: body)
         #expect(sightings.map(\.isParentRemote) == [true, false])
         #expect(sightings[1].parent == sightings[0].id)
         let heads = SpanHead.all(in: body)

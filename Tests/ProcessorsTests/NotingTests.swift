@@ -75,19 +75,28 @@ import Testing
         settings.keep = try JSONNode(parsing: Array(#"{"status": "error"}"#.utf8))
         var failed = TestSpan(id: 2, trace: 1)
         failed.status = 2
+        var contradictory = TestSpan(id: 7, trace: 0x80_0000_0000_0005)
+        contradictory.traceState = "ot=th:c"
         var work = try work(
-            TestSpan(id: 1, trace: 1),
+            TestSpan(id: 1, trace: 2),
             failed,
             TestSpan(id: 3, trace: 0x80_0000_0000_0001),
-            TestSpan(id: 4)
+            TestSpan(id: 4),
+            TestSpan(id: 5, trace: 3, ["sampling.priority": 0]),
+            TestSpan(id: 6, trace: 4, ["sampling.priority": 1]),
+            contradictory
         )
         work.batch.remove(3, as: .filtered)
-        let outside = "its trace is outside of the share of 0.5, and the keep condition does not hold"
+        let condition = "the keep condition holds for it or its trace"
+        let contradiction = "its tracestate contradicts itself, and fail_closed is true"
         #expect(
             try notes(try Sample(name: "share", settings: settings), work) == [
-                SpanNote(0, .removed(.sampledOut, reason: outside)),
-                SpanNote(1, .kept(reason: "the keep condition holds")),
+                SpanNote(0, .removed(.sampledOut, reason: "its trace is outside of the share of 0.5")),
+                SpanNote(1, .kept(reason: condition)),
                 SpanNote(2, .kept(reason: "its trace is in the share of 0.5")),
+                SpanNote(4, .removed(.sampledOut, reason: "sampling.priority of its trace is 0")),
+                SpanNote(5, .kept(reason: "sampling.priority of its trace is above 0")),
+                SpanNote(6, .removed(.sampledOut, reason: contradiction)),
             ]
         )
     }

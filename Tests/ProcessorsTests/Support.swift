@@ -15,6 +15,16 @@ func work(
     identity: String? = nil,
     at seconds: UInt64 = 1000
 ) throws -> SpanWork {
+    try work(spans, resource: resource, headers: headers, identity: identity, at: seconds)
+}
+
+func work(
+    _ spans: [TestSpan],
+    resource: KeyValuePairs<String, TestValue> = ["service.name": "shop"],
+    headers: [HTTPHeader] = [],
+    identity: String? = nil,
+    at seconds: UInt64 = 1000
+) throws -> SpanWork {
     SpanWork(
         batch: try SpanBatch(tracesRequest(spans, resource: resource, scope: "tests.scope")),
         source: RequestSource(receiver: "otlp", headers: headers, identity: identity.map { Identity($0) }),

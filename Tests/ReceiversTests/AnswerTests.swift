@@ -173,7 +173,11 @@ struct AnswerCase: Sendable, CustomTestStringConvertible {
             .partial(rejected: 3, message: "bad \"ids\""), 200, nil,
             #"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"bad \"ids\""}}"#
         ),
-        (.invalid("byte 4: no"), 400, nil, #"{"code":3,"message":"byte 4: no"}"#),
+        (
+            .invalid("byte 4: no"), 400, nil,
+            #"{"code":3,"message":"byte 4: no","details":[{"@type":"type.googleapis.com/google.rpc.BadRequest","#
+                + #""fieldViolations":[{"description":"byte 4: no"}]}]}"#
+        ),
         (.tooLarge("spans"), 413, nil, #"{"code":3,"message":"spans"}"#),
         (.throttled("slow", retryAfter: .milliseconds(1200)), 429, "2", #"{"code":8,"message":"slow"}"#),
         (.unavailable("down", retryAfter: .milliseconds(2900)), 503, "3", #"{"code":14,"message":"down"}"#),

@@ -106,7 +106,7 @@ func withGRPC(
                 try await client.call(flaw.bytes, RawHTTP2.head("trace.v1.Trace", HPACKHeaders(flaw.headers)))
             )
             #expect(outcome.status == flaw.status && outcome.message.contains(flaw.words), "\(outcome)")
-            #expect(outcome.headers.first(name: ":status") == "200" && outcome.details == nil)
+            #expect(outcome.headers.first(name: ":status") == "200" && (outcome.details != nil) == (flaw.status == "3"))
             try await client.expect("0", RawHTTP2.message([1]))
             #expect(harness.intake.received.count == 1)
         }
@@ -126,9 +126,12 @@ func withGRPC(
         try await withGRPC(ScriptedIntake { _ in .later(answer) }) { harness, client in
             let outcome = try #require(try await client.call(RawHTTP2.message([1])))
             #expect(outcome.status == status && outcome.message == words)
-            // Base64 of a Status whose detail is a RetryInfo of 1 and of 3 s, as google.rpc's own classes write it.
+            // Base64 of a Status with a BadRequest, a RetryInfo of 1 and of 3 s, as google.rpc's own classes write it.
             let details =
                 switch answer {
+                case .invalid:
+                    "CAMSCjEwMCAlIGJhZAoaOwopdHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLkJhZFJlcXVl"
+                        + "c3QSDgoMEgoxMDAgJSBiYWQK"
                 case .throttled:
                     "CA4SBHNsb3caMAoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIECgIIAQ=="
                 case .unavailable:

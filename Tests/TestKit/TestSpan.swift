@@ -68,7 +68,8 @@ package struct TestSpan: Sendable {
     package var start: UInt64 = 1000
     package var end: UInt64 = 2000
     package var events: [(String, [(String, TestValue)])] = []
-    package var flags: UInt32 = 0
+    /// `flags`; nil for a span without.
+    package var flags: UInt32?
 
     package init(
         _ name: String = "span",
@@ -99,7 +100,7 @@ package struct TestSpan: Sendable {
             bytes += field(0x5A, field(0x12, Array(name.utf8)) + attributes.flatMap { field(0x1A, keyValue($0, $1)) })
         }
         if status != 0 { bytes += field(0x7A, field(0x12, Array(statusMessage.utf8)) + [0x18, UInt8(status)]) }
-        if flags != 0 {
+        if let flags {
             bytes += [0x85, 1]
             bytes.appendFixed32(flags)
         }

@@ -28,14 +28,15 @@ struct AdminStatus: AdminSource {
 
     /// Registers what is read when somebody asks, instead of counted when it happens.
     func registerReadings() {
-        for log in journal.pipelines {
-            let labels = ["pipeline": log.id.pipeline, "signal": log.id.signal.name]
-            meters.gauge("millrace_journal_bytes", labels) { Double(log.statistics.bytes) }
-            meters.gauge("millrace_journal_segments", labels) { Double(log.statistics.segments) }
-            meters.counter("millrace_journal_lost_\(log.id.signal.itemsName)_total", labels) {
-                Double(log.statistics.lostItems)
+        for (front, logs) in Dictionary(grouping: journal.pipelines, by: \.id.front) {
+            let labels = ["pipeline": front.pipeline, "signal": front.signal.name]
+            let sum = { @Sendable (value: (LogStatistics) -> Double) in logs.reduce(0) { $0 + value($1.statistics) } }
+            meters.gauge("millrace_journal_bytes", labels) { sum { Double($0.bytes) } }
+            meters.gauge("millrace_journal_segments", labels) { sum { Double($0.segments) } }
+            meters.counter("millrace_journal_lost_\(front.signal.itemsName)_total", labels) {
+                sum { Double($0.lostItems) }
             }
-            for reader in log.readers { register(reader, of: log.id) }
+            for log in logs { for reader in log.readers where !reader.isWindow { register(reader, of: log.id) } }
         }
         meters.gauge("millrace_process_resident_bytes") { Double(ProcessUsage.resident.bytes) }
         meters.counter("millrace_process_cpu_seconds_total") { ProcessUsage.cpuTime.inSeconds }

@@ -11,6 +11,7 @@ import TLS
 package struct Assembly: Sendable {
     package let journal: Journal
     package let deliveries: [Delivery]
+    package let windows: [WindowStage]
     package let exporters: ExporterSet
     private let receivers: [any Receiver]
     private let eventLoops: EventLoops
@@ -19,6 +20,8 @@ package struct Assembly: Sendable {
     /// Where requests wait for room.
     private let lines: [WaitingLine]
     private let shares: RouteShares
+    /// Where answers wait for exporters.
+    private let answers: [DeliveryAnswers]
     package let drainTimeout: Duration
     /// Whether what is undelivered at the end waits in the journal.
     package let keepsUndelivered: Bool
@@ -46,19 +49,21 @@ package struct Assembly: Sendable {
         let line = file.waitingLine(meters)
         lines = [memory.line, line]
         let store = try file.openStore(abandoning: abandoning, before: line, meters: meters, logger: logger)
-        let (journal, deadLetters, shares) = (store.journal, store.deadLetters, store.shares)
+        let (journal, shares) = (store.journal, store.shares)
         self.journal = journal
         self.shares = shares
         exporters = ExporterSet(file, logger: logger)
-        deliveries = try file.deliveries(
-            from: journal,
-            to: exporters,
-            deadLetters: deadLetters,
+        deliveries = try file.deliveries(from: store, to: exporters, meters: meters, logger: logger)
+        let chains = try file.chains(of: journal, clock: clock)
+        windows = file.windowStages(
+            in: journal,
+            decided: store.decided,
             shares: shares,
+            chains: chains,
             meters: meters,
             logger: logger
         )
-        let fronts = try file.fronts(of: journal, meters: meters, clock: clock)
+        let fronts = file.fronts(chains, meters: meters)
         let (readiness, eventLoops) = (Readiness(logger: logger), EventLoops())
         self.eventLoops = eventLoops
         let intake = IntakeParts(
@@ -70,16 +75,18 @@ package struct Assembly: Sendable {
             memory: memory,
             line: line,
             eventLoops: eventLoops,
-            meters: meters
+            meters: meters,
+            answers: file.answers(of: deliveries)
         )
         let connections = file.connectionLimits(within: descriptors, eventLoops: eventLoops.count, logger: logger)
+        answers = Array(intake.answers.values)
         receivers = file.receivers.map { receiver in
             file.make(receiver, on: sockets, within: connections[receiver.name], before: intake, logger: logger)
         }
         let status = AdminStatus(
             journal: journal,
             fronts: fronts.map(\.front),
-            deadLetters: DeadLetterOffice(deadLetters),
+            deadLetters: DeadLetterOffice(store.deadLetters + DeadLetterBox.gone(from: journal)),
             meters: meters,
             readiness: readiness,
             clock: clock
@@ -109,8 +116,14 @@ package struct Assembly: Sendable {
     package func prepareToStop() async {
         readiness.stops()
         for line in lines { line.close() }
+        for answers in answers { answers.prepareToStop() }
         shares.closeLines()
         for receiver in receivers { await receiver.prepareToStop(refusing: !keepsUndelivered) }
+    }
+
+    /// Ends the waits of clients for exporters: nothing more is delivered.
+    package func endWaits() {
+        for answers in answers { answers.close() }
     }
 
     /// Answers what was received, closes the receivers, and ends their threads.
@@ -128,7 +141,9 @@ package struct Assembly: Sendable {
     /// What every destination has not got yet, by pipeline and exporter.
     package var queuedByDestination: [(name: String, queued: UInt64)] {
         journal.pipelines.flatMap { log in
-            log.readers.map { ("\(log.id.name)/\($0.name)", journal.account(of: $0, in: log.id).queued) }
+            log.readers.filter { !$0.isWindow }.map { reader in
+                ("\(log.id.front.name)/\(reader.name)", journal.account(of: reader, in: log.id).queued)
+            }
         }
     }
 }
@@ -175,6 +190,22 @@ extension PipelineFile {
         return AdminToken(text: text)
     }
 
+    /// Where the answers of receivers wait that have `answer_after`, by receiver.
+    fileprivate func answers(of deliveries: [Delivery]) -> [String: DeliveryAnswers] {
+        receivers.reduce(into: [:]) { answers, receiver in
+            guard let exporter = receiver.settings.answerAfter else { return }
+            let read = pipelines.filter { $0.value.receivers.contains(receiver.name) }.map(\.name)
+            let awaited = deliveries.filter { delivery in
+                delivery.name == exporter && delivery.log.map { read.contains($0.pipeline) } ?? false
+            }
+            answers[receiver.name] = DeliveryAnswers(
+                exporter: exporter,
+                timeout: receiver.settings.answerTimeout,
+                deliveries: awaited
+            )
+        }
+    }
+
     /// Opens the journal; requests that wait in `line` are told when room in it becomes free.
     fileprivate func openStore(
         abandoning: [String],
@@ -191,9 +222,10 @@ extension PipelineFile {
         )
         let deadLetters = deadLetterBoxes(of: journal)
         for box in deadLetters { box.recover() }
+        let decided = recoverWindows(of: journal)
         journal.persistCursors()
         let shares = routeShares(of: journal, waiting: meters.heldRequests(for: "over_share"))
-        return Store(journal: journal, deadLetters: deadLetters, shares: shares)
+        return Store(journal: journal, deadLetters: deadLetters, decided: decided, shares: shares)
     }
 
     fileprivate func make(
@@ -213,7 +245,8 @@ extension PipelineFile {
             costs: requestCost,
             identities: IdentityMeters(intake.meters, receiver: receiver.name),
             line: intake.line,
-            hold: receiver.settings.hold
+            hold: receiver.settings.hold,
+            answers: intake.answers[receiver.name]
         )
         var context = ReceiverContext(
             name: receiver.name,
@@ -231,9 +264,11 @@ extension PipelineFile {
 }
 
 /// What requests are kept in until every exporter has them.
-private struct Store {
+struct Store {
     let journal: Journal
     let deadLetters: [DeadLetterBox]
+    /// Traces that windows decided, by pipeline.
+    let decided: [String: [DecidedTrace]]
     let shares: RouteShares
 }
 
@@ -248,4 +283,6 @@ private struct IntakeParts {
     let line: WaitingLine
     let eventLoops: EventLoops
     let meters: Meters
+    /// By receiver.
+    let answers: [String: DeliveryAnswers]
 }

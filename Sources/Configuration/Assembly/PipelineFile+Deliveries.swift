@@ -5,19 +5,19 @@ import Logging
 import OTLP
 import Pipeline
 import Processors
+import Receivers
 import Settings
 
 extension PipelineFile {
     /// The back half of every pipeline: one delivery for each signal and exporter.
     func deliveries(
-        from journal: Journal,
+        from store: Store,
         to exporters: ExporterSet,
-        deadLetters: [DeadLetterBox],
-        shares: RouteShares,
         meters: Meters,
         logger: Logger
     ) throws -> [Delivery] {
-        let readers = journal.pipelines.flatMap { log in log.readers.map { (log, $0) } }
+        let journal = store.journal
+        let readers = journal.pipelines.flatMap { log in log.readers.filter { !$0.isWindow }.map { (log, $0) } }
         return try readers.map { log, reader in
             guard let exporter = exporters[reader.name], let settings = settings(of: reader.name)?.reader,
                 let pipeline = pipelines.first(where: { $0.name == log.id.pipeline })
@@ -28,12 +28,15 @@ extension PipelineFile {
                 exporter: exporter,
                 reader: reader,
                 log: log,
-                deadLetters: deadLetters.first { $0.main == log.id && $0.exporter == reader.name },
+                deadLetters: store.deadLetters.first { $0.main == log.id && $0.exporter == reader.name },
                 parkedLog: ParkedLog(of: reader.name, in: log.id, journal: journal),
-                shares: shares.destination(reader.name, of: log.id),
+                shares: store.shares.destination(reader.name, of: log.id),
                 limits: limits,
                 retry: settings.retry,
                 bytesMax: max(recordsMemory.bytes / readers.count, limits.bytes.bytes),
+                isAwaited: receivers.contains { receiver in
+                    receiver.settings.answerAfter == reader.name && pipeline.value.receivers.contains(receiver.name)
+                },
                 clock: .system,
                 meters: DeliveryMeters(meters, pipeline: pipeline.name, exporter: reader.name, signal: log.id.signal),
                 logger: logger

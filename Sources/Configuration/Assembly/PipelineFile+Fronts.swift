@@ -15,44 +15,65 @@ extension PipelineFile {
     /// What they may hold of records: as much again goes into what is encoded from these.
     var recordsMemory: ByteCount { ByteCount(bytes: exportersMemory.bytes / 2) }
 
-    /// The front half of every pipeline, once for each signal it takes and each receiver it reads.
+    /// The processors of every pipeline, made.
     ///
-    /// Blocks while processors that remember learn from the journal what they knew before the process started.
-    func fronts(
-        of journal: Journal,
-        meters: Meters,
-        clock: WallClock
-    ) throws -> [(receiver: String, front: PipelineFront)] {
-        try pipelines.flatMap { pipeline in
-            let processors = try pipeline.value.processors.compactMap { name in
-                try self.processors.first { $0.name == name }.flatMap { processor in
-                    try processor.settings.makeProcessor(named: name).map { (processor.settings.signals, made: $0) }
+    /// Blocks while those that remember learn from the journal what they knew before the process started.
+    func chains(of journal: Journal, clock: WallClock) throws -> [String: ProcessorChain] {
+        var chains: [String: ProcessorChain] = [:]
+        for pipeline in pipelines {
+            let chain = try ProcessorChain(processors(of: pipeline.value))
+            let named = namedExperiments(of: pipeline.value)
+            for case let router as any RoutingProcessor in chain.perSpan.map(\.processor) + chain.behind {
+                router.keepRoom(for: named)
+            }
+            for signal in pipeline.value.takenSignals {
+                guard let log = journal.log(LogID(pipeline.name, signal)) else { continue }
+                for (signals, processor) in chain.perSpan where signals.contains(signal) {
+                    (processor as? any RememberingProcessor)?.restore(from: log, at: clock.now())
                 }
             }
-            let named = namedExperiments(of: pipeline.value)
-            for case let router as any RoutingProcessor in processors.map(\.made) { router.keepRoom(for: named) }
-            return pipeline.value.takenSignals.flatMap { signal in
-                let id = LogID(pipeline.name, signal)
-                let processors = processors.filter { $0.0.contains(signal) }.map(\.made)
-                if let log = journal.log(id) {
-                    for case let processor as any RememberingProcessor in processors {
-                        processor.restore(from: log, at: clock.now())
-                    }
-                }
-                return pipeline.value.receivers.map { receiver in
-                    let tally = IntakeTally(meters, pipeline: pipeline.name, receiver: receiver, signal: signal)
-                    let front = PipelineFront(
-                        log: id,
-                        processors: processors,
-                        forwardedHeaders: forwardedHeaders(of: receiver),
-                        itemsMax: recordItems(of: pipeline.value),
-                        unrouted: signal == .traces ? unrouted(in: pipeline.value) : nil,
-                        tally: tally
-                    )
-                    return (receiver, front)
+            chains[pipeline.name] = chain
+        }
+        return chains
+    }
+
+    /// The processors of a pipeline in their order.
+    func processors(of pipeline: PipelineSettings) -> [Configured<any ProcessorSettings>] {
+        pipeline.processors.compactMap { name in processors.first { $0.name == name } }
+    }
+
+    /// The front half of every pipeline, once for each signal it takes and each receiver it reads.
+    func fronts(_ chains: [String: ProcessorChain], meters: Meters) -> [(receiver: String, front: PipelineFront)] {
+        pipelines.flatMap { pipeline in
+            pipeline.value.takenSignals.flatMap { signal in
+                pipeline.value.receivers.map { receiver in
+                    (receiver, front(of: pipeline, signal, receiver, chains[pipeline.name], meters))
                 }
             }
         }
+    }
+
+    private func front(
+        of pipeline: Named<PipelineSettings>,
+        _ signal: Signal,
+        _ receiver: String,
+        _ chain: ProcessorChain?,
+        _ meters: Meters
+    ) -> PipelineFront {
+        let window = window(of: pipeline.value)?.reads(signal) == true ? chain?.window : nil
+        // What works on whole traces reads them behind the journal.
+        let isWhole = window != nil && signal == .traces
+        let headers = isWhole ? processors(of: pipeline.value).flatMap(\.settings.headers) : []
+        return PipelineFront(
+            log: LogID(pipeline.name, signal),
+            processors: chain?.perSpan.filter { $0.signals.contains(signal) }.map(\.processor) ?? [],
+            forwardedHeaders: forwardedHeaders(of: receiver).union(headers),
+            itemsMax: recordItems(of: pipeline.value),
+            unrouted: signal == .traces ? unrouted(in: pipeline.value) : nil,
+            window: window,
+            routers: signal == .traces ? chain?.behind.compactMap { $0 as? any ForeseeingProcessor } ?? [] : [],
+            tally: IntakeTally(meters, pipeline: pipeline.name, receiver: receiver, signal: signal)
+        )
     }
 
     /// Headers that processors behind a receiver read.
@@ -70,7 +91,7 @@ extension PipelineFile {
     }
 
     /// Experiments that members of the file are bound to by name, on the receivers that a pipeline reads.
-    private func namedExperiments(of pipeline: PipelineSettings) -> Set<Route> {
+    func namedExperiments(of pipeline: PipelineSettings) -> Set<Route> {
         let read = receivers.filter { pipeline.receivers.contains($0.name) }
         return read.reduce(into: []) { $0.formUnion($1.settings.auth?.namedExperiments ?? []) }
     }
@@ -86,7 +107,7 @@ extension PipelineFile {
         return processors.filter { names.contains($0.name) }.map(\.settings)
     }
 
-    private func forwardedHeaders(of receiver: String) -> Set<String> {
+    func forwardedHeaders(of receiver: String) -> Set<String> {
         let settings = receivers.first { $0.name == receiver }?.settings
         return Set((settings?.forwardHeaders ?? []).map { $0.lowercased() })
     }

@@ -14,17 +14,33 @@ package struct AssemblyError: Error, CustomStringConvertible {
 extension PipelineFile {
     /// One log a pipeline and signal, with a reader for each of its exporters that takes the signal, then those of each
     /// exporter: dead letters, and parked.
+    ///
+    /// Behind a window the exporters read a log of whole traces, and the window reads that of the spans.
     var logs: [LogDefinition] {
         let pipelines = pipelines.flatMap { pipeline in
-            pipeline.value.takenSignals.map { signal in
-                let exporters = pipeline.value.exporters.filter {
-                    settings(of: $0)?.destination.signals.contains(signal) ?? false
-                }
-                return (id: LogID(pipeline.name, signal), exporters: exporters)
-            }
+            pipeline.value.takenSignals.flatMap { logs(of: pipeline, $0) }
         }
-        let own = pipelines.flatMap { log in log.exporters.flatMap { ownLogs(of: $0, in: log.id) } }
-        return pipelines.map { LogDefinition($0.id, readers: $0.exporters.map(reader)) } + own
+        let own = pipelines.flatMap { log in
+            log.readers.filter { !$0.isWindow }.flatMap { ownLogs(of: $0.name, in: log.id) }
+        }
+        return pipelines + own
+    }
+
+    private func logs(of pipeline: Named<PipelineSettings>, _ signal: Signal) -> [LogDefinition] {
+        let exporters = pipeline.value.exporters.filter {
+            settings(of: $0)?.destination.signals.contains(signal) ?? false
+        }
+        let id = LogID(pipeline.name, signal)
+        let readers = exporters.map(reader)
+        guard let window = window(of: pipeline.value), signal == .traces || window.reads(signal) else {
+            return [LogDefinition(id, readers: readers)]
+        }
+        let own = ReaderDefinition(name: window.name, isWindow: true)
+        guard signal == .traces else { return [LogDefinition(id, readers: readers + [own])] }
+        return [
+            LogDefinition(id, readers: [own]),
+            LogDefinition(LogID(windowOf: pipeline.name), readers: readers, source: id),
+        ]
     }
 
     /// The logs of one exporter besides a pipeline's; none where its destination never refuses.
@@ -49,6 +65,13 @@ extension PipelineFile {
         exporters.first { $0.name == exporter }?.settings
     }
 
+    /// What the journal may use, and which logs it may find.
+    private var journalSettings: JournalSettings {
+        var settings = journal
+        settings.parts = LogID.parts
+        return settings
+    }
+
     /// Opens the journal, unless that would give up silently what is left for an exporter that is gone from the file.
     ///
     /// The exporters in `abandoning` are given up.
@@ -62,7 +85,7 @@ extension PipelineFile {
         let leftBehind = try refuseLeftovers(abandoning)
         let syncs = meters.histogram("millrace_journal_sync_seconds")
         let journal = try Journal.open(
-            journal,
+            journalSettings,
             logs: logs,
             clock: clock,
             logger: logger,
@@ -70,11 +93,11 @@ extension PipelineFile {
             onRoom: onRoom
         )
         let waiting = journal.vanishedReaders.filter { reader in
-            !reader.abandoned && reader.account.queued > 0 && !abandoning.contains(reader.name)
+            !reader.abandoned && reader.waiting > 0 && !abandoning.contains(reader.name)
         }
         if !waiting.isEmpty {
-            let left = Dictionary(grouping: waiting) { ReaderID($0.name, of: $0.log.main) }.map { reader, readers in
-                (reader.log, reader.name, readers.reduce(0) { $0 + $1.account.queued })
+            let left = Dictionary(grouping: waiting) { ReaderID($0.name, of: $0.log.main.front) }.map { reader, readers in
+                (reader.log, reader.name, readers.reduce(0) { $0 + $1.waiting })
             }
             throw AssemblyError(leaving: left.sorted { $0.1 < $1.1 })
         }
@@ -91,7 +114,7 @@ extension PipelineFile {
     /// - Returns: The exporters whose spans are left there, as `abandoning` allows.
     private func refuseLeftovers(_ abandoning: [String]) throws -> Set<String> {
         guard journal.storage == .memory else { return [] }
-        let all = try Journal.leftovers(in: journal.directory)
+        let all = try Journal.leftovers(in: journal.directory, parts: LogID.parts)
         let left = all.filter { !abandoning.contains($0.reader) }
         guard left.isEmpty else {
             throw AssemblyError(
@@ -111,8 +134,9 @@ extension PipelineFile {
         _ body: (Journal) async throws -> Value
     ) async throws -> Value {
         try Journal.checkOwner(of: journal.directory)
-        let journal = try Journal.open(journal, logs: logs, clock: .system, logger: logger)
+        let journal = try Journal.open(journalSettings, logs: logs, clock: .system, logger: logger)
         for box in deadLetterBoxes(of: journal) { box.recover() }
+        _ = recoverWindows(of: journal)
         let result: Result<Value, any Error>
         do { result = .success(try await body(journal)) } catch { result = .failure(error) }
         await journal.close()
@@ -136,7 +160,7 @@ extension PipelineFile {
         logger: Logger
     ) async throws -> DeadLetterOffice.Answer {
         try await withStoredJournal(logger: logger) { journal in
-            await DeadLetterOffice(deadLetterBoxes(of: journal)).answer(request)
+            await DeadLetterOffice(deadLetterBoxes(of: journal) + DeadLetterBox.gone(from: journal)).answer(request)
         }
     }
 
@@ -176,13 +200,18 @@ extension PipelineFile {
     }
 }
 
+extension VanishedReader {
+    /// What somebody would have to deliver: dead letters wait for no one.
+    fileprivate var waiting: UInt64 { account.queued - min(account.queued, account.held) }
+}
+
 extension AssemblyError {
     /// Undelivered items that nobody would deliver.
     fileprivate init(
         leaving left: [(log: LogID, exporter: String, items: UInt64)],
         because reason: String =
-            "exporters or signals are gone from the pipeline file, and the journal holds undelivered items",
-        insteadOf remedy: String = "name them again to deliver these"
+            "exporters, signals or windows of the pipeline file changed, and the journal holds undelivered items",
+        insteadOf remedy: String = "have them as before to deliver these"
     ) {
         let items = left.map { "\($0.items) \($0.log.signal.items) for \($0.exporter) of pipeline \($0.log.name)" }
             .joined(separator: ", ")

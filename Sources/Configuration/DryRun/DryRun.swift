@@ -5,6 +5,15 @@ package import Pipeline
 import Processors
 import Settings
 
+/// A request of a dry run.
+struct DryRunRequest: Sendable {
+    let batch: Envelope
+    /// Names in lower case.
+    var headers: [HTTPHeader] = []
+    /// When it comes, since the first one.
+    var moment = Duration.zero
+}
+
 /// A pipeline's processors without its journal and its network: they run on one request and say what they do.
 ///
 /// Its processors are its own: what they remember of a request, the next dry run does not know.
@@ -17,32 +26,48 @@ package struct DryRun: Sendable {
 
     private let pipeline: Named<PipelineSettings>
     private let stages: [Stage]
+    /// What works on whole traces, for what it finds in a request.
+    private let wholeStages: [Stage]
+    private let window: (name: String, type: String, processor: any WindowedProcessor)?
     private let unrouted: Route?
 
     init(_ pipeline: Named<PipelineSettings>, of file: PipelineFile) throws {
         self.pipeline = pipeline
         unrouted = file.unrouted(in: pipeline.value)
-        stages = try pipeline.value.processors.compactMap { name in
-            guard let processor = file.processors.first(where: { $0.name == name }) else { return nil }
-            return try processor.settings.makeProcessor(named: name).map {
-                Stage(name: name, type: processor.type, processor: $0)
-            }
+        let processors = file.processors(of: pipeline.value)
+        let windowed = processors.firstIndex(where: \.settings.isWindowed)
+        var stages: (front: [Stage], whole: [Stage]) = ([], [])
+        for (index, processor) in processors.enumerated() {
+            guard let made = try processor.settings.makeProcessor(named: processor.name) else { continue }
+            let stage = Stage(name: processor.name, type: processor.type, processor: made)
+            let isOfTraces = windowed.map { index > $0 || processor.settings.isOfWholeTraces } ?? false
+            if isOfTraces { stages.whole.append(stage) } else { stages.front.append(stage) }
+        }
+        (self.stages, wholeStages) = stages
+        window = try windowed.flatMap { index in
+            try ProcessorChain(processors).window.map { (processors[index].name, processors[index].type, $0) }
         }
     }
 
     /// Runs the processors over one request, as if it had come with these headers from that client; names of headers are in
     /// lower case.
     package func run(_ body: DryRunBody, headers: [HTTPHeader] = [], from identity: Identity? = nil) -> DryRunResult {
-        run(body.batch, headers: headers, from: identity)
+        run([DryRunRequest(batch: body.batch, headers: headers)], from: identity)
     }
 
-    func run(_ batch: SpanBatch, headers: [HTTPHeader], from identity: Identity? = nil) -> DryRunResult {
-        let receiver = pipeline.value.receivers.first ?? ""
-        let source = RequestSource(receiver: receiver, headers: headers, identity: identity)
-        var work = SpanWork(batch: batch, source: source, receivedAt: WallClock.system.now())
-        var spans = batch.spans.indices.map { DryRunSpan(batch, $0) }
-        for stage in stages { run(stage, on: &work, &spans) }
-        for span in spans.indices { spans[span].route = work.route(of: span) }
+    /// Runs the processors over several requests of one client; those of spans are shown, each span once.
+    func run(_ requests: [DryRunRequest], from identity: Identity? = nil) -> DryRunResult {
+        var spans: [DryRunSpan] = []
+        var rehearsal = window.map { WindowRehearsal($0.processor) }
+        for request in requests {
+            var (work, own) = run(request, from: identity)
+            for span in own.indices { own[span].route = work.route(of: span) }
+            rehearsal?.take(work, at: request.moment)
+            var copy = work
+            for stage in wholeStages where request.batch.signal == .traces { run(stage, on: &copy, &own) }
+            spans += own
+        }
+        if let window, var rehearsal { spans = spans.decided(by: (window.name, window.type), rehearsal.finish()) }
         let places = spans.lazy.filter { $0.removal == nil }.compactMap { $0.route == .none ? unrouted : $0.route }
         return DryRunResult(
             pipeline: pipeline.name,
@@ -50,6 +75,17 @@ package struct DryRun: Sendable {
             spans: spans,
             refusal: places.compactMap { identity?.refusal(of: $0) }.first
         )
+    }
+
+    /// Runs what works on single spans.
+    private func run(_ request: DryRunRequest, from identity: Identity?) -> (work: SpanWork, spans: [DryRunSpan]) {
+        let receiver = pipeline.value.receivers.first ?? ""
+        let source = RequestSource(receiver: receiver, headers: request.headers, identity: identity)
+        var work = SpanWork(batch: request.batch, source: source, receivedAt: WallClock.system.now())
+        guard request.batch.signal == .traces else { return (work, []) }
+        var spans = request.batch.spans.indices.map { DryRunSpan(request.batch, $0) }
+        for stage in stages { run(stage, on: &work, &spans) }
+        return (work, spans)
     }
 
     private func run(_ stage: Stage, on work: inout SpanWork, _ spans: inout [DryRunSpan]) {

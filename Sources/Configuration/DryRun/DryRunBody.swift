@@ -13,18 +13,18 @@ private let bodyMax = ByteCount.mebibytes(64)
 
 /// The export request of a dry run.
 package struct DryRunBody: Sendable {
-    let batch: SpanBatch
+    let batch: Envelope
 
     /// Reads a file; blocks.
     ///
     /// A gzipped one is inflated. A name that ends in `.json` or `.pb` says what it is, of any other file the first byte.
-    package init(_ path: String) throws(DryRunBodyError) {
+    package init(_ path: String, signal: Signal = .traces) throws(DryRunBodyError) {
         let (name, bytes) = try Self.inflated(path)
         let first = bytes.first { !" \t\r\n".utf8.contains($0) }
         let isJSON = name.hasSuffix(".json") || (!name.hasSuffix(".pb") && first == UInt8(ascii: "{"))
         do throws(WireError) {
-            batch = isJSON ? try SpanBatch(json: bytes) : try SpanBatch(bytes)
-            if !isJSON, batch.keptCount == 0, let signal = Self.otherSignal(of: bytes) {
+            batch = isJSON ? try Envelope(json: bytes, signal: signal) : try Envelope(bytes, signal: signal)
+            if signal == .traces, !isJSON, batch.keptCount == 0, let signal = Self.otherSignal(of: bytes) {
                 throw WireError.malformed(offset: 0, reason: "these are \(signal.items); only spans can be tried")
             }
         } catch {
@@ -61,10 +61,10 @@ package struct DryRunBody: Sendable {
     }
 }
 
-extension SpanBatch {
+extension Envelope {
     /// Reads an export request in OTLP/JSON.
-    init(json: [UInt8]) throws(WireError) {
+    init(json: [UInt8], signal: Signal = .traces) throws(WireError) {
         var deviations = DeviationCounts()
-        try self.init(OTLPJSON.decode(json, signal: .traces, deviations: &deviations))
+        try self.init(OTLPJSON.decode(json, signal: signal, deviations: &deviations), signal: signal)
     }
 }

@@ -23,9 +23,45 @@ extension Shape<PipelineTest> {
                 .text,
                 "In place of `input`: a file, from the pipeline file's folder on; OTLP in JSON or protobuf, also gzipped."
             ),
+            Field(
+                "requests",
+                \.requests,
+                .array(of: .testRequest),
+                "In place of `input`: several requests of one client, for pipelines that wait for whole traces."
+            ),
             Field("expect", \.expect, .group(.expectation), "What is to become of the request.", required: true),
         ],
         check: { test, group, context in
+            let given = ["input", "input_file", "requests"].count { group[$0] != nil }
+            guard given != 1 else { return }
+            let what = "one of \"input\", \"input_file\" and \"requests\" is needed, and only one"
+            context.report(what, at: group.offset)
+        }
+    )
+}
+
+extension Shape<TestRequest> {
+    static let testRequest = Shape(
+        "One of several requests of a test, in the order in which they come.",
+        Settings(),
+        [
+            Field("signal", \.signal, .choice(["traces": .traces, "logs": .logs]), "What it carries."),
+            Field(
+                "after",
+                \.after,
+                .duration(.zero ... .seconds(7 * 86400)),
+                "How long after the one before it comes; no test waits for that."
+            ),
+            Field("headers", \.headers, .map(.headerName, to: .text), "Headers of the request."),
+            Field("input", optional: \.input, .anyJSON, "The request, in OTLP/JSON."),
+            Field(
+                "input_file",
+                optional: \.inputFile,
+                .text,
+                "In place of `input`: a file, from the pipeline file's folder on; OTLP in JSON or protobuf, also gzipped."
+            ),
+        ],
+        check: { request, group, context in
             guard (group["input"] == nil) == (group["input_file"] == nil) else { return }
             context.report("one of \"input\" and \"input_file\" is needed, and only one", at: group.offset)
         }

@@ -16,7 +16,22 @@ package struct PipelineTest: Sendable {
     var input: JSONNode?
     /// The file of the request, from the folder of the pipeline file on.
     var inputFile: String?
+    /// Several requests, in place of one.
+    var requests: [TestRequest] = []
     var expect = TestExpectation()
+}
+
+/// One of several requests of a test.
+struct TestRequest: Sendable {
+    var signal = Signal.traces
+    /// When it comes, since the one before.
+    var after = Duration.zero
+    /// Names in lower case.
+    var headers: [Named<String>] = []
+    /// The request in OTLP/JSON; nil where it is in a file.
+    var input: JSONNode?
+    /// The file of the request, from the folder of the pipeline file on.
+    var inputFile: String?
 }
 
 /// What a test expects of a request.

@@ -27,16 +27,15 @@ extension PipelineFile {
     /// - Throws: What kept the pipeline's processors from being built.
     package func run(_ test: PipelineTest, besides path: String) throws -> PipelineTestResult {
         let name = test.pipeline ?? pipelines.first?.name ?? ""
-        let headers = test.headers.map { HTTPHeader($0.name, $0.value) }
-        let batch: SpanBatch
+        let requests: [DryRunRequest]
         let identity: Identity?
         do {
-            batch = try test.batch(besides: path)
+            requests = try test.dryRunRequests(besides: path)
             identity = try test.identity.map { try self.identity(named: $0, sendingTo: name) }
         } catch {
             return PipelineTestResult(name: test.name, failures: ["\(error)"])
         }
-        guard let request = try dryRun(of: name)?.run(batch, headers: headers, from: identity) else {
+        guard let request = try dryRun(of: name)?.run(requests, from: identity) else {
             return PipelineTestResult(name: test.name, failures: ["no pipeline \(quoted(name))"])
         }
         return PipelineTestResult(name: test.name, failures: test.expect.failures(in: request))
@@ -44,11 +43,29 @@ extension PipelineFile {
 }
 
 extension PipelineTest {
-    fileprivate func batch(besides path: String) throws -> SpanBatch {
-        if let input { return try SpanBatch(json: Array(JSON(input).lineText.utf8)) }
+    /// What it sends, with the times.
+    fileprivate func dryRunRequests(besides path: String) throws -> [DryRunRequest] {
+        let one = TestRequest(input: input, inputFile: inputFile)
+        var moment = Duration.zero
+        return try (requests.isEmpty ? [one] : requests).map { request in
+            moment += request.after
+            return DryRunRequest(
+                batch: try request.batch(besides: path),
+                headers: (headers + request.headers).map { HTTPHeader($0.name, $0.value) },
+                moment: moment
+            )
+        }
+    }
+}
+
+extension TestRequest {
+    fileprivate func batch(besides path: String) throws -> Envelope {
+        if let input { return try Envelope(json: Array(JSON(input).lineText.utf8), signal: signal) }
         let file = inputFile ?? ""
-        guard !file.hasPrefix("/"), let slash = path.lastIndex(of: "/") else { return try DryRunBody(file).batch }
-        return try DryRunBody(path[...slash] + file).batch
+        guard !file.hasPrefix("/"), let slash = path.lastIndex(of: "/") else {
+            return try DryRunBody(file, signal: signal).batch
+        }
+        return try DryRunBody(path[...slash] + file, signal: signal).batch
     }
 }
 

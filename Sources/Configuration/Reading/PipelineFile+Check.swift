@@ -2,6 +2,7 @@ import Basics
 import Exporters
 import Journal
 import Pipeline
+import Processors
 import Receivers
 import Settings
 
@@ -12,11 +13,13 @@ extension PipelineFile {
     func check(against root: JSONNode, _ context: inout DecodeContext) {
         checkNames(root, &context)
         checkProcessorOrder(root, &context)
+        checkWindowNames(root, &context)
         checkSignals(root, &context)
         checkAddresses(root, &context)
         checkFiles(root, &context)
         checkMemory(root, &context)
         checkBacklogs(root, &context)
+        checkAnswers(root, &context)
         checkTests(root, &context)
         checkAccess(root, &context)
         // In a file with errors most of what seems unused is misspelt elsewhere.
@@ -65,9 +68,13 @@ extension PipelineFile {
                         guard batches > 1 else { return }
                         context.report("\(quoted(name)) is a second \(quoted(type)); one is allowed", at: node.offset)
                     case .windowed:
-                        windowed = name
+                        if let windowed {
+                            let what = "\(quoted(name)) works on traces, as \(quoted(windowed)) before it does"
+                            context.report("\(what); one is allowed", at: node.offset)
+                        }
+                        windowed = windowed ?? name
                     case .perSpan:
-                        guard let windowed else { return }
+                        guard let windowed, !routesTraces(name) else { return }
                         let order =
                             "it works on single spans and comes before \(quoted(windowed)), which works on traces"
                         context.report("\(quoted(name)) stands too late: \(order)", at: node.offset)
@@ -75,6 +82,25 @@ extension PipelineFile {
                         return
                     }
                 }
+            }
+        }
+    }
+
+    /// Whether a processor may stand behind a windowed one, because it chooses the route of a whole trace there.
+    private func routesTraces(_ name: String) -> Bool {
+        processors.first { $0.name == name }?.settings.routing != nil
+    }
+
+    /// Cursors and rows of the ledger are named for both.
+    private func checkWindowNames(_ root: JSONNode, _ context: inout DecodeContext) {
+        for pipeline in pipelines {
+            guard let window = window(of: pipeline.value), pipeline.value.exporters.contains(window.name),
+                let index = pipeline.value.processors.firstIndex(of: window.name),
+                let node = root["pipelines"]?[pipeline.name]?["processors"]?.elements?[index]
+            else { continue }
+            context.within("pipelines", pipeline.name, "processors", "\(index)") { context in
+                let what = "\(quoted(window.name)) is the name of an exporter of the pipeline, too"
+                context.report("\(what); allowed: any other name", at: node.offset)
             }
         }
     }

@@ -18,7 +18,8 @@ extension PipelineFile {
             }
             let isComplete = exporters.count == Set(pipeline.value.exporters).count
             context.within("pipelines", pipeline.name) { context in
-                for signal in taken where isComplete {
+                let window = window(of: pipeline.value)
+                for signal in taken where isComplete && window?.reads(signal) != true {
                     guard !exporters.contains(where: { $0.settings.destination.signals.contains(signal) }) else {
                         continue
                     }
@@ -31,11 +32,36 @@ extension PipelineFile {
                     warn(of: "exporters", exporter.name, exporter.settings.destination.signals, taken, node, &context)
                 }
                 for processor in processors where pipeline.value.processors.contains(processor.name) {
-                    warn(of: "processors", processor.name, processor.settings.signals, taken, node, &context)
+                    let joined = Signal.allCases.filter { processor.name == window?.name && window?.reads($0) == true }
+                    let signals = processor.settings.signals.union(joined)
+                    warn(of: "processors", processor.name, signals, taken, node, &context)
                 }
             }
         }
+        checkConditions(root, &context)
         checkMixtures(root, &context)
+    }
+
+    /// Refuses conditions that could never hold where they are asked, and warns of those that never hold for one of the signals.
+    private func checkConditions(_ root: JSONNode, _ context: inout DecodeContext) {
+        for processor in processors {
+            let pipelines = pipelines.filter { $0.value.processors.contains(processor.name) }
+            let signals = Signal.allCases.filter { signal in
+                processor.settings.signals.contains(signal)
+                    && pipelines.contains { $0.value.takenSignals.contains(signal) }
+            }
+            let others = signals.filter { $0 != .traces }.map(\.name).joined(separator: " and ")
+            guard !others.isEmpty, let node = root["processors"]?[processor.name] else { continue }
+            let found = processor.settings.questionsOfSpans(in: node).map { subject, place in
+                Problem(
+                    offset: place.node.offset,
+                    pointer: place.pointer,
+                    message: "only spans have \(quoted(subject)): it never holds for \(others)",
+                    severity: signals.contains(.traces) ? .warning : .error
+                )
+            }
+            context.within("processors", processor.name) { $0.report(DocumentProblems(list: found)) }
+        }
     }
 
     /// Refuses a component that takes nothing of the pipeline, and warns of one that does not take all of it.

@@ -14,8 +14,9 @@ package enum CompressionSetting: String, Sendable, Hashable, CaseIterable {
 
 /// Whether bodies for one destination are compressed, and what it has shown about that.
 ///
-/// A 400 or 415 may mean that the destination cannot inflate, so the same body goes out once more as it is; where that
-/// is taken, the destination is remembered as one without compression until it was away.
+/// A 400 may mean that the destination cannot inflate, where it has inflated nothing yet, and a 415 means it also later, when it
+/// is another version. Then the same body goes out once more as it is; where that is taken, the destination is remembered as one
+/// without compression until it was away.
 final class CompressionMemory: Sendable {
     private enum Knowledge {
         case unknown
@@ -41,7 +42,7 @@ final class CompressionMemory: Sendable {
 
     /// Whether the answer to a compressed body may blame the compression alone.
     func mayBlameCompression(_ status: Int) -> Bool {
-        (status == 400 || status == 415) && isUntried
+        status == 415 || status == 400 && isUntried
     }
 
     /// Whether the destination has shown neither that it reads compressed bodies nor that it does not.

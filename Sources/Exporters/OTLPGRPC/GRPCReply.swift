@@ -18,9 +18,8 @@ struct GRPCReply: Sendable {
 
     /// Nil for an answer that is not gRPC's.
     init?(_ response: HTTPResponse) {
-        guard response.status == 200,
-            response.header("content-type")?.lowercased().hasPrefix("application/grpc") == true,
-            let code = response.header("grpc-status").flatMap({ Int($0) })
+        guard response.isGRPC, let code = response.header("grpc-status").flatMap({ Int($0) }),
+            response.status == 200 || code != 0
         else { return nil }
         self.code = code
         message = response.mask((response.header("grpc-message") ?? "").percentDecoded)
@@ -29,10 +28,10 @@ struct GRPCReply: Sendable {
             let letters = Array(text.utf8)
             return Base64.decode(letters.span.bytes, 0..<letters.count).flatMap { RetryInfo.pause(in: $0) }
         }
-        body = Self.unframed(response.body)
+        body = Self.unframed(response.body, response.header("grpc-encoding"))
     }
 
-    /// One message with its flag and its length before it; compressed answers are not asked for.
+    /// One message with its flag and its length before it.
     static func framed(_ message: [UInt8], isCompressed: Bool) -> [UInt8] {
         var frame: [UInt8] = [isCompressed ? 1 : 0]
         frame.reserveCapacity(message.count + prefixBytes)
@@ -42,14 +41,26 @@ struct GRPCReply: Sendable {
 
     private static let prefixBytes = 5
 
-    private static func unframed(_ frame: [UInt8]) -> [UInt8] {
-        frame.count > prefixBytes && frame[0] == 0 ? Array(frame[prefixBytes...]) : []
+    /// The one message of an answer; empty where there is none, or more than it says.
+    ///
+    /// Servers in Go answer in the coding of the request, whatever the client accepts.
+    private static func unframed(_ frame: [UInt8], _ coding: String?) -> [UInt8] {
+        guard frame.count >= prefixBytes else { return [] }
+        let length = frame[1..<prefixBytes].reduce(0) { $0 << 8 | Int($1) }
+        let message = frame[prefixBytes...]
+        guard message.count == length else { return [] }
+        if frame[0] == 0 { return Array(message) }
+        return coding == "gzip" ? Gzip.decompress(message, bytesMax: messageMax) ?? [] : []
     }
+
+    /// Bytes of an answer's message, at most: it has a count and a text.
+    private static let messageMax = 1 << 20
 }
 
 extension GRPCReply {
-    /// Whether it says that the server does not know how to read the message's compression.
-    var mayBlameCompression: Bool { code == 12 || code == 3 }
+    /// Whether the server cannot read the message's compression: UNIMPLEMENTED says it for certain, INVALID_ARGUMENT may mean it
+    /// where the server has read no compressed message yet.
+    func blamesCompression(isUntried: Bool) -> Bool { code == 12 || code == 3 && isUntried }
 
     /// What became of the batch: the one table (protocol section "OTLP/gRPC", statuses by number).
     ///
@@ -57,7 +68,7 @@ extension GRPCReply {
     /// it waits for somebody to act where the server, its address or the credentials are at fault, and a lack of room passes.
     func outcome(_ signal: Signal) -> DeliveryOutcome {
         if code == 0 {
-            guard let answer = ExportResponse(decoding: body, .protobuf, signal: signal), answer.rejected > 0 else {
+            guard let answer = ExportResponse(decoding: body, .protobuf, signal: signal) else {
                 return .delivered
             }
             return .delivered(rejected: Int(clamping: answer.rejected), message: mask(answer.message).excerpt())
@@ -77,11 +88,15 @@ extension GRPCReply {
         }
     }
 
-    /// Servers in Go, Java, C++ and Node say so with RESOURCE_EXHAUSTED, those in Rust with OUT_OF_RANGE.
+    /// Servers in Go, Java, C++, .NET and Node say so with RESOURCE_EXHAUSTED, those in Rust with OUT_OF_RANGE, and only in words;
+    /// what speaks of a rate or a quota passes with time.
     private var isAboutSize: Bool {
+        guard code == 8 || code == 11, pause == nil else { return false }
         let text = message.lowercased()
-        return (code == 8 || code == 11)
-            && ["larger than max", "exceeds maximum", "exceeds limit", "too large"].contains { text.contains($0) }
+        let says = { (words: [String]) in words.contains { text.contains($0) } }
+        return says(["larger than", "longer than", "too large", "too long", "too big", "exceed", "over the limit"])
+            && says(["message", "body", "request", "size", "length", "bytes"])
+            && !says(["rate", "quota", "per second", "per minute", "too many", "throttl"])
     }
 
     private var rejection: Rejection { Rejection(status: nil, reason: reason, body: Array(message.utf8)) }
@@ -96,4 +111,9 @@ extension GRPCReply {
         "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
         "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
     ]
+}
+
+extension HTTPResponse {
+    /// Whether the content is said to be gRPC's.
+    var isGRPC: Bool { header("content-type")?.lowercased().hasPrefix("application/grpc") == true }
 }

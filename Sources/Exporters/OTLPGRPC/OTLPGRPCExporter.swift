@@ -53,7 +53,7 @@ package struct OTLPGRPCExporter: Exporter {
         let response = try await client.send(request(compressed, of: batch, isCompressed: true))
         let reply = GRPCReply(response)
         if reply?.code == 0 { memory.tookCompressed() }
-        guard memory.isUntried, reply?.mayBlameCompression == true else { return response }
+        guard reply?.blamesCompression(isUntried: memory.isUntried) == true else { return response }
         let plain = try await client.send(request(batch.payload, of: batch))
         if GRPCReply(plain)?.code == 0 { memory.tookOnlyPlain() }
         return plain
@@ -75,9 +75,15 @@ package struct OTLPGRPCExporter: Exporter {
         )
     }
 
-    /// A proxy's answer, or that of a server that speaks something else.
+    /// An answer that was cut off, a proxy's, or that of a server that speaks something else, which says nothing of the batch.
     private func notGRPC(_ response: HTTPResponse, _ signal: Signal) -> DeliveryOutcome {
-        guard response.isSuccess else { return OTLPAnswer.outcome(of: response, signal: signal, now: wallClock.now()) }
+        if response.isSuccess, response.isGRPC {
+            return .failed(Rejection(status: nil, reason: "the answer ended without a gRPC status"))
+        }
+        if !response.isSuccess {
+            let outcome = OTLPAnswer.outcome(of: response, signal: signal, now: wallClock.now())
+            guard case .refused = outcome else { return outcome }
+        }
         let type = response.header("content-type").map { "content type \($0.excerpt(max: 80))" } ?? "no content type"
         return .parked(reason: "the answer is not gRPC's: status \(response.status), \(type); is it an OTLP/HTTP port?")
     }

@@ -31,20 +31,30 @@ extension OTLPGRPCSettings: DestinationSettings {
         ] + RequestSettings.fields(at: \.requests),
         check: { settings, group, context in
             RequestSettings.checkAuthorization(group, &context)
-            if settings.endpoint.hasPath, let node = group["endpoint"] {
-                context.report("an address of gRPC has no path; allowed: such as \"http://host:4317\"", at: node.offset)
+            let refuse = { (name: String, what: String, context: inout DecodeContext) in
+                guard let node = group[name] else { return }
+                context.within(name) { $0.report(what, at: node.offset) }
             }
-            if settings.requests.compression == .zstd, let node = group["compression"] {
-                context.report("gRPC knows no zstd; allowed: \"gzip\", \"none\" or \"auto\"", at: node.offset)
+            if settings.endpoint.hasPath {
+                refuse("endpoint", "an address of gRPC has no path; allowed: such as \"http://host:4317\"", &context)
             }
-            if settings.requests.sigv4 != nil, let node = group["sigv4"] {
-                context.report(
-                    "\"sigv4\" signs HTTP requests; allowed: without it, or the type otlp_http",
-                    at: node.offset
-                )
+            if settings.requests.compression == .zstd {
+                refuse("compression", "gRPC knows no zstd; allowed: \"gzip\", \"none\" or \"auto\"", &context)
+            }
+            if settings.requests.sigv4 != nil {
+                refuse("sigv4", "it signs HTTP requests; allowed: without it, or the type otlp_http", &context)
+            }
+            let own = settings.requests.headers.map { $0.name.lowercased() }.filter(isOwn)
+            if let name = own.first {
+                refuse("headers", "the exporter sets \(quoted(name)) itself; allowed: without it", &context)
             }
         }
     )
+
+    /// Whether gRPC gives a header its value.
+    private static func isOwn(_ name: String) -> Bool {
+        name == "te" || name == "host" || name.hasPrefix("grpc-") || name.hasPrefix(":")
+    }
 
     package var signals: Set<Signal> { Set(Signal.allCases) }
 

@@ -35,10 +35,10 @@ enum OTLPAnswer {
         }
     }
 
-    /// Delivered, whatever else the body holds, unless it counts rejected items.
+    /// Delivered, whatever else the body holds, unless it counts rejected items; a message without any is a warning.
     static func success(_ response: HTTPResponse, _ signal: Signal) -> DeliveryOutcome {
         guard let encoding = response.bodyEncoding,
-            let answer = ExportResponse(decoding: response.body, encoding, signal: signal), answer.rejected > 0
+            let answer = ExportResponse(decoding: response.body, encoding, signal: signal)
         else { return .delivered }
         return .delivered(rejected: Int(clamping: answer.rejected), message: response.mask(answer.message).excerpt())
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Basics
 import Journal
+import Pipeline
 
 /// `millrace journal`: what lies in a journal's directory; only reads, also while a process uses it.
 struct JournalCommand: ParsableCommand {
@@ -16,7 +17,9 @@ struct JournalCommand: ParsableCommand {
         @Argument(help: "The journal's directory.") var directory: String
 
         func run() throws {
-            let inspection = try look { () throws(JournalError) in try JournalInspection.inspect(directory) }
+            let inspection = try look { () throws(JournalError) in
+                try JournalInspection.inspect(directory, parts: LogID.parts)
+            }
             writeLine(inspection.report, to: .standardOutput)
         }
     }
@@ -29,7 +32,9 @@ struct JournalCommand: ParsableCommand {
         @Argument(help: "The journal's directory.") var directory: String
 
         func run() throws {
-            let inspection = try look { () throws(JournalError) in try JournalInspection.verify(directory) }
+            let inspection = try look { () throws(JournalError) in
+                try JournalInspection.verify(directory, parts: LogID.parts)
+            }
             writeLine(inspection.verdict, to: .standardOutput)
             if !inspection.problems.isEmpty { throw ExitCode.failure }
         }

@@ -44,9 +44,11 @@ struct DeliveryService: Service {
             for delivery in assembly.deliveries {
                 group.addTask { await delivery.run() }
             }
+            for window in assembly.windows { group.addTask { await window.run() } }
             try? await gracefulShutdown()
             await assembly.prepareToStop()
             await drain()
+            assembly.endWaits()
             group.cancelAll()
         }
         await assembly.exporters.close()
@@ -67,6 +69,12 @@ struct DeliveryService: Service {
 
     /// Until everything is delivered, or every destination that is left is down.
     private func deliverRest() async {
+        for delivery in assembly.deliveries where !delivery.isBehindWindow { delivery.beginDraining() }
+        await withDiscardingTaskGroup { drains in
+            for window in assembly.windows {
+                drains.addTask { await window.drain(decidingAll: !assembly.keepsUndelivered) }
+            }
+        }
         for delivery in assembly.deliveries { delivery.beginDraining() }
         repeat {
             await withDiscardingTaskGroup { drains in

@@ -95,11 +95,16 @@ extension Envelope {
 
     /// Writes these units, in ascending order, and says how many fields it looked at one by one.
     ///
-    /// `withOthers` says whether fields beside the resources are written too. Nil where there is no item in them.
-    func encoded(_ kept: ArraySlice<Int32>, withOthers: Bool) -> (units: EncodedUnits, steps: Int)? {
-        let items = items(of: kept)
+    /// `withOthers` says whether fields beside the resources are written too, `points` which data points of the one metric. Nil
+    /// where there is no item in them.
+    func encoded(
+        _ kept: ArraySlice<Int32>,
+        withOthers: Bool,
+        points: PointRun? = nil
+    ) -> (units: EncodedUnits, steps: Int)? {
+        let items = points?.count ?? items(of: kept)
         guard items > 0 else { return nil }
-        var writer = EnvelopeWriter(self, kept, withOthers: withOthers)
+        var writer = EnvelopeWriter(self, kept, withOthers: withOthers, points: points)
         writer.request()
         let payload = marks.builder.bytes.withBytes { writer.assembly.bytes(bytes.span.bytes, $0) }
         return (EncodedUnits(payload: payload, items: items), writer.steps)

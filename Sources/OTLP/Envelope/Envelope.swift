@@ -17,7 +17,7 @@ package struct Envelope: Sendable {
     /// The request in protobuf wire form (`Export…ServiceRequest`), as it came.
     package let bytes: [UInt8]
     /// The spans; empty for other signals, and where only frames were read.
-    package private(set) var spans: Table<SpanEntry>
+    package internal(set) var spans: Table<SpanEntry>
     /// The units where they are no `spans`.
     private let units: Table<UnitEntry>
     /// How many units there are.

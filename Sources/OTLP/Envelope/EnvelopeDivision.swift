@@ -5,14 +5,16 @@ import Basics
 /// Each part repeats the resources and scopes that its units have, so that many small parts of a request with a large
 /// resource would take a multiple of its bytes. `Repeats` bounds that: once it is used up, the last part takes the rest.
 package struct EnvelopeDivision: Sendable {
-    /// Consecutive units in the order of their traces.
+    /// Consecutive units in the order of their traces, or data points of one metric.
     package struct Part: Sendable, Equatable {
-        fileprivate let range: Range<Int>
+        let range: Range<Int>
+        /// Those that are meant where the one unit is a metric; nil for all.
+        var points: PointRun?
     }
 
     /// Bytes of resources and scopes that may still be written again.
     package struct Repeats: Sendable {
-        fileprivate var left: Int
+        var left: Int
 
         /// - Parameter bytes: Of the request that is divided; twice as many may be repeated, and 64 KiB.
         package init(for bytes: Int) {
@@ -20,7 +22,7 @@ package struct EnvelopeDivision: Sendable {
         }
     }
 
-    private let batch: Envelope
+    let batch: Envelope
     private let order: [Int32]
     private let bundleStarts: [Int]
 
@@ -44,8 +46,8 @@ package struct EnvelopeDivision: Sendable {
 
     /// Divides a part so that each of the new ones holds whole traces and stays within limits.
     ///
-    /// A trace that is over the limits by itself gets a part of its own, or several where `dividesTraces`; a span, log record or
-    /// metric that is over them always gets one of its own.
+    /// A trace that is over the limits by itself gets a part of its own, or several where `dividesTraces`; a span or log record
+    /// that is over them always gets one of its own, and a metric one for each run of its data points that is within them.
     ///
     /// - Parameters:
     ///   - part: What is divided.
@@ -61,7 +63,11 @@ package struct EnvelopeDivision: Sendable {
         dividesTraces: Bool = false,
         repeats: inout Repeats
     ) -> [Part] {
-        var filling = Filling(itemsMax, bytesMax, start: part.range.lowerBound, Envelopes(batch), repeats)
+        let envelopes = EnvelopeSizes(batch)
+        guard part.points == nil else {
+            return runs(of: part, itemsMax: itemsMax, bytesMax: bytesMax, envelopes, &repeats)
+        }
+        var filling = Filling(itemsMax, bytesMax, start: part.range.lowerBound, envelopes, repeats)
         for bundle in bundles(in: part.range) {
             let size = bundle.reduce(0) { $0 + unit(at: $1).size }
             let items = bundle.reduce(0) { $0 + unit(at: $1).items }
@@ -74,7 +80,9 @@ package struct EnvelopeDivision: Sendable {
             }
         }
         repeats = filling.repeats
-        return filling.parts(until: part.range.upperBound).map(Part.init(range:))
+        return filling.parts(until: part.range.upperBound).flatMap { range in
+            runs(of: Part(range: range), itemsMax: itemsMax, bytesMax: bytesMax, envelopes, &repeats)
+        }
     }
 
     /// Writes a part; nil for one without items.
@@ -82,10 +90,11 @@ package struct EnvelopeDivision: Sendable {
     /// Fields beside the resources go with the first part only.
     package func encoded(_ part: Part) -> EncodedUnits? {
         let kept = order[part.range].sorted()
-        return batch.encoded(kept[...], withOthers: part.range.lowerBound == 0)?.units
+        let isFirst = part.range.lowerBound == 0 && part.points?.isFirst ?? true
+        return batch.encoded(kept[...], withOthers: isFirst, points: part.points)?.units
     }
 
-    private func unit(at index: Int) -> UnitEntry { batch.unit(Int(order[index])) }
+    func unit(at index: Int) -> UnitEntry { batch.unit(Int(order[index])) }
 
     /// The bundles in a range; its ends may lie inside of some.
     private func bundles(in range: Range<Int>) -> [Range<Int>] {
@@ -98,7 +107,7 @@ package struct EnvelopeDivision: Sendable {
 /// The bytes around the units of each scope and around the scopes of each resource.
 ///
 /// Where other fields stand between them, everything inside counts: each part has to look at all of it.
-private struct Envelopes {
+struct EnvelopeSizes {
     let resourceOf: [Int]
     let scopes: [Int]
     let resources: [Int]
@@ -123,7 +132,7 @@ private struct Envelopes {
 private struct Filling {
     let itemsMax: Int
     let bytesMax: Int
-    let envelopes: Envelopes
+    let envelopes: EnvelopeSizes
     private(set) var repeats: EnvelopeDivision.Repeats
     private var starts: [Int]
     private var items = 0
@@ -136,7 +145,7 @@ private struct Filling {
         _ itemsMax: Int,
         _ bytesMax: Int,
         start: Int,
-        _ envelopes: Envelopes,
+        _ envelopes: EnvelopeSizes,
         _ repeats: EnvelopeDivision.Repeats
     ) {
         self.itemsMax = itemsMax

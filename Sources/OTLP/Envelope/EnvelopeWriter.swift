@@ -14,9 +14,12 @@ struct EnvelopeWriter: ~Copyable {
     var steps = 0
     /// Whether fields beside the resources are written.
     private let withOthers: Bool
+    /// Which data points of the one unit are written, a metric; nil for all.
+    private let points: PointRun?
 
-    init(_ batch: Envelope, _ kept: ArraySlice<Int32>, withOthers: Bool) {
+    init(_ batch: Envelope, _ kept: ArraySlice<Int32>, withOthers: Bool, points: PointRun? = nil) {
         self.batch = batch
+        self.points = points
         self.withOthers = withOthers
         self.kept = kept
         next = kept.startIndex
@@ -73,7 +76,13 @@ struct EnvelopeWriter: ~Copyable {
             let frame = batch.unit(unit).frame
             rest(cursor, frame.start, siblings)
             let edits = batch.marks.unitEdits.head(unit)
-            if edits < 0 { assembly.copy(frame.start, frame.end) } else { editedUnit(frame, edits) }
+            if let points {
+                metric(frame, points)
+            } else if edits < 0 {
+                assembly.copy(frame.start, frame.end)
+            } else {
+                editedUnit(frame, edits)
+            }
             cursor = frame.end
             next += 1
         }

@@ -6,6 +6,8 @@ package struct DeviationCounts: Sendable, Equatable {
     package var enumName = 0
     /// Member names in snake case.
     package var snakeCase = 0
+    /// Integers that no 64 bits hold, or with a fraction, read as doubles.
+    package var wideInteger = 0
 
     package init() {}
 
@@ -13,6 +15,8 @@ package struct DeviationCounts: Sendable, Equatable {
 
     /// Each deviation that occurred, by the name that metrics give it.
     package var byName: [(name: String, count: Int)] {
-        [("base64_id", base64ID), ("enum_name", enumName), ("snake_case", snakeCase)].filter { $0.1 > 0 }
+        [
+            ("base64_id", base64ID), ("enum_name", enumName), ("snake_case", snakeCase), ("wide_integer", wideInteger),
+        ].filter { $0.1 > 0 }
     }
 }

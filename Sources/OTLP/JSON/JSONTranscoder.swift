@@ -7,8 +7,15 @@ struct JSONTranscoder {
     private var scanner = JSONScanner(depthMax: OTLPJSON.depthMax)
     private let tables = SchemaTables.all
 
-    init(capacity: Int, _ deviations: DeviationCounts) {
+    private let bytesMax: Int
+
+    /// - Parameters:
+    ///   - capacity: Bytes set aside for the output at once.
+    ///   - bytesMax: Bytes that it may become, give or take one value.
+    ///   - deviations: Counted on from there.
+    init(capacity: Int, bytesMax: Int, _ deviations: DeviationCounts) {
         self.deviations = deviations
+        self.bytesMax = bytesMax
         output.reserveCapacity(capacity)
     }
 
@@ -41,6 +48,12 @@ struct JSONTranscoder {
         }
     }
 
+    /// Arrays of numbers take up to four times their text.
+    @inline(__always)
+    private func checkSize() throws(WireError) {
+        guard output.count <= bytesMax else { throw .overLimit("what it says takes more than \(bytesMax) bytes") }
+    }
+
     private func fail(_ reason: String) -> WireError { .malformed(offset: scanner.tokenStart, reason: reason) }
 
     /// Reads the members of an object whose brace was read.
@@ -59,6 +72,7 @@ struct JSONTranscoder {
                 continue
             }
             members.known += 1
+            try checkSize()
             let field = tables.fields[index]
             let token = try next(text)
             if case .null = token { continue }
@@ -97,6 +111,7 @@ struct JSONTranscoder {
         var isFlawed = false
         while true {
             let element = try next(text)
+            try checkSize()
             switch element {
             case .arrayEnd:
                 if output.count == start { output.removeLast(start - tagStart) } else { output.closeLength(start) }
@@ -307,6 +322,7 @@ extension JSONTranscoder {
             guard field.isInt64, let double = schema.double, let value = JSONNumber.wide(text, range) else {
                 return false
             }
+            deviations.wideInteger += 1
             write(value.bitPattern, double)
         }
         return true

@@ -13,14 +13,21 @@ package enum OTLPJSON {
     /// Unknown members are left out. A unit with a member of a wrong type, or with an id that is neither hexadecimal nor
     /// base64, becomes one that `Envelope` finds invalid, so that the others are taken.
     ///
+    /// - Parameters:
+    ///   - json: The text; as many bytes are set aside for what it becomes.
+    ///   - signal: What it has to be a request of.
+    ///   - deviations: Counts what was read all the same.
+    ///   - bytesMax: Bytes that it may become, about.
+    /// - Returns: The request in wire form.
     /// - Throws: `.malformed` with the byte offset in `json` where it is no JSON or no such request: an object with members
-    ///   of which none is known, too.
+    ///   of which none is known, too. `.overLimit` where it becomes too large.
     package static func decode(
         _ json: [UInt8],
         signal: Signal,
-        deviations: inout DeviationCounts
+        deviations: inout DeviationCounts,
+        bytesMax: Int = .max
     ) throws(WireError) -> [UInt8] {
-        var decoder = JSONTranscoder(capacity: json.count, deviations)
+        var decoder = JSONTranscoder(capacity: json.count, bytesMax: bytesMax, deviations)
         try decoder.request(of: signal, json.span.bytes)
         deviations = decoder.deviations
         return decoder.output

@@ -8,9 +8,12 @@ package struct RPCStatus: Sendable, Equatable {
     package var message: String
     /// Seconds after which a client may try again, sent as a `google.rpc.RetryInfo`, in protobuf alone; nil for no such detail.
     package var retrySeconds: Int64?
+    /// What is wrong with the data, sent as a `google.rpc.BadRequest`; nil for no such detail, and in what was read.
+    package var violation: String?
 
-    package init(code: Int32 = 0, message: String, retrySeconds: Int64? = nil) {
+    package init(code: Int32 = 0, message: String, retrySeconds: Int64? = nil, violation: String? = nil) {
         self.retrySeconds = retrySeconds
+        self.violation = violation
         self.code = code
         self.message = message
     }
@@ -44,18 +47,35 @@ package struct RPCStatus: Sendable, Equatable {
         }
         body.appendText(0x12, message)
         if let retrySeconds { body.appendNested(0x1A, Self.retryInfo(retrySeconds)) }
+        if let violation { body.appendNested(0x1A, Self.badRequest(violation)) }
         return body
     }
 
-    /// An `Any` with a `RetryInfo`, whose `retry_delay` is a `Duration`.
+    private static let badRequestType = "type.googleapis.com/google.rpc.BadRequest"
+
+    /// A `RetryInfo`, whose `retry_delay` is a `Duration`.
     private static func retryInfo(_ seconds: Int64) -> [UInt8] {
         var duration: [UInt8] = [0x08]
         duration.appendVarint(UInt64(bitPattern: seconds))
         var info: [UInt8] = []
         info.appendNested(0x0A, duration)
+        return any("type.googleapis.com/google.rpc.RetryInfo", info)
+    }
+
+    /// A `BadRequest` with one `FieldViolation`, which has a description alone: the place is in its words.
+    private static func badRequest(_ description: String) -> [UInt8] {
+        var violation: [UInt8] = []
+        violation.appendText(0x12, description)
+        var request: [UInt8] = []
+        request.appendNested(0x0A, violation)
+        return any(badRequestType, request)
+    }
+
+    /// An `Any`.
+    private static func any(_ type: String, _ content: [UInt8]) -> [UInt8] {
         var any: [UInt8] = []
-        any.appendText(0x0A, "type.googleapis.com/google.rpc.RetryInfo")
-        any.appendNested(0x12, info)
+        any.appendText(0x0A, type)
+        any.appendNested(0x12, content)
         return any
     }
 
@@ -70,8 +90,26 @@ package struct RPCStatus: Sendable, Equatable {
             writer.key("message")
             writer.string(message)
         }
+        if let violation { Self.write(badRequest: violation, to: &writer) }
         writer.endObject()
         return writer.bytes
+    }
+
+    private static func write(badRequest description: String, to writer: inout JSONWriter) {
+        writer.key("details")
+        writer.beginArray()
+        writer.beginObject()
+        writer.key("@type")
+        writer.string(badRequestType)
+        writer.key("fieldViolations")
+        writer.beginArray()
+        writer.beginObject()
+        writer.key("description")
+        writer.string(description)
+        writer.endObject()
+        writer.endArray()
+        writer.endObject()
+        writer.endArray()
     }
 
     private mutating func read(_ body: [UInt8]) throws(WireError) {

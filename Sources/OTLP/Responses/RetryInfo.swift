@@ -18,7 +18,7 @@ package enum RetryInfo {
         return nil
     }
 
-    /// A `google.protobuf.Duration`; what is negative is none at all.
+    /// A `google.protobuf.Duration`, cut to the longest pause there is; what is negative is none at all.
     private static func pause(of duration: Range<Int>, _ text: RawSpan) -> Duration? {
         var reader = WireReader(duration)
         var (seconds, nanoseconds) = (Int64(0), Int64(0))
@@ -28,7 +28,8 @@ package enum RetryInfo {
             if field.number == 2 { nanoseconds = Int64(bitPattern: field.value) }
         }
         guard seconds >= 0, nanoseconds >= 0, nanoseconds < 1_000_000_000 else { return nil }
-        return .seconds(min(seconds, 1 << 32)) + .nanoseconds(nanoseconds)
+        let longest = HTTPResponse.retryAfterMax
+        return min(.seconds(min(seconds, longest.components.seconds)) + .nanoseconds(nanoseconds), longest)
     }
 
     /// Where the fields of that number lie that have a length, as far as the message can be read.

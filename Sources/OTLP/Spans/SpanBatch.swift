@@ -100,7 +100,7 @@ extension SpanBatch {
     }
 
     /// Takes a field of a span out.
-    private mutating func cut(field number: Int, of span: Int) {
+    mutating func cut(field number: Int, of span: Int) {
         var reader = WireReader(spans[span].unit.frame.content)
         while let field = try? reader.next(in: bytes.span.bytes) {
             if field.number == number { append(ShortRange(field.field), to: .span(span)) }

@@ -14,6 +14,8 @@ package final class DeadLetterBox: Sendable {
     /// The log of the pipeline whose items they were.
     package let main: LogID
     package let exporter: String
+    /// Whether nobody delivers what is replayed, because the pipeline file no longer names the exporter or the signal.
+    let isGone: Bool
     /// Reads replayed records; the account of everything that was ever in the box.
     package let reader: LogReader
     /// The exporter's reader of the pipeline's own log.
@@ -30,12 +32,34 @@ package final class DeadLetterBox: Sendable {
     private static let groupBytesMax = 4 << 20
 
     /// The box of one exporter; nil where the journal has no log for it.
-    package init?(of exporter: String, in main: LogID, journal: Journal) {
-        guard let origin = journal.log(main)?.reader(named: exporter),
-            let log = journal.log(LogID(deadLettersOf: exporter, in: main)),
-            let reader = log.reader(named: exporter)
-        else { return nil }
+    package convenience init?(of exporter: String, in main: LogID, journal: Journal) {
+        let log = journal.log(LogID(deadLettersOf: exporter, in: main))
+        let (origin, reader) = (journal.log(main)?.reader(named: exporter), log?.reader(named: exporter))
+        self.init(exporter, main, log, reader, origin, journal, isGone: false)
+    }
+
+    /// The boxes of exporters, or of whole logs, that are gone from the pipeline file: what lies there is shown and can be purged.
+    package static func gone(from journal: Journal) -> [DeadLetterBox] {
+        journal.vanishedReaders.filter { $0.log.kind == .deadLetters && $0.account.held > 0 }.compactMap { vanished in
+            let log = journal.storedLog(vanished.log)
+            let (reader, main) = (log?.storedReader(named: vanished.name), vanished.log.main)
+            let origin = journal.storedLog(main)?.storedReader(named: vanished.name)
+            return DeadLetterBox(vanished.name, main, log, reader, origin, journal, isGone: true)
+        }
+    }
+
+    private init?(
+        _ exporter: String,
+        _ main: LogID,
+        _ log: Log?,
+        _ reader: LogReader?,
+        _ origin: LogReader?,
+        _ journal: Journal,
+        isGone: Bool
+    ) {
+        guard let log, let reader, let origin else { return nil }
         self.main = main
+        self.isGone = isGone
         self.exporter = exporter
         self.origin = origin
         self.log = log

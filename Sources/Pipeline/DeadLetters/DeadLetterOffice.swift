@@ -117,7 +117,13 @@ package struct DeadLetterOffice: Sendable {
 
     private func replay(_ target: LetterTarget) async -> Answer {
         var moved = LetterCount()
-        for box in target.boxes {
+        let boxes = target.boxes.filter { !$0.isGone }
+        if boxes.isEmpty, let gone = target.boxes.first {
+            return .unknown(
+                "nobody would deliver them: the pipeline file no longer names \(gone.exporter) for \(gone.main.signal.name) of pipeline \(gone.main.pipeline); name it again, or purge them"
+            )
+        }
+        for box in boxes {
             let (part, isComplete) = await box.replay(target.number)
             moved.add(part)
             guard isComplete else {

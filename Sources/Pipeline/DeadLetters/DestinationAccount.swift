@@ -1,26 +1,32 @@
 package import Basics
 package import Journal
 
-/// What became of the spans of one destination, its dead letters and parked records included.
+/// What became of the items of one destination along its way: before a window, behind it, among its dead letters, parked.
 ///
-/// `accepted == outcomes.sum + queued`, at every moment, because `outcomes[.deadLettered]` is what remains of the spans that
-/// ever left the pipeline's log for the exporter's own after those that wait there or have come to another end.
+/// `accepted + created == outcomes.sum + joined + queued`, at every moment, because `outcomes[.deadLettered]` is what remains of
+/// the items that ever left the pipeline's log for the exporter's own after those that wait there or have come to another end.
 package struct DestinationAccount: Sendable, Equatable {
-    package let since: UnixTime
-    package let accepted: UInt64
+    package private(set) var since: UnixTime
+    package private(set) var accepted: UInt64
     /// `.deadLettered` is what lies in the box now.
-    package let outcomes: OutcomeCounts
-    package let queued: UInt64
+    package private(set) var outcomes: OutcomeCounts
+    package private(set) var queued: UInt64
     /// When the oldest queued item was received; nil when nothing is queued.
-    package let oldestQueued: UnixTime?
+    package private(set) var oldestQueued: UnixTime?
+    /// Items that nobody sent and that came to an end.
+    package private(set) var created: UInt64
+    /// Log records that became content of spans.
+    package private(set) var joined: UInt64 = 0
 
     /// - Parameters:
     ///   - main: The account of the exporter's cursor on the pipeline's log.
     ///   - aside: Those of its other logs, dead letters and parked, read before `main`: what moved to them is dead-lettered in
     ///     `main`, and what moves between them or within one is so there.
-    package init(_ main: ReaderAccount, aside: [ReaderAccount]) {
+    ///   - windows: Those of the windows before that log, read in one moment with `main`: what they moved is accepted there.
+    package init(_ main: ReaderAccount, aside: [ReaderAccount], behind windows: [ReaderAccount] = []) {
         since = main.since
         accepted = main.accepted
+        created = main.created
         var outcomes = main.outcomes
         var (queued, gone): (UInt64, UInt64) = (main.queued, 0)
         var oldest = main.oldestQueued
@@ -39,6 +45,34 @@ package struct DestinationAccount: Sendable, Equatable {
         // What is durable in another log and not settled yet in the pipeline's is queued in both.
         self.queued = queued - min(queued, gone - netted)
         oldestQueued = oldest
+        for window in windows { add(window) }
+    }
+
+    /// The account of a window as the end of log records.
+    package init(joining window: ReaderAccount) {
+        self.init(window, aside: [])
+        (joined, outcomes[.delivered]) = (outcomes[.delivered], 0)
+    }
+
+    /// Adds what a window has not moved: what waits before it, and what did not get behind it.
+    private mutating func add(_ window: ReaderAccount) {
+        var ended = window.outcomes
+        ended[.delivered] = 0
+        outcomes = outcomes + ended
+        queued += window.queued
+        accepted += window.queued + ended.sum
+        oldestQueued = [oldestQueued, window.oldestQueued].compactMap { $0 }.min()
+    }
+
+    /// Adds an account that the same destination has in another log of the pipeline.
+    mutating func add(_ other: DestinationAccount) {
+        since = min(since, other.since)
+        accepted += other.accepted
+        outcomes = outcomes + other.outcomes
+        queued += other.queued
+        oldestQueued = [oldestQueued, other.oldestQueued].compactMap { $0 }.min()
+        created += other.created
+        joined += other.joined
     }
 
     /// How long ago the oldest item that still waits was received, in seconds; 0 when none waits.

@@ -5,8 +5,8 @@ import Basics
 /// Holds no clock and does no I/O.
 ///
 /// Records are gathered in lanes, one for each merge key, so that one busy service does not make small batches of the
-/// others. A lane gives a batch when it is full, when its first record has waited `linger`, or when the window drains. A
-/// batch that must be tried again goes before the newer records of its lane, which pass it while it pauses. Lanes take
+/// others. A lane gives a batch when it is full, when its first record has waited `linger`, when a client waits for one of
+/// its records, or when the window drains. A batch that must be tried again goes before the newer records of its lane, which pass it while it pauses. Lanes take
 /// turns. Their number is bounded, because clients choose merge keys by routes and forwarded headers: over the bound
 /// nothing lingers and no more records are taken in until lanes are empty.
 package struct BatchWindow: Sendable {
@@ -17,6 +17,8 @@ package struct BatchWindow: Sendable {
         var fresh: [QueuedRecord] = []
         var freshItems = 0
         var freshBytes = 0
+        /// Fresh records that clients wait for.
+        var freshAwaited = 0
         /// When the first fresh record came.
         var since: Duration = .zero
         var inFlight = 0
@@ -75,6 +77,7 @@ package struct BatchWindow: Sendable {
         lanes[index].fresh.append(record)
         lanes[index].freshItems += record.payloadItems
         lanes[index].freshBytes += record.payload.count
+        if record.isAwaited { lanes[index].freshAwaited += 1 }
         bytes += record.heldBytes
     }
 
@@ -93,7 +96,8 @@ package struct BatchWindow: Sendable {
     package var wake: Duration? {
         lanes.lazy.filter(isOpen).compactMap { lane -> Duration? in
             let again = lane.again.lazy.map(\.notBefore).min()
-            let fresh = lane.fresh.isEmpty ? nil : lane.since + limits.linger
+            let linger = lane.freshAwaited > 0 ? .zero : limits.linger
+            let fresh = lane.fresh.isEmpty ? nil : lane.since + linger
             return [again, fresh].compactMap { $0 }.min()
         }.min()
     }
@@ -120,6 +124,7 @@ package struct BatchWindow: Sendable {
         let records = whole.flatMap(\.records) + lanes[index].fresh
         lanes[index].again.removeAll(where: \.isWhole)
         (lanes[index].fresh, lanes[index].freshItems, lanes[index].freshBytes) = ([], 0, 0)
+        lanes[index].freshAwaited = 0
         bytes -= records.reduce(0) { $0 + $1.heldBytes }
         if lanes[index].isEmpty { removeLane(at: index) }
         return records
@@ -150,8 +155,8 @@ package struct BatchWindow: Sendable {
 
     private func isDue(_ lane: Lane, now: Duration) -> Bool {
         guard !lane.fresh.isEmpty else { return false }
-        return isDraining || lane.freshItems >= limits.items || lane.freshBytes >= limits.bytes.bytes
-            || now >= lane.since + limits.linger || room <= 0
+        let isFull = lane.freshItems >= limits.items || lane.freshBytes >= limits.bytes.bytes
+        return isDraining || lane.freshAwaited > 0 || isFull || now >= lane.since + limits.linger || room <= 0
     }
 
     private mutating func takeFresh(from index: Int, now: Duration) -> PendingBatch {
@@ -169,6 +174,9 @@ package struct BatchWindow: Sendable {
         lanes[index].fresh.removeFirst(count)
         lanes[index].freshItems -= items
         lanes[index].freshBytes -= size
+        if lanes[index].freshAwaited > 0 {
+            lanes[index].freshAwaited -= fresh[..<count].count(where: \.isAwaited)
+        }
         lanes[index].since = now
         lanes[index].inFlight += 1
         return PendingBatch(

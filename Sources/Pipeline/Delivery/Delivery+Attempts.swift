@@ -180,16 +180,13 @@ extension PendingBatch {
             ? [(records[0], request.batch.payload, request.batch.items)]
             : records.map { ($0, $0.payload, $0.payloadItems) }
         return parts.map { record, payload, items in
-            // What was removed before the journal stays in the account of the record it was counted in.
-            var metadata = record.metadata
-            (metadata.removed, metadata.replays, metadata.parked) = ([:], nil, nil)
-            return DeadLetter(
+            DeadLetter(
                 origin: DeadLetter.Origin(source: record.source, id: record.id),
                 rejection: rejection,
                 attempts: history.attempts,
                 firstAttempt: history.firstAttempt ?? now,
                 lastAttempt: history.lastAttempt ?? now,
-                metadata: metadata,
+                metadata: record.metadata.withoutAccount,
                 payload: payload,
                 items: items
             )
@@ -210,6 +207,6 @@ extension QueuedRecord {
             delivered -= count
         }
         outcomes[.delivered] += delivered
-        return SettledRecord(id: id, items: items, outcomes: outcomes)
+        return SettledRecord(id: id, items: items, outcomes: outcomes, created: metadata.created)
     }
 }

@@ -9,7 +9,7 @@ import Synchronization
 /// Nothing here blocks: reading and sending suspend. What one destination does touches only its own cursor. What becomes
 /// of one request is decided in Delivery+Attempts.swift.
 package final class Delivery: Sendable {
-    let name: String
+    package let name: String
     /// What it delivers.
     let signal: Signal
     let exporter: any Exporter
@@ -31,6 +31,7 @@ package final class Delivery: Sendable {
     /// Rings when what waits for parked routes may have to move: whenever something was read or sent.
     let crowded = Doorbell()
     private let limits: BatchLimits
+    private let isAwaited: Bool
     private let logger: Logger
     /// Records of a form that this version cannot read; they stay in the journal.
     private let unreadable = Mutex<[(source: RecordSource, id: UInt64, items: UInt64)]>([])
@@ -55,6 +56,7 @@ package final class Delivery: Sendable {
     ///   - limits: What a batch may hold.
     ///   - retry: The pauses of a batch that failed, and of a destination that is down.
     ///   - bytesMax: Bytes of records held in memory at once.
+    ///   - isAwaited: Whether clients of some receiver wait for it (`answer_after`).
     ///   - clock: For lingering and pauses.
     ///   - wallClock: For the times of attempts.
     ///   - meters: Counts outcomes.
@@ -70,6 +72,7 @@ package final class Delivery: Sendable {
         limits: BatchLimits,
         retry: RetrySettings,
         bytesMax: Int,
+        isAwaited: Bool = false,
         clock: MonotonicClock,
         wallClock: WallClock = .system,
         meters: DeliveryMeters,
@@ -91,6 +94,7 @@ package final class Delivery: Sendable {
         self.deadLetters = deadLetters
         self.shares = shares
         self.limits = limits
+        self.isAwaited = isAwaited
         self.retry = retry
         self.clock = clock
         self.wallClock = wallClock
@@ -106,6 +110,9 @@ package final class Delivery: Sendable {
         )
         flow = Mutex(FlowControl(limits: limits, retry: retry, concurrency: exporter.concurrency))
     }
+
+    /// Whether it delivers what a window has decided.
+    package var isBehindWindow: Bool { logs[.pipeline]?.id.isWindow ?? false }
 
     /// Whether the destination is taken to be down and only probed.
     package var isCircuitOpen: Bool { flow.withLock { $0.isOpen } }
@@ -148,7 +155,8 @@ package final class Delivery: Sendable {
     /// Whether draining has something left to do, and a destination to do it with; what waits for parked routes aside.
     package var canDrainOn: Bool { hasWork(countingParked: false) && !isCircuitOpen }
 
-    private func hasWork(countingParked: Bool) -> Bool {
+    /// Whether something waits that can be sent; what waits for parked routes only where that is counted.
+    func hasWork(countingParked: Bool) -> Bool {
         readers.contains { hasWork($0.key, $0.value, countingParked: countingParked) }
     }
 
@@ -180,7 +188,9 @@ package final class Delivery: Sendable {
             if parked.withLock({ !$0.isEmpty }) { crowded.ring() }
             if source == .parked, let last = records.last { endParkedReading(at: last) }
             if let end, records.contains(where: { $0.id >= end }) { return }
-            if records.count < Self.recordsMax { try? await clock.sleep(limits.linger / Self.readsPerLinger) }
+            // Who waits for a record must not wait for the reader.
+            let isFull = records.count == Self.recordsMax
+            if !isFull, !isAwaited { try? await clock.sleep(limits.linger / Self.readsPerLinger) }
         }
     }
 

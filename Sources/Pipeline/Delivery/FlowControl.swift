@@ -28,6 +28,9 @@ package struct FlowControl: Sendable {
     /// When a request may go that may not go now, without a further event.
     package var wake: Duration? { circuit.wake }
 
+    /// Whether a destination that is taken to be down may be asked now whether it is back.
+    package func mayProbe(now: Duration) -> Bool { circuit.admits(now: now) }
+
     /// Whether one more request may go now.
     package func admits(now: Duration) -> Bool {
         underWay < concurrency.current && circuit.admits(now: now)

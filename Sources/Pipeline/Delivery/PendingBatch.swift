@@ -40,9 +40,11 @@ package struct QueuedRecord: Sendable {
     package let receivedAt: UnixTime
     /// When its route turned it away first; nil where that is not known.
     package var parkedSince: UnixTime?
+    /// Whether a client waits for it: it waits for no others.
+    package var isAwaited = false
 
     /// Items inside the payload.
-    package var payloadItems: Int { Int(items) - Int(clamping: metadata.removed.sum) }
+    package var payloadItems: Int { Int(items) - Int(clamping: metadata.removed.sum) + Int(metadata.created) }
 
     package init(
         source: RecordSource = .pipeline,
@@ -74,6 +76,7 @@ package struct QueuedRecord: Sendable {
             sharedBytes: metadata.parked?.sharedBytes ?? (source == .pipeline ? stored.sharedBytes : 0),
             receivedAt: metadata.parked?.receivedAt ?? stored.receivedAt
         )
+        isAwaited = stored.isFollowed
     }
 }
 

@@ -40,7 +40,9 @@ package final class DeviationLog: Sendable {
     func note(_ counts: DeviationCounts, of signal: Signal, from source: RequestSource) {
         let client = String((source.client ?? "unknown").unicodeScalars.prefix(Self.nameCharactersMax))
         for (kind, count) in counts.byName {
-            let labels = ["receiver": source.receiver, "signal": signal.name, "kind": kind]
+            let labels = [
+                "receiver": source.receiver, "signal": signal.name, "kind": kind, "client": client.excerpt(),
+            ]
             meters.counter("millrace_receiver_deviations_total", labels).add(count)
             guard isNew("\(kind) \(client)") else { continue }
             logger.info(

@@ -21,6 +21,7 @@ package final class Gateway: Intake {
     private let identities: IdentityMeters?
     private let line: WaitingLine?
     private let hold: Duration
+    private let answers: DeliveryAnswers?
     /// One for each event loop that ever asked; event loops live as long as the process.
     private let waiting = Mutex<[ObjectIdentifier: WaitingRoom]>([:])
 
@@ -35,6 +36,7 @@ package final class Gateway: Intake {
     ///   - identities: Counts by who sent a request.
     ///   - line: Where requests wait while the journal is full; without it they are refused at once.
     ///   - hold: How long they wait there.
+    ///   - answers: Where answers wait for an exporter; without it they wait for the journal alone.
     package init(
         fronts: [PipelineFront],
         journal: Journal,
@@ -45,7 +47,8 @@ package final class Gateway: Intake {
         costs: CostLimits = CostLimits(),
         identities: IdentityMeters? = nil,
         line: WaitingLine? = nil,
-        hold: Duration = .zero
+        hold: Duration = .zero,
+        answers: DeliveryAnswers? = nil
     ) {
         signals = Set(fronts.map(\.signal))
         self.fronts = Signal.allCases.map { signal in fronts.filter { $0.signal == signal } }
@@ -58,6 +61,7 @@ package final class Gateway: Intake {
         self.identities = identities
         self.line = hold > .zero ? line : nil
         self.hold = hold
+        self.answers = answers
     }
 
     package func accept(
@@ -86,6 +90,10 @@ package final class Gateway: Intake {
         )
         tally.refuse(spans.flawed, .invalid)
         guard spans.valid > 0 else { return spans.answer }
+        if let refusal = answers?.refusal(before: fronts.lazy.map(\.log)) {
+            tally.refuse(spans.valid, .destination)
+            return refusal
+        }
         let now = clock.now()
         var whenRefused: [@Sendable () -> Void] = []
         let records: [IntakeRecord]
@@ -97,16 +105,33 @@ package final class Gateway: Intake {
             tally.refuse(spans.valid, error.reason)
             return error.answer
         }
-        var request = WaitingRequest(answer: spans.answer, spans: spans.valid, tally: tally, records: records)
-        request.whenRefused = whenRefused
-        let room = waitingRoom(of: observer)
+        var waiting = WaitingRequest(
+            answer: spans.answer,
+            spans: spans.valid,
+            tally: tally,
+            records: records,
+            memory: request.memory
+        )
+        waiting.whenRefused = whenRefused
+        waiting.wait = answers?.wait(for: waiting.group, telling: spans.answer)
+        return enter(ticket, waiting, records.compactMap(\.share), waitingRoom(of: observer))
+    }
+
+    /// Hands a request to the journal, where its sender and route may have it there; the answer, where it may not wait.
+    private func enter(
+        _ ticket: UInt64,
+        _ request: WaitingRequest,
+        _ shared: [ShareTable.Part],
+        _ room: WaitingRoom
+    ) -> IntakeAnswer? {
+        var request = request
         // Before the shares, which would ask the client to come back.
         if let excess = journal.excess(of: request.group) {
             return request.refused(as: .tooLarge, with: .tooLarge(excess))
         }
         if let shares {
-            let parts = ShareTable.Part.sums(records.compactMap(\.share))
-            switch shares.admit(parts, at: now) {
+            let parts = ShareTable.Part.sums(shared)
+            switch shares.admit(parts, at: clock.now()) {
             case .admitted: request.whenRefused.append { shares.withdraw(parts) }
             case .refused(let answer, let share):
                 if waits(for: share, answer, ticket, request, parts, room, shares) { return nil }
@@ -165,7 +190,14 @@ package final class Gateway: Intake {
     private func waitingRoom(of observer: any IntakeObserver) -> WaitingRoom {
         waiting.withLock { rooms in
             if let room = rooms[ObjectIdentifier(observer)] { return room }
-            let room = WaitingRoom(journal: journal, observer: observer, condition: condition, line: line, hold: hold)
+            let room = WaitingRoom(
+                journal: journal,
+                observer: observer,
+                condition: condition,
+                line: line,
+                hold: hold,
+                answers: answers
+            )
             rooms[ObjectIdentifier(observer)] = room
             return room
         }
@@ -203,153 +235,43 @@ private struct CheckedSpans {
         _ memory: inout RequestMemory,
         noting deviations: DeviationLog
     ) throws(Refused) {
-        var body = request.body
-        do throws(WireError) {
-            if request.encoding == .json {
-                var counts = DeviationCounts()
-                body = try OTLPJSON.decode(body, signal: request.signal, deviations: &counts)
-                if !counts.isEmpty { deviations.note(counts, of: request.signal, from: request.source) }
-            }
-        } catch {
-            throw Refused(error)
-        }
-        if request.encoding == .json { try memory.add(body.count) }
+        let body = request.encoding == .json ? try Self.transcoded(request, &memory, noting: deviations) : request.body
         do throws(WireError) {
             batch = try Envelope(body, signal: request.signal, limits: memory.indexLimits())
         } catch {
-            if case .overLimit = error, let shortage = memory.indexShortage {
-                request.memory?.noteShortage()
-                throw shortage
-            }
-            throw Refused(error)
-        }
-    }
-}
-
-/// A request whose records are on their way to the disk.
-private struct WaitingRequest: Sendable {
-    let answer: IntakeAnswer
-    let spans: Int
-    let tally: RequestTally
-    let group: RecordGroup
-    /// What its records hold in memory.
-    let bytes: Int
-    /// Where it waits in the line; nil where it does not.
-    var place: WaitingLine.Place?
-    /// Gives back what a request took that did not get in.
-    var whenRefused: [@Sendable () -> Void] = []
-
-    init(answer: IntakeAnswer, spans: Int, tally: RequestTally, records: [IntakeRecord]) {
-        self.answer = answer
-        self.spans = spans
-        self.tally = tally
-        group = RecordGroup(entries: records.map(\.record))
-        bytes = records.reduce(0) { $0 + $1.bytes }
-    }
-
-    /// Counts it as over its route's share, and gives back what it took.
-    func refused(as reason: IntakeTally.RefusalReason = .overShare, with answer: IntakeAnswer) -> IntakeAnswer {
-        for undo in whenRefused { undo() }
-        tally.refuse(spans, reason)
-        return answer
-    }
-
-    func answer(after result: CommitResult) -> IntakeAnswer {
-        let reason: IntakeTally.RefusalReason
-        let pause: Duration
-        switch result {
-        case .durable:
-            tally.accept(spans)
-            return answer
-        case .full(let retryAfter): (reason, pause) = (.journalFull, retryAfter)
-        case .failed: (reason, pause) = (.journalFailed, .seconds(3))
-        case .tooLarge: return refused(as: .tooLarge, with: .tooLarge(result.trouble))
-        }
-        return refused(as: reason, with: .unavailable(result.trouble, retryAfter: pause))
-    }
-}
-
-extension CommitResult {
-    /// The answer for a request that was not tried because others wait.
-    fileprivate static func full() -> CommitResult { .full(retryAfter: .seconds(1)) }
-}
-
-/// Where the requests of one event loop wait for the disk, and for room on it.
-private final class WaitingRoom: CommitObserver {
-    private let journal: Journal
-    private let observer: any IntakeObserver
-    private let condition: JournalCondition?
-    private let line: WaitingLine?
-    private let hold: Duration
-    private let requests = Mutex<[UInt64: WaitingRequest]>([:])
-
-    init(
-        journal: Journal,
-        observer: any IntakeObserver,
-        condition: JournalCondition?,
-        line: WaitingLine?,
-        hold: Duration
-    ) {
-        self.journal = journal
-        self.observer = observer
-        self.condition = condition
-        self.line = line
-        self.hold = hold
-    }
-
-    /// Hands a request to the journal, behind those that wait for room there; the answer, where it may not wait.
-    func enter(_ ticket: UInt64, _ request: WaitingRequest) -> IntakeAnswer? {
-        if let line, !line.isEmpty { return waits(ticket, request) ? nil : request.answer(after: .full()) }
-        append(ticket, request)
-        return nil
-    }
-
-    /// The same for a request whose receiver has been told to wait.
-    func enterLater(_ ticket: UInt64, _ request: WaitingRequest) {
-        if let refusal = enter(ticket, request) { answer(ticket, refusal) }
-    }
-
-    func answer(_ ticket: UInt64, _ answer: IntakeAnswer) {
-        observer.settled([(ticket, answer)])
-    }
-
-    private func append(_ ticket: UInt64, _ request: WaitingRequest) {
-        requests.withLock { $0[ticket] = request }
-        journal.append(request.group, ticket: ticket, observer: self)
-    }
-
-    /// Puts a request into the line; false where it may not wait.
-    private func waits(_ ticket: UInt64, _ request: WaitingRequest) -> Bool {
-        guard let line else { return false }
-        return line.enter(bytes: request.bytes, hold: hold) { place in
-            var request = request
-            request.place = place
-            self.append(ticket, request)
-        } refuse: {
-            self.answer(ticket, request.answer(after: .full()))
+            throw Self.refused(error, request, memory)
         }
     }
 
-    func settled(_ commits: [(ticket: UInt64, result: CommitResult)]) {
-        condition?.note(commits.lazy.map(\.result))
-        let settled = requests.withLock { requests in
-            commits.compactMap { commit in
-                requests.removeValue(forKey: commit.ticket).map { (commit.ticket, commit.result, $0) }
-            }
+    /// The wire form of a body in JSON, for which memory is asked before it is written.
+    private static func transcoded(
+        _ request: IncomingRequest,
+        _ memory: inout RequestMemory,
+        noting deviations: DeviationLog
+    ) throws(Refused) -> [UInt8] {
+        let ahead = request.body.count
+        try memory.add(ahead)
+        var counts = DeviationCounts()
+        let body: [UInt8]
+        do throws(WireError) {
+            body = try OTLPJSON.decode(
+                request.body,
+                signal: request.signal,
+                deviations: &counts,
+                bytesMax: memory.transcodedMax(besides: ahead)
+            )
+        } catch {
+            throw refused(error, request, memory)
         }
-        var answers: [(ticket: UInt64, answer: IntakeAnswer)] = []
-        for (ticket, result, request) in settled {
-            if case .full = result {
-                if let place = request.place {
-                    if line?.returns(place) == true { continue }
-                } else if waits(ticket, request) {
-                    continue
-                }
-            } else if let place = request.place {
-                line?.leave(place)
-            }
-            answers.append((ticket, request.answer(after: result)))
-        }
-        if !answers.isEmpty { observer.settled(answers) }
+        if body.count > ahead { try memory.add(body.count - ahead) }
+        if !counts.isEmpty { deviations.note(counts, of: request.signal, from: request.source) }
+        return body
+    }
+
+    /// What is over a limit of memory may have come at a bad time.
+    private static func refused(_ error: WireError, _ request: IncomingRequest, _ memory: RequestMemory) -> Refused {
+        guard case .overLimit = error, let shortage = memory.indexShortage else { return Refused(error) }
+        request.memory?.noteShortage()
+        return shortage
     }
 }

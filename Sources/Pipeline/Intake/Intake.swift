@@ -86,7 +86,8 @@ package enum IntakeAnswer: Sendable, Equatable {
 ///
 /// One object for each event loop, so that all requests settled by one sync come back in one hop.
 package protocol IntakeObserver: AnyObject, Sendable {
-    /// Called on the journal's thread with every answer that one sync settled for this observer; must not block.
+    /// Called with every answer that one sync settled for this observer, on the journal's thread, or with one that waited for
+    /// an exporter, on any thread; must not block.
     func settled(_ answers: [(ticket: UInt64, answer: IntakeAnswer)])
 }
 

@@ -17,6 +17,8 @@ package final class IntakeTally: Sendable {
         case tooLarge = "too_large"
         /// Some of the request would go where its client may not send.
         case forbidden
+        /// The exporter that the client would wait for (`answer_after`) is away, far behind, or about to stop.
+        case destination
     }
 
     private let accepted: Counter

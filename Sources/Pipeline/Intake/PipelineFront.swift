@@ -13,6 +13,10 @@ package struct PipelineFront: Sendable {
     private let itemsMax: Int
     /// Where an exporter files what no processor routes; nil where none has such places.
     private let unrouted: Route?
+    /// What reads the log by traces, so that each record holds items of one trace; nil where nothing does.
+    private let window: (any WindowedProcessor)?
+    /// What chooses the routes of whole traces.
+    private let routers: [any ForeseeingProcessor]
     /// Items accepted and refused since the process started.
     package let tally: IntakeTally
 
@@ -22,6 +26,8 @@ package struct PipelineFront: Sendable {
     ///   - forwardedHeaders: Names in lower case of headers that are kept with the records.
     ///   - itemsMax: Items in one record at most, as far as a request can be divided: what is sent at once needs not be taken apart.
     ///   - unrouted: Where an exporter of the pipeline files items without a route; nil where none has such places.
+    ///   - window: What reads the log by traces; each record holds items of one trace then, however many.
+    ///   - routers: What chooses the routes of whole traces behind the window.
     ///   - tally: Counts what is accepted and refused.
     package init(
         log: LogID,
@@ -29,6 +35,8 @@ package struct PipelineFront: Sendable {
         forwardedHeaders: Set<String>,
         itemsMax: Int,
         unrouted: Route? = nil,
+        window: (any WindowedProcessor)? = nil,
+        routers: [any ForeseeingProcessor] = [],
         tally: IntakeTally
     ) {
         self.log = log
@@ -37,6 +45,8 @@ package struct PipelineFront: Sendable {
         self.forwardedHeaders = forwardedHeaders
         self.itemsMax = itemsMax
         self.unrouted = unrouted
+        self.window = window
+        self.routers = routers
         self.tally = tally
     }
 
@@ -57,7 +67,7 @@ package struct PipelineFront: Sendable {
         work.addedMax = memory.addedMax(to: spans.bytes.count)
         for processor in processors { processor.process(&work) }
         whenRefused += work.whenRefused
-        work.divide(itemsMax: itemsMax)
+        let traces = divide(&work)
         var metadata = RecordMetadata(
             signal: signal,
             identity: source.identity?.name,
@@ -72,21 +82,37 @@ package struct PipelineFront: Sendable {
         for group in work.batch.groups {
             let encoded = try written(group, &work, memory)
             metadata.route = work.routes[Int(group.number)]
+            metadata.trace = traces[Int(group.number)].map { work.mark($0, group) }
             let items = encoded.items + removed
             records.append(try held(record(.items, items: items, metadata, encoded.payload), &memory))
             metadata.removed = [:]
             removed = 0
         }
         if records.isEmpty, removed > 0 {
+            metadata.trace = nil
             records.append(try held(record(.counts, items: removed, metadata, []), &memory))
         }
         tally.process(work.tally)
         return records
     }
 
+    /// Divides what is too much for one record, or is of several traces.
+    ///
+    /// - Returns: By output group the trace that it has to be known by; nil where that does not matter.
+    private func divide(_ work: inout SpanWork) -> [TraceID?] {
+        if let window { return work.divideByTrace(for: window) }
+        work.divide(itemsMax: itemsMax)
+        return Array(repeating: nil, count: work.routes.count)
+    }
+
     /// Throws where something that is kept would go to an experiment that is not one of the client's.
     private func checkRoutes(of work: SpanWork) throws(Refused) {
         guard let identity = work.source.identity, identity.experiments != nil else { return }
+        // Each of the spans may turn out to be the root.
+        for route in routers.lazy.flatMap({ $0.routes(foreseenFor: work) }) {
+            if let reason = identity.refusal(of: route) { throw .forbidden(reason) }
+        }
+        guard routers.isEmpty else { return }
         for group in work.batch.groups {
             let route = work.routes[Int(group.number)]
             guard let place = route == .none ? unrouted : route, let reason = identity.refusal(of: place) else {
@@ -129,7 +155,7 @@ package struct PipelineFront: Sendable {
             metadata: metadata.encoded(),
             payload: payload
         )
-        return IntakeRecord(record: record, sender: metadata.sender, route: metadata.route)
+        return IntakeRecord(record: record, key: metadata.key(in: log))
     }
 }
 
@@ -144,11 +170,36 @@ extension Envelope {
     }
 }
 
+extension SpanWork {
+    /// A service's name in a mark, at most.
+    private static let serviceBytesMax = 250
+
+    /// What the records of a trace are known by.
+    fileprivate func mark(_ trace: TraceID, _ group: UnitGroup) -> TraceMark {
+        let isRouted = routes[Int(group.number)] != .none
+        return TraceMark(
+            trace: trace,
+            isBound: source.identity?.experiments != nil,
+            service: isRouted ? "" : service(of: group)
+        )
+    }
+
+    /// The service of its first span; empty where that names none.
+    private func service(of group: UnitGroup) -> String {
+        guard let unit = batch.firstUnit(of: group) else { return "" }
+        let resource = batch.resources[batch.scopes[batch.unit(unit).scope].resource]
+        guard let attribute = batch.attribute("service.name", in: resource.attributes),
+            case .string(let range) = batch.value(of: attribute)
+        else { return "" }
+        return batch.text(range.lowerBound..<min(range.upperBound, range.lowerBound + Self.serviceBytesMax))
+    }
+}
+
 /// A record of a request, and whose it is.
 struct IntakeRecord: Sendable {
     let record: NewRecord
-    let sender: Sender
-    let route: Route
+    /// Whose share it takes.
+    let key: ShareTable.Key
 
     /// What it holds in memory until the disk has it.
     var bytes: Int { record.payload.count + record.metadata.count }
@@ -156,6 +207,6 @@ struct IntakeRecord: Sendable {
     /// What it takes of its route's share; nil where it holds no items.
     var share: ShareTable.Part? {
         guard record.kind == .items else { return nil }
-        return ShareTable.Part(key: ShareTable.Key(log: record.log, sender: sender, route: route), bytes: bytes)
+        return ShareTable.Part(key: key, bytes: bytes)
     }
 }

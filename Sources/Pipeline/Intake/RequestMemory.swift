@@ -40,6 +40,9 @@ struct RequestMemory {
         return WireLimits(indexBytesMax: max(0, min(account.heldMax - base, free)))
     }
 
+    /// What a body may become that is transcoded, of which so many bytes are held already.
+    mutating func transcodedMax(besides held: Int) -> Int { held + indexLimits().indexBytesMax }
+
     /// What the client is told about an index that was over `indexLimits`; nil where the request itself is to blame.
     var indexShortage: Refused? {
         guard let reservation, reservation.available / Self.indexers < account.heldMax - base else {

@@ -29,15 +29,23 @@ package final class RouteShares: Sendable {
     private let heldMax: ByteCount
     private let waiting: Counter?
     private let clock: MonotonicClock
-    /// By log, in the order in which the table counts destinations.
-    private let readers: [LogID: [LogReader]]
-    /// Those of the parked logs of the same exporters; nil for one that has none.
-    private let parkedReaders: [LogID: [LogReader?]]
+    /// Where one destination of a pipeline reads.
+    private struct Destination {
+        let reader: LogReader
+        /// That of the exporter's parked log; nil for one that has none.
+        let parked: LogReader?
+        /// The window before it; nil for one that reads what came as it came.
+        let window: LogReader?
+    }
+
+    /// By the log that requests are accepted in, in the order in which the table counts destinations.
+    private let destinations: [LogID: [Destination]]
     private let nextReview = Atomic<UInt64>(0)
 
     /// - Parameters:
     ///   - budget: The journal's `max_bytes`.
-    ///   - logs: The logs of all pipelines, with a reader for each destination.
+    ///   - logs: The logs of all pipelines, with a reader for each destination; what lies before a window is held by who reads
+    ///     behind it, too.
     ///   - parkedLogs: Those of their exporters.
     ///   - routesMax: Routes tracked, at most.
     ///   - heldMax: Bytes of requests that may wait for one route's share.
@@ -56,17 +64,20 @@ package final class RouteShares: Sendable {
         self.heldMax = heldMax
         self.waiting = waiting
         self.clock = clock
-        readers = Dictionary(uniqueKeysWithValues: logs.map { ($0.id, $0.readers) })
-        parkedReaders = Dictionary(
-            uniqueKeysWithValues: logs.map { log in
+        destinations = Dictionary(grouping: logs, by: \.id.front).mapValues { logs in
+            let window = logs.first { $0.id.isWindow }?.id
+            return logs.flatMap { log in
                 let parkedLogs = parkedLogs.filter { $0.id.main == log.id }
-                return (log.id, log.readers.map { $0.parked(among: parkedLogs) })
+                let source = log.id == window ? logs.first { $0.id == log.id.front }?.readers.first : nil
+                return log.readers.map { reader in
+                    Destination(reader: reader, parked: reader.parked(among: parkedLogs), window: source)
+                }
             }
-        )
+        }
         table = Mutex(
             ShareTable(
                 budget: budget.bytes,
-                destinations: readers.mapValues(\.count),
+                destinations: destinations.mapValues(\.count),
                 routesMax: routesMax,
                 sendersMax: Self.sendersMax
             )
@@ -83,24 +94,29 @@ package final class RouteShares: Sendable {
     ///   - log: The pipeline's log.
     ///   - pending: The destinations that have not settled it.
     package func restore(_ record: StoredRecord, of log: LogID, pending: [String]) {
-        guard let readers = readers[log], record.kind == .items,
+        guard let destinations = destinations[log.front], record.kind == .items,
             let metadata = RecordMetadata(decoding: record.metadata)
         else { return }
-        let part = ShareTable.Part(
-            key: ShareTable.Key(log: log, sender: metadata.sender, route: metadata.route),
-            bytes: metadata.parked?.sharedBytes ?? record.sharedBytes
-        )
-        let pending = readers.indices.filter { pending.contains(readers[$0].name) }
+        // Who reads behind the window holds what lies before it.
+        let isBefore = destinations.contains { $0.window.map { pending.contains($0.name) } ?? false }
+        let holders = destinations.indices.filter { index in
+            pending.contains(destinations[index].reader.name) || isBefore && destinations[index].window != nil
+        }
+        let parts = metadata.parts(of: metadata.parked?.sharedBytes ?? record.sharedBytes, in: log.front)
         table.withLock { table in
-            table.restore(part, receivedAt: record.receivedAt, pending: pending)
-            guard metadata.parked != nil else { return }
-            for destination in pending { table.park(part, by: destination, at: record.receivedAt) }
+            for part in parts {
+                table.restore(part, receivedAt: record.receivedAt, pending: holders)
+                guard metadata.parked != nil else { continue }
+                for destination in holders { table.park(part, by: destination, at: record.receivedAt) }
+            }
         }
     }
 
     /// Where the delivery to one destination tells what it has settled; nil for a destination that the log has not.
     package func destination(_ name: String, of log: LogID) -> DestinationShares? {
-        readers[log]?.firstIndex { $0.name == name }.map { DestinationShares(shares: self, log: log, index: $0) }
+        destinations[log.front]?.firstIndex { $0.reader.name == name }.map { index in
+            DestinationShares(shares: self, log: log.front, index: index)
+        }
     }
 
     /// Adds the records of one request, or says why it has to wait.
@@ -178,18 +194,13 @@ package final class RouteShares: Sendable {
             nextReview.compareExchange(expected: due, desired: next, ordering: .relaxed).exchanged
         else { return false }
         let committed = now.nanoseconds - min(now.nanoseconds, Self.commitTime)
-        for (log, readers) in readers {
-            for (index, reader) in readers.enumerated() {
+        for (log, destinations) in destinations {
+            for (index, destination) in destinations.enumerated() {
                 // What was accepted or moved lately may be on its way to the disk.
-                let (oldest, oldestMoved) = (reader.oldest(committed), parkedReaders[log]?[index]?.oldest(committed))
-                table.withLock {
-                    $0.forget(
-                        before: oldest,
-                        movedBefore: oldestMoved ?? UnixTime(nanoseconds: 0),
-                        by: index,
-                        of: log
-                    )
-                }
+                let oldest = destination.reader.oldest(committed)
+                let before = destination.window.map { min(oldest, $0.oldest(committed)) } ?? oldest
+                let oldestMoved = destination.parked?.oldest(committed) ?? UnixTime(nanoseconds: 0)
+                table.withLock { $0.forget(before: before, movedBefore: oldestMoved, by: index, of: log) }
             }
         }
         return true
@@ -210,17 +221,33 @@ package struct DestinationShares: Sendable {
     ///   - wasParked: Whether it lay in the destination's parked log.
     package func settled(_ bytes: Int, of metadata: RecordMetadata, wasParked: Bool) {
         let settlement = ShareTable.Settlement(destination: index, wasParked: wasParked)
-        shares.settle(part(bytes, metadata), by: settlement)
+        for part in metadata.parts(of: bytes, in: log) { shares.settle(part, by: settlement) }
     }
 
     /// The destination has put a record into its parked log, where it is held as before.
     package func park(_ bytes: Int, of metadata: RecordMetadata, at time: UnixTime) {
-        shares.park(part(bytes, metadata), by: index, at: time)
+        for part in metadata.parts(of: bytes, in: log) { shares.park(part, by: index, at: time) }
+    }
+}
+
+extension RecordMetadata {
+    /// Whose share of a log a record takes that a client sent.
+    func key(in log: LogID) -> ShareTable.Key {
+        ShareTable.Key(log: log, sender: sender, route: route, service: trace?.service ?? "")
     }
 
-    private func part(_ bytes: Int, _ metadata: RecordMetadata) -> ShareTable.Part {
-        let key = ShareTable.Key(log: log, sender: metadata.sender, route: metadata.route)
-        return ShareTable.Part(key: key, bytes: bytes)
+    /// What a record of so many bytes holds of shares; what is behind a window holds what it was made of.
+    fileprivate func parts(of bytes: Int, in log: LogID) -> [ShareTable.Part] {
+        guard let origin else { return [ShareTable.Part(key: key(in: log), bytes: bytes)] }
+        return origin.holdings.map { holding in
+            let key = ShareTable.Key(
+                log: log,
+                sender: holding.sender,
+                route: holding.route,
+                service: holding.service
+            )
+            return ShareTable.Part(key: key, bytes: holding.bytes)
+        }
     }
 }
 
@@ -264,6 +291,13 @@ extension ShareTable.Part {
     }
 }
 
+extension ShareTable.Key {
+    /// For people.
+    fileprivate var holder: String {
+        service.isEmpty ? "\(route)" : "service \"\(service.excerpt(max: 80))\""
+    }
+}
+
 /// Whether a request may go into the journal.
 enum Admission {
     /// It may, and holds that much until it is settled or withdrawn.
@@ -282,7 +316,7 @@ extension ShareTable.Excess {
     /// For the whole request: a partial success would forbid its client to send the rest again.
     fileprivate func answer(retryAfter: Duration) -> IntakeAnswer {
         let (held, share) = (ByteCount(bytes: held), ByteCount(bytes: share))
-        let holder = claim.key.map { "\($0.route)" } ?? "this client, with all its routes,"
+        let holder = claim.key.map(\.holder) ?? "this client, with all its routes,"
         return .throttled(
             "\(holder) has \(held) that are not delivered yet; its share of the journal is \(share)",
             retryAfter: retryAfter

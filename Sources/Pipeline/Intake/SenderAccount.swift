@@ -32,8 +32,9 @@ struct SenderAccount: Sendable {
 
     /// Whether all that is known of the sender, and the request, is one route.
     func isAlone(_ parts: [ShareTable.Part]) -> Bool {
-        guard let route = parts.first?.key.route else { return true }
-        return parts.allSatisfy { $0.key.route == route } && routes.keys.allSatisfy { $0.route == route }
+        guard let first = parts.first?.key else { return true }
+        let isSame = { (key: ShareTable.Key) in key.route == first.route && key.service == first.service }
+        return parts.allSatisfy { isSame($0.key) } && routes.keys.allSatisfy(isSame)
             && others.values.allSatisfy { $0.held == 0 }
     }
 

@@ -8,11 +8,12 @@ import Journal
 /// is let in with one request, and one that has been alone for ten minutes may hold everything. What a sender may hold is
 /// divided in the same way among its routes, whose names it chooses: they take nothing from other senders.
 struct ShareTable: Sendable {
-    /// A route of one sender in one log.
+    /// A route of one sender in one log; before a window, where nothing has a route, one of its services.
     struct Key: Hashable, Sendable {
         let log: LogID
         let sender: Sender
         let route: Route
+        var service = ""
     }
 
     /// What a request adds to one route.

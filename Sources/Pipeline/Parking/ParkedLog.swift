@@ -58,9 +58,7 @@ package final class ParkedLog: Sendable {
     }
 
     private func copy(_ record: QueuedRecord) -> NewRecord {
-        var metadata = record.metadata
-        // What was removed before the journal stays in the account of the record that it was counted in.
-        (metadata.removed, metadata.replays) = ([:], nil)
+        var metadata = record.metadata.withoutAccount
         metadata.parked = ParkedOrigin(
             source: record.source,
             id: record.id,
@@ -82,6 +80,7 @@ extension QueuedRecord {
     /// The account of a record whose items went to another log of its exporter.
     fileprivate var moved: SettledRecord {
         var all: OutcomeCounts = [.deadLettered: UInt64(payloadItems)]
-        return settled(taking: &all)
+        let settled = settled(taking: &all)
+        return SettledRecord(id: settled.id, items: settled.items, outcomes: settled.outcomes, isMoved: true)
     }
 }

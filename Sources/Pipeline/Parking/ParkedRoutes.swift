@@ -80,6 +80,11 @@ struct ParkedRoutes: Sendable {
     /// What the records of a source that are kept here stand for.
     func items(of source: RecordSource) -> UInt64 { counts[source]?.items ?? 0 }
 
+    /// The items of a source that are kept here.
+    func ids(of source: RecordSource) -> [Range<UInt64>] {
+        lanes.values.flatMap(\.places).filter { $0.source == source }.map { $0.id..<$0.id + UInt64($0.items) }
+    }
+
     /// Whether nothing of a route may be sent but what is recalled.
     func isParked(_ key: MergeKey) -> Bool { !lanes.isEmpty && lanes[key]?.probe != nil }
 

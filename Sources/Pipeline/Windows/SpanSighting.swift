@@ -16,15 +16,9 @@ package struct SpanSighting: BitwiseCopyable, Sendable, Equatable {
     }
 }
 
-extension SpanBatch {
-    /// What a window needs to know of the spans that are still in; empty for another signal.
-    package var sightings: [SpanSighting] {
-        var sightings: [SpanSighting] = []
-        sightings.reserveCapacity(spans.count)
-        for index in spans.indices where removal(of: index) == nil {
-            let span = spans[index]
-            sightings.append(SpanSighting(span.spanID, parent: span.parentID, isParentRemote: span.isParentRemote))
-        }
-        return sightings
+extension SpanSighting {
+    /// What a window needs to know of the spans of a stored request.
+    package static func all(in request: [UInt8]) -> [SpanSighting] {
+        SpanHead.all(in: request).map { SpanSighting($0.id, parent: $0.parent, isParentRemote: $0.isParentRemote) }
     }
 }

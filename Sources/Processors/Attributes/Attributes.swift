@@ -47,6 +47,7 @@ struct AttributeAction: Sendable {
 
 extension AttributesSettings: ProcessorSettings {
     package var signals: Set<Signal> { actions.reduce(into: []) { $0.formUnion($1.owner.signals) } }
+    package var conditions: [String] { ["when"] }
 
     /// The settings in the pipeline file.
     package static let shape = Shape(

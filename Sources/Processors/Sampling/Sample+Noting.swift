@@ -1,25 +1,23 @@
-import Basics
-import Conditions
 import OTLP
 package import Pipeline
 
 extension Sample: ExplainableProcessor {
     package func process(_ work: inout SpanWork, noting notes: inout [SpanNote]) {
-        let present = work.batch.spans.indices.filter { work.batch.removal(of: $0) == nil }
-        var matcher = keep
-        let exempt = present.map { work.satisfies(&matcher, $0) }
-        process(&work)
-        for (span, isExempt) in zip(present, exempt) {
-            let isKept = work.batch.removal(of: span) == nil
-            let chance = "its trace is \(isKept ? "in" : "outside of") the share of \(ratio)"
-            let condition = keep == nil ? "" : ", and the keep condition does not hold"
+        decide(&work) { unit, verdict in
+            let reason = reason(verdict)
             let finding: SpanNote.Finding =
-                switch (isExempt, isKept) {
-                case (true, _): .kept(reason: "the keep condition holds")
-                case (false, true): .kept(reason: chance)
-                case (false, false): .removed(.sampledOut, reason: chance + condition)
-                }
-            notes.append(SpanNote(span, finding))
+                verdict.isKept ? .kept(reason: reason) : .removed(.sampledOut, reason: reason)
+            notes.append(SpanNote(unit, finding))
+        }
+    }
+
+    private func reason(_ verdict: Verdict) -> String {
+        switch verdict {
+        case .exempt(.condition): "the keep condition holds for it or its trace"
+        case .exempt(.wanted): "sampling.priority of its trace is above 0"
+        case .exempt(.unwanted): "sampling.priority of its trace is 0"
+        case .share(let isKept): "its trace is \(isKept ? "in" : "outside of") the share of \(ratio.share)"
+        case .contradictory: "its tracestate contradicts itself, and fail_closed is true"
         }
     }
 }

@@ -13,13 +13,17 @@ struct TraceState: Equatable {
     var threshold: UInt64?
     /// `ot=rv:`: randomness that counts instead of the trace id's.
     let randomness: UInt64?
+    /// Whether `th` or `rv` is there and is none.
+    let isMalformed: Bool
+    /// `rv` as it came, which is passed on whatever it is.
+    private let randomnessField: Substring?
     /// The other parts of OpenTelemetry's member.
     private let rest: [Substring]
     private let others: [Substring]
 
     init(_ text: String) {
-        var threshold: UInt64?
-        var randomness: UInt64?
+        var threshold: Substring?
+        var randomness: Substring?
         var rest: [Substring] = []
         var others: [Substring] = []
         for part in text.split(separator: ",") {
@@ -30,24 +34,34 @@ struct TraceState: Equatable {
             }
             for field in member.dropFirst(3).split(separator: ";") {
                 if field.hasPrefix("th:") {
-                    threshold = Self.threshold(field.dropFirst(3))
+                    threshold = field
+                } else if field.hasPrefix("rv:") {
+                    randomness = field
                 } else {
-                    if field.hasPrefix("rv:") { randomness = Self.randomness(field.dropFirst(3)) }
                     rest.append(field)
                 }
             }
         }
-        self.threshold = threshold
-        self.randomness = randomness
+        self.threshold = threshold.flatMap { Self.threshold($0.dropFirst(3)) }
+        self.randomness = randomness.flatMap { Self.randomness($0.dropFirst(3)) }
+        isMalformed =
+            threshold != nil && self.threshold == nil || randomness != nil && self.randomness == nil
+        randomnessField = randomness
         self.rest = rest
         self.others = others
     }
 
-    /// The list, OpenTelemetry's member first because it was changed; nil where it would be over a limit.
-    var text: String? {
-        let fields = (threshold.map { ["th:" + Self.digits($0)] } ?? []) + rest.map(String.init)
+    /// The list, OpenTelemetry's member first because it was changed; without the threshold where that finds no room.
+    var text: String {
+        var fields = rest
+        if let threshold { fields.insert("th:" + Self.digits(threshold), at: 0) }
+        if let randomnessField { fields.insert(randomnessField, at: 0) }
         let value = fields.joined(separator: ";")
-        guard value.utf8.count <= Self.valueMax else { return nil }
+        if value.utf8.count > Self.valueMax, threshold != nil {
+            var unknown = self
+            unknown.threshold = nil
+            return unknown.text
+        }
         let own = value.isEmpty ? [] : ["ot=" + value]
         return (own + others.prefix(Self.membersMax - own.count).map(String.init)).joined(separator: ",")
     }
@@ -64,11 +78,11 @@ struct TraceState: Equatable {
         text.utf8.allSatisfy { $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") } ? UInt64(text, radix: 16) : nil
     }
 
-    private static func digits(_ threshold: UInt64) -> String {
+    private static func digits(_ threshold: UInt64) -> Substring {
         guard threshold > 0 else { return "0" }
         let digits = String(threshold, radix: 16)
         let padded = String(repeating: "0", count: 14 - digits.count) + digits
-        return String(padded.prefix(through: padded.lastIndex { $0 != "0" } ?? padded.startIndex))
+        return padded.prefix(through: padded.lastIndex { $0 != "0" } ?? padded.startIndex)
     }
 }
 

@@ -72,8 +72,14 @@ struct GRPCAnswer {
         guard code != .ok else { return headers }
         let text = String(decoding: self.text.utf8.prefix(Self.textMax), as: UTF8.self)
         headers.add(name: "grpc-message", value: text.grpcEncoded)
-        if retrySeconds != nil {
-            let status = RPCStatus(code: Int32(code.rawValue), message: text, retrySeconds: retrySeconds)
+        let violation = code == .invalidArgument ? text : nil
+        if retrySeconds != nil || violation != nil {
+            let status = RPCStatus(
+                code: Int32(code.rawValue),
+                message: text,
+                retrySeconds: retrySeconds,
+                violation: violation
+            )
             headers.add(name: "grpc-status-details-bin", value: status.encoded(.protobuf).base64)
         }
         return headers

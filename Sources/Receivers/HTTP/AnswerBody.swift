@@ -16,7 +16,8 @@ extension Answer {
             return response.encoded(encoding, signal: signal)
         case .failure(let refusal):
             let message = Self.shortened(refusal.message)
-            return RPCStatus(code: refusal.status.rpcCode, message: message).encoded(encoding)
+            let violation = refusal.status == .badRequest ? message : nil
+            return RPCStatus(code: refusal.status.rpcCode, message: message, violation: violation).encoded(encoding)
         }
     }
 

@@ -25,6 +25,10 @@ package struct ReceptionSettings: Sendable {
     package var idleTimeout = Duration.seconds(120)
     /// How long a request may wait for room, while room becomes free, before it is refused; zero to answer at once.
     package var hold = Duration.seconds(2)
+    /// What an answer waits for: `journal`, or the name of an exporter.
+    package var answerAfter = "journal"
+    /// How long it waits for an exporter, before it says that the client is to come back.
+    package var answerTimeout = Duration.seconds(5)
     /// Names of headers that are kept with each request, besides those that processors ask for.
     ///
     /// At most 4 KiB of them in all, with 32 bytes more for each; a request with more is refused.
@@ -91,6 +95,10 @@ extension OTLPReceiverSettings {
         get { common.hold }
         set { common.hold = newValue }
     }
+    /// The exporter that answers wait for; nil where the journal is enough.
+    package var answerAfter: String? { common.answerAfter == "journal" ? nil : common.answerAfter }
+    /// How long they wait for it.
+    package var answerTimeout: Duration { common.answerTimeout }
     /// Names of headers that are kept with each request.
     package var forwardHeaders: [String] {
         get { common.forwardHeaders }
@@ -208,6 +216,18 @@ extension ReceptionSettings {
                 \.hold,
                 .duration(.zero ... .seconds(8)),
                 "Time a request may wait for room in the journal or in memory, while room becomes free, before it is answered \(words.unavailable)."
+            ),
+            Field(
+                "answer_after",
+                \.answerAfter,
+                .text,
+                "What an answer waits for: `journal`, or the name of an exporter, which must have delivered, filtered or sampled out all of the request; dead letters and what expires are answered \(words.unavailable), and at once, before anything is kept, what would come while the exporter's destination is down or the oldest record waits longer than `answer_timeout`."
+            ),
+            Field(
+                "answer_timeout",
+                \.answerTimeout,
+                .duration(.milliseconds(100) ... .seconds(60)),
+                "Time an answer waits for the exporter of `answer_after`, before it is \(words.unavailable) although the request is kept and will be delivered; most SDKs give up after 10 s."
             ),
         ]
     }

@@ -11,7 +11,7 @@ import zlib
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from kit import otlp
-from kit.environments import CAPTURES, CHECKOUT
+from kit.environments import CAPTURES, CHECKOUT, DATA
 from kit.millrace import PROTOBUF
 
 ENCODERS = {"gzip": gzip.compress, "deflate": zlib.compress}
@@ -75,6 +75,16 @@ def trace_captures():
         yield Capture(
             path.stem, path.read_bytes(), lower.get("content-type", PROTOBUF), lower.get("content-encoding")
         )
+
+
+def protobuf_bodies():
+    """(name, signal, body) of everything recorded in protobuf, but of requests that hold nothing."""
+    for path in sorted([*DATA.glob("c*/*.pb"), *EMITTERS.glob("*.pb")]):
+        of = re.search(r"\.(metrics|logs)\.pb$|-(logs)-\d+\.pb$", path.name)
+        signal = (of[1] or of[2]) if of else "traces"
+        body = path.read_bytes()
+        if otlp.units_of(signal, otlp.REQUESTS[signal].FromString(body)):
+            yield path.name, signal, body
 
 
 def named(path):

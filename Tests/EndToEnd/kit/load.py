@@ -1,4 +1,4 @@
-"""Apps under way: threads that post traces at a steady rate, and remember which of them were answered 200."""
+"""Apps under way: threads that post traces, log records or metrics at a steady rate, and remember which of them were answered 200."""
 
 import collections
 import http.client
@@ -15,11 +15,12 @@ class Load:
     refused is given up; `unadvised` counts refusals that do not say when to come back.
     """
 
-    def __init__(self, millrace, service, threads=4, rate=8.0, spans=5, padding=0):
+    def __init__(self, millrace, service, threads=4, rate=8.0, spans=5, padding=0, signal="traces"):
         self.address = millrace.address
         self.service = service
         self.spans = spans
         self.padding = padding
+        self.signal = signal
         self.pause = 1 / rate
         self.acknowledged = set()
         self.statuses = collections.Counter()
@@ -57,11 +58,11 @@ class Load:
     def _run(self):
         connection = self._connection()
         while not self._ended.is_set():
-            message = otlp.request(self.service, self.spans, self.padding)
-            body, spans = message.SerializeToString(), otlp.spans_of(message)
+            message = otlp.request_of(self.signal, self.service, self.spans, self.padding)
+            body, spans = message.SerializeToString(), otlp.pairs_of(self.signal, message)
             while not self._ended.is_set():
                 try:
-                    connection.request("POST", "/v1/traces", body, {"content-type": "application/x-protobuf"})
+                    connection.request("POST", f"/v1/{self.signal}", body, {"content-type": "application/x-protobuf"})
                     response = connection.getresponse()
                     response.read()
                 except (OSError, http.client.HTTPException):

@@ -35,6 +35,13 @@ def pipeline(directory, exporters, **top):
     } | top
 
 
+def all_signals(exporters, signals=("traces", "metrics", "logs"), processors=(), receivers=("otlp",)):
+    """The sections `pipelines` and `processors` of one pipeline that takes these signals; processors by their settings."""
+    processors = {f"p{number}": settings for number, settings in enumerate(processors)}
+    parts = {"receivers": list(receivers), "processors": list(processors), "exporters": list(exporters)}
+    return {"pipelines": {"all": parts | {"signals": list(signals)}}, "processors": processors}
+
+
 def run(*arguments, within=30, **settings):
     """Runs one command to its end; the completed process with `stdout` and `stderr` as text."""
     return subprocess.run(
@@ -144,10 +151,10 @@ class Millrace:
         assert done.returncode == 0, done.stderr
         return checked(json.loads(done.stdout))
 
-    def row(self, destination):
+    def row(self, destination, signal="traces"):
         """A destination's row of the ledger."""
         self.process.expect_running()
-        return self.ledger()["destinations"][destination]
+        return by_signal(self.ledger())[signal]["destinations"][destination]
 
     def dead_letters(self, action="list", *more):
         """What `millrace dead-letters` prints as JSON, from the running process or from the disk."""
@@ -155,15 +162,16 @@ class Millrace:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def settled(self, accepted=None, within=60):
-        """Waits until nothing is queued anywhere (and `accepted` spans were taken); the ledger then."""
+    def settled(self, accepted=None, within=60, signal="traces"):
+        """Waits until nothing is queued anywhere (and `accepted` items were taken); the signal's ledger then."""
 
         def empty():
             self.process.expect_running()
-            ledger = self.ledger()
+            ledger = by_signal(self.ledger())[signal]
             queued = {name: row["queued"] for name, row in ledger["destinations"].items()}
             assert not any(queued.values()), f"queued: {queued}"
-            assert accepted in (None, ledger["accepted_spans"]), f"accepted {ledger['accepted_spans']}, not {accepted}"
+            taken = ledger[f"accepted_{otlp.ITEMS[signal]}"]
+            assert accepted in (None, taken), f"accepted {taken}, not {accepted}"
             return ledger
 
         return eventually(empty, within=within, every=0.1)
@@ -207,8 +215,8 @@ def checked(ledger):
     (pipeline,) = ledger["pipelines"].values()
     for signal, entry in by_signal(pipeline).items():
         for name, row in entry["destinations"].items():
-            total = sum(row[outcome] for outcome in OUTCOMES)
-            assert total == row["accepted"], f"ledger of {name} does not balance for {signal}: {row}"
+            total = sum(row[outcome] for outcome in OUTCOMES) + row.get("joined", 0)
+            assert total == row["accepted"] + row.get("created", 0), f"ledger of {name} does not balance for {signal}: {row}"
     return pipeline
 
 

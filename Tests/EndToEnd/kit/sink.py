@@ -7,8 +7,6 @@ import json
 import subprocess
 import threading
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
 from kit import otlp
 from kit.environments import free_port
 
@@ -17,8 +15,8 @@ class Sink:
     """`refuses`, where it is set, is asked with each request: a (status, JSON document) to answer, or None.
 
     `admits` is asked the same before, with the path, the header fields and the body as it came; what it turns away is not
-    in `requests`.
-    With an `ssl.SSLContext` it speaks TLS.
+    in `requests`. Either may give a third, a dict of header fields, and bytes in place of a document.
+    Where `bodies` is a list, it gets (signal, body) of all that is taken. With an `ssl.SSLContext` it speaks TLS.
     """
 
     def __init__(self, tls=None):
@@ -29,6 +27,8 @@ class Sink:
         self.admits = None
         self.received = collections.Counter()
         self.requests = []
+        self.bodies = None
+        self.connections = 0
         self._lock = threading.Lock()
         self._server = None
 
@@ -55,15 +55,18 @@ class Sink:
         with self._lock:
             return set(self.received)
 
-    def answer(self, body):
-        """(status, document) for a request, which is kept if it is taken; `requests` has (status, spans) of each."""
-        message = ExportTraceServiceRequest.FromString(body)
+    def answer(self, body, signal="traces"):
+        """What to answer to a request, which is kept if it is taken; `requests` has (status, spans) of each."""
+        message = otlp.REQUESTS[signal].FromString(body)
         refusal = self.refuses and self.refuses(message)
-        spans = otlp.spans_of(message)
+        # Only requests of our own have ids that tell data points from each other.
+        spans = otlp.pairs_of(signal, message) if self.bodies is None else []
         with self._lock:
             self.requests.append((refusal[0] if refusal else 200, len(spans)))
             if not refusal:
                 self.received.update(spans)
+                if self.bodies is not None:
+                    self.bodies.append((signal, body))
         return refusal or (200, {})
 
 
@@ -86,6 +89,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def process_request(self, request, address):
         self.open.add(request)
+        self.RequestHandlerClass.sink.connections += 1
         super().process_request(request, address)
 
     def shutdown_request(self, request):
@@ -109,11 +113,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         turned_away = self.sink.admits and self.sink.admits(self.path, self.headers, body)
         if undo := DECODERS.get(self.headers.get("content-encoding")):
             body = undo(body)
-        status, document = turned_away or self.sink.answer(body)
-        answer = json.dumps(document).encode()
+        status, document, *more = turned_away or self.sink.answer(body, self.path.rsplit("/", 1)[-1])
+        answer = document if isinstance(document, bytes) else json.dumps(document).encode()
+        headers = {"content-type": "application/json", "content-length": str(len(answer))}
         self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(answer)))
+        for name, value in (headers | dict(*more)).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer)
 

@@ -9,12 +9,12 @@ import Testing
 
 /// Groups and parts of requests of every signal.
 @Suite struct SignalDivisionTests {
-    /// Each unit with what stands around it, in wire form; sorted, so that the order in which they come does not matter.
+    /// Each item with what stands around it, in wire form; sorted, so that the order in which they come does not matter.
     private func contents<Message: OracleRequest>(_ request: Message) throws -> [[UInt8]] {
         var contents: [[UInt8]] = []
         for group in request.groups {
             for inner in group.groups {
-                for unit in inner.units {
+                for unit in inner.units.flatMap(\.pieces) {
                     var (around, scope) = (group, inner)
                     scope.units = [unit]
                     around.groups = [scope]
@@ -118,19 +118,42 @@ import Testing
         }
     }
 
-    @Test func `metrics are divided by their data points, and one with too many stays whole`() throws {
+    @Test func `metrics are divided by their data points, one with too many between them`() throws {
         let metrics = [2, 9, 1, 0, 3].map { count in
             Metric.with { $0.gauge.dataPoints = .init(repeating: .with { $0.timeUnixNano = 1 }, count: count) }
         }
         let request = MetricsRequest.with { $0.groups = [.with { $0.groups = [.with { $0.units = metrics }] }] }
         let batch = try Envelope(try request.wire, signal: .metrics)
         #expect(batch.itemCount == 16)
-        #expect(batch.divided(itemsMax: 4, bytesMax: .max).map(\.items) == [2, 9, 2, 3])
-        #expect(batch.divided(itemsMax: 5, bytesMax: .max, dividesTraces: true).map(\.items) == [2, 9, 5])
-        #expect(batch.divided(itemsMax: 100, bytesMax: 40).map(\.items) == [2, 9, 2, 3])
+        #expect(batch.divided(itemsMax: 4, bytesMax: .max).map(\.items) == [2, 4, 4, 1, 2, 3])
+        #expect(batch.divided(itemsMax: 5, bytesMax: .max, dividesTraces: true).map(\.items) == [2, 5, 4, 5])
+        #expect(batch.divided(itemsMax: 100, bytesMax: 40).map(\.items) == [2, 3, 3, 3, 2, 3])
         var divided = batch
         #expect(divided.divide(itemsMax: 4, groups: 1) == [0, 0, 0])
         #expect(try divided.encodedByGroup().map(\.spans.items) == [2, 9, 2, 3])
+    }
+
+    @Test func `a part of a metric is divided again, until what is repeated outweighs it`() throws {
+        let metric = Metric.with { metric in
+            metric.name = String(repeating: "n", count: 30_000)
+            metric.sum = .with { sum in
+                sum.isMonotonic = true
+                sum.dataPoints = (0..<1000).map { number in .with { $0.asInt = Int64(number) } }
+            }
+        }
+        let request = MetricsRequest.with { $0.groups = [.with { $0.groups = [.with { $0.units = [metric] }] }] }
+        let division = EnvelopeDivision(try Envelope(try request.wire, signal: .metrics))
+        var repeats = EnvelopeDivision.Repeats(for: try request.wire.count)
+        let halves = division.parts(of: division.whole, itemsMax: 500, bytesMax: .max, repeats: &repeats)
+        #expect(halves.compactMap { division.encoded($0)?.items } == [500, 500])
+        let quarters = division.parts(of: halves[1], itemsMax: 250, bytesMax: .max, repeats: &repeats)
+        let payloads = try (halves[..<1] + quarters).compactMap(division.encoded).map { units in
+            try MetricsRequest(wire: units.payload)
+        }
+        #expect(payloads.flatMap { $0.units[0].sum.dataPoints.map(\.asInt) } == Array(0..<1000))
+        #expect(payloads.allSatisfy { $0.units[0].name == metric.name && $0.units[0].sum.isMonotonic })
+        let rest = division.parts(of: quarters[0], itemsMax: 1, bytesMax: .max, repeats: &repeats)
+        #expect(rest.count < 10 && rest.reduce(0) { $0 + (division.encoded($1)?.items ?? 0) } == 250)
     }
 
     @Test func `log records of one trace stay together, those without a trace do not`() throws {

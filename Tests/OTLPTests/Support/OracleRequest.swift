@@ -38,6 +38,12 @@ protocol OracleUnit: SwiftProtobuf.Message, Equatable, Sendable {
     var ids: (trace: Data, span: Data) { get }
     /// How many items it counts for.
     var items: Int { get }
+    /// The same for each of its items.
+    var pieces: [Self] { get }
+}
+
+extension OracleUnit {
+    var pieces: [Self] { [self] }
 }
 
 extension OracleRequest {
@@ -147,6 +153,25 @@ extension Metric: OracleUnit {
         case .exponentialHistogram(let histogram): histogram.dataPoints.count
         case .summary(let summary): summary.dataPoints.count
         case nil: 0
+        }
+    }
+    var pieces: [Metric] {
+        func each<Point>(_ points: [Point], _ path: WritableKeyPath<Metric, [Point]>) -> [Metric] {
+            points.map { point in
+                var piece = self
+                piece[keyPath: path] = [point]
+                return piece
+            }
+        }
+        guard dataPoints > 1 else { return [self] }
+        return switch data {
+        case .gauge(let gauge): each(gauge.dataPoints, \.gauge.dataPoints)
+        case .sum(let sum): each(sum.dataPoints, \.sum.dataPoints)
+        case .histogram(let histogram): each(histogram.dataPoints, \.histogram.dataPoints)
+        case .exponentialHistogram(let histogram):
+            each(histogram.dataPoints, \.exponentialHistogram.dataPoints)
+        case .summary(let summary): each(summary.dataPoints, \.summary.dataPoints)
+        case nil: [self]
         }
     }
 }

@@ -11,9 +11,20 @@ struct AuthorizedClient: HTTPClient {
     func send(_ request: HTTPRequest) async throws(HTTPFailure) -> HTTPResponse {
         let first = try await credentials.authorize(request)
         let answer = try await client.send(first.request)
-        guard await credentials.renew(first, refusedWith: answer.status) else { return first.shown(answer) }
+        guard await credentials.renew(first, refusedWith: answer.credentialStatus) else { return first.shown(answer) }
         let second = try await credentials.authorize(request)
         return second.shown(try await client.send(second.request))
+    }
+}
+
+extension HTTPResponse {
+    /// The status, as far as it is about credentials; gRPC says so in its own, beside a 200.
+    fileprivate var credentialStatus: Int {
+        switch header("grpc-status") {
+        case "16": 401
+        case "7": 403
+        default: status
+        }
     }
 }
 

@@ -1,0 +1,92 @@
+import Basics
+import Journal
+import Logging
+import OTLP
+import Pipeline
+import Processors
+import Settings
+
+/// The windowed processor of a pipeline.
+struct PipelineWindow: Sendable {
+    /// Its key in the pipeline file.
+    let name: String
+    /// Whether it joins log records.
+    private let joinsLogs: Bool
+
+    fileprivate init(name: String, joinsLogs: Bool) {
+        self.name = name
+        self.joinsLogs = joinsLogs
+    }
+
+    /// Whether it reads the log of that signal.
+    func reads(_ signal: Signal) -> Bool { signal == .traces || signal == .logs && joinsLogs }
+}
+
+extension PipelineFile {
+    /// The windowed processor of a pipeline that takes spans; nil where it has none.
+    func window(of pipeline: PipelineSettings) -> PipelineWindow? {
+        guard pipeline.signals.contains(.traces) else { return nil }
+        let processors = processors(of: pipeline)
+        guard let window = processors.first(where: \.settings.isWindowed) else { return nil }
+        let joins = window.settings.makeWindow(named: window.name, mapping: [], routing: [])?.joinsLogs ?? false
+        return PipelineWindow(name: window.name, joinsLogs: joins && pipeline.signals.contains(.logs))
+    }
+
+    /// Settles what an earlier process moved behind the windows.
+    ///
+    /// - Returns: The traces that it decided, by pipeline.
+    func recoverWindows(of journal: Journal) -> [String: [DecidedTrace]] {
+        var decided: [String: [DecidedTrace]] = [:]
+        for pipeline in pipelines {
+            guard let window = window(of: pipeline.value),
+                let output = journal.log(LogID(windowOf: pipeline.name)),
+                let spans = journal.log(LogID(pipeline.name, .traces))?.reader(named: window.name)
+            else { continue }
+            let logs = journal.log(LogID(pipeline.name, .logs))?.reader(named: window.name)
+            decided[pipeline.name] = WindowRecovery(of: output, spans: spans, logs: logs, in: journal).decided
+        }
+        return decided
+    }
+
+    /// The windows of all pipelines, between the log of their spans and that which the exporters read.
+    func windowStages(
+        in journal: Journal,
+        decided: [String: [DecidedTrace]],
+        shares: RouteShares,
+        chains: [String: ProcessorChain],
+        meters: Meters,
+        logger: Logger
+    ) -> [WindowStage] {
+        pipelines.compactMap { pipeline in
+            guard let window = window(of: pipeline.value),
+                let output = journal.log(LogID(windowOf: pipeline.name)),
+                let processor = chains[pipeline.name]?.window
+            else { return nil }
+            let readers = journal.pipelines.reduce(0) { $0 + $1.readers.count }
+            let inputs = [(WindowSource.spans, Signal.traces), (.logs, .logs)].compactMap { source, signal in
+                input(of: window, journal.log(LogID(pipeline.name, signal)), shares).map { (source, $0) }
+            }
+            let windowMeters = WindowMeters(meters, pipeline: pipeline.name, processor: window.name)
+            let stage = WindowStage(
+                name: window.name,
+                processor: processor,
+                inputs: Dictionary(uniqueKeysWithValues: inputs),
+                output: output,
+                journal: journal,
+                decided: decided[pipeline.name] ?? [],
+                forwardedHeaders: pipeline.value.receivers.reduce(into: []) { $0.formUnion(forwardedHeaders(of: $1)) },
+                bytesMax: recordsMemory.bytes / max(1, readers),
+                clock: .system,
+                meters: windowMeters,
+                logger: logger
+            )
+            windowMeters.register(stage)
+            return stage
+        }
+    }
+
+    private func input(of window: PipelineWindow, _ log: Log?, _ shares: RouteShares) -> WindowInput? {
+        guard let log, let reader = log.reader(named: window.name) else { return nil }
+        return WindowInput(log: log, reader: reader, shares: shares.destination(window.name, of: log.id))
+    }
+}

@@ -1,0 +1,33 @@
+import OTLP
+import Pipeline
+
+extension [DryRunSpan] {
+    /// The same with what a window made of their traces; spans that it added come last.
+    func decided(
+        by window: (name: String, type: String),
+        _ traces: [(key: TraceKey, trace: AssembledTrace)]
+    ) -> [DryRunSpan] {
+        var spans = self
+        var places: [TraceID: [SpanID: Int]] = [:]
+        for (index, span) in spans.enumerated() where span.removal == nil {
+            places[span.traceID, default: [:]][span.spanID] = index
+        }
+        var delivered: Set<Int> = []
+        for (key, trace) in traces {
+            guard let batch = try? SpanBatch(trace.payload) else { continue }
+            for unit in batch.spans.indices {
+                let known = places[key.trace]?[batch.spans[unit].spanID]
+                if known == nil { spans.append(DryRunSpan(batch, unit)) }
+                let index = known ?? spans.count - 1
+                spans[index].view = SpanView(batch, unit)
+                spans[index].route = trace.route
+                spans[index].steps.append(.init(processor: window.name, type: window.type, findings: []))
+                delivered.insert(index)
+            }
+        }
+        for index in indices where spans[index].removal == nil && !delivered.contains(index) {
+            spans[index].removal = (.filtered, window.name)
+        }
+        return spans
+    }
+}

@@ -1,0 +1,62 @@
+import Basics
+import OTLP
+
+/// A window without its journal: takes requests with their times and says what traces become of them.
+package struct WindowRehearsal {
+    private let processor: any WindowedProcessor
+    private var window: TraceWindow
+    /// By their ids, which are positions.
+    private var records: [WholeTrace.Part] = []
+    private var decided: [(key: TraceKey, trace: AssembledTrace)] = []
+
+    package init(_ processor: any WindowedProcessor) {
+        self.processor = processor
+        window = TraceWindow(processor.window)
+    }
+
+    /// Takes a request of spans or log records that the processors before the window have worked on.
+    ///
+    /// - Parameters:
+    ///   - work: The request.
+    ///   - moment: When it comes, since the first one; never less than before.
+    package mutating func take(_ work: SpanWork, at moment: Duration) {
+        carryOut(window.due(at: moment))
+        var work = work
+        let traces = work.divideByTrace(for: processor)
+        let isBound = work.source.identity?.experiments != nil
+        for group in work.batch.groups {
+            guard let trace = traces[Int(group.number)],
+                let encoded = try? work.batch.encoded(group, charging: &work.account)
+            else { continue }
+            var metadata = RecordMetadata(signal: work.batch.signal, route: work.routes[Int(group.number)])
+            (metadata.identity, metadata.headers) = (work.source.identity?.name, work.source.headers)
+            let id = UInt64(records.count)
+            records.append(.init(receivedAt: work.receivedAt, metadata: metadata, payload: encoded.payload))
+            let key = TraceKey(trace, identity: isBound ? metadata.identity : nil)
+            if work.batch.signal == .logs {
+                window.see(key, logRecord: id, bytes: encoded.payload.count, at: moment)
+            } else {
+                let spans = SpanSighting.all(in: encoded.payload)
+                window.see(key, record: id, spans: spans, bytes: encoded.payload.count, at: moment)
+            }
+        }
+    }
+
+    /// What became of everything, once all that waits has waited; in the order of the decisions.
+    package mutating func finish() -> [(key: TraceKey, trace: AssembledTrace)] {
+        while let due = window.nextDue { carryOut(window.due(at: due)) }
+        return decided
+    }
+
+    private mutating func carryOut(_ decisions: [WindowDecision]) {
+        for decision in decisions where !decision.records.isEmpty {
+            let whole = WholeTrace(
+                key: decision.key,
+                parts: decision.records.map { records[Int($0)] },
+                logs: decision.logRecords.map { records[Int($0)] },
+                reason: decision.reason
+            )
+            decided.append((decision.key, processor.assemble(whole)))
+        }
+    }
+}

@@ -1,0 +1,330 @@
+package import Basics
+package import Journal
+package import Logging
+import OTLP
+import Synchronization
+
+/// The middle of a pipeline with a window: reads its log, decides by trace, and moves what is decided to the log that the exporters read.
+///
+/// A decision is about whole records, because intake divides requests by trace. What is decided becomes one record of the second
+/// log, which names the records that it takes the place of; they are settled as delivered in the moment in which it can be read
+/// (`RecordMove`), and after a crash from what it names (`WindowRecovery`). So nothing is in both logs or in neither.
+///
+/// Holds what the index needs of undecided traces, and their bytes as long as there is room; the rest is read again. Nothing here
+/// blocks. How records are made of decisions is in WindowStage+Moving.swift.
+package final class WindowStage: Sendable {
+    /// What waits, and what is known of it.
+    struct State {
+        var window: TraceWindow
+        /// Decisions that are not carried out, in order.
+        var ready: [WindowWork] = []
+        var cache: RecordCache
+        /// Set while it drains: what is undecided then does not wait.
+        var drain: WindowDrain?
+        /// How many records were taken in of each log, and the id behind the last.
+        var taken: [WindowSource: (count: Int, end: UInt64)] = [:]
+        /// Whether decisions are being carried out.
+        var isMoving = false
+    }
+
+    /// The processor's key in the pipeline file, and the name of its cursors.
+    package let name: String
+    let processor: any WindowedProcessor
+    let journal: Journal
+    let inputs: [WindowSource: WindowInput]
+    /// The log that the exporters read.
+    let output: Log
+    let forwardedHeaders: Set<String>
+    let clock: MonotonicClock
+    let meters: WindowMeters
+    let state: Mutex<State>
+    private let logger: Logger
+    private let throttle = Mutex(LogThrottle<Trouble>(linesMax: 10, in: .seconds(60)))
+    /// Rings when something may be due.
+    let due = Doorbell()
+    /// Rings when there is room for more decisions.
+    private let room: [WindowSource: Doorbell]
+    /// Rings when something was carried out.
+    let settled = Doorbell()
+
+    /// Decisions that wait to be carried out, beyond which nothing more is read.
+    private static let readyMax = 10_000
+    private static let readBytes = 1 << 20
+    private static let readRecords = 1024
+    /// A reader that has caught up reads so often, and not once for every record.
+    private static let readPause = Duration.milliseconds(20)
+
+    /// - Parameters:
+    ///   - name: The processor's key in the pipeline file.
+    ///   - processor: Makes one request of a trace.
+    ///   - inputs: What it reads; spans at least.
+    ///   - output: The log that the exporters read.
+    ///   - journal: Holds all of them.
+    ///   - decided: Traces that an earlier process decided (`WindowRecovery`).
+    ///   - forwardedHeaders: Names in lower case of headers that exporters send along; others end here.
+    ///   - bytesMax: Bytes of records held in memory, to be read no second time.
+    ///   - clock: For waiting.
+    ///   - meters: Counts what is decided.
+    ///   - logger: Tells of failures, at most once a minute each.
+    package init(
+        name: String,
+        processor: any WindowedProcessor,
+        inputs: [WindowSource: WindowInput],
+        output: Log,
+        journal: Journal,
+        decided: [DecidedTrace] = [],
+        forwardedHeaders: Set<String> = [],
+        bytesMax: Int,
+        clock: MonotonicClock,
+        meters: WindowMeters,
+        logger: Logger
+    ) {
+        self.name = name
+        self.processor = processor
+        self.inputs = inputs
+        self.output = output
+        self.journal = journal
+        self.forwardedHeaders = forwardedHeaders
+        self.clock = clock
+        self.meters = meters
+        self.logger = logger
+        room = inputs.mapValues { _ in Doorbell() }
+        var window = TraceWindow(processor.window)
+        let now = clock.now()
+        for trace in decided {
+            window.remember(trace.key, at: now)
+            processor.restore(trace.key, route: trace.route, receivedAt: trace.receivedAt)
+        }
+        state = Mutex(State(window: window, cache: RecordCache(bytesMax: bytesMax)))
+    }
+
+    /// Traces that wait, and the bytes of what is known of them.
+    package var position: (traces: Int, bytes: Int) {
+        state.withLock { ($0.window.traceCount, $0.window.memoryBytes + $0.cache.bytes) }
+    }
+
+    /// Works until the task is cancelled.
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            for (source, input) in inputs { group.addTask { await self.read(source, input) } }
+            await self.decide(in: &group)
+        }
+    }
+
+    /// From now on decides what would be complete in a moment, or all where it `decidesAll`, and returns once that is carried out.
+    ///
+    /// What stays undecided waits in the journal. Returns early where it is cancelled.
+    ///
+    /// `run` has to be at work.
+    package func drain(decidingAll: Bool) async {
+        let (ends, ahead) = (inputs.mapValues(\.reader.endID), processor.window.afterRoot)
+        state.withLock { $0.drain = WindowDrain(decidesAll: decidingAll, ahead: ahead, ends: ends) }
+        due.ring()
+        while !Task.isCancelled, state.withLock({ !$0.isDrained }) { await settled.wait() }
+    }
+
+    private func read(_ source: WindowSource, _ input: WindowInput) async {
+        while !Task.isCancelled {
+            guard state.withLock({ $0.ready.count < Self.readyMax }) else {
+                await room[source]?.wait()
+                continue
+            }
+            let records = try? await input.reader.next(bytesMax: Self.readBytes, recordsMax: Self.readRecords)
+            guard let records else { return }
+            let seen = records.map { sight($0, source) }
+            let now = clock.now()
+            state.withLock { state in
+                for (record, sight) in zip(records, seen) { state.take(record, sight, from: source, at: now) }
+            }
+            if source == .logs { finishUnwanted(zip(records, seen), input) }
+            due.ring()
+            if records.count < Self.readRecords { try? await clock.sleep(Self.readPause) }
+        }
+    }
+
+    /// What the window is told of a record.
+    private func sight(_ record: StoredRecord, _ source: WindowSource) -> WindowSight {
+        guard let metadata = RecordMetadata(decoding: record.metadata) else {
+            warn(.unreadable, because: "a newer version wrote it", ["record": "\(record.id)"])
+            return .unreadable
+        }
+        guard let mark = metadata.trace, record.kind == .items else {
+            return source == .spans ? .passing : .unwanted(metadata)
+        }
+        let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
+        guard source == .spans else { return .logs(key) }
+        return .spans(key, SpanSighting.all(in: record.payload))
+    }
+
+    /// Log records that belong to no span are done with at once.
+    private func finishUnwanted(_ seen: some Sequence<(StoredRecord, WindowSight)>, _ input: WindowInput) {
+        let settled = seen.compactMap { record, sight -> SettledRecord? in
+            guard case .unwanted(let metadata) = sight else { return nil }
+            input.shares?.settled(record.sharedBytes, of: metadata, wasParked: false)
+            return record.settled(metadata.removed, joined: 0)
+        }
+        input.reader.finish(settled)
+    }
+
+    private func decide(in group: inout DiscardingTaskGroup) async {
+        var alarm: Duration?
+        while !Task.isCancelled {
+            let now = clock.now()
+            if let earlier = alarm, earlier <= now { alarm = nil }
+            let isRead = isReadToDrain
+            let work = state.withLock { $0.takeWork(at: now, isRead: isRead) }
+            if !work.isEmpty { await carryOut(work) }
+            state.withLock { $0.isMoving = false }
+            for room in room.values { room.ring() }
+            settled.ring()
+            let wake = state.withLock { $0.ready.isEmpty ? $0.window.nextDue : .zero }
+            guard let wake else {
+                await due.wait()
+                continue
+            }
+            guard wake > clock.now() else { continue }
+            if alarm.map({ wake < $0 }) ?? true {
+                alarm = wake
+                group.addTask {
+                    try? await self.clock.sleep(wake - now)
+                    self.due.ring()
+                }
+            }
+            await due.wait()
+        }
+    }
+
+    /// Whether everything was read that was there when draining began; false while it does not drain.
+    private var isReadToDrain: Bool {
+        let (drain, taken) = state.withLock { ($0.drain, $0.taken) }
+        guard let drain else { return false }
+        return drain.ends.allSatisfy { source, end in
+            guard let input = inputs[source], case let known = taken[source] ?? (0, 0), known.end < end else {
+                return true
+            }
+            let (handedOut, hasUnread) = input.reader.progress
+            return !hasUnread && handedOut == known.count
+        }
+    }
+
+    /// What may go wrong with a window, as the log says it.
+    enum Trouble {
+        case unreadable, gone, failed
+
+        fileprivate var text: Logger.Message {
+            switch self {
+            case .unreadable: "a record has metadata that this version cannot read; it stays queued"
+            case .gone: "a record cannot be read any more; its trace goes on without it"
+            case .failed: "a trace cannot be moved to the log of whole traces and is tried again"
+            }
+        }
+    }
+
+    /// Logs a failure: the same one once a minute, and of each kind ten a minute at most.
+    func warn(_ trouble: Trouble, because reason: String, _ details: Logger.Metadata = [:]) {
+        let heldBack = throttle.withLock { $0.admit(trouble, saying: "\(reason) \(details)", now: clock.now()) }
+        guard let heldBack else { return }
+        var metadata: Logger.Metadata = ["processor": "\(name)", "reason": "\(reason)"]
+        if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
+        logger.warning(trouble.text, metadata: metadata.merging(details) { $1 })
+    }
+}
+
+/// What a window reads.
+package enum WindowSource: Sendable, Hashable {
+    /// The pipeline's spans.
+    case spans
+    /// Its log records, for those that belong to spans.
+    case logs
+}
+
+/// A log that a window reads.
+package struct WindowInput: Sendable {
+    package let log: Log
+    package let reader: LogReader
+    /// Told what is settled of each route.
+    package let shares: DestinationShares?
+
+    package init(log: Log, reader: LogReader, shares: DestinationShares? = nil) {
+        self.log = log
+        self.reader = reader
+        self.shares = shares
+    }
+}
+
+/// What is to be carried out.
+enum WindowWork: Sendable {
+    case decision(WindowDecision)
+    /// A record of spans of several traces, or of none: it goes on as it is.
+    case passing(UInt64)
+
+    /// The ids of its records.
+    func records(of source: WindowSource) -> [UInt64] {
+        switch (self, source) {
+        case (.decision(let decision), .spans): decision.records
+        case (.decision(let decision), .logs): decision.logRecords
+        case (.passing(let id), .spans): [id]
+        case (.passing, .logs): []
+        }
+    }
+}
+
+/// What a record is to a window.
+enum WindowSight: Sendable {
+    case spans(TraceKey, [SpanSighting])
+    case logs(TraceKey)
+    case passing
+    /// A record of log records that belong to no span: it is done with.
+    case unwanted(RecordMetadata)
+    case unreadable
+}
+
+/// A window at the end of its process.
+struct WindowDrain: Sendable {
+    let decidesAll: Bool
+    /// What is due so soon is decided, too.
+    let ahead: Duration
+    /// What was there when it began.
+    let ends: [WindowSource: UInt64]
+    /// Whether all of that was decided that will be.
+    var isDecided = false
+}
+
+extension WindowStage.State {
+    /// Takes a record in.
+    mutating func take(_ record: StoredRecord, _ sight: WindowSight, from source: WindowSource, at now: Duration) {
+        count(record, source)
+        switch sight {
+        case .spans(let key, let spans):
+            window.see(key, record: record.id, spans: spans, bytes: record.payload.count, at: now)
+        case .logs(let key): window.see(key, logRecord: record.id, bytes: record.payload.count, at: now)
+        case .passing: ready.append(.passing(record.id))
+        case .unreadable, .unwanted: return
+        }
+        cache.keep(record, source)
+    }
+
+    /// Counts a record that was taken in.
+    private mutating func count(_ record: StoredRecord, _ source: WindowSource) {
+        let count = taken[source]?.count ?? 0
+        taken[source] = (count + 1, record.id + UInt64(record.items))
+    }
+
+    /// What is to be carried out now; nothing while that is still under way.
+    mutating func takeWork(at now: Duration, isRead: Bool) -> [WindowWork] {
+        ready += window.due(at: now).map(WindowWork.decision)
+        if var drain, !drain.isDecided, isRead {
+            // What is complete came whole: it only waits in case that it did not.
+            let decisions = drain.decidesAll ? window.close() : window.due(at: now + drain.ahead)
+            ready += decisions.map(WindowWork.decision)
+            drain.isDecided = true
+            self.drain = drain
+        }
+        defer { ready = [] }
+        isMoving = true
+        return ready
+    }
+
+    /// Whether everything is carried out that draining asks for.
+    var isDrained: Bool { drain?.isDecided ?? true && ready.isEmpty && !isMoving }
+}

@@ -1,0 +1,69 @@
+"""Spans that nobody looks at are dropped, and what is left is one tree: with what their framework really sends."""
+
+import json
+
+import pytest
+from conftest import mlflow_exporter
+
+GENAI = {"attribute": "gen_ai.operation.name", "exists": True}
+
+
+def filtering(exporter, **settings):
+    """The sections of a pipeline that drops spans before they are mapped."""
+    return {
+        "processors": {
+            "only": {"type": "filter"} | settings,
+            "map": {"type": "mlflow_map"},
+            "route": {"type": "mlflow_experiment"},
+        },
+        "pipelines": {
+            "traces": {"receivers": ["otlp"], "processors": ["only", "map", "route"], "exporters": [exporter]}
+        },
+    }
+
+
+def test_only_genai_spans_are_a_whole_trace_in_mlflow(millrace, mlflow, run_app, service):
+    gateway = millrace({"mlflow": mlflow_exporter(mlflow)}, **filtering("mlflow", keep=GENAI))
+    run_app("plumbing_fastapi.py", OTEL_EXPORTER_OTLP_ENDPOINT=gateway.url, OTEL_SERVICE_NAME=service)
+    ledger = gateway.settled()
+
+    (trace,) = mlflow.expect_traces(service, 2)
+    # The endpoint's own span is gone, and its error is the trace's.
+    assert trace["state"] == "ERROR"
+    assert trace["name"] == "invoke_agent weather"
+    assert (trace["request_preview"], trace["response_preview"]) == ("Weather in Paris?", "Sunny.")
+    spans = {span["name"]: span for span in trace["spans"]}
+    assert spans["chat gpt-4o"]["parent"] == spans["invoke_agent weather"]["id"]
+    assert spans["invoke_agent weather"]["parent"] is None
+    delivered = ledger["destinations"]["mlflow"]
+    assert delivered["delivered"] == 2
+    assert delivered["filtered"] == delivered["accepted"] - 2 >= 4
+
+
+@pytest.mark.parametrize(
+    ("children", "parents"),
+    [
+        ("reparent", {"invoke_agent weather": "POST /ask", "chat gpt-4o": "invoke_agent weather"}),
+        ("keep", {"invoke_agent weather": "?", "chat gpt-4o": "?"}),
+        ("drop", {}),
+    ],
+)
+def test_children_move_stay_or_go(millrace, run_app, tmp_path, children, parents):
+    path = tmp_path / "spans.jsonl"
+    plumbing = {"name": {"matches": "^(plan|POST|SELECT users)$| http (send|receive)$"}}
+    archive = {"type": "file", "path": str(path)}
+    gateway = millrace({"out": archive}, **filtering("out", drop=plumbing, children=children))
+    run_app("plumbing_fastapi.py", OTEL_EXPORTER_OTLP_ENDPOINT=gateway.url, OTEL_SERVICE_NAME="shop")
+    gateway.settled()
+    spans = {
+        span["spanId"]: span
+        for line in path.read_text().splitlines()
+        for resource in json.loads(line)["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    }
+    found = {
+        span["name"]: spans.get(span["parentSpanId"], {"name": "?"})["name"] if span.get("parentSpanId") else None
+        for span in spans.values()
+    }
+    assert found == {"POST /ask": None} | parents

@@ -1,0 +1,151 @@
+"""A window makes whole traces of what comes in pieces: nothing is lost or doubled, whatever ends the process."""
+
+import collections
+
+import requests
+from conftest import AWAY, mlflow_exporter
+from kit import otlp
+from kit.environments import LONG
+from kit.millrace import run
+from kit.waiting import eventually
+from kit.windows import behind_a_window, chain, pieces, traces_of_file
+
+KILLS = 200 if LONG else 20
+
+
+def test_a_trace_in_two_requests_the_root_last_is_one(millrace, archives, tmp_path, service):
+    gateway = behind_a_window(millrace({"kept": archives("kept")}, starts=False), after_root="200ms").start()
+    message = chain(service, 4)
+    root, *others = otlp.each_span(message)
+    children = chain(service, 1)
+    del children.resource_spans[0].scope_spans[0].spans[:]
+    children.resource_spans[0].scope_spans[0].spans.extend(others)
+    assert gateway.post(children.SerializeToString()).status_code == 200
+    row = gateway.row("kept")
+    assert (row["queued"], row["accepted"]) == (3, 3)
+    del message.resource_spans[0].scope_spans[0].spans[1:]
+    assert gateway.post(message.SerializeToString()).status_code == 200
+    row = gateway.settled(accepted=4)["destinations"]["kept"]
+    assert (row["delivered"], row["created"], row["joined"]) == (4, 0, 0)
+    trace, span = otlp.pair(root)
+    (delivered,) = traces_of_file(tmp_path / "kept.jsonl")
+    assert delivered[trace][0] == span and len(delivered[trace]) == 4
+    assert gateway.metric("millrace_window_decided_traces_total", reason="complete") == 1
+
+
+def test_open_traces_wait_in_the_journal_when_the_process_ends(millrace, archives, tmp_path, service):
+    gateway = behind_a_window(millrace({"kept": archives("kept")}, starts=False)).start()
+    open_trace, whole = chain(service, 2), chain(service, 3)
+    root = open_trace.resource_spans[0].scope_spans[0].spans.pop(0)
+    for message in (open_trace, whole):
+        assert gateway.post(message.SerializeToString()).status_code == 200
+    gateway.stop()
+    assert [list(map(len, request.values())) for request in traces_of_file(tmp_path / "kept.jsonl")] == [[3]]
+    row = gateway.printed_ledger()["destinations"]["kept"]
+    assert (row["queued"], row["delivered"], row["accepted"]) == (1, 3, 4)
+    gateway.start()
+    del open_trace.resource_spans[0].scope_spans[0].spans[:]
+    open_trace.resource_spans[0].scope_spans[0].spans.append(root)
+    assert gateway.post(open_trace.SerializeToString()).status_code == 200
+    gateway.settled(accepted=5)
+    assert [len(spans) for request in traces_of_file(tmp_path / "kept.jsonl") for spans in request.values()] == [3, 2]
+
+
+def test_with_a_journal_in_memory_open_traces_are_decided_at_the_end(millrace, archives, tmp_path, service):
+    gateway = behind_a_window(
+        millrace(
+            {"kept": archives("kept")},
+            starts=False,
+            journal={"directory": str(tmp_path / "journal"), "storage": "memory"},
+        )
+    ).start()
+    message = chain(service, 4)
+    del message.resource_spans[0].scope_spans[0].spans[1]
+    assert gateway.post(message.SerializeToString()).status_code == 200
+    gateway.stop()
+    (delivered,) = traces_of_file(tmp_path / "kept.jsonl")
+    assert [len(spans) for spans in delivered.values()] == [3]
+
+
+def test_killed_at_any_moment_every_trace_stays_whole(millrace, archives, tmp_path, service, seeded, at_some_moment, report):
+    gateway = behind_a_window(
+        millrace(
+            {"kept": archives("kept"), "away": AWAY},
+            starts=False,
+            drain_timeout="200ms",
+            journal={"directory": str(tmp_path / "journal"), "min_free": "16MiB", "segment": "64KiB"},
+        ),
+        after_root="3s",
+    ).start()
+    sent = {}
+    for _ in range(KILLS):
+        messages = [chain(service, seeded.randint(1, 6)) for _ in range(8)]
+        for message in messages:
+            sent[otlp.spans_of(message)[0][0]] = {span for _, span in otlp.spans_of(message)}
+        waiting = [piece for message in messages for piece in pieces(message, seeded)]
+        seeded.shuffle(waiting)
+        kill_after = seeded.randrange(len(waiting))
+        for number, piece in enumerate(waiting):
+            if number == kill_after:
+                at_some_moment(0.3)
+                gateway.kill()
+                gateway.start()
+            post(gateway, piece)
+    ledger = gateway.ledger()
+    accepted = ledger["accepted_spans"]
+    eventually(lambda: gateway.row("kept")["queued"] == 0, within=120)
+    row = gateway.row("kept")
+    assert (row["delivered"], row["accepted"], row["created"]) == (accepted, accepted, 0)
+    assert gateway.row("away")["accepted"] == accepted == gateway.row("away")["queued"]
+    times = collections.Counter()
+    for request in traces_of_file(tmp_path / "kept.jsonl"):
+        for trace, spans in request.items():
+            assert set(spans) == sent[trace], "a trace came in pieces"
+            times[trace] += 1
+    assert set(times) == set(sent)
+    report(f"{KILLS} kills, {len(sent)} traces, {sum(times.values()) - len(sent)} delivered again")
+
+
+def post(gateway, message):
+    """Posts a request until it is answered 200: what was not acknowledged is sent again, as SDKs do."""
+
+    def taken():
+        try:
+            return gateway.post(message.SerializeToString()).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    eventually(taken, within=15)
+
+
+def test_a_window_that_goes_from_the_file_with_open_traces_is_not_given_up_silently(millrace, archives, service):
+    gateway = behind_a_window(millrace({"kept": archives("kept")}, starts=False)).start()
+    message = chain(service, 2)
+    del message.resource_spans[0].scope_spans[0].spans[0]
+    assert gateway.post(message.SerializeToString()).status_code == 200
+    gateway.stop()
+    gateway.pipeline["pipelines"]["traces"]["processors"] = ["map", "route", "batch"]
+    gateway.save()
+    refused = run("run", "--config", gateway.file)
+    assert refused.returncode != 0
+    assert "1 spans for whole of pipeline traces" in refused.stderr and "--abandon whole" in refused.stderr
+    gateway.start("--abandon", "whole")
+    sent = gateway.send(service)
+    ledger = gateway.settled(accepted=1 + len(sent))
+    assert ledger["destinations"]["kept"]["delivered"] == len(sent)
+
+
+def test_every_trace_is_in_the_experiment_of_its_root(millrace, mlflow, service, seeded):
+    gateway = behind_a_window(millrace({"mlflow": mlflow_exporter(mlflow)}, starts=False), after_root="500ms").start()
+    names = []
+    for number in range(6):
+        names.append(f"{service}-{number}")
+        parts = pieces(chain(f"{service}-other", 4), seeded, most=4)
+        top = next(part for part in parts if any(not span.parent_span_id for span in otlp.each_span(part)))
+        top.resource_spans[0].resource.attributes[0].value.string_value = names[-1]
+        for part in parts:
+            assert gateway.post(part.SerializeToString()).status_code == 200
+    gateway.settled(accepted=24)
+    for name in names:
+        assert len(mlflow.expect_traces(name, 4)) == 1
+    assert f"{service}-other" not in mlflow.experiments()

@@ -1,0 +1,142 @@
+import Basics
+import Journal
+import OTLP
+import Pipeline
+import TestKit
+import Testing
+
+@Suite struct WindowStageTests {
+    private func traces(_ batches: [Batch]) throws -> [[UInt64]] {
+        try batches.map { try SpanBatch($0.payload).spans.map(\.spanID.value) }
+    }
+
+    @Test func `spans of a trace in two requests, the root last, are one record for the exporter`() async throws {
+        let exporter = ScriptedExporter(exclusive: true)
+        let bench = try WindowBench(to: exporter)
+        let child = await bench.send([TestSpan(id: 2, parent: 1)], headers: [HTTPHeader("x-tenant", "child")])
+        #expect(child == .accepted)
+        #expect(bench.row.account.queued == 1 && bench.isBalanced)
+        let root = await bench.send([TestSpan(id: 1)], headers: [HTTPHeader("x-tenant", "root")])
+        #expect(root == .accepted)
+        await bench.decide(all: false)
+        #expect(bench.row.account.queued == 2 && bench.isBalanced)
+        await bench.deliver()
+        #expect(try traces(exporter.batches) == [[2, 1]])
+        #expect(exporter.batches[0].route == .experimentName("trace 7"))
+        #expect(exporter.batches[0].headers == [HTTPHeader("x-tenant", "root")])
+        #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 2) && bench.isBalanced)
+        #expect(bench.shares.held == 0)
+        await bench.journal.close()
+    }
+
+    @Test func `a request of several traces is decided by trace, and an open one waits`() async throws {
+        let exporter = ScriptedExporter(exclusive: true)
+        let bench = try WindowBench(processors: [DropsNamed("noise")], to: exporter)
+        let answer = await bench.send([
+            TestSpan(id: 1, trace: 1), TestSpan(id: 2, parent: 9, trace: 2), TestSpan(id: 3, parent: 1, trace: 1),
+            TestSpan("noise", id: 4, trace: 3),
+        ])
+        #expect(answer == .accepted)
+        await bench.decide(all: false)
+        await bench.deliver()
+        #expect(try traces(exporter.batches) == [[1, 3]])
+        #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 2, filtered: 1))
+        #expect(bench.row.account.queued == 1 && bench.row.account.accepted == 4 && bench.isBalanced)
+        #expect(bench.shares.held > 0)
+        await bench.journal.close()
+    }
+
+    @Test func `what only processors took out goes on as counts`() async throws {
+        let bench = try WindowBench(processors: [DropsNamed("noise")], to: ScriptedExporter())
+        #expect(await bench.send([TestSpan("noise", id: 1)]) == .accepted)
+        // Counts wait for no sync of their own.
+        #expect(await bench.send([TestSpan(id: 2)]) == .accepted)
+        await bench.decide()
+        await bench.deliver()
+        #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 1, filtered: 1) && bench.isBalanced)
+        await bench.journal.close()
+    }
+
+    @Test func `a span that the window adds is counted as created, also where it is refused`() async throws {
+        let exporter = ScriptedExporter(exclusive: true) { $0.route == .experimentName("trace 1") }
+        let bench = try WindowBench(to: exporter)
+        let spans = [1, 1, 2, 2].enumerated().map { TestSpan(id: UInt64($0 + 1), trace: $1) }
+        #expect(await bench.send(spans) == .accepted)
+        await bench.decide()
+        await bench.deliver()
+        #expect(bench.row.account.accepted == 4 && bench.row.account.created == 2)
+        #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 3, deadLettered: 3) && bench.isBalanced)
+        #expect(bench.shares.held == 0)
+        await bench.journal.close()
+    }
+
+    @Test func `traces of clients that are bound never mix, those of others do`() async throws {
+        let exporter = ScriptedExporter(exclusive: true)
+        let bench = try WindowBench(to: exporter)
+        let bound = ["a", "b"].map { Identity($0, experiments: ExperimentList([$0])) }
+        for identity in bound + [Identity("c"), Identity("d")] {
+            #expect(await bench.send([TestSpan(id: 1)], identity: identity) == .accepted)
+        }
+        await bench.decide()
+        await bench.deliver()
+        #expect(exporter.batches.map(\.items).sorted() == [1, 1, 3])
+        await bench.journal.close()
+    }
+
+    /// A process ends at each step on the way of two traces, as if it were killed or as if the power failed.
+    @Test(arguments: [FaultyFileSystem.Loss.everything, .nothing], [0, 1, 2, 3])
+    func `a crash loses nothing and doubles nothing in the account`(
+        loss: FaultyFileSystem.Loss,
+        step: Int
+    ) async throws {
+        let files = FaultyFileSystem()
+        let exporter = ScriptedExporter(exclusive: true)
+        var bench = try WindowBench(on: files, to: exporter)
+        #expect(await bench.send([TestSpan(id: 2, parent: 1), TestSpan(id: 8, trace: 8)]) == .accepted)
+        if step > 0 { await bench.decide(all: false) }
+        if step > 1 { #expect(await bench.send([TestSpan(id: 1)]) == .accepted) }
+        if step > 2 { await bench.decide(all: false) }
+        files.crash(losing: loss)
+        await bench.journal.close()
+        bench = try WindowBench(on: files, to: exporter)
+        #expect(bench.row.accepted == (step > 1 ? 3 : 2))
+        #expect(bench.row.account.queued == bench.row.accepted && bench.isBalanced)
+        if step < 2 { #expect(await bench.send([TestSpan(id: 1)]) == .accepted) }
+        await bench.decide(all: false)
+        await bench.deliver()
+        #expect(Set(try traces(exporter.batches).map { $0.sorted() }) == [[1, 2], [8]])
+        #expect(exporter.batches.count == 2)
+        #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 3) && bench.isBalanced)
+        #expect(bench.shares.held == 0)
+        await bench.journal.close()
+    }
+
+    @Test func `a request that would repeat too much goes on with several traces in one record`() async throws {
+        let exporter = ScriptedExporter()
+        let bench = try WindowBench(to: exporter)
+        let large = TestValue.string(String(repeating: "r", count: 200_000))
+        let spans = (1...40).map { TestSpan(id: UInt64($0), trace: UInt64($0)) }
+        let body = tracesRequest(spans, resource: ["service.name": "shop", "large": large])
+        #expect(await bench.send(body) == .accepted)
+        await bench.decide()
+        await bench.deliver()
+        #expect(exporter.batches.reduce(0) { $0 + $1.items } == 40)
+        #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 40) && bench.isBalanced)
+        await bench.journal.close()
+    }
+}
+
+/// Filters spans of one name out.
+private struct DropsNamed: SpanProcessor {
+    private let name: String
+
+    init(_ name: String) {
+        self.name = name
+    }
+
+    func process(_ work: inout SpanWork) {
+        for (index, span) in work.batch.spans.enumerated() where work.batch.text(span.name) == name {
+            work.batch.remove(index, as: .filtered)
+        }
+    }
+}
