@@ -179,7 +179,8 @@ import Testing
               "attributes": [{"key": "event.name", "value": {"stringValue": "gen_ai.user.message"}}],
               "body": {"kvlistValue": {"values": [{"key": "content", "value": {"stringValue": "Is it sunny?"}}]}}}]}]}]}
             """#
-        let expect = #"{"spans": [{"name": "chat", "experiment": "\#(experiment)", "events": ["gen_ai.user.message"]}]}"#
+        let expect =
+            #"{"spans": [{"name": "chat", "experiment": "\#(experiment)", "events": ["gen_ai.user.message"]}]}"#
         let text = file([
             "processors": #"""
             {"map": {"type": "mlflow_map"}, "whole": {"type": "assemble"}, "route": {"type": "mlflow_experiment"}}

@@ -96,7 +96,9 @@ extension PipelineFile {
             !reader.abandoned && reader.waiting > 0 && !abandoning.contains(reader.name)
         }
         if !waiting.isEmpty {
-            let left = Dictionary(grouping: waiting) { ReaderID($0.name, of: $0.log.main.front) }.map { reader, readers in
+            let left = Dictionary(grouping: waiting) { ReaderID($0.name, of: $0.log.main.front) }.map {
+                reader,
+                readers in
                 (reader.log, reader.name, readers.reduce(0) { $0 + $1.waiting })
             }
             throw AssemblyError(leaving: left.sorted { $0.1 < $1.1 })
