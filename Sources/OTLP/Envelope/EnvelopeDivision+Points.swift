@@ -42,7 +42,7 @@ extension EnvelopeDivision {
         of part: Part,
         itemsMax: Int,
         bytesMax: Int,
-        _ envelopes: Envelopes,
+        _ envelopes: EnvelopeSizes,
         _ repeats: inout Repeats
     ) -> [Part] {
         guard batch.signal == .metrics, part.range.count == 1 else { return [part] }
