@@ -136,6 +136,18 @@ struct TraceWindowTests {
         #expect(window.traceCount == 0 && window.nextDue == nil)
     }
 
+    @Test func `a trace takes some 110 bytes, a span 32 and a record 16`() {
+        var window = TraceWindow(Self.settings)
+        for trace in 0..<5000 as Range<UInt64> {
+            let spans = (2...6).map { span($0, below: 1) }
+            window.see(key(trace), record: trace, spans: spans, bytes: 1, at: .zero)
+        }
+        // The missing parent takes as much as a span.
+        #expect(window.memoryBytes <= 5000 * (120 + 6 * 32 + 16))
+        _ = window.due(at: .seconds(60))
+        #expect(window.memoryBytes <= 5000 * 24)
+    }
+
     @Test(arguments: 0..<50 as Range<UInt64>)
     func `the same spans lead to the same decision in whatever order they come`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)

@@ -236,6 +236,10 @@ struct AssembleTests {
             ]
         ),
         (
+            ["clients/node-gemini-cli-1.json"], ["clients/node-gemini-cli-2.logs.json"],
+            ["1873cfa9": ["What is the weather in Paris?", "It is sunny in Paris. "]]
+        ),
+        (
             ["clients/node-codex-2.pb", "clients/node-codex-3.pb"], ["clients/node-codex-1.logs.pb"],
             ["00b61f68": ["What is the weather in Paris?", nil]]
         ),
@@ -302,6 +306,9 @@ struct AssembleTests {
         #expect(try joined([other]).joined == 0)
         var own = span
         own.attributes.append(("input.value", "Mine?"))
+        #expect(try joined([record], own).joined == 0)
+        own = span
+        own.events = [("gen_ai.user.message", [("content", "Mine?")])]
         #expect(try joined([record], own).joined == 0)
         var settings = AssembleSettings()
         settings.joinLogEvents = false

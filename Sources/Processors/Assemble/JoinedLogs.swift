@@ -77,9 +77,10 @@ struct JoinedLogs {
 
     private static func hasContent(_ span: Int, _ batch: borrowing SpanBatch) -> Bool {
         let bytes = batch.bytes.span.bytes
-        return batch.spans[span].attributes.contains { attribute in
+        let saysItself = batch.spans[span].attributes.contains { attribute in
             contentKeys.find(bytes, batch.attributes[attribute].key) != nil
         }
+        return saysItself || batch.events[batch.spans[span].events].contains { GenAIEvent.isNamed($0.name, bytes) }
     }
 
     /// What a span says itself comes before what log records say of it.
@@ -173,6 +174,9 @@ struct GenAIEvent {
         let known = Self.known[index]
         (name, content, isDetails) = (known.becomes ?? "\(known.name)", known.content, known.isDetails)
     }
+
+    /// Whether a name is that of such a record.
+    static func isNamed(_ name: Range<Int>, _ bytes: RawSpan) -> Bool { names.find(bytes, name) != nil }
 
     private struct Known {
         let name: StaticString

@@ -62,6 +62,8 @@ extension FilterSettings: ProcessorSettings {
         }
     )
 
+    package var readsMapping: Bool { true }
+
     package func makeProcessor(named name: String) throws -> (any SpanProcessor)? {
         try Filter(name: name, settings: self)
     }
