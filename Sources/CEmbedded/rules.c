@@ -36,6 +36,9 @@ static const unsigned char google_adk[] = {
 static const unsigned char griptape[] = {
 #embed "rules/griptape.json"
 };
+static const unsigned char guardrails[] = {
+#embed "rules/guardrails.json"
+};
 static const unsigned char haystack[] = {
 #embed "rules/haystack.json"
 };
@@ -68,6 +71,9 @@ static const unsigned char mcp[] = {
 };
 static const unsigned char mirascope[] = {
 #embed "rules/mirascope.json"
+};
+static const unsigned char mistralai[] = {
+#embed "rules/mistralai.json"
 };
 static const unsigned char openinference[] = {
 #embed "rules/openinference.json"
@@ -122,6 +128,7 @@ static const struct {
     {"genkit", genkit, sizeof genkit},
     {"google_adk", google_adk, sizeof google_adk},
     {"griptape", griptape, sizeof griptape},
+    {"guardrails", guardrails, sizeof guardrails},
     {"haystack", haystack, sizeof haystack},
     {"laminar", laminar, sizeof laminar},
     {"langfuse", langfuse, sizeof langfuse},
@@ -133,6 +140,7 @@ static const struct {
     {"mastra", mastra, sizeof mastra},
     {"mcp", mcp, sizeof mcp},
     {"mirascope", mirascope, sizeof mirascope},
+    {"mistralai", mistralai, sizeof mistralai},
     {"openinference", openinference, sizeof openinference},
     {"openlit", openlit, sizeof openlit},
     {"otel_genai", otel_genai, sizeof otel_genai},

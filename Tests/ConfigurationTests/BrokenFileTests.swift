@@ -157,7 +157,7 @@ import Testing
         ),
         (
             "processors", #"{"map": {"type": "mlflow_map", "conventions": ["openinferense"]}}"#,
-            #"f.json:3:62: /processors/map/conventions/0: found "openinferense"; allowed: "ag2", "agentops", "agentscope", "beeai", "claude_code", "codex", "common", "gemini_cli", "genkit", "google_adk", "griptape", "haystack", "laminar", "langfuse", "langsmith", "langwatch", "litellm", "livekit", "logfire", "mastra", "mcp", "mirascope", "openinference", "openlit", "otel_genai", "pydantic_ai", "semantic_kernel", "spring_ai", "strands", "traceloop", "vercel_ai", "voltagent"; did you mean "openinference"?"#
+            #"f.json:3:62: /processors/map/conventions/0: found "openinferense"; allowed: "ag2", "agentops", "agentscope", "beeai", "claude_code", "codex", "common", "gemini_cli", "genkit", "google_adk", "griptape", "guardrails", "haystack", "laminar", "langfuse", "langsmith", "langwatch", "litellm", "livekit", "logfire", "mastra", "mcp", "mirascope", "mistralai", "openinference", "openlit", "otel_genai", "pydantic_ai", "semantic_kernel", "spring_ai", "strands", "traceloop", "vercel_ai", "voltagent"; did you mean "openinference"?"#
         ),
         (
             "processors", #"{"keep": {"type": "sample", "ratio": 2}}"#,

@@ -232,7 +232,7 @@ struct FrameworkPageTests {
         ),
     ]
 
-    @Test(arguments: javaScript + others + python)
+    @Test(arguments: javaScript + others + python + readers)
     func `a span shows what its program said`(row: Row) throws {
         let spans = try ClientBodies.mapped(row.body).filter { $0.name == row.span }
         let span = try #require(spans.indices.contains(row.number) ? spans[row.number] : nil)

@@ -17,6 +17,11 @@ struct SaidTests {
             (#"{"place":"the south of France"}"#, #""the south of France""#),
             (#"{"city":"Paris"}"#, #"{"city":"Paris"}"#),
             (#"{"question":"a","style":"b"}"#, #"{"question":"a","style":"b"}"#),
+            (#"{"data":{"a":{"query":"sunny"},"b":{"question":"sunny"}}}"#, #""sunny""#),
+            (#"{"a":{"query":"sunny"},"b":{"query":"dry"}}"#, #"{"a":{"query":"sunny"},"b":{"query":"dry"}}"#),
+            (#"{"task":"sunny","token":null,"all":true}"#, #""sunny""#),
+            (#"{"topic":"the south of France","parts":[]}"#, #""the south of France""#),
+            (#"{"place":"the south of France","all":true}"#, #"{"place":"the south of France","all":true}"#),
             (#"{"question":7}"#, #"{"question":7}"#), (#"{"input":"{\"a\": 1}"}"#, #"{"input":"{\"a\": 1}"}"#),
         ]
     )
@@ -26,6 +31,19 @@ struct SaidTests {
     ) throws {
         #expect(try root(argument)["mlflow.spanInputs"] == shown)
         #expect(try root(argument, kind: "AGENT")["mlflow.spanInputs"] == shown)
+    }
+
+    @Test func `the one result of a root is its answer where its name says so`() throws {
+        func outputs(_ value: String, kind: TestValue = "CHAIN") throws -> String? {
+            try map(TestSpan("run", ["openinference.span.kind": kind, "output.value": .string(value)]))[0][
+                "mlflow.spanOutputs"
+            ]
+        }
+        #expect(try outputs(#"{"answer":"Sunny.","sources":[]}"#) == #""Sunny.""#)
+        for value in [#"{"sky":"very sunny"}"#, #"{"answer":"Sunny.","score":1}"#] {
+            #expect(try outputs(value) == value)
+        }
+        #expect(try outputs(#"{"answer":"Sunny."}"#, kind: "TOOL") == #"{"answer":"Sunny."}"#)
     }
 
     @Test func `the argument of a tool and of a span below the root stays as it came`() throws {

@@ -87,7 +87,8 @@ enum FinishReason: Sendable {
         ("COMPLETE", .stop), ("endTurn", .stop),
         ("max_tokens", .length), ("MAX_TOKENS", .length), ("FinishReason.LENGTH", .length),
         ("tool_call", .toolCalls), ("tool_use", .toolCalls), ("tool-calls", .toolCalls),
-        ("FinishReason.TOOL_CALLS", .toolCalls), ("TOOL_CALLS", .toolCalls), ("TOOL_EXECUTION", .toolCalls),
+        ("FinishReason.TOOL_CALLS", .toolCalls), ("TOOL_CALLS", .toolCalls), ("TOOL_CALL", .toolCalls),
+        ("TOOL_EXECUTION", .toolCalls),
         ("toolUse", .toolCalls), ("LENGTH", .length), ("maxTokens", .length),
         ("SAFETY", .contentFilter), ("content-filter", .contentFilter),
     ]

@@ -26,7 +26,7 @@ extension ContentAssembler {
     }
 
     /// A node that is an object, or the text of one.
-    private mutating func object(_ node: Int, _ bytes: RawSpan) -> Int? {
+    mutating func object(_ node: Int, _ bytes: RawSpan) -> Int? {
         switch tape.nodes[node].kind {
         case .object: return node
         case .text where tape.nodes[node].origin != .json:
@@ -54,7 +54,10 @@ extension ContentAssembler {
             if let parameters = function.first(.parameters, .inputSchema) {
                 builder.key("parameters")
                 let schema = object(parameters, bytes) ?? parameters
-                tape.write(schema, to: &builder, bytes)
+                let members = tape.values(of: schema)
+                // Bedrock's API puts the schema into a member of its own.
+                let isJSON = members.count == 1 && tape.equals(members[0] - 1, "json", bytes)
+                tape.write(isJSON ? members[0] : schema, to: &builder, bytes)
             }
             builder.end(body)
             builder.end(entry)

@@ -52,7 +52,13 @@ extension ContentAssembler {
             if tape.isText(place) {
                 let isAddress = place == fields[.url] || place == fields[.uri] || place == fields[.imageURL]
                 let isData = isDataAddress(place, bytes) || !isAddress && !hasScheme(place, bytes)
-                if isData { media.data = place } else { media.address = place }
+                if isData, place == fields[.data], isPlainText(place, bytes) {
+                    media.text = place
+                } else if isData {
+                    media.data = place
+                } else {
+                    media.address = place
+                }
             } else if depth < Self.mediaDepthMax, tape.nodes[place].kind == .object {
                 let inner = self.media(of: place, depth: depth + 1, bytes)
                 media.type = media.type ?? inner.type
@@ -81,6 +87,22 @@ extension ContentAssembler {
         guard let colon, range.upperBound - colon > 3 else { return false }
         return bytes.equals("://", colon..<colon + 3)
     }
+
+    /// Whether data begins with letters that base64 has not, nor an address of the scheme `data`.
+    private func isPlainText(_ node: Int, _ bytes: RawSpan) -> Bool {
+        !isDataAddress(node, bytes)
+            && tape.nodes[node].range.prefix(Self.headMax).contains { offset in
+                switch bytes.byte(at: offset) {
+                case UInt8(ascii: " "), UInt8(ascii: "\""), UInt8(ascii: "{"), UInt8(ascii: "."), UInt8(ascii: ","),
+                    UInt8(ascii: ":"):
+                    true
+                default: false
+                }
+            }
+    }
+
+    /// Letters of data that are looked at, at most.
+    private static let headMax = 64
 
     /// Letters of an address's scheme, at most.
     private static let schemeMax = 16

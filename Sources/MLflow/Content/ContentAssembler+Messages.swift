@@ -125,7 +125,14 @@ extension ContentAssembler {
             sources.removeLast()
         }
         if side == .outputs, sources.count == start + 1, !saysAnything(sources[start]) { sources.removeLast() }
+        if side == .inputs, sources[start...].allSatisfy({ isBare($0) }) { sources.removeSubrange(start...) }
         return sources.count > start
+    }
+
+    /// Whether a message is a role and nothing else: some recorders leave out what they have no form for.
+    private func isBare(_ source: ChatSource) -> Bool {
+        guard let role = tape.member(.role, of: source.node) else { return false }
+        return tape.values(of: source.node).allSatisfy { $0 == role || tape.isEmpty($0) }
     }
 
     /// Whether a message is one of an assistant and holds nothing: some recorders write the one that is still to come.
@@ -168,11 +175,13 @@ extension ContentAssembler {
     }
 
     /// Whether messages lack what the emitter has elsewhere: content beside a role, or the id of a tool's call.
-    mutating func areIncomplete(_ range: Range<Int>) -> Bool {
+    mutating func areIncomplete(_ range: Range<Int>, _ bytes: RawSpan) -> Bool {
         range.contains { index in
             let fields = ContentFields(of: sources[index].node, on: tape)
             guard let calls = fields.first(.toolCalls) else {
-                return fields.first(.role) != nil && fields.first(.content, .contents, .parts, .text) == nil
+                guard let role = fields.first(.role) else { return false }
+                if fields.first(.content, .contents, .parts, .text, .function) == nil { return true }
+                return tape.equals(role, "tool", bytes) && fields.first(.toolCallID, .callID, .toolUseID, .id) == nil
             }
             return tape.elements(of: calls).contains { tape.member(.id, of: $0) == nil }
         }
@@ -213,11 +222,25 @@ extension ContentAssembler {
         } else if !hasRole, fields.first(.toolCalls, .functionCall, .functionResponse) == nil {
             return message.parts.append(.text(node))
         }
+        let partCalls = message.calls.count
         if let calls = fields.first(.toolCalls) { readCalls(calls, bytes) }
+        if partCalls > 0, message.calls.count > partCalls { dropRepeatedCalls(after: partCalls, bytes) }
         if let call = fields.first(.functionCall), !tape.isEmpty(call) { message.calls.append(call) }
         if let reasoning = fields.first(.reasoning, .reasoningContent, .thinking) { addReasoning(reasoning) }
+        if message.role == .tool, let results = fields.first(.function), tape.nodes[results].kind == .array {
+            for result in tape.elements(of: results) {
+                if let response = object(result, bytes) {
+                    message.responses.append(response)
+                } else {
+                    message.parts.append(.text(result))
+                }
+            }
+        }
+        if !message.calls.isEmpty, !message.parts.isEmpty { dropPrintedCalls(bytes) }
         let id = fields.first(.toolCallID, .callID, .toolUseID)
         message.toolCallID = id ?? (message.role == .tool ? fields.first(.id) ?? idInside(content) : nil)
+        // Anthropic's API has a user bring what a tool answered.
+        if message.role == .user, message.responses.isEmpty, let id, !tape.isEmpty(id) { message.role = .tool }
     }
 
     /// The id of a tool's call that the parts of a message have instead of itself.
@@ -226,28 +249,6 @@ extension ContentAssembler {
             return nil
         }
         return ContentFields(of: part, on: tape).first(.toolCallID, .callID, .toolUseID)
-    }
-
-    /// Whether the message itself says who speaks.
-    private mutating func readRole(_ fields: borrowing ContentFields, _ bytes: RawSpan) -> Bool {
-        if let node = fields.first(.role) {
-            let role = ChatRole(named: tape.nodes[node].range, in: bytes)
-            message.role = role ?? message.role
-            message.isUnknownRole = role == nil && !tape.isEmpty(node)
-            return true
-        }
-        let name = fields.first(.type).flatMap { fields[.function] == nil ? $0 : nil }
-        if let role = name.flatMap({ ChatRole(named: tape.nodes[$0].range, in: bytes) }) {
-            message.role = role
-            return true
-        }
-        // LangChain's serialised messages have their class as the last part of an id.
-        if let id = fields[.id], fields[.kwargs] != nil, let last = tape.elements(of: id).last,
-            let role = ChatRole(named: tape.nodes[last].range, in: bytes)
-        {
-            message.role = role
-        }
-        return false
     }
 
     /// Adds what was thought: a text, or a list or an object with texts.
@@ -344,7 +345,11 @@ extension ContentAssembler {
         hasType: Bool,
         _ bytes: RawSpan
     ) {
-        if !hasType, let call = fields.first(.functionCall) {
+        if !hasType, fields.first(.name) != nil, fields.first(.arguments) != nil, fields.first(.callID, .id) != nil {
+            message.calls.append(node)
+        } else if !hasType, fields.first(.name) != nil, fields.first(.content) != nil, fields.first(.callID) != nil {
+            message.responses.append(node)
+        } else if !hasType, let call = fields.first(.functionCall) {
             message.calls.append(call)
         } else if !hasType, let response = fields.first(.functionResponse) {
             message.responses.append(response)

@@ -59,7 +59,9 @@ extension ContentAssembler {
     private mutating func writeMessages(_ range: Range<Int>, to builder: inout ValueBuilder, _ bytes: RawSpan) {
         let request = builder.beginKeyValueList()
         writeMessageList(range, to: &builder, bytes)
-        if let beside { tape.writeMembers(of: beside, except: Self.messageFields, to: &builder, bytes) }
+        if let beside {
+            tape.writeMembers(of: beside, except: Self.messageFields, isSparing: true, to: &builder, bytes)
+        }
         builder.end(request)
     }
 

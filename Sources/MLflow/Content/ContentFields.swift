@@ -17,6 +17,7 @@ enum ContentField: Int, CaseIterable {
     /// The names by which it goes; of several in one object the last counts.
     var names: [String] {
         switch self {
+        case .function: ["function", "toolSpec"]
         case .parts: ["parts", "blocks"]
         case .args: ["args", "tool_kwargs"]
         case .toolCalls: ["tool_calls", "toolCalls"]

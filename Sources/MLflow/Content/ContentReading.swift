@@ -65,6 +65,11 @@ extension ContentTape {
         }
     }
 
+    /// Whether a node is empty text, or the print of an object: what some emitters write for an argument that nobody gave.
+    private func saysNothing(_ node: Int, _ bytes: RawSpan) -> Bool {
+        isText(node) && (isEmpty(node) || bytes.isPrintedAddress(nodes[node].range))
+    }
+
     private func name(_ key: Int, _ bytes: RawSpan) -> String {
         if !ownNames.isEmpty, let own = ownNames[key] { return String(decoding: own, as: UTF8.self) }
         return nodes[key].kind == .text
@@ -107,10 +112,12 @@ extension ContentTape {
         }
     }
 
-    /// Writes the members of an object, but those of some fields, into the key-value list that is open.
+    /// Writes the members of an object, but those of some fields, into the key-value list that is open; with `isSparing` only those
+    /// that say something.
     func writeMembers(
         of node: Int,
         except skipped: Set<ContentField> = [],
+        isSparing: Bool = false,
         to builder: inout ValueBuilder,
         _ bytes: RawSpan
     ) {
@@ -118,7 +125,7 @@ extension ContentTape {
         var key = node + 1
         while key + 1 < nodes[node].next, builder.count <= account.bytesStop {
             let field = skipped.isEmpty ? nil : ContentField(rawValue: Int(nodes[key].field))
-            if field.map({ !skipped.contains($0) }) ?? true {
+            if field.map({ !skipped.contains($0) }) ?? true, !isSparing || !saysNothing(key + 1, bytes) {
                 builder.key(name(key, bytes))
                 write(key + 1, to: &builder, bytes)
             }

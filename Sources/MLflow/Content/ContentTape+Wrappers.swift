@@ -17,13 +17,16 @@ extension ContentTape {
     ) -> Int? {
         var node = node
         for _ in 0..<Self.wrappersMax {
-            guard nodes[node].kind == .object else { break }
-            let count = members(of: node, upTo: Self.wrapperMembersMax)
+            let object = onlyElement(of: node) ?? node
+            guard nodes[object].kind == .object else { break }
+            let count = members(of: object, upTo: Self.wrapperMembersMax)
             guard count <= Self.wrapperMembersMax else { break }
             account.steps &+= count &* wrappers.count
             var inner: Int?
             for wrapper in wrappers where inner == nil && !(wrapper.exceptTools && isTool) {
-                inner = inside(wrapper, node, count, bytes)
+                // In a list only what cannot be mistaken is a wrapper.
+                guard object == node || wrapper.empty.count + wrapper.required.count > 2 else { continue }
+                inner = inside(wrapper, object, count, bytes)
                 if let inner, !wrapper.empty.isEmpty, isEmpty(inner) { return nil }
             }
             guard let inner else { break }
@@ -60,10 +63,13 @@ extension ContentTape {
             nodes[inner].kind != .null
         else { return nil }
         guard wrapper.isOnlyElement else { return inner }
-        guard let only = firstElement(of: inner), element(after: only, in: inner) == nil, nodes[only].kind != .null
-        else {
-            return nil
-        }
+        guard let only = onlyElement(of: inner), nodes[only].kind != .null else { return nil }
+        return only
+    }
+
+    /// The element of a list of one.
+    private func onlyElement(of list: Int) -> Int? {
+        guard let only = firstElement(of: list), element(after: only, in: list) == nil else { return nil }
         return only
     }
 

@@ -54,7 +54,7 @@ extension RawSpan {
     }
 
     /// A range without white space at its ends.
-    private func trimmed(_ range: Range<Int>) -> Range<Int> {
+    func trimmed(_ range: Range<Int>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
         while start < end, byte(at: start) <= UInt8(ascii: " ") { start += 1 }
         while end > start, byte(at: end - 1) <= UInt8(ascii: " ") { end -= 1 }

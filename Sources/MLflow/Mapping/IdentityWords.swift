@@ -13,6 +13,11 @@ enum IdentityWords {
     private static let users: Set<String> = ["user", "customer"]
     private static let endings: Set<String> = ["id", "identifier"]
     private static let objects: Set<String> = ["metadata", "attributes", "properties"]
+    /// Words before those of a session that make something else of it: a run of checks, a consumer of a queue, a group of a cloud.
+    private static let qualifiers: Set<String> = [
+        "validation", "training", "consumer", "resource", "security", "log", "node", "placement", "process", "worker",
+        "pool",
+    ]
     /// Keys that end alike and mean something else, by what they begin with: threads of the operating system, consumer
     /// groups, groups of processes, users of databases.
     private static let others = [
@@ -40,8 +45,7 @@ enum IdentityWords {
             return
         }
         guard Self.endings.contains(ending) else { return nil }
-        // A consumer group is one of a message queue.
-        if words.count > 2, words[words.count - 3] == "consumer" { return nil }
+        if words.count > 2, Self.qualifiers.contains(words[words.count - 3]) { return nil }
         if Self.sessions.contains(word) {
             self = .session
         } else if Self.users.contains(word) {

@@ -8,10 +8,12 @@ extension SpanMapper {
     /// Leaves what a call used, and what it cost, on one of the spans that describe it, because MLflow sums over all of them.
     mutating func countCallsOnce(_ batch: inout SpanBatch, _ bytes: RawSpan) {
         let calls = traces.modelCalls
-        guard calls.count + traces.wrappers.count > 1, !calls.isEmpty else { return }
-        withdrawRecords(&batch, bytes)
         let wrappers = traces.wrappers.map(\.span)
+        guard !calls.isEmpty else { return giveModels(to: wrappers, &batch, bytes) }
+        guard calls.count + wrappers.count > 1 else { return }
+        withdrawRecords(&batch, bytes)
         let used = repeated(calls.filter(\.hasUsage).map(\.span), wrappers, batch, bytes)
+        giveModels(to: wrappers.filter { used[$0] != .repeated }, &batch, bytes)
         for wrapper in wrappers where used[wrapper] == .repeated {
             guard hasRoom(for: 0, on: wrapper, &batch) else { continue }
             batch.addAttribute("mlflow.chat.tokenUsage", to: .span(wrapper)) { $0.null() }
@@ -198,15 +200,35 @@ extension SpanMapper {
         return nil
     }
 
-    /// Of calls without an id below one span, of several scopes, the one in whose time another one lies is a wrapper of that one.
+    /// Of calls below one span, of several scopes, the one in whose time another one lies is a wrapper of that one: where neither has an
+    /// id, or one has none and both used the same.
     private mutating func repeatAround(
         _ calls: [Int],
         _ standings: inout [Standing],
         _ batch: borrowing SpanBatch,
         _ bytes: RawSpan
     ) {
-        var list = calls.filter { standings[$0] == .counted && spans[$0].parentID != nil }
-        list = list.filter { answerID(of: $0, bytes) == nil }
+        let list = calls.filter { standings[$0] == .counted && spans[$0].parentID != nil }
+        var named: Set<Int> = []
+        for call in list where answerID(of: call, bytes) != nil { named.insert(call) }
+        repeatAround(list.filter { !named.contains($0) }, &standings, batch, bytes) { _, _ in true }
+        guard !named.isEmpty, named.count < list.count else { return }
+        let spent = Dictionary(traces.modelCalls.map { ($0.span, $0.spent) }) { first, _ in first }
+        content.tape.account.steps &+= spent.count
+        repeatAround(list.filter { standings[$0] == .counted }, &standings, batch, bytes) { outer, inner in
+            guard named.contains(outer) != named.contains(inner), let used = spent[outer] ?? nil else { return false }
+            return used == spent[inner]
+        }
+    }
+
+    private mutating func repeatAround(
+        _ calls: [Int],
+        _ standings: inout [Standing],
+        _ batch: borrowing SpanBatch,
+        _ bytes: RawSpan,
+        areOne: (Int, Int) -> Bool
+    ) {
+        var list = calls
         content.tape.account.steps &+= list.count
         list.sort { left, right in
             let parents = (spans[left].parentID?.value ?? 0, spans[right].parentID?.value ?? 0)
@@ -218,7 +240,7 @@ extension SpanMapper {
             let isInside =
                 around.parentID == inner.parentID && around.traceID == inner.traceID && end(of: outer) >= end(of: span)
             let isSameKind = !isOther(outer, callKind(of: span))
-            let isWrapper = isInside && isSameKind && !isSameScope(outer, span, batch, bytes)
+            let isWrapper = isInside && isSameKind && !isSameScope(outer, span, batch, bytes) && areOne(outer, span)
             if isWrapper { standings[outer] = .repeated }
             if isWrapper || !isInside { outer = span }
         }

@@ -8,6 +8,8 @@ extension SpanMapper {
         var inputs: ContentAssembler.Prepared?
         var outputs: ContentAssembler.Prepared?
         var hasTools = false
+        /// Whether the output was the print of an object, which says nothing.
+        var isSilent = false
         fileprivate var inputsRank = 0
         fileprivate var outputsRank = 0
         fileprivate var toolsRank = 0
@@ -15,6 +17,13 @@ extension SpanMapper {
         fileprivate var inputsUse = 0..<0
         fileprivate var outputsUse = 0..<0
         fileprivate var toolsUse = 0..<0
+
+        /// Whether one side was recognised as messages while the other is a structure that says something else.
+        fileprivate func isMixed(_ tape: borrowing ContentTape) -> Bool {
+            if case .messages(_, _?) = inputs { return outputs?.isStructure(on: tape) ?? false }
+            if case .messages(_, _?) = outputs { return inputs?.isStructure(on: tape) ?? false }
+            return false
+        }
 
         /// Leaves messages as they came where the other side is a structure that would have to become text.
         fileprivate mutating func keepStructure(_ tape: borrowing ContentTape) {
@@ -36,11 +45,33 @@ extension SpanMapper {
             return
         }
         let isRoot = spans[index].parentID == nil
-        let found = findContent(index, isModelCall: isModelCall, opensArgument: isRoot, &batch, bytes)
+        var found = findContent(index, isModelCall: isModelCall, opensArgument: isRoot, &batch, bytes)
+        let withheld = isRoot ? withholdPrints(&found, index, bytes) : []
         write(found, index, isModelCall ? .content : .contentElsewhere, &batch, bytes)
+        if !withheld.isEmpty {
+            used.removeAll(where: withheld.contains)
+            toldUse = min(toldUse, used.count)
+        }
         if found.inputs != nil || found.outputs != nil {
             traces.noteContent(index, found.inputs != nil, found.outputs != nil)
         }
+    }
+
+    /// Takes from a root the sides that hold only what a language prints of objects, so that the trace shows what was said below.
+    ///
+    /// - Returns: The attributes that they came from, which stay.
+    private mutating func withholdPrints(_ found: inout Found, _ index: Int, _ bytes: RawSpan) -> [Int] {
+        var withheld: [Int] = []
+        if let inputs = found.inputs, content.isPrinted(inputs, bytes) {
+            found.inputs = nil
+            withheld += used[found.inputsUse]
+        }
+        if let outputs = found.outputs, content.isPrinted(outputs, bytes) {
+            found.outputs = nil
+            withheld += used[found.outputsUse]
+        }
+        if found.isSilent { traces.noteSilent(index) }
+        return withheld
     }
 
     /// Finds inputs, outputs and tools by the first convention that has any of them.
@@ -64,10 +95,14 @@ extension SpanMapper {
             find(rule, group, rank, of: index, &found, bytes)
             if found.inputs != nil || found.outputs != nil { convention = own }
         }
-        if opensArgument, case .node(let node) = found.inputs, let said = ownArgument(node, of: index, bytes) {
-            found.inputs = .node(said)
+        if let outputs = found.outputs, content.isPrintedAddress(outputs, bytes) {
+            (found.outputs, found.isSilent) = (nil, true)
         }
-        if !isModelCall { found.keepStructure(content.tape) }
+        if opensArgument {
+            open(&found, of: index, bytes)
+        } else if !isModelCall {
+            found.keepStructure(content.tape)
+        }
         if spans[index].statusCode == 2, let outputs = found.outputs, isErrorText(outputs, index, bytes) {
             found.outputs = nil
         }
@@ -115,7 +150,8 @@ extension SpanMapper {
         var inputs = found.inputs
         var outputs = found.outputs
         let isChat = inputs?.isChat ?? false || outputs?.isChat ?? false
-        if isChat {
+        // A root may have messages on one side and a structure on the other: MLflow's list reads each for itself.
+        if isChat, group == .content || !found.isMixed(content.tape) {
             inputs = inputs.map { content.asMessages($0, .inputs, bytes) }
             outputs = outputs.map { content.asMessages($0, .outputs, bytes) }
         }
@@ -135,6 +171,9 @@ extension SpanMapper {
                 content.write(outputs, .outputs, to: &$0, bytes)
             }
             didSet("mlflow.spanOutputs", index, by: .rule(group, found.outputsRank), of: found.outputsUse)
+        }
+        if found.isSilent, spans[index].parentID != nil {
+            silence(index, .rule(group, found.outputsRank), found.outputsUse, &batch)
         }
         if isChat, scan[.messageFormat] == nil {
             batch.addAttribute("mlflow.message.format", to: .span(index)) { $0.word("openai") }
@@ -197,7 +236,7 @@ extension SpanMapper {
                 if let passed = content.passed(root, from: start, isRoot: isRoot, bytes) { return passed }
                 content.keepState(root)
             }
-            if let whole = source.whole { complete(by: whole, from: start, bytes) }
+            if let whole = source.whole { complete(by: whole, source, of: index, from: start, bytes) }
             if side == .inputs, !source.parameters.range.isEmpty { addParameters(source.parameters, bytes) }
             if content.sources.count > start, let key = source.instructions, let attribute = scan[key] {
                 addInstructions(attributes[attribute].value, at: start, bytes)
@@ -223,18 +262,29 @@ extension SpanMapper {
     }
 
     /// Takes messages from the attribute that has them whole, where those of a flattened list lack something.
-    private mutating func complete(by key: Int, from start: Int, _ bytes: RawSpan) {
+    ///
+    /// What a language printed there is no message.
+    private mutating func complete(
+        by key: Int,
+        _ source: MappingRules.Source,
+        of index: Int,
+        from start: Int,
+        _ bytes: RawSpan
+    ) {
         let range = start..<content.sources.count
-        guard !range.isEmpty, let attribute = scan[key], content.areIncomplete(range),
-            let node = content.tree(of: attributes[attribute].value, bytes), content.isChat(node, bytes)
+        guard !range.isEmpty, let attribute = scan[key], content.areIncomplete(range, bytes),
+            let root = content.tree(of: attributes[attribute].value, bytes),
+            let node = opened(root, source, of: index, bytes), content.isChat(node, bytes)
         else { return }
         let takesBeside = content.takesBeside
         content.takesBeside = false
         content.addMessages(node, role: nil, bytes)
         content.takesBeside = takesBeside
-        let isSame = content.sources.count == range.upperBound + range.count
-        content.sources.removeSubrange(isSame ? range : range.upperBound..<content.sources.count)
-        if isSame { use(attribute) }
+        let whole = content.sources[range.upperBound...].filter { !content.tape.isPrintedObject($0.node, bytes) }
+        content.sources.removeSubrange((whole.count == range.count ? start : range.upperBound)...)
+        guard whole.count == range.count else { return }
+        content.sources += whole
+        use(attribute)
     }
 
     /// The text of a source whose messages depend on nothing else; nil for any other source.

@@ -4,22 +4,28 @@ import OTLP
 // What of a span's content somebody said: the argument of a program that is the user's question, and no text of an error.
 
 extension SpanMapper {
-    /// The one argument of a program, where it is what the user said: `{"question": "Is it sunny?"}`, and not `{"city": "Paris"}`.
-    ///
-    /// Never of a tool or of a model call, whose arguments are no conversation.
-    mutating func ownArgument(_ node: Int, of index: Int, _ bytes: RawSpan) -> Int? {
-        guard content.tape.nodes[node].kind == .object, [.agent, .other].contains(kind(of: index)),
-            case let value = node + 2, value < content.tape.nodes[node].next,
-            content.tape.nodes[value].next == content.tape.nodes[node].next, content.tape.isText(value)
+    /// Puts the text that a person said in the place of the object around it; never of a tool or of a model call, whose arguments
+    /// are no conversation.
+    mutating func open(_ found: inout Found, of index: Int, _ bytes: RawSpan) {
+        guard [.agent, .other].contains(kind(of: index)) else { return }
+        if case .node(let node) = found.inputs, let said = ownArgument(node, bytes) { found.inputs = .node(said) }
+        if case .node(let node) = found.outputs, let said = ownResult(node, bytes) { found.outputs = .node(said) }
+    }
+
+    /// The one argument of a program, where it is what the user said: `{"question": "Is it sunny?"}`, and not `{"city": "Paris"}`;
+    /// also of the parts of a program that all get the same.
+    private mutating func ownArgument(_ node: Int, _ bytes: RawSpan) -> Int? {
+        guard let only = content.tape.onlyText(of: node, bytes) else { return nil }
+        if content.tape.isNamed(only.text, Self.asking, bytes) { return only.text }
+        let text = content.tape.nodes[only.text].range
+        return only.isAlone && text.contains { bytes.byte(at: $0) == UInt8(ascii: " ") } ? only.text : nil
+    }
+
+    /// The one result of a program, where its name says that it is the answer.
+    private mutating func ownResult(_ node: Int, _ bytes: RawSpan) -> Int? {
+        guard let only = content.tape.onlyText(of: node, bytes), content.tape.isNamed(only.text, Self.answering, bytes)
         else { return nil }
-        let text = content.tape.nodes[value].range
-        content.tape.account.steps &+= text.count >> 4
-        guard let first = bytes.firstLetter(text), first != UInt8(ascii: "{"), first != UInt8(ascii: "[") else {
-            return nil
-        }
-        let name = content.tape.nodes[node + 1]
-        let isAsked = name.kind == .text && Self.asking.find(bytes, name.range) != nil
-        return isAsked || text.contains { bytes.byte(at: $0) == UInt8(ascii: " ") } ? value : nil
+        return only.text
     }
 
     /// Names of arguments that are what a user says, be it one word.
@@ -29,6 +35,18 @@ extension SpanMapper {
         "userPrompt",
         "input_text", "inputText", "msg", "q",
     ])
+
+    /// Names of results that are what a program answers.
+    private static let answering = KeyTable([
+        "answer", "response", "reply", "output", "result", "text", "content", "message", "completion", "final_answer",
+        "finalAnswer", "final_output", "finalOutput", "output_text", "outputText",
+    ])
+
+    /// Says of a span that it has no output, before MLflow takes the print of an object for one.
+    mutating func silence(_ index: Int, _ decider: Decider, _ use: Range<Int>, _ batch: inout SpanBatch) {
+        batch.addAttribute("mlflow.spanOutputs", to: .span(index)) { $0.null() }
+        didSet("mlflow.spanOutputs", index, by: decider, of: use)
+    }
 
     /// Whether the output of a span that failed is the text of its error, which nobody answered.
     mutating func isErrorText(_ outputs: ContentAssembler.Prepared, _ index: Int, _ bytes: RawSpan) -> Bool {
@@ -87,7 +105,7 @@ extension SpanMapper {
 
 extension Range<Int> {
     /// The longest end of it whose offsets all pass.
-    fileprivate func suffix(while passes: (Int) -> Bool) -> Range<Int> {
+    func suffix(while passes: (Int) -> Bool) -> Range<Int> {
         var start = upperBound
         while start > lowerBound, passes(start - 1) { start -= 1 }
         return start..<upperBound

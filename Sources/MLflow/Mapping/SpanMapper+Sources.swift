@@ -11,6 +11,7 @@ extension SpanMapper {
         case .attribute(let key):
             guard let attribute = scan[key],
                 case let value = attributes[attribute].value,
+                source.shape != .tools || mayHold(source, value, bytes),
                 case let isJSON = source.isJSON || source.isQuoted && content.isQuoted(value, bytes),
                 let root = content.tree(of: value, isJSON: isJSON, bytes)
             else { return nil }
@@ -41,8 +42,15 @@ extension SpanMapper {
         }
     }
 
+    /// Whether a value may have the member that a source is: a text in which its name does not stand is not taken apart for it.
+    private mutating func mayHold(_ source: MappingRules.Source, _ value: Range<Int>, _ bytes: RawSpan) -> Bool {
+        guard let path = source.path, case .string(let text) = AttributeValue(value, in: bytes) else { return true }
+        content.tape.account.steps &+= text.count &>> 4
+        return bytes.hasQuoted(rules.words[path].prefix { $0 != UInt8(ascii: ".") }, in: text)
+    }
+
     /// What stands inside of the wrappers that a source knows; nil where they hold nothing.
-    private mutating func opened(_ node: Int, _ source: MappingRules.Source, of index: Int, _ bytes: RawSpan) -> Int? {
+    mutating func opened(_ node: Int, _ source: MappingRules.Source, of index: Int, _ bytes: RawSpan) -> Int? {
         if source.isJSON, let list = content.tape.appendElements(asJSON: node, bytes) { return list }
         guard !source.wrappers.range.isEmpty else { return node }
         let isTool = outcome.spans[index].type == "TOOL"
@@ -91,5 +99,20 @@ extension SpanMapper {
         content.tape.end(node)
         if isEmpty { content.tape.truncate(to: node) }
         return isEmpty ? nil : node
+    }
+}
+
+extension RawSpan {
+    /// Whether a word stands anywhere in quotes.
+    fileprivate func hasQuoted(_ word: ArraySlice<UInt8>, in text: Range<Int>) -> Bool {
+        let quote = UInt8(ascii: "\"")
+        var offset = text.lowerBound
+        while true {
+            offset = endOfStringRun(from: offset, to: text.upperBound)
+            let end = offset + 1 + word.count
+            guard end < text.upperBound else { return false }
+            if byte(at: offset) == quote, byte(at: end) == quote, equals(word, offset + 1..<end) { return true }
+            offset += 1
+        }
     }
 }

@@ -174,6 +174,8 @@ extension SpanMapper {
             }
             if let range = attributes.text(of: attribute, bytes) {
                 guard Self.isName(range, group, bytes) else { continue }
+                // Below the root a mere number is as well that of an object inside a program.
+                guard isNamed || isRoot || !range.allSatisfy({ bytes.byte(at: $0).isDigit }) else { continue }
                 return .init(attribute: attribute, rank: text.rank)
             }
             if isNamed, case .int = AttributeValue(value, in: bytes) {

@@ -9,6 +9,8 @@ enum TextLimit {
     /// Of what Millrace writes: the name of a tool, of a service and the message of a failure.
     static let spanName = 256
     static let service = 256
+    /// Of a model that a span gets from the call below it.
+    static let model = 256
     static let statusMessage = 4096
     static let errorType = 256
     /// Of an id by which calls are told apart.

@@ -121,6 +121,8 @@ struct TraceFacts {
     private(set) var failed: Set<Int> = []
     /// Spans that end before they start, or never ended.
     private(set) var untimely: [Int] = []
+    /// Roots whose output is the print of an object.
+    private(set) var silent: Set<Int> = []
     /// What spans say themselves, in their order; a span may stand there twice.
     private var said: [(span: Int32, sides: Sides)] = []
     /// Whether the root of any trace lacks something.
@@ -142,6 +144,7 @@ struct TraceFacts {
         Self.clear(&said)
         Self.clear(&failures)
         failed = []
+        silent = []
         hasWanting = false
     }
 
@@ -155,6 +158,7 @@ struct TraceFacts {
         if wrappers.last?.span == span { wrappers.removeLast() }
         if modelCalls.last?.span == span { modelCalls.removeLast() }
         if failures.last?.span == span { failures.removeLast() }
+        silent.remove(span)
     }
 
     /// Notes a tag or a prompt of the span at hand.
@@ -204,6 +208,12 @@ struct TraceFacts {
         let sides = Sides(rawValue: (hasInputs ? 1 : 0) | (hasOutputs ? 2 : 0))
         said.append((Int32(truncatingIfNeeded: span), sides))
     }
+
+    /// Notes a root whose output says nothing.
+    mutating func noteSilent(_ span: Int) { silent.insert(span) }
+
+    /// Notes that a span got an answer from below.
+    mutating func noteAnswered(_ span: Int) { silent.remove(span) }
 
     /// Notes that a span may be named after an agent or a workflow.
     mutating func noteNames(_ span: Int) { said.append((Int32(truncatingIfNeeded: span), .name)) }

@@ -113,6 +113,7 @@ extension ContentAssembler {
         }
         guard var node else { return nil }
         let start = sources.count
+        if tape.isPrinted(node, bytes) { return start..<start }
         if let prompt = tape.member(.prompt, of: node), tape.isText(prompt) { node = prompt }
         if tape.isText(node) {
             sources.append(ChatSource(node: node, role: side.role))

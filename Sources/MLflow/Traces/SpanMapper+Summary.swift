@@ -12,6 +12,9 @@ extension SpanMapper {
         for members in wantingTraces(batch) {
             finishSummary(of: members.spans, trace: members.trace, says, &batch, bytes)
         }
+        for root in traces.silent.sorted() where hasRoom(for: 0, on: root, &batch) {
+            silence(root, .engine("printed object"), 0..<0, &batch)
+        }
     }
 
     /// The spans of each trace whose root lacks something, by position in the batch.
@@ -69,8 +72,11 @@ extension SpanMapper {
         }
         content.tape.account.steps &+= search.steps
         let summary = search.summary
-        if let failure = summary.failure, !trace.rootSays.contains(.answer), spans[root].statusCode == 0 {
-            fail(root, after: Int(members[members.startIndex + failure]), &batch, bytes)
+        if let failure = summary.failure, !trace.rootSays.contains(.answer) {
+            let span = Int(members[members.startIndex + failure])
+            if spans[root].statusCode == 0 || tellsOfFailure(root, of: span, bytes) {
+                fail(root, after: span, &batch, bytes)
+            }
         }
         show(summary, on: root, beside: trace.rootSays, outline, &batch, bytes)
     }
@@ -123,16 +129,33 @@ extension SpanMapper {
         batch.addAttribute("millrace.status_from", to: .span(root)) { $0.string(origin.span.bytes, 0..<origin.count) }
     }
 
-    /// How a span ended; that of what only finds a title says nothing.
+    /// Whether a root that says it went well has the exception with which a span below failed: some recorders always say so.
+    private mutating func tellsOfFailure(_ root: Int, of span: Int, _ bytes: RawSpan) -> Bool {
+        guard spans[root].statusCode == 1, let own = lastException(of: root, bytes), !own.message.isEmpty else {
+            return false
+        }
+        return bytes.isSame(own.message, as: bytes, failureMessage(of: span, bytes))
+    }
+
+    /// How a span ended; that of what only finds a title says nothing, nor does one that an exception only led elsewhere.
     private mutating func status(of index: Int, _ kind: TraceSpan.Kind, _ bytes: RawSpan) -> TraceSpan.Status {
         switch spans[index].statusCode {
         case 1: return .ok
-        case 2: return isHelper(index, kind, bytes) ? .unset : .failed
+        case 2: return isHelper(index, kind, bytes) || isTurn(index, bytes) ? .unset : .failed
         default:
             let isFailed = !traces.failed.isEmpty && traces.failed.contains(index)
             return isFailed && !isHelper(index, kind, bytes) ? .failed : .unset
         }
     }
+
+    /// Whether the exception of a failed span is one by which a program goes elsewhere: to a person, or to another graph.
+    private mutating func isTurn(_ index: Int, _ bytes: RawSpan) -> Bool {
+        guard let error = lastException(of: index, bytes) else { return false }
+        return Self.turns.find(bytes, error.type.suffix(while: { bytes.byte(at: $0) != UInt8(ascii: ".") })) != nil
+    }
+
+    /// Exceptions that are no failure.
+    private static let turns = KeyTable(["GraphInterrupt", "NodeInterrupt", "ParentCommand", "GraphBubbleUp"])
 
     mutating func kind(of index: Int) -> TraceSpan.Kind {
         guard let type = outcome.spans.type(of: index) else { return .other }
@@ -163,7 +186,10 @@ extension SpanMapper {
         let size = (question?.text.count ?? 0) + (answer?.text.count ?? 0)
         guard question != nil || answer != nil, hasRoom(for: size + Self.messagesSize, on: root, &batch) else { return }
         if let question { addQuestion(question, to: root, &batch) }
-        if let answer { addAnswer(answer, to: root, &batch) }
+        if let answer {
+            addAnswer(answer, to: root, &batch)
+            traces.noteAnswered(root)
+        }
         if own.isDisjoint(with: [.question, .answer]),
             batch.attribute("mlflow.message.format", in: spans[root].attributes) == nil
         {

@@ -35,6 +35,8 @@ package struct TraceSearch: Sendable {
     /// When the last tool, model or agent started of those that were met on the way to the answer.
     private var latestStart: UInt64 = 0
     private var looked = 0
+    /// Steps that failed, and what was met below them: what was said there was no answer.
+    private var failing: Set<Int> = []
     /// The model call or conversation that ended last, as far as is known; an agent's end is that of what it did.
     private var ending: Int?
 
@@ -77,8 +79,9 @@ package struct TraceSearch: Sendable {
             first = (asked, conversation)
             advance()
         case .answer:
-            // Nothing follows a call that only extracts something.
-            let isExtraction = conversation?.call != nil && latestStart < span.end
+            // Nothing follows a call that only extracts something; of a trace that failed it is a try.
+            let isExtraction =
+                conversation?.call != nil && latestStart < span.end && trace.spans[trace.root].status != .failed
             guard let conversation, conversation.answer != nil || isExtraction else {
                 latestStart = max(latestStart, span.start)
                 return push(below: asked)
@@ -136,6 +139,7 @@ package struct TraceSearch: Sendable {
     private mutating func push(below span: Int) {
         for child in trace.tree.children(of: span) {
             let child = Int(child)
+            if !failing.isEmpty, failing.contains(span) { failing.insert(child) }
             switch side {
             case .question: queue.push(child, rank: trace.spans[child].start, order: child)
             case .answer, .done: queue.push(child, rank: .max - trace.spans[child].end, order: -child)
@@ -154,7 +158,9 @@ package struct TraceSearch: Sendable {
         if span.kind == .tool { latestStart = max(latestStart, span.start) }
         if span.kind == .tool || span.kind == .aside { return false }
         if side == .answer, ending == nil, isEnding(span) { ending = position }
-        if span.says.contains(side == .question ? .question : .answer) { return true }
+        if side == .answer, span.status == .failed, span.kind == .other { failing.insert(position) }
+        let isUnanswered = side == .answer && failing.contains(position)
+        if !isUnanswered, span.says.contains(side == .question ? .question : .answer) { return true }
         if span.kind != .other { latestStart = max(latestStart, span.start) }
         push(below: position)
         return false
