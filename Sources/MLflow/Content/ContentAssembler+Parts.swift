@@ -80,8 +80,9 @@ extension ContentAssembler {
         return true
     }
 
-    /// Outputs in which nobody answers, such as what tools did: messages from `start` on, where inputs are messages too, but on a root,
-    /// where one would be shown as the answer; else the structure that they were found in. Nil of an answer.
+    /// Outputs in which nobody answers, such as what tools did, as messages from `start` on; nil of an answer.
+    ///
+    /// On a root, where one would be shown as the answer, and where inputs are no messages, the structure that they were found in.
     mutating func passed(_ root: Int, from start: Int, isRoot: Bool, _ bytes: RawSpan) -> Prepared? {
         guard isNoAnswer(start..<sources.count, bytes) else { return nil }
         guard !isRoot, start > 0 else { return .node(root) }
