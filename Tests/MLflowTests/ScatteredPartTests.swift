@@ -134,4 +134,42 @@ struct ScatteredPartTests {
         ])
         #expect(span["mlflow.llm.model"] == "\"\(shown)\"")
     }
+
+    @Test func `a step that only passes on what tools answered has a conversation on both sides`() throws {
+        let step = try #require(
+            try ClientBodies.mapped("python-langgraph-thoughts-1").first { $0.name == "execute_task tools" }
+        )
+        #expect(
+            step["mlflow.spanInputs"]?.hasPrefix(
+                #"{"messages":[{"role":"user","content":"What is the weather in Paris?"},{"role":"assistant","content":"Let me look."#
+            ) == true
+        )
+        #expect(
+            step["mlflow.spanOutputs"]
+                == #"{"messages":[{"role":"tool","content":"18 degrees in Paris","tool_call_id":"call_1"}]}"#
+        )
+    }
+
+    @Test func `what a root passes on is no answer of its trace`() throws {
+        let output = #"{"messages":[{"role":"user","content":"a"}]}"#
+        let root = TestSpan("run", ["traceloop.span.kind": "workflow", "traceloop.entity.output": .string(output)])
+        #expect(try map(root)[0]["mlflow.message.format"] == nil)
+    }
+
+    @Test func `a message that is written as a text in quotes is one`() throws {
+        func outputs(_ text: String) throws -> String? {
+            try mapChild([
+                "traceloop.span.kind": "task", "traceloop.entity.output": .string(text),
+                "traceloop.entity.input": #"{"args":[[{"role":"user","content":"a"}]],"kwargs":{}}"#,
+            ])["mlflow.spanOutputs"]
+        }
+        #expect(
+            try outputs(#""{\n  \"content\": \"It is \\\"sunny\\\".\",\n  \"role\": \"assistant\"\n}""#)
+                == #"{"choices":[{"index":0,"message":{"role":"assistant","content":"It is \"sunny\"."}}]}"#
+        )
+        #expect(
+            try outputs(#""{\"sky\": \"sunny\"}""#)
+                == #"{"choices":[{"index":0,"message":{"role":"assistant","content":"{\"sky\": \"sunny\"}"}}]}"#
+        )
+    }
 }

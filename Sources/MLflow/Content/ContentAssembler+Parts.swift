@@ -60,6 +60,37 @@ extension ContentAssembler {
         builder.member("reasoning", text.span.bytes, 0..<text.count)
     }
 
+    /// Writes an answer that is nothing but a text in quotes, in which stands the JSON of messages; whether it is one.
+    ///
+    /// The tape holds places in the request only, so that what stands behind escapes is taken apart by another assembler.
+    mutating func writeQuoted(_ range: Range<Int>, to builder: inout ValueBuilder, _ bytes: RawSpan) -> Bool {
+        guard range.count == 1, case let node = sources[range.lowerBound].node, tape.nodes[node].kind == .escaped,
+            case let size = tape.nodes[node].range.count, size <= contentMax,
+            bytes.firstLetter(tape.nodes[node].range) == UInt8(ascii: "{")
+        else { return false }
+        tape.account.steps &+= size
+        var json: [UInt8] = []
+        tape.appendText(node, to: &json, bytes)
+        var inner = ContentAssembler(contentMax: contentMax)
+        guard let root = inner.tape.append(json: 0..<json.count, of: json.span.bytes),
+            inner.isChat(root, json.span.bytes)
+        else { return false }
+        inner.addMessages(root, role: .assistant, json.span.bytes)
+        inner.write(.messages(0..<inner.sources.count), .outputs, to: &builder, json.span.bytes)
+        return true
+    }
+
+    /// Outputs in which nobody answers, such as what tools did, as messages from `start` on; nil of an answer.
+    ///
+    /// On a root, where one would be shown as the answer, and where inputs are no messages, the structure that they were found in.
+    mutating func passed(_ root: Int, from start: Int, isRoot: Bool, _ bytes: RawSpan) -> Prepared? {
+        guard isNoAnswer(start..<sources.count, bytes) else { return nil }
+        guard !isRoot, start > 0 else { return .node(root) }
+        passesOn = true
+        keepState(root)
+        return .messages(start..<sources.count, root: root)
+    }
+
     /// Adds to a text that was read the messages behind it that only call tools: parts of one answer that a recorder made messages of.
     mutating func joinCalls(from next: inout Int, before end: Int, _ bytes: RawSpan) {
         guard next < end, !message.parts.isEmpty, message.calls.isEmpty, message.finishReason == nil else { return }

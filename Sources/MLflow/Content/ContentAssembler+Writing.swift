@@ -17,7 +17,9 @@ extension ContentAssembler {
             let start = builder.count
             if side == .inputs {
                 writeMessages(range, to: &builder, bytes)
-            } else {
+            } else if passesOn {
+                writePassed(range, to: &builder, bytes)
+            } else if !writeQuoted(range, to: &builder, bytes) {
                 writeChoices(range, to: &builder, bytes)
             }
             // What was stopped is not how such messages are written.
@@ -61,6 +63,16 @@ extension ContentAssembler {
             tape.writeMembers(of: beside, except: Self.messageFields, isSparing: true, to: &builder, bytes)
         }
         builder.end(request)
+    }
+
+    /// Writes messages of which none is an answer as what they are.
+    private mutating func writePassed(_ range: Range<Int>, to builder: inout ValueBuilder, _ bytes: RawSpan) {
+        let passed = builder.beginKeyValueList()
+        writeMessageList(range, to: &builder, bytes)
+        if let besideOutputs {
+            tape.writeMembers(of: besideOutputs, except: Self.messageFields, to: &builder, bytes)
+        }
+        builder.end(passed)
     }
 
     private mutating func writeMessageList(_ range: Range<Int>, to builder: inout ValueBuilder, _ bytes: RawSpan) {

@@ -68,6 +68,8 @@ struct ContentAssembler: ~Copyable {
     var takesBeside = false
     /// The same for the outputs.
     var besideOutputs: Int?
+    /// Whether no message of the outputs is an answer: a step passed on what it got, or what tools answered.
+    var passesOn = false
     /// Whether all messages of the outputs are parts of one.
     var joinsOutputs = false
     var forms = ContentForms()
@@ -91,6 +93,7 @@ struct ContentAssembler: ~Copyable {
         newForms = .init(repeating: nil)
         forms.makeRoom()
         joinsOutputs = false
+        passesOn = false
         beside = nil
         besideOutputs = nil
     }

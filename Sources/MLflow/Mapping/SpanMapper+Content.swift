@@ -232,7 +232,8 @@ extension SpanMapper {
             content.portion = .all
             if let root, side == .outputs {
                 // Of a prompt or a step that only passes on what it got there is no answer.
-                guard !content.isNoAnswer(start..<content.sources.count, bytes) else { return .node(root) }
+                let isRoot = spans[index].parentID == nil
+                if let passed = content.passed(root, from: start, isRoot: isRoot, bytes) { return passed }
                 content.keepState(root)
             }
             if let whole = source.whole { complete(by: whole, source, of: index, from: start, bytes) }
