@@ -63,7 +63,8 @@ struct GRPCAnswer {
         headers.add(name: "grpc-status", value: String(code.rawValue))
         guard code != .ok else { return headers }
         let text = String(decoding: self.text.utf8.prefix(Self.textMax), as: UTF8.self)
-        headers.add(name: "grpc-message", value: text.grpcEncoded)
+        // A table of the client's size that kept such texts would be searched with each answer.
+        headers.add(name: "grpc-message", value: text.grpcEncoded, indexing: .nonIndexable)
         let violation = code == .invalidArgument ? text : nil
         if retrySeconds != nil || violation != nil {
             let status = RPCStatus(
@@ -72,7 +73,8 @@ struct GRPCAnswer {
                 retrySeconds: retrySeconds,
                 violation: violation
             )
-            headers.add(name: "grpc-status-details-bin", value: status.encoded(.protobuf).base64)
+            let details = status.encoded(.protobuf).base64
+            headers.add(name: "grpc-status-details-bin", value: details, indexing: .nonIndexable)
         }
         return headers
     }

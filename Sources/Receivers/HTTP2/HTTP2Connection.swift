@@ -66,6 +66,8 @@ final class HTTP2Connection: ChannelDuplexHandler, ReceiverConnection {
     private var isInputClosed = false
     private var hasPendingRead = false
     private var strain = HTTP2Strain()
+    /// What the heads of its open requests hold.
+    var headBytes = 0
     /// Whether HTTP/2 has told the client that the connection ends by its fault.
     var hasFailed = false
 
@@ -207,7 +209,10 @@ final class HTTP2Connection: ChannelDuplexHandler, ReceiverConnection {
 
     var hasRequestInHand: Bool { streams.values.contains(where: \.isOpen) }
 
-    var isIdle: Bool { phase == .open && hasHadRequest && streams.isEmpty }
+    /// One that has just come has a moment for its first request.
+    var isIdle: Bool {
+        phase == .open && streams.isEmpty && (hasHadRequest || openedAt + Self.firstCallTime <= .now())
+    }
 
     func expire() {
         let now = NIODeadline.now()

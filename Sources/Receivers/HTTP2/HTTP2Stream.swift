@@ -44,9 +44,13 @@ final class HTTP2Stream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
     /// Whether the client has sent its last byte.
     private var hasEnded = false
     private var hasPendingRead = false
-    /// What the stream itself holds, its head above all.
-    private let room: Reservation
+    /// What the stream itself holds, its head above all; counts for the client's address, whoever asks.
+    private var room: Reservation?
+    /// When its head came, as long as none of its body has.
+    private var bodilessSince: NIODeadline?
 
+    /// How long the first byte of a body may take while memory is short.
+    private static let firstByteTime = TimeAmount.seconds(1)
     /// How long an answer may wait for a client that does not read it.
     private static let lingerTimeout = TimeAmount.seconds(10)
 
@@ -54,7 +58,6 @@ final class HTTP2Stream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
     init(_ id: HTTP2StreamID, of connection: HTTP2Connection) {
         self.id = id
         self.connection = connection
-        room = Reservation(connection.loop.context.memory)
     }
 
     /// Of the receiver that takes the request; of the connection's before that is known.
@@ -72,7 +75,8 @@ final class HTTP2Stream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         phase = .answered
         roomWait = nil
         drop()
-        room.shrink(to: 0)
+        connection.headBytes -= room?.bytes ?? 0
+        room = nil
         self.context = nil
         connection.remove(self)
     }
@@ -119,7 +123,11 @@ final class HTTP2Stream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         setDeadline(in: loop.context.settings.bodyTimeout)
         do throws(HTTPError) {
             if let refusal = connection.client.refusal { throw refusal }
+            let holder = try connection.checkShare(of: nil, adding: fields.streamBytes)
+            let room = Reservation(loop.context.memory, of: holder)
             guard room.grow(to: fields.streamBytes) else { throw .noMemory }
+            (self.room, bodilessSince) = (room, .now())
+            connection.headBytes += room.bytes
             switch try request.begin() {
             case .readOn: break
             case .needs(let need): if try !waits(for: need) { try open() }
@@ -135,6 +143,7 @@ final class HTTP2Stream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
 
     /// Takes bytes of the body.
     private func take(_ bytes: ByteBuffer) {
+        bodilessSince = nil
         guard phase == .receiving else {
             if phase == .holding { keep(bytes) }
             return
@@ -305,10 +314,11 @@ final class HTTP2Stream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         refuse(request.slow)
     }
 
-    /// Ends a body that stopped coming, so that what it holds goes to others.
+    /// Ends a body that stopped coming, or never began, so that what it holds goes to others.
     func refuseIfStalled(at now: NIODeadline) {
-        guard phase == .receiving, request?.isStalled(at: now) == true else { return }
-        refuse(.stalled)
+        guard phase == .receiving else { return }
+        let isBodiless = bodilessSince.map { $0 + Self.firstByteTime <= now } ?? false
+        if isBodiless || request?.isStalled(at: now) == true { refuse(.stalled) }
     }
 
     /// The time is over for what is not complete.

@@ -14,8 +14,10 @@ protocol ReceiverConnection: AnyObject {
     var deadline: NIODeadline { get }
     /// Whether a request has begun that is not answered.
     var hasRequestInHand: Bool { get }
-    /// Whether it has had a request, and none has begun since, as far as was read.
+    /// Whether none of its requests is open, as far as was read, and it has had its time for the first.
     var isIdle: Bool { get }
+    /// What the heads of its open requests hold of the memory budget, for the client's address.
+    var headBytes: Int { get }
 
     /// The deadline has passed.
     func expire()
@@ -57,6 +59,8 @@ struct Client {
 }
 
 extension ReceiverConnection {
+    var headBytes: Int { 0 }
+
     /// The address of the other end.
     var peer: SourceAddress { client.address.source }
     /// Who the client's certificate names.
@@ -112,7 +116,8 @@ extension ReceiverConnection {
         let memory = client.memory?.sender == sender ? client.memory : nil
         let holder = memory ?? loop.context.memory.holder(of: sender)
         client.memory = holder
-        guard holder.isOverShare(adding: bytes) else { return holder }
+        let own = sender == .address(peer) ? headBytes : 0
+        guard holder.isOverShare(adding: bytes, besides: own) else { return holder }
         loop.context.memory.noteShortage()
         throw .overShare(holder)
     }
