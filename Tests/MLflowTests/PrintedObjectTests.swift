@@ -43,7 +43,9 @@ struct PrintedObjectTests {
     @Test func `a printed stream gives way too, and with nothing below there is no output`() throws {
         let stream = "<acme.Stream object at 0x7fe08b23b5d0>"
         #expect(preview(try root("Hi", stream, Self.call)["mlflow.spanOutputs"], role: "assistant") == "Sunny.")
-        #expect(try root("Hi", stream)["mlflow.spanOutputs"] == "null")
+        for shown in [stream, #""\#(stream)""#] {
+            #expect(try root("Hi", shown)["mlflow.spanOutputs"] == "null")
+        }
         var call = Self.call
         call.attributes.removeLast(2)
         call.attributes.append(("output.value", .string(stream)))
@@ -81,6 +83,9 @@ struct PrintedObjectTests {
         var root = TestSpan("GET /")
         #expect(preview(try map(root, step, call)[0]["mlflow.spanOutputs"], role: "assistant") == #"{"sky":"sunny"}"#)
         root.status = 2
+        var earlier = Self.call
+        (earlier.id, earlier.end) = (4, 1500)
         #expect(try map(root, step, call)[0]["mlflow.spanOutputs"] == nil)
+        #expect(try map(root, step, earlier, call)[0]["mlflow.spanOutputs"] == nil)
     }
 }

@@ -4,9 +4,9 @@ import OTLP
 // What a language prints of its own objects, written by an emitter that had no other form for them: nobody said it.
 
 extension RawSpan {
-    /// Whether a text is the print of an object that says nothing of what it holds: `<acme.Stream object at 0x7f…>`.
+    /// Whether a text, in quotes or not, is the print of an object that says nothing of what it holds: `<acme.Stream object at 0x7f…>`.
     func isPrintedAddress(_ range: Range<Int>) -> Bool {
-        let text = trimmed(range)
+        let text = unquoted(trimmed(range))
         guard text.count >= 8, text.count <= printMax, byte(at: text.lowerBound) == UInt8(ascii: "<"),
             byte(at: text.upperBound - 1) == UInt8(ascii: ">")
         else { return false }

@@ -79,9 +79,9 @@ package struct TraceSearch: Sendable {
             first = (asked, conversation)
             advance()
         case .answer:
-            // Nothing follows a call that only extracts something; of a trace that failed it is a try.
-            let isExtraction =
-                conversation?.call != nil && latestStart < span.end && trace.spans[trace.root].status != .failed
+            // Nothing follows a call that only extracts something; of a trace that failed it was a try, and the last one.
+            let isExtraction = conversation?.call != nil && latestStart < span.end
+            if isExtraction, trace.spans[trace.root].status == .failed { return advance() }
             guard let conversation, conversation.answer != nil || isExtraction else {
                 latestStart = max(latestStart, span.start)
                 return push(below: asked)
