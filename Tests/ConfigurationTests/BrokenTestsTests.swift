@@ -11,7 +11,7 @@ import Testing
         ("[5]", #"f.json:5:11: /tests/0: found the number 5; allowed: an object of settings"#),
         (
             #"[{"name": "a", \#(input), "expect": {"kept": 0}, "expected": {}}]"#,
-            #"f.json:5:80: /tests/0/expected: unknown setting "expected"; allowed: name, pipeline, headers, identity, input, input_file, expect; did you mean "expect"?"#
+            #"f.json:5:80: /tests/0/expected: unknown setting "expected"; allowed: name, pipeline, headers, identity, input, input_file, requests, expect; did you mean "expect"?"#
         ),
         (
             #"[{"name": "a", \#(input)}]"#,
@@ -19,11 +19,11 @@ import Testing
         ),
         (
             #"[{"name": "a", "expect": {"kept": 0}}]"#,
-            #"f.json:5:11: /tests/0: one of "input" and "input_file" is needed, and only one"#
+            #"f.json:5:11: /tests/0: one of "input", "input_file" and "requests" is needed, and only one"#
         ),
         (
             #"[{"name": "a", \#(input), "input_file": "x.pb", "expect": {"kept": 0}}]"#,
-            #"f.json:5:11: /tests/0: one of "input" and "input_file" is needed, and only one"#
+            #"f.json:5:11: /tests/0: one of "input", "input_file" and "requests" is needed, and only one"#
         ),
         (
             #"[{"name": "a", "input": {"spans": []}, "expect": {"kept": 0}}]"#,

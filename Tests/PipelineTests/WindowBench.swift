@@ -88,6 +88,7 @@ struct WindowBench {
             output: journal.logs[1],
             journal: journal,
             decided: recovery.decided,
+            forwardedHeaders: ["x-tenant"],
             bytesMax: 1 << 20,
             clock: .system,
             meters: WindowMeters(meters, pipeline: "traces", processor: "whole"),

@@ -55,14 +55,7 @@ package struct Assembly: Sendable {
         exporters = ExporterSet(file, logger: logger)
         deliveries = try file.deliveries(from: store, to: exporters, meters: meters, logger: logger)
         let chains = try file.chains(of: journal, clock: clock)
-        windows = file.windowStages(
-            in: journal,
-            decided: store.decided,
-            shares: shares,
-            chains: chains,
-            meters: meters,
-            logger: logger
-        )
+        windows = file.windowStages(of: store, chains: chains, meters: meters, logger: logger)
         let fronts = file.fronts(chains, meters: meters)
         let (readiness, eventLoops) = (Readiness(logger: logger), EventLoops())
         self.eventLoops = eventLoops

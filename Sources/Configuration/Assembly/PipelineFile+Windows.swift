@@ -50,21 +50,20 @@ extension PipelineFile {
 
     /// The windows of all pipelines, between the log of their spans and that which the exporters read.
     func windowStages(
-        in journal: Journal,
-        decided: [String: [DecidedTrace]],
-        shares: RouteShares,
+        of store: Store,
         chains: [String: ProcessorChain],
         meters: Meters,
         logger: Logger
     ) -> [WindowStage] {
-        pipelines.compactMap { pipeline in
+        let journal = store.journal
+        return pipelines.compactMap { pipeline in
             guard let window = window(of: pipeline.value),
                 let output = journal.log(LogID(windowOf: pipeline.name)),
                 let processor = chains[pipeline.name]?.window
             else { return nil }
             let readers = journal.pipelines.reduce(0) { $0 + $1.readers.count }
             let inputs = [(WindowSource.spans, Signal.traces), (.logs, .logs)].compactMap { source, signal in
-                input(of: window, journal.log(LogID(pipeline.name, signal)), shares).map { (source, $0) }
+                input(of: window, journal.log(LogID(pipeline.name, signal)), store.shares).map { (source, $0) }
             }
             let windowMeters = WindowMeters(meters, pipeline: pipeline.name, processor: window.name)
             let stage = WindowStage(
@@ -73,7 +72,7 @@ extension PipelineFile {
                 inputs: Dictionary(uniqueKeysWithValues: inputs),
                 output: output,
                 journal: journal,
-                decided: decided[pipeline.name] ?? [],
+                decided: store.decided[pipeline.name] ?? [],
                 forwardedHeaders: pipeline.value.receivers.reduce(into: []) { $0.formUnion(forwardedHeaders(of: $1)) },
                 bytesMax: recordsMemory.bytes / max(1, readers),
                 clock: .system,

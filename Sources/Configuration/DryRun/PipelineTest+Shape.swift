@@ -25,7 +25,7 @@ extension Shape<PipelineTest> {
             ),
             Field(
                 "requests",
-                \.requests,
+                optional: \.requests,
                 .array(of: .testRequest),
                 "In place of `input`: several requests of one client, for pipelines that wait for whole traces."
             ),

@@ -16,8 +16,8 @@ package struct PipelineTest: Sendable {
     var input: JSONNode?
     /// The file of the request, from the folder of the pipeline file on.
     var inputFile: String?
-    /// Several requests, in place of one.
-    var requests: [TestRequest] = []
+    /// Several requests, in place of one; nil for one.
+    var requests: [TestRequest]?
     var expect = TestExpectation()
 }
 

@@ -47,7 +47,7 @@ extension PipelineTest {
     fileprivate func dryRunRequests(besides path: String) throws -> [DryRunRequest] {
         let one = TestRequest(input: input, inputFile: inputFile)
         var moment = Duration.zero
-        return try (requests.isEmpty ? [one] : requests).map { request in
+        return try (requests ?? [one]).map { request in
             moment += request.after
             return DryRunRequest(
                 batch: try request.batch(besides: path),
