@@ -171,7 +171,6 @@ func withGRPC(
     @Test func `is refused where there is no room for its head`() async throws {
         let intake = ScriptedIntake { _ in .held }
         try await withGRPC(intake, memory: .kibibytes(64), { $0.hold = .zero }) { harness, client in
-            // The last one's, or, where the others took longer than a moment to send their bodies, those of all before it.
             let calls = try await client.openMany(16)
             let outcome = try #require(try await client.outcome(of: calls[15]))
             #expect(outcome.status == "14" && outcome.details != nil)
