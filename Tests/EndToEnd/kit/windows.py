@@ -47,7 +47,7 @@ def traces_of_file(path):
     requests = []
     for line in lines:
         traces = collections.defaultdict(list)
-        for trace, span in otlp.spans_of_json(json.loads(line)):
+        for trace, span in otlp.pairs_of_json("traces", json.loads(line)):
             traces[trace].append(span)
         requests.append(dict(traces))
     return requests
