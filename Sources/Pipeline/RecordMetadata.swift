@@ -8,8 +8,8 @@ package import OTLP
 /// UTF-8), the counts of filtered and of sampled-out items, the number of headers, and each header's name and value.
 /// Lengths and counts are LEB128. For spans that were replayed 1 and the id of their dead letter follow; 0 stands for
 /// none. Then follows the address that they came from, in LEB128; nothing stands for an unknown one, or 0 where more
-/// follows: of spans in a parked log where they came from (`ParkedOrigin`). What stands after that is ignored, so that later
-/// versions may append.
+/// follows: of spans in a parked log where they came from (`ParkedOrigin`), or 255 where more follows: the trace and the span
+/// of the request, where that is recorded, in 24 bytes. What stands after that is ignored, so that later versions may append.
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -25,6 +25,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var address: SourceAddress
     /// Of spans in an exporter's parked log: where they lay before.
     package var parked: ParkedOrigin?
+    /// The span of the request, where it is recorded (`telemetry`).
+    package var trace: TraceContext?
 
     package init(
         signal: Signal,
@@ -34,7 +36,8 @@ package struct RecordMetadata: Hashable, Sendable {
         removed: OutcomeCounts = [:],
         replays: UInt64? = nil,
         address: SourceAddress = .unknown,
-        parked: ParkedOrigin? = nil
+        parked: ParkedOrigin? = nil,
+        trace: TraceContext? = nil
     ) {
         self.signal = signal
         self.route = route
@@ -44,6 +47,7 @@ package struct RecordMetadata: Hashable, Sendable {
         self.replays = replays
         self.address = address
         self.parked = parked
+        self.trace = trace
     }
 
     /// Who sent them.
@@ -66,13 +70,20 @@ extension RecordMetadata {
         if let replays {
             bytes.append(1)
             bytes.append(leb128: replays)
-        } else if address != .unknown || parked != nil {
+        } else if address != .unknown || parked != nil || trace != nil {
             bytes.append(0)
         }
-        if address != .unknown || parked != nil { bytes.append(leb128: address.bits) }
+        if address != .unknown || parked != nil || trace != nil { bytes.append(leb128: address.bits) }
         parked?.append(to: &bytes)
+        if let trace {
+            if parked == nil { bytes.append(Self.notParked) }
+            bytes.append(trace)
+        }
         return bytes
     }
+
+    /// Stands for no `ParkedOrigin`: no source of records has that number.
+    private static let notParked: UInt8 = 255
 
     /// Reads what `encoded()` wrote; nil where the bytes are something else.
     package init?(decoding bytes: [UInt8]) {
@@ -105,7 +116,8 @@ extension RecordMetadata {
             removed: [.filtered: filtered, .sampledOut: sampledOut],
             replays: replays,
             address: address,
-            parked: ParkedOrigin(popping: &rest)
+            parked: ParkedOrigin(popping: &rest),
+            trace: rest.popTrace()
         )
     }
 }
