@@ -31,6 +31,12 @@ extension PipelineFile {
             Field("admin", \.admin, .group(.admin), "Health, metrics and the ledger."),
             Field("log", \.log, .group(.log), "What the process writes about itself."),
             Field(
+                "telemetry",
+                optional: \.telemetry,
+                .group(TelemetrySettings.shape),
+                "What the process sends about itself, to an exporter of this file; without it, nothing."
+            ),
+            Field(
                 "drain_timeout",
                 \.drainTimeout,
                 .duration(.zero ... .seconds(3600)),

@@ -18,6 +18,8 @@ package struct PipelineFile: Sendable {
     package var journal = JournalSettings()
     package var admin = AdminSettings()
     package var log = LogSettings()
+    /// What the process sends about itself; nil for nothing.
+    package var telemetry: TelemetrySettings?
     /// How long a stopping process goes on delivering.
     package var drainTimeout = Duration.seconds(5)
     /// Bytes of telemetry held at once.

@@ -59,6 +59,8 @@ extension Meters {
         "millrace_journal_segments": "Number of segments.",
         "millrace_journal_lost_spans_total": "Spans whose records disk damage destroyed.",
         "millrace_journal_sync_seconds": "Time that one sync of the journal took.",
+        "millrace_telemetry_dropped_spans_total":
+            "Spans about Millrace itself that found no room or were not taken where telemetry goes.",
         "millrace_tls_certificate_expiry_timestamp_seconds":
             "When the certificate that is served, or one of its chain, expires, in seconds since 1970.",
         "millrace_tls_last_reload_success": "0 while changed files cannot be served and the earlier ones stay, else 1.",

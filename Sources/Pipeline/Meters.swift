@@ -9,23 +9,23 @@ package final class Meters: Sendable {
     /// A family's label sets are at most this many; further ones share one series labelled `overflow="true"`.
     package static let seriesMax = 1000
 
-    private enum Kind: String {
+    enum Kind: String {
         case counter, gauge, histogram
     }
 
-    private enum Source {
+    enum Source {
         case counter(Counter)
         case histogram(Histogram)
         case reading(@Sendable () -> Double)
     }
 
-    private struct Family {
+    struct Family {
         let kind: Kind
         /// By labels in exposition form without braces, such as `code="200",receiver="otlp"`.
         var series: [ExactText: Source] = [:]
     }
 
-    private let families = Mutex<[String: Family]>([:])
+    let families = Mutex<[String: Family]>([:])
 
     package init() {}
 

@@ -10,7 +10,8 @@ package import OTLP
 /// none. Then follows the address that they came from, in LEB128; nothing stands for an unknown one, or 0 where more
 /// follows: of spans in a parked log where they came from (`ParkedOrigin`). Then come fields of a tag, a length and bytes, of which
 /// those with an unknown tag are ignored, so that later versions may append: 16 the trace of a record before a window
-/// (`TraceMark`), 17 what a record behind it was made of (`TraceOrigin`), 18 how many of its items nobody sent.
+/// (`TraceMark`), 17 what a record behind it was made of (`TraceOrigin`), 18 how many of its items nobody sent,
+/// 19 the trace and the span of the request, where that is recorded, in 24 bytes.
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -32,6 +33,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var origin: TraceOrigin?
     /// Items in the payload that nobody sent: they take no id in the log.
     package var created: UInt32 = 0
+    /// The span of the request, where it is recorded (`telemetry`).
+    package var request: TraceContext?
 
     package init(
         signal: Signal,
@@ -41,7 +44,8 @@ package struct RecordMetadata: Hashable, Sendable {
         removed: OutcomeCounts = [:],
         replays: UInt64? = nil,
         address: SourceAddress = .unknown,
-        parked: ParkedOrigin? = nil
+        parked: ParkedOrigin? = nil,
+        request: TraceContext? = nil
     ) {
         self.signal = signal
         self.route = route
@@ -51,6 +55,7 @@ package struct RecordMetadata: Hashable, Sendable {
         self.replays = replays
         self.address = address
         self.parked = parked
+        self.request = request
     }
 
     /// Who sent them.
@@ -72,7 +77,8 @@ private enum FieldTag {
     static let trace: UInt8 = 16
     static let origin: UInt8 = 17
     static let created: UInt8 = 18
-    static let known = trace...created
+    static let request: UInt8 = 19
+    static let known = trace...request
 }
 
 extension RecordMetadata {
@@ -101,7 +107,7 @@ extension RecordMetadata {
         return bytes
     }
 
-    private var hasFields: Bool { trace != nil || origin != nil || created > 0 }
+    private var hasFields: Bool { trace != nil || origin != nil || created > 0 || request != nil }
 
     private func appendFields(to bytes: inout [UInt8]) {
         func append(_ tag: UInt8, _ write: (inout [UInt8]) -> Void) {
@@ -113,6 +119,7 @@ extension RecordMetadata {
         if let trace { append(FieldTag.trace) { trace.append(to: &$0) } }
         if let origin { append(FieldTag.origin) { origin.append(to: &$0) } }
         if created > 0 { append(FieldTag.created) { $0.append(leb128: UInt64(created)) } }
+        if let request { append(FieldTag.request) { $0.append(request) } }
     }
 
     /// Nil where a field is cut short or is not what its tag says.
@@ -130,6 +137,7 @@ extension RecordMetadata {
             case FieldTag.created:
                 guard let count = field.popLEB128().flatMap(UInt32.init(exactly:)) else { return nil }
                 created = count
+            case FieldTag.request: request = field.popTrace()
             default: continue
             }
         }

@@ -16,7 +16,7 @@ import Testing
     @Test(arguments: [
         (
             ["recievers": "{}"],
-            #"f.json:5:1: /recievers: unknown setting "recievers"; allowed: $schema, receivers, processors, exporters, pipelines, journal, admin, log, drain_timeout, memory_limit, request_cost, tests; did you mean "receivers"?"#
+            #"f.json:5:1: /recievers: unknown setting "recievers"; allowed: $schema, receivers, processors, exporters, pipelines, journal, admin, log, telemetry, drain_timeout, memory_limit, request_cost, tests; did you mean "receivers"?"#
         ),
         (
             ["log": #"{"level": "info", "level": "debug"}"#],
@@ -50,7 +50,7 @@ import Testing
         (["admin": "null"], #"f.json:5:10: /admin: found null; allowed: an object of settings"#),
         (
             ["a/b~c": "1"],
-            #"f.json:5:1: /a~1b~0c: unknown setting "a/b~c"; allowed: $schema, receivers, processors, exporters, pipelines, journal, admin, log, drain_timeout, memory_limit, request_cost, tests"#
+            #"f.json:5:1: /a~1b~0c: unknown setting "a/b~c"; allowed: $schema, receivers, processors, exporters, pipelines, journal, admin, log, telemetry, drain_timeout, memory_limit, request_cost, tests"#
         ),
     ])
     func `a wrong setting is named with its place and what is allowed`(members: [String: String], line: String) {

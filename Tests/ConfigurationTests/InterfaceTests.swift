@@ -42,7 +42,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "$schema", "receivers", "processors", "exporters", "pipelines", "journal", "admin", "log", "drain_timeout",
+        "$schema", "receivers", "processors", "exporters", "pipelines", "journal", "admin", "log", "telemetry",
+        "drain_timeout",
         "memory_limit", "tests",
     ])
     func `every setting of the file is known by its name`(name: String) {

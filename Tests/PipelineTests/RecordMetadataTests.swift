@@ -26,6 +26,14 @@ import Testing
         addressed.address = SourceAddress(IPAddress(networkBytes: [10, 0, 0, 1]))
         #expect(addressed.encoded() == expected + [0, 0x81, 0x80, 0x80, 0x50])
         #expect(RecordMetadata(decoding: addressed.encoded()) == addressed)
+        var traced = full
+        traced.request = TraceContext(
+            traceID: TraceID(high: 0x0102_0304_0506_0708, low: 9),
+            spanID: SpanID(0x0A0B_0C0D_0E0F_1011)
+        )
+        let trace: [UInt8] = [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9, 10, 11, 12, 13, 14, 15, 16, 17]
+        #expect(traced.encoded() == expected + [0, 0, 19, 24] + trace)
+        #expect(RecordMetadata(decoding: traced.encoded()) == traced)
         replay.address = addressed.address
         #expect(replay.encoded() == expected + [1, 0xAC, 0x02, 0x81, 0x80, 0x80, 0x50])
         #expect(RecordMetadata(decoding: replay.encoded()) == replay)

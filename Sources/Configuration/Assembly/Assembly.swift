@@ -22,6 +22,8 @@ package struct Assembly: Sendable {
     private let shares: RouteShares
     /// Where answers wait for exporters.
     private let answers: [DeliveryAnswers]
+    /// Sends what the process records about itself; nil where that is nothing.
+    package let telemetry: TelemetrySender?
     package let drainTimeout: Duration
     /// Whether what is undelivered at the end waits in the journal.
     package let keepsUndelivered: Bool
@@ -47,18 +49,23 @@ package struct Assembly: Sendable {
         let clock = WallClock.system
         let memory = MemoryBudget(limit: file.receiversMemory, waiting: meters.heldRequests(for: "memory"))
         let line = file.waitingLine(meters)
-        lines = [memory.line, line]
+        (lines, eventLoops) = ([memory.line, line], EventLoops())
         let store = try file.openStore(abandoning: abandoning, before: line, meters: meters, logger: logger)
-        let (journal, shares) = (store.journal, store.shares)
-        self.journal = journal
-        self.shares = shares
+        (journal, shares) = (store.journal, store.shares)
         exporters = ExporterSet(file, logger: logger)
-        deliveries = try file.deliveries(from: store, to: exporters, meters: meters, logger: logger)
+        let telemetry = try file.telemetryParts(to: exporters, meters: meters, logger: logger)
+        self.telemetry = telemetry?.sender
+        deliveries = try file.deliveries(
+            from: store,
+            to: exporters,
+            recording: telemetry?.recorder,
+            meters: meters,
+            logger: logger
+        )
         let chains = try file.chains(of: journal, clock: clock)
         windows = file.windowStages(of: store, chains: chains, meters: meters, logger: logger)
         let fronts = file.fronts(chains, meters: meters)
-        let (readiness, eventLoops) = (Readiness(logger: logger), EventLoops())
-        self.eventLoops = eventLoops
+        readiness = Readiness(logger: logger)
         let intake = IntakeParts(
             fronts: fronts,
             journal: journal,
@@ -69,7 +76,8 @@ package struct Assembly: Sendable {
             line: line,
             eventLoops: eventLoops,
             meters: meters,
-            answers: file.answers(of: deliveries)
+            answers: file.answers(of: deliveries),
+            telemetry: telemetry?.recorder
         )
         let connections = file.connectionLimits(within: descriptors, eventLoops: eventLoops.count, logger: logger)
         answers = Array(intake.answers.values)
@@ -86,7 +94,6 @@ package struct Assembly: Sendable {
             clock: clock
         )
         status.registerReadings()
-        self.readiness = readiness
         // With a journal in memory nothing else creates its directory.
         try? SystemFileSystem().createDirectories(file.journal.directory)
         admin = file.adminEndpoint(on: sockets[GivenSockets.adminName], showing: status, logger: logger)
@@ -244,7 +251,7 @@ extension PipelineFile {
         )
         var context = ReceiverContext(
             name: receiver.name,
-            intake: gateway,
+            intake: intake.telemetry.map { TracedIntake(gateway, $0) } ?? gateway,
             memory: intake.memory,
             eventLoops: intake.eventLoops,
             meters: intake.meters,
@@ -254,6 +261,7 @@ extension PipelineFile {
         context.sockets = sharers.flatMap { sockets[$0.name] }
         context.connectionsMax = connections
         context.processorHeaders = processorHeaders(after: receiver.name)
+        if intake.telemetry != nil { context.processorHeaders.append(TraceParent.headerName) }
         return receiver.settings.makeReceiver(in: context)
     }
 }
@@ -280,4 +288,6 @@ private struct IntakeParts {
     let meters: Meters
     /// By receiver.
     let answers: [String: DeliveryAnswers]
+    /// Nil where nothing is recorded.
+    let telemetry: Telemetry?
 }

@@ -13,6 +13,7 @@ extension PipelineFile {
     func deliveries(
         from store: Store,
         to exporters: ExporterSet,
+        recording telemetry: Telemetry? = nil,
         meters: Meters,
         logger: Logger
     ) throws -> [Delivery] {
@@ -38,6 +39,7 @@ extension PipelineFile {
                     receiver.settings.answerAfter == reader.name && pipeline.value.receivers.contains(receiver.name)
                 },
                 clock: .system,
+                telemetry: telemetry,
                 meters: DeliveryMeters(meters, pipeline: pipeline.name, exporter: reader.name, signal: log.id.signal),
                 logger: logger
             )

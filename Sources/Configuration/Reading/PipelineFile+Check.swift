@@ -20,6 +20,7 @@ extension PipelineFile {
         checkMemory(root, &context)
         checkBacklogs(root, &context)
         checkAnswers(root, &context)
+        checkTelemetry(root, &context)
         checkTests(root, &context)
         checkAccess(root, &context)
         // In a file with errors most of what seems unused is misspelt elsewhere.
@@ -169,9 +170,9 @@ extension PipelineFile {
 
     private func warnOfUnused(_ root: JSONNode, _ context: inout DecodeContext) {
         for section in ["receivers", "processors", "exporters"] {
-            let used = (root["pipelines"]?.members ?? []).flatMap { $0.node[section]?.elements ?? [] }.compactMap(
-                \.string
-            )
+            let nodes = (root["pipelines"]?.members ?? []).flatMap { $0.node[section]?.elements ?? [] }
+            var used = nodes.compactMap(\.string)
+            if section == "exporters", let telemetry { used.append(telemetry.exporter) }
             for member in root[section]?.members ?? [] where !used.contains(member.name) {
                 context.within(section, member.name) { context in
                     context.report("no pipeline uses it", at: member.nameOffset, as: .warning)

@@ -103,6 +103,7 @@ extension PipelineFile {
             let pipelines = pipelines.filter { $0.value.exporters.contains(exporter.name) }
             let signals = Signal.allCases.filter { signal in
                 pipelines.contains { $0.value.takenSignals.contains(signal) }
+                    || telemetry?.exporter == exporter.name && telemetry?.signals.contains(signal) == true
             }
             guard signals.count > 1 else { continue }
             let names = signals.map(\.name).joined(separator: " and ")

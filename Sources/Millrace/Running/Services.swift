@@ -45,16 +45,28 @@ struct DeliveryService: Service {
                 group.addTask { await delivery.run() }
             }
             for window in assembly.windows { group.addTask { await window.run() } }
+            if let telemetry = assembly.telemetry { group.addTask { await telemetry.run() } }
             try? await gracefulShutdown()
             await assembly.prepareToStop()
             await drain()
             assembly.endWaits()
             group.cancelAll()
         }
+        if let telemetry = assembly.telemetry { await flush(telemetry) }
         await assembly.exporters.close()
         let fate = assembly.keepsUndelivered ? "items stay in the journal" : "items are lost with the process"
         for (name, queued) in assembly.queuedByDestination where queued > 0 {
             logger.notice("\(fate)", metadata: ["destination": "\(name)", "items": "\(queued)"])
+        }
+    }
+
+    /// Sends what was recorded at the end, for a second at most.
+    private func flush(_ telemetry: TelemetrySender) async {
+        await withTaskGroup { group in
+            group.addTask { try? await Task.sleep(for: .seconds(1)) }
+            group.addTask { await telemetry.flush() }
+            await group.next()
+            group.cancelAll()
         }
     }
 

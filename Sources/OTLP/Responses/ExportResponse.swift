@@ -100,14 +100,14 @@ extension Signal {
 
 extension [UInt8] {
     /// Appends a message field.
-    mutating func appendNested(_ tag: UInt8, _ message: [UInt8]) {
+    package mutating func appendNested(_ tag: UInt8, _ message: [UInt8]) {
         append(tag)
         appendVarint(message.count)
         append(contentsOf: message)
     }
 
     /// Appends a string field unless it is empty.
-    mutating func appendText(_ tag: UInt8, _ text: String) {
+    package mutating func appendText(_ tag: UInt8, _ text: String) {
         guard !text.isEmpty else { return }
         append(tag)
         appendVarint(text.utf8.count)

@@ -15,9 +15,11 @@ extension Delivery {
         batch.prepare(limits: flow.withLock { $0.limits })
         while var request = batch.nextRequest() {
             request.history.begin(at: wallClock.now())
+            let traced = telemetry.flatMap { TracedAttempt(of: batch, $0) }
             let start = clock.now()
             let outcome = await exporter.export(request.batch)
             meters.observe(outcome, took: clock.now() - start)
+            traced?.end(outcome, of: request, by: self)
             let isToBlame = note(outcome, of: &request)
             batch.updateNextRequest(request)
             switch outcome {

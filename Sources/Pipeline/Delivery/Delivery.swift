@@ -23,6 +23,8 @@ package final class Delivery: Sendable {
     /// The log behind each reader that records are read again from.
     let logs: [RecordSource: Log]
     let shares: DestinationShares?
+    /// Nil where nothing is recorded.
+    let telemetry: Telemetry?
     let window: Mutex<BatchWindow>
     let flow: Mutex<FlowControl>
     let parked = Mutex(ParkedRoutes())
@@ -59,6 +61,7 @@ package final class Delivery: Sendable {
     ///   - isAwaited: Whether clients of some receiver wait for it (`answer_after`).
     ///   - clock: For lingering and pauses.
     ///   - wallClock: For the times of attempts.
+    ///   - telemetry: Keeps spans of attempts; nil where nothing is recorded.
     ///   - meters: Counts outcomes.
     ///   - logger: Tells of failures, at most once a minute each.
     package init(
@@ -75,6 +78,7 @@ package final class Delivery: Sendable {
         isAwaited: Bool = false,
         clock: MonotonicClock,
         wallClock: WallClock = .system,
+        telemetry: Telemetry? = nil,
         meters: DeliveryMeters,
         logger: Logger
     ) {
@@ -98,6 +102,7 @@ package final class Delivery: Sendable {
         self.retry = retry
         self.clock = clock
         self.wallClock = wallClock
+        self.telemetry = telemetry
         self.meters = meters
         self.logger = logger
         window = Mutex(

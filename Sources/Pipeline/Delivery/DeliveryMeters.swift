@@ -45,7 +45,8 @@ extension DeliveryOutcome {
         "cancelled",
     ]
 
-    fileprivate var name: String {
+    /// The word for it in metrics and spans.
+    var name: String {
         switch self {
         case .delivered: "delivered"
         case .unavailable: "unavailable"

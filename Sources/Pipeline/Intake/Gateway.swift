@@ -90,6 +90,7 @@ package final class Gateway: Intake {
         )
         tally.refuse(spans.flawed, .invalid)
         guard spans.valid > 0 else { return spans.answer }
+        request.source.trace?.note(items: spans.valid)
         if let refusal = answers?.refusal(before: fronts.lazy.map(\.log)) {
             tally.refuse(spans.valid, .destination)
             return refusal
@@ -110,7 +111,8 @@ package final class Gateway: Intake {
             spans: spans.valid,
             tally: tally,
             records: records,
-            memory: request.memory
+            memory: request.memory,
+            trace: request.source.trace
         )
         waiting.whenRefused = whenRefused
         waiting.wait = answers?.wait(for: waiting.group, telling: spans.answer)

@@ -21,6 +21,8 @@ package struct RequestSource: Sendable {
     package var client: String?
     /// The address of the connection's other end.
     package var address: SourceAddress
+    /// Set where the request is recorded (`telemetry`).
+    package var trace: RequestTrace?
 
     package init(
         receiver: String,

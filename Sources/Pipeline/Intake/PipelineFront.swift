@@ -73,7 +73,8 @@ package struct PipelineFront: Sendable {
             identity: source.identity?.name,
             headers: source.headers.filter { forwardedHeaders.contains($0.name) },
             removed: work.batch.removedOutcomes,
-            address: source.address
+            address: source.address,
+            request: source.trace?.context
         )
         var removed = Int(metadata.removed.sum)
         var records: [IntakeRecord] = []

@@ -16,10 +16,20 @@ struct WaitingRequest: Sendable {
     var whenRefused: [@Sendable () -> Void] = []
     /// Where the answer waits for an exporter, too.
     var wait: DeliveryWait?
+    /// Set where it is recorded.
+    let trace: RequestTrace?
     private let memory: Reservation?
 
-    init(answer: IntakeAnswer, spans: Int, tally: RequestTally, records: [IntakeRecord], memory: Reservation?) {
+    init(
+        answer: IntakeAnswer,
+        spans: Int,
+        tally: RequestTally,
+        records: [IntakeRecord],
+        memory: Reservation?,
+        trace: RequestTrace?
+    ) {
         self.memory = memory
+        self.trace = trace
         self.answer = answer
         self.spans = spans
         self.tally = tally
@@ -137,6 +147,7 @@ final class WaitingRoom: CommitObserver {
             } else if let place = request.place {
                 line?.leave(place)
             }
+            if case .durable = result { request.trace?.noteJournaled() }
             if case .durable = result, let wait = request.wait {
                 request.goesOnWaiting()
                 self.answers?.enter(wait) { [observer] in observer.settled([(ticket, $0)]) }
