@@ -52,7 +52,7 @@ package struct Assembly: Sendable {
         (lines, eventLoops) = ([memory.line, line], EventLoops())
         let store = try file.openStore(abandoning: abandoning, before: line, meters: meters, logger: logger)
         (journal, shares) = (store.journal, store.shares)
-        exporters = ExporterSet(file, logger: logger)
+        (exporters, readiness) = (ExporterSet(file, logger: logger), Readiness(logger: logger))
         let telemetry = try file.telemetryParts(to: exporters, meters: meters, logger: logger)
         self.telemetry = telemetry?.sender
         deliveries = try file.deliveries(
@@ -65,7 +65,6 @@ package struct Assembly: Sendable {
         let chains = try file.chains(of: journal, clock: clock)
         windows = file.windowStages(of: store, chains: chains, meters: meters, logger: logger)
         let fronts = file.fronts(chains, meters: meters)
-        readiness = Readiness(logger: logger)
         let intake = IntakeParts(
             fronts: fronts,
             journal: journal,
@@ -97,8 +96,7 @@ package struct Assembly: Sendable {
         // With a journal in memory nothing else creates its directory.
         try? SystemFileSystem().createDirectories(file.journal.directory)
         admin = file.adminEndpoint(on: sockets[GivenSockets.adminName], showing: status, logger: logger)
-        drainTimeout = file.drainTimeout
-        keepsUndelivered = file.journal.storage == .disk
+        (drainTimeout, keepsUndelivered) = (file.drainTimeout, file.journal.storage == .disk)
     }
 
     /// Opens every receiver; the error says which address and why.

@@ -52,7 +52,7 @@ package final class WindowStage: Sendable {
     private static let readBytes = 1 << 20
     private static let readRecords = 1024
     /// A reader that has caught up reads so often, and not once for every record.
-    private static let readPause = Duration.milliseconds(20)
+    fileprivate static let readPause = Duration.milliseconds(20)
 
     /// - Parameters:
     ///   - name: The processor's key in the pipeline file.
@@ -177,7 +177,7 @@ package final class WindowStage: Sendable {
             state.withLock { $0.isMoving = false }
             for room in room.values { room.ring() }
             settled.ring()
-            let wake = state.withLock { $0.ready.isEmpty ? $0.window.nextDue : .zero }
+            let wake = state.withLock { $0.wake(at: now) }
             guard let wake else {
                 await due.wait()
                 continue
@@ -323,6 +323,15 @@ extension WindowStage.State {
         defer { ready = [] }
         isMoving = true
         return ready
+    }
+
+    /// When there is something to do that nobody tells of; nil for never.
+    func wake(at now: Duration) -> Duration? {
+        guard ready.isEmpty else { return .zero }
+        // A reader passes over what is finished without a word, so that its end has to be looked for.
+        guard let drain, !drain.isDecided else { return window.nextDue }
+        let look = now + WindowStage.readPause
+        return min(look, window.nextDue ?? look)
     }
 
     /// Whether everything is carried out that draining asks for.
