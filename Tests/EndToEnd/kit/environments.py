@@ -23,15 +23,22 @@ def program(environment, name):
     return str(path)
 
 
+_given = set()
+
+
 def free_port(preferred=0):
-    """The preferred port of 127.0.0.1 if it is free, else any that is."""
+    """The preferred port of 127.0.0.1 if it is free, else any that is and was not given before."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended is no obstacle
         try:
             probe.bind(("127.0.0.1", preferred))
         except OSError:
             return free_port()
-        return probe.getsockname()[1]
+        port = probe.getsockname()[1]
+        if port in _given and not preferred:
+            return free_port()
+        _given.add(port)
+        return port
 
 
 def clean_environment(**settings):

@@ -89,7 +89,8 @@ class Server(http.server.ThreadingHTTPServer):
 
     def process_request(self, request, address):
         self.open.add(request)
-        self.RequestHandlerClass.sink.connections += 1
+        if sink := getattr(self.RequestHandlerClass, "sink", None):
+            sink.connections += 1
         super().process_request(request, address)
 
     def shutdown_request(self, request):
