@@ -263,6 +263,7 @@ def test_idle_connections_and_a_flood_of_resets_leave_good_clients_served(shared
     assert [client.failures for client in good] == [[]] * len(good)
     assert len(seconds) > 30 and told["reset"] > 10_000 and told["floods ended"] > 0
     assert told["closed"] == 0 and each < IDLE_BYTES
+    assert gateway.memory() < before + IDLE * IDLE_BYTES + 64 * MIB
     eventually(lambda: gateway.process.log.count("HTTP/2 connection is closed for what no") == 1)
     accepted = by_signal(gateway.ledger())["traces"]["accepted_spans"]
     assert accepted == 3 * len(seconds)

@@ -140,7 +140,7 @@ final class HTTP2Connection: ChannelDuplexHandler, ReceiverConnection {
         guard hasFailed else { return bear(HTTP2Strain.error) }
         noteStrain("\(error)")
         phase = .closed
-        context.close(promise: nil)
+        closeBehindRead()
     }
 
     func read(context: ChannelHandlerContext) {
@@ -260,7 +260,14 @@ final class HTTP2Connection: ChannelDuplexHandler, ReceiverConnection {
         guard phase != .closed else { return }
         if phase == .open { say(.noError) }
         phase = .closed
-        context?.close(promise: nil)
+        closeBehindRead()
+    }
+
+    /// Closes once everything that was read is gone through: NIO's HTTP/2 stays in memory, with all that it holds of the connection,
+    /// where its channel is closed while it hands frames out.
+    private func closeBehindRead() {
+        guard let channel = context?.channel else { return }
+        channel.eventLoop.execute { channel.close(promise: nil) }
     }
 
     /// Tells the client that it is to begin no more calls here, and closes behind those that it has begun.
