@@ -143,6 +143,19 @@ struct FilterTests {
         #expect(try tree(work) == ["b"])
     }
 
+    @Test func `a span may get a parent twice`() throws {
+        var parents = [span("a", 1), span("x", 2, under: 1), span("y", 3, under: 2), span("b", 4, under: 3)]
+        parents[1].flags = 0x301
+        parents[3].flags = 0x101
+        var work = try work(parents)
+        try filter(#"{"drop": {"name": "y"}}"#).process(&work)
+        try filter(Self.dropX).process(&work)
+        #expect(try tree(work) == ["a", "b<1"])
+        let encoded = try #require(work.batch.encoded())
+        #expect(try !SpanBatch(encoded.payload).parentLink(of: 1).isRemote)
+        #expect(encoded.payload.contains([0x85, 0x01, 0x01, 0x01, 0, 0]))
+    }
+
     @Test func `a deep chain and a wide fan cost a walk each`() throws {
         let depth = 10_000
         var spans = (1...depth).map { span("x", UInt64($0), under: UInt64($0 - 1)) }

@@ -43,12 +43,17 @@ extension SpanBatch {
         }
     }
 
+    /// Replaces `start_time_unix_nano`; the entry keeps the old one.
+    package mutating func setStart(_ time: UInt64, of span: Int) { setTime(0x39, time, of: span) }
+
     /// Replaces `end_time_unix_nano`; the entry keeps the old one.
-    package mutating func setEnd(_ time: UInt64, of span: Int) {
-        cut(field: 8, of: span)
+    package mutating func setEnd(_ time: UInt64, of span: Int) { setTime(0x41, time, of: span) }
+
+    private mutating func setTime(_ tag: UInt8, _ time: UInt64, of span: Int) {
+        cut(field: Int(tag >> 3), of: span)
         beginAddition(to: .span(span))
         marks.builder.bytes.write(atMost: 16) { writer in
-            writer.byte(0x41)
+            writer.byte(tag)
             writer.word(time)
         }
     }
@@ -76,17 +81,6 @@ extension SpanBatch {
                 writer.bytes(body.span.bytes, message)
             }
             writer.pair(0x18, 2)
-        }
-    }
-
-    /// Replaces `parent_span_id`, takes it out where there is none; the entry keeps the old one.
-    package mutating func setParent(_ parent: SpanID?, of span: Int) {
-        cut(field: 4, of: span)
-        guard let parent else { return }
-        beginAddition(to: .span(span))
-        marks.builder.bytes.write(atMost: 16) { writer in
-            writer.pair(0x22, 8)
-            writer.word(parent.value.byteSwapped)
         }
     }
 

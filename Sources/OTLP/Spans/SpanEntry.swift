@@ -30,7 +30,7 @@ package struct SpanEntry: BitwiseCopyable, Sendable {
     /// `Status.code`: 0 unset, 1 ok, 2 error.
     @inlinable @inline(__always) package var statusCode: Int { Int(statusBits) }
     /// Whether `flags` say that the parent is in another process; false where they do not say so.
-    @inlinable @inline(__always) package var isParentRemote: Bool { flagBits & 0x300 == 0x300 }
+    package var isParentRemote: Bool { ParentLink.isRemote(flagBits) }
     /// The bytes of `Status.message`.
     @inlinable @inline(__always) package var statusMessage: Range<Int> { statusMessageRange.range }
     /// The bytes of `trace_state` (W3C Trace Context).

@@ -13,7 +13,7 @@ package struct SpanHead: BitwiseCopyable, Sendable {
     /// Nil for a root.
     package var parent: SpanID? { parentBits == 0 ? nil : SpanID(parentBits) }
     /// Whether its flags say that its parent is in another process; false where they do not say so.
-    package var isParentRemote: Bool { flags & 0x300 == 0x300 }
+    package var isParentRemote: Bool { ParentLink.isRemote(flags) }
 
     /// The spans of a request in wire form that was validated before, in their order; of a broken one those before the break.
     package static func all(in request: [UInt8]) -> [SpanHead] {

@@ -30,21 +30,23 @@ struct TraceRepair {
     /// - Returns: A request with the span that was created; nil where none was.
     func apply(to batch: inout SpanBatch) -> [UInt8]? {
         if let root {
-            for orphan in orphans { move(orphan, below: heads[root].id, &batch) }
+            move(orphans, below: heads[root].id, &batch)
             return nil
         }
         guard orphans.count > 1, let first = orphans.first, let parent = heads[first].parent else {
-            if !heads.isEmpty { move(top, below: nil, &batch) }
+            if !heads.isEmpty { move([top], below: nil, &batch) }
             return nil
         }
-        for orphan in orphans where heads[orphan].parent != parent { move(orphan, below: parent, &batch) }
+        move(orphans.filter { heads[$0].parent != parent }, below: parent, &batch)
         return created(parent, above: first, batch)
     }
 
-    private func move(_ span: Int, below parent: SpanID?, _ batch: inout SpanBatch) {
-        batch.setParent(parent, of: span)
-        guard let missing = heads[span].parent else { return }
-        batch.addAttribute("millrace.parent_span_id", to: .span(span)) { $0.string(missing.description) }
+    private func move(_ spans: [Int], below parent: SpanID?, _ batch: inout SpanBatch) {
+        batch.setParents(spans.map { ($0, ParentLink(local: parent)) })
+        for span in spans {
+            guard let missing = heads[span].parent else { continue }
+            batch.addAttribute("millrace.parent_span_id", to: .span(span)) { $0.string(missing.description) }
+        }
     }
 
     /// A span of the service of another one, which it is named after, as long as the whole trace.

@@ -87,7 +87,7 @@ struct Lineage {
             switch resolve(parent, &above) {
             // A circle leads back to the span itself.
             case .kept(let ancestor):
-                plan.links.append((span, ancestor == span ? .none : ParentLink(local: spans[ancestor].id)))
+                plan.links.append((span, ParentLink(local: ancestor == span ? nil : spans[ancestor].id)))
             case .nothing(let top): heirs[top, default: []].append(span)
             }
         }
