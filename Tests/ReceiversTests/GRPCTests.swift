@@ -179,6 +179,7 @@ func withGRPC(
             let calls = try await client.openMany(4)
             let outcome = try #require(try await client.outcome(of: calls[3]))
             #expect(outcome.status == "14" && outcome.details != nil)
+            #expect(harness.memory.inUse > 50_000)
         }
     }
 
