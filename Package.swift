@@ -143,6 +143,7 @@ let package = Package(
             "OTLP",
             "Journal",
             "Settings",
+            "Conditions",
             "MLflow",
             "Pipeline",
             "Receivers",

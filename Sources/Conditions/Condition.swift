@@ -1,7 +1,7 @@
 import Basics
 import OTLP
 
-/// What a span must be like: the one form used by filters, sampling, rules and routes.
+/// What a span, a log record or a metric must be like: the one form used by filters, sampling, rules and routes.
 ///
 /// Attributes are seen as the request brought them, before any processor changed them; the span type and the tokens are
 /// those that `mlflow_map` decided, where it ran before.
@@ -20,6 +20,12 @@ package indirect enum Condition: Sendable {
     case duration(Test)
     case tokens(Test)
     case root(Bool)
+    /// The number of a log record's severity, 1 to 24.
+    case severity(Test)
+    /// The body of a log record.
+    case body(Test)
+    /// The name of a metric.
+    case metric(Test)
     case all([Condition])
     case any([Condition])
     case not(Condition)
@@ -39,6 +45,10 @@ package indirect enum Condition: Sendable {
 
     static let kinds = ["unspecified", "internal", "server", "client", "producer", "consumer"]
     static let statuses = ["unset", "ok", "error"]
+    /// The levels of a log record's severity, of four numbers each from 1 on.
+    static let severities = ["trace", "debug", "info", "warn", "error", "fatal"]
+    /// What `severity_number` may be.
+    static let severityNumbers = 1...24
 }
 
 extension Condition.Test {

@@ -22,6 +22,9 @@ package struct ConditionMatcher: Sendable {
         /// The attributes have them where `mlflow_map` did not run.
         case tokens(input: Int, output: Int, Condition.Test)
         case root(Bool)
+        case severity(Condition.Test)
+        case body(Condition.Test)
+        case metric(Condition.Test)
         case all([Node])
         case any([Node])
         case not(Node)
@@ -61,7 +64,7 @@ package struct ConditionMatcher: Sendable {
     /// Whether a span satisfies the condition at that position; `mapped` is what `mlflow_map` found out about the span, where
     /// it ran.
     ///
-    /// Of other signals than traces, the unit of that number: it has attributes, a scope and a resource, and nothing else.
+    /// Of other signals than traces, the log record or metric of that number.
     ///
     /// Until the next `begin`, every call is about the same request.
     package mutating func matches(
@@ -93,6 +96,9 @@ package struct ConditionMatcher: Sendable {
                 test
             )
         case .root(let isRoot): .root(isRoot)
+        case .severity(let test): .severity(test)
+        case .body(let test): .body(test)
+        case .metric(let test): .metric(test)
         case .all(let conditions): .all(conditions.map { node($0) })
         case .any(let conditions): .any(conditions.map { node($0) })
         case .not(let condition): .not(node(condition))
@@ -142,6 +148,7 @@ package struct ConditionMatcher: Sendable {
             let tokens = mapped.map(\.tokens) ?? ownTokens(entry, batch, input, output)
             return tokens.map { test.holds(Double($0)) } ?? test.holdsForMissing
         case .root(let isRoot): return (entry.parentID == nil) == isRoot
+        case .severity(let test), .body(let test), .metric(let test): return test.holdsForMissing
         case .all(let nodes):
             for node in nodes where !holds(node, span, batch, mapped) { return false }
             return true
@@ -165,6 +172,15 @@ package struct ConditionMatcher: Sendable {
             .duration(let test), .tokens(_, _, let test):
             return test.holdsForMissing
         case .root: return false
+        case .severity(let test):
+            guard batch.signal == .logs else { return test.holdsForMissing }
+            return batch.severity(of: unit, &steps).map { test.holds(Double($0)) } ?? test.holdsForMissing
+        case .body(let test):
+            guard batch.signal == .logs else { return test.holdsForMissing }
+            return test.holds(batch.logBody(of: unit, &steps), in: batch.bytes.span.bytes, &steps)
+        case .metric(let test):
+            guard batch.signal == .metrics else { return test.holdsForMissing }
+            return test.holds(.string(batch.metricName(of: unit, &steps)), in: batch.bytes.span.bytes, &steps)
         case .all(let nodes):
             for node in nodes where !holds(node, unit: unit, batch) { return false }
             return true

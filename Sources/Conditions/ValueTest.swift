@@ -3,7 +3,6 @@ import OTLP
 
 /// What a condition asks of one value.
 enum ValueTest: Sendable {
-    case equals(Literal)
     case isIn([Literal])
     case matches(RegularExpression)
     case glob(Glob)
@@ -20,12 +19,7 @@ enum ValueTest: Sendable {
 
     /// The texts of which a value has to be one; nil where that is not all it asks for.
     var texts: [String]? {
-        let literals: [Literal]
-        switch self {
-        case .equals(let literal): literals = [literal]
-        case .isIn(let all): literals = all
-        case .matches, .glob, .exists, .over, .under: return nil
-        }
+        guard case .isIn(let literals) = self else { return nil }
         let texts = literals.compactMap { literal -> String? in
             guard case .text(let letters) = literal else { return nil }
             return String(decoding: letters, as: UTF8.self)
@@ -49,7 +43,6 @@ enum ValueTest: Sendable {
         if case .string(let text) = value { steps += 1 + text.count / Self.bytesPerStep }
         return switch self {
         case .exists(let exists): exists
-        case .equals(let literal): literal.equals(value, in: bytes)
         case .isIn(let literals): literals.contains { $0.equals(value, in: bytes) }
         case .matches(let expression): value.text.map { expression.matches(bytes, $0) } ?? false
         case .glob(let glob): value.text.map { glob.matches(bytes, $0) } ?? false
@@ -64,7 +57,6 @@ enum ValueTest: Sendable {
     /// Whether a number passes.
     func holds(_ number: Double) -> Bool {
         switch self {
-        case .equals(let literal): literal == .number(number)
         case .isIn(let literals): literals.contains(.number(number))
         case .over(let limit): number > limit
         case .under(let limit): number < limit

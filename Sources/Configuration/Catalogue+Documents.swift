@@ -1,4 +1,5 @@
 import Basics
+import Conditions
 import Settings
 
 extension Catalogue {
@@ -44,6 +45,7 @@ extension Catalogue {
         for component in receivers { add(component.tables, as: "receiver `\(component.type)`") }
         for component in processors { add(component.tables, as: "processor `\(component.type)`") }
         for component in exporters { add(component.tables, as: "exporter `\(component.type)`") }
+        text += ConditionSubject.reference
         for table in groups where !written.contains(where: table.isSame) {
             text += table.text()
             written.append(table)

@@ -42,6 +42,9 @@ package enum Signal: UInt8, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// Several units, in texts for people.
+    package var units: String { "\(unit)s" }
+
     /// The one member of its requests in JSON.
     var requestMember: String {
         switch self {

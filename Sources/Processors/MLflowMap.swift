@@ -17,6 +17,7 @@ package struct MLflowMapSettings: Sendable {
 }
 
 extension MLflowMapSettings: ProcessorSettings {
+    package var conditions: [String] { [] }
     /// The settings in the pipeline file.
     package static let shape = Shape(
         "Gives spans of every GenAI convention the attributes that MLflow shows: type, inputs, outputs, tokens, session, user.",

@@ -1,5 +1,5 @@
 package import Basics
-import Conditions
+package import Conditions
 package import OTLP
 package import Pipeline
 package import Settings
@@ -55,7 +55,6 @@ package protocol ProcessorSettings: Sendable {
 
 extension ProcessorSettings {
     package var signals: Set<Signal> { [.traces] }
-    package var conditions: [String] { [] }
     package var headers: [String] { [] }
     package var readsIdentity: Bool { false }
     package var routing: Routing? { nil }
@@ -77,10 +76,10 @@ extension ProcessorSettings {
 }
 
 extension ProcessorSettings {
-    /// What conditions among the settings ask that only spans have, each with its place below the settings.
-    package func questionsOfSpans(in settings: JSONNode) -> [(subject: String, place: NodePlace)] {
+    /// What conditions among the settings ask that only one signal has, each with its place below the settings.
+    package func questionsOfOneSignal(in settings: JSONNode) -> [SignalQuestion] {
         conditions.flatMap { name in
-            NodePlace(settings)[name].map { Condition.questionsOfSpans(in: $0) } ?? []
+            NodePlace(settings)[name].map { Condition.questionsOfOneSignal(in: $0) } ?? []
         }
     }
 }
@@ -93,6 +92,7 @@ extension ProcessorType {
 }
 
 extension BatchLimits: ProcessorSettings {
+    package var conditions: [String] { [] }
     package var signals: Set<Signal> { Set(Signal.allCases) }
     package var batching: BatchLimits? { self }
 

@@ -36,6 +36,18 @@ import Testing
         #expect(again.warnings.isEmpty)
     }
 
+    @Test(arguments: ["default", "sidecar", "container", "gateway"])
+    func `an SDK is served at the one address whatever it speaks`(name: String) throws {
+        let file = try JSONNode(parsing: Array(Data(contentsOf: repository.appending(path: "pipelines/\(name).json"))))
+        func addresses(_ type: String) -> Set<String> {
+            let receivers = (file["receivers"]?.members ?? []).map { $0.value }.filter { $0["type"]?.string == type }
+            return Set(receivers.compactMap { $0["listen"]?.string })
+        }
+        #expect(!addresses("otlp_http").isEmpty && addresses("otlp_http").isSubset(of: addresses("otlp_grpc")))
+        let used = (file["pipelines"]?["traces"]?["receivers"]?.elements ?? []).compactMap(\.string)
+        #expect(Set(used) == Set((file["receivers"]?.members ?? []).map { $0.name }))
+    }
+
     @Test func `the built-in file is the default example`() throws {
         let text = try Data(contentsOf: repository.appending(path: "pipelines/default.json"))
         #expect(PipelineFile.defaultText == Array(text))
@@ -43,7 +55,7 @@ import Testing
 
     @Test func `the built-in file needs nothing but a place to write`() throws {
         let file = try PipelineFile(text: PipelineFile.defaultText, name: PipelineFile.defaultName, environment: .empty)
-        #expect(file.receivers.map(\.type) == ["otlp_http", "otlp_grpc"])
+        #expect(file.receivers.map(\.type) == ["otlp_http", "otlp_grpc", "otlp_grpc"])
         #expect(Set(file.exporters.map(\.type)) == ["file", "console"])
         #expect("\(file.admin.listen)" == "127.0.0.1:13133")
     }

@@ -117,6 +117,15 @@ import Testing
         #expect((found.count, file != nil) == (severity == nil ? 0 : 1, severity != "error"))
     }
 
+    @Test func `a condition about log records is no condition on spans`() {
+        let text = ConfigurationTests.file([
+            "processors": #"{"loud": {"type": "filter", "drop": {"severity": "debug"}}}"#,
+            "pipelines": #"{"p": {"receivers": ["in"], "processors": ["loud"], "exporters": ["out"]}}"#,
+        ])
+        let place = #"/processors/loud/drop/severity: only log records have "severity": it never holds for traces"#
+        #expect(problems(of: text).contains { $0.hasSuffix(place) })
+    }
+
     private func text(_ pipeline: String) -> String {
         """
         {"receivers": {"in": {"type": "otlp_http"}}, "processors": {"map": {"type": "mlflow_map"}},

@@ -1,5 +1,6 @@
 """OTLP's rules for gRPC servers and clients. Each test has the name of its rule (kit/conformance.py)."""
 
+import threading
 import time
 
 import grpc
@@ -62,6 +63,30 @@ def out(millrace, sink, **settings):
 def post(gateway, signal="traces", items=1):
     message = otlp.request_of(signal, "shop", items)
     assert gateway.post(message.SerializeToString(), path=f"/v1/{signal}").status_code == 200
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_calls_at_once_are_a_setting(millrace, sinks, concurrency):
+    (sink,) = sinks()
+    gateway = out(millrace, sink, concurrency=concurrency, batch={"linger": "1ms", "spans": 1})
+    for number in range(20):  # the more are answered, the more go at once
+        post(gateway)
+        eventually(lambda number=number: len(sink.calls) > number)
+    busy, peak, full = [], [], threading.Event()
+
+    def refuses(*_):
+        busy.append(1)
+        peak.append(len(busy))
+        if len(busy) == concurrency:
+            full.set()
+        full.wait(5)
+        busy.pop()
+
+    sink.refuses = refuses
+    for _ in range(8):
+        post(gateway)
+    gateway.delivered("out", 28)
+    assert max(peak) == concurrency
 
 
 def posts_to_each(millrace, sinks, codes):

@@ -109,6 +109,12 @@ struct ConditionTests {
             (#"{"root":"yes"}"#, "true or false", "/root"),
             (#"{"all":[]}"#, "an array of conditions", "/all"),
             (#"{"all":[{"status":"ok"},{"not":{"x":1}}]}"#, "a condition has one of", "/all/1/not"),
+            (
+                #"{"severity":"loud"}"#, "one of trace, debug, info, warn, error, fatal or a number from 1 to 24",
+                "/severity"
+            ),
+            (#"{"severity":{"over":25}}"#, "or a number from 1 to 24 is expected", "/severity/over"),
+            (#"{"severity":{"glob":"w*"}}"#, "a severity has no text", "/severity/glob"),
             (#"{"cost":{"over":1}}"#, "\"cost\" asks about a whole trace, which only tail_sample sees", "/cost"),
             (#"{"any":[{"spans":{"over":1}}]}"#, "\"spans\" asks about a whole trace", "/any/0/spans"),
         ]
@@ -118,6 +124,11 @@ struct ConditionTests {
         let problem = try #require(error?.list.first)
         #expect(problem.message.contains(message), "\(problem.message)")
         #expect(problem.pointer == pointer)
+    }
+
+    @Test(arguments: ConditionSubject.all.map(\.example))
+    func `the examples of the reference are conditions`(text: String) throws {
+        _ = try condition(text)
     }
 
     @Test func `the offset of a problem points into the text`() throws {

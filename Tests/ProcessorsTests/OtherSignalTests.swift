@@ -49,6 +49,50 @@ struct OtherSignalTests {
         return String(decoding: try OTLPJSON.encode(payload, signal: work.batch.signal), as: UTF8.self)
     }
 
+    private static let declined =
+        #""severityNumber": 14, "body": {"stringValue": "payment declined"}, "attributes": [{"key": "n", "value": {"intValue": "3"}}]"#
+    private static let list =
+        #""severityText": "Warning", "body": {"arrayValue": {"values": [{"stringValue": "a"}, {"intValue": "7"}]}}"#
+
+    @Test(
+        arguments: [
+            (declined, #"{"severity":"warn"}"#, true), (declined, #"{"severity":"error"}"#, false),
+            (declined, #"{"severity":14}"#, true), (declined, #"{"severity":13}"#, false),
+            (declined, #"{"severity":{"in":["warn","fatal"]}}"#, true),
+            (declined, #"{"severity":{"over":"info"}}"#, true), (declined, #"{"severity":{"over":"warn"}}"#, false),
+            (declined, #"{"severity":{"under":"error"}}"#, true), (declined, #"{"severity":{"under":"warn"}}"#, false),
+            (declined, #"{"severity":{"over":13,"under":15}}"#, true),
+            (declined, #"{"severity":{"exists":true}}"#, true),
+            (declined, #"{"body":{"matches":"decl"}}"#, true), (declined, #"{"body":"payment"}"#, false),
+            (declined, #"{"all":[{"attribute":"n","over":2},{"body":{"glob":"pay*"}}]}"#, true),
+            (declined, #"{"metric":{"exists":false}}"#, true), (declined, #"{"metric":{"glob":"*"}}"#, false),
+            (list, #"{"severity":"warn"}"#, true), (list, #"{"severity":"info"}"#, false), (list, #"{"body":7}"#, true),
+            (#""severityText": "ERROR""#, #"{"severity":{"over":"warn"}}"#, true),
+            (#""severityText": "odd""#, #"{"severity":{"exists":false}}"#, true),
+            (#""severityText": "odd""#, #"{"body":{"exists":false}}"#, true),
+        ]
+    )
+    func `a log record satisfies a condition or does not`(record: String, text: String, expected: Bool) throws {
+        let request = #"{"resourceLogs": [{"scopeLogs": [{"logRecords": [{\#(record)}]}]}]}"#
+        #expect(try satisfies(text, try work(request, .logs)) == expected)
+    }
+
+    @Test(
+        arguments: [
+            (#"{"metric":"sales"}"#, true), (#"{"metric":{"glob":"s*"}}"#, true),
+            (#"{"metric":{"matches":"^db"}}"#, false),
+            (#"{"body":"sales"}"#, false), (#"{"severity":{"exists":false}}"#, true),
+        ]
+    )
+    func `a metric satisfies a condition or does not`(text: String, expected: Bool) throws {
+        #expect(try satisfies(text, try work(metrics, .metrics)) == expected)
+    }
+
+    private func satisfies(_ text: String, _ work: SpanWork) throws -> Bool {
+        var matcher: ConditionMatcher? = ConditionMatcher([try condition(text)])
+        return work.satisfies(&matcher, 0)
+    }
+
     @Test func `attributes of log records, scopes and resources are changed where the condition holds`() throws {
         let tidy = try processor(
             "attributes",

@@ -50,12 +50,13 @@ extension PipelineFile {
     func connectionLimits(within descriptors: Int, eventLoops: Int, logger: Logger) -> [String: Int] {
         let reserved = reservedDescriptors(eventLoops: eventLoops)
         let limits = connectionLimits(descriptors: descriptors, reserved: reserved)
-        for receiver in receivers {
-            guard let connections = limits[receiver.name] else { continue }
+        for names in listeners.map({ $0.map(\.name) }) {
+            guard let connections = names.first.flatMap({ limits[$0] }) else { continue }
             logger.warning(
                 "The limit of open files allows fewer connections than max_connections.",
                 metadata: [
-                    "receiver": "\(receiver.name)", "connections": "\(connections)", "open_files": "\(descriptors)",
+                    "receiver": "\(names.joined(separator: ", "))", "connections": "\(connections)",
+                    "open_files": "\(descriptors)",
                     "reserved": "\(reserved)",
                 ]
             )

@@ -1,4 +1,5 @@
 import Basics
+import Conditions
 import Exporters
 import OTLP
 import Processors
@@ -50,14 +51,16 @@ extension PipelineFile {
                 processor.settings.signals.contains(signal)
                     && pipelines.contains { $0.value.takenSignals.contains(signal) }
             }
-            let others = signals.filter { $0 != .traces }.map(\.name).joined(separator: " and ")
-            guard !others.isEmpty, let node = root["processors"]?[processor.name] else { continue }
-            let found = processor.settings.questionsOfSpans(in: node).map { subject, place in
-                Problem(
-                    offset: place.node.offset,
-                    pointer: place.pointer,
-                    message: "only spans have \(quoted(subject)): it never holds for \(others)",
-                    severity: signals.contains(.traces) ? .warning : .error
+            guard let node = root["processors"]?[processor.name] else { continue }
+            let found = processor.settings.questionsOfOneSignal(in: node).compactMap { question -> Problem? in
+                let others = signals.filter { $0 != question.signal }.map(\.name).joined(separator: " and ")
+                guard !others.isEmpty else { return nil }
+                let subject = "only \(question.signal.units) have \(quoted(question.subject))"
+                return Problem(
+                    offset: question.place.node.offset,
+                    pointer: question.place.pointer,
+                    message: "\(subject): it never holds for \(others)",
+                    severity: signals.contains(question.signal) ? .warning : .error
                 )
             }
             context.within("processors", processor.name) { $0.report(DocumentProblems(list: found)) }

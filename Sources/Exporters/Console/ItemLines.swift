@@ -38,7 +38,7 @@ struct ItemLines {
                 lines.append(parts.filter { !$0.isEmpty }.joined(separator: "  "))
             }
         }
-        if count > lines.count { lines.append("and \(count - lines.count) \(signal.unit)s more") }
+        if count > lines.count { lines.append("and \(count - lines.count) \(signal.units) more") }
         return lines.map { $0 + "\n" }.joined()
     }
 

@@ -48,12 +48,22 @@ extension OTLPGRPCSettings: DestinationSettings {
             if let name = own.first {
                 refuse("headers", "the exporter sets \(quoted(name)) itself; allowed: without it", &context)
             }
+            let binary = settings.requests.headers.filter { $0.name.lowercased().hasSuffix("-bin") }
+            if let name = binary.first(where: { !isBase64($0.value.text) })?.name {
+                refuse("headers", "gRPC takes \(quoted(name)) as bytes; allowed: base64", &context)
+            }
         }
     )
 
     /// Whether gRPC gives a header its value.
     private static func isOwn(_ name: String) -> Bool {
         name == "te" || name == "host" || name.hasPrefix("grpc-") || name.hasPrefix(":")
+    }
+
+    /// Whether a text is base64, with its padding or without (the form of binary metadata).
+    private static func isBase64(_ text: String) -> Bool {
+        let letters = Array(text.utf8)
+        return Base64.decode(letters.span.bytes, 0..<letters.count) != nil
     }
 
     package var signals: Set<Signal> { Set(Signal.allCases) }

@@ -1,3 +1,4 @@
+import Basics
 import HTTPClient
 package import OTLP
 package import Pipeline
@@ -52,8 +53,20 @@ extension OTLPHTTPSettings: DestinationSettings {
             Field("encoding", \.encoding, .choice(["protobuf": .protobuf, "json": .json]), "How bodies are written."),
             .unavailable("preset"),
         ] + RequestSettings.fields(at: \.requests),
-        check: { _, group, context in
+        check: { settings, group, context in
             RequestSettings.checkAuthorization(group, &context)
+            if let endpoint = settings.endpoint, let node = group["endpoint"],
+                let signal = Signal.allCases.first(where: { endpoint.url.hasSuffix($0.defaultPath) })
+            {
+                let setting = quoted("\(signal.name)_endpoint")
+                context.within("endpoint") { context in
+                    context.report(
+                        "the path \(signal.defaultPath) is added to it once more; \(setting) takes whole addresses",
+                        at: node.offset,
+                        as: .warning
+                    )
+                }
+            }
             let names = ["endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint"]
             guard names.allSatisfy({ group[$0] == nil }) else { return }
             let what = "\"endpoint\" or an address of a signal, such as \"traces_endpoint\", is missing"

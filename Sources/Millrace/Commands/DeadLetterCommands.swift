@@ -121,7 +121,9 @@ extension JSONNode {
 
     /// How many of each signal's items it counts.
     private var items: String {
-        let counts = DeadLetterOffice.items.compactMap { name, words in self[name]?.integer.map { "\($0) \(words)" } }
+        let counts = DeadLetterOffice.items.compactMap { name, words in
+            self[name]?.integer.flatMap { $0 == 0 ? nil : "\($0) \(words)" }
+        }
         return counts.joined(separator: ", ")
     }
 
@@ -131,7 +133,8 @@ extension JSONNode {
         func names(_ name: String) -> String {
             (self[name]?.elements ?? []).compactMap { $0.string?.excerpt(max: 80) }.joined(separator: ",")
         }
+        let traces = names("trace_ids")
         return "\(text("id"))  \(text("last_attempt"))  \(items) of \(names("services"))  "
-            + "traces \(names("trace_ids"))  \(text("reason"))"
+            + (traces.isEmpty ? "" : "traces \(traces)  ") + text("reason")
     }
 }

@@ -10,7 +10,7 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run",
         abstract: "Run until SIGTERM or SIGINT.",
         discussion:
-            "Without a file, runs the built-in one: OTLP over HTTP on 127.0.0.1:4318 and over gRPC on 4317, to traces.jsonl and the console."
+            "Without a file, runs the built-in one: OTLP over HTTP and gRPC on 127.0.0.1:4318, over gRPC on 4317 too, to traces.jsonl and the console."
     )
 
     @Option(help: "The pipeline file.") var config: String?

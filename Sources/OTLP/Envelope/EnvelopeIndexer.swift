@@ -295,7 +295,7 @@ struct EnvelopeIndexer: ~Copyable {
     @inline(__always)
     mutating func newUnit<Entry>(_ frame: Frame, _ scope: Int, in _: Entry.Type) throws(WireError) -> UnitEntry {
         guard unitCount < limits.unitsMax else {
-            throw .overLimit("more than \(limits.unitsMax) \(signal.unit)s in one request")
+            throw .overLimit("more than \(limits.unitsMax) \(signal.units) in one request")
         }
         try reserve(Entry.self)
         var entry = UnitEntry()

@@ -15,6 +15,7 @@ package struct AssembleSettings: Sendable {
 }
 
 extension AssembleSettings: ProcessorSettings {
+    package var conditions: [String] { [] }
     /// The settings in the pipeline file.
     package static let shape = Shape(
         "Delivers traces whole: waits until a trace is complete, then sends it as one, its root first, so that its name, question, answer, "

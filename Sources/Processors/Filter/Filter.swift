@@ -28,6 +28,7 @@ package struct FilterSettings: Sendable {
 
 extension FilterSettings: ProcessorSettings {
     package var signals: Set<Signal> { Set(Signal.allCases) }
+    package var conditions: [String] { ["drop", "keep"] }
 
     /// The settings in the pipeline file.
     package static let shape = Shape(

@@ -21,6 +21,7 @@ package struct MLflowExperimentSettings: Sendable {
 }
 
 extension MLflowExperimentSettings: ProcessorSettings {
+    package var conditions: [String] { [] }
     /// The settings in the pipeline file.
     package static let shape = Shape(
         "Chooses the MLflow experiment of each trace.",

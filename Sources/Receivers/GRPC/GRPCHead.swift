@@ -11,9 +11,12 @@ enum GRPCMethod: Equatable {
     /// Whether a service is there (`grpc.health.v1`); everybody may ask, as balancers do.
     case health
 
+    /// Of the standard health service.
+    static let healthPath = "/grpc.health.v1.Health/Check"
+
     /// The method of a path; nil for one that is not served.
     init?(path: String) {
-        if path == "/grpc.health.v1.Health/Check" {
+        if path == Self.healthPath {
             self = .health
             return
         }
@@ -44,7 +47,7 @@ struct GRPCHead {
         self.headers = headers
         let path = fields.first(name: ":path") ?? ""
         guard let method = GRPCMethod(path: path) else {
-            let names = Signal.allCases.filter(signals.contains).map(\.grpcPath)
+            let names = Signal.allCases.filter(signals.contains).map(\.grpcPath) + [GRPCMethod.healthPath]
             let what = "\"\(path.excerpt(max: 120))\" is not served here; allowed"
             throw HTTPError(.notFound, "\(what): \(names.joined(separator: ", "))")
         }
