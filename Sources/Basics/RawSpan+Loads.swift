@@ -150,6 +150,42 @@ extension RawSpan {
     }
 }
 
+/// ASCII bytes that are looked for together, in one pass over a text.
+package struct ByteMarks: Sendable {
+    private let sets: [UInt8]
+
+    /// - Parameters:
+    ///   - singles: Bytes that are marked wherever they stand.
+    ///   - firsts: Bytes that are marked where one of `seconds` follows.
+    ///   - seconds: What follows.
+    package init(_ singles: StaticString, _ firsts: StaticString, before seconds: StaticString) {
+        sets = [singles, firsts, seconds].flatMap { set in
+            var table = [UInt8](repeating: 0, count: 16)
+            for byte in set.description.utf8 { table[Int(byte & 15)] |= 1 << (byte >> 4) }
+            return table
+        }
+    }
+
+    /// One bit for each of the up to 64 bytes of `text` from `start` to `end`, the first in the lowest: whether it is marked,
+    /// and whether it is a digit.
+    ///
+    /// Traps outside the span.
+    @inline(__always)
+    package func find(in text: RawSpan, from start: Int, to end: Int) -> (marks: UInt64, digits: UInt64) {
+        precondition(start >= 0 && start <= end && end <= text.byteCount && sets.count == 48)
+        var (marks, digits): (UInt64, UInt64) = (0, 0)
+        sets.withUnsafeBufferPointer { sets in
+            text.withUnsafeBytes { bytes in
+                guard let base = bytes.baseAddress, let table = sets.baseAddress else { return }
+                unsafe UnsafeRawPointer(table).withMemoryRebound(to: millrace_byte_sets.self, capacity: 1) { table in
+                    unsafe millrace_mark(table, base + start, end &- start, &marks, &digits)
+                }
+            }
+        }
+        return (marks, digits)
+    }
+}
+
 extension [UInt8] {
     /// Appends the bytes of `range` of `source`.
     ///

@@ -19,6 +19,19 @@ static int is_ascii(const uint8_t *bytes, size_t offset, size_t count) {
     return (found & 0x8080808080808080u) == 0;
 }
 
+static int is_in(const uint8_t *set, uint8_t byte) { return byte < 0x80 && set[byte & 15] >> (byte >> 4) & 1; }
+
+static void mark(const millrace_byte_sets *sets, const uint8_t *bytes, size_t count, uint64_t *marks, uint64_t *digits) {
+    *marks = 0;
+    *digits = 0;
+    for (size_t offset = 0; offset < count && offset < 64; offset++) {
+        uint8_t byte = bytes[offset], next = offset + 1 < count ? bytes[offset + 1] : 0x80;
+        uint64_t isMarked = is_in(sets->singles, byte) || (is_in(sets->firsts, byte) && is_in(sets->seconds, next));
+        *marks |= isMarked << offset;
+        *digits |= (uint64_t)(byte >= '0' && byte <= '9') << offset;
+    }
+}
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -59,10 +72,46 @@ VECTOR static int is_ascii_by_vector(const uint8_t *bytes, size_t count) {
     return _mm256_movemask_epi8(found) == 0;
 }
 
+// All bits set in each of 32 bytes that is not in the set; `upper` has the bit of the upper half of each.
+VECTOR static inline __m256i is_outside(__m256i set, __m256i bytes, __m256i upper) {
+    return _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(set, bytes), upper), _mm256_setzero_si256());
+}
+
+VECTOR static inline __m256i upper_bits(__m256i bytes) {
+    const __m256i bits = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, (char)128, 0, 0, 0, 0, 0, 0, 0, 0));
+    return _mm256_shuffle_epi8(bits, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(15)));
+}
+
+// At least 65 bytes can be read.
+VECTOR static void mark_by_vector(const millrace_byte_sets *sets, const uint8_t *bytes, uint64_t *marks, uint64_t *digits) {
+    const __m256i singles = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)sets->singles));
+    const __m256i firsts = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)sets->firsts));
+    const __m256i seconds = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)sets->seconds));
+    uint64_t marked = 0, numbers = 0;
+    for (int half = 0; half < 64; half += 32) {
+        __m256i part = _mm256_loadu_si256((const __m256i *)(bytes + half));
+        __m256i next = _mm256_loadu_si256((const __m256i *)(bytes + half + 1));
+        __m256i upper = upper_bits(part);
+        __m256i others = _mm256_and_si256(
+            is_outside(singles, part, upper),
+            _mm256_or_si256(is_outside(firsts, part, upper), is_outside(seconds, next, upper_bits(next))));
+        __m256i value = _mm256_sub_epi8(part, _mm256_set1_epi8('0'));
+        __m256i isDigit = _mm256_cmpeq_epi8(_mm256_min_epu8(value, _mm256_set1_epi8(9)), value);
+        marked |= (uint64_t)(uint32_t)~_mm256_movemask_epi8(others) << half;
+        numbers |= (uint64_t)(uint32_t)_mm256_movemask_epi8(isDigit) << half;
+    }
+    *marks = marked;
+    *digits = numbers;
+}
+
 static int has_vectors(void) { return __builtin_cpu_supports("avx2"); }
 #else
 static size_t string_run_by_vector(const uint8_t *bytes, size_t count) { return string_run(bytes, 0, count); }
 static int is_ascii_by_vector(const uint8_t *bytes, size_t count) { return is_ascii(bytes, 0, count); }
+static void mark_by_vector(const millrace_byte_sets *sets, const uint8_t *bytes, uint64_t *marks, uint64_t *digits) {
+    mark(sets, bytes, 64, marks, digits);
+}
 static int has_vectors(void) { return 0; }
 #endif
 
@@ -72,4 +121,14 @@ size_t millrace_string_run(const void *bytes, size_t count) {
 
 int millrace_is_ascii(const void *bytes, size_t count) {
     return count >= 32 && has_vectors() ? is_ascii_by_vector(bytes, count) : is_ascii(bytes, 0, count);
+}
+
+void millrace_mark(const millrace_byte_sets *sets, const void *bytes, size_t count, uint64_t *marks, uint64_t *digits) {
+    if (!has_vectors()) return mark(sets, bytes, count, marks, digits);
+    if (count >= 65) return mark_by_vector(sets, bytes, marks, digits);
+    // What follows the last byte is in no set.
+    uint8_t padded[96];
+    memset(padded, 0x80, sizeof padded);
+    memcpy(padded, bytes, count);
+    mark_by_vector(sets, padded, marks, digits);
 }

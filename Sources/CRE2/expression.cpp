@@ -46,3 +46,23 @@ int millrace_expression_finds(const millrace_expression *expression, const void 
     const char *text = count > 0 ? static_cast<const char *>(bytes) : "";
     return expression->compiled.Match({text, count}, 0, count, RE2::UNANCHORED, nullptr, 0);
 }
+
+namespace {
+
+template <class Text, class View>
+int first_match(bool (RE2::*match)(Text, size_t, size_t, RE2::Anchor, View *, int) const, const RE2 &expression,
+                const char *text, size_t count, size_t start, size_t *first, size_t *last) {
+    View found;
+    if (!(expression.*match)({text, count}, start, count, RE2::UNANCHORED, &found, 1)) return 0;
+    *first = static_cast<size_t>(found.data() - text);
+    *last = *first + found.size();
+    return 1;
+}
+
+}  // namespace
+
+int millrace_expression_first(const millrace_expression *expression, const void *bytes, size_t count, size_t start,
+                              size_t *first, size_t *last) {
+    const char *text = count > 0 ? static_cast<const char *>(bytes) : "";
+    return first_match(&RE2::Match, expression->compiled, text, count, start, first, last);
+}

@@ -60,6 +60,18 @@ package final class RegularExpression: @unchecked Sendable {
             unsafe millrace_expression_finds(compiled, bytes.baseAddress, bytes.count) != 0
         }
     }
+
+    /// The first match in the UTF-8 in `range` of `text` that begins at `offset` or behind it, leftmost and as RE2 prefers.
+    ///
+    /// Reads up to the end of the range, wherever the match ends.
+    package func firstMatch(in text: RawSpan, _ range: Range<Int>, from offset: Int) -> Range<Int>? {
+        var (first, last) = (0, 0)
+        let isFound = text.extracting(range).withUnsafeBytes { bytes in
+            let start = offset - range.lowerBound
+            return unsafe millrace_expression_first(compiled, bytes.baseAddress, bytes.count, start, &first, &last) != 0
+        }
+        return isFound ? range.lowerBound + first..<range.lowerBound + last : nil
+    }
 }
 
 /// Why a pattern cannot be used.

@@ -21,7 +21,7 @@ package enum Catalogue {
         ProcessorType("attributes", AttributesSettings.shape),
         ProcessorType("filter", FilterSettings.shape),
         ProcessorType("batch", .batch, stage: .batching),
-        ProcessorType(unavailable: "redact", .perSpan),
+        ProcessorType("redact", RedactSettings.shape),
         ProcessorType(unavailable: "truncate", .perSpan),
         ProcessorType("assemble", AssembleSettings.shape, stage: .windowed),
         ProcessorType(unavailable: "tail_sample", .windowed),

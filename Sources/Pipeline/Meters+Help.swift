@@ -41,6 +41,8 @@ extension Meters {
             "Spans left as they came, because mapping them would cost more than one request may.",
         "millrace_processor_defaulted_spans_total": "Spans whose own route was over max_routes or has too long a name.",
         "millrace_processor_forgotten_routes_total": "Routes forgotten after idleness to make room for others.",
+        "millrace_processor_redacted_total":
+            "Texts that something was put in the place of, by what found it and where it stood.",
         "millrace_processor_created_spans_total": "Spans added to traces that lack them.",
         "millrace_processor_joined_log_records_total": "Log records that became content of spans.",
         "millrace_window_traces": "Traces that wait until they are complete.",

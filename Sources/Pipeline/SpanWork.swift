@@ -6,6 +6,10 @@ package import OTLP
 package struct SpanWork: Sendable {
     /// The spans, with every mark made so far.
     package var batch: SpanBatch
+    /// Why the request costs too much to be taken, where a processor found that.
+    package private(set) var excess: CostExcess?
+    /// Whether the request was written anew.
+    private(set) var isRewritten = false
     /// Where the request came from.
     package let source: RequestSource
     /// When its last byte arrived.
@@ -42,6 +46,15 @@ package struct SpanWork: Sendable {
         self.source = source
         self.receivedAt = receivedAt
     }
+
+    /// Puts a request in the place of this one that has the same units; before anything was marked or assigned.
+    package mutating func replaceBatch(_ batch: SpanBatch) {
+        self.batch = batch
+        isRewritten = true
+    }
+
+    /// Refuses the whole request.
+    package mutating func refuse(_ excess: CostExcess) { self.excess = self.excess ?? excess }
 
     /// Sends a span to a route; the last assignment counts.
     ///
@@ -110,6 +123,8 @@ package struct ProcessorTally: Sendable {
         case defaulted
         /// Routes, not spans, that were forgotten to make room for others.
         case forgottenRoutes
+        /// Texts that something took the place of, not spans.
+        case redacted(detector: String, place: TextPlace)
 
         /// The name of the counter.
         func meter(_ signal: Signal) -> String {
@@ -121,8 +136,15 @@ package struct ProcessorTally: Sendable {
                 case .removed(let outcome): "\(outcome.word)_\(signal.itemsName)"
                 case .defaulted: "defaulted_\(signal.itemsName)"
                 case .forgottenRoutes: "forgotten_routes"
+                case .redacted: "redacted"
                 }
             return "millrace_processor_\(what)_total"
+        }
+
+        /// The labels that it adds to those of its processor.
+        var labels: [String: String] {
+            guard case .redacted(let detector, let place) = self else { return [:] }
+            return ["detector": detector, "place": place.rawValue]
         }
     }
 

@@ -26,6 +26,8 @@ package protocol ProcessorSettings: Sendable {
     var isOfWholeTraces: Bool { get }
     /// Whether it asks what `mlflow_map` found out about a span.
     var readsMapping: Bool { get }
+    /// Whether it runs before all others, wherever it stands in the list.
+    var runsFirst: Bool { get }
     /// Whether it is a window.
     var isWindowed: Bool { get }
     /// How long late spans of a trace follow it, after a window has delivered that.
@@ -61,6 +63,7 @@ extension ProcessorSettings {
     package var batching: BatchLimits? { nil }
     package var isOfWholeTraces: Bool { false }
     package var readsMapping: Bool { false }
+    package var runsFirst: Bool { false }
     package var isWindowed: Bool { false }
     package var latePeriod: Duration { .zero }
 

@@ -90,3 +90,16 @@ size_t millrace_string_run(const void *bytes, size_t count);
 
 // Whether all bytes are under 0x80.
 int millrace_is_ascii(const void *bytes, size_t count);
+
+// Sets of ASCII bytes that are looked for together. Of each set the entry at the lower half of a byte has the bit that the
+// upper half counts.
+typedef struct {
+    uint8_t singles[16];
+    // A byte of `firsts` is marked where one of `seconds` follows.
+    uint8_t firsts[16];
+    uint8_t seconds[16];
+} millrace_byte_sets;
+
+// One bit for each of up to 64 bytes from `bytes`, the first in the lowest: those that are marked, and those that are digits.
+// `count` is how many bytes may be looked at.
+void millrace_mark(const millrace_byte_sets *sets, const void *bytes, size_t count, uint64_t *marks, uint64_t *digits);

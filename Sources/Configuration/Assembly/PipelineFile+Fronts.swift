@@ -37,9 +37,10 @@ extension PipelineFile {
         return chains
     }
 
-    /// The processors of a pipeline in their order.
+    /// The processors of a pipeline in the order in which they run.
     func processors(of pipeline: PipelineSettings) -> [Configured<any ProcessorSettings>] {
-        pipeline.processors.compactMap { name in processors.first { $0.name == name } }
+        let all = pipeline.processors.compactMap { name in processors.first { $0.name == name } }
+        return all.filter(\.settings.runsFirst) + all.filter { !$0.settings.runsFirst }
     }
 
     /// The front half of every pipeline, once for each signal it takes and each receiver it reads.

@@ -22,6 +22,8 @@ package struct DryRun: Sendable {
         let name: String
         let type: String
         let processor: any SpanProcessor
+        /// Whether it runs before all others, on requests of every signal.
+        var isFirst = false
     }
 
     private let pipeline: Named<PipelineSettings>
@@ -39,7 +41,12 @@ package struct DryRun: Sendable {
         var stages: (front: [Stage], whole: [Stage]) = ([], [])
         for (index, processor) in processors.enumerated() {
             guard let made = try processor.settings.makeProcessor(named: processor.name) else { continue }
-            let stage = Stage(name: processor.name, type: processor.type, processor: made)
+            let stage = Stage(
+                name: processor.name,
+                type: processor.type,
+                processor: made,
+                isFirst: processor.settings.runsFirst
+            )
             let isOfTraces = windowed.map { index > $0 || processor.settings.isOfWholeTraces } ?? false
             if isOfTraces { stages.whole.append(stage) } else { stages.front.append(stage) }
         }
@@ -82,9 +89,16 @@ package struct DryRun: Sendable {
         let receiver = pipeline.value.receivers.first ?? ""
         let source = RequestSource(receiver: receiver, headers: request.headers, identity: identity)
         var work = SpanWork(batch: request.batch, source: source, receivedAt: WallClock.system.now())
-        guard request.batch.signal == .traces else { return (work, []) }
+        let first = stages.prefix { $0.isFirst }
+        guard request.batch.signal == .traces else {
+            for stage in first { stage.processor.process(&work) }
+            return (work, [])
+        }
         var spans = request.batch.spans.indices.map { DryRunSpan(request.batch, $0) }
-        for stage in stages { run(stage, on: &work, &spans) }
+        for stage in first { run(stage, on: &work, &spans) }
+        // What these take out is shown nowhere.
+        for span in spans.indices { spans[span].reread(work.batch, span) }
+        for stage in stages.dropFirst(first.count) { run(stage, on: &work, &spans) }
         return (work, spans)
     }
 
@@ -124,7 +138,7 @@ extension SpanNote {
         guard case .changed(let decision) = finding else { return nil }
         switch decision.action {
         case .set, .repaired, .renamed: return decision.target
-        case .removed, .dropped, .ignored: return nil
+        case .removed, .redacted, .dropped, .ignored: return nil
         }
     }
 }

@@ -63,6 +63,7 @@ extension DryRunSpan.Finding {
             case .repaired: ("repaired", nil)
             case .removed: ("removed", nil)
             case .renamed: ("renamed", nil)
+            case .redacted: ("redacted", nil)
             case .dropped: ("dropped", nil)
             case .ignored(let reason): ("ignored", reason)
             }

@@ -91,6 +91,7 @@ extension DryRunSpan.Finding {
             case .repaired: ("repaired \(target)", rule)
             case .removed: ("removed \(target)", rule)
             case .renamed: ("renamed \(target)", rule)
+            case .redacted: ("redacted \(target)", rule)
             case .dropped: ("dropped the span", rule)
             case .ignored(let reason): ("ignored \(target)", "\(rule): \(reason)")
             }

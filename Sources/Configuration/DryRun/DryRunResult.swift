@@ -35,11 +35,11 @@ struct DryRunSpan: Sendable {
         let isEvent: Bool
     }
 
-    let name: String
+    private(set) var name: String
     let spanID: SpanID
     let traceID: TraceID
     /// The resource's `service.name`.
-    let service: String?
+    private(set) var service: String?
     /// Why it is refused before any processor; nil for a valid one.
     let flaw: SpanFlaw?
     /// What was done to it, in order; nothing after it was taken out.
@@ -64,6 +64,12 @@ struct DryRunSpan: Sendable {
         flaw = entry.flaw
         view = SpanView(batch, span)
         if flaw != nil { removal = (.invalid, "receiver") }
+    }
+
+    /// Takes what is shown of the request from what it became.
+    mutating func reread(_ batch: SpanBatch, _ span: Int) {
+        let now = DryRunSpan(batch, span)
+        (name, service, view) = (now.name, now.service, now.view)
     }
 
     /// The conventions whose rules did something, in order.

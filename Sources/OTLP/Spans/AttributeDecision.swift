@@ -10,6 +10,8 @@ package struct AttributeDecision: Sendable, Equatable {
         case removed
         /// An attribute got another key.
         case renamed
+        /// Something in it was taken out, which nobody is told.
+        case redacted
         /// The whole span was taken out.
         case dropped
         /// A rule whose attributes are there did nothing; the text says why.

@@ -72,7 +72,7 @@ package final class IntakeTally: Sendable {
     }
 
     private func counter(_ kind: ProcessorTally.Kind, of processor: String) -> Counter {
-        let labels = labels.merging(["processor": processor]) { $1 }
+        let labels = labels.merging(kind.labels.merging(["processor": processor]) { $1 }) { $1 }
         return meters.counter(kind.meter(signal), labels)
     }
 }

@@ -65,8 +65,10 @@ package struct PipelineFront: Sendable {
     ) throws(Refused) -> [IntakeRecord] {
         var work = SpanWork(batch: spans, source: source, receivedAt: time, account: account)
         work.addedMax = memory.addedMax(to: spans.bytes.count)
-        for processor in processors { processor.process(&work) }
+        for processor in processors where work.excess == nil { processor.process(&work) }
         whenRefused += work.whenRefused
+        if let excess = work.excess { throw Refused(excess) }
+        if work.isRewritten { try memory.check(work.batch.bytes.count + work.batch.indexBytes) }
         let traces = divide(&work)
         var metadata = RecordMetadata(
             signal: signal,

@@ -1,0 +1,62 @@
+import Basics
+
+extension BytePass {
+    /// First letters of base64 by the type of what it holds.
+    private static let beginnings: [(letters: StaticString, type: String)] = [
+        ("iVBORw0KGgo", "image/png"), ("/9j/", "image/jpeg"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp"),
+        ("JVBERi0", "application/pdf"),
+    ]
+    /// Base64 that is taken for media, at least.
+    private static let lettersMin = 64
+
+    /// Base64 of an image or a document at the beginning of a text.
+    mutating func bareMedia(_ text: RawSpan, at offset: Int) {
+        guard end &- offset >= Self.lettersMin,
+            let beginning = Self.beginnings.first(where: { has($0.letters, text, at: offset) })
+        else { return }
+        let stop = endOfBase64(text, from: offset)
+        guard stop &- offset >= Self.lettersMin, stop == end || isOne(text, stop, of: .valueEnd) else { return }
+        stub(offset..<stop, text, offset..<stop, beginning.type)
+    }
+
+    /// `data:TYPE;base64,…`; the colon stands at `position`.
+    mutating func dataAddress(_ text: RawSpan, at position: Int) {
+        guard has("data", text, at: position &- 4) else { return }
+        let type = position &+ 1..<run(text, from: position &+ 1, of: [.word, .dot, .base64Signs], max: 100)
+        var offset = type.upperBound
+        // Parameters, such as a character set.
+        while offset &- type.upperBound < 200, offset < end, byte(text, offset) != UInt8(ascii: ",") {
+            if isOne(text, offset, of: .space) { return }
+            offset &+= 1
+        }
+        work &+= offset &- type.upperBound
+        guard has(";base64,", text, at: offset &- 7) else { return }
+        let content = offset &+ 1..<endOfBase64(text, from: offset &+ 1)
+        guard content.count >= 16 else { return }
+        let name = type.isEmpty ? "text/plain" : text.text(type)
+        stub(position &- 4..<content.upperBound, text, content, name)
+    }
+
+    private mutating func endOfBase64(_ text: RawSpan, from offset: Int) -> Int {
+        var stop = offset
+        while stop < end, !ByteClass.of(text.byte(at: stop)).isDisjoint(with: [.word, .base64Signs]) { stop &+= 1 }
+        while stop < end, byte(text, stop) == UInt8(ascii: "=") { stop &+= 1 }
+        return stop
+    }
+
+    /// Puts type, size and hash in the place of `range`.
+    private mutating func stub(_ range: Range<Int>, _ text: RawSpan, _ content: Range<Int>, _ type: String) {
+        var bytes = Base64.decode(text, content)
+        // Base64 that was cut has a hash of its letters.
+        if bytes == nil {
+            var letters: [UInt8] = []
+            letters.append(text, content)
+            bytes = letters
+        }
+        let media = bytes ?? []
+        texts.append(Array("[media:\(type),bytes=\(media.count),sha256=\(SHA256.hash(media).hexadecimal)]".utf8))
+        hits.append(Hit(range: range, label: RedactionLabels.media, text: texts.count - 1))
+        resume = range.upperBound
+        skipped += range.count
+    }
+}

@@ -1,0 +1,162 @@
+import Basics
+
+extension BytePass {
+    /// Everything that begins with a digit, or has its first digit at `position`.
+    mutating func number(_ text: RawSpan, at position: Int) {
+        let stop = run(text, from: position, of: .digit, max: 40)
+        let count = stop &- position
+        if count >= 2, isOne(text, position &- 1, of: .upper), isOne(text, position &- 2, of: .upper) {
+            return bankAccount(text, at: position &- 2)
+        }
+        let before = byte(text, position &- 1)
+        if finds(.phone), before == UInt8(ascii: "+"), !isOne(text, position &- 2, of: .alphanumeric) {
+            return phone(text, at: position)
+        }
+        guard count >= 3 || finds(.ip), !isOne(text, position &- 1, of: [.word, .dot]), before < 0x80 else { return }
+        if finds(.ip), count <= 3 { networkAddress4(text, at: position) }
+        if count == 3, byte(text, stop) == UInt8(ascii: "-") { socialSecurity(text, at: position) }
+        if (3...4).contains(count) || count >= 10 { grouped(text, at: position, first: stop) }
+    }
+
+    /// Cards and national ids: digits in one run, or in groups with single spaces or hyphens between them.
+    private mutating func grouped(_ text: RawSpan, at position: Int, first: Int) {
+        var digits: [UInt8] = []
+        var stop = position
+        let separator = byte(text, first)
+        let isGrouped = first &- position <= 4
+        guard !isGrouped || separator == UInt8(ascii: " ") || separator == UInt8(ascii: "-") else { return }
+        while digits.count < 20 {
+            if isOne(text, stop, of: .digit) {
+                digits.append(text.byte(at: stop) &- UInt8(ascii: "0"))
+            } else if !isGrouped || byte(text, stop) != separator || !isOne(text, stop &+ 1, of: .digit) {
+                break
+            }
+            stop &+= 1
+        }
+        work &+= stop &- position
+        // A number with a fraction, a part of an identifier, or one that goes on.
+        let isCut =
+            isOne(text, stop, of: [.alphanumeric, .underscore])
+            || (isOne(text, stop, of: [.dot, .hyphen]) && isOne(text, stop &+ 1, of: .alphanumeric))
+        guard digits.count >= 10, !isCut else { return }
+        if finds(.card), !isGrouped || first &- position == 4, Checksums.isCard(digits) {
+            add(position..<stop, .card)
+            resume = stop
+        } else if finds(.nationalID), isNationalID(digits, text, at: position) {
+            add(position..<stop, .nationalID)
+            resume = stop
+        }
+    }
+
+    /// Only where the text names the number before it, because one random number in ten or so passes.
+    private mutating func isNationalID(_ digits: [UInt8], _ text: RawSpan, at position: Int) -> Bool {
+        let isValid: (StaticString, StaticString)
+        if Checksums.isNHS(digits) {
+            isValid = ("nhs", "nhs")
+        } else if Checksums.isPESEL(digits) {
+            isValid = ("pesel", "pesel")
+        } else if Checksums.isAadhaar(digits) {
+            isValid = ("aadhaar", "aadhar")
+        } else {
+            return false
+        }
+        for offset in max(start, position &- 40)..<position {
+            work &+= 1
+            if hasLetters(isValid.0, text, at: offset) || hasLetters(isValid.1, text, at: offset) { return true }
+        }
+        return false
+    }
+
+    /// Whether a word in lower case stands at `offset`, in whatever case.
+    func hasLetters(_ word: StaticString, _ text: RawSpan, at offset: Int) -> Bool {
+        guard offset >= start, offset &+ word.utf8CodeUnitCount <= end else { return false }
+        return word.withUTF8Buffer { letters in
+            letters.indices.allSatisfy { unsafe text.byte(at: offset &+ $0) | 0x20 == letters[$0] }
+        }
+    }
+
+    /// A US social security number that can have been issued (SSA): not 000, 666 or 9xx, 00, 0000.
+    private mutating func socialSecurity(_ text: RawSpan, at position: Int) {
+        let isShaped = (0..<11).allSatisfy { index in
+            index == 3 || index == 6
+                ? byte(text, position &+ index) == UInt8(ascii: "-") : isOne(text, position &+ index, of: .digit)
+        }
+        let isCut = isOne(text, position &+ 11, of: .word)
+        guard finds(.ssn), isShaped, !isCut else { return }
+        let digits = (0..<11).map { Int(byte(text, position &+ $0)) &- 48 }
+        let (area, group) = (digits[0] * 100 + digits[1] * 10 + digits[2], digits[4] * 10 + digits[5])
+        let serial = digits[7...10].reduce(0) { $0 * 10 + $1 }
+        guard area != 0, area != 666, area < 900, group != 0, serial != 0 else { return }
+        add(position..<position &+ 11, .ssn)
+        resume = position &+ 11
+    }
+
+    /// An IBAN, with single spaces where there are any.
+    private mutating func bankAccount(_ text: RawSpan, at position: Int) {
+        guard finds(.iban), !isOne(text, position &- 1, of: .word),
+            let length = Checksums.ibanLength(text.byte(at: position), text.byte(at: position &+ 1))
+        else { return }
+        var letters: [UInt8] = []
+        var stop = position
+        while letters.count < length {
+            if isOne(text, stop, of: [.digit, .upper]) {
+                letters.append(text.byte(at: stop))
+            } else if byte(text, stop) != UInt8(ascii: " ") || !isOne(text, stop &+ 1, of: [.digit, .upper]) {
+                break
+            }
+            stop &+= 1
+        }
+        work &+= stop &- position
+        guard letters.count == length, !isOne(text, stop, of: .word), Checksums.isIBAN(letters) else { return }
+        add(position..<stop, .iban)
+        resume = stop
+    }
+
+    /// `+` and 8 to 15 digits (E.164), with the signs that people put between them; `position` is the first digit.
+    private mutating func phone(_ text: RawSpan, at position: Int) {
+        var (count, stop, offset) = (0, position, position)
+        while offset &- position < 30 {
+            let byte = byte(text, offset)
+            if byte.isDigit {
+                count &+= 1
+                stop = offset &+ 1
+            } else if !Self.phoneSigns.contains(byte) {
+                break
+            }
+            offset &+= 1
+        }
+        work &+= offset &- position
+        guard (8...15).contains(count), !isOne(text, stop, of: .word) else { return }
+        add(position &- 1..<stop, .phone)
+        resume = stop
+    }
+
+    private static let phoneSigns = Array(" -.()/".utf8)
+
+    /// An IPv4 address in four decimal numbers.
+    private mutating func networkAddress4(_ text: RawSpan, at position: Int) {
+        let stop = run(text, from: position, of: [.digit, .dot], max: 16)
+        let last = byte(text, stop &- 1) == UInt8(ascii: ".") ? stop &- 1 : stop
+        guard !isOne(text, stop, of: .word), IPAddress(text: text.text(position..<last)) != nil else { return }
+        add(position..<last, .ip)
+        resume = last
+    }
+
+    /// An IPv6 address around the colon at `position`.
+    mutating func networkAddress(_ text: RawSpan, at position: Int) {
+        let alphabet: ByteClass = [.hex, .dot]
+        var (first, last) = (position, position)
+        while position &- first < 40, isOne(text, first &- 1, of: alphabet) || byte(text, first &- 1) == UInt8(ascii: ":") {
+            first &-= 1
+        }
+        while last &- position < 40, isOne(text, last, of: alphabet) || byte(text, last) == UInt8(ascii: ":") { last &+= 1 }
+        work &+= last &- first
+        guard first >= resume, last &- first >= 4, !isOne(text, first &- 1, of: .word), !isOne(text, last, of: .word)
+        else { return }
+        while last > first, byte(text, last &- 1) == UInt8(ascii: ".") { last &-= 1 }
+        let candidate = text.text(first..<last)
+        guard candidate.contains(":"), IPAddress(text: candidate) != nil else { return }
+        add(first..<last, .ip)
+        resume = last
+    }
+}
