@@ -22,7 +22,7 @@ package enum Catalogue {
         ProcessorType("filter", FilterSettings.shape),
         ProcessorType("batch", .batch, stage: .batching),
         ProcessorType("redact", RedactSettings.shape),
-        ProcessorType(unavailable: "truncate", .perSpan),
+        ProcessorType("truncate", TruncateSettings.shape),
         ProcessorType("assemble", AssembleSettings.shape, stage: .windowed),
         ProcessorType(unavailable: "tail_sample", .windowed),
     ]

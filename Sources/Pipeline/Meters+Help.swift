@@ -43,6 +43,8 @@ extension Meters {
         "millrace_processor_forgotten_routes_total": "Routes forgotten after idleness to make room for others.",
         "millrace_processor_redacted_total":
             "Texts that something was put in the place of, by what found it and where it stood.",
+        "millrace_processor_truncated_total":
+            "Texts that were cut, and attributes and events taken out, by where they stood.",
         "millrace_processor_created_spans_total": "Spans added to traces that lack them.",
         "millrace_processor_joined_log_records_total": "Log records that became content of spans.",
         "millrace_window_traces": "Traces that wait until they are complete.",

@@ -125,6 +125,8 @@ package struct ProcessorTally: Sendable {
         case forgottenRoutes
         /// Texts that something took the place of, not spans.
         case redacted(detector: String, place: TextPlace)
+        /// Texts that were cut, and attributes and events that were taken out, not spans.
+        case truncated(place: TextPlace)
 
         /// The name of the counter.
         func meter(_ signal: Signal) -> String {
@@ -137,14 +139,18 @@ package struct ProcessorTally: Sendable {
                 case .defaulted: "defaulted_\(signal.itemsName)"
                 case .forgottenRoutes: "forgotten_routes"
                 case .redacted: "redacted"
+                case .truncated: "truncated"
                 }
             return "millrace_processor_\(what)_total"
         }
 
         /// The labels that it adds to those of its processor.
         var labels: [String: String] {
-            guard case .redacted(let detector, let place) = self else { return [:] }
-            return ["detector": detector, "place": place.rawValue]
+            switch self {
+            case .redacted(let detector, let place): ["detector": detector, "place": place.rawValue]
+            case .truncated(let place): ["place": place.rawValue]
+            case .mapped, .repaired, .unmapped, .removed, .defaulted, .forgottenRoutes: [:]
+            }
         }
     }
 

@@ -7,6 +7,18 @@ package import Settings
 /// A `type` of processor: one line of the catalogue.
 package typealias ProcessorType = Component<any ProcessorSettings>
 
+/// When a processor runs among those of its pipeline.
+package enum ProcessorTurn: Int, Comparable, Sendable {
+    /// Before all others, wherever it stands in the list, so that nobody reads what it takes out.
+    case redaction
+    /// Then, so that no secret is cut in two before it is found.
+    case truncation
+    /// In the order of the list.
+    case listed
+
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
 /// A processor's settings, and what the program has to know of them before the processor is made.
 package protocol ProcessorSettings: Sendable {
     /// What it works on; requests of other signals pass it by.
@@ -26,8 +38,8 @@ package protocol ProcessorSettings: Sendable {
     var isOfWholeTraces: Bool { get }
     /// Whether it asks what `mlflow_map` found out about a span.
     var readsMapping: Bool { get }
-    /// Whether it runs before all others, wherever it stands in the list.
-    var runsFirst: Bool { get }
+    /// When it runs.
+    var turn: ProcessorTurn { get }
     /// Whether it is a window.
     var isWindowed: Bool { get }
     /// How long late spans of a trace follow it, after a window has delivered that.
@@ -63,7 +75,7 @@ extension ProcessorSettings {
     package var batching: BatchLimits? { nil }
     package var isOfWholeTraces: Bool { false }
     package var readsMapping: Bool { false }
-    package var runsFirst: Bool { false }
+    package var turn: ProcessorTurn { .listed }
     package var isWindowed: Bool { false }
     package var latePeriod: Duration { .zero }
 

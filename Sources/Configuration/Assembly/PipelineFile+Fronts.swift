@@ -40,7 +40,7 @@ extension PipelineFile {
     /// The processors of a pipeline in the order in which they run.
     func processors(of pipeline: PipelineSettings) -> [Configured<any ProcessorSettings>] {
         let all = pipeline.processors.compactMap { name in processors.first { $0.name == name } }
-        return all.filter(\.settings.runsFirst) + all.filter { !$0.settings.runsFirst }
+        return all.indices.sorted { (all[$0].settings.turn, $0) < (all[$1].settings.turn, $1) }.map { all[$0] }
     }
 
     /// The front half of every pipeline, once for each signal it takes and each receiver it reads.

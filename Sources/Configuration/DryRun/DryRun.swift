@@ -45,7 +45,7 @@ package struct DryRun: Sendable {
                 name: processor.name,
                 type: processor.type,
                 processor: made,
-                isFirst: processor.settings.runsFirst
+                isFirst: processor.settings.turn < .listed
             )
             let isOfTraces = windowed.map { index > $0 || processor.settings.isOfWholeTraces } ?? false
             if isOfTraces { stages.whole.append(stage) } else { stages.front.append(stage) }
@@ -138,7 +138,7 @@ extension SpanNote {
         guard case .changed(let decision) = finding else { return nil }
         switch decision.action {
         case .set, .repaired, .renamed: return decision.target
-        case .removed, .redacted, .dropped, .ignored: return nil
+        case .removed, .redacted, .truncated, .dropped, .ignored: return nil
         }
     }
 }

@@ -64,6 +64,7 @@ extension DryRunSpan.Finding {
             case .removed: ("removed", nil)
             case .renamed: ("renamed", nil)
             case .redacted: ("redacted", nil)
+            case .truncated: ("truncated", nil)
             case .dropped: ("dropped", nil)
             case .ignored(let reason): ("ignored", reason)
             }

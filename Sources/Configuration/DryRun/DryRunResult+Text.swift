@@ -92,6 +92,7 @@ extension DryRunSpan.Finding {
             case .removed: ("removed \(target)", rule)
             case .renamed: ("renamed \(target)", rule)
             case .redacted: ("redacted \(target)", rule)
+            case .truncated: ("cut \(target)", rule)
             case .dropped: ("dropped the span", rule)
             case .ignored(let reason): ("ignored \(target)", "\(rule): \(reason)")
             }

@@ -12,6 +12,8 @@ package struct AttributeDecision: Sendable, Equatable {
         case renamed
         /// Something in it was taken out, which nobody is told.
         case redacted
+        /// Some of it was cut.
+        case truncated
         /// The whole span was taken out.
         case dropped
         /// A rule whose attributes are there did nothing; the text says why.

@@ -1,0 +1,186 @@
+import Basics
+
+/// The values of a JSON object or array, to make it shorter.
+struct JSONText {
+    private struct Node {
+        /// The name that it stands under with its quotes and what is behind it; empty in an array.
+        var key = 0..<0
+        /// A string between its quotes; of another value the whole; of a container what is left of it is in its children.
+        var content = 0..<0
+        var kind = Kind.scalar
+        /// The node behind its last descendant.
+        var next = 0
+        /// Bytes that it takes when its strings are cut, without its name.
+        var size = 0
+    }
+
+    private enum Kind { case scalar, string, array, object }
+
+    /// Each before its children.
+    private var nodes: [Node] = []
+
+    /// How many values there are.
+    var count: Int { nodes.count }
+
+    /// Reads a text; nil for one that is no object or array in JSON.
+    init?(_ text: RawSpan) {
+        guard let first = (0..<text.byteCount).first(where: { text.byte(at: $0) > 0x20 }),
+            text.byte(at: first) == UInt8(ascii: "{") || text.byte(at: first) == UInt8(ascii: "["),
+            (try? read(text)) != nil
+        else { return nil }
+    }
+
+    private mutating func read(_ text: RawSpan) throws(JSONSyntaxError) {
+        var scanner = JSONScanner()
+        var open: [Int] = []
+        var key = 0..<0
+        func add(_ kind: Kind, _ content: Range<Int>) {
+            nodes.append(Node(key: key, content: content, kind: kind, next: nodes.count + 1))
+            key = 0..<0
+        }
+        while true {
+            let token = try scanner.next(in: text)
+            switch token {
+            case .end: return
+            case .key(let name): key = name.range.lowerBound - 1..<name.range.upperBound + 1
+            case .objectStart, .arrayStart:
+                open.append(nodes.count)
+                add(token == .objectStart ? .object : .array, 0..<0)
+            case .objectEnd, .arrayEnd: nodes[open.removeLast()].next = nodes.count
+            case .string(let string): add(.string, string.range)
+            case .number, .bool, .null: add(.scalar, scanner.tokenStart..<scanner.offset)
+            }
+        }
+    }
+
+    /// The same value in at most `max` bytes, without blanks; nil where that cannot be.
+    ///
+    /// Strings are cut first, the longest most; then elements are left out of the middle of lists, and members of objects.
+    func shortened(_ text: RawSpan, to max: Int) -> [UInt8]? {
+        var shorter = self
+        let structure = shorter.measure(stringMax: 0)
+        let lengths = nodes.filter { $0.kind == .string }.map(\.content.count)
+        var (low, high) = (Self.stringMin, max)
+        while low < high {
+            let middle = (low + high + 1) / 2
+            let all = lengths.reduce(structure) { $0 + min($1, middle) }
+            if all <= max { low = middle } else { high = middle - 1 }
+        }
+        var writer = Writer(text: shorter, stringMax: low)
+        _ = writer.text.measure(stringMax: low)
+        return writer.write(0, text, in: max) && writer.written.count <= max ? writer.written : nil
+    }
+
+    /// What a string is not cut below.
+    private static let stringMin = 2 * TextCut.markMax
+
+    /// Notes the size of every value; returns that of the whole.
+    private mutating func measure(stringMax: Int) -> Int {
+        for index in nodes.indices.reversed() {
+            switch nodes[index].kind {
+            case .scalar: nodes[index].size = nodes[index].content.count
+            case .string: nodes[index].size = 2 + min(nodes[index].content.count, stringMax)
+            case .array, .object:
+                nodes[index].size = children(of: index).reduce(2) { $0 + field($1) + 1 }
+            }
+        }
+        return nodes[0].size
+    }
+
+    /// The bytes of a value with its name.
+    private func field(_ node: Int) -> Int {
+        nodes[node].size + (nodes[node].key.isEmpty ? 0 : nodes[node].key.count + 1)
+    }
+
+    private func children(of node: Int) -> [Int] {
+        var children: [Int] = []
+        var child = node + 1
+        while child < nodes[node].next {
+            children.append(child)
+            child = nodes[child].next
+        }
+        return children
+    }
+
+    private struct Writer {
+        var text: JSONText
+        let stringMax: Int
+        var written: [UInt8] = []
+
+        init(text: JSONText, stringMax: Int) {
+            (self.text, self.stringMax) = (text, stringMax)
+        }
+
+        /// Writes a value in at most `room` bytes; false where it does not fit.
+        mutating func write(_ index: Int, _ body: RawSpan, in room: Int) -> Bool {
+            let node = text.nodes[index]
+            switch node.kind {
+            case .scalar:
+                guard node.size <= room else { return false }
+                written.append(body, node.content)
+            case .string:
+                let max = min(stringMax, room - 2)
+                guard node.content.count <= max || max >= TextCut.markMax else { return false }
+                written.append(UInt8(ascii: "\""))
+                if node.content.count <= max {
+                    written.append(body, node.content)
+                } else {
+                    written += TextCut.escaped(body, node.content, to: max)
+                }
+                written.append(UInt8(ascii: "\""))
+            case .array, .object:
+                guard room >= 2 else { return false }
+                let isObject = node.kind == .object
+                written.append(UInt8(ascii: isObject ? "{" : "["))
+                writeChildren(of: index, body, in: room - 2)
+                written.append(UInt8(ascii: isObject ? "}" : "]"))
+            }
+            return true
+        }
+
+        /// Of a list the first and the last ones, of an object the smallest members, each in its order.
+        private mutating func writeChildren(of index: Int, _ body: RawSpan, in room: Int) {
+            let children = text.children(of: index)
+            let kept =
+                text.nodes[index].size - 2 <= room ? children : kept(of: children, text.nodes[index].kind, in: room)
+            var left = room
+            var isFirst = true
+            for (position, child) in kept.enumerated() {
+                let start = written.count
+                if !isFirst { written.append(UInt8(ascii: ",")) }
+                let key = text.nodes[child].key
+                if !key.isEmpty {
+                    written.append(body, key)
+                    written.append(UInt8(ascii: ":"))
+                }
+                // Those behind it get what they need; it takes the rest.
+                let others = kept[(position + 1)...].reduce(0) { $0 + min(text.field($1) + 1, left / 2) }
+                if write(child, body, in: left - (written.count - start) - others) {
+                    isFirst = false
+                } else {
+                    written.removeLast(written.count - start)
+                }
+                left -= written.count - start
+            }
+        }
+
+        private func kept(of children: [Int], _ kind: Kind, in room: Int) -> [Int] {
+            var left = room
+            func takes(_ child: Int) -> Bool {
+                guard text.field(child) + 1 <= left else { return false }
+                left -= text.field(child) + 1
+                return true
+            }
+            guard kind == .array, let first = children.first, let last = children.last else {
+                // What does not fit is the largest: it gets what the others leave.
+                let bySize = children.sorted { text.field($0) < text.field($1) }
+                let whole = bySize.prefix { takes($0) }
+                return (whole + bySize.dropFirst(whole.count).prefix(1)).sorted()
+            }
+            let isFirstKept = takes(first)
+            let tail = children.dropFirst().reversed().prefix { takes($0) }
+            if tail.isEmpty { return isFirstKept && children.count > 1 ? [first, last] : [last] }
+            return (isFirstKept ? [first] : []) + tail.reversed()
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Basics
+import OTLP
+
+/// The texts of one request while those that are too long are cut.
+struct TextCuts: TextVisitor {
+    /// One text that was cut, for people.
+    struct Cut: Sendable {
+        let place: TextPlace
+        let unit: Int
+        /// The name that it stands under; empty without one.
+        let key: String
+        /// By how many bytes.
+        let bytes: Int
+    }
+
+    private let textMax: Int
+    private let stepsMax: Int
+    /// The work done: one step for 16 bytes of a text that is cut, and one for each of its values where it is JSON.
+    private(set) var steps = 0
+    private(set) var cuts: [Cut] = []
+
+    /// - Parameters:
+    ///   - textMax: Bytes that a text may have.
+    ///   - stepsMax: Steps that the request may still take.
+    init(textMax: Int, stepsMax: Int) {
+        (self.textMax, self.stepsMax) = (textMax, stepsMax)
+    }
+
+    var isOver: Bool { steps > stepsMax }
+
+    mutating func replacement(for range: Range<Int>, of body: RawSpan, at site: TextSite) -> [UInt8]? {
+        guard range.count > textMax else { return nil }
+        steps += range.count / 16
+        let text = body.extracting(range)
+        let json = JSONText(text)
+        steps += json?.count ?? 0
+        let shorter = json?.shortened(text, to: textMax) ?? TextCut.plain(text, 0..<text.byteCount, to: textMax)
+        let key = site.key.map { body.text($0).excerpt(max: 100) } ?? ""
+        cuts.append(Cut(place: site.place, unit: site.unit, key: key, bytes: range.count - shorter.count))
+        return shorter
+    }
+
+    func replacement(forValue range: Range<Int>, of body: RawSpan, at site: TextSite) -> [UInt8]? { nil }
+}
+
+/// How one text is cut.
+enum TextCut {
+    /// Bytes that the words behind a cut take at most.
+    static let markMax = 36
+
+    /// The beginning of a text, with words that say how much is missing; on a boundary of characters.
+    ///
+    /// - Parameters:
+    ///   - text: UTF-8.
+    ///   - range: What of it.
+    ///   - max: Bytes of the result, at least `markMax`.
+    static func plain(_ text: RawSpan, _ range: Range<Int>, to max: Int) -> [UInt8] {
+        var end = range.lowerBound + Swift.max(0, max - markMax)
+        while end > range.lowerBound, text.byte(at: end) & 0xC0 == 0x80 { end -= 1 }
+        return cut(text, range, at: end)
+    }
+
+    /// The same of the inside of a string in JSON: no escape is cut in two.
+    static func escaped(_ text: RawSpan, _ range: Range<Int>, to max: Int) -> [UInt8] {
+        let limit = range.lowerBound + Swift.max(0, max - markMax)
+        var end = range.lowerBound
+        while end < limit {
+            let next = end + length(at: end, text)
+            guard next <= limit else { break }
+            end = next
+        }
+        return cut(text, range, at: end)
+    }
+
+    private static func cut(_ text: RawSpan, _ range: Range<Int>, at end: Int) -> [UInt8] {
+        var written: [UInt8] = []
+        written.reserveCapacity(end - range.lowerBound + markMax)
+        written.append(text, range.lowerBound..<end)
+        written += Array("… [\(range.upperBound - end) bytes cut]".utf8)
+        return written
+    }
+
+    /// Bytes of the character or escape that begins there; an escaped pair of surrogates is one.
+    private static func length(at offset: Int, _ text: RawSpan) -> Int {
+        let byte = text.byte(at: offset)
+        guard byte == UInt8(ascii: "\\") else {
+            return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4
+        }
+        guard text.byte(at: offset + 1) == UInt8(ascii: "u") else { return 2 }
+        let isHighSurrogate =
+            text.byte(at: offset + 2) | 0x20 == UInt8(ascii: "d")
+            && "89abAB".utf8.contains(text.byte(at: offset + 3))
+        return isHighSurrogate ? 12 : 6
+    }
+}
