@@ -54,6 +54,7 @@ enum TextCut {
     ///   - text: UTF-8.
     ///   - range: What of it.
     ///   - max: Bytes of the result, at least `markMax`.
+    /// - Returns: UTF-8.
     static func plain(_ text: RawSpan, _ range: Range<Int>, to max: Int) -> [UInt8] {
         var end = range.lowerBound + Swift.max(0, max - markMax)
         while end > range.lowerBound, text.byte(at: end) & 0xC0 == 0x80 { end -= 1 }
