@@ -59,7 +59,7 @@ demo: release $(DEMO_ENVIRONMENTS:%=$(MILLRACE_VENVS)/%/.stamp) ## MLflow with t
 release: packages ## build .build/release/millrace
 	@$(call timed,release build,$(RELEASE))
 
-environments: packages $(ENVIRONMENTS) ## the virtual environments of the end-to-end tests
+environments: packages $(ENVIRONMENTS) $(MILLRACE_VENVS)/rotel/.stamp ## the virtual environments of the end-to-end tests
 
 $(MILLRACE_VENVS)/frameworks-%/.stamp: $(END_TO_END)/frameworks/%.txt
 	$(virtual-environment)
@@ -88,7 +88,7 @@ $(BENCH_TOOLS)/%: Tests/Bench/%.c | packages
 	@mkdir -p $(@D)
 	$(BENCH_CC) -o $@ $< -lz
 
-# Where PyPI has no rotel for this machine, the comparison runs without it.
+# Where PyPI has no rotel for this machine, the comparison and the tests run without it.
 $(MILLRACE_VENVS)/rotel/.stamp: Tests/Bench/requirements-rotel.txt
 	$(PYTHON) -m venv --clear $(@D)
 	-$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $< && touch $@

@@ -29,6 +29,9 @@ package protocol DestinationSettings: Sendable {
     /// Where it files spans without a route; nil where it has no places for routes.
     var unrouted: Route? { get }
 
+    /// Where it sends OTLP over the network.
+    var places: [DestinationPlace] { get }
+
     /// Makes the exporter.
     func makeExporter(in context: ExporterContext) -> any Exporter
 }
@@ -40,6 +43,7 @@ extension DestinationSettings {
     package var ownedFile: (setting: String, path: String)? { nil }
     package var oneSignalSetting: String? { nil }
     package var unrouted: Route? { nil }
+    package var places: [DestinationPlace] { [] }
 }
 
 /// What an exporter is made with besides its settings: the threads for what would block, of which a process has one set.

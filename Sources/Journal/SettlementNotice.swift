@@ -49,7 +49,10 @@ package final class SettlementNotice: Sendable {
         state.withLock { $0.tell = nil }
     }
 
-    var isOver: Bool { state.withLock { $0.tell == nil } }
+    /// Whether nothing will be asked of it any more: it was told, is being told, or was cancelled.
+    ///
+    /// Any thread. A settlement that readers have reached is being told from the moment on at which they count it as finished.
+    package var isOver: Bool { state.withLock { $0.tell == nil } }
 
     /// The group is placed in its logs.
     ///

@@ -11,6 +11,8 @@ package typealias ReceiverType = Component<any ReceiverSettings>
 package protocol ReceiverSettings: Sendable {
     /// Where it listens (`listen`); nil for one that does not.
     var address: ListenAddress? { get }
+    /// The protocol that it speaks; nil for another one than OTLP's.
+    var speech: OTLPSpeech? { get }
     /// Its `tls`; nil for plaintext.
     var tls: ServerTLSSettings? { get }
     /// Connections that it takes at once (`max_connections`).

@@ -37,3 +37,13 @@ def test_a_window_over_the_limit_is_refused_with_words(millrace, sink):
     answer = gateway.post(zstandard("--ultra", "-22", "--long=25", data=body), content_encoding="zstd")
     assert answer.status_code == 400
     assert "window is larger than 8 MiB" in otlp.status_message(answer)
+
+
+def test_a_coding_by_another_name_is_taken_and_counted(millrace, sink):
+    gateway = millrace({"out": otlp_exporter(sink)})
+    message = otlp.request("shop")
+    for name in ["x-zstd", "X-Zstd", "zstd"]:
+        body = zstandard(data=message.SerializeToString())
+        assert gateway.post(body, content_encoding=name, user_agent="till/1").status_code == 200
+    assert gateway.metric("millrace_receiver_deviations_total", kind="x_zstd", client="till/1", signal="traces") == 2
+    eventually(lambda: set(otlp.spans_of(message)) <= sink.spans)

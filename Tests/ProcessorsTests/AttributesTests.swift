@@ -238,8 +238,8 @@ import Testing
         (#"{"action": "hash", "key": "a"}"#, "", #": "hash_key" is missing; an action is "hash""#),
         ("", "", ": no action; at least one is needed"),
         (
-            #"{"on": "datapoint", "action": "delete", "key": "a"}"#, "",
-            #"/actions/0/on: found "datapoint"; allowed: "span", "resource", "scope", "event", "log", "metric""#
+            #"{"on": "points", "action": "delete", "key": "a"}"#, "",
+            #"/actions/0/on: found "points"; allowed: "span", "resource", "scope", "event", "log", "metric", "datapoint""#
         ),
         (
             #"{"action": "delete", "key": "a"}"#, #", "when": {"status": "bad"}"#,

@@ -124,6 +124,81 @@ struct OtherSignalTests {
         #expect(!text.contains("level") && !text.contains(#""x""#) && text.contains(#""asInt":"1""#))
     }
 
+    private static let kinds = ["gauge", "sum", "histogram", "exponentialHistogram", "summary"]
+
+    /// A metric of that kind with the data points whose attributes are given, each with a number of its own.
+    private func metric(_ kind: String, _ points: [[String: String]]) -> String {
+        let points = points.enumerated().map { number, attributes in
+            let attributes = attributes.sorted { $0.key < $1.key }.map {
+                #"{"key": "\#($0.key)", "value": {"stringValue": "\#($0.value)"}}"#
+            }
+            return #"{"timeUnixNano": "\#(number + 1)", "attributes": [\#(attributes.joined(separator: ","))]}"#
+        }
+        let metadata = #"[{"key": "kind", "value": {"stringValue": "\#(kind)"}}]"#
+        return #"{"metadata": \#(metadata), "\#(kind)": {"dataPoints": [\#(points.joined(separator: ","))]}}"#
+    }
+
+    private func request(_ metrics: [String]) -> String {
+        """
+        {"resourceMetrics": [{"resource": {"attributes": [{"key": "team", "value": {"stringValue": "till"}}]},
+          "scopeMetrics": [{"metrics": [\(metrics.joined(separator: ","))]}]}]}
+        """
+    }
+
+    @Test(arguments: kinds)
+    func `attributes of data points are changed by every action, in metrics of every kind`(kind: String) throws {
+        let tidy = try processor(
+            "attributes",
+            #"""
+            {"hash_key": "key", "actions": [
+              {"on": "datapoint", "action": "insert", "key": "team", "from": "resource.team"},
+              {"on": "datapoint", "action": "update", "key": "host", "value": "h"},
+              {"on": "datapoint", "action": "rename", "key": "old", "to": "new"},
+              {"on": "datapoint", "action": "delete", "key": "http.*"},
+              {"on": "datapoint", "action": "hash", "key": "user"},
+              {"on": "span", "action": "upsert", "key": "never", "value": 1}]}
+            """#
+        )
+        let came: [[String: String]] = [
+            ["a": "1"], ["host": "x", "http.method": "GET", "http.url": "/"], [:], ["old": "o", "user": "me"],
+        ]
+        let hash = HMAC.sha256(Array("me".utf8).span.bytes, 0..<2, key: Array("key".utf8))
+        let left = [
+            ["team": "till", "a": "1"], ["team": "till", "host": "h"], ["team": "till"],
+            ["team": "till", "new": "o", "user": hash],
+        ]
+        var work = try work(request([metric(kind, came)]), .metrics)
+        tidy.process(&work)
+        let document = try JSONNode(parsing: Array(try out(work).utf8))
+        let scope = document["resourceMetrics"]?.elements?.first?["scopeMetrics"]?.elements?.first
+        let points = scope?["metrics"]?.elements?.first?[kind]?["dataPoints"]?.elements ?? []
+        let attributes = points.map { point in
+            (point["attributes"]?.elements ?? []).reduce(into: [String: String]()) { all, attribute in
+                all[attribute["key"]?.string ?? ""] = attribute["value"]?["stringValue"]?.string
+            }
+        }
+        #expect(attributes == left)
+        #expect(points.compactMap { $0["timeUnixNano"]?.string } == ["1", "2", "3", "4"])
+    }
+
+    @Test func `data points are changed in metrics for which the condition holds, and only where they change`() throws {
+        let actions = #"""
+            {"actions": [{"on": "datapoint", "action": "delete", "key": "secret"}], "when": {"attribute": "kind", "equals": "sum"}}
+            """#
+        let points = [["secret": "s", "kept": "k"], ["kept": "k"]]
+        let metrics = Self.kinds.map { metric($0, points) }
+        var work = try work(request(metrics), .metrics)
+        let came = work.batch.bytes
+        try processor("attributes", actions).process(&work)
+        var expected = metrics
+        expected[1] = metric("sum", [["kept": "k"], ["kept": "k"]])
+        #expect(try out(work) == out(try self.work(request(expected), .metrics)))
+        var other = try self.work(request(metrics), .metrics)
+        try processor("attributes", actions.replacing("\"sum\"", with: "\"none\"")).process(&other)
+        try processor("attributes", actions.replacing("secret", with: "absent")).process(&other)
+        #expect(!other.batch.isMarked && other.batch.encoded()?.payload == came)
+    }
+
     @Test(arguments: [
         (#"{"ratio": 0.5}"#, [true, false, true]), (#"{"ratio": 0}"#, [false, false, true]),
         (#"{"ratio": 0, "keep": {"attribute": "level", "equals": "high"}}"#, [false, true, true]),

@@ -49,6 +49,10 @@ struct CodedBody: Sendable, CustomTestStringConvertible {
             let head = request(headers: headers + ["Transfer-Encoding: chunked"])
             try await harness.expect(200, head + chunked + Array("0\r\n\r\n".utf8))
             #expect(harness.intake.received.last?.body == text)
+            let kinds = codings.filter { $0.lowercased().hasPrefix("x-") }.map {
+                $0.lowercased().replacing("-", with: "_")
+            }
+            #expect(harness.intake.received.allSatisfy { $0.deviations.byName.map(\.name) == kinds })
         }
     }
 

@@ -62,6 +62,22 @@ import Testing
         }
     }
 
+    @Test func `one too old ends although its client goes on and answers nothing`() async throws {
+        let intake = ScriptedIntake { $0.body == [1] ? .held : .now(.accepted) }
+        try await withGRPC(intake, { $0.maxAge = .milliseconds(50) }) { harness, client in
+            let open = try await client.open()
+            await client.send(.data, flags: RawHTTP2.Frame.endStream, stream: open, payload: Self.message)
+            await harness.intake.waitForRequests(1)
+            // The client has never no call open; nothing ends it before the grace is over.
+            let other = RawHTTP2.message([2])
+            while let outcome = try await client.call(other), !outcome.isReset { #expect(outcome.status == "0") }
+            #expect(client.goAway == 0)
+            harness.intake.settle(.accepted)
+            #expect(try await client.outcome(of: open)?.status == "0")
+            #expect(await client.end() == 0)
+        }
+    }
+
     @Test func `one that says nothing is asked whether it is there`() async throws {
         try await withGRPC(ScriptedIntake(), { $0.keepalive = .milliseconds(50) }) { _, client in
             var frame = await client.next()
@@ -108,6 +124,46 @@ import Testing
             harness.intake.settle(.accepted)
             let second = try await client.outcome(of: calls[1])
             #expect(second?.status == "0" && harness.intake.received.count == 2)
+            // Its client knows the limit by now, and breaks it all the same.
+            for _ in 0..<2 {
+                let call = try await client.open()
+                await client.send(.data, flags: RawHTTP2.Frame.endStream, stream: call, payload: Self.message)
+            }
+            let excess = try await client.open()
+            #expect(try await client.outcome(of: excess)?.isReset == true)
+            await harness.intake.waitForRequests(4)
+            harness.intake.settle(.accepted)
+            #expect(try await client.outcome(of: excess - 2)?.status == "0")
+        }
+    }
+
+    @Test func `clients are told the limits that calls are held to`() async throws {
+        try await withGRPC(ScriptedIntake(), { $0.maxStreams = 7 }) { _, client in
+            var frame = await client.next()
+            while let next = frame, next.kind != .settings { frame = await client.next() }
+            let payload = frame?.payload ?? []
+            let settings = stride(from: 0, to: payload.count, by: 6).reduce(into: [UInt8: UInt32]()) { all, start in
+                all[payload[start + 1]] = RawHTTP2.number(payload[(start + 2)..<(start + 6)])
+            }
+            #expect(settings[3] == 7 && settings[6] == 16_384)
+        }
+    }
+
+    @Test func `a head that is too long is refused by itself`() async throws {
+        let intake = ScriptedIntake { $0.body == [1] ? .held : .now(.accepted) }
+        try await withGRPC(intake) { harness, client in
+            // NIO holds clients that have not acknowledged the settings to limits of its own.
+            try await client.expect("0", RawHTTP2.message([2]))
+            let call = try await client.open()
+            await client.send(.data, flags: RawHTTP2.Frame.endStream, stream: call, payload: Self.message)
+            await harness.intake.waitForRequests(2)
+            for _ in 0..<3 {
+                let long = RawHTTP2.head("trace.v1.Trace", ["x-long": String(repeating: "a", count: 20_000)])
+                let outcome = try #require(try await client.call(Self.message, long))
+                #expect(outcome.status == "8" && outcome.message.contains("longer than 16384 bytes"))
+            }
+            harness.intake.settle(.accepted)
+            #expect(try await client.outcome(of: call)?.status == "0")
         }
     }
 
@@ -178,7 +234,7 @@ import Testing
             if number == 0 { return await client.send(.headers, stream: stream + 2, payload: [0x82]) }
             return await client.send(.continuation, stream: stream + 2, payload: [0x82])
         case .longHead:
-            let long = String(repeating: "x", count: 15_000)
+            let long = String(repeating: "~", count: 34_000)
             let head = RawHTTP2.head("trace.v1.Trace", ["x-a": long, "x-b": long])
             let block = try client.block(head)
             var parts = stride(from: 0, to: block.count, by: 16_000).map {
@@ -260,6 +316,18 @@ import Testing
             #expect(answer.status == 400 && answer.text.contains("this port speaks OTLP over gRPC"))
             connection.closeOutput()
             #expect(await connection.receiveUntilClosed()?.isEmpty == true)
+        }
+    }
+
+    @Test(arguments: ["PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "PROXY UNKNOWN\r\n"])
+    func `that is no balancer is told that its PROXY header is not wanted`(bytes: String) async throws {
+        let log = LogLines()
+        try await withGRPC(log: log) { harness, _ in
+            let connection = try harness.connect()
+            for part in [bytes.prefix(2), bytes.dropFirst(2)] { await connection.send(String(part)) }
+            let answer = try #require(await connection.receive())
+            #expect(answer.status == 400 && answer.text.contains("a PROXY header came from an address"))
+            #expect(log.all.contains { $0.contains("sends a PROXY header") })
         }
     }
 

@@ -205,6 +205,19 @@ private func withHTTP2(
         }
     }
 
+    @Test func `with a head that is too long is refused by itself`() async throws {
+        try await withHTTP2 { harness, client in
+            // NIO holds clients that have not acknowledged the settings to limits of its own.
+            try await client.expectHTTP(200)
+            let head = RawHTTP2.httpHead(["x-long": String(repeating: "a", count: 17_000)])
+            let outcome = try #require(try await client.call([1], head))
+            #expect(outcome.headers.first(name: ":status") == "431")
+            #expect(try #require(statusMessage(outcome.body)).contains("longer than 16384 bytes"))
+            try await client.expectHTTP(200)
+            #expect(harness.intake.received.count == 2)
+        }
+    }
+
     @Test func `may ask whether its body is welcome`() async throws {
         try await withHTTP2 { _, client in
             let stream = try await client.open(RawHTTP2.httpHead(["expect": "100-continue"]))

@@ -20,6 +20,7 @@ extension PipelineFile {
         checkMemory(root, &context)
         checkBacklogs(root, &context)
         checkAnswers(root, &context)
+        checkLoops(root, &context)
         checkTelemetry(root, &context)
         checkTests(root, &context)
         checkAccess(root, &context)

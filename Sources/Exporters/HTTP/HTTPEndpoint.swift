@@ -1,3 +1,5 @@
+package import Basics
+
 /// The address of an HTTP destination, as written in the pipeline file.
 package struct HTTPEndpoint: Sendable, Hashable {
     /// The form that `init(text:)` reads, for messages.
@@ -54,6 +56,30 @@ package struct HTTPEndpoint: Sendable, Hashable {
     private static func isLoopback4(_ host: Substring) -> Bool {
         let parts = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
         return parts.count == 4 && parts[0] == 127 && !parts.contains(nil)
+    }
+
+    /// Whether requests to it come to a server that listens there; false where that takes a resolver to tell.
+    package func leads(to address: ListenAddress) -> Bool {
+        switch address {
+        case .unix(let path): return unixSocket == path
+        case .tcp(let host, let port):
+            guard unixSocket == nil, let own = hostAndPort, own.port == port else { return false }
+            let host = host.lowercased()
+            if own.host == host { return true }
+            guard isLoopback else { return false }
+            return host == "localhost" || host == "0.0.0.0" || host == "::"
+                || own.host == "localhost" && address.isLocal
+        }
+    }
+
+    /// The host in lower case and without brackets, and the port, by default that of the scheme.
+    private var hostAndPort: (host: String, port: Int)? {
+        guard let authority = Self.authority(of: url) else { return nil }
+        let host =
+            authority.hasPrefix("[") ? authority.dropFirst().prefix { $0 != "]" } : authority.prefix { $0 != ":" }
+        let digits = authority.dropFirst(host.count + (authority.hasPrefix("[") ? 2 : 0)).dropFirst()
+        let usual = url.lowercased().hasPrefix("https:") ? 443 : 80
+        return (host.lowercased(), Int(digits) ?? usual)
     }
 
     private static func authority(of text: String) -> Substring? {

@@ -68,6 +68,10 @@ extension OTLPGRPCSettings: DestinationSettings {
 
     package var signals: Set<Signal> { Set(Signal.allCases) }
 
+    package var places: [DestinationPlace] {
+        [DestinationPlace(setting: "endpoint", endpoint: endpoint, signals: signals, speech: .grpc)]
+    }
+
     package var descriptors: Int { CurlLoop.descriptorsPerExporter }
 
     package func makeExporter(in context: ExporterContext) -> any Exporter {

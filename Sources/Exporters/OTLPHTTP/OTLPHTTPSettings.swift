@@ -77,6 +77,18 @@ extension OTLPHTTPSettings: DestinationSettings {
     /// All where there is a base address, else those with one of their own.
     package var signals: Set<Signal> { endpoint == nil ? Set(signalEndpoints.keys) : Set(Signal.allCases) }
 
+    package var places: [DestinationPlace] {
+        let own = Signal.allCases.compactMap { signal in
+            signalEndpoints[signal].map { endpoint in
+                let setting = "\(signal.name)_endpoint"
+                return DestinationPlace(setting: setting, endpoint: endpoint, signals: [signal], speech: .http)
+            }
+        }
+        guard let endpoint else { return own }
+        let rest = Set(Signal.allCases).subtracting(signalEndpoints.keys)
+        return own + [DestinationPlace(setting: "endpoint", endpoint: endpoint, signals: rest, speech: .http)]
+    }
+
     package var descriptors: Int { CurlLoop.descriptorsPerExporter }
 
     package func makeExporter(in context: ExporterContext) -> any Exporter {

@@ -200,7 +200,7 @@ extension Envelope {
     /// Makes room before the first edit, so that what is added does not move again and again; pages that are not written
     /// cost nothing.
     @inline(__always)
-    private mutating func prepare() {
+    mutating func prepare() {
         marks.builder.bytes.own()
         guard marks.edits.isEmpty else { return }
         marks.edits.reserveCapacity(unitCount * 2)

@@ -320,6 +320,25 @@ extension ValueBuilder {
         }
         bytes.close(start, reserved: 1)
     }
+
+    /// A `KeyValue` as a field of that tag.
+    mutating func attribute(_ key: String, as tag: UInt8, _ build: (inout ValueBuilder) -> Void) {
+        let start = bytes.count + 2
+        bytes.write(atMost: key.utf8.count + 32) { writer in
+            writer.byte(tag)
+            writer.skip(1)
+            writer.field(0x0A, length: key.utf8.count)
+            writer.letters(key)
+            writer.byte(0x12)
+            writer.skip(1)
+        }
+        let value = bytes.count
+        beginValue()
+        build(&self)
+        endValue()
+        bytes.close(value, reserved: 1)
+        bytes.close(start, reserved: 1)
+    }
 }
 
 /// Builds the attributes of an event that is added.

@@ -1,4 +1,4 @@
-/// What a JSON body wrote otherwise than the specification asks, and was read all the same.
+/// What a request wrote otherwise than the specification asks, and was read all the same.
 package struct DeviationCounts: Sendable, Equatable {
     /// Ids in base64, as plain protobuf JSON writes them.
     package var base64ID = 0
@@ -8,6 +8,10 @@ package struct DeviationCounts: Sendable, Equatable {
     package var snakeCase = 0
     /// Integers that no 64 bits hold, or with a fraction, read as doubles.
     package var wideInteger = 0
+    /// Bodies whose coding is named `x-gzip`.
+    package var xGzip = 0
+    /// Bodies whose coding is named `x-zstd`.
+    package var xZstd = 0
 
     package init() {}
 
@@ -17,6 +21,7 @@ package struct DeviationCounts: Sendable, Equatable {
     package var byName: [(name: String, count: Int)] {
         [
             ("base64_id", base64ID), ("enum_name", enumName), ("snake_case", snakeCase), ("wide_integer", wideInteger),
+            ("x_gzip", xGzip), ("x_zstd", xZstd),
         ].filter { $0.1 > 0 }
     }
 }

@@ -66,7 +66,7 @@ package final class DeliveryAnswers: Sendable {
             return (false, !state.hasTimer)
         }
         wait.begin(tell)
-        if isClosed { wait.end(with: .stopping) }
+        if isClosed { wait.giveUp(with: .stopping) }
         if needsTimer { Task { await watch() } }
     }
 
@@ -86,7 +86,7 @@ package final class DeliveryAnswers: Sendable {
             (state.isStopping, state.isClosed) = (true, true)
             return Array(state.waits.values)
         }
-        for wait in waits { wait.end(with: .stopping) }
+        for wait in waits { wait.giveUp(with: .stopping) }
     }
 
     /// Looks for those whose time is over, for as long as somebody waits.
@@ -104,7 +104,7 @@ package final class DeliveryAnswers: Sendable {
                 return state.waits.values.filter { $0.deadline <= now }
             }
             guard let late else { return }
-            for wait in late { wait.end(with: answer) }
+            for wait in late { wait.giveUp(with: answer) }
         }
     }
 }
@@ -166,8 +166,14 @@ final class DeliveryWait: Sendable {
         if !isEarly { end(with: answer(after: settlement)) }
     }
 
+    /// Tells the client that it waited in vain, unless what became of its request is known and about to be told.
+    fileprivate func giveUp(with answer: IntakeAnswer) {
+        if notice.withLock({ $0?.isOver ?? false }) { return }
+        end(with: answer)
+    }
+
     /// Tells the client, where it was not told.
-    fileprivate func end(with answer: IntakeAnswer) {
+    private func end(with answer: IntakeAnswer) {
         let tell = state.withLock { state -> (@Sendable (IntakeAnswer) -> Void)? in
             guard case .waiting(let tell) = state else { return nil }
             state = .over

@@ -237,6 +237,7 @@ private struct CheckedSpans {
         _ memory: inout RequestMemory,
         noting deviations: DeviationLog
     ) throws(Refused) {
+        if !request.deviations.isEmpty { deviations.note(request.deviations, of: request.signal, from: request.source) }
         let body = request.encoding == .json ? try Self.transcoded(request, &memory, noting: deviations) : request.body
         do throws(WireError) {
             batch = try Envelope(body, signal: request.signal, limits: memory.indexLimits())

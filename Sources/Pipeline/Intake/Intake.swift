@@ -48,6 +48,8 @@ package struct IncomingRequest: Sendable {
     package var encoding: BodyEncoding
     package var body: [UInt8]
     package var source: RequestSource
+    /// What its head wrote otherwise than OTLP asks.
+    package var deviations: DeviationCounts
     /// Holds the body's bytes, and grows with what the intake holds until the answer; nil where nobody counts them.
     package var memory: Reservation?
 
@@ -56,8 +58,10 @@ package struct IncomingRequest: Sendable {
         encoding: BodyEncoding,
         body: [UInt8],
         source: RequestSource,
+        deviations: DeviationCounts = DeviationCounts(),
         memory: Reservation? = nil
     ) {
+        self.deviations = deviations
         self.memory = memory
         self.signal = signal
         self.encoding = encoding

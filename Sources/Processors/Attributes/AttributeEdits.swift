@@ -99,7 +99,7 @@ struct KeyPattern: Sendable {
     }
 }
 
-/// The attributes of one span, event, scope or resource while changes are made to them, each after the one before.
+/// The attributes of one span, event, data point, scope or resource while changes are made to them, each after the one before.
 struct AttributeEdits {
     /// A key that came with the body, or one of the pipeline file.
     enum Key {
@@ -135,7 +135,7 @@ struct AttributeEdits {
     private struct Entry {
         var key: Key
         var value: Value
-        /// The attribute of the batch whose value it has; nil for a new one.
+        /// The attribute whose value it has, by its position among those that were there; nil for a new one.
         var origin: Int?
 
         /// Nil for an attribute that is as it came.
@@ -147,22 +147,33 @@ struct AttributeEdits {
         }
     }
 
-    private let place: Place
-    private let attributes: Range<Int>
+    /// How many attributes were there.
+    private let count: Int
     private var entries: [Entry]
+    /// What they are of; nil for a data point.
+    private var place: Place?
     /// The work done: one step for each attribute looked at, and one for 16 bytes hashed.
     private(set) var steps = 0
     /// What was done, where it is noted.
     private(set) var decisions: [AttributeDecision]?
 
     init(_ place: Place, of batch: borrowing SpanBatch, isNoting: Bool) {
+        let attributes = batch.attributes(of: place)
         self.place = place
-        attributes = batch.attributes(of: place)
+        count = attributes.count
         entries = []
         entries.reserveCapacity(attributes.count + 4)
-        for index in attributes {
+        for (position, index) in attributes.enumerated() {
             let entry = batch.attributes[index]
-            entries.append(Entry(key: .body(entry.key), value: .body(entry.value), origin: index))
+            entries.append(Entry(key: .body(entry.key), value: .body(entry.value), origin: position))
+        }
+        decisions = isNoting ? [] : nil
+    }
+
+    init(_ point: DataPoint, isNoting: Bool) {
+        count = point.attributes.count
+        entries = point.attributes.enumerated().map { position, attribute in
+            Entry(key: .body(attribute.key), value: .body(attribute.value), origin: position)
         }
         decisions = isNoting ? [] : nil
     }
@@ -235,31 +246,68 @@ struct AttributeEdits {
         return HMAC.sha256(letters.span.bytes, 0..<letters.count, key: key)
     }
 
-    /// Marks in the batch what is not as it came.
+    /// Marks in the batch what is not as it came at `place`, where the attributes are from.
     ///
     /// - Parameters:
     ///   - batch: The batch that the attributes are of.
+    ///   - place: What they are of.
     ///   - bytesMax: Bytes that may be added to the batch in all.
     /// - Returns: Whether all of it fit; what does not fit is not set, or keeps its old key.
-    func write(to batch: inout SpanBatch, bytesMax: Int) -> Bool {
-        let body = batch.bytes
+    func write(to batch: inout SpanBatch, at place: Place, bytesMax: Int) -> Bool {
+        let (body, first) = (batch.bytes, batch.attributes(of: place).lowerBound)
         var isWhole = true
-        var isKept = [Bool](repeating: false, count: attributes.count)
-        for entry in entries {
-            if let origin = entry.origin { isKept[origin - attributes.lowerBound] = true }
-            guard let key = entry.newKey(body) else { continue }
-            guard batch.addedBytes + key.utf8.count + entry.value.size + 16 <= bytesMax else {
-                isWhole = false
-                continue
-            }
-            if let origin = entry.origin {
-                batch.renameAttribute(origin, to: key)
-            } else {
-                batch.addAttribute(named: key, to: place) { entry.value.write(to: &$0, body) }
+        forEachOutcome(body) { outcome in
+            guard outcome.fits(besides: batch.addedBytes, bytesMax) else { return isWhole = false }
+            switch outcome {
+            case .rename(let attribute, let key): batch.renameAttribute(first + attribute, to: key)
+            case .add(let key, let value): batch.addAttribute(named: key, to: place) { value.write(to: &$0, body) }
+            case .remove(let attribute): batch.removeAttribute(first + attribute)
             }
         }
-        for index in attributes where !isKept[index - attributes.lowerBound] { batch.removeAttribute(index) }
         return isWhole
+    }
+
+    /// The same for a data point of that body, of whose batch `added` bytes were added before.
+    func edit(_ body: [UInt8], added: Int, bytesMax: Int) -> (edit: DataPointEdit, isWhole: Bool) {
+        var (edit, added, isWhole) = (DataPointEdit(), added, true)
+        forEachOutcome(body) { outcome in
+            guard outcome.fits(besides: added, bytesMax) else { return isWhole = false }
+            added += outcome.size
+            switch outcome {
+            case .rename(let attribute, let key): edit.renamed.append((attribute, key))
+            case .add(let key, let value): edit.added.append(.init(key) { value.write(to: &$0, body) })
+            case .remove(let attribute): edit.removed.append(attribute)
+            }
+        }
+        return (edit, isWhole)
+    }
+
+    /// What became of an attribute that is not as it came; its position is that among those that were there.
+    private enum Outcome {
+        case rename(Int, to: String)
+        case add(String, Value)
+        case remove(Int)
+
+        /// Bytes that it adds, about.
+        var size: Int {
+            switch self {
+            case .rename(_, let key): key.utf8.count + 16
+            case .add(let key, let value): key.utf8.count + value.size + 16
+            case .remove: 0
+            }
+        }
+
+        func fits(besides added: Int, _ bytesMax: Int) -> Bool { size == 0 || added + size <= bytesMax }
+    }
+
+    private func forEachOutcome(_ body: [UInt8], _ take: (Outcome) -> Void) {
+        var isKept = [Bool](repeating: false, count: count)
+        for entry in entries {
+            if let origin = entry.origin { isKept[origin] = true }
+            guard let key = entry.newKey(body) else { continue }
+            take(entry.origin.map { .rename($0, to: key) } ?? .add(key, entry.value))
+        }
+        for attribute in isKept.indices where !isKept[attribute] { take(.remove(attribute)) }
     }
 
     private mutating func note(
@@ -281,6 +329,7 @@ struct AttributeEdits {
             case .event(let event): "\(name) of event \(batch.text(batch.events[event].name))"
             case .scope: "scope.\(name)"
             case .resource: "resource.\(name)"
+            case nil: "\(name) of a data point"
             }
         let sources = source.map { [$0] } ?? []
         decisions?.append(

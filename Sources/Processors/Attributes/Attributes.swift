@@ -9,7 +9,7 @@ package import Settings
 package struct AttributesSettings: Sendable {
     /// In the order they run, at least one.
     var actions: [AttributeAction] = []
-    /// Only spans (log records, metrics) for which it holds are changed, with their events, scope and resource; nil for all.
+    /// Only spans (log records, metrics) for which it holds are changed, with their events, data points, scope and resource; nil for all.
     var when: JSONNode?
     /// For the action `hash`.
     var hashKey: Secret?
@@ -19,14 +19,14 @@ package struct AttributesSettings: Sendable {
 struct AttributeAction: Sendable {
     /// Whose attributes are changed.
     enum Owner {
-        case span, resource, scope, event, log, metric
+        case span, resource, scope, event, log, metric, dataPoint
 
         /// The signals that have it.
         var signals: Set<Signal> {
             switch self {
             case .span, .event: [.traces]
             case .log: [.logs]
-            case .metric: [.metrics]
+            case .metric, .dataPoint: [.metrics]
             case .resource, .scope: Set(Signal.allCases)
             }
         }
@@ -90,9 +90,9 @@ extension Shape<AttributeAction> {
                 \.owner,
                 .choice([
                     "span": .span, "resource": .resource, "scope": .scope, "event": .event, "log": .log,
-                    "metric": .metric,
+                    "metric": .metric, "datapoint": .dataPoint,
                 ]),
-                "Whose attributes are changed: `resource` and `scope` in requests of every signal; those of a `metric` are its metadata."
+                "Whose attributes are changed: `resource` and `scope` in requests of every signal; those of a `metric` are its metadata; `datapoint` is each data point of a metric, of every kind."
             ),
             Field(
                 "action",
@@ -177,13 +177,14 @@ extension Kind<AttributeLiteral> {
     )
 }
 
-/// Changes attributes of spans, of their events, of log records and metrics, and of their scopes and resources.
+/// Changes attributes of spans, of their events, of log records, metrics and data points, and of their scopes and resources.
 package struct Attributes: ExplainableProcessor {
     private let name: String
     private let condition: ConditionMatcher?
     /// By signal: those of spans, of metrics and of log records.
     private let ofUnit: [[AttributeChange]]
     private let ofEvent: [AttributeChange]
+    private let ofDataPoint: [AttributeChange]
     private let ofScope: [AttributeChange]
     private let ofResource: [AttributeChange]
     /// Attributes of the resource that are copied.
@@ -203,7 +204,7 @@ package struct Attributes: ExplainableProcessor {
         }
         resourceKeys = keys
         let of = { (owner: AttributeAction.Owner) in changes.filter { $0.0 == owner }.map(\.change) }
-        (ofEvent, ofScope, ofResource) = (of(.event), of(.scope), of(.resource))
+        (ofEvent, ofDataPoint, ofScope, ofResource) = (of(.event), of(.dataPoint), of(.scope), of(.resource))
         ofUnit = Signal.allCases.map { signal in
             switch signal {
             case .traces: of(.span)
@@ -231,6 +232,8 @@ package struct Attributes: ExplainableProcessor {
         // Scopes and resources that are changed already, and what was done to them.
         var shared: [Place: [AttributeDecision]] = [:]
         let ofUnit = ofUnit[work.batch.signal.index]
+        // What data points are read from; taken once, as marks that are shared are copied by the next change.
+        let came = !ofDataPoint.isEmpty && work.batch.signal == .metrics ? work.batch : nil
         for span in 0..<work.batch.unitCount where work.batch.removal(of: span) == nil {
             if condition != nil, !work.satisfies(&condition, span) { continue }
             let entry = work.batch.unit(span)
@@ -254,6 +257,7 @@ package struct Attributes: ExplainableProcessor {
                     make(ofEvent, at: .event(event), copied.attributes, &work, &outcome)
                 }
             }
+            if let came { changeDataPoints(of: span, came, copied.attributes, &work, &outcome) }
             if !outcome.isWhole { unchanged += 1 }
             notes? += outcome.decisions.map { SpanNote(span, .changed($0.on(span))) }
         }
@@ -287,8 +291,29 @@ package struct Attributes: ExplainableProcessor {
         var edits = AttributeEdits(place, of: work.batch, isNoting: outcome.isNoting)
         for change in changes { edits.make(change, resource, in: work.batch) }
         work.account.add(steps: edits.steps)
-        if !edits.write(to: &work.batch, bytesMax: work.addedMax) { outcome.isWhole = false }
+        if !edits.write(to: &work.batch, at: place, bytesMax: work.addedMax) { outcome.isWhole = false }
         outcome.decisions += edits.decisions ?? []
+    }
+
+    private func changeDataPoints(
+        of metric: Int,
+        _ batch: borrowing SpanBatch,
+        _ resource: [Int?],
+        _ work: inout SpanWork,
+        _ outcome: inout Outcome
+    ) {
+        let (body, bytesMax) = (batch.bytes, work.addedMax)
+        var steps = 0
+        steps += work.batch.editDataPoints(of: metric) { point, added in
+            var edits = AttributeEdits(point, isNoting: outcome.isNoting)
+            for change in ofDataPoint { edits.make(change, resource, in: batch) }
+            steps += edits.steps
+            let (edit, isWhole) = edits.edit(body, added: added, bytesMax: bytesMax)
+            if !isWhole { outcome.isWhole = false }
+            outcome.decisions += edits.decisions ?? []
+            return edit
+        }
+        work.account.add(steps: steps)
     }
 }
 

@@ -39,6 +39,8 @@ struct GRPCHead {
     let headers: RequestHeaders
     /// How a message with the compressed flag is packed; nil for calls that pack none.
     let coding: ContentCoding?
+    /// What a message with that flag writes otherwise than OTLP asks.
+    let deviations: DeviationCounts
     /// How long the client waits; nil for as long as it takes.
     let timeout: TimeAmount?
 
@@ -53,7 +55,9 @@ struct GRPCHead {
         }
         self.method = method
         if let signal = method.signal, !signals.contains(signal) { throw .notTaken(signal, only: signals) }
-        coding = try Self.coding(fields.first(name: "grpc-encoding") ?? "identity")
+        let coding = fields.first(name: "grpc-encoding") ?? "identity"
+        self.coding = try Self.coding(coding)
+        deviations = ContentCoding.deviations(in: [coding[...].trimmed])
         timeout = try fields.first(name: "grpc-timeout").map { (text) throws(HTTPError) in
             guard let timeout = TimeAmount(grpc: text) else {
                 throw HTTPError(

@@ -4,7 +4,7 @@ import NIOCore
 import TLS
 
 /// What a new connection of an `otlp_grpc` receiver that listens alone speaks: HTTP/2 gets its handlers; a client that speaks
-/// HTTP/1.1 is told so in HTTP/1.1, since frames would say nothing to it.
+/// HTTP/1.1 is told so in HTTP/1.1, since frames would say nothing to it, and so is one that sends a PROXY header.
 struct GRPCPreface {
     let connection: HTTP2Connection
 
@@ -22,11 +22,14 @@ struct GRPCPreface {
 
     private func refuse(_ context: ChannelHandlerContext, _ speaks: HTTP2Preface.Speech) {
         let loop = connection.loop
-        guard case .http1 = speaks else {
+        let refusal: HTTPError
+        switch speaks {
+        case .http1: refusal = HTTP2Speakers.refuseHTTP1(on: connection)
+        case .proxyHeader: refusal = HTTP2Speakers.refuseProxyHeader(on: connection)
+        case .http2, .other:
             loop.noteNotHTTP(from: connection.client.address)
             return context.close(promise: nil)
         }
-        let refusal = HTTP2Speakers.refuseHTTP1(on: connection)
         loop.count(.http(refusal.status), nil)
         let answer = AnswerForm().response(.failure(refusal), date: loop.currentDate())
         context.writeAndFlush(NIOAny(answer), promise: nil)

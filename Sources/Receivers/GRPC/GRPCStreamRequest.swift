@@ -16,6 +16,8 @@ final class GRPCStreamRequest: StreamRequest {
     private var head: GRPCHead?
     private var identity: Identity?
     private var message = GRPCMessage()
+    /// What its message writes otherwise than OTLP asks.
+    private var deviations = DeviationCounts()
 
     /// - Parameters:
     ///   - fields: Its head.
@@ -85,6 +87,7 @@ final class GRPCStreamRequest: StreamRequest {
         if prefix.isCompressed, coding == nil {
             throw HTTPError(.badRequest, "the message's compressed flag is set, and grpc-encoding names no compression")
         }
+        if prefix.isCompressed, let head { deviations = head.deviations }
         message.body = try BodyCollector(
             codings: prefix.isCompressed ? [coding].compactMap { $0 } : [],
             announced: prefix.count,
@@ -116,6 +119,7 @@ final class GRPCStreamRequest: StreamRequest {
                 client: headers.userAgent,
                 address: connection.peer
             ),
+            deviations: deviations,
             memory: room.reservation
         )
         return .request(request, room)

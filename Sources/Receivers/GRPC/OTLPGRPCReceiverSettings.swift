@@ -18,6 +18,8 @@ package struct OTLPGRPCReceiverSettings: Sendable {
 }
 
 extension OTLPGRPCReceiverSettings: OTLPReceiverSettings {
+    package var speech: OTLPSpeech? { .grpc }
+
     /// The settings in the pipeline file.
     package static let shape = Shape(
         "Takes OTLP over gRPC, plain or compressed with gzip, deflate or zstd, and answers health checks.",

@@ -1,4 +1,5 @@
 import Basics
+import OTLP
 
 /// A content coding of request bodies (RFC 9110 section 8.4.1).
 enum ContentCoding {
@@ -23,6 +24,16 @@ enum ContentCoding {
         } else {
             return nil
         }
+    }
+
+    /// Names among these that are understood although nothing lists them as codings of OTLP.
+    static func deviations(in names: some Sequence<Substring>) -> DeviationCounts {
+        var counts = DeviationCounts()
+        for name in names {
+            if name.isHeader("x-gzip") { counts.xGzip += 1 }
+            if name.isHeader("x-zstd") { counts.xZstd += 1 }
+        }
+        return counts
     }
 
     fileprivate func makeInflater() -> any StreamInflater {

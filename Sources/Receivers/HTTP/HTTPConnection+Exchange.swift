@@ -106,6 +106,7 @@ extension HTTPConnection {
                 encoding: plan.encoding,
                 body: body,
                 source: source,
+                deviations: plan.deviations,
                 memory: room.reservation
             )
             phase = .waiting
@@ -168,9 +169,7 @@ extension HTTPConnection {
     /// The parser cannot go on.
     func refuse(_ error: any Error) {
         if case HTTPParserError.headerOverflow = error {
-            return refuse(
-                HTTPError(.headersTooLarge, "the request's head is longer than \(RequestDecoder.headBytesMax) bytes")
-            )
+            return refuse(.headTooLong)
         }
         refuse(HTTPError(.badRequest, "not a valid HTTP/1.1 request: \(error)"))
     }

@@ -81,6 +81,7 @@ final class HTTPStreamRequest: StreamRequest {
             encoding: plan.encoding,
             body: bytes,
             source: connection.source(of: request),
+            deviations: plan.deviations,
             memory: room.reservation
         )
         return .request(whole, room)

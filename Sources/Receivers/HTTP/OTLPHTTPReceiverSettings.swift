@@ -37,6 +37,8 @@ package struct OTLPHTTPReceiverSettings: Sendable {
 }
 
 extension OTLPHTTPReceiverSettings: OTLPReceiverSettings {
+    package var speech: OTLPSpeech? { .http }
+
     /// The settings in the pipeline file.
     package static let shape = Shape(
         "Takes OTLP over HTTP, protobuf and JSON, plain or compressed with gzip, deflate or zstd.",

@@ -21,6 +21,14 @@ enum RequestDecoder {
     }
 }
 
+extension HTTPError {
+    /// The head of a request is longer than any may be.
+    static let headTooLong = HTTPError(
+        .headersTooLarge,
+        "the request's head is longer than \(RequestDecoder.headBytesMax) bytes"
+    )
+}
+
 extension HTTPRequestHead {
     /// Whether the parser may take what follows this request for another protocol, and then keeps it unread.
     ///

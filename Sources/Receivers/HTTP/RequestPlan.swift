@@ -106,6 +106,8 @@ struct RequestPlan {
     let encoding: BodyEncoding
     /// In the order in which they are undone.
     let codings: [ContentCoding]
+    /// What the head writes otherwise than OTLP asks.
+    let deviations: DeviationCounts
     /// Bytes on the wire; nil for a chunked body.
     let contentLength: Int?
     let expectsContinue: Bool
@@ -130,6 +132,7 @@ struct RequestPlan {
         try headers.checkForwarded(settings.forwardHeaders)
         self.encoding = encoding
         codings = try Self.codings(headers.codings)
+        deviations = ContentCoding.deviations(in: headers.codings)
         if let transfer = headers.transferEncoding, !transfer[...].trimmed.isHeader("chunked") {
             throw HTTPError(.badRequest, "the transfer encoding \"\(transfer)\" is not supported; use chunked")
         }

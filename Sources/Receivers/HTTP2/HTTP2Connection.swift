@@ -29,6 +29,10 @@ final class HTTP2Connection: ChannelDuplexHandler, ReceiverConnection {
     static let streamWindow = 262_144
     /// The same for a whole connection.
     static let connectionWindow = 1 << 20
+    /// The longest head that is refused by itself, in bytes of names and values and 32 for each; a longer one ends the connection.
+    static let headBytesMax = 4 * RequestDecoder.headBytesMax
+    /// How long a client that is told that the connection ends may begin calls.
+    static let ageGrace = TimeAmount.seconds(10)
     /// How long a client that has just connected gets to begin a call.
     private static let firstCallTime = TimeAmount.milliseconds(250)
     /// How long a client may take to answer the ping of a graceful end, and to close after its last answer.
@@ -180,12 +184,18 @@ final class HTTP2Connection: ChannelDuplexHandler, ReceiverConnection {
         if loop.isStopping || client.refusal != nil { endGracefully() }
         guard streams.isEmpty else { return }
         if isInputClosed { return closeNow() }
-        if isEndKnown { return hangUp() }
+        if isEndKnown || isGraceOver { return hangUp() }
         restIdle()
     }
 
-    /// Whether more calls are open than may be; clients that do not know of the limit yet begin more.
-    var isOverMax: Bool { streams.count > settings.maxStreams }
+    /// Whether more calls are open than may be, as clients begin that do not know of the limit yet; or whether the client begins calls
+    /// long after it was told that the connection ends.
+    var isOverMax: Bool { streams.count > settings.maxStreams || isGraceOver }
+
+    private var isGraceOver: Bool { endsSince.map { $0 + Self.ageGrace <= .now() } ?? false }
+
+    /// The client does what it was told not to do.
+    func bearExcess() { bear(HTTP2Strain.excess) }
 
     private var hasHadRequest: Bool { lastStream != .rootStream }
 

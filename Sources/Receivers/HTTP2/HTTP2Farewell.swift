@@ -1,19 +1,25 @@
 import NIOCore
 
-/// Stands between HTTP/2 and the network: says that the connection will end, and tells of a GOAWAY by which HTTP/2 ends the connection for an error of the client;
-/// the error itself comes right behind it.
+/// Stands between HTTP/2 and the network: tells clients stricter limits than HTTP/2 is given, says that the connection will end, and
+/// tells of a GOAWAY by which HTTP/2 ends the connection for an error of the client; the error itself comes right behind it.
 final class HTTP2Farewell: ChannelOutboundHandler {
     typealias OutboundIn = IOData
     typealias OutboundOut = IOData
 
     /// The type of the frame, and where its error code stands (RFC 9113 sections 4.1 and 6.8).
     private static let (goAway, typeOffset, codeOffset) = (UInt8(7), 3, 13)
+    /// The type of the frame, where its settings begin, and what each takes (section 6.5.1).
+    private static let (settings, settingsOffset, settingBytes) = (UInt8(4), 9, 6)
 
     private let connection: HTTP2Connection
     private var context: ChannelHandlerContext?
 
-    init(_ connection: HTTP2Connection) {
+    /// What the first SETTINGS say, by the number of the setting; empty once they are said.
+    private var told: [UInt16: UInt32]
+
+    init(_ connection: HTTP2Connection, telling told: [UInt16: UInt32]) {
         self.connection = connection
+        self.told = told
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -41,6 +47,23 @@ final class HTTP2Farewell: ChannelOutboundHandler {
         {
             connection.hasFailed = true
         }
-        context.write(data, promise: promise)
+        guard !told.isEmpty, case .byteBuffer(var bytes) = unwrapOutboundIn(data),
+            bytes.getInteger(at: bytes.readerIndex + Self.typeOffset, as: UInt8.self) == Self.settings
+        else { return context.write(data, promise: promise) }
+        tell(in: &bytes)
+        context.write(wrapOutboundOut(.byteBuffer(bytes)), promise: promise)
+    }
+
+    /// Puts what clients are told into the frame with the first SETTINGS.
+    private func tell(in frame: inout ByteBuffer) {
+        let length = frame.getBytes(at: frame.readerIndex, length: 3)?.reduce(0) { $0 << 8 | Int($1) } ?? 0
+        let first = frame.readerIndex + Self.settingsOffset
+        for setting in stride(from: first, to: first + length, by: Self.settingBytes) {
+            guard let number = frame.getInteger(at: setting, as: UInt16.self), let value = told[number] else {
+                continue
+            }
+            frame.setInteger(value, at: setting + 2)
+        }
+        told = [:]
     }
 }

@@ -11,10 +11,13 @@ final class HTTP2Preface: ChannelInboundHandler, RemovableChannelHandler {
         case http2
         /// What begins with a word in capitals, as methods of HTTP/1.1 are.
         case http1
+        /// What begins as a header of the PROXY protocol's version 1 does; balancers of the receiver have theirs taken off before.
+        case proxyHeader
         case other
     }
 
     private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+    private static let proxyHeader = Array("PROXY ".utf8)
 
     private let begin: (Speech, ChannelHandlerContext, HTTP2Preface) throws -> Bool
     private var received = ByteBuffer()
@@ -49,11 +52,15 @@ final class HTTP2Preface: ChannelInboundHandler, RemovableChannelHandler {
         received.writeImmutableBuffer(unwrapInboundIn(data))
         let start = received.readableBytesView.prefix(Self.preface.count)
         let isHTTP2 = Self.preface.starts(with: start)
-        guard let first = start.first, !isHTTP2 || start.count == Self.preface.count else { return }
+        let isProxyHeader = Self.proxyHeader.starts(with: start.prefix(Self.proxyHeader.count))
+        guard let first = start.first, !isHTTP2 || start.count == Self.preface.count,
+            !isProxyHeader || start.count >= Self.proxyHeader.count
+        else { return }
         let isWord = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first)
+        let speech: Speech = isHTTP2 ? .http2 : isProxyHeader ? .proxyHeader : isWord ? .http1 : .other
         phase = .beginning
         do {
-            phase = try begin(isHTTP2 ? .http2 : isWord ? .http1 : .other, context, self) ? .over : .refused
+            phase = try begin(speech, context, self) ? .over : .refused
         } catch {
             phase = .refused
             context.close(promise: nil)

@@ -54,6 +54,18 @@ struct HTTP2Speakers {
         return HTTPError(.badRequest, notGRPC)
     }
 
+    /// What is told where a PROXY header comes from an address that is no balancer's: it shows in logs and captures of the balancer.
+    static func refuseProxyHeader(on connection: HTTP2Connection) -> HTTPError {
+        let (context, client) = (connection.loop.context, connection.client.address)
+        if context.notices.isNew("proxy_header", from: client.source) {
+            context.logger.warning(
+                "a client that is not in \"proxy_protocol\" sends a PROXY header; the receiver needs its address there, or it must send none",
+                metadata: ["receiver": "\(context.name)", "client": "\(client)"]
+            )
+        }
+        return HTTPError(.badRequest, "a PROXY header came from an address that is not in \"proxy_protocol\"")
+    }
+
     /// Says once of each client that it does not speak what its port does.
     private func noteMisplaced(_ speech: String, at port: String, needing type: String, _ connection: HTTP2Connection) {
         let (context, client) = (connection.loop.context, connection.client.address)

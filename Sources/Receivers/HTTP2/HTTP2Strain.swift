@@ -6,6 +6,8 @@ import NIOCore
 struct HTTP2Strain {
     /// What an error counts.
     static let error = 50
+    /// What a call counts that is over what the client was told.
+    static let excess = 20
     private static let most = 1000
     private static let eachCall = 10
     private static let eachSecond = 50

@@ -113,8 +113,13 @@ final class HTTP2Stream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
     // MARK: Request
 
     /// Decides by the head, and answers or makes ready for the body.
-    private func begin(_ fields: HPACKHeaders) {
-        guard !connection.isOverMax else { return turnAway() }
+    private func begin(_ whole: HPACKHeaders) {
+        guard !connection.isOverMax else {
+            turnAway()
+            return connection.bearExcess()
+        }
+        let isTooLong = whole.listBytes > RequestDecoder.headBytesMax
+        let fields = isTooLong ? whole.shortened : whole
         guard let request = connection.speakers.request(fields, hasBody: !hasEnded, on: connection) else {
             return send(connection.speakers.misplaced(fields, on: connection))
         }
@@ -123,6 +128,7 @@ final class HTTP2Stream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         setDeadline(in: loop.context.settings.bodyTimeout)
         do throws(HTTPError) {
             if let refusal = connection.client.refusal { throw refusal }
+            if isTooLong { throw .headTooLong }
             let holder = try connection.checkShare(of: nil, adding: fields.streamBytes)
             let room = Reservation(loop.context.memory, of: holder)
             guard room.grow(to: fields.streamBytes) else { throw .noMemory }
@@ -138,6 +144,7 @@ final class HTTP2Stream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
             deadline = min(deadline, clientDeadline)
         } catch {
             refuse(error)
+            if isTooLong { connection.bearExcess() }
         }
     }
 
@@ -364,4 +371,17 @@ extension UInt32 {
 extension HPACKHeaders {
     /// What a stream with this head is taken to hold: NIO's channel, and the head.
     var streamBytes: Int { reduce(4096) { $0 + $1.name.utf8.count + $1.value.utf8.count + 64 } }
+
+    /// Its size as SETTINGS_MAX_HEADER_LIST_SIZE counts it (RFC 9113 section 6.5.2).
+    fileprivate var listBytes: Int { reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 32 } }
+
+    /// What tells how a request that is refused for its long head is answered.
+    fileprivate var shortened: HPACKHeaders {
+        let names = [":method", ":path", "content-type", "accept", "origin"]
+        return HPACKHeaders(
+            compactMap { name, value, _ in
+                names.contains(name) && value.utf8.count <= 1024 ? (name, value) : nil
+            }
+        )
+    }
 }

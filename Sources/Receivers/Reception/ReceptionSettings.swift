@@ -207,7 +207,7 @@ extension ReceptionSettings {
             "max_age",
             optional: \.maxAge,
             .pause,
-            "Age at which a connection ends behind its open requests, over HTTP/1.1 with its next answer, so that clients spread over new servers. Without it, any age."
+            "Age at which a connection ends behind its open requests, over HTTP/1.1 with its next answer, so that clients spread over new servers. Over HTTP/2, requests begun 10 s after the GOAWAY get REFUSED_STREAM. Without it, any age."
         ),
     ]
 

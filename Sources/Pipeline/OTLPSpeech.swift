@@ -1,0 +1,4 @@
+/// The protocols of OTLP.
+package enum OTLPSpeech: Sendable {
+    case http, grpc
+}
