@@ -30,12 +30,13 @@ package final class AwaitedRecords: Sendable {
         self.placesMax = placesMax
     }
 
-    /// Takes places for one request, which are given back with what is returned.
+    /// Takes places for one request.
     ///
     /// - Parameters:
     ///   - counts: Its records by log.
     ///   - sender: Who sends it.
     ///   - exporter: What it waits for, for the words of a refusal.
+    /// - Returns: What gives them back with its last reference.
     /// - Throws: Where there is no room for it, or its sender has too many already; nothing is taken then.
     func take(
         _ counts: [LogID: Int],
@@ -56,7 +57,8 @@ package final class AwaitedRecords: Sendable {
 
     private func refusal(of count: Int, _ places: Places, for sender: Sender, _ exporter: String) -> Refused? {
         guard count <= placesMax else {
-            let reason = "its answer waits for \(exporter), and that for \(placesMax) records at most; it makes \(count)"
+            let reason =
+                "its answer waits for \(exporter), and that for \(placesMax) records at most; it makes \(count)"
             return Refused(reason: .tooLarge, .tooLarge(reason))
         }
         if let has = places.bySender[sender], places.taken + count > placesMax / 2 {

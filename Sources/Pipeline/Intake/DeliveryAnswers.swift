@@ -59,7 +59,9 @@ package final class DeliveryAnswers: Sendable {
     }
 
     /// The wait of a request that is about to be journaled, and is told `answer` once it is delivered; nil where the exporter
-    /// gets nothing of it. Throws where too much is waited for.
+    /// gets nothing of it.
+    ///
+    /// Throws where too much is waited for.
     func wait(
         for group: RecordGroup,
         of sender: Sender,

@@ -134,8 +134,9 @@ package final class Gateway: Intake {
         return source
     }
 
-    /// How the answer to a request waits for an exporter, as long as its client does; nil where it does not. Throws where too
-    /// much is waited for.
+    /// How the answer to a request waits for an exporter, as long as its client does; nil where it does not.
+    ///
+    /// Throws where too much is waited for.
     private func wait(
         for group: RecordGroup,
         telling answer: IntakeAnswer,

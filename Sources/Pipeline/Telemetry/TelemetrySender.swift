@@ -87,8 +87,9 @@ package final class TelemetrySender: Sendable {
         }
     }
 
-    /// The destination failed on these spans, maybe on one of them: fewer are sent next, and one alone is given up, so that it does
-    /// not keep the others from it. Of a destination that fails on everything that costs one span a look.
+    /// The destination failed on these spans, maybe on one of them: fewer are sent next, and one alone is given up.
+    ///
+    /// So it does not keep the others from it; a destination that fails on everything costs one span a look.
     private func giveWay(_ spans: [OwnSpan]) {
         guard spans.count > 1 else { return telemetry.drop(spans.count) }
         batchMax.withLock { $0 = spans.count / 2 }
