@@ -138,11 +138,14 @@ final class SegmentWriter {
         let readers = notice.readers.filter { $0.log == core.id }.map(\.name)
         guard !readers.isEmpty else { return }
         var id = nextID
+        var ids: [UInt64] = []
         for (position, entry) in entries.enumerated() where entry.log == core.id {
             let items = UInt64(entry.items)
             followed.append(.init(id: id, items: items, entry: position, notice: notice, readers: readers))
+            ids.append(id)
             id += items
         }
+        notice.note(ids, in: core)
     }
 
     /// Writes what was placed.

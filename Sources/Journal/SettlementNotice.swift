@@ -31,6 +31,8 @@ package final class SettlementNotice: Sendable {
         var finished: [FinishedRecord] = []
         /// Nil once it was told, or cancelled.
         var tell: (@Sendable (Settlement) -> Void)?
+        /// Where its records are followed.
+        var places: [(log: LogCore, ids: [UInt64])] = []
     }
 
     let readers: [ReaderID]
@@ -44,9 +46,18 @@ package final class SettlementNotice: Sendable {
         state = Mutex(State(tell: tell))
     }
 
-    /// Tells nothing from now on.
+    /// Tells nothing from now on, and leaves room for others; not with the lock of a log.
     package func cancel() {
-        state.withLock { $0.tell = nil }
+        let places = state.withLock { state in
+            defer { (state.tell, state.places) = (nil, []) }
+            return state.places
+        }
+        for place in places { place.log.state.withLock { $0.followed.remove(place.ids, of: self) } }
+    }
+
+    /// Its records of one log are followed from when they can be read.
+    func note(_ ids: [UInt64], in log: LogCore) {
+        state.withLock { $0.places.append((log, ids)) }
     }
 
     /// Whether nothing will be asked of it any more: it was told, is being told, or was cancelled.
@@ -77,7 +88,7 @@ package final class SettlementNotice: Sendable {
     }
 
     private static func takeCall(_ state: inout State) -> SettlementCall? {
-        defer { state.tell = nil }
+        defer { (state.tell, state.places) = (nil, []) }
         let finished = state.finished.sorted { ($0.entry, $0.reader.name) < ($1.entry, $1.reader.name) }
         return state.tell.map { SettlementCall(settlement: .finished(finished), tell: $0) }
     }
@@ -128,7 +139,8 @@ struct FollowedRecords: Sendable {
 
     /// Follows a record that readers can see from now on; `isDefined` says which readers there are.
     mutating func add(_ record: Record, isDefined: (String) -> Bool) {
-        if records.count >= SettlementNotice.recordsMax { records = records.filter { !$0.value.notice.isOver } }
+        // Whoever cancels later finds it here.
+        guard !record.notice.isOver else { return }
         if records.count >= SettlementNotice.recordsMax {
             return end(record, because: "too many records are followed")
         }
@@ -136,6 +148,15 @@ struct FollowedRecords: Sendable {
             return end(record, because: "there is no reader \(name)")
         }
         records[record.id] = record
+    }
+
+    /// How many there are.
+    var count: Int { records.count }
+
+    /// Follows them no more, as far as it is that notice that does.
+    mutating func remove(_ ids: [UInt64], of notice: SettlementNotice) {
+        // An id may be given again where what had it did not become durable.
+        for id in ids where records[id]?.notice === notice { records[id] = nil }
     }
 
     /// A reader has settled the record of that id.

@@ -2,21 +2,25 @@
 
 import concurrent.futures
 import signal
+import socket
+import struct
 import threading
 import time
 
 import grpc
+import hpack
 import pytest
 import requests
 
 from conftest import otlp_exporter
-from kit import otlp
+from kit import http2_crowd, otlp
 from kit.environments import free_port
 from kit.grpc_caller import Caller, retry_delay
 from kit.waiting import eventually
 
 OK = ("ok", None, "")
 WAYS = ["http", "grpc"]
+MIB = 1 << 20
 
 
 class Gate:
@@ -226,3 +230,46 @@ def test_what_was_there_at_the_end_is_acknowledged_once_it_is_delivered(start, s
     delivered = [message, *(later for later, answer in waiting if answer.result(10) == OK)]
     assert gateway.process.wait(10) == 0
     once(sink, [span for sent in delivered for span in otlp.spans_of(sent)])
+
+
+def long_headed(way, body, count):
+    """The bytes of a connection with so many requests, each with a head of 15 KB."""
+    path, kind = {
+        "http": ("/v1/traces", "application/x-protobuf"),
+        "grpc": ("/opentelemetry.proto.collector.trace.v1.TraceService/Export", "application/grpc"),
+    }[way]
+    head = [(":method", "POST"), (":scheme", "http"), (":authority", "localhost"), (":path", path), ("content-type", kind)]
+    head += [(f"x-long-{number}", "z" * 3000) for number in range(5)]
+    block = hpack.Encoder().encode([hpack.NeverIndexedHeaderTuple(*field) for field in head], huffman=False)
+    data = body if way == "http" else struct.pack(">BI", 0, len(body)) + body
+    frames = [http2_crowd.BEGINNING]
+    for stream in range(1, 2 * count, 2):
+        frames.append(http2_crowd.frame(http2_crowd.HEADERS, http2_crowd.END_HEADERS, stream, block))
+        frames.append(http2_crowd.frame(0, http2_crowd.END_STREAM, stream, data))
+    return b"".join(frames)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_clients_that_hang_up_leave_no_memory_behind(start, sink, service, way):
+    sink.refuses = gate = Gate()
+    gateway, client = start({"sink": otlp_exporter(sink)}, way, timeout="60s")
+    receiver = {"http": "otlp", "grpc": "grpc"}[way]
+    host, port = gateway.pipeline["receivers"][receiver]["listen"].split(":")
+    data = long_headed(way, otlp.request(service).SerializeToString(), 99)
+
+    def hang_up_after(accepted):
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(data)
+            eventually(lambda: gateway.metric("millrace_receiver_accepted_spans_total", receiver=receiver) == accepted, every=0.01)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    for number in range(1, 5):
+        hang_up_after(number * 99 * 5)
+    before = gateway.memory("VmRSS")
+    for number in range(5, 45):
+        hang_up_after(number * 99 * 5)
+    # The heads alone are 57 MiB.
+    assert gateway.memory("VmRSS") - before < 24 * MIB
+    answer = client.begin(otlp.request(service))
+    gate.event.set()
+    assert answer.result(30) == OK

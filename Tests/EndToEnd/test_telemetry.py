@@ -199,6 +199,31 @@ def test_millrace_that_sends_to_itself_makes_nothing_of_its_own_requests(start, 
     assert gateway.metric("millrace_telemetry_dropped_spans_total") == 0
 
 
+def test_two_that_send_to_each_other_make_nothing_of_what_comes_back(start, millrace, tmp_path, archives, service):
+    port = free_port()
+    exporters = {"file": archives("file"), "watch": {"type": "otlp_http", "endpoint": f"http://127.0.0.1:{port}"}}
+    gateway = start(exporters, {"traces": 1, "to": "watch", "interval": "1s"}, signals=["traces", "metrics"])
+    millrace(
+        {"back": {"type": "otlp_http", "endpoint": gateway.url}},
+        directory=tmp_path / "other",
+        receivers={"otlp": {"type": "otlp_http", "listen": f"127.0.0.1:{port}"}},
+        processors={"batch": {"type": "batch", "linger": "50ms"}},
+        pipelines={
+            "all": {"receivers": ["otlp"], "processors": ["batch"], "exporters": ["back"], "signals": ["traces", "metrics"]},
+        },
+    )
+    send(gateway, otlp.request(service), "http")
+
+    def requests_of(signal):
+        return gateway.metric("millrace_receiver_requests_total", receiver="otlp", signal=signal, code="200")
+
+    # The trace of five spans, then the two spans about it.
+    eventually(lambda: gateway.metric("millrace_receiver_accepted_spans_total") == 7)
+    seen = requests_of("metrics")
+    eventually(lambda: requests_of("metrics") >= seen + 4)
+    assert gateway.metric("millrace_receiver_accepted_spans_total") == 7
+
+
 def test_what_nobody_takes_is_bounded_and_costs_users_nothing(start, sink, service):
     gateway = start({"sink": otlp_exporter(sink), "watch": AWAY}, {"traces": 1, "to": "watch", "interval": "1s"})
     before = gateway.memory("VmRSS")

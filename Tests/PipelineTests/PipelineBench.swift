@@ -32,7 +32,9 @@ struct PipelineBench {
         clock: MonotonicClock = MonotonicClock(ManualClock()),
         costs: CostLimits = CostLimits(),
         bytesMax: Int = 1 << 20,
-        journalMax: ByteCount? = nil
+        journalMax: ByteCount? = nil,
+        telemetry: Telemetry? = nil,
+        answers: Answers? = nil
     ) throws {
         self.signal = signal
         let log = LogID("traces", signal)
@@ -64,14 +66,6 @@ struct PipelineBench {
             unrouted: unrouted,
             tally: tally
         )
-        gateway = Gateway(
-            fronts: [front],
-            journal: journal,
-            clock: .system,
-            deviations: DeviationLog(meters: meters, logger: logger),
-            costs: costs,
-            identities: IdentityMeters(meters, receiver: "otlp")
-        )
         delivery = Delivery(
             name: "out",
             exporter: exporter,
@@ -83,9 +77,35 @@ struct PipelineBench {
             retry: retry,
             bytesMax: bytesMax,
             clock: clock,
+            telemetry: telemetry,
             meters: DeliveryMeters(meters, pipeline: "traces", exporter: "out", signal: signal),
             logger: logger
         )
+        let delivery = delivery
+        gateway = Gateway(
+            fronts: [front],
+            journal: journal,
+            clock: .system,
+            deviations: DeviationLog(meters: meters, logger: logger),
+            costs: costs,
+            identities: IdentityMeters(meters, receiver: "otlp"),
+            line: answers?.line,
+            hold: answers?.hold ?? .zero,
+            answers: answers.map { $0.waiting(for: delivery) }
+        )
+    }
+
+    /// How answers wait for the exporter (`answer_after`), and requests for room.
+    struct Answers {
+        var timeout = Duration.seconds(3600)
+        var hold = Duration.zero
+        var awaited = AwaitedRecords()
+        var clock = MonotonicClock.system
+        var line: WaitingLine?
+
+        fileprivate func waiting(for delivery: Delivery) -> DeliveryAnswers {
+            DeliveryAnswers(exporter: "out", timeout: timeout, deliveries: [delivery], awaited: awaited, clock: clock)
+        }
     }
 
     /// Sends one request and waits for its answer.
@@ -96,17 +116,22 @@ struct PipelineBench {
         identity: Identity? = nil,
         memory: Reservation? = nil,
         as encoding: BodyEncoding = .protobuf,
-        signal: Signal? = nil
+        signal: Signal? = nil,
+        address: SourceAddress = .unknown,
+        presence: ClientPresence? = nil,
+        through intake: (any Intake)? = nil
     ) async -> IntakeAnswer {
-        let source = RequestSource(receiver: receiver, headers: headers, identity: identity)
-        let request = IncomingRequest(
+        let source = RequestSource(receiver: receiver, headers: headers, identity: identity, address: address)
+        var request = IncomingRequest(
             signal: signal ?? self.signal,
             encoding: encoding,
             body: body,
             source: source,
             memory: memory
         )
-        return await observer.answer { ticket in gateway.accept(request, ticket: ticket, observer: observer) }
+        request.presence = presence
+        let intake = intake ?? gateway
+        return await observer.answer { [request] ticket in intake.accept(request, ticket: ticket, observer: observer) }
     }
 
     /// The dead letters as `dead-letters list` and `show` give them.

@@ -182,6 +182,63 @@ private func withHTTP2(
         }
     }
 
+    @Test func `may be answered by bytes that look like the end of its connection`() async throws {
+        // Its fourth byte is the type of a GOAWAY, and it is long enough for one with an error.
+        let answer = IntakeAnswer.partial(rejected: 7, message: "d rejected 7")
+        try await withHTTP2(ScriptedIntake { _ in .later(answer) }) { _, client in
+            let outcome = try #require(try await client.call([1], RawHTTP2.httpHead()))
+            #expect(outcome.body.count >= 17 && outcome.body[3] == 7)
+            // A body of another length than was said is an error of its stream alone.
+            let wrong = try await client.open(RawHTTP2.httpHead(["content-length": "5"]))
+            await client.send(.data, flags: RawHTTP2.Frame.endStream, stream: wrong, payload: [1])
+            #expect(try await client.outcome(of: wrong)?.isReset == true)
+            try await client.expectHTTP(200)
+        }
+    }
+
+    /// How a client leaves before it is answered.
+    enum Leaving: CaseIterable {
+        case byHTTP1, byConnection, byStream
+    }
+
+    @Test(arguments: Leaving.allCases)
+    func `is known to be gone when its client hangs up`(how: Leaving) async throws {
+        try await withReceiver(ScriptedIntake { _ in .held }, eventLoops: 1) { harness in
+            let isGone = Switch(false)
+            try await leave(how, harness) {
+                await harness.intake.waitForRequests(1)
+                let presence = try #require(harness.intake.received.first?.presence)
+                presence.whenGone { isGone.isOn = true }
+                #expect(!isGone.isOn)
+            }
+            #expect(await until { isGone.isOn })
+            // What it holds of the memory stays counted until the intake is done with it.
+            #expect(harness.memory.inUse > 0)
+            harness.intake.settle(.accepted)
+            #expect(await until { harness.memory.inUse == 0 })
+        }
+    }
+
+    /// Makes a request, and leaves once `body` is done.
+    private func leave(_ how: Leaving, _ harness: ReceiverHarness, after body: () async throws -> Void) async throws {
+        // Bytes that are not read make the end of a connection a reset.
+        let connection = try harness.connect()
+        guard how != .byHTTP1 else {
+            await connection.send(request(headers: ["Expect: 100-continue"], body: [1]))
+            return try await body()
+        }
+        let client = RawHTTP2(connection)
+        await client.begin()
+        let stream = try await client.open(RawHTTP2.httpHead())
+        await client.send(.data, flags: RawHTTP2.Frame.endStream, stream: stream, payload: [1])
+        try await body()
+        guard how == .byStream else { return }
+        await client.send(.reset, stream: stream, payload: RawHTTP2.bytes(8))
+        // The connection lives on.
+        await client.send(.ping, payload: [UInt8](repeating: 1, count: 8))
+        while let frame = await client.next(), frame.kind != .ping {}
+    }
+
     @Test(arguments: [true, false])
     func `waits for room in memory before it is read`(saysLength: Bool) async throws {
         let intake = ScriptedIntake { $0.body.count > 55_000 ? .held : .now(.accepted) }

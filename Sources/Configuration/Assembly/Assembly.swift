@@ -191,7 +191,8 @@ extension PipelineFile {
 
     /// Where the answers of receivers wait that have `answer_after`, by receiver.
     fileprivate func answers(of deliveries: [Delivery]) -> [String: DeliveryAnswers] {
-        receivers.reduce(into: [:]) { answers, receiver in
+        let records = AwaitedRecords()
+        return receivers.reduce(into: [:]) { answers, receiver in
             guard let exporter = receiver.settings.answerAfter else { return }
             let read = pipelines.filter { $0.value.receivers.contains(receiver.name) }.map(\.name)
             let awaited = deliveries.filter { delivery in
@@ -200,7 +201,8 @@ extension PipelineFile {
             answers[receiver.name] = DeliveryAnswers(
                 exporter: exporter,
                 timeout: receiver.settings.answerTimeout,
-                deliveries: awaited
+                deliveries: awaited,
+                awaited: records
             )
         }
     }

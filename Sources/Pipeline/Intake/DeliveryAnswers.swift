@@ -20,11 +20,12 @@ package final class DeliveryAnswers: Sendable {
     /// What a waiting answer is charged to the memory budget, once its request's bytes are on the disk.
     static let bytesEach = 1024
     /// When a client may come back whose request was not delivered.
-    fileprivate static let retryAfter = Duration.seconds(3)
+    static let retryAfter = Duration.seconds(3)
 
     let exporter: String
     private let timeout: Duration
     private let deliveries: [LogID: Delivery]
+    private let awaited: AwaitedRecords
     private let clock: MonotonicClock
     private let state = Mutex(State())
 
@@ -32,8 +33,16 @@ package final class DeliveryAnswers: Sendable {
     ///   - exporter: The exporter's key in the pipeline file.
     ///   - timeout: How long an answer waits, from the moment when its request was complete.
     ///   - deliveries: Those to the exporter from the pipelines that read the receiver.
+    ///   - awaited: What all receivers wait for.
     ///   - clock: For the time-out.
-    package init(exporter: String, timeout: Duration, deliveries: [Delivery], clock: MonotonicClock = .system) {
+    package init(
+        exporter: String,
+        timeout: Duration,
+        deliveries: [Delivery],
+        awaited: AwaitedRecords,
+        clock: MonotonicClock = .system
+    ) {
+        self.awaited = awaited
         self.exporter = exporter
         self.timeout = timeout
         self.clock = clock
@@ -51,10 +60,24 @@ package final class DeliveryAnswers: Sendable {
 
     /// The wait of a request that is about to be journaled, and is told `answer` once it is delivered; nil where the exporter
     /// gets nothing of it.
-    func wait(for group: RecordGroup, telling answer: IntakeAnswer) -> DeliveryWait? {
+    ///
+    /// Throws where too much is waited for.
+    func wait(
+        for group: RecordGroup,
+        of sender: Sender,
+        telling answer: IntakeAnswer
+    ) throws(Refused) -> DeliveryWait? {
         let logs = Set(group.entries.lazy.filter { $0.kind == .items }.map(\.log)).filter { deliveries[$0] != nil }
         guard !logs.isEmpty else { return nil }
-        return DeliveryWait(self, logs: logs, until: clock.now() + timeout, telling: answer)
+        var counts: [LogID: Int] = [:]
+        for entry in group.entries where logs.contains(entry.log) { counts[entry.log, default: 0] += 1 }
+        let places = try awaited.take(counts, for: sender, waitingFor: exporter)
+        return DeliveryWait(self, logs: logs, at: places, until: clock.now() + timeout, telling: answer)
+    }
+
+    /// What is left of the time of a wait; zero where its client is gone.
+    func timeLeft(of wait: DeliveryWait) -> Duration {
+        wait.isAbandoned ? .zero : max(.zero, wait.deadline - clock.now())
     }
 
     /// The group of a wait is durable.
@@ -125,15 +148,19 @@ final class DeliveryWait: Sendable {
     private let logs: Set<LogID>
     private let state = Mutex(State.committing(nil))
     private let notice = Mutex<SettlementNotice?>(nil)
+    private let places: Mutex<AwaitedPlaces?>
+    private let hasNobody = Atomic<Bool>(false)
 
     fileprivate init(
         _ answers: DeliveryAnswers,
         logs: Set<LogID>,
+        at places: AwaitedPlaces,
         until deadline: Duration,
         telling answer: IntakeAnswer
     ) {
         self.answers = answers
         self.logs = logs
+        self.places = Mutex(places)
         self.deadline = deadline
         self.answer = answer
     }
@@ -146,6 +173,19 @@ final class DeliveryWait: Sendable {
         return notice
     }
 
+    deinit {
+        notice.withLock { $0 }?.cancel()
+    }
+
+    /// Whether nobody is there who could be told.
+    var isAbandoned: Bool { hasNobody.load(ordering: .relaxed) }
+
+    /// The client is gone: the wait ends once its group is durable, or now.
+    func abandon() {
+        hasNobody.store(true, ordering: .relaxed)
+        end(with: .gone)
+    }
+
     /// The group is durable.
     fileprivate func begin(_ tell: @escaping @Sendable (IntakeAnswer) -> Void) {
         let settlement = state.withLock { state -> Settlement? in
@@ -153,7 +193,7 @@ final class DeliveryWait: Sendable {
             state = .waiting(tell)
             return settlement
         }
-        if let settlement { settle(settlement) }
+        if let settlement { settle(settlement) } else if isAbandoned { end(with: .gone) }
     }
 
     /// It is known what became of the group.
@@ -181,6 +221,7 @@ final class DeliveryWait: Sendable {
         }
         guard let tell else { return }
         notice.withLock { $0.take() }?.cancel()
+        places.withLock { $0 = nil }
         answers.leave(self)
         tell(answer)
     }
@@ -210,4 +251,6 @@ final class DeliveryWait: Sendable {
 extension IntakeAnswer {
     /// The process ends, and delivers nothing more.
     fileprivate static let stopping = IntakeAnswer.unavailable("the gateway is stopping", retryAfter: .seconds(1))
+    /// Nobody reads it.
+    fileprivate static let gone = IntakeAnswer.unavailable("the client is gone", retryAfter: .seconds(1))
 }

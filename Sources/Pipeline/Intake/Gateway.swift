@@ -90,7 +90,7 @@ package final class Gateway: Intake {
         )
         tally.refuse(spans.flawed, .invalid)
         guard spans.valid > 0 else { return spans.answer }
-        request.source.trace?.note(items: spans.valid)
+        let source = Self.recorded(request.source, spans)
         if let refusal = answers?.refusal(before: fronts.lazy.map(\.log)) {
             tally.refuse(spans.valid, .destination)
             return refusal
@@ -99,7 +99,6 @@ package final class Gateway: Intake {
         var whenRefused: [@Sendable () -> Void] = []
         let records: [IntakeRecord]
         do throws(Refused) {
-            let source = request.source
             records = try self.records(of: fronts, for: spans, from: source, at: now, account, memory, &whenRefused)
         } catch {
             for undo in whenRefused { undo() }
@@ -112,11 +111,41 @@ package final class Gateway: Intake {
             tally: tally,
             records: records,
             memory: request.memory,
-            trace: request.source.trace
+            trace: source.trace
         )
         waiting.whenRefused = whenRefused
-        waiting.wait = answers?.wait(for: waiting.group, telling: spans.answer)
+        do throws(Refused) {
+            waiting.wait = try wait(for: waiting.group, telling: spans.answer, to: request)
+        } catch {
+            return waiting.refused(as: error.reason, with: error.answer)
+        }
         return enter(ticket, waiting, records.compactMap(\.share), waitingRoom(of: observer))
+    }
+
+    /// Where a request came from, without a trace where it is what a Millrace says about itself: spans of that would be sent the
+    /// same way, and so on for ever.
+    private static func recorded(_ source: RequestSource, _ spans: borrowing CheckedSpans) -> RequestSource {
+        guard let trace = source.trace else { return source }
+        trace.note(items: spans.valid)
+        guard spans.batch.isOwnTelemetry else { return source }
+        trace.forget()
+        var source = source
+        source.trace = nil
+        return source
+    }
+
+    /// How the answer to a request waits for an exporter, as long as its client does; nil where it does not.
+    ///
+    /// Throws where too much is waited for.
+    private func wait(
+        for group: RecordGroup,
+        telling answer: IntakeAnswer,
+        to request: IncomingRequest
+    ) throws(Refused) -> DeliveryWait? {
+        let sender = request.memory?.holder?.sender ?? .address(request.source.address)
+        guard let wait = try answers?.wait(for: group, of: sender, telling: answer) else { return nil }
+        request.presence?.whenGone { [weak wait] in wait?.abandon() }
+        return wait
     }
 
     /// Hands a request to the journal, where its sender and route may have it there; the answer, where it may not wait.
@@ -153,8 +182,13 @@ package final class Gateway: Intake {
         _ room: WaitingRoom,
         _ shares: RouteShares
     ) -> Bool {
+        let hold = room.hold(for: request)
         guard hold > .zero, let line = shares.line(for: share, creating: true) else { return false }
         return line.enter(bytes: request.bytes, hold: hold) { [clock] place in
+            guard room.hold(for: request) > .zero else {
+                line.leave(place)
+                return room.answer(ticket, request.refused(with: answer))
+            }
             switch shares.admit(parts, at: clock.now(), isNew: false) {
             case .admitted:
                 var request = request

@@ -52,6 +52,8 @@ package struct IncomingRequest: Sendable {
     package var deviations: DeviationCounts
     /// Holds the body's bytes, and grows with what the intake holds until the answer; nil where nobody counts them.
     package var memory: Reservation?
+    /// Tells whether the client still waits for the answer; nil where that is not known.
+    package var presence: ClientPresence?
 
     package init(
         signal: Signal,

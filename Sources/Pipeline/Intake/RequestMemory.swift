@@ -90,7 +90,7 @@ struct Refused: Error {
             }
     }
 
-    private init(reason: IntakeTally.RefusalReason, _ answer: IntakeAnswer) {
+    init(reason: IntakeTally.RefusalReason, _ answer: IntakeAnswer) {
         self.reason = reason
         self.answer = answer
     }

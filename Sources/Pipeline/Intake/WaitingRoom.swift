@@ -112,6 +112,12 @@ final class WaitingRoom: CommitObserver {
         observer.settled([(ticket, answer)])
     }
 
+    /// How long a request may wait for room: no longer than its client waits for a delivery, which would then come for nobody.
+    func hold(for request: WaitingRequest) -> Duration {
+        guard let wait = request.wait, let answers else { return hold }
+        return min(hold, answers.timeLeft(of: wait))
+    }
+
     private func append(_ ticket: UInt64, _ request: WaitingRequest) {
         requests.withLock { $0[ticket] = request }
         journal.append(request.group, ticket: ticket, observer: self, notice: request.wait?.makeNotice())
@@ -119,8 +125,13 @@ final class WaitingRoom: CommitObserver {
 
     /// Puts a request into the line; false where it may not wait.
     private func waits(_ ticket: UInt64, _ request: WaitingRequest) -> Bool {
-        guard let line else { return false }
+        let hold = hold(for: request)
+        guard let line, hold > .zero else { return false }
         return line.enter(bytes: request.bytes, hold: hold) { place in
+            guard self.hold(for: request) > .zero else {
+                line.leave(place)
+                return self.answer(ticket, request.answer(after: .full()))
+            }
             var request = request
             request.place = place
             self.append(ticket, request)

@@ -43,7 +43,7 @@ package final class RequestTrace: Sendable {
     let parent: TraceContext?
     let begin: UnixTime
     private let clock: WallClock
-    private let facts = Mutex((items: 0, journaledAt: UnixTime?.none))
+    private let facts = Mutex((items: 0, journaledAt: UnixTime?.none, isForgotten: false))
 
     init(_ context: TraceContext, parent: TraceContext?, clock: WallClock) {
         self.context = context
@@ -61,6 +61,11 @@ package final class RequestTrace: Sendable {
         facts.withLock { $0.journaledAt = now }
     }
 
+    /// It is not recorded after all.
+    func forget() { facts.withLock { $0.isForgotten = true } }
+
+    /// Whether it is not recorded.
+    var isForgotten: Bool { facts.withLock { $0.isForgotten } }
     /// Its valid items.
     var items: Int { facts.withLock { $0.items } }
     /// When the journal had it; nil before.

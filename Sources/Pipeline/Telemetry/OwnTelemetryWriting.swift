@@ -93,6 +93,14 @@ extension [UInt8] {
     }
 }
 
+extension Envelope {
+    /// Whether all of it is what a Millrace says about itself.
+    var isOwnTelemetry: Bool {
+        // The scope stays what it is on its way through other collectors.
+        !scopes.isEmpty && scopes.allSatisfy { text($0.name) == Product.name }
+    }
+}
+
 extension OwnSpan {
     /// Characters of a status message, at most.
     private static let failureMax = 256

@@ -6,7 +6,7 @@ import Synchronization
 /// Sends what Millrace records about itself to one exporter, beside its deliveries and without the journal.
 ///
 /// Requests that it sends say by `traceparent` that nobody is to record them, so that a Millrace that gets them, itself above
-/// all, makes no spans of them.
+/// all, makes no spans of them; nor does one that gets them from another's pipeline (`Envelope.isOwnTelemetry`).
 package final class TelemetrySender: Sendable {
     /// Spans in one request, at most.
     private static let batchMax = 512
@@ -24,6 +24,8 @@ package final class TelemetrySender: Sendable {
     private let resource = OwnResource()
     private let start: UnixTime
     private let lastWarning = Mutex<Duration?>(nil)
+    /// Spans in the next request, at most.
+    private let batchMax = Mutex(TelemetrySender.batchMax)
 
     /// - Parameters:
     ///   - telemetry: Keeps the spans.
@@ -73,13 +75,25 @@ package final class TelemetrySender: Sendable {
 
     private func sendSpans() async {
         guard signals.contains(.traces) else { return }
-        while case let spans = telemetry.take(Self.batchMax), !spans.isEmpty {
+        while case let spans = telemetry.take(batchMax.withLock { $0 }), !spans.isEmpty {
             switch await send(resource.request(spans: spans), .traces, items: spans.count) {
-            case .delivered(let rejected, _): telemetry.drop(min(rejected, spans.count))
-            case .unavailable, .timedOut, .failed, .cancelled: return telemetry.putBack(spans)
+            case .delivered(let rejected, _):
+                telemetry.drop(min(rejected, spans.count))
+                batchMax.withLock { $0 = min(2 * $0, Self.batchMax) }
+            case .failed: return giveWay(spans)
+            case .unavailable, .timedOut, .cancelled: return telemetry.putBack(spans)
             case .tooLarge, .refused, .parked, .unsendable: telemetry.drop(spans.count)
             }
         }
+    }
+
+    /// The destination failed on these spans, maybe on one of them: fewer are sent next, and one alone is given up.
+    ///
+    /// So it does not keep the others from it; a destination that fails on everything costs one span a look.
+    private func giveWay(_ spans: [OwnSpan]) {
+        guard spans.count > 1 else { return telemetry.drop(spans.count) }
+        batchMax.withLock { $0 = spans.count / 2 }
+        telemetry.putBack(spans)
     }
 
     private func sendMetrics() async {

@@ -40,12 +40,19 @@ struct TracedAttempt {
             ("millrace.bytes", .integer(batch.payload.count)),
             ("millrace.attempt", .integer(request.history.attempts)), ("millrace.outcome", .text(outcome.name)),
         ]
-        span.failure = outcome.reason
+        span.failure = outcome.failure
         telemetry.add(span)
     }
 }
 
 extension DeliveryOutcome {
+    /// What a span says of what went wrong; nil where nothing did.
+    fileprivate var failure: String? {
+        if case .delivered(let rejected, _) = self { return rejected > 0 ? "\(rejected) rejected" : nil }
+        // Behind a colon come the words of others, of destinations above all, which quote what they refuse.
+        return reason.map { String($0.prefix { $0 != ":" }) }
+    }
+
     /// Why nothing, or not all, was delivered; nil where everything was.
     var reason: String? {
         switch self {

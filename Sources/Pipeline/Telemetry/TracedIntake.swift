@@ -99,7 +99,9 @@ private final class TracedObserver: IntakeObserver {
     }
 
     func close(_ ticket: UInt64, _ answer: IntakeAnswer) {
-        guard let request = requests.withLock({ $0.removeValue(forKey: ticket) }) else { return }
+        guard let request = requests.withLock({ $0.removeValue(forKey: ticket) }), !request.trace.isForgotten else {
+            return
+        }
         telemetry.add(request.span(answer, at: telemetry.clock.now()))
     }
 

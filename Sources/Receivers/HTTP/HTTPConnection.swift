@@ -43,6 +43,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, Recei
     /// The request whose body is not read yet.
     var heldRequest: HeldRequest?
     var roomWait: RoomWait?
+    var ticket: UInt64?
     /// Whether the client has sent its last byte.
     private(set) var isInputClosed = false
     let observer: LoopObserver
@@ -120,6 +121,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, Recei
         ahead.removeAll()
         heldRequest = nil
         roomWait = nil
+        loop.abandon(self)
         leaveLimits()
         channelContext = nil
         loop.remove(self)

@@ -77,8 +77,10 @@ final class ConnectionCount: Sendable {
 final class ReceiverLoop {
     /// A request in the intake; what it holds stays counted even when its connection is gone.
     private struct Waiting {
-        let taker: any AnswerTaker
+        /// Nil once its client is gone: nothing of it is kept but what is counted.
+        var taker: (any AnswerTaker)?
         let room: BodyRoom
+        let presence: ClientPresence
     }
 
     let context: ConnectionContext
@@ -167,23 +169,37 @@ final class ReceiverLoop {
     ) -> IntakeAnswer? {
         let ticket = nextTicket
         nextTicket &+= 1
-        waiting[ticket] = Waiting(taker: taker, room: room)
+        let presence = ClientPresence()
+        waiting[ticket] = Waiting(taker: taker, room: room, presence: presence)
+        taker.ticket = ticket
+        var request = request
+        request.presence = presence
         guard request.body.count <= Self.largeBytes else {
-            context.large.submit { [intake = context.intake] in
+            context.large.submit { [intake = context.intake, request] in
                 guard let answer = intake.accept(request, ticket: ticket, observer: observer) else { return }
                 observer.settled([(ticket, answer)])
             }
             return nil
         }
         let answer = context.intake.accept(request, ticket: ticket, observer: observer)
-        if answer != nil { waiting[ticket] = nil }
+        if answer != nil { (waiting[ticket], taker.ticket) = (nil, nil) }
         return answer
+    }
+
+    /// A client is gone whose request may be in the intake: an answer that waits for a delivery waits no more.
+    func abandon(_ taker: any AnswerTaker) {
+        guard let ticket = taker.ticket else { return }
+        taker.ticket = nil
+        waiting[ticket]?.taker = nil
+        waiting[ticket]?.presence.end()
     }
 
     /// Passes the pipelines' answers on to the connections that wait for them.
     func settle(_ answers: [(ticket: UInt64, answer: IntakeAnswer)]) {
         for (ticket, answer) in answers {
-            waiting.removeValue(forKey: ticket)?.taker.settled(answer)
+            guard let taker = waiting.removeValue(forKey: ticket)?.taker else { continue }
+            taker.ticket = nil
+            taker.settled(answer)
         }
     }
 

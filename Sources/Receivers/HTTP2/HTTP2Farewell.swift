@@ -6,10 +6,10 @@ final class HTTP2Farewell: ChannelOutboundHandler {
     typealias OutboundIn = IOData
     typealias OutboundOut = IOData
 
-    /// The type of the frame, and where its error code stands (RFC 9113 sections 4.1 and 6.8).
-    private static let (goAway, typeOffset, codeOffset) = (UInt8(7), 3, 13)
-    /// The type of the frame, where its settings begin, and what each takes (section 6.5.1).
-    private static let (settings, settingsOffset, settingBytes) = (UInt8(4), 9, 6)
+    /// The type of the frame (RFC 9113 section 6.8).
+    private static let goAway = UInt8(7)
+    /// The type of the frame, where its settings begin, and what each takes (sections 4.1 and 6.5.1).
+    private static let (settings, typeOffset, settingsOffset, settingBytes) = (UInt8(4), 3, 9, 6)
 
     private let connection: HTTP2Connection
     private var context: ChannelHandlerContext?
@@ -41,12 +41,7 @@ final class HTTP2Farewell: ChannelOutboundHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .byteBuffer(let bytes) = unwrapOutboundIn(data),
-            bytes.getInteger(at: bytes.readerIndex + Self.typeOffset, as: UInt8.self) == Self.goAway,
-            let code = bytes.getInteger(at: bytes.readerIndex + Self.codeOffset, as: UInt32.self), code != 0
-        {
-            connection.hasFailed = true
-        }
+        if case .byteBuffer(let bytes) = unwrapOutboundIn(data), Self.isFailure(bytes) { connection.hasFailed = true }
         guard !told.isEmpty, case .byteBuffer(var bytes) = unwrapOutboundIn(data),
             bytes.getInteger(at: bytes.readerIndex + Self.typeOffset, as: UInt8.self) == Self.settings
         else { return context.write(data, promise: promise) }
@@ -65,5 +60,16 @@ final class HTTP2Farewell: ChannelOutboundHandler {
             frame.setInteger(value, at: setting + 2)
         }
         told = [:]
+    }
+
+    /// Whether it is a GOAWAY with an error, and nothing else: the payloads of DATA come as buffers of their own, too.
+    private static func isFailure(_ bytes: ByteBuffer) -> Bool {
+        var bytes = bytes
+        guard bytes.readableBytes == 17, let start = bytes.readInteger(as: UInt32.self),
+            let flags = bytes.readInteger(as: UInt8.self), let stream = bytes.readInteger(as: UInt32.self),
+            bytes.readInteger(as: UInt32.self) != nil, let code = bytes.readInteger(as: UInt32.self)
+        else { return false }
+        // The length of its payload, and its type (RFC 9113 section 4.1).
+        return start == 8 << 8 | UInt32(goAway) && flags == 0 && stream == 0 && code != 0
     }
 }

@@ -31,6 +31,7 @@ final class HTTP2Stream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
     /// When `expire()` is due.
     private(set) var deadline = NIODeadline.distantFuture
     var roomWait: RoomWait?
+    var ticket: UInt64?
 
     private let id: HTTP2StreamID
     private let connection: HTTP2Connection
@@ -75,8 +76,10 @@ final class HTTP2Stream: ChannelDuplexHandler, AnswerTaker, RoomSeeker {
         phase = .answered
         roomWait = nil
         drop()
+        loop.abandon(self)
         connection.headBytes -= room?.bytes ?? 0
-        room = nil
+        // The head goes with what it was charged.
+        (room, request) = (nil, nil)
         self.context = nil
         connection.remove(self)
     }

@@ -36,6 +36,9 @@ protocol ReceiverConnection: AnyObject {
 
 /// Waits for the pipelines' answer to a request.
 protocol AnswerTaker: AnyObject {
+    /// Names its request in the intake; nil while it has none there.
+    var ticket: UInt64? { get set }
+
     /// Called once, on the event loop of the request.
     func settled(_ reply: IntakeAnswer)
 }
