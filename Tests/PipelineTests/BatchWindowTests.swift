@@ -28,6 +28,32 @@ import Testing
         )
     }
 
+    /// A record of trace 7: spans that went ahead, or its end.
+    private func record(_ id: UInt64, _ showing: TraceShowing?) -> QueuedRecord {
+        var metadata = RecordMetadata(signal: .traces)
+        metadata.trace = TraceMark(trace: TraceID(high: 0, low: 7))
+        metadata.showing = showing
+        return QueuedRecord(id: id, items: 1, metadata: metadata, payload: [0])
+    }
+
+    @Test func `the end of a trace goes behind what went ahead of it, never with it or before it`() throws {
+        var window = window(exclusive: true)
+        window.isDraining = true
+        for record in [record(1, .ahead), record(2, nil), record(3, .end(.init())), record(4, nil)] {
+            window.add(record, key: key("a"), now: .zero)
+        }
+        var failed = try next(&window)
+        #expect(failed.records.map(\.id) == [1, 2])
+        failed.notBefore = .seconds(5)
+        window.putBack([failed])
+        #expect(window.next(now: .seconds(1)) == nil)
+        #expect(window.wake == .seconds(5))
+        let again = window.next(now: .seconds(5))
+        #expect(again?.records.map(\.id) == [1, 2])
+        window.settle(try #require(again))
+        #expect(try next(&window).records.map(\.id) == [3, 4])
+    }
+
     private func next(_ window: inout BatchWindow) throws -> PendingBatch {
         let batch = window.next(now: .zero)
         return try #require(batch)

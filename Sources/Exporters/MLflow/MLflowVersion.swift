@@ -48,6 +48,8 @@ final class MLflowVersionProbe: Sendable {
     private let client: any HTTPClient
     private let clock: MonotonicClock
     private let state = Mutex(State())
+    /// The oldest that the server ever was.
+    private let oldest = Mutex<MLflowVersion?>(nil)
 
     init(server: MLflowServer, client: any HTTPClient, clock: MonotonicClock) {
         self.server = server
@@ -58,6 +60,12 @@ final class MLflowVersionProbe: Sendable {
     /// The server was away and may come back as another version.
     func forget() {
         state.withLock { $0 = State() }
+    }
+
+    /// Whether the server is older than a version, or was so since the process started; false where that cannot be had.
+    func isOrWas(before version: MLflowVersion) async -> Bool {
+        _ = await known()
+        return oldest.withLock { $0.map { $0 < version } ?? false }
     }
 
     /// The server's version, asked for where it is not known; nil where it cannot be had.
@@ -71,6 +79,7 @@ final class MLflowVersionProbe: Sendable {
         let text = response.status == 200 ? String(decoding: response.body, as: UTF8.self)[...].trimmingWhitespace : ""
         let version = MLflowVersion(text: String(text))
         state.withLock { $0 = State(version: version, notBefore: now + Self.pause) }
+        if let version { oldest.withLock { $0 = min($0 ?? version, version) } }
         return version
     }
 }

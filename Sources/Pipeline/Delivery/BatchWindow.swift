@@ -97,7 +97,8 @@ package struct BatchWindow: Sendable {
         lanes.lazy.filter(isOpen).compactMap { lane -> Duration? in
             let again = lane.again.lazy.map(\.notBefore).min()
             let linger = lane.freshAwaited > 0 ? .zero : limits.linger
-            let fresh = lane.fresh.isEmpty ? nil : lane.since + linger
+            let isHeldBack = lane.fresh.first.map { Self.mustWait($0, in: lane) } ?? true
+            let fresh = isHeldBack ? nil : lane.since + linger
             return [again, fresh].compactMap { $0 }.min()
         }.min()
     }
@@ -154,9 +155,21 @@ package struct BatchWindow: Sendable {
     }
 
     private func isDue(_ lane: Lane, now: Duration) -> Bool {
-        guard !lane.fresh.isEmpty else { return false }
+        guard let first = lane.fresh.first, !Self.mustWait(first, in: lane) else { return false }
         let isFull = lane.freshItems >= limits.items || lane.freshBytes >= limits.bytes.bytes
         return isDraining || lane.freshAwaited > 0 || isFull || now >= lane.since + limits.linger || room <= 0
+    }
+
+    /// Whether a record is the end of a trace of which spans that went ahead are still to be sent, in the lane or in the same
+    /// request: the older copy of a span that came last would undo the newer one.
+    private static func mustWait(
+        _ record: QueuedRecord,
+        in lane: Lane,
+        behind taken: ArraySlice<QueuedRecord> = []
+    ) -> Bool {
+        guard case .end? = record.metadata.showing else { return false }
+        return taken.contains { $0.isAhead(of: record) }
+            || lane.again.contains { $0.records.contains { $0.isAhead(of: record) } }
     }
 
     private mutating func takeFresh(from index: Int, now: Duration) -> PendingBatch {
@@ -165,7 +178,8 @@ package struct BatchWindow: Sendable {
         var items = fresh[0].payloadItems
         var size = fresh[0].payload.count
         while count < fresh.count, items + fresh[count].payloadItems <= limits.items,
-            size + fresh[count].payload.count <= limits.bytes.bytes
+            size + fresh[count].payload.count <= limits.bytes.bytes,
+            !Self.mustWait(fresh[count], in: lanes[index], behind: fresh[..<count])
         {
             items += fresh[count].payloadItems
             size += fresh[count].payload.count
@@ -188,6 +202,11 @@ package struct BatchWindow: Sendable {
 }
 
 extension QueuedRecord {
+    /// Whether spans in it went ahead of the end of their trace, which is in another record.
+    fileprivate func isAhead(of end: QueuedRecord) -> Bool {
+        metadata.showing == .ahead && metadata.trace == end.metadata.trace && metadata.identity == end.metadata.identity
+    }
+
     /// What holding a record takes besides its payload and headers, and what holding a header takes besides its text.
     private static let overhead = (record: 256, header: 64)
 
