@@ -68,7 +68,7 @@ def test_with_a_journal_in_memory_open_traces_are_decided_at_the_end(millrace, a
     assert [len(spans) for spans in delivered.values()] == [3]
 
 
-@pytest.mark.parametrize("show_after", ["0s", "200ms"])
+@pytest.mark.parametrize("show_after", ["0s", "20ms"])
 def test_killed_at_any_moment_every_trace_stays_whole(
     show_after, millrace, archives, tmp_path, service, seeded, at_some_moment, report
 ):
@@ -203,7 +203,7 @@ def test_killed_at_any_moment_shown_traces_are_right_in_one_experiment(
     gateway = behind_a_window(
         millrace({"mlflow": mlflow_exporter(mlflow)}, starts=False, drain_timeout="200ms"),
         signals=["traces", "logs"],
-        show_after="100ms",
+        show_after="20ms",
         after_root="4s",
     ).start()
     services = [f"{service}-{number}" for number in range(3)]
