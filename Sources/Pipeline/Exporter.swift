@@ -76,6 +76,9 @@ package protocol Exporter: Sendable {
     /// How many requests may be under way at once.
     var concurrency: Int { get }
 
+    /// What it takes of traces of which spans went ahead while they were open (`WindowStage`); suspends without blocking.
+    var amendmentsTaken: AmendmentsTaken { get async }
+
     /// Sends one batch and says what became of it; suspends without blocking, never throws.
     func export(_ batch: Batch) async -> DeliveryOutcome
 
@@ -87,5 +90,6 @@ extension Exporter {
     package var usesRoutes: Bool { deliversOneAtATimePerRoute }
     package var deliversOneAtATimePerRoute: Bool { false }
     package var concurrency: Int { 1 }
+    package var amendmentsTaken: AmendmentsTaken { .nothing }
     package func close() async {}
 }

@@ -11,7 +11,8 @@ package import OTLP
 /// follows: of spans in a parked log where they came from (`ParkedOrigin`). Then come fields of a tag, a length and bytes, of which
 /// those with an unknown tag are ignored, so that later versions may append: 16 the trace of a record before a window
 /// (`TraceMark`), 17 what a record behind it was made of (`TraceOrigin`), 18 how many of its items nobody sent,
-/// 19 the trace and the span of the request, where that is recorded, in 24 bytes.
+/// 19 the trace and the span of the request, where that is recorded, in 24 bytes; 20 what a record behind a window is to a trace of
+/// which spans went ahead (`TraceShowing`).
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -35,6 +36,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var created: UInt32 = 0
     /// The span of the request, where it is recorded (`telemetry`).
     package var request: TraceContext?
+    /// Of a record behind a window: set where spans of its trace went ahead while it was open.
+    package var showing: TraceShowing?
 
     package init(
         signal: Signal,
@@ -66,6 +69,7 @@ package struct RecordMetadata: Hashable, Sendable {
     package var withoutAccount: RecordMetadata {
         var metadata = self
         (metadata.removed, metadata.created, metadata.replays, metadata.parked) = ([:], 0, nil, nil)
+        metadata.showing = nil
         metadata.origin?.spans = []
         metadata.origin?.logs = []
         return metadata
@@ -78,7 +82,8 @@ private enum FieldTag {
     static let origin: UInt8 = 17
     static let created: UInt8 = 18
     static let request: UInt8 = 19
-    static let known = trace...request
+    static let showing: UInt8 = 20
+    static let known = trace...showing
 }
 
 extension RecordMetadata {
@@ -107,7 +112,7 @@ extension RecordMetadata {
         return bytes
     }
 
-    private var hasFields: Bool { trace != nil || origin != nil || created > 0 || request != nil }
+    private var hasFields: Bool { trace != nil || origin != nil || created > 0 || request != nil || showing != nil }
 
     private func appendFields(to bytes: inout [UInt8]) {
         func append(_ tag: UInt8, _ write: (inout [UInt8]) -> Void) {
@@ -120,6 +125,7 @@ extension RecordMetadata {
         if let origin { append(FieldTag.origin) { origin.append(to: &$0) } }
         if created > 0 { append(FieldTag.created) { $0.append(leb128: UInt64(created)) } }
         if let request { append(FieldTag.request) { $0.append(request) } }
+        if let showing { append(FieldTag.showing) { showing.append(to: &$0) } }
     }
 
     /// Nil where a field is cut short or is not what its tag says.
@@ -138,6 +144,9 @@ extension RecordMetadata {
                 guard let count = field.popLEB128().flatMap(UInt32.init(exactly:)) else { return nil }
                 created = count
             case FieldTag.request: request = field.popTrace()
+            case FieldTag.showing:
+                guard let shown = TraceShowing(popping: &field) else { return nil }
+                showing = shown
             default: continue
             }
         }

@@ -64,7 +64,7 @@ import Testing
         let store = Store(
             journal: journal,
             deadLetters: file.deadLetterBoxes(of: journal),
-            decided: [:],
+            recovered: [:],
             shares: file.routeShares(of: journal, waiting: Meters().counter("waiting"))
         )
         let exporters = ExporterSet(file, logger: logger)

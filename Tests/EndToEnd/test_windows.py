@@ -2,13 +2,14 @@
 
 import collections
 
+import pytest
 import requests
 from conftest import AWAY, mlflow_exporter
 from kit import otlp
 from kit.environments import LONG
 from kit.millrace import run
 from kit.waiting import eventually
-from kit.windows import behind_a_window, chain, pieces, traces_of_file
+from kit.windows import agent, behind_a_window, chain, pieces, traces_of_file
 
 KILLS = 200 if LONG else 20
 
@@ -67,7 +68,10 @@ def test_with_a_journal_in_memory_open_traces_are_decided_at_the_end(millrace, a
     assert [len(spans) for spans in delivered.values()] == [3]
 
 
-def test_killed_at_any_moment_every_trace_stays_whole(millrace, archives, tmp_path, service, seeded, at_some_moment, report):
+@pytest.mark.parametrize("show_after", ["0s", "20ms"])
+def test_killed_at_any_moment_every_trace_stays_whole(
+    show_after, millrace, archives, tmp_path, service, seeded, at_some_moment, report
+):
     gateway = behind_a_window(
         millrace(
             {"kept": archives("kept"), "away": AWAY},
@@ -76,6 +80,7 @@ def test_killed_at_any_moment_every_trace_stays_whole(millrace, archives, tmp_pa
             journal={"directory": str(tmp_path / "journal"), "min_free": "16MiB", "segment": "64KiB"},
         ),
         after_root="3s",
+        show_after=show_after,
     ).start()
     sent = {}
     for _ in range(KILLS):
@@ -97,21 +102,22 @@ def test_killed_at_any_moment_every_trace_stays_whole(millrace, archives, tmp_pa
     row = gateway.row("kept")
     assert (row["delivered"], row["accepted"], row["created"]) == (accepted, accepted, 0)
     assert gateway.row("away")["accepted"] == accepted == gateway.row("away")["queued"]
-    times = collections.Counter()
+    came = collections.defaultdict(list)
     for request in traces_of_file(tmp_path / "kept.jsonl"):
         for trace, spans in request.items():
-            assert set(spans) == sent[trace], "a trace came in pieces"
-            times[trace] += 1
-    assert set(times) == set(sent)
-    report(f"{KILLS} kills, {len(sent)} traces, {sum(times.values()) - len(sent)} delivered again")
+            assert show_after != "0s" or set(spans) == sent[trace], "a trace came in pieces"
+            came[trace].append(set(spans))
+    assert {trace: set().union(*parts) for trace, parts in came.items()} == sent
+    shown = gateway.metric("millrace_window_decided_traces_total", reason="open")
+    report(f"{KILLS} kills, {len(sent)} traces, {sum(map(len, came.values())) - len(sent)} parts more, {shown} shown last")
 
 
-def post(gateway, message):
+def post(gateway, message, path="/v1/traces"):
     """Posts a request until it is answered 200: what was not acknowledged is sent again, as SDKs do."""
 
     def taken():
         try:
-            return gateway.post(message.SerializeToString()).status_code == 200
+            return gateway.post(message.SerializeToString(), path=path).status_code == 200
         except requests.ConnectionError:
             return False
 
@@ -149,3 +155,102 @@ def test_every_trace_is_in_the_experiment_of_its_root(millrace, mlflow, service,
     for name in names:
         assert len(mlflow.expect_traces(name, 4)) == 1
     assert f"{service}-other" not in mlflow.experiments()
+
+
+def test_an_open_trace_is_shown_and_right_at_its_end(millrace, archives, each_mlflow, tmp_path, service):
+    is_old = each_mlflow.version == "3.6.0"
+    gateway = behind_a_window(
+        millrace({"mlflow": mlflow_exporter(each_mlflow), "kept": archives("kept")}, starts=False),
+        signals=["traces", "logs"],
+        show_after="500ms",
+        after_root="200ms",
+    ).start()
+    parts, logs = agent(service)
+    root, tool, own, joined = [otlp.spans_of(part)[0] for part in parts]
+    for part in parts[1:]:
+        assert gateway.post(part.SerializeToString()).status_code == 200
+    eventually(lambda: gateway.row("kept")["delivered"] == 2)
+    if is_old:
+        eventually(lambda: gateway.row("mlflow")["filtered"] == 2)
+        assert each_mlflow.spans(service) == set()
+    else:
+        # The first record stands for the trace until its end.
+        eventually(lambda: each_mlflow.spans(service) == {own, joined})
+        (trace,) = each_mlflow.traces(service)
+        assert trace["state"] == "IN_PROGRESS"
+    assert gateway.row("mlflow")["queued"] == 1
+    assert gateway.post(logs.SerializeToString(), path="/v1/logs").status_code == 200
+    gateway.kill()
+    gateway.start()
+    assert gateway.post(parts[0].SerializeToString()).status_code == 200
+    (trace,) = each_mlflow.expect_traces(service, 4)
+    row = gateway.settled(accepted=4)["destinations"]["mlflow"]
+    assert (row["delivered"], row["filtered"], row["created"]) == ((4, 2, 2) if is_old else (5, 0, 1))
+    assert gateway.row("kept")["created"] == 0
+    assert set(archives.spans("kept")) == {root, tool, own, joined}
+    assert trace["state"] == "OK" and trace["tokens"]["total_tokens"] == 24
+    # Of two conversations beside each other the last one.
+    assert (trace["request_preview"], trace["response_preview"]) == ("And in Rome?", "Rain.")
+    assert is_old or (trace["name"], trace["session"]) == ("agent", "s")
+    spans = {span["name"]: span for span in trace["spans"]}
+    assert spans["agent"]["parent"] is None
+    assert "And in Rome?" in str(spans["chat 3"]["inputs"]) and "Rain." in str(spans["chat 3"]["outputs"])
+
+
+def test_killed_at_any_moment_shown_traces_are_right_in_one_experiment(
+    millrace, mlflow, service, seeded, at_some_moment, report
+):
+    gateway = behind_a_window(
+        millrace({"mlflow": mlflow_exporter(mlflow)}, starts=False, drain_timeout="200ms"),
+        signals=["traces", "logs"],
+        show_after="20ms",
+        after_root="4s",
+    ).start()
+    services = [f"{service}-{number}" for number in range(3)]
+    for _ in range(KILLS // 4):
+        sent = [(path, part) for name in services for path, part in requests_of(name)]
+        seeded.shuffle(sent)
+        kill_after = seeded.randrange(len(sent))
+        for number, (path, part) in enumerate(sent):
+            if number == kill_after:
+                at_some_moment(0.5)
+                gateway.kill()
+                gateway.start()
+            post(gateway, part, path)
+    traces = [trace for name in services for trace in mlflow.expect_traces(name, KILLS // 4 * 4)]
+    eventually(lambda: gateway.row("mlflow")["queued"] == 0)
+    assert len(traces) == KILLS // 4 * 3 == len({trace["id"] for trace in traces})
+    for trace in traces:
+        assert len(trace["spans"]) == 4 and trace["state"] == "OK" and trace["tokens"]["total_tokens"] == 24
+        assert (trace["name"], trace["session"]) == ("agent", "s")
+        assert trace["request_preview"] == "And in Rome?"
+    report(f"{len(traces)} traces, {gateway.row('mlflow')['created']} spans sent again")
+
+
+def requests_of(service):
+    parts, logs = agent(service)
+    return [("/v1/traces", part) for part in parts] + [("/v1/logs", logs)]
+
+
+def test_a_trace_that_was_shown_and_never_gets_its_root_ends(millrace, mlflow, service):
+    gateway = behind_a_window(
+        millrace({"mlflow": mlflow_exporter(mlflow)}, starts=False), show_after="300ms", open_wait="5s"
+    ).start()
+    message = chain(service, 4)
+    *_, top, middle, last = otlp.each_span(message)
+    for span in (last, top, middle):
+        part = chain(service, 1)
+        del part.resource_spans[0].scope_spans[0].spans[:]
+        part.resource_spans[0].scope_spans[0].spans.append(span)
+        assert gateway.post(part.SerializeToString()).status_code == 200
+    eventually(lambda: mlflow.spans(service) == {otlp.pair(top), otlp.pair(middle)})
+    (trace,) = eventually(lambda: expect_ended(mlflow.traces(service)))
+    assert trace["name"] == top.name and len(trace["spans"]) == 3
+    assert [span["id"] for span in trace["spans"] if span["parent"] is None] == [top.span_id.hex()]
+    row = gateway.settled(accepted=3)["destinations"]["mlflow"]
+    assert (row["delivered"], row["created"]) == (4, 1)
+
+
+def expect_ended(traces):
+    assert traces and all(trace["state"] == "OK" for trace in traces), f"{traces}"
+    return traces

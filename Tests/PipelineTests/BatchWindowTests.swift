@@ -28,6 +28,41 @@ import Testing
         )
     }
 
+    /// A record of trace 7: spans that went ahead, or its end.
+    private func record(_ id: UInt64, _ showing: TraceShowing?, service: String = "") -> QueuedRecord {
+        var metadata = RecordMetadata(signal: .traces)
+        metadata.trace = TraceMark(trace: TraceID(high: 0, low: 7), service: service)
+        metadata.showing = showing
+        return QueuedRecord(id: id, items: 1, metadata: metadata, payload: [0])
+    }
+
+    @Test func `the end of a trace goes behind what went ahead of it, never with it or before it`() throws {
+        var window = window(exclusive: true)
+        window.isDraining = true
+        for record in [record(1, .ahead), record(2, nil), record(3, .end(.init())), record(4, nil)] {
+            window.add(record, key: key("a"), now: .zero)
+        }
+        var failed = try next(&window)
+        #expect(failed.records.map(\.id) == [1, 2, 4])
+        failed.notBefore = .seconds(5)
+        window.putBack([failed])
+        #expect(window.next(now: .seconds(1)) == nil)
+        #expect(window.wake == .seconds(5))
+        let again = window.next(now: .seconds(5))
+        #expect(again?.records.map(\.id) == [1, 2, 4])
+        window.settle(try #require(again))
+        #expect(try next(&window).records.map(\.id) == [3])
+        // Forwarded headers and services keep records of a trace apart, and what was parked comes back in any order.
+        window.add(record(7, .end(.init())), key: key("b"), now: .zero)
+        window.add(record(6, .ahead, service: "pay"), key: key("b"), now: .zero)
+        window.add(record(5, .ahead), key: key("c"), now: .zero)
+        let first = [try next(&window), try next(&window)]
+        #expect(Set(first.flatMap { $0.records.map(\.id) }) == [5, 6])
+        #expect(window.next(now: .zero) == nil)
+        for batch in first { window.settle(batch) }
+        #expect(try next(&window).records.map(\.id) == [7])
+    }
+
     private func next(_ window: inout BatchWindow) throws -> PendingBatch {
         let batch = window.next(now: .zero)
         return try #require(batch)

@@ -34,6 +34,19 @@ import Testing
         let trace: [UInt8] = [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9, 10, 11, 12, 13, 14, 15, 16, 17]
         #expect(traced.encoded() == expected + [0, 0, 19, 24] + trace)
         #expect(RecordMetadata(decoding: traced.encoded()) == traced)
+        for (showing, field) in [
+            (TraceShowing.ahead, [0]),
+            (
+                .end(.init(changed: .init(items: 2, bytes: 300), same: .init(items: 1, bytes: 7), leads: true)),
+                [1, 1, 2, 0xAC, 2, 1, 7]
+            ),
+        ] as [(TraceShowing, [UInt8])] {
+            var shown = full
+            shown.showing = showing
+            #expect(shown.encoded() == expected + [0, 0, 20, UInt8(field.count)] + field)
+            #expect(RecordMetadata(decoding: shown.encoded()) == shown)
+            #expect(RecordMetadata(decoding: shown.encoded().dropLast()) == nil)
+        }
         replay.address = addressed.address
         #expect(replay.encoded() == expected + [1, 0xAC, 0x02, 0x81, 0x80, 0x80, 0x50])
         #expect(RecordMetadata(decoding: replay.encoded()) == replay)

@@ -136,14 +136,14 @@ struct TraceWindowTests {
         #expect(window.traceCount == 0 && window.nextDue == nil)
     }
 
-    @Test func `a trace takes some 110 bytes, a span 32 and a record 16`() {
+    @Test func `a trace takes some 150 bytes, a span 32 and a record 16`() {
         var window = TraceWindow(Self.settings)
         for trace in 0..<5000 as Range<UInt64> {
             let spans = (2...6).map { span($0, below: 1) }
             window.see(key(trace), record: trace, spans: spans, bytes: 1, at: .zero)
         }
         // The missing parent takes as much as a span.
-        #expect(window.memoryBytes <= 5000 * (120 + 6 * 32 + 16))
+        #expect(window.memoryBytes <= 5000 * (160 + 6 * 32 + 16))
         _ = window.due(at: .seconds(60))
         #expect(window.memoryBytes <= 5000 * 24)
     }
@@ -176,8 +176,10 @@ struct TraceWindowTests {
     @Test(arguments: 0..<20 as Range<UInt64>)
     func `it decides like a model without any index`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
-        var window = TraceWindow(Self.settings)
-        var model = WindowModel(Self.settings)
+        var settings = Self.settings
+        settings.showAfter = seed % 2 == 0 ? nil : .seconds(seed)
+        var window = TraceWindow(settings)
+        var model = WindowModel(settings)
         var now = 0
         for record in 0..<600 as Range<UInt64> {
             now += .random(in: 0...4, using: &random)
@@ -195,6 +197,12 @@ struct TraceWindowTests {
                 let (found, expected) = (window.due(at: .seconds(now)), model.due(at: now))
                 #expect(found.count == expected.count)
                 #expect(found.allSatisfy(expected.contains))
+                for decision in found where decision.reason == .open {
+                    let isSure = Bool.random(using: &random)
+                    let end = decision.shown.last.map { $0 + 1 } ?? 0
+                    if isSure { window.noteShown(decision.key, below: end) } else { window.noteUnsure(decision.key) }
+                    model.note(decision.key, isSure ? end : nil)
+                }
             }
             #expect(window.nextDue == model.nextDue(at: now))
         }
@@ -208,6 +216,10 @@ private struct WindowModel {
         var spans: [SpanSighting] = []
         var isComplete = false
         var due = 0
+        var roots: Set<UInt64> = []
+        var showDue: Int?
+        var shownEnd: UInt64 = 0
+        var triedCount = 0
     }
 
     private let settings: WindowSettings
@@ -232,7 +244,23 @@ private struct WindowModel {
         let time = isComplete ? settings.afterRoot : isRemote ? settings.wait : settings.openWait
         if !(isComplete && trace.isComplete) { trace.due = now + Int(time.inSeconds) }
         trace.isComplete = isComplete
+        if spans.contains(where: { $0.parent == nil }) { trace.roots.insert(record) }
+        if let after = settings.showAfter { trace.showDue = trace.showDue ?? now + Int(after.inSeconds) }
         traces[key] = trace
+    }
+
+    mutating func note(_ key: TraceKey, _ shownEnd: UInt64?) {
+        guard let trace = traces[key] else { return }
+        if let shownEnd { traces[key]?.shownEnd = shownEnd } else { traces[key]?.triedCount = trace.records.count }
+    }
+
+    /// What goes ahead of a trace now.
+    private func shown(_ key: TraceKey, _ trace: Trace) -> WindowDecision? {
+        let shown = trace.records.dropFirst().filter { $0 >= trace.shownEnd && !trace.roots.contains($0) }
+        guard !trace.isComplete, !shown.isEmpty, trace.shownEnd > 0 || trace.records.count >= 2 * trace.triedCount
+        else { return nil }
+        let all = trace.shownEnd > 0 ? shown : trace.records
+        return WindowDecision(key: key, records: all, reason: .open, shownEnd: trace.shownEnd, shown: shown)
     }
 
     mutating func due(at now: Int) -> [WindowDecision] {
@@ -240,14 +268,19 @@ private struct WindowModel {
         var decisions = late
         for (key, trace) in traces where trace.due <= now {
             let reason: WindowDecision.Reason = trace.isComplete ? .complete : .waited
-            decisions.append(WindowDecision(key: key, records: trace.records, reason: reason))
+            let shownEnd = trace.shownEnd
+            decisions.append(WindowDecision(key: key, records: trace.records, reason: reason, shownEnd: shownEnd))
             traces[key] = nil
             decided[key] = now
+        }
+        for (key, trace) in traces where trace.showDue.map({ $0 <= now }) ?? false {
+            traces[key]?.showDue = nil
+            if let decision = shown(key, trace) { decisions.append(decision) }
         }
         return decisions
     }
 
     func nextDue(at now: Int) -> Duration? {
-        late.isEmpty ? traces.values.map(\.due).min().map { .seconds($0) } : .seconds(now)
+        late.isEmpty ? traces.values.map { min($0.due, $0.showDue ?? .max) }.min().map { .seconds($0) } : .seconds(now)
     }
 }

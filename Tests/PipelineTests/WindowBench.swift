@@ -5,6 +5,7 @@ import OTLP
 import Pipeline
 import Synchronization
 import TestKit
+import Testing
 
 /// A pipeline with a window: requests go in by `send`, whole traces come out of the exporter.
 struct WindowBench {
@@ -49,7 +50,13 @@ struct WindowBench {
         let reader = journal.logs[0].readers[0]
         let box = DeadLetterBox(of: "out", in: Self.behind, journal: journal)
         box?.recover()
-        let recovery = WindowRecovery(of: journal.logs[1], spans: reader, logs: nil, in: journal)
+        let recovery = WindowRecovery(
+            of: journal.logs[1],
+            front: journal.logs[0],
+            spans: reader,
+            logs: nil,
+            in: journal
+        )
         journal.persistCursors()
         shares = RouteShares(budget: .mebibytes(64), logs: journal.pipelines)
         for log in journal.pipelines {
@@ -88,6 +95,7 @@ struct WindowBench {
             output: journal.logs[1],
             journal: journal,
             decided: recovery.decided,
+            shown: recovery.shown,
             forwardedHeaders: ["x-tenant"],
             bytesMax: 1 << 20,
             clock: .system,
@@ -131,6 +139,16 @@ struct WindowBench {
         }
     }
 
+    /// Works until so many items are behind the window.
+    func show(_ items: UInt64) async {
+        await withTaskGroup { group in
+            group.addTask { await stage.run() }
+            let isShown = await until { journal.logs[1].statistics.acceptedItems == items }
+            #expect(isShown)
+            group.cancelAll()
+        }
+    }
+
     /// Delivers what was moved.
     func deliver() async {
         await withTaskGroup { group in
@@ -161,19 +179,31 @@ struct Concatenation: WindowedProcessor {
 
     func restore(_ key: TraceKey, route: Route, receivedAt: UnixTime) {}
 
+    func show(_ parts: [WholeTrace.Part], of key: TraceKey, amid all: [WholeTrace.Part]?) -> AssembledTrace? {
+        let payload = parts.flatMap(\.payload)
+        return AssembledTrace(
+            route: .experimentName("trace \(key.trace.low)"),
+            payload: payload,
+            items: SpanHead.all(in: payload).count
+        )
+    }
+
     func assemble(_ trace: WholeTrace) -> AssembledTrace {
-        var payload = trace.parts.flatMap(\.payload)
+        var payload = trace.parts.indices.filter { !trace.ahead.contains($0) }.flatMap { trace.parts[$0].payload }
+        let ahead = trace.ahead.sorted().flatMap { trace.parts[$0].payload }
         let spans = SpanHead.all(in: payload)
         let tops = spans.count { $0.parent == nil }
         if tops > 1 { payload += tracesRequest([TestSpan("root", id: 99, trace: trace.key.trace.low)]) }
         let rootPart = trace.parts.firstIndex { part in SpanHead.all(in: part.payload).contains { $0.parent == nil } }
         let created = tops > 1 ? 1 : 0
-        return AssembledTrace(
+        var assembled = AssembledTrace(
             route: .experimentName("trace \(trace.key.trace.low)"),
             payload: payload,
             items: spans.count + created,
             rootPart: rootPart ?? 0,
             created: created
         )
+        if !ahead.isEmpty { assembled.amended = AmendedSpans(changed: try? SpanBatch(ahead).encoded()) }
+        return assembled
     }
 }

@@ -13,20 +13,24 @@ package final class ScriptedExporter: Exporter {
     private let refuses: @Sendable (Batch) -> Bool
     private let rejection: DeliveryOutcome
     package let deliversOneAtATimePerRoute: Bool
+    package let amendmentsTaken: AmendmentsTaken
 
     /// - Parameters:
     ///   - script: The first answers, in order.
     ///   - exclusive: Whether routes take one request at a time.
     ///   - refuses: Batches that are refused whenever the script is over.
     ///   - rejection: What they get.
+    ///   - taken: What it takes of traces of which spans went ahead.
     package init(
         _ script: [DeliveryOutcome] = [],
         exclusive: Bool = false,
         refusing refuses: @escaping @Sendable (Batch) -> Bool = { _ in false },
-        as rejection: DeliveryOutcome = .refused(Rejection(status: 400, reason: "poison"))
+        as rejection: DeliveryOutcome = .refused(Rejection(status: 400, reason: "poison")),
+        taking taken: AmendmentsTaken = .nothing
     ) {
         state = Mutex(State(script: script.reversed()))
         deliversOneAtATimePerRoute = exclusive
+        amendmentsTaken = taken
         self.refuses = refuses
         self.rejection = rejection
     }

@@ -223,10 +223,10 @@ extension PipelineFile {
         )
         let deadLetters = deadLetterBoxes(of: journal)
         for box in deadLetters { box.recover() }
-        let decided = recoverWindows(of: journal)
+        let recovered = recoverWindows(of: journal)
         journal.persistCursors()
         let shares = routeShares(of: journal, waiting: meters.heldRequests(for: "over_share"))
-        return Store(journal: journal, deadLetters: deadLetters, decided: decided, shares: shares)
+        return Store(journal: journal, deadLetters: deadLetters, recovered: recovered, shares: shares)
     }
 
     fileprivate func make(
@@ -270,8 +270,8 @@ extension PipelineFile {
 struct Store {
     let journal: Journal
     let deadLetters: [DeadLetterBox]
-    /// Traces that windows decided, by pipeline.
-    let decided: [String: [DecidedTrace]]
+    /// What windows decided in an earlier process, by pipeline.
+    let recovered: [String: WindowRecovery]
     let shares: RouteShares
 }
 

@@ -34,18 +34,24 @@ extension PipelineFile {
 
     /// Settles what an earlier process moved behind the windows.
     ///
-    /// - Returns: The traces that it decided, by pipeline.
-    func recoverWindows(of journal: Journal) -> [String: [DecidedTrace]] {
-        var decided: [String: [DecidedTrace]] = [:]
+    /// - Returns: What it decided, by pipeline.
+    func recoverWindows(of journal: Journal) -> [String: WindowRecovery] {
+        var recovered: [String: WindowRecovery] = [:]
         for pipeline in pipelines {
             guard let window = window(of: pipeline.value),
                 let output = journal.log(LogID(windowOf: pipeline.name)),
-                let spans = journal.log(LogID(pipeline.name, .traces))?.reader(named: window.name)
+                let front = journal.log(LogID(pipeline.name, .traces)), let spans = front.reader(named: window.name)
             else { continue }
             let logs = journal.log(LogID(pipeline.name, .logs))?.reader(named: window.name)
-            decided[pipeline.name] = WindowRecovery(of: output, spans: spans, logs: logs, in: journal).decided
+            recovered[pipeline.name] = WindowRecovery(
+                of: output,
+                front: front,
+                spans: spans,
+                logs: logs,
+                in: journal
+            )
         }
-        return decided
+        return recovered
     }
 
     /// The windows of all pipelines, between the log of their spans and that which the exporters read.
@@ -72,7 +78,8 @@ extension PipelineFile {
                 inputs: Dictionary(uniqueKeysWithValues: inputs),
                 output: output,
                 journal: journal,
-                decided: store.decided[pipeline.name] ?? [],
+                decided: store.recovered[pipeline.name]?.decided ?? [],
+                shown: store.recovered[pipeline.name]?.shown ?? [],
                 forwardedHeaders: pipeline.value.receivers.reduce(into: []) { $0.formUnion(forwardedHeaders(of: $1)) },
                 bytesMax: recordsMemory.bytes / max(1, readers),
                 clock: .system,

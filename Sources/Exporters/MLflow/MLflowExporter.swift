@@ -60,6 +60,13 @@ package struct MLflowExporter: Exporter {
     package var deliversOneAtATimePerRoute: Bool { true }
     package var concurrency: Int { settings.requests.concurrency }
 
+    /// Servers before 3.7 count the tokens of a span that is sent again once more.
+    ///
+    /// One that was found to be so is taken for it until the process ends: of an open trace it has nothing.
+    package var amendmentsTaken: AmendmentsTaken {
+        get async { await version.isOrWas(before: .firstCountingOnce) ? .whole : .changes }
+    }
+
     package func export(_ batch: Batch) async -> DeliveryOutcome {
         // Where the server forgot the experiment, it is looked up or created again and the batch goes out once more.
         for isFirst in [true, false] {

@@ -48,6 +48,10 @@ final class MLflowVersionProbe: Sendable {
     private let client: any HTTPClient
     private let clock: MonotonicClock
     private let state = Mutex(State())
+    /// Who is asking, and who waits for that.
+    private let asking = Mutex((count: 0, waiters: [CheckedContinuation<Void, Never>]()))
+    /// The oldest that the server ever was.
+    private let oldest = Mutex<MLflowVersion?>(nil)
 
     init(server: MLflowServer, client: any HTTPClient, clock: MonotonicClock) {
         self.server = server
@@ -60,17 +64,50 @@ final class MLflowVersionProbe: Sendable {
         state.withLock { $0 = State() }
     }
 
+    /// Whether the server is older than a version, or was so since the process started; false where that cannot be had.
+    func isOrWas(before version: MLflowVersion) async -> Bool {
+        _ = await known()
+        // Somebody else may be asking.
+        await answered()
+        return oldest.withLock { $0.map { $0 < version } ?? false }
+    }
+
+    /// Returns once nobody is asking.
+    private func answered() async {
+        await withCheckedContinuation { continuation in
+            let isAsking = asking.withLock { asking in
+                if asking.count > 0 { asking.waiters.append(continuation) }
+                return asking.count > 0
+            }
+            if !isAsking { continuation.resume() }
+        }
+    }
+
+    private func beginAsking() { asking.withLock { $0.count += 1 } }
+
+    private func endAsking() {
+        let waiters = asking.withLock { asking -> [CheckedContinuation<Void, Never>] in
+            asking.count -= 1
+            defer { if asking.count == 0 { asking.waiters = [] } }
+            return asking.count == 0 ? asking.waiters : []
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
     /// The server's version, asked for where it is not known; nil where it cannot be had.
     func known() async -> MLflowVersion? {
         let now = clock.now()
         let (known, mayAsk) = state.withLock { ($0.version, $0.notBefore <= now) }
         guard known == nil, mayAsk else { return known }
+        beginAsking()
+        defer { endAsking() }
         // Batches that come meanwhile do not ask as well.
         state.withLock { $0.notBefore = now + Self.silentPause }
         guard let response = try? await client.send(server.get("/version")) else { return nil }
         let text = response.status == 200 ? String(decoding: response.body, as: UTF8.self)[...].trimmingWhitespace : ""
         let version = MLflowVersion(text: String(text))
         state.withLock { $0 = State(version: version, notBefore: now + Self.pause) }
+        if let version { oldest.withLock { $0 = min($0 ?? version, version) } }
         return version
     }
 }

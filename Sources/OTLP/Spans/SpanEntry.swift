@@ -46,6 +46,8 @@ package struct SpanEntry: BitwiseCopyable, Sendable {
     @inlinable @inline(__always) package var twins: Int { Int(twinCount) }
     /// How many bytes the span takes in the body, its tag and length included.
     @inlinable @inline(__always) package var size: Int { unit.size }
+    /// The whole span, its tag and length included.
+    package var field: Range<Int> { unit.frame.field }
     /// Why the span is invalid; nil for a valid one.
     package var flaw: SpanFlaw? { unit.flaw }
 }

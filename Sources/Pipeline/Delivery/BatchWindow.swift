@@ -40,6 +40,8 @@ package struct BatchWindow: Sendable {
     /// Where each lane stands.
     private var places: [MergeKey: Int] = [:]
     private var turn = 0
+    /// How many records are inside that went ahead of the ends of their traces.
+    private var ahead: [TraceKey: Int] = [:]
     /// Bytes of all records inside, those under way included.
     package private(set) var bytes = 0
     /// Set while the process drains: nothing waits for more.
@@ -79,6 +81,7 @@ package struct BatchWindow: Sendable {
         lanes[index].freshBytes += record.payload.count
         if record.isAwaited { lanes[index].freshAwaited += 1 }
         bytes += record.heldBytes
+        noteAhead(CollectionOfOne(record), by: 1)
     }
 
     /// The next batch to send, if one is due; it counts as under way until `settle` or `putBack`.
@@ -97,7 +100,7 @@ package struct BatchWindow: Sendable {
         lanes.lazy.filter(isOpen).compactMap { lane -> Duration? in
             let again = lane.again.lazy.map(\.notBefore).min()
             let linger = lane.freshAwaited > 0 ? .zero : limits.linger
-            let fresh = lane.fresh.isEmpty ? nil : lane.since + linger
+            let fresh = lane.fresh.contains { !mustWait($0) } ? lane.since + linger : nil
             return [again, fresh].compactMap { $0 }.min()
         }.min()
     }
@@ -105,6 +108,7 @@ package struct BatchWindow: Sendable {
     /// Lets go of a batch that is delivered or given up.
     package mutating func settle(_ batch: PendingBatch) {
         bytes -= batch.records.reduce(0) { $0 + $1.heldBytes }
+        noteAhead(batch.records, by: -1)
         guard let index = places[batch.key] else { return }
         lanes[index].inFlight -= 1
         if lanes[index].isEmpty { removeLane(at: index) }
@@ -126,6 +130,7 @@ package struct BatchWindow: Sendable {
         (lanes[index].fresh, lanes[index].freshItems, lanes[index].freshBytes) = ([], 0, 0)
         lanes[index].freshAwaited = 0
         bytes -= records.reduce(0) { $0 + $1.heldBytes }
+        noteAhead(records, by: -1)
         if lanes[index].isEmpty { removeLane(at: index) }
         return records
     }
@@ -154,40 +159,65 @@ package struct BatchWindow: Sendable {
     }
 
     private func isDue(_ lane: Lane, now: Duration) -> Bool {
-        guard !lane.fresh.isEmpty else { return false }
+        guard lane.fresh.contains(where: { !mustWait($0) }) else { return false }
         let isFull = lane.freshItems >= limits.items || lane.freshBytes >= limits.bytes.bytes
         return isDraining || lane.freshAwaited > 0 || isFull || now >= lane.since + limits.linger || room <= 0
     }
 
+    /// Whether a record is the end of a trace of which spans that went ahead are still inside: the older copy of a span that
+    /// came last would undo the newer one.
+    private func mustWait(_ record: QueuedRecord) -> Bool {
+        guard !ahead.isEmpty, case .end? = record.metadata.showing, let key = record.traceKey else { return false }
+        return ahead[key] != nil
+    }
+
+    /// Counts records that went ahead of the ends of their traces, or those of them that go.
+    private mutating func noteAhead(_ records: some Sequence<QueuedRecord>, by change: Int) {
+        for record in records where record.metadata.showing == .ahead {
+            guard let key = record.traceKey else { continue }
+            let count = (ahead[key] ?? 0) + change
+            ahead[key] = count > 0 ? count : nil
+        }
+    }
+
     private mutating func takeFresh(from index: Int, now: Duration) -> PendingBatch {
         let fresh = lanes[index].fresh
-        var count = 1
-        var items = fresh[0].payloadItems
-        var size = fresh[0].payload.count
-        while count < fresh.count, items + fresh[count].payloadItems <= limits.items,
-            size + fresh[count].payload.count <= limits.bytes.bytes
-        {
-            items += fresh[count].payloadItems
-            size += fresh[count].payload.count
-            count += 1
+        var taken: [QueuedRecord] = []
+        var (items, size, end) = (0, 0, 0)
+        while end < fresh.count {
+            let record = fresh[end]
+            let isFull =
+                items + record.payloadItems > limits.items || size + record.payload.count > limits.bytes.bytes
+            if !taken.isEmpty, isFull { break }
+            end += 1
+            guard !mustWait(record) else { continue }
+            taken.append(record)
+            items += record.payloadItems
+            size += record.payload.count
         }
-        lanes[index].fresh.removeFirst(count)
+        let left = taken.count == end ? [] : fresh[..<end].filter(mustWait)
+        lanes[index].fresh.replaceSubrange(..<end, with: left)
         lanes[index].freshItems -= items
         lanes[index].freshBytes -= size
         if lanes[index].freshAwaited > 0 {
-            lanes[index].freshAwaited -= fresh[..<count].count(where: \.isAwaited)
+            lanes[index].freshAwaited -= taken.count(where: \.isAwaited)
         }
         lanes[index].since = now
         lanes[index].inFlight += 1
         return PendingBatch(
             key: lanes[index].key,
-            records: Array(fresh[..<count]),
+            records: taken,
             backoff: Backoff(initial: retry.initial, maximum: retry.max)
         )
     }
 }
 
 extension QueuedRecord {
+    /// The trace that all of it is of; nil for several.
+    fileprivate var traceKey: TraceKey? {
+        metadata.trace.map { TraceKey($0.trace, identity: $0.isBound ? metadata.identity : nil) }
+    }
+
     /// What holding a record takes besides its payload and headers, and what holding a header takes besides its text.
     private static let overhead = (record: 256, header: 64)
 

@@ -98,7 +98,7 @@ extension Delivery {
             let stored = await log.records(left.map(\.id), bytesMax: Self.moveMax.bytes)
             for record in stored {
                 guard let metadata = RecordMetadata(decoding: record.metadata) else { continue }
-                var queued = QueuedRecord(record, metadata, from: source)
+                var queued = await queue(record, metadata, from: source)
                 queued.parkedSince = queued.parkedSince ?? max(recall.since, queued.receivedAt)
                 window.withLock { $0.add(queued, key: recall.key, now: clock.now()) }
             }
@@ -161,12 +161,13 @@ extension Delivery {
             let stored = await log.records(group.map(\.place.id), bytesMax: Self.moveMax.bytes)
             let seen = group.prefix { $0.place.id <= stored.last?.id ?? .max }
             let entries = Dictionary(uniqueKeysWithValues: seen.map { ($0.place.id, $0) })
-            let records = stored.compactMap { record -> QueuedRecord? in
-                guard let metadata = RecordMetadata(decoding: record.metadata) else { return nil }
-                var queued = QueuedRecord(record, metadata, from: move.source)
+            var records: [QueuedRecord] = []
+            for record in stored {
+                guard let metadata = RecordMetadata(decoding: record.metadata) else { continue }
+                var queued = await queue(record, metadata, from: move.source)
                 let since = entries[record.id]?.since ?? queued.receivedAt
                 queued.parkedSince = queued.parkedSince ?? max(since, queued.receivedAt)
-                return queued
+                records.append(queued)
             }
             guard let moved = await parkedLog.take(records, from: reader) else {
                 putBack(left)

@@ -188,7 +188,7 @@ package final class Delivery: Sendable {
             }
             guard let records = try? await reader.next(bytesMax: space, recordsMax: Self.recordsMax) else { return }
             let end = source == .pipeline ? drainEnd.withLock { $0 } : nil
-            for record in records where record.id < end ?? .max { take(record, from: source) }
+            for record in records where record.id < end ?? .max { await take(record, from: source) }
             due.ring()
             if parked.withLock({ !$0.isEmpty }) { crowded.ring() }
             if source == .parked, let last = records.last { endParkedReading(at: last) }
@@ -205,16 +205,19 @@ package final class Delivery: Sendable {
     /// Records read in one go, at most; bounds what small records cost beside their bytes.
     private static let recordsMax = 1024
 
-    private func take(_ record: StoredRecord, from source: RecordSource) {
+    private func take(_ record: StoredRecord, from source: RecordSource) async {
         guard let metadata = RecordMetadata(decoding: record.metadata) else {
             warn(.unreadable, because: "a newer version wrote it", ["record": "\(record.id)"])
             unreadable.withLock { $0.append((source, record.id, UInt64(record.items))) }
             settled.ring()
             return
         }
-        let queued = QueuedRecord(record, metadata, from: source)
+        let queued = await queue(record, metadata, from: source)
         guard queued.payloadItems > 0 else {
-            readers[source]?.finish([SettledRecord(id: queued.id, items: queued.items, outcomes: metadata.removed)])
+            let outcomes = queued.metadata.removed
+            readers[source]?.finish([SettledRecord(id: queued.id, items: queued.items, outcomes: outcomes)])
+            // What went ahead, or goes to others only, holds its share as any other.
+            if record.kind == .items { shares?.settled(queued.sharedBytes, of: metadata, wasParked: source == .parked) }
             settled.ring()
             return
         }
@@ -226,6 +229,12 @@ package final class Delivery: Sendable {
         if source == .parked, parkedLog?.isTooOld(queued) ?? false { return expire(queued) }
         if isParked(queued, key) { return }
         window.withLock { $0.add(queued, key: key, now: clock.now()) }
+    }
+
+    /// A record as the destination gets it.
+    func queue(_ record: StoredRecord, _ metadata: RecordMetadata, from source: RecordSource) async -> QueuedRecord {
+        guard metadata.showing != nil else { return QueuedRecord(record, metadata, from: source) }
+        return QueuedRecord(record, metadata, from: source, taking: await exporter.amendmentsTaken)
     }
 
     private func dispatch(in group: inout DiscardingTaskGroup) async {

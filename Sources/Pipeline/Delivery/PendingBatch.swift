@@ -65,13 +65,25 @@ package struct QueuedRecord: Sendable {
         parkedSince = metadata.parked?.parkedSince
     }
 
-    package init(_ stored: StoredRecord, _ metadata: RecordMetadata, from source: RecordSource) {
+    /// - Parameters:
+    ///   - stored: The record.
+    ///   - metadata: What it says of itself.
+    ///   - source: The log that it lies in.
+    ///   - taken: What the destination takes of traces of which spans went ahead.
+    package init(
+        _ stored: StoredRecord,
+        _ metadata: RecordMetadata,
+        from source: RecordSource,
+        taking taken: AmendmentsTaken = .nothing
+    ) {
+        var metadata = metadata
+        let payload = metadata.cut(stored.payload, items: stored.items, for: taken)
         self.init(
             source: source,
             id: stored.id,
             items: stored.items,
             metadata: metadata,
-            payload: stored.payload,
+            payload: payload,
             // A replay was counted when it was accepted, and settled when it became a dead letter.
             sharedBytes: metadata.parked?.sharedBytes ?? (source == .pipeline ? stored.sharedBytes : 0),
             receivedAt: metadata.parked?.receivedAt ?? stored.receivedAt

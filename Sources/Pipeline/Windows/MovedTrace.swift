@@ -6,11 +6,14 @@ import OTLP
 struct WindowRecord: Sendable {
     let stored: StoredRecord
     let part: WholeTrace.Part
+    /// Whether it went ahead while its trace was open, and is settled.
+    let wentAhead: Bool
 
     /// Nil where its metadata is of another version.
-    init?(_ stored: StoredRecord) {
+    init?(_ stored: StoredRecord, wentAhead: Bool = false) {
         guard let metadata = RecordMetadata(decoding: stored.metadata) else { return nil }
         self.stored = stored
+        self.wentAhead = wentAhead
         part = WholeTrace.Part(receivedAt: stored.receivedAt, metadata: metadata, payload: stored.payload)
     }
 
@@ -28,6 +31,8 @@ struct MovedTrace: Sendable {
     let logs: [SettledRecord]
     /// For the meters; empty for what is no trace.
     let counted: [(made: AssembledTrace, reason: WindowDecision.Reason)]
+    /// Of an open trace: that what lies below this id went ahead.
+    var shown: (key: TraceKey, end: UInt64)?
 
     /// A trace.
     init(
@@ -39,6 +44,7 @@ struct MovedTrace: Sendable {
         _ forwardedHeaders: Set<String>
     ) {
         let root = spans.indices.contains(made.rootPart) ? spans[made.rootPart] : spans[0]
+        let spans = spans.filter { !$0.wentAhead }
         let part = WindowPart(
             made,
             metadata: root.part.metadata,
@@ -52,6 +58,31 @@ struct MovedTrace: Sendable {
         self.spans = TraceOrigin.moved(origin.spans)
         self.logs = TraceOrigin.joined(origin.logs, made.joined)
         counted = [(made, decision.reason)]
+    }
+
+    /// Records of an open trace that go ahead.
+    init(
+        _ made: AssembledTrace,
+        ahead decision: WindowDecision,
+        _ spans: [WindowRecord],
+        to log: LogID,
+        _ forwardedHeaders: Set<String>
+    ) {
+        let part = WindowPart(
+            made,
+            metadata: spans[0].part.metadata,
+            ids: spans.reduce(0) { $0 + Int($1.stored.items) },
+            removed: spans.reduce([:]) { $0 + $1.part.metadata.removed },
+            receivedAt: spans.map(\.stored.receivedAt).min(),
+            isAhead: true
+        )
+        let origin = TraceOrigin(spans, [], joined: 0)
+        records = [part.record(origin, to: log, forwardedHeaders)]
+        (spanRecords, logRecords) = (spans, [])
+        self.spans = TraceOrigin.moved(origin.spans)
+        logs = []
+        counted = [(made, decision.reason)]
+        shown = (decision.key, spans.map(\.ids.upperBound).max() ?? 0)
     }
 
     /// A record that is of no trace or of several: each trace by itself, as far as that repeats not too much.
@@ -101,13 +132,23 @@ private struct WindowPart {
     /// Those of them that processors before the window removed.
     let removed: OutcomeCounts
     let receivedAt: UnixTime?
+    /// Whether its trace is open.
+    let isAhead: Bool
 
-    init(_ made: AssembledTrace, metadata: RecordMetadata, ids: Int, removed: OutcomeCounts, receivedAt: UnixTime?) {
+    init(
+        _ made: AssembledTrace,
+        metadata: RecordMetadata,
+        ids: Int,
+        removed: OutcomeCounts,
+        receivedAt: UnixTime?,
+        isAhead: Bool = false
+    ) {
         self.made = made
         self.metadata = metadata
         self.ids = ids
         self.removed = removed
         self.receivedAt = receivedAt
+        self.isAhead = isAhead
     }
 
     /// The traces of a record, and in the end what would repeat too much; empty where it cannot be read.
@@ -157,14 +198,29 @@ private struct WindowPart {
         metadata.created = UInt32(clamping: created)
         metadata.headers.removeAll { !forwardedHeaders.contains($0.name) }
         metadata.origin = origin
+        let (payload, showing) = payload
+        metadata.showing = showing
         return NewRecord(
             log: log,
-            kind: made.items > 0 ? .items : .counts,
+            kind: payload.isEmpty ? .counts : .items,
             items: UInt32(clamping: ids),
             metadata: metadata.encoded(),
-            payload: made.items > 0 ? made.payload : [],
+            payload: payload,
             receivedAt: receivedAt
         )
+    }
+
+    /// What is written, and what it is to a trace of which spans went ahead.
+    private var payload: ([UInt8], TraceShowing?) {
+        let own = made.items > 0 ? made.payload : []
+        guard let amended = made.amended else { return (own, isAhead ? .ahead : nil) }
+        let (changed, same) = (amended.changed?.payload ?? [], amended.same?.payload ?? [])
+        let amendments = TraceShowing.Amendments(
+            changed: TraceShowing.Share(items: amended.changed?.items ?? 0, bytes: changed.count),
+            same: TraceShowing.Share(items: amended.same?.items ?? 0, bytes: same.count),
+            leads: amended.leads
+        )
+        return (amended.leads ? changed + own + same : own + changed + same, .end(amendments))
     }
 }
 

@@ -23,6 +23,9 @@ struct RecordCache: Sendable {
         records[Key(source: source, id: record.id)] = record
     }
 
+    /// A record that stays; nil for one that was not kept.
+    func look(_ id: UInt64, _ source: WindowSource) -> StoredRecord? { records[Key(source: source, id: id)] }
+
     /// Gives a record out, for good; nil for one that was not kept.
     mutating func take(_ id: UInt64, _ source: WindowSource) -> StoredRecord? {
         guard let record = records.removeValue(forKey: Key(source: source, id: id)) else { return nil }

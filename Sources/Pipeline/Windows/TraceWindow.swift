@@ -10,13 +10,18 @@ import OTLP
 /// - without a root and with no other than remote parents missing, `wait` after its last span,
 /// - else `openWait` after its last span.
 ///
-/// Some 110 bytes a trace, 32 a span and 16 a record. What is due is found without looking at any trace that is not: there are
+/// One that is open for `showAfter` is shown: all its records go ahead but the first, which stands for the trace until it is decided, and
+/// those with a root. What comes later goes ahead in the same steps.
+///
+/// Some 150 bytes a trace, 32 a span and 16 a record. What is due is found without looking at any trace that is not: there are
 /// three ways to wait, each as long for all, so those that wait the same way stand in the order of their moments.
 package struct TraceWindow: Sendable {
     /// A record of a trace.
     fileprivate struct RecordLink: Sendable {
         let id: UInt64
         var next: UInt32
+        /// Whether a root is among its spans.
+        var hasRoot = false
     }
 
     /// Records in the order in which they came.
@@ -40,6 +45,14 @@ package struct TraceWindow: Sendable {
         var due: Int64 = 0
         /// In the line of all traces.
         var ageing = LinePlace()
+        /// In the line of those that are shown, and when that is; nil in none.
+        var showing = LinePlace()
+        var showDue: Int64?
+        /// What is behind the last record that went ahead; zero for none.
+        fileprivate var shownEnd: UInt64 = 0
+        fileprivate var recordCount: UInt32 = 0
+        /// How many records there were when it was found that its route may still change.
+        fileprivate var triedCount: UInt32 = 0
 
         init(key: TraceKey) { self.key = key }
 
@@ -92,12 +105,14 @@ package struct TraceWindow: Sendable {
     ///   - sightings: The spans in it.
     ///   - bytes: How long its payload is.
     ///   - moment: Now, by a clock that only goes forward.
+    ///   - isShown: Whether it went ahead before the process started.
     package mutating func see(
         _ key: TraceKey,
         record: UInt64,
         spans sightings: some Sequence<SpanSighting>,
         bytes: Int,
-        at moment: Duration
+        at moment: Duration,
+        isShown: Bool = false
     ) {
         advance(to: moment)
         guard let number = open(key) else {
@@ -105,12 +120,17 @@ package struct TraceWindow: Sendable {
         }
         append(record, to: number, \.records)
         traces[number].bytes += bytes
+        traces[number].recordCount += 1
+        if isShown { traces[number].shownEnd = max(traces[number].shownEnd, record + 1) }
         for span in sightings {
             spans.see(span, of: number, &traces[number].spans)
             traces[number].spanCount += 1
-            if span.parent == nil { traces[number].hasRoot = true }
+            guard span.parent == nil else { continue }
+            traces[number].hasRoot = true
+            records[traces[number].records.last].hasRoot = true
         }
         lines.wait(number, traces[number].wait, from: now, &traces)
+        if !isShown { lines.show(number, from: now, &traces) }
         bound(number)
     }
 
@@ -136,8 +156,21 @@ package struct TraceWindow: Sendable {
     package mutating func due(at moment: Duration) -> [WindowDecision] {
         advance(to: moment)
         while let (number, way) = lines.due(at: now, traces) { decide(number, way == .complete ? .complete : .waited) }
+        while let number = lines.takeShown(at: now, &traces) { show(number) }
         defer { ready = [] }
         return ready
+    }
+
+    /// Takes note that the records of a trace below an id went ahead.
+    package mutating func noteShown(_ key: TraceKey, below end: UInt64) {
+        guard let number = find(key) else { return }
+        traces[number].shownEnd = max(traces[number].shownEnd, end)
+    }
+
+    /// Takes note that the route of a trace may still change: it is looked at again when it has come twice as far.
+    package mutating func noteUnsure(_ key: TraceKey) {
+        guard let number = find(key) else { return }
+        traces[number].triedCount = traces[number].recordCount
     }
 
     /// Decides all that waits.
@@ -148,6 +181,25 @@ package struct TraceWindow: Sendable {
     }
 
     private mutating func advance(to moment: Duration) { now = max(now, moment.wholeNanoseconds) }
+
+    /// Has what is new of an open trace go ahead.
+    private mutating func show(_ number: UInt32) {
+        let trace = traces[number]
+        guard trace.way != .complete, trace.shownEnd > 0 || trace.recordCount >= 2 * trace.triedCount else { return }
+        let links = links(trace.records).sorted { $0.id < $1.id }
+        let shown = links.dropFirst().filter { !$0.hasRoot && $0.id >= trace.shownEnd }.map(\.id)
+        guard !shown.isEmpty else { return }
+        // Where it went before, its route is known.
+        let all = trace.shownEnd > 0 ? shown : links.map(\.id)
+        let decision = WindowDecision(
+            key: trace.key,
+            records: all,
+            reason: .open,
+            shownEnd: trace.shownEnd,
+            shown: shown
+        )
+        ready.append(decision)
+    }
 
     /// Decides what is over a limit.
     private mutating func bound(_ number: UInt32) {
@@ -160,9 +212,10 @@ package struct TraceWindow: Sendable {
         let trace = traces[number]
         let decision = WindowDecision(
             key: trace.key,
-            records: takeOut(trace.records),
+            records: takeOut(trace.records).sorted(),
             logRecords: takeOut(trace.logs),
-            reason: reason
+            reason: reason,
+            shownEnd: trace.shownEnd
         )
         spans.remove(trace.spans)
         lines.remove(number, &traces)
@@ -183,23 +236,26 @@ package struct TraceWindow: Sendable {
 extension TraceWindow {
     /// The number of a trace, a new one where it does not wait yet; nil for one that was decided.
     private mutating func open(_ key: TraceKey) -> UInt32? {
-        var slot = slot(of: key)
-        var number = slots[slot]
+        if let number = find(key) { return number }
+        guard !decided.contains(key, at: now) else { return nil }
+        if traces.count >= slots.count { grow() }
+        let slot = slot(of: key)
+        var trace = Trace(key: key)
+        trace.nextInSlot = slots[slot]
+        let number = traces.insert(trace)
+        slots[slot] = number
+        lines.insert(number, at: now, &traces)
+        return number
+    }
+
+    /// The number of a trace that waits; nil for any other.
+    private func find(_ key: TraceKey) -> UInt32? {
+        var number = slots[slot(of: key)]
         while number != noNumber {
             if traces[number].key == key { return number }
             number = traces[number].nextInSlot
         }
-        guard !decided.contains(key, at: now) else { return nil }
-        if traces.count >= slots.count {
-            grow()
-            slot = self.slot(of: key)
-        }
-        var trace = Trace(key: key)
-        trace.nextInSlot = slots[slot]
-        number = traces.insert(trace)
-        slots[slot] = number
-        lines.insert(number, at: now, &traces)
-        return number
+        return nil
     }
 
     private mutating func takeOut(_ number: UInt32) {
@@ -238,6 +294,16 @@ extension TraceWindow {
         let last = traces[trace][keyPath: chain].last
         if last == noNumber { traces[trace][keyPath: chain].first = number } else { records[last].next = number }
         traces[trace][keyPath: chain].last = number
+    }
+
+    private func links(_ chain: RecordChain) -> [RecordLink] {
+        var links: [RecordLink] = []
+        var number = chain.first
+        while number != noNumber {
+            links.append(records[number])
+            number = records[number].next
+        }
+        return links
     }
 
     private mutating func takeOut(_ chain: RecordChain) -> [UInt64] {

@@ -27,8 +27,13 @@ struct WaitingLines: Sendable {
     private let times: [Int64]
     private var waiting = [Line](repeating: Line(), count: WaitingWay.allCases.count)
     private var ageing = Line()
+    /// Those that are open, the next that is shown first.
+    private var showing = Line()
+    /// After how many nanoseconds they are shown; nil for never.
+    private let showAfter: Int64?
 
     init(_ settings: WindowSettings) {
+        showAfter = settings.showAfter?.wholeNanoseconds
         times = WaitingWay.allCases.map { way in
             switch way {
             case .complete: settings.afterRoot.wholeNanoseconds
@@ -63,11 +68,36 @@ struct WaitingLines: Sendable {
             Self.remove(trace, from: &waiting[Int(way.rawValue)], \.waiting, &traces)
         }
         Self.remove(trace, from: &ageing, \.ageing, &traces)
+        unshow(trace, &traces)
+    }
+
+    /// Has a trace shown after a while, unless it stands in that line already.
+    mutating func show(_ trace: UInt32, from now: Int64, _ traces: inout Slab<TraceWindow.Trace>) {
+        guard let showAfter, traces[trace].showDue == nil else { return }
+        Self.append(trace, to: &showing, \.showing, &traces)
+        let (due, overflow) = now.addingReportingOverflow(showAfter)
+        traces[trace].showDue = overflow ? .max : due
+    }
+
+    /// The trace that is to be shown first of those whose turn it is; it leaves that line.
+    mutating func takeShown(at now: Int64, _ traces: inout Slab<TraceWindow.Trace>) -> UInt32? {
+        let first = showing.first
+        guard first != noNumber, let due = traces[first].showDue, due <= now else { return nil }
+        unshow(first, &traces)
+        return first
+    }
+
+    private mutating func unshow(_ trace: UInt32, _ traces: inout Slab<TraceWindow.Trace>) {
+        guard traces[trace].showDue != nil else { return }
+        Self.remove(trace, from: &showing, \.showing, &traces)
+        traces[trace].showDue = nil
     }
 
     /// When the next trace is due, in nanoseconds.
     func nextDue(_ traces: Slab<TraceWindow.Trace>) -> Int64? {
-        waiting.compactMap { $0.first == noNumber ? nil : traces[$0.first].due }.min()
+        let decided = waiting.compactMap { $0.first == noNumber ? nil : traces[$0.first].due }.min()
+        let shown = showing.first == noNumber ? nil : traces[showing.first].showDue
+        return [decided, shown].compactMap { $0 }.min()
     }
 
     /// The trace whose turn came first of those whose turn it is.

@@ -6,6 +6,8 @@ package struct WindowDecision: Sendable, Equatable {
         case complete
         /// What is missing did not come in time.
         case waited
+        /// It is open for long, and is shown as far as it has come.
+        case open
         /// The trace was decided before.
         case late
         /// It has more spans or bytes than a trace may have.
@@ -22,11 +24,24 @@ package struct WindowDecision: Sendable, Equatable {
     /// The ids of its records of log records, in the order in which they came.
     package let logRecords: [UInt64]
     package let reason: Reason
+    /// Records below this id went ahead, but for the first one and those with a root; zero for none.
+    package let shownEnd: UInt64
+    /// Of an open trace: the records that go ahead now.
+    package let shown: [UInt64]
 
-    package init(key: TraceKey, records: [UInt64], logRecords: [UInt64] = [], reason: Reason) {
+    package init(
+        key: TraceKey,
+        records: [UInt64],
+        logRecords: [UInt64] = [],
+        reason: Reason,
+        shownEnd: UInt64 = 0,
+        shown: [UInt64] = []
+    ) {
         self.key = key
         self.records = records
         self.logRecords = logRecords
         self.reason = reason
+        self.shownEnd = shownEnd
+        self.shown = shown
     }
 }

@@ -8,6 +8,8 @@ package struct WindowRecovery {
 
     /// Traces that were decided, as far as the journal still has them, and where they went; the oldest first.
     package let decided: [DecidedTrace]
+    /// Records of open traces that went ahead, in the order in which they came.
+    package let shown: [ShownRecord]
 
     /// Once, before anything is read; the caller writes the cursors (`Journal.persistCursors`) before it delivers.
     ///
@@ -15,10 +17,11 @@ package struct WindowRecovery {
     ///
     /// - Parameters:
     ///   - output: The log behind the window, whose records say what they take the place of.
-    ///   - spans: The window's reader of the spans.
+    ///   - front: The log of the spans.
+    ///   - spans: The window's reader of it.
     ///   - logs: Its reader of log records; nil where it reads none.
     ///   - journal: Holds all of them.
-    package init(of output: Log, spans: LogReader, logs: LogReader?, in journal: Journal) {
+    package init(of output: Log, front: Log, spans: LogReader, logs: LogReader?, in journal: Journal) {
         var (moved, joined): ([SettledRecord], [SettledRecord]) = ([], [])
         var decided: [DecidedTrace] = []
         output.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max)) { stored in
@@ -27,7 +30,9 @@ package struct WindowRecovery {
             joined += TraceOrigin.joined(origin.logs, Int(origin.joined))
             if let mark = metadata.trace, mark.isOfOneTrace {
                 let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
-                decided.append(DecidedTrace(key: key, route: metadata.route, receivedAt: stored.receivedAt))
+                let isOpen = metadata.showing == .ahead
+                let (route, time) = (metadata.route, stored.receivedAt)
+                decided.append(DecidedTrace(key: key, route: route, receivedAt: time, isOpen: isOpen))
             }
             if moved.count > Self.settledMax { Self.settle(&moved, spans, journal) }
             if joined.count > Self.settledMax { Self.settle(&joined, logs, journal) }
@@ -35,6 +40,26 @@ package struct WindowRecovery {
         Self.settle(&moved, spans, journal)
         Self.settle(&joined, logs, journal)
         self.decided = decided
+        shown = Self.shown(in: front, spans)
+    }
+
+    /// What is settled behind the first record of a trace that is not, because that one stands for it until it is decided.
+    private static func shown(in front: Log, _ reader: LogReader) -> [ShownRecord] {
+        var open: Set<TraceKey> = []
+        var shown: [ShownRecord] = []
+        front.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max)) { stored in
+            guard stored.kind == .items, let metadata = RecordMetadata(decoding: stored.metadata),
+                let mark = metadata.trace, mark.isOfOneTrace
+            else { return }
+            let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
+            if !reader.isFinished(stored.id) {
+                open.insert(key)
+            } else if open.contains(key) {
+                let spans = SpanSighting.all(in: stored.payload)
+                shown.append(ShownRecord(key: key, id: stored.id, spans: spans, bytes: stored.payload.count))
+            }
+        }
+        return shown
     }
 
     private static func settle(_ records: inout [SettledRecord], _ reader: LogReader?, _ journal: Journal) {
@@ -48,4 +73,14 @@ package struct DecidedTrace: Sendable {
     package let key: TraceKey
     package let route: Route
     package let receivedAt: UnixTime
+    /// Whether it is still open, and only some of it went ahead.
+    package let isOpen: Bool
+}
+
+/// A record of an open trace that went ahead in an earlier process.
+package struct ShownRecord: Sendable {
+    package let key: TraceKey
+    package let id: UInt64
+    package let spans: [SpanSighting]
+    package let bytes: Int
 }

@@ -11,7 +11,10 @@ package struct WindowRehearsal {
 
     package init(_ processor: any WindowedProcessor) {
         self.processor = processor
-        window = TraceWindow(processor.window)
+        var settings = processor.window
+        // What comes of a trace in the end is the same.
+        settings.showAfter = nil
+        window = TraceWindow(settings)
     }
 
     /// Takes a request of spans or log records that the processors before the window have worked on.

@@ -12,6 +12,8 @@ package struct WindowSettings: Sendable, Equatable {
     package var spansMax = 10_000
     /// Payload bytes of a trace; a trace with more is decided at once, as far as it has come.
     package var bytesMax = ByteCount.mebibytes(64)
+    /// After how long an open trace is shown as far as it has come; nil for never.
+    package var showAfter: Duration?
     /// How long a decided trace is remembered, so that its late spans wait for nothing.
     package var remember = Duration.seconds(3600)
     /// Bytes of the index; over it the oldest traces are decided early.

@@ -27,29 +27,48 @@ extension WindowStage {
     /// Makes the records of as many decisions as fit into one group, at least one.
     private func make(_ work: ArraySlice<WindowWork>) async -> (made: [MovedTrace], count: Int) {
         var (made, count, bytes): ([MovedTrace], Int, Int) = ([], 0, 0)
+        var shown: Set<TraceKey> = []
         for work in work.prefix(Self.groupMax.records) where bytes < Self.groupMax.bytes {
-            let spans = await records(work, .spans)
-            let logs = await records(work, .logs)
+            if case .decision(let decision) = work {
+                // What went ahead is told by its account, once it is settled.
+                guard !shown.contains(decision.key) else { break }
+                if decision.reason == .open { shown.insert(decision.key) }
+            }
             count += 1
-            guard let trace = trace(of: work, spans, logs) else { continue }
+            guard let trace = await trace(of: work) else { continue }
             made.append(trace)
             bytes += trace.records.reduce(0) { $0 + $1.payload.count }
         }
         return (made, count)
     }
 
-    /// The records of a decision that are still to be settled, in the order in which they came.
+    /// Nil where nothing is left to move.
+    private func trace(of work: WindowWork) async -> MovedTrace? {
+        let spans = await records(work, .spans)
+        if case .decision(let decision) = work, decision.reason == .open { return ahead(decision, spans) }
+        return trace(of: work, spans, await records(work, .logs))
+    }
+
+    /// The records of a decision that are still to be settled, and those that went ahead, in the order in which they came.
     private func records(_ work: WindowWork, _ source: WindowSource) async -> [WindowRecord] {
         let ids = work.records(of: source)
         guard !ids.isEmpty, let input = inputs[source] else { return [] }
-        var found = state.withLock { state in ids.compactMap { state.cache.take($0, source) } }
+        var found = state.withLock { state in
+            ids.compactMap { work.staysOpen ? state.cache.look($0, source) : state.cache.take($0, source) }
+        }
         if found.count < ids.count {
             let known = Set(found.map(\.id))
-            found += await read(ids.filter { !known.contains($0) && !input.reader.isFinished($0) }, input)
+            found += await read(
+                ids.filter { !known.contains($0) && (work.wentAhead($0) || !input.reader.isFinished($0)) },
+                input
+            )
             found.sort { $0.id < $1.id }
         }
-        // What the journal gave up meanwhile is counted where it was.
-        return found.filter { !input.reader.isFinished($0.id) }.compactMap(WindowRecord.init)
+        return found.compactMap { record in
+            guard input.reader.isFinished(record.id) else { return WindowRecord(record) }
+            // What the journal gave up meanwhile is counted where it was.
+            return source == .spans && work.wentAhead(record.id) ? WindowRecord(record, wentAhead: true) : nil
+        }
     }
 
     private func read(_ ids: [UInt64], _ input: WindowInput) async -> [StoredRecord] {
@@ -67,15 +86,32 @@ extension WindowStage {
         return found
     }
 
+    /// What of an open trace goes ahead; nil where its route may still change.
+    private func ahead(_ decision: WindowDecision, _ records: [WindowRecord]) -> MovedTrace? {
+        let shown = Set(decision.shown)
+        let moved = records.filter { shown.contains($0.stored.id) && !$0.wentAhead }
+        guard !moved.isEmpty else { return nil }
+        let parts = moved.map(\.part)
+        let all = decision.shownEnd > 0 ? nil : records.map(\.part)
+        guard let made = processor.show(parts, of: decision.key, amid: all) else {
+            state.withLock { $0.window.noteUnsure(decision.key) }
+            return nil
+        }
+        return MovedTrace(made, ahead: decision, moved, to: output.id, forwardedHeaders)
+    }
+
     /// Nil where nothing is left to move.
     private func trace(of work: WindowWork, _ spans: [WindowRecord], _ logs: [WindowRecord]) -> MovedTrace? {
-        guard let first = spans.first else { return logs.isEmpty ? nil : MovedTrace(unjoined: logs) }
+        guard let first = spans.first(where: { !$0.wentAhead }) else {
+            return logs.isEmpty ? nil : MovedTrace(unjoined: logs)
+        }
         guard case .decision(let decision) = work else {
             return MovedTrace(dividing: first, for: processor, to: output.id, forwardedHeaders)
         }
         let whole = WholeTrace(
             key: decision.key,
             parts: spans.map(\.part),
+            ahead: Set(spans.indices.filter { spans[$0].wentAhead }),
             logs: logs.map(\.part),
             reason: decision.reason
         )
@@ -114,6 +150,7 @@ extension WindowStage {
     }
 
     private func noteMoved(_ trace: MovedTrace) {
+        if let (key, end) = trace.shown { state.withLock { $0.window.noteShown(key, below: end) } }
         for (source, records) in [(WindowSource.spans, trace.spanRecords), (.logs, trace.logRecords)] {
             guard let shares = inputs[source]?.shares else { continue }
             for record in records {

@@ -61,6 +61,7 @@ package final class WindowStage: Sendable {
     ///   - output: The log that the exporters read.
     ///   - journal: Holds all of them.
     ///   - decided: Traces that an earlier process decided (`WindowRecovery`).
+    ///   - shown: Records of open traces that went ahead in an earlier process.
     ///   - forwardedHeaders: Names in lower case of headers that exporters send along; others end here.
     ///   - bytesMax: Bytes of records held in memory, to be read no second time.
     ///   - clock: For waiting.
@@ -73,6 +74,7 @@ package final class WindowStage: Sendable {
         output: Log,
         journal: Journal,
         decided: [DecidedTrace] = [],
+        shown: [ShownRecord] = [],
         forwardedHeaders: Set<String> = [],
         bytesMax: Int,
         clock: MonotonicClock,
@@ -92,8 +94,11 @@ package final class WindowStage: Sendable {
         var window = TraceWindow(processor.window)
         let now = clock.now()
         for trace in decided {
-            window.remember(trace.key, at: now)
+            if !trace.isOpen { window.remember(trace.key, at: now) }
             processor.restore(trace.key, route: trace.route, receivedAt: trace.receivedAt)
+        }
+        for record in shown {
+            window.see(record.key, record: record.id, spans: record.spans, bytes: record.bytes, at: now, isShown: true)
         }
         state = Mutex(State(window: window, cache: RecordCache(bytesMax: bytesMax)))
     }
@@ -257,6 +262,17 @@ enum WindowWork: Sendable {
     case decision(WindowDecision)
     /// A record of spans of several traces, or of none: it goes on at once.
     case passing(UInt64)
+
+    /// Whether a record of spans went ahead, if it is settled.
+    func wentAhead(_ id: UInt64) -> Bool {
+        guard case .decision(let decision) = self else { return false }
+        return id < decision.shownEnd && id != decision.records.first
+    }
+
+    /// Whether it is of a trace that is open, whose records are needed again.
+    var staysOpen: Bool {
+        if case .decision(let decision) = self { decision.reason == .open } else { false }
+    }
 
     /// The ids of its records.
     func records(of source: WindowSource) -> [UInt64] {

@@ -12,6 +12,14 @@ package protocol WindowedProcessor: Sendable {
 
     /// Whether a log record may become content of the span that it names; `logs` is an envelope of logs.
     func joins(_ unit: Int, of logs: Envelope) -> Bool
+    /// Makes one request of records of an open trace, each as if there were no other; what it makes depends on the record alone.
+    ///
+    /// - Parameters:
+    ///   - parts: The records.
+    ///   - key: The trace.
+    ///   - all: All of it that came, `parts` included; nil where some of it went ahead before.
+    /// - Returns: Nil where what is still to come may change the route of the trace.
+    func show(_ parts: [WholeTrace.Part], of key: TraceKey, amid all: [WholeTrace.Part]?) -> AssembledTrace?
     /// Makes one request of everything that came of a trace.
     func assemble(_ trace: WholeTrace) -> AssembledTrace
     /// Remembers where a trace went before the process started; oldest first.
@@ -39,14 +47,23 @@ package struct WholeTrace: Sendable {
     package let key: TraceKey
     /// Its spans, in the order in which they came; at least one record.
     package let parts: [Part]
+    /// Those of them that went ahead while the trace was open, by their positions; never all.
+    package let ahead: Set<Int>
     /// Its log records, in the order in which they came.
     package let logs: [Part]
     /// Why it does not wait any longer.
     package let reason: WindowDecision.Reason
 
-    package init(key: TraceKey, parts: [Part], logs: [Part] = [], reason: WindowDecision.Reason) {
+    package init(
+        key: TraceKey,
+        parts: [Part],
+        ahead: Set<Int> = [],
+        logs: [Part] = [],
+        reason: WindowDecision.Reason
+    ) {
         self.key = key
         self.parts = parts
+        self.ahead = ahead
         self.logs = logs
         self.reason = reason
     }
@@ -56,9 +73,13 @@ package struct WholeTrace: Sendable {
 package struct AssembledTrace: Sendable {
     package var route: Route
     /// An export request in wire form; empty where no span is left.
+    ///
+    /// Spans that went ahead are not among them.
     package var payload: [UInt8]
     /// Spans in it.
     package var items: Int
+    /// Spans that went ahead, as they are in the whole trace.
+    package var amended: AmendedSpans?
     /// The part that the trace's root came in, whose forwarded headers are the trace's; an index into `WholeTrace.parts`.
     package var rootPart: Int
     /// Spans in it that no client sent.
@@ -88,5 +109,19 @@ package struct AssembledTrace: Sendable {
         self.joined = joined
         self.filtered = filtered
         self.tally = tally
+    }
+}
+
+/// Spans of a trace that went ahead while it was open, as they are in the end.
+package struct AmendedSpans: Sendable {
+    /// Those that are other than they went ahead; an export request in wire form.
+    package var changed: EncodedUnits?
+    /// Those that are the same.
+    package var same: EncodedUnits?
+    /// Whether the topmost span is among the changed ones.
+    package var leads: Bool
+
+    package init(changed: EncodedUnits? = nil, same: EncodedUnits? = nil, leads: Bool = false) {
+        (self.changed, self.same, self.leads) = (changed, same, leads)
     }
 }

@@ -9,7 +9,7 @@ package struct Assemble: WindowedProcessor {
     package let window: WindowSettings
     package let joinsLogs: Bool
     private let repairs: Bool
-    private let processors: [any SpanProcessor]
+    let processors: [any SpanProcessor]
 
     /// - Parameters:
     ///   - settings: What it is to do.
@@ -30,6 +30,7 @@ package struct Assemble: WindowedProcessor {
     }
 
     package func assemble(_ trace: WholeTrace) -> AssembledTrace {
+        let known = ahead(of: trace)
         let draft = TraceDraft(trace.parts)
         guard var batch = try? SpanBatch(draft.bytes), batch.spans.count == draft.heads.count, !draft.heads.isEmpty
         else {
@@ -48,11 +49,16 @@ package struct Assemble: WindowedProcessor {
         var work = work(batch, place, of: trace.parts[rootPart])
         for processor in processors { processor.process(&work) }
         let route = work.route(of: place.top)
+        let offset = created == nil ? 0 : 1
+        let written = WrittenTrace(&work.batch, first: place.top, known) { span in
+            span >= offset && trace.ahead.contains(Int(draft.parts[span - offset]))
+        }
         var assembled = AssembledTrace(
             route: route == .none ? trace.parts[rootPart].metadata.route : route,
-            payload: Self.encoded(&work.batch, first: place.top),
-            items: work.batch.keptCount
+            payload: written.payload,
+            items: written.items
         )
+        assembled.amended = written.amended
         assembled.rootPart = rootPart
         assembled.created = created == nil ? 0 : 1
         assembled.joined = joined
@@ -74,7 +80,7 @@ package struct Assemble: WindowedProcessor {
         }
     }
 
-    private func work(_ batch: SpanBatch, _ place: TracePlace, of part: WholeTrace.Part) -> SpanWork {
+    func work(_ batch: SpanBatch, _ place: TracePlace, of part: WholeTrace.Part) -> SpanWork {
         let source = RequestSource(
             receiver: "",
             headers: part.metadata.headers,
@@ -84,18 +90,6 @@ package struct Assemble: WindowedProcessor {
         var work = SpanWork(batch: batch, source: source, receivedAt: part.receivedAt)
         work.trace = place
         return work
-    }
-
-    /// Writes the spans that are left, the root in front of all others: MLflow takes the session of the first that has one.
-    private static func encoded(_ batch: inout SpanBatch, first root: Int) -> [UInt8] {
-        for span in batch.spans.indices { batch.assign(span, to: span == root || root == 0 ? 0 : 1) }
-        guard root > 0 else { return batch.encoded()?.payload ?? [] }
-        // What the records cost was accounted for when they came.
-        let free = CostLimits(heldPerByte: .max, writtenPerByte: .max, stepsPerByte: .max)
-        var account = RequestAccount(bytes: batch.bytes.count, limits: free)
-        return batch.groups.reduce(into: []) { payload, group in
-            payload += (try? batch.encoded(group, charging: &account))?.payload ?? []
-        }
     }
 }
 

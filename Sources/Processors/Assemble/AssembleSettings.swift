@@ -11,7 +11,13 @@ package struct AssembleSettings: Sendable {
     /// Whether log records of GenAI events become content of the spans that they name.
     package var joinLogEvents = true
 
-    package init() {}
+    /// After how long an open trace is shown; zero for never.
+    package var showAfter: Duration {
+        get { window.showAfter ?? .zero }
+        set { window.showAfter = newValue == .zero ? nil : newValue }
+    }
+
+    package init() { window.showAfter = .seconds(10) }
 }
 
 extension AssembleSettings: ProcessorSettings {
@@ -61,6 +67,12 @@ extension AssembleSettings: ProcessorSettings {
                     + "`millrace.parent_span_id`, or one that is created above several."
             ),
             Field(
+                "show_after",
+                \.showAfter,
+                .duration(.zero...longest),
+                "After how long an open trace is shown as far as it has come, where its experiment is certain; \"0s\": never."
+            ),
+            Field(
                 "remember",
                 \.window.remember,
                 .duration(.zero...longest),
@@ -70,7 +82,7 @@ extension AssembleSettings: ProcessorSettings {
                 "memory",
                 \.window.memoryMax,
                 .size(.mebibytes(1)...),
-                "What is kept in memory of waiting traces, some 110 bytes each and 32 for each span; beyond it the oldest are delivered early."
+                "What is kept in memory of waiting traces, some 150 bytes each and 32 for each span; beyond it the oldest are delivered early."
             ),
             Field(
                 "join_log_events",
@@ -78,7 +90,6 @@ extension AssembleSettings: ProcessorSettings {
                 .flag,
                 "Whether log records of GenAI events become messages of the spans that they name, where the pipeline takes logs."
             ),
-            .unavailable("show_after"),
             .unavailable("log_sessions"),
         ]
     )
