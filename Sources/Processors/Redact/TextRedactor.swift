@@ -202,6 +202,7 @@ struct TextRedactor: Sendable {
     /// Looks at a text that is no JSON, and through its escapes.
     private mutating func scan(_ text: RawSpan, _ range: Range<Int>, _ depth: Int) {
         guard !isOver else { return }
+        let count = pass.hits.count
         pass.scan(text, range)
         scanned += range.count - pass.skipped
         isOver = scanned > plan.budget || pass.work > Self.workFactor * plan.budget
@@ -210,11 +211,15 @@ struct TextRedactor: Sendable {
             search(text, range, pattern.expression, RedactionLabels.firstPattern + index)
         }
         guard hasBackslash, depth < Self.depthMax, !isOver else { return }
+        let before = pass.hits.count
+        var isSame = false
         decoded(text, range) { redactor, decoded in
             // What stands for itself is no escape: nothing new is there.
-            guard decoded.count < range.count else { return }
-            redactor.scan(decoded.span.bytes, 0..<decoded.count, depth + 1)
+            isSame = decoded.count == range.count
+            if !isSame { redactor.scan(decoded.span.bytes, 0..<decoded.count, depth + 1) }
         }
+        // Everything found before was found again, without the letters of escapes beside it.
+        if !isSame { pass.hits.removeSubrange(count..<before) }
     }
 
     /// Does something with what the bytes of `range` stand for; the hits in that become hits of the bytes.
@@ -225,9 +230,11 @@ struct TextRedactor: Sendable {
     ) {
         var buffer = buffers.popLast() ?? []
         Escapes.decode(text, range, into: &buffer)
-        let count = pass.hits.count
+        let before = pass.hits
+        pass.hits = []
         body(&self, buffer)
-        Escapes.moveBack(&pass.hits[count...], to: text, range)
+        Escapes.moveBack(&pass.hits[...], to: text, range)
+        pass.hits = before + pass.hits
         buffer.removeAll(keepingCapacity: true)
         buffers.append(buffer)
     }
