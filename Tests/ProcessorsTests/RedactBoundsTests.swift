@@ -10,10 +10,14 @@ import Testing
 struct RedactBoundsTests {
     /// Beginnings of everything, repeated without an end.
     static let hostile = [
-        "sk-ant-api03-", "sk-proj-", "gsk_", "AIza", "AKIA", "ABSK", "ghp_", "github_pat_", "glpat-", "xoxb-1", "sk_live_", "dapi",
-        "npm_", "pypi-AgEIcHlwaS5vcmc", "a1Q~", "SG.a.", "eyJ", "eyJhbGciOiJub25lIn0.", "-----BEGIN PRIVATE KEY-----", "://a:",
-        "x://a:b@", "Authorization: Bearer ", "token=", "password: a1", "a@", "a@b.", "+1 ", "4111 ", "4111-", "DE89 ", "123-45-",
-        "nhs 1234567890 ", "::", "1.1.", "data:image/png;base64,", "data:;", #"\"#, #"\u0061"#, #"{"a":"#, "[", #""{\""#, #"{"token":"a"},"#,
+        "sk-ant-api03-", "sk-proj-", "gsk_", "AIza", "AKIA", "ABSK", "ghp_", "github_pat_", "glpat-", "xoxb-1",
+        "sk_live_", "dapi",
+        "npm_", "pypi-AgEIcHlwaS5vcmc", "a1Q~", "SG.a.", "eyJ", "eyJhbGciOiJub25lIn0.", "-----BEGIN PRIVATE KEY-----",
+        "://a:",
+        "x://a:b@", "Authorization: Bearer ", "token=", "password: a1", "a@", "a@b.", "+1 ", "4111 ", "4111-", "DE89 ",
+        "123-45-",
+        "nhs 1234567890 ", "::", "1.1.", "data:image/png;base64,", "data:;", #"\"#, #"\u0061"#, #"{"a":"#, "[",
+        #""{\""#, #"{"token":"a"},"#,
         "/services/T", "hooks.slack.com/services/T", "{\"key\":", "é@", "ticket-", "aaaa",
     ]
 
@@ -21,10 +25,10 @@ struct RedactBoundsTests {
     func `a value of near-misses costs no more than its budget`(beginning: String) throws {
         let bytes = 1 << 20
         var text = ""
-        while text.utf8.count < bytes { text += beginning }
+        while text.utf8.count + beginning.utf8.count <= bytes { text += beginning }
         let processor = try redact(
             #"""
-            {"detectors": {"phone": true, "ip": true}, "keys": ["k*y"], "budget": "2MiB",
+            {"detectors": {"phone": true, "ip": true}, "keys": ["k*y"],
              "patterns": [{"name": "t", "match": "ticket-.*end"}, {"name": "a", "match": "a{1,50}b|aa"}]}
             """#
         )
@@ -39,9 +43,9 @@ struct RedactBoundsTests {
     }
 
     @Test func `a value over its budget goes whole`() throws {
-        let processor = try redact(#"{"budget": "1KiB", "patterns": [{"name": "a", "match": "aab|a"}]}"#)
+        let processor = try redact(#"{"budget": "1KiB", "patterns": [{"name": "q", "match": "qqz|q"}]}"#)
         #expect(try processor.become(String(repeating: "word ", count: 300)).text == "[redacted:budget]")
-        #expect(try processor.become(String(repeating: "a", count: 1000)).text == "[redacted:budget]")
+        #expect(try processor.become(String(repeating: "q", count: 1000)).text == "[redacted:budget]")
         #expect(try processor.become(String(repeating: "b", count: 1000)).by == [])
     }
 
@@ -57,12 +61,7 @@ struct RedactBoundsTests {
         }
     }
 
-    /// What the detectors find in the captures of real programs, and why.
-    private static let expected: [String: String] = [
-        "email": "addresses in prompts and in resource attributes of the programs that were recorded"
-    ]
-
-    @Test func `real requests have next to nothing that is found`() throws {
+    @Test func `real requests have nothing that is found`() throws {
         let processor = try redact()
         var found: [String: Set<String>] = [:]
         let all =
@@ -81,10 +80,7 @@ struct RedactBoundsTests {
             processor.process(&done)
             for detector in done.detectors { found[detector, default: []].insert(path) }
         }
-        #expect(Set(found.keys).isSuperset(of: Self.expected.keys))
-        for (detector, paths) in found where Self.expected[detector] == nil {
-            Issue.record("\(detector) finds something in \(paths.sorted().joined(separator: ", "))")
-        }
+        #expect(found == [:])
     }
 
     @Test func `ten thousand chats in eight languages have nothing that is found`() throws {
@@ -109,17 +105,24 @@ private struct Chats {
     var generator: SeededGenerator
 
     private static let sentences = [
-        "Please compare the two contracts and tell me which one is cheaper.", "Bitte fasse den Bericht vom Montag in drei Sätzen zusammen.",
-        "Peux-tu m'expliquer la différence entre les deux méthodes ?", "¿Cuál es el mejor horario para llamar a los clientes?",
+        "Please compare the two contracts and tell me which one is cheaper.",
+        "Bitte fasse den Bericht vom Montag in drei Sätzen zusammen.",
+        "Peux-tu m'expliquer la différence entre les deux méthodes ?",
+        "¿Cuál es el mejor horario para llamar a los clientes?",
         "請把這段文字翻譯成英文，並保留數字。", "このコードのどこが遅いのか教えてください。", "Пожалуйста, проверь эту таблицу на ошибки.",
-        "من فضلك لخص هذا المستند في خمس نقاط.", "The basic idea: tokens are billed per request; the secret to speed is batching.",
+        "من فضلك لخص هذا المستند في خمس نقاط.",
+        "The basic idea: tokens are billed per request; the secret to speed is batching.",
         "Das Passwort: bitte nie per Mail senden.", "Der Schlüssel liegt beim Pförtner, Zimmer 12-34.",
     ]
     private static let codes = [
-        "def total(items: list[int]) -> int:\n    return sum(items)  # O(n)", "for (let i = 0; i < items.length; i++) { sum += items[i]; }",
-        "SELECT id, name FROM users WHERE created_at > '2026-11-01' LIMIT 100;", "token = tokenizer.decode(ids[:n_tokens])",
-        "@decorator\nclass Shop(Base): key = 'name'; password = getpass()", "git clone git@github.com:owner/name.git && cd name",
-        "let secret = env.get(\"SECRET_NAME\") ?? \"\"", "pip install numpy==2.1.3 torch==2.5.1+cu124", "img { background: url(logo@2x.png) }",
+        "def total(items: list[int]) -> int:\n    return sum(items)  # O(n)",
+        "for (let i = 0; i < items.length; i++) { sum += items[i]; }",
+        "SELECT id, name FROM users WHERE created_at > '2026-11-01' LIMIT 100;",
+        "token = tokenizer.decode(ids[:n_tokens])",
+        "@decorator\nclass Shop(Base): key = 'name'; password = getpass()",
+        "git clone git@github.com:owner/name.git && cd name",
+        "let secret = env.get(\"SECRET_NAME\") ?? \"\"", "pip install numpy==2.1.3 torch==2.5.1+cu124",
+        "img { background: url(logo@2x.png) }",
     ]
 
     mutating func next() -> String {

@@ -17,7 +17,8 @@ struct RedactJSONTests {
 
     @Test func `secrets are found eight levels deep and every level still parses`() throws {
         let processor = try redact(#"{"keys": ["age"]}"#)
-        var text = #"{"mail":"ada@b.example","age":41,"list":[4111111111111111,1.5,null],"age2":7,"password":"aB3dE6gH9jK2mN5p","nested":{"age":{"a":[1,"x"]}}}"#
+        var text =
+            #"{"mail":"ada@b.example","age":41,"list":[4111111111111111,1.5,null],"age2":7,"password":"aB3dE6gH9jK2mN5p","nested":{"age":{"a":[1,"x"]}}}"#
         for depth in 1...7 {
             let (found, by) = try processor.become(text)
             #expect(by == ["email", "key", "card", "secret"], "depth \(depth)")
@@ -35,7 +36,10 @@ struct RedactJSONTests {
         let processor = try redact()
         let cases = [
             (#"{"a":"\u0061da@b.e\u0078ample"}"#, #"{"a":"[redacted:email]"}"#),
-            (#"{"a":"\ud83d\ude00 ada@b.example \ud83d\ude00"}"#, #"{"a":"\ud83d\ude00 [redacted:email] \ud83d\ude00"}"#),
+            (
+                #"{"a":"\ud83d\ude00 ada@b.example \ud83d\ude00"}"#,
+                #"{"a":"\ud83d\ude00 [redacted:email] \ud83d\ude00"}"#
+            ),
             (#"["postgres:\/\/ada:hunter2@b\/x"]"#, #"["postgres:\/\/[redacted:url_credentials]@b\/x"]"#),
             (#"["x\nada@b.example\ty"]"#, #"["x\n[redacted:email]\ty"]"#),
             (#"{"ada@b.example":1}"#, #"{"[redacted:email]":1}"#),
@@ -68,7 +72,8 @@ struct RedactJSONTests {
 
     @Test func `mangled JSON never crashes, and what parsed still parses`() throws {
         let processor = try redact(#"{"keys": ["age", "n*"], "patterns": [{"name": "word", "match": "k[a-z]+"}]}"#)
-        var seed = #"{"age":41,"mail":"ada@b.example \u00e4 \n","tool":"{\"n\":[4111111111111111],\"password\":\"aB3dE6gH9jK2mN5p\"}","kind":[true,null,{"x":"key"}]}"#
+        var seed =
+            #"{"age":41,"mail":"ada@b.example \u00e4 \n","tool":"{\"n\":[4111111111111111],\"password\":\"aB3dE6gH9jK2mN5p\"}","kind":[true,null,{"x":"key"}]}"#
         seed = #"{"in":\#(quoted(seed)),"again":\#(seed)}"#
         var generator = SeededGenerator(seed: 19)
         let signs = Array(#"{}[]",:\0au4@-_"#.utf8)

@@ -78,7 +78,8 @@ enum FakeSecrets {
     static func privateKey(_ end: String = "\n") -> String {
         let dashes = "-----"
         let lines = (0..<4).map { letters(64, seed: 30 + $0) }.joined(separator: end)
-        return dashes + "BEGIN RSA PRIVATE" + " KEY" + dashes + end + lines + end + dashes + "END RSA PRIVATE" + " KEY" + dashes
+        return dashes + "BEGIN RSA PRIVATE" + " KEY" + dashes + end + lines + end + dashes + "END RSA PRIVATE" + " KEY"
+            + dashes
     }
 
     /// By detector; each stands alone in a text.
@@ -118,14 +119,23 @@ enum FakeSecrets {
     /// In a text that says what they are: what is left of it follows.
     static let inContext: [(detector: String, text: String, left: String)] = [
         ("aws_secret", "AWS_SECRET_ACCESS_KEY=" + letters(40, seed: 12), "AWS_SECRET_ACCESS_KEY=[redacted:aws_secret]"),
-        ("slack", "https://hooks.slack.com/services/T" + letters(9) + "/B" + letters(9) + "/" + letters(24),
-         "https://hooks.slack.com/services/[redacted:slack]"),
-        ("url_credentials", "postgres://shop:" + "hun@ter2@db.local:5432/till",
-         "postgres://[redacted:url_credentials]@db.local:5432/till"),
+        (
+            "slack", "https://hooks.slack.com/services/T" + letters(9) + "/B" + letters(9) + "/" + letters(24),
+            "https://hooks.slack.com/services/[redacted:slack]"
+        ),
+        (
+            "url_credentials", "postgres://shop:" + "hun@ter2@db.local:5432/till",
+            "postgres://[redacted:url_credentials]@db.local:5432/till"
+        ),
         ("authorization", "Authorization: Bearer " + letters(30), "Authorization: Bearer [redacted:authorization]"),
-        ("authorization", "curl -H 'authorization: Basic " + Array("ada:pw".utf8).base64 + "'",
-         "curl -H 'authorization: Basic [redacted:authorization]'"),
-        ("secret", "the password is here: password = \"" + letters(16) + "\", keep it", "the password is here: password = \"[redacted:secret]\", keep it"),
+        (
+            "authorization", "curl -H 'authorization: Basic " + Array("ada:pw".utf8).base64 + "'",
+            "curl -H 'authorization: Basic [redacted:authorization]'"
+        ),
+        (
+            "secret", "the password is here: password = \"" + letters(16) + "\", keep it",
+            "the password is here: password = \"[redacted:secret]\", keep it"
+        ),
         ("secret", "export API_KEY=" + letters(24) + " && run", "export API_KEY=[redacted:secret] && run"),
         ("national_id", "my NHS number is 943 476 5919.", "my NHS number is [redacted:national_id]."),
         ("national_id", "PESEL: 44051401359", "PESEL: [redacted:national_id]"),
@@ -135,14 +145,20 @@ enum FakeSecrets {
     static let nearMisses = [
         "sk" + "-ant-api03-" + letters(93) + "AB", "sk" + "-ant-api03-" + letters(80) + "AA",
         "sk" + "-proj-" + letters(156), "task" + "-" + letters(48), "gsk" + "_" + letters(51), "hf" + "_" + letters(34),
-        "AI" + "za" + letters(34), "AK" + "IA" + letters(15, of: base32) + "1", "x" + "AK" + "IA" + letters(16, of: base32),
-        "gh" + "p_" + letters(36, seed: 9), "glpat" + "-" + letters(19), "da" + "pi" + letters(31, of: hexadecimal) + "g",
-        "npm" + "_" + letters(30), "SG" + "." + letters(22) + "." + letters(30), "ey" + "J" + letters(30) + "." + letters(30),
+        "AI" + "za" + letters(34), "AK" + "IA" + letters(15, of: base32) + "1",
+        "x" + "AK" + "IA" + letters(16, of: base32),
+        "gh" + "p_" + letters(36, seed: 9), "glpat" + "-" + letters(19),
+        "da" + "pi" + letters(31, of: hexadecimal) + "g",
+        "npm" + "_" + letters(30), "SG" + "." + letters(22) + "." + letters(30),
+        "ey" + "J" + letters(30) + "." + letters(30),
         "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
-        "git@github.com:owner/name.git", "icon@2x.png", "npm install left-pad@1.3.0", "@app.route('/x')", "ssh://git@host.example.org/x",
+        "git@github.com:owner/name.git", "icon@2x.png", "npm install left-pad@1.3.0", "@app.route('/x')",
+        "ssh://git@host.example.org/x",
         "4111" + "111111111112", "1234567890123452", "0.4111111111111111", "id4111111111111111", "1732999999000000000",
-        "DE89 3704 0044 0532 0130 01", "000-12-3456", "666-12-3456", "900-12-3456", "123-00-3456", "123-45-0000", "123-45-67890",
-        "call +49 30 901820", "10.0.0.1", "943 476 5919", "Basic information about tokens", "Bearer authentication is used",
+        "DE89 3704 0044 0532 0130 01", "000-12-3456", "666-12-3456", "900-12-3456", "123-00-3456", "123-45-0000",
+        "123-45-67890",
+        "call +49 30 901820", "10.0.0.1", "943 476 5919", "Basic information about tokens",
+        "Bearer authentication is used",
         "password: correcthorse", "token = tokenizer.encode", "max_tokens: 4096", "secret: ${VAULT_SECRET_0123456789}",
         "http://localhost:8080/a:b@c", "https://host/path?user=a:b@c.d", "550e8400-e29b-41d4-a716-446655440000",
         "https://hooks.slack.com/docs", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",

@@ -15,7 +15,9 @@ struct RedactTests {
         secret: String
     ) throws {
         let processor = try redact()
-        for (before, after) in [("", ""), ("see ", " now"), ("(", ")"), (#"first line\n"#, #"\tlast"#), ("größer: ", "。")] {
+        for (before, after) in [
+            ("", ""), ("see ", " now"), ("(", ")"), (#"first line\n"#, #"\tlast"#), ("größer: ", "。"),
+        ] {
             let (text, by) = try processor.become(before + secret + after)
             #expect(text == before + "[redacted:\(detector)]" + after)
             #expect(by == [detector])
@@ -49,7 +51,9 @@ struct RedactTests {
     }
 
     @Test func `a key of AWS is found near its id`() throws {
-        let (id, key) = ("AK" + "IA" + FakeSecrets.letters(16, of: FakeSecrets.base32), FakeSecrets.letters(40, seed: 12))
+        let (id, key) = (
+            "AK" + "IA" + FakeSecrets.letters(16, of: FakeSecrets.base32), FakeSecrets.letters(40, seed: 12)
+        )
         let left = "[redacted:aws_key_id] / [redacted:aws_secret]"
         #expect(try redact().become("\(id) / \(key)").text == left)
         #expect(try redact().become("hash / \(key)").by == [])
@@ -58,7 +62,8 @@ struct RedactTests {
     @Test func `the value of an attribute goes by its name, whatever it is`() throws {
         var span = TestSpan()
         span.attributes = [
-            ("user.id", 7), ("user.name", "Ada"), ("other", ["user.id": 7, "deep": ["user.name": 1.5]]), ("api_key", "aB3dE6gH9jK2mN5p"),
+            ("user.id", 7), ("user.name", "Ada"), ("other", ["user.id": 7, "deep": ["user.name": 1.5]]),
+            ("api_key", "aB3dE6gH9jK2mN5p"),
             ("token_count", 12),
         ]
         var done = try work([span])
@@ -72,7 +77,9 @@ struct RedactTests {
     @Test func `equal values stay equal by a hash with a key`() throws {
         let settings = #"{"hash": {"key": "k1", "key_id": "a"}, "detectors": {"phone": true}}"#
         let processor = try redact(settings)
-        let (one, two) = (try processor.become("Ada@Example.org").text, try processor.become("mail ada@example.org").text)
+        let (one, two) = (
+            try processor.become("Ada@Example.org").text, try processor.become("mail ada@example.org").text
+        )
         #expect(one.hasPrefix("[email:a:") && one.count == "[email:a:]".count + 32)
         #expect(two == "mail " + one)
         #expect(try processor.become("4111111111111111").text == (try processor.become("4111-1111-1111-1111").text))
@@ -87,15 +94,23 @@ struct RedactTests {
         let address = "data:image/png;base64,\(image.base64)"
         #expect(try processor.become("see \(address) there").text == "see \(stub) there")
         #expect(try processor.become(image.base64).text == stub)
-        #expect(try processor.become(#"[{"image_url":{"url":"\#(address)"}}]"#).text == #"[{"image_url":{"url":"\#(stub)"}}]"#)
+        #expect(
+            try processor.become(#"[{"image_url":{"url":"\#(address)"}}]"#).text
+                == #"[{"image_url":{"url":"\#(stub)"}}]"#
+        )
         let kept = try redact(#"{"media": false}"#).become(address)
         #expect(kept.text == address)
     }
 
     @Test func `patterns find what they match`() throws {
         let processor = try redact(
-            #"{"patterns": [{"name": "ticket", "match": "(?i)ticket-\\d+"}, {"name": "naïve", "match": "x"}]}"#.replacing("naïve", with: "letter"))
-        #expect(try processor.become("Ticket-12, ticket-9 and x").text == "[redacted:ticket], [redacted:ticket] and [redacted:letter]")
+            #"{"patterns": [{"name": "ticket", "match": "(?i)ticket-\\d+"}, {"name": "naïve", "match": "x"}]}"#
+                .replacing("naïve", with: "letter")
+        )
+        #expect(
+            try processor.become("Ticket-12, ticket-9 and x").text
+                == "[redacted:ticket], [redacted:ticket] and [redacted:letter]"
+        )
         #expect(try processor.become(#"{"a":"\u0054icket-1"}"#).text == #"{"a":"[redacted:ticket]"}"#)
     }
 
@@ -160,7 +175,9 @@ struct RedactTests {
         var notes: [SpanNote] = []
         try redact().process(&done, noting: &notes)
         #expect(!"\(notes)".contains("@b.example"))
-        let found = notes.compactMap { if case .changed(let decision) = $0.finding { "\(decision.target): \(decision.rule)" } else { nil } }
+        let found = notes.compactMap {
+            if case .changed(let decision) = $0.finding { "\(decision.target): \(decision.rule)" } else { nil }
+        }
         #expect(found == ["span_name: email", "attribute: email", "attribute to [redacted:email]: email, 2 times"])
     }
 
@@ -189,19 +206,29 @@ struct RedactTests {
 /// A request of each signal with an address in every text, and the places of these.
 enum RedactRequests {
     private static let value = #"{"stringValue": "ada@b.example"}"#
-    private static let attributes = #""attributes": [{"key": "a", "value": \#(value)}, {"key": "ada@b.example", "value": {"arrayValue": {"values": [\#(value), {"kvlistValue": {"values": [{"key": "k", "value": \#(value)}]}}]}}}]"#
+    private static let attributes =
+        #""attributes": [{"key": "a", "value": \#(value)}, {"key": "ada@b.example", "value": {"arrayValue": {"values": [\#(value), {"kvlistValue": {"values": [{"key": "k", "value": \#(value)}]}}]}}}]"#
     private static let head = #""resource": {\#(attributes)}, "schemaUrl": "ada@b.example""#
     private static let scope = #""scope": {"name": "ada@b.example", "version": "ada@b.example", \#(attributes)}"#
-    private static let span = #"{"traceId": "00000000000000000000000000000001", "spanId": "0000000000000001", "traceState": "keep=a@b.example", "name": "ada@b.example", "startTimeUnixNano": "1", "endTimeUnixNano": "2", \#(attributes), "events": [{"name": "ada@b.example", \#(attributes)}], "links": [{"traceId": "00000000000000000000000000000002", "spanId": "0000000000000002", \#(attributes)}], "status": {"message": "ada@b.example"}}"#
-    private static let record = #"{"severityText": "ada@b.example", "eventName": "ada@b.example", "body": {"kvlistValue": {"values": [{"key": "k", "value": \#(value)}]}}, \#(attributes)}"#
-    private static let metric = #"{"name": "ada@b.example", "description": "ada@b.example", "unit": "ada@b.example", "metadata": [{"key": "k", "value": \#(value)}], "sum": {"dataPoints": [{"asInt": "1", \#(attributes), "exemplars": [{"asInt": "1", "filteredAttributes": [{"key": "k", "value": \#(value)}]}]}]}}"#
+    private static let span =
+        #"{"traceId": "00000000000000000000000000000001", "spanId": "0000000000000001", "traceState": "keep=a@b.example", "name": "ada@b.example", "startTimeUnixNano": "1", "endTimeUnixNano": "2", \#(attributes), "events": [{"name": "ada@b.example", \#(attributes)}], "links": [{"traceId": "00000000000000000000000000000002", "spanId": "0000000000000002", \#(attributes)}], "status": {"message": "ada@b.example"}}"#
+    private static let record =
+        #"{"severityText": "ada@b.example", "eventName": "ada@b.example", "body": {"kvlistValue": {"values": [{"key": "k", "value": \#(value)}]}}, \#(attributes)}"#
+    private static let metric =
+        #"{"name": "ada@b.example", "description": "ada@b.example", "unit": "ada@b.example", "metadata": [{"key": "k", "value": \#(value)}], "sum": {"dataPoints": [{"asInt": "1", \#(attributes), "exemplars": [{"asInt": "1", "filteredAttributes": [{"key": "k", "value": \#(value)}]}]}]}}"#
 
     static let all: [(signal: Signal, request: String, places: Set<String>)] = [
-        (.traces, #"{"resourceSpans": [{\#(head), "scopeSpans": [{\#(scope), "spans": [\#(span)]}]}]}"#,
-         ["resource", "scope", "span_name", "attribute", "event", "link", "status"]),
-        (.logs, #"{"resourceLogs": [{\#(head), "scopeLogs": [{\#(scope), "logRecords": [\#(record)]}]}]}"#,
-         ["resource", "scope", "severity", "event", "body", "attribute"]),
-        (.metrics, #"{"resourceMetrics": [{\#(head), "scopeMetrics": [{\#(scope), "metrics": [\#(metric)]}]}]}"#,
-         ["resource", "scope", "metric", "datapoint", "exemplar"]),
+        (
+            .traces, #"{"resourceSpans": [{\#(head), "scopeSpans": [{\#(scope), "spans": [\#(span)]}]}]}"#,
+            ["resource", "scope", "span_name", "attribute", "event", "link", "status"]
+        ),
+        (
+            .logs, #"{"resourceLogs": [{\#(head), "scopeLogs": [{\#(scope), "logRecords": [\#(record)]}]}]}"#,
+            ["resource", "scope", "severity", "event", "body", "attribute"]
+        ),
+        (
+            .metrics, #"{"resourceMetrics": [{\#(head), "scopeMetrics": [{\#(scope), "metrics": [\#(metric)]}]}]}"#,
+            ["resource", "scope", "metric", "datapoint", "exemplar"]
+        ),
     ]
 }

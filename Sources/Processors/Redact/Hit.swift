@@ -30,7 +30,9 @@ extension [Hit] {
     /// The same bytes in their order, where several share some as one; what stands first among the detectors names it.
     func merged() -> [Hit] {
         var merged: [Hit] = []
-        for hit in sorted(by: { ($0.range.lowerBound, -$0.range.upperBound) < ($1.range.lowerBound, -$1.range.upperBound) }) {
+        for hit in sorted(by: {
+            ($0.range.lowerBound, -$0.range.upperBound) < ($1.range.lowerBound, -$1.range.upperBound)
+        }) {
             guard let last = merged.last, hit.range.lowerBound < last.range.upperBound else {
                 merged.append(hit)
                 continue

@@ -69,7 +69,9 @@ package struct Redact: ExplainableProcessor {
                 excess = .written(limit: work.account.writtenMax)
             }
             if request.isOver {
-                excess = request.isOverSteps ? .steps(limit: work.account.stepsMax) : .written(limit: work.account.writtenMax)
+                excess =
+                    request.isOverSteps
+                    ? .steps(limit: work.account.stepsMax) : .written(limit: work.account.writtenMax)
             }
             redactor = request.redactor
             findings = request.findings

@@ -56,8 +56,18 @@ extension RedactSettings: ProcessorSettings {
                 "Names of attributes and of members of JSON, as globs, whose values go whole, whatever they are: texts, numbers, lists, objects."
             ),
             Field("patterns", \.patterns, .array(of: .pattern), "What else is found: regular expressions."),
-            Field("inside_json", \.insideJSON, .flag, "Whether texts that are JSON are read as such, eight levels deep."),
-            Field("media", \.media, .flag, "Whether images and documents in base64 become their type, size and SHA-256."),
+            Field(
+                "inside_json",
+                \.insideJSON,
+                .flag,
+                "Whether texts that are JSON are read as such, eight levels deep."
+            ),
+            Field(
+                "media",
+                \.media,
+                .flag,
+                "Whether images and documents in base64 become their type, size and SHA-256."
+            ),
             Field(
                 "with",
                 \.with,
@@ -98,7 +108,13 @@ extension Shape<RedactSettings.Pattern> {
         "A regular expression whose matches are taken out.",
         RedactSettings.Pattern(),
         [
-            Field("name", \.name, .patternName, "What its matches are called, in their place and in metrics.", required: true),
+            Field(
+                "name",
+                \.name,
+                .patternName,
+                "What its matches are called, in their place and in metrics.",
+                required: true
+            ),
             Field("match", \.match, .text, "In RE2's syntax, found anywhere; never the empty text.", required: true),
         ],
         check: { pattern, group, context in
@@ -147,7 +163,9 @@ extension Kind<String> {
         brief: "text",
         schema: ["type": "string", "minLength": .integer(1), "maxLength": .integer(64)],
         parse: { text in
-            let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+            let isPlain = text.utf8.allSatisfy {
+                $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+            }
             return isPlain && (1...64).contains(text.utf8.count) ? text : nil
         },
         format: { $0 }

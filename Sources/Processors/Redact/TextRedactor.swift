@@ -55,6 +55,7 @@ struct TextRedactor: Sendable {
     ///   - text: What the range is of.
     ///   - range: The text.
     ///   - key: The bytes of the name that the text is the value of; nil without one.
+    /// - Returns: Hits that share no byte.
     mutating func hits(in text: RawSpan, _ range: Range<Int>, under key: Range<Int>? = nil) -> [Hit] {
         guard range.count >= Self.shortest || !plan.patterns.isEmpty else { return [] }
         (scanned, searched, isOver, pass.work) = (0, 0, false, 0)

@@ -91,13 +91,16 @@ extension BytePass {
 
     /// Whether it can be a top-level domain: letters, and no ending of a file.
     private func isTopLevel(_ text: RawSpan, _ range: Range<Int>) -> Bool {
-        guard range.allSatisfy({ !kind(text, $0).isDisjoint(with: [.letter, .other]) }) || has("xn--", text, at: range.lowerBound)
+        guard
+            range.allSatisfy({ !kind(text, $0).isDisjoint(with: [.letter, .other]) })
+                || has("xn--", text, at: range.lowerBound)
         else { return false }
         return !Self.fileEndings.contains(text.text(range).lowercased())
     }
 
     private static let fileEndings: Set<String> = [
-        "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "avif", "heic", "css", "js", "mjs", "ts", "json", "html", "pdf", "mp4",
+        "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "avif", "heic", "css", "js", "mjs", "ts", "json", "html",
+        "pdf", "mp4",
         "webm", "woff", "woff2", "ttf", "dat", "service", "timer", "socket",
     ]
 }

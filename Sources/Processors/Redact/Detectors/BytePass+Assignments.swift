@@ -3,7 +3,8 @@ import Basics
 /// Names whose values are secrets.
 enum SecretNames {
     private static let words = [
-        "password", "passwd", "pwd", "passphrase", "passcode", "secret", "token", "apikey", "accesskey", "secretkey", "privatekey",
+        "password", "passwd", "pwd", "passphrase", "passcode", "secret", "token", "apikey", "accesskey", "secretkey",
+        "privatekey",
         "authkey", "accountkey", "signingkey", "encryptionkey", "credential", "credentials",
     ].map { Array($0.utf8.reversed()) }
     private static let authorization = Array("noitazirohtua".utf8)
@@ -33,9 +34,12 @@ enum SecretNames {
     private static func ends(_ text: RawSpan, _ range: Range<Int>, with word: [UInt8]) -> Bool {
         var offset = range.upperBound
         for letter in word {
-            repeat { offset -= 1 } while offset >= range.lowerBound && !ByteClass.of(text.byte(at: offset)).isDisjoint(
-                with: [.underscore, .hyphen, .dot, .space]
-            )
+            repeat {
+                offset -= 1
+            } while offset >= range.lowerBound
+                && !ByteClass.of(text.byte(at: offset)).isDisjoint(
+                    with: [.underscore, .hyphen, .dot, .space]
+                )
             guard offset >= range.lowerBound, text.byte(at: offset) | 0x20 == letter else { return false }
         }
         return true
@@ -92,7 +96,8 @@ extension BytePass {
     }
 
     static func isQuote(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "`") || byte == UInt8(ascii: "\\")
+        byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "`")
+            || byte == UInt8(ascii: "\\")
     }
 
     private mutating func valueEnd(_ text: RawSpan, from first: Int) -> Int {

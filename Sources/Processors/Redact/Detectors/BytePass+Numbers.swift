@@ -146,10 +146,14 @@ extension BytePass {
     mutating func networkAddress(_ text: RawSpan, at position: Int) {
         let alphabet: ByteClass = [.hex, .dot]
         var (first, last) = (position, position)
-        while position &- first < 40, isOne(text, first &- 1, of: alphabet) || byte(text, first &- 1) == UInt8(ascii: ":") {
+        while position &- first < 40,
+            isOne(text, first &- 1, of: alphabet) || byte(text, first &- 1) == UInt8(ascii: ":")
+        {
             first &-= 1
         }
-        while last &- position < 40, isOne(text, last, of: alphabet) || byte(text, last) == UInt8(ascii: ":") { last &+= 1 }
+        while last &- position < 40, isOne(text, last, of: alphabet) || byte(text, last) == UInt8(ascii: ":") {
+            last &+= 1
+        }
         work &+= last &- first
         guard first >= resume, last &- first >= 4, !isOne(text, first &- 1, of: .word), !isOne(text, last, of: .word)
         else { return }

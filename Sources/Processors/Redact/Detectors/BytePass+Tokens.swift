@@ -10,7 +10,9 @@ extension BytePass {
             else { continue }
             let body = position &+ 1 &+ shape.rest.count
             let stop = run(text, from: body, of: shape.alphabet, max: shape.length.upperBound &+ 1)
-            guard shape.length.contains(stop &- body), let last = checked(shape.check, text, body..<stop) else { continue }
+            guard shape.length.contains(stop &- body), let last = checked(shape.check, text, body..<stop) else {
+                continue
+            }
             hits.append(Hit(range: first..<last, label: shape.detector.number))
             if shape.detector == .awsKeyID { awsSecrets(text, around: first..<last) }
             resume = last
@@ -73,7 +75,8 @@ extension BytePass {
         let first = position &- 5
         let letters: ByteClass = [.word, .dot, .tilde]
         guard finds(.azure), byte(text, position &- 1) == UInt8(ascii: "Q"), isOne(text, position &- 2, of: .digit),
-            first >= start, (first..<first + 3).allSatisfy({ isOne(text, $0, of: .alphanumeric.union([.underscore, .tilde])) }),
+            first >= start,
+            (first..<first + 3).allSatisfy({ isOne(text, $0, of: .alphanumeric.union([.underscore, .tilde])) }),
             !isOne(text, first &- 1, of: .word)
         else { return }
         let stop = run(text, from: position &+ 1, of: letters, max: 40)
@@ -99,7 +102,9 @@ extension BytePass {
     /// A JSON Web Token: its header begins `eyJ`, which ends at `position`.
     mutating func webToken(_ text: RawSpan, at position: Int) {
         let first = position &- 2
-        guard finds(.jwt), has("ey", text, at: first), !isOne(text, first &- 1, of: [.word, .base64Signs]) else { return }
+        guard finds(.jwt), has("ey", text, at: first), !isOne(text, first &- 1, of: [.word, .base64Signs]) else {
+            return
+        }
         let header = first..<run(text, from: first, of: .word, max: 2048)
         guard byte(text, header.upperBound) == UInt8(ascii: "."), isHeader(text, header) else { return }
         // Nothing else begins inside, however long it is.
@@ -125,8 +130,9 @@ extension BytePass {
         guard finds(.privateKey), has("-----BEGIN ", text, at: position) else { return }
         let label = position &+ 11
         let stop = run(text, from: label, of: [.upper, .digit, .space], max: 40)
-        guard has("-----", text, at: stop), stop &- label >= 11, has("PRIVATE KEY", text, at: stop &- 11)
-            || has("PRIVATE KEY BLOCK", text, at: stop &- 17)
+        guard has("-----", text, at: stop), stop &- label >= 11,
+            has("PRIVATE KEY", text, at: stop &- 11)
+                || has("PRIVATE KEY BLOCK", text, at: stop &- 17)
         else { return }
         var offset = stop &+ 5
         var last = end
