@@ -195,6 +195,7 @@ struct TextRedactor: Sendable {
 
     /// Looks at a text that is the value of a name.
     private mutating func value(_ value: RawSpan, _ range: Range<Int>, of name: (text: RawSpan, range: Range<Int>)) {
+        guard range.count >= BytePass.secretMin else { return }
         let isAuthorization = SecretNames.isAuthorization(name.text, name.range)
         guard isAuthorization || SecretNames.contain(name.text, name.range) else { return }
         pass.keyed(value, range, isAuthorization)
