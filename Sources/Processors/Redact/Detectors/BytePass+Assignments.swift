@@ -118,7 +118,9 @@ extension BytePass {
 
     /// Whether a value is too random for a word or a placeholder.
     mutating func isSecret(_ text: RawSpan, _ range: Range<Int>) -> Bool {
-        guard (Self.secretMin...1024).contains(range.count), !Self.variableSigns.contains(text.byte(at: range.lowerBound)) else {
+        guard (Self.secretMin...1024).contains(range.count),
+            !Self.variableSigns.contains(text.byte(at: range.lowerBound))
+        else {
             return false
         }
         work &+= 2 * range.count
