@@ -5,7 +5,8 @@ Each contender gets each case from a fresh start: flat out, until every accepted
 rate that it reached. CPU time is of the first part, for the spans that the sink counted.
 
 Then what durability costs, Millrace with a sync before each answer beside one that leaves its journal to the system, what
-TLS and tokens cost, both sides behind an nginx on the load's CPU, and what the same bodies cost over gRPC, sent by h2load.
+TLS and tokens cost, both sides behind an nginx on the load's CPU, what `redact` costs, and what the same bodies cost over gRPC,
+sent by h2load.
 
 usage: bench.py MILLRACE TOOLS [--quick] [--rounds N] [--seconds N] [--cases TEXT]
 TOOLS is the folder with the programs made of load.c and sink.c.
@@ -25,7 +26,7 @@ import bodies
 import machine
 import table
 from bodies import Case
-from contenders import Called, Contender, Fronted, Millrace, Nginx, Rotel, Secured, Sink, Unsynced
+from contenders import Called, Contender, Fronted, Millrace, Nginx, Redacting, Rotel, Secured, Sink, Unsynced
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 CASES = [
@@ -35,6 +36,7 @@ CASES = [
 ]
 DURABILITY = Case("large", "protobuf", 64)
 SECURITY = [Case(payload, "protobuf", 8) for payload in bodies.SPANS]
+REDACTION = [Case(payload, "protobuf", 8) for payload in bodies.SPANS]
 CALLS = [Case(payload, "protobuf", 8) for payload in bodies.SPANS]
 
 
@@ -53,6 +55,7 @@ def main():
     cases = [case for case in CASES if arguments.cases in str(case)]
     syncs = [(kind, arguments.binary.absolute()) for kind in (Millrace, Unsynced)]
     doors = [(kind, arguments.binary.absolute()) for kind in (Fronted, Secured)]
+    looks = [(kind, arguments.binary.absolute()) for kind in (Millrace, Redacting)]
     ways = [(kind, arguments.binary.absolute()) for kind in (Millrace, Called)]
 
     started = time.monotonic()
@@ -62,6 +65,7 @@ def main():
         forwarding = bench.interleaved(contenders, cases)
         durability = [] if arguments.cases else bench.interleaved(syncs, [DURABILITY])
         security = [] if arguments.cases else bench.interleaved(doors, SECURITY)
+        redaction = [] if arguments.cases not in ("", "redact") else bench.interleaved(looks, REDACTION)
         calls = [] if arguments.cases not in ("", "gRPC") else bench.interleaved(ways, CALLS)
     document = {
         "rounds": arguments.rounds,
@@ -70,6 +74,7 @@ def main():
         "forwarding": forwarding,
         "durability": durability,
         "security": security,
+        "redaction": redaction,
         "calls": calls,
     }
     folder = CHECKOUT / "reports"
@@ -85,7 +90,7 @@ def parsed():
     parser.add_argument("--quick", action="store_true", help="one round of one second: two minutes, to look at only")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="flat out; half load takes as long again, at most two seconds")
-    parser.add_argument("--cases", default="", help="only cases whose name contains this, such as “large, gzip”, or gRPC")
+    parser.add_argument("--cases", default="", help="only cases whose name contains this, such as “large, gzip”, or gRPC or redact")
     arguments = parser.parse_args()
     arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
     arguments.seconds = arguments.seconds or (1 if arguments.quick else 3)

@@ -4,7 +4,7 @@ Unlike times, these figures repeat to 1 % on any load, so that a change can be c
 difference between a run with twice the requests and one with them: start-up and end cancel out. `path` is the release
 binary with `mlflow_map`, `mlflow_experiment` and batches of 500 spans between one client, which sends a request when the one
 before is answered, and a sink; journal synced before each answer. `secured` is the same over TLS and with a token, `grpc` over
-gRPC, sent by h2load.
+gRPC, sent by h2load, `redacted` with `redact` before the other processors.
 
 usage: micro.py MILLRACE BENCHMARKS TOOLS [--steps NAME,…] [--runs N] [--keep]
 TOOLS is the folder with the library made of valgrind.c.
@@ -20,7 +20,7 @@ import tempfile
 
 import counting
 import machine
-from contenders import TOKEN, millrace_pipeline, secured
+from contenders import TOKEN, millrace_pipeline, redacting, secured
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
@@ -42,11 +42,12 @@ REQUESTS = {
     "path": (400, 16),
     "secured": (400, 16),
     "grpc": (400, 16),
+    "redacted": (400, 16),
 }
 # A step that is run after another one and holds its costs, too.
 CONTAINS = {"map": "index", "encode": "map", "read": "append"}
 # The others run on one thread and give the same each time.
-PATHS = ("path", "secured", "grpc")
+PATHS = ("path", "secured", "grpc", "redacted")
 THREADED = ("receive", "append", "read", "send", *PATHS)
 
 
@@ -180,6 +181,8 @@ class Bench:
             is_secured = step == "secured"
             if is_secured:
                 pipeline = secured(pipeline, pathlib.Path(place))
+            if step == "redacted":
+                pipeline = redacting(pipeline)
             if step == "grpc":
                 pipeline["receivers"]["otlp"]["type"] = "otlp_grpc"
             file.write_text(json.dumps(pipeline))

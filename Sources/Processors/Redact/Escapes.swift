@@ -44,7 +44,7 @@ enum Escapes {
         return Unit(count: 6, scalar: "\u{FFFD}")
     }
 
-    /// The value of `\uXXXX` at `offset`; nil where there is none.
+    /// The value of `\u` and four hexadecimal digits at `offset`; nil where there is none.
     private static func digits(at offset: Int, to end: Int, in text: RawSpan) -> UInt32? {
         guard offset + 6 <= end, text.byte(at: offset) == UInt8(ascii: "\\"),
             text.byte(at: offset + 1) == UInt8(ascii: "u")

@@ -21,7 +21,7 @@ struct RedactionLabels: Sendable {
     static let firstPattern = key + 3
 
     /// Names that a pattern cannot have.
-    static let taken = Detector.allCases.map(\.rawValue) + ["key", "media", "budget"]
+    static let taken = Detector.names + ["key", "media", "budget"]
 
     init(patterns: [String]) { names = Self.taken + patterns }
 }

@@ -21,7 +21,7 @@ package struct Redact: ExplainableProcessor {
         self.name = name
         var detectors = Set(Detector.allCases.filter(\.isUsual))
         for choice in settings.detectors {
-            guard let detector = Detector(rawValue: choice.name) else { continue }
+            guard let detector = Detector(named: choice.name) else { continue }
             if choice.value { detectors.insert(detector) } else { detectors.remove(detector) }
         }
         var patterns: [(name: String, expression: RegularExpression)] = []

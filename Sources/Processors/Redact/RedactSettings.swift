@@ -47,7 +47,7 @@ extension RedactSettings: ProcessorSettings {
             Field(
                 "detectors",
                 \.detectors,
-                .map(.word(among: Detector.allCases.map(\.rawValue)), to: .flag),
+                .map(.word(among: Detector.names), to: .flag),
                 "Switches detectors on and off; all are on but `phone` and `ip`."
             ),
             Field(

@@ -26,7 +26,7 @@ struct Replacement: Sendable {
     private func normalised(_ name: String, _ value: RawSpan, _ range: Range<Int>) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(value, range)
-        switch Detector(rawValue: name) {
+        switch Detector(named: name) {
         case .email: return bytes.map { $0.isUpper ? $0 | 0x20 : $0 }
         case .card, .ssn, .phone, .nationalID: return bytes.filter(\.isDigit)
         case .iban: return bytes.filter { $0 != UInt8(ascii: " ") }

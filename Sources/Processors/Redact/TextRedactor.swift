@@ -55,6 +55,7 @@ struct TextRedactor: Sendable {
     ///   - text: What the range is of.
     ///   - range: The text.
     ///   - key: The bytes of the name that the text is the value of; nil without one.
+    /// - Returns: Hits that share no byte.
     mutating func hits(in text: RawSpan, _ range: Range<Int>, under key: Range<Int>? = nil) -> [Hit] {
         guard range.count >= Self.shortest || !plan.patterns.isEmpty else { return [] }
         (scanned, searched, isOver, pass.work) = (0, 0, false, 0)
@@ -194,6 +195,7 @@ struct TextRedactor: Sendable {
 
     /// Looks at a text that is the value of a name.
     private mutating func value(_ value: RawSpan, _ range: Range<Int>, of name: (text: RawSpan, range: Range<Int>)) {
+        guard range.count >= BytePass.secretMin else { return }
         let isAuthorization = SecretNames.isAuthorization(name.text, name.range)
         guard isAuthorization || SecretNames.contain(name.text, name.range) else { return }
         pass.keyed(value, range, isAuthorization)
@@ -202,6 +204,7 @@ struct TextRedactor: Sendable {
     /// Looks at a text that is no JSON, and through its escapes.
     private mutating func scan(_ text: RawSpan, _ range: Range<Int>, _ depth: Int) {
         guard !isOver else { return }
+        let count = pass.hits.count
         pass.scan(text, range)
         scanned += range.count - pass.skipped
         isOver = scanned > plan.budget || pass.work > Self.workFactor * plan.budget
@@ -210,11 +213,15 @@ struct TextRedactor: Sendable {
             search(text, range, pattern.expression, RedactionLabels.firstPattern + index)
         }
         guard hasBackslash, depth < Self.depthMax, !isOver else { return }
+        let before = pass.hits.count
+        var isSame = false
         decoded(text, range) { redactor, decoded in
             // What stands for itself is no escape: nothing new is there.
-            guard decoded.count < range.count else { return }
-            redactor.scan(decoded.span.bytes, 0..<decoded.count, depth + 1)
+            isSame = decoded.count == range.count
+            if !isSame { redactor.scan(decoded.span.bytes, 0..<decoded.count, depth + 1) }
         }
+        // Everything found before was found again, without the letters of escapes beside it.
+        if !isSame { pass.hits.removeSubrange(count..<before) }
     }
 
     /// Does something with what the bytes of `range` stand for; the hits in that become hits of the bytes.
@@ -225,9 +232,11 @@ struct TextRedactor: Sendable {
     ) {
         var buffer = buffers.popLast() ?? []
         Escapes.decode(text, range, into: &buffer)
-        let count = pass.hits.count
+        let before = pass.hits
+        pass.hits = []
         body(&self, buffer)
-        Escapes.moveBack(&pass.hits[count...], to: text, range)
+        Escapes.moveBack(&pass.hits[...], to: text, range)
+        pass.hits = before + pass.hits
         buffer.removeAll(keepingCapacity: true)
         buffers.append(buffer)
     }

@@ -20,7 +20,7 @@ struct ByteClass: OptionSet, Sendable {
     /// What ends a value that stands in no quotes, and quotes.
     static let valueEnd = ByteClass(rawValue: 1 << 10)
     static let space = ByteClass(rawValue: 1 << 11)
-    /// Signs that an e-mail address may have before `@`, and all that is not ASCII.
+    /// Signs that an e-mail address may have before `@`.
     static let mailSign = ByteClass(rawValue: 1 << 12)
     static let tilde = ByteClass(rawValue: 1 << 13)
     static let other = ByteClass(rawValue: 1 << 14)
@@ -56,7 +56,7 @@ struct ByteClass: OptionSet, Sendable {
         case UInt8(ascii: "."): self = .dot
         case UInt8(ascii: "~"): self = .tilde
         case UInt8(ascii: "%"): self = .mailSign
-        case 0x80...: self = [.mailSign, .other]
+        case 0x80...: self = .other
         case UInt8(ascii: "'"): self = [.valueEnd]
         case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r"):
             self = [.space, .valueEnd]

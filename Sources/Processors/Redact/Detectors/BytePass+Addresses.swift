@@ -39,7 +39,7 @@ extension BytePass {
     static let variableSigns = Array("${<%*[(".utf8)
 
     private mutating func mail(_ text: RawSpan, at position: Int) {
-        var first = runBack(text, from: position, of: .mail, max: 64)
+        var first = mailStart(text, at: position)
         while first < position, !isOne(text, first, of: .alphanumeric), byte(text, first) < 0x80,
             byte(text, first) != UInt8(ascii: "_")
         {
@@ -51,9 +51,11 @@ extension BytePass {
         var stop = position &+ 1
         var label = stop
         while stop &- position < 255 {
-            if byte(text, stop) == UInt8(ascii: "."), isOne(text, stop &+ 1, of: [.alphanumeric, .mailSign]) {
+            if byte(text, stop) == UInt8(ascii: "."), isOne(text, stop &+ 1, of: [.alphanumeric, .other]) {
                 label = stop &+ 1
-            } else if !isOne(text, stop, of: [.alphanumeric, .hyphen, .mailSign]) {
+            } else if isLetterOfTwo(text, at: stop) {
+                stop &+= 1
+            } else if !isOne(text, stop, of: [.alphanumeric, .hyphen]) {
                 break
             }
             stop &+= 1
@@ -64,6 +66,27 @@ extension BytePass {
         if byte(text, stop) == UInt8(ascii: ":"), has("git", text, at: position &- 3), position &- first == 3 { return }
         add(first..<stop, .email)
         resume = stop
+    }
+
+    /// Where an address begins that goes on to `position`.
+    private mutating func mailStart(_ text: RawSpan, at position: Int) -> Int {
+        var first = position
+        while position &- first < 64 {
+            if isOne(text, first &- 1, of: .mail) {
+                first &-= 1
+            } else if isLetterOfTwo(text, at: first &- 2) {
+                first &-= 2
+            } else {
+                break
+            }
+        }
+        work &+= position &- first
+        return first
+    }
+
+    /// Whether a letter of two bytes stands at `offset`, of an alphabet whose words have spaces between them.
+    private func isLetterOfTwo(_ text: RawSpan, at offset: Int) -> Bool {
+        (0xC3...0xDF).contains(byte(text, offset)) && byte(text, offset &+ 1) & 0xC0 == 0x80
     }
 
     /// Whether it can be a top-level domain: letters, and no ending of a file.

@@ -7,6 +7,8 @@ enum SecretNames {
         "privatekey",
         "authkey", "accountkey", "signingkey", "encryptionkey", "credential", "credentials",
     ].map { Array($0.utf8.reversed()) }
+    /// The same by the lower five bits of their last letter: few names share that with any.
+    private static let byLast = (0..<32).map { bits in words.filter { $0[0] & 31 == UInt8(bits) } }
     private static let authorization = Array("noitazirohtua".utf8)
 
     /// Letters that one of them ends with.
@@ -22,7 +24,8 @@ enum SecretNames {
     /// Whether a name in `range` ends in one of them, whatever its case and the signs between words.
     static func contain(_ text: RawSpan, _ range: Range<Int>) -> Bool {
         guard let last = range.last, isLast(text.byte(at: last)) else { return false }
-        return words.contains { ends(text, range, with: $0) }
+        for word in byLast[Int(text.byte(at: last) & 31)] where ends(text, range, with: word) { return true }
+        return false
     }
 
     /// Whether the name in `range` is that of the header `Authorization`.
@@ -49,6 +52,8 @@ enum SecretNames {
 extension BytePass {
     /// Least randomness of a secret, in bits a byte.
     private static let entropyMin = 3.5
+    /// Bytes of a secret that only its name tells, at least.
+    static let secretMin = 8
 
     /// `NAME: VALUE` or `NAME=VALUE`, with or without quotes; the sign stands at `position`.
     mutating func assignment(_ text: RawSpan, at position: Int) {
@@ -113,7 +118,9 @@ extension BytePass {
 
     /// Whether a value is too random for a word or a placeholder.
     mutating func isSecret(_ text: RawSpan, _ range: Range<Int>) -> Bool {
-        guard (8...1024).contains(range.count), !Self.variableSigns.contains(text.byte(at: range.lowerBound)) else {
+        guard (Self.secretMin...1024).contains(range.count),
+            !Self.variableSigns.contains(text.byte(at: range.lowerBound))
+        else {
             return false
         }
         work &+= 2 * range.count

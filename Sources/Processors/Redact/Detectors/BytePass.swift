@@ -102,15 +102,21 @@ struct BytePass: Sendable {
         }
     }
 
+    /// Two bytes from `offset`, the first in the upper half.
+    @inline(__always)
+    private func pair(_ text: RawSpan, _ offset: Int) -> Int {
+        Int(byte(text, offset)) << 8 | Int(byte(text, offset &+ 1))
+    }
+
     private mutating func stop(_ text: RawSpan, at position: Int) {
         switch text.byte(at: position) {
         case UInt8(ascii: "-"):
-            if TokenShape.isBeforeMark[Int(byte(text, position &- 1))] { token(text, at: position) }
+            if TokenShape.isBeforeMark[pair(text, position &- 2)] { token(text, at: position) }
             if byte(text, position &+ 1) == UInt8(ascii: "-") { privateKey(text, at: position) }
         case UInt8(ascii: "_"):
-            if TokenShape.isBeforeMark[Int(byte(text, position &- 1))] { token(text, at: position) }
-        case UInt8(ascii: "A"): token(text, at: position)
-        case UInt8(ascii: "S"), UInt8(ascii: "d"): token(text, at: position)
+            if TokenShape.isBeforeMark[pair(text, position &- 2)] { token(text, at: position) }
+        case UInt8(ascii: "A"), UInt8(ascii: "S"), UInt8(ascii: "d"):
+            if TokenShape.isAfterMark[pair(text, position &+ 1)] { token(text, at: position) }
         case UInt8(ascii: "@"): address(text, at: position)
         case UInt8(ascii: ":"):
             assignment(text, at: position)

@@ -96,8 +96,17 @@ struct TokenShape: Sendable {
     /// By the last byte of the head.
     static let byMark: [[TokenShape]] = (0..<256).map { mark in all.filter { $0.head.last == UInt8(mark) } }
 
-    /// Whether a byte stands before the last one of some head.
-    static let isBeforeMark: [Bool] = (0..<256).map { byte in
-        all.contains { $0.head.dropLast().last == UInt8(byte) }
+    /// By two bytes, the first in the upper half: whether they stand before the last byte of some head.
+    static let isBeforeMark: [Bool] = pairs(
+        of: all.filter { $0.head.count > 2 }.map { Array($0.head.dropLast().suffix(2)) }
+    )
+
+    /// By two bytes, the first in the upper half: whether they follow some head of one byte.
+    static let isAfterMark: [Bool] = pairs(of: all.filter { $0.head.count == 1 }.map { Array($0.rest.prefix(2)) })
+
+    private static func pairs(of pairs: [[UInt8]]) -> [Bool] {
+        var table = [Bool](repeating: false, count: 1 << 16)
+        for pair in pairs { table[Int(pair[0]) << 8 | Int(pair[1])] = true }
+        return table
     }
 }
