@@ -11,7 +11,8 @@ package import OTLP
 /// follows: of spans in a parked log where they came from (`ParkedOrigin`). Then come fields of a tag, a length and bytes, of which
 /// those with an unknown tag are ignored, so that later versions may append: 16 the trace of a record before a window
 /// (`TraceMark`), 17 what a record behind it was made of (`TraceOrigin`), 18 how many of its items nobody sent,
-/// 19 the trace and the span of the request, where that is recorded, in 24 bytes.
+/// 19 the trace and the span of the request, where that is recorded, in 24 bytes; of a record before a window 21 the experiments that
+/// its client may write to, each a length and UTF-8; of one behind it 22 why its spans may not go where they would.
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -35,6 +36,10 @@ package struct RecordMetadata: Hashable, Sendable {
     package var created: UInt32 = 0
     /// The span of the request, where it is recorded (`telemetry`).
     package var request: TraceContext?
+    /// Of a record before a window: the experiments that its client may write to, as they are listed; empty for all.
+    package var experiments: [String] = []
+    /// Of a record behind a window: why its client may not write where it would go; nil where it may.
+    package var refusal: String?
 
     package init(
         signal: Signal,
@@ -78,7 +83,9 @@ private enum FieldTag {
     static let origin: UInt8 = 17
     static let created: UInt8 = 18
     static let request: UInt8 = 19
-    static let known = trace...request
+    static let experiments: UInt8 = 21
+    static let refusal: UInt8 = 22
+    static let known: Set = [trace, origin, created, request, experiments, refusal]
 }
 
 extension RecordMetadata {
@@ -107,7 +114,9 @@ extension RecordMetadata {
         return bytes
     }
 
-    private var hasFields: Bool { trace != nil || origin != nil || created > 0 || request != nil }
+    private var hasFields: Bool {
+        trace != nil || origin != nil || created > 0 || request != nil || !experiments.isEmpty || refusal != nil
+    }
 
     private func appendFields(to bytes: inout [UInt8]) {
         func append(_ tag: UInt8, _ write: (inout [UInt8]) -> Void) {
@@ -120,6 +129,10 @@ extension RecordMetadata {
         if let origin { append(FieldTag.origin) { origin.append(to: &$0) } }
         if created > 0 { append(FieldTag.created) { $0.append(leb128: UInt64(created)) } }
         if let request { append(FieldTag.request) { $0.append(request) } }
+        if !experiments.isEmpty {
+            append(FieldTag.experiments) { bytes in for entry in experiments { bytes.append(text: entry) } }
+        }
+        if let refusal { append(FieldTag.refusal) { $0.append(text: refusal) } }
     }
 
     /// Nil where a field is cut short or is not what its tag says.
@@ -138,6 +151,14 @@ extension RecordMetadata {
                 guard let count = field.popLEB128().flatMap(UInt32.init(exactly:)) else { return nil }
                 created = count
             case FieldTag.request: request = field.popTrace()
+            case FieldTag.experiments:
+                while !field.isEmpty {
+                    guard let entry = field.popText() else { return nil }
+                    experiments.append(entry)
+                }
+            case FieldTag.refusal:
+                guard let reason = field.popText() else { return nil }
+                refusal = reason
             default: continue
             }
         }

@@ -29,6 +29,9 @@ struct MovedTrace: Sendable {
     /// For the meters; empty for what is no trace.
     let counted: [(made: AssembledTrace, reason: WindowDecision.Reason)]
 
+    /// Of what goes on.
+    var bytes: Int { records.reduce(0) { $0 + $1.metadata.count + $1.payload.count } }
+
     /// A trace.
     init(
         _ made: AssembledTrace,
@@ -76,6 +79,17 @@ struct MovedTrace: Sendable {
         spans = TraceOrigin.moved([record.ids])
         logs = []
         counted = parts.map { ($0.made, .tooLarge) }
+    }
+
+    /// A record that nothing is made of.
+    init(asItCame record: WindowRecord, to log: LogID, _ forwardedHeaders: Set<String>) {
+        let origin = TraceOrigin([record], [], joined: 0)
+        records = [record.asItCame(origin, to: log, forwardedHeaders)]
+        spanRecords = [record]
+        logRecords = []
+        spans = TraceOrigin.moved([record.ids])
+        logs = []
+        counted = []
     }
 
     /// Log records whose spans did not come.
@@ -151,11 +165,12 @@ private struct WindowPart {
         let came = ids - Int(clamping: removed.sum)
         let created = max(made.created, made.items - came)
         var metadata = metadata
-        metadata.route = made.route
+        (metadata.route, metadata.refusal) = (made.route, made.refusal)
         metadata.removed = removed
         metadata.removed[.filtered] += UInt64(came + created - made.items)
         metadata.created = UInt32(clamping: created)
         metadata.headers.removeAll { !forwardedHeaders.contains($0.name) }
+        metadata.experiments = []
         metadata.origin = origin
         return NewRecord(
             log: log,
@@ -172,6 +187,7 @@ extension WindowRecord {
     fileprivate func asItCame(_ origin: TraceOrigin, to log: LogID, _ forwardedHeaders: Set<String>) -> NewRecord {
         var metadata = part.metadata
         metadata.headers.removeAll { !forwardedHeaders.contains($0.name) }
+        metadata.experiments = []
         metadata.origin = origin
         return NewRecord(
             log: log,
@@ -187,6 +203,7 @@ extension WindowRecord {
 extension TraceOrigin {
     fileprivate init(_ spans: [WindowRecord], _ logs: [WindowRecord], joined: Int) {
         var holdings: [Holding] = []
+        var places: [HoldingKey: Int] = [:]
         for record in spans {
             let metadata = record.part.metadata
             let holding = Holding(
@@ -196,9 +213,10 @@ extension TraceOrigin {
                 service: metadata.trace?.service ?? "",
                 bytes: record.stored.sharedBytes
             )
-            if let index = holdings.firstIndex(where: { $0.isSame(holding) }) {
-                holdings[index].bytes += holding.bytes
+            if let place = places[HoldingKey(holding)] {
+                holdings[place].bytes += holding.bytes
             } else {
+                places[HoldingKey(holding)] = holdings.count
                 holdings.append(holding)
             }
         }
@@ -251,9 +269,14 @@ extension TraceOrigin {
     }
 }
 
-extension TraceOrigin.Holding {
-    fileprivate func isSame(_ other: Self) -> Bool {
-        sender == other.sender && route == other.route && service == other.service
+/// Whose share a holding is of.
+private struct HoldingKey: Hashable {
+    let sender: Sender
+    let route: Route
+    let service: ExactText
+
+    init(_ holding: TraceOrigin.Holding) {
+        (sender, route, service) = (holding.sender, holding.route, ExactText(holding.service))
     }
 }
 

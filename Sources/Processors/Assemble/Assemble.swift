@@ -53,6 +53,7 @@ package struct Assemble: WindowedProcessor {
             payload: Self.encoded(&work.batch, first: place.top),
             items: work.batch.keptCount
         )
+        if route != .none { assembled.refusal = work.source.identity?.refusal(of: route) }
         assembled.rootPart = rootPart
         assembled.created = created == nil ? 0 : 1
         assembled.joined = joined
@@ -60,6 +61,10 @@ package struct Assemble: WindowedProcessor {
         assembled.tally = work.tally
         return assembled
     }
+
+    /// Bytes that log records may add to any trace, besides twice those of it and of them: written as a message, text in JSON takes
+    /// more room.
+    private static let joinedBytesMin = 64 << 10
 
     /// Puts log records into the spans that they name; says how many.
     private func join(
@@ -69,7 +74,9 @@ package struct Assemble: WindowedProcessor {
         _ batch: inout SpanBatch
     ) -> Int {
         guard joinsLogs, !logs.isEmpty else { return 0 }
-        return JoinedLogs(logs, of: trace.key.trace).apply(to: &batch) { span in
+        var joined = JoinedLogs(logs, of: trace.key.trace)
+        let bytes = draft.bytes.count + logs.reduce(0) { $0 + $1.payload.count }
+        return joined.apply(to: &batch, bytesMax: 2 * bytes + Self.joinedBytesMin) { span in
             trace.parts[Int(draft.parts[span])].metadata.identity
         }
     }
@@ -78,7 +85,7 @@ package struct Assemble: WindowedProcessor {
         let source = RequestSource(
             receiver: "",
             headers: part.metadata.headers,
-            identity: part.metadata.identity.map { Identity($0) },
+            identity: part.metadata.identity.map { Identity($0, experiments: part.metadata.boundExperiments) },
             address: part.metadata.address
         )
         var work = SpanWork(batch: batch, source: source, receivedAt: part.receivedAt)
@@ -97,6 +104,11 @@ package struct Assemble: WindowedProcessor {
             payload += (try? batch.encoded(group, charging: &account))?.payload ?? []
         }
     }
+}
+
+extension RecordMetadata {
+    /// Where its client may write; nil for anywhere.
+    fileprivate var boundExperiments: ExperimentList? { experiments.isEmpty ? nil : ExperimentList(experiments) }
 }
 
 extension WholeTrace {
