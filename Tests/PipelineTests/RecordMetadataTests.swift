@@ -34,6 +34,11 @@ import Testing
         let trace: [UInt8] = [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9, 10, 11, 12, 13, 14, 15, 16, 17]
         #expect(traced.encoded() == expected + [0, 0, 19, 24] + trace)
         #expect(RecordMetadata(decoding: traced.encoded()) == traced)
+        var bound = full
+        (bound.experiments, bound.refusal) = (["a", "b*"], "no")
+        let fields: [UInt8] = [0, 0, 21, 5, 1, 0x61, 2, 0x62, 0x2A, 22, 3, 2, 0x6E, 0x6F]
+        #expect(bound.encoded() == expected + fields)
+        #expect(RecordMetadata(decoding: bound.encoded()) == bound)
         replay.address = addressed.address
         #expect(replay.encoded() == expected + [1, 0xAC, 0x02, 0x81, 0x80, 0x80, 0x50])
         #expect(RecordMetadata(decoding: replay.encoded()) == replay)

@@ -53,7 +53,7 @@ struct MovedTrace: Sendable {
         records = [part.record(origin, to: log, forwardedHeaders)]
         (spanRecords, logRecords) = (spans, logs)
         self.spans = TraceOrigin.moved(origin.spans)
-        self.logs = TraceOrigin.joined(origin.logs, made.joined)
+        self.logs = TraceOrigin.joined(origin.logs, origin)
         counted = [(made, decision.reason)]
     }
 
@@ -226,6 +226,7 @@ extension TraceOrigin {
             joined: UInt32(clamping: joined),
             holdings: holdings
         )
+        sampledOut = logs.reduce(0) { $0 + $1.part.metadata.removed[.sampledOut] }
     }
 
     /// Ascending ranges, without those that are empty, joined where one ends at the next.
@@ -249,14 +250,18 @@ extension TraceOrigin {
         }
     }
 
-    /// The accounts of records of log records: so many joined, which counts as delivered there; the others are filtered.
-    static func joined(_ ranges: [Range<UInt64>], _ joined: Int) -> [SettledRecord] {
-        var left = UInt64(max(0, joined))
+    /// The accounts of records of log records: so many joined, which counts as delivered there, some were sampled out before; the
+    /// others are filtered.
+    static func joined(_ ranges: [Range<UInt64>], _ origin: TraceOrigin) -> [SettledRecord] {
+        var (left, sampledLeft) = (UInt64(origin.joined), origin.sampledOut)
         return ranges.flatMap(pieces).map { range in
             let items = range.upperBound - range.lowerBound
             let joined = min(left, items)
-            left -= joined
-            let outcomes: OutcomeCounts = [.delivered: joined, .filtered: items - joined]
+            let sampledOut = min(sampledLeft, items - joined)
+            (left, sampledLeft) = (left - joined, sampledLeft - sampledOut)
+            let outcomes: OutcomeCounts = [
+                .delivered: joined, .sampledOut: sampledOut, .filtered: items - joined - sampledOut,
+            ]
             return SettledRecord(id: range.lowerBound, items: UInt32(items), outcomes: outcomes)
         }
     }

@@ -38,6 +38,7 @@ package struct Assemble: WindowedProcessor {
         let joined = join(trace.logs, of: trace, draft, &batch)
         let repair = TraceRepair(draft.heads)
         let created = repairs && trace.isOver ? repair.apply(to: &batch) : nil
+        if repairs, !trace.isOver { repair.breakCircles(of: &batch) }
         if created != nil || batch.isMarked {
             let changed = (created ?? []) + (batch.encoded()?.payload ?? [])
             guard let again = try? SpanBatch(changed) else { return draft.asItCame(trace) }
