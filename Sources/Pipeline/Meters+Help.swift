@@ -44,7 +44,7 @@ extension Meters {
         "millrace_processor_created_spans_total": "Spans added to traces that lack them.",
         "millrace_processor_joined_log_records_total": "Log records that became content of spans.",
         "millrace_window_traces": "Traces that wait until they are complete.",
-        "millrace_window_bytes": "Bytes held of them in memory: what `memory` bounds, decisions under way, and some of their records.",
+        "millrace_window_bytes": "Bytes held of them: what `memory` bounds, decisions under way, and some records.",
         "millrace_window_decided_traces_total": "Traces that went on, by the reason why they did not wait any longer.",
         "millrace_exporter_delivered_spans_total": "Spans that the destination took.",
         "millrace_exporter_rejected_spans_total": "Spans that the destination turned away in a partial success.",

@@ -21,7 +21,9 @@ import Testing
         func assemble(_ trace: WholeTrace) -> AssembledTrace {
             var payload = trace.parts.flatMap(\.payload)
             let items = SpanHead.all(in: payload).count
-            if trace.key.trace.low == 7, trace.parts.count >= partsMin { payload += [UInt8](repeating: 0, count: 2 << 20) }
+            if trace.key.trace.low == 7, trace.parts.count >= partsMin {
+                payload += [UInt8](repeating: 0, count: 2 << 20)
+            }
             return AssembledTrace(route: .experimentName("a"), payload: payload, items: items)
         }
     }
@@ -74,8 +76,8 @@ import Testing
             // Of one trace a span without its root lies in every segment.
             for number in 0..<50 as Range<UInt64> {
                 let open = await bench.send([TestSpan(id: 100 + number, parent: 1, trace: 500)])
-                let request = tracesRequest([TestSpan(id: 1, trace: 1000 + number)], resource: ["service.name": "shop", "large": large])
-                let whole = await bench.send(request)
+                let span = TestSpan(id: 1, trace: 1000 + number)
+                let whole = await bench.send(tracesRequest([span], resource: ["service.name": "shop", "large": large]))
                 #expect(open == .accepted && whole == .accepted)
                 while bench.row.account.outcomes[.delivered] < number + 1 { await Task.yield() }
                 bench.stage.relieve()

@@ -19,9 +19,10 @@ extension PipelineFile {
             let half = ByteCount(bytes: journal.maxBytes.bytes / 2)
             context.within("processors", processor.name) { context in
                 if limits.bytesMax > half {
-                    let what = "max_bytes, \(limits.bytesMax), is more than half of journal.max_bytes, \(journal.maxBytes)"
-                    let offset = (node["max_bytes"] ?? node).offset
-                    context.report("\(what): a trace lies there twice while it moves; allowed: up to \(half)", at: offset, as: .warning)
+                    let budget = "journal.max_bytes, \(journal.maxBytes)"
+                    let what = "max_bytes, \(limits.bytesMax), is more than half of \(budget)"
+                    let why = "a trace lies there twice while it moves; allowed: up to \(half)"
+                    context.report("\(what): \(why)", at: (node["max_bytes"] ?? node).offset, as: .warning)
                 }
                 let wait = max(limits.afterRoot, limits.wait, limits.openWait)
                 if wait > journal.maxAge {

@@ -38,7 +38,9 @@ extension WindowStage {
     /// Moves one group, or what of it can be moved by itself, the smallest first.
     ///
     /// - Returns: What was not moved, and why where that says something about others too.
-    private func carryOut(_ made: [(work: WindowWork, trace: MovedTrace)]) async -> (works: [WindowWork], trouble: String?) {
+    private func carryOut(
+        _ made: [(work: WindowWork, trace: MovedTrace)]
+    ) async -> (works: [WindowWork], trouble: String?) {
         if await move(made.map(\.trace)) == .moved { return ([], nil) }
         let made = made.sorted { $0.trace.bytes < $1.trace.bytes }
         for (index, entry) in made.enumerated() {
@@ -57,7 +59,9 @@ extension WindowStage {
         warn(.tooLarge, because: reason)
         for record in trace.spanRecords {
             var result = await move([MovedTrace(dividing: record, for: processor, to: output.id, forwardedHeaders)])
-            if case .tooLarge = result { result = await move([MovedTrace(asItCame: record, to: output.id, forwardedHeaders)]) }
+            if case .tooLarge = result {
+                result = await move([MovedTrace(asItCame: record, to: output.id, forwardedHeaders)])
+            }
             // Larger than a limit that was lowered: it waits until somebody raises it.
             if result != .moved { return .refused(result.trouble) }
         }

@@ -109,7 +109,8 @@ package final class WindowStage: Sendable {
 
     /// Why nothing goes on to the exporters; nil while it does.
     package var trouble: String? {
-        state.withLock { $0.putOff?.reason }.map { "\(name) of pipeline \(output.id.pipeline) cannot move traces: \($0)" }
+        guard let reason = state.withLock({ $0.putOff?.reason }) else { return nil }
+        return "\(name) of pipeline \(output.id.pipeline) cannot move traces: \(reason)"
     }
 
     /// Works until the task is cancelled.

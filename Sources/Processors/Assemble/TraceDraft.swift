@@ -49,14 +49,19 @@ extension [Int] {
     fileprivate func withoutRepeats(_ records: [WholeTrace.Part]) -> [Int] {
         var kept: [Int] = []
         for index in self {
-            guard let last = kept.last, case let (one, other) = (records[last], records[index]),
-                one.payload == other.payload, one.metadata.identity == other.metadata.identity,
-                one.metadata.headers == other.metadata.headers
-            else {
+            guard let last = kept.last, records[last].isRepeated(by: records[index]) else {
                 kept.append(index)
                 continue
             }
         }
         return kept
+    }
+}
+
+extension WholeTrace.Part {
+    /// Whether another is the same once more, of the same client.
+    fileprivate func isRepeated(by other: Self) -> Bool {
+        payload == other.payload && metadata.identity == other.metadata.identity
+            && metadata.headers == other.metadata.headers
     }
 }
