@@ -45,8 +45,10 @@ extension Committer {
         let segmentBytes = segmentBytes(of: writer)
         let minimum = max(needed, min(segmentBytes, Self.segmentBytesMin))
         var sealedIdle = false
-        // What moves there makes room elsewhere, and has to get in for that.
-        let advance = writer.core.id.kind == .parked || writer.core.source != nil ? segmentBytes : 0
+        // What moves there makes room elsewhere, and has to get in for that: behind a window a segment's worth over the budget, and
+        // what is at hand, however large.
+        let isMoved = writer.core.source != nil
+        let advance = isMoved ? segmentBytes + needed : writer.core.id.kind == .parked ? segmentBytes : 0
         while true {
             let left = bytesLeft == .max ? .max : bytesLeft + advance
             if left >= minimum { return max(needed, min(segmentBytes, left)) }
@@ -64,8 +66,7 @@ extension Committer {
 
     private var bytesLeft: Int {
         let used = writers.reduce(0) { $1.core.role == .items ? $0 + $1.core.state.withLock { $0.bytes } : $0 }
-        let free = (try? fileSystem.freeBytes(at: settings.directory)) ?? .max
-        return min(settings.maxBytes.bytes - used, free == .max ? .max : free - settings.minFree.bytes)
+        return settings.bytesLeft(beside: used, on: fileSystem)
     }
 
     /// Gives back what idle logs have preallocated.
@@ -128,9 +129,12 @@ extension Committer {
         }
     }
 
-    /// What a group is answered while a reader of one of its logs is too far behind.
+    /// What a group is answered while a reader of one of its logs, or of one that records of it move to, is too far behind.
     func backlogRefusal(of writer: SegmentWriter) -> CommitResult? {
-        let isFull = writer.core.state.withLock { $0.isBacklogFull(unpublished: writer.unpublishedBytes) }
+        let isFull = writers.contains { reached in
+            guard reached === writer || reached.core.source == writer.core.id else { return false }
+            return reached.core.state.withLock { $0.isBacklogFull(unpublished: reached.unpublishedBytes) }
+        }
         return isFull ? .full(retryAfter: Self.retryAfter) : nil
     }
 

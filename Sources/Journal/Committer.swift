@@ -156,7 +156,8 @@ extension Committer {
             writers.append(writer)
         }
         if let excess = limits.excess(of: submission.group) { return .tooLarge(excess) }
-        for writer in writers {
+        // What moves was let in when it came.
+        for writer in writers where submission.group.moves.isEmpty {
             if let refusal = backlogRefusal(of: writer) { return refusal }
         }
         for (writer, part) in zip(writers, parts) where !writer.fits(part.bytes) {

@@ -22,8 +22,9 @@ package final class Journal: Sendable {
     private let thread: JournalThread
     private let clock: WallClock
     private let ages: RecordAges
-    private let settings: JournalSettings
+    let settings: JournalSettings
     private let limits: GroupLimits
+    let fileSystem: any FileSystem
     private let logger: Logger
     /// Held against other processes until the journal is closed.
     private let lock: Mutex<(any AnyObject & Sendable)?>
@@ -36,10 +37,12 @@ package final class Journal: Sendable {
         thread: JournalThread,
         clock: WallClock,
         ages: RecordAges,
+        fileSystem: any FileSystem,
         logger: Logger,
         lock: any AnyObject & Sendable
     ) {
         self.settings = settings
+        self.fileSystem = fileSystem
         self.readThread = readThread
         self.thread = thread
         self.clock = clock
@@ -111,6 +114,7 @@ package final class Journal: Sendable {
             thread: thread,
             clock: clock,
             ages: ages,
+            fileSystem: files,
             logger: logger,
             lock: lock
         )
@@ -122,6 +126,9 @@ package final class Journal: Sendable {
     package func isTooOld(_ receivedAt: UnixTime) -> Bool {
         ages.isOlder(than: settings.maxAge, receivedAt.nanoseconds)
     }
+
+    /// Also those that are no longer defined.
+    var everyLog: [Log] { logs + vanishedLogs }
 
     /// The log of that name; nil where none is defined.
     package func log(_ id: LogID) -> Log? { logsByID[id] }

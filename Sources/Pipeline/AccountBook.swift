@@ -55,7 +55,8 @@ struct AccountBook {
         for (id, readers) in logs.sorted(by: { ($0.key.name, $0.key.log.name) < ($1.key.name, $1.key.log.name) }) {
             guard let main = readers.first(where: { $0.log.kind == .pipeline }) else { continue }
             let aside = readers.filter { $0.log.kind != .pipeline }.map(\.account)
-            let windows = id.log.isWindow ? windows : []
+            // Nothing waits for one that was given up.
+            let windows = id.log.isWindow && !main.abandoned ? windows : []
             add(id.name, DestinationAccount(main.account, aside: aside, behind: windows))
         }
         for window in vanished where window.isWindow && window.log.signal != .traces {

@@ -48,7 +48,7 @@ extension Meters {
         "millrace_processor_created_spans_total": "Spans added to traces that lack them.",
         "millrace_processor_joined_log_records_total": "Log records that became content of spans.",
         "millrace_window_traces": "Traces that wait until they are complete.",
-        "millrace_window_bytes": "Bytes of what is held of them in memory.",
+        "millrace_window_bytes": "Bytes held of them: what `memory` bounds, decisions under way, and some records.",
         "millrace_window_decided_traces_total":
             "Traces that went on, by the reason why they did not wait any longer; `open`: steps in which spans of open ones went ahead.",
         "millrace_exporter_delivered_spans_total": "Spans that the destination took.",

@@ -12,7 +12,8 @@ package import OTLP
 /// those with an unknown tag are ignored, so that later versions may append: 16 the trace of a record before a window
 /// (`TraceMark`), 17 what a record behind it was made of (`TraceOrigin`), 18 how many of its items nobody sent,
 /// 19 the trace and the span of the request, where that is recorded, in 24 bytes; 20 what a record behind a window is to a trace of
-/// which spans went ahead (`TraceShowing`).
+/// which spans went ahead (`TraceShowing`); of a record before a window 21 the experiments that its client may write to, each a
+/// length and UTF-8; of one behind it 22 why its spans may not go where they would.
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -38,6 +39,10 @@ package struct RecordMetadata: Hashable, Sendable {
     package var request: TraceContext?
     /// Of a record behind a window: set where spans of its trace went ahead while it was open.
     package var showing: TraceShowing?
+    /// Of a record before a window: the experiments that its client may write to, as they are listed; empty for all.
+    package var experiments: [String] = []
+    /// Of a record behind a window: why its client may not write where it would go; nil where it may.
+    package var refusal: String?
 
     package init(
         signal: Signal,
@@ -83,7 +88,9 @@ private enum FieldTag {
     static let created: UInt8 = 18
     static let request: UInt8 = 19
     static let showing: UInt8 = 20
-    static let known = trace...showing
+    static let experiments: UInt8 = 21
+    static let refusal: UInt8 = 22
+    static let known = trace...refusal
 }
 
 extension RecordMetadata {
@@ -112,7 +119,10 @@ extension RecordMetadata {
         return bytes
     }
 
-    private var hasFields: Bool { trace != nil || origin != nil || created > 0 || request != nil || showing != nil }
+    private var hasFields: Bool {
+        trace != nil || origin != nil || created > 0 || request != nil || showing != nil || !experiments.isEmpty
+            || refusal != nil
+    }
 
     private func appendFields(to bytes: inout [UInt8]) {
         func append(_ tag: UInt8, _ write: (inout [UInt8]) -> Void) {
@@ -126,6 +136,10 @@ extension RecordMetadata {
         if created > 0 { append(FieldTag.created) { $0.append(leb128: UInt64(created)) } }
         if let request { append(FieldTag.request) { $0.append(request) } }
         if let showing { append(FieldTag.showing) { showing.append(to: &$0) } }
+        if !experiments.isEmpty {
+            append(FieldTag.experiments) { bytes in for entry in experiments { bytes.append(text: entry) } }
+        }
+        if let refusal { append(FieldTag.refusal) { $0.append(text: refusal) } }
     }
 
     /// Nil where a field is cut short or is not what its tag says.
@@ -147,6 +161,14 @@ extension RecordMetadata {
             case FieldTag.showing:
                 guard let shown = TraceShowing(popping: &field) else { return nil }
                 showing = shown
+            case FieldTag.experiments:
+                while !field.isEmpty {
+                    guard let entry = field.popText() else { return nil }
+                    experiments.append(entry)
+                }
+            case FieldTag.refusal:
+                guard let reason = field.popText() else { return nil }
+                refusal = reason
             default: continue
             }
         }

@@ -102,6 +102,25 @@ import Testing
         #expect(file.warnings.count { $0.contains("logs pass it unchanged") } == 1)
     }
 
+    @Test func `validate says where a window waits for what the journal has no room or time for`() throws {
+        func warnings(_ window: String) throws -> [String] {
+            let text = """
+                {"receivers": {"in": {"type": "otlp_http"}}, "journal": {"max_bytes": "64MiB", "max_age": "1h"},
+                 "processors": {"map": {"type": "mlflow_map"}, "whole": {"type": "assemble"\(window)},
+                                "route": {"type": "mlflow_experiment"}},
+                 "exporters": {"ml": {"type": "mlflow", "endpoint": "http://m"}},
+                 "pipelines": {"p": {"receivers": ["in"], "signals": ["traces", "logs"],
+                                     "processors": ["map", "whole", "route"], "exporters": ["ml"]}}}
+                """
+            return try PipelineFile(text: Array(text.utf8), name: "f.json", environment: .empty).warnings
+        }
+        let small = try warnings(#", "max_bytes": "8MiB""#)
+        #expect(!small.contains { $0.contains("/processors/whole") || $0.contains("pass it unchanged") })
+        let large = try warnings(#", "max_bytes": "33MiB", "open_wait": "2h""#)
+        #expect(large.contains { $0.contains("/processors/whole: warning: max_bytes, 33MiB, is more than half") })
+        #expect(large.contains { $0.contains("/processors/whole: warning: it waits 2h") })
+    }
+
     @Test(arguments: [(#""logs""#, "error"), (#""traces", "logs""#, "warning"), (#""traces""#, nil)])
     func `a condition that asks what only spans have is named where it stands`(signals: String, severity: String?) {
         let keep = #"{"any": [{"attribute": "a", "exists": true}, {"not": {"status": "error"}}]}"#

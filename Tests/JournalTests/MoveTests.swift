@@ -121,6 +121,51 @@ import Testing
         await journal.close()
     }
 
+    @Test func `a full backlog behind the window refuses requests, and not what moves`() throws {
+        var logs = logs
+        let limited = ReaderDefinition(name: "out", backlog: Backlog(maxBytes: .kibibytes(64), whenFull: .reject))
+        logs[1] = LogDefinition(.behind, readers: [limited], source: .traces)
+        let stepped = try disk.openStepped(logs)
+        let window = stepped.logs[0].readers[0]
+        let text = String(repeating: "x", count: 40_000)
+        let full = CommitResult.full(retryAfter: .seconds(3))
+        for _ in 0..<3 { #expect(stepped.commit([NewRecord(text)]) == [.durable]) }
+        for id in 0..<3 as Range<UInt64> {
+            let copy = NewRecord(text, log: .behind)
+            #expect(commit([copy], moving: RecordMove(of: window, [moved(id...id)]), stepped) == .durable)
+        }
+        #expect(stepped.commit([NewRecord(text)]) == [full])
+        stepped.logs[1].readers[0].finish((0..<3).map { SettledRecord(id: $0, items: 1, outcomes: [.delivered: 1]) })
+        stepped.committer.collect()
+        #expect(stepped.commit([NewRecord(text)]) == [.durable])
+    }
+
+    @Test func `a group larger than a segment moves where the budget is used up`() throws {
+        let stepped = try disk.openStepped(logs)
+        let window = stepped.logs[0].readers[0]
+        #expect(stepped.commit([NewRecord(String(repeating: "x", count: 250_000))]) == [.durable])
+        var id: UInt64 = 1
+        while stepped.commit([NewRecord(String(repeating: "x", count: 20_000))]) == [.durable] { id += 1 }
+        #expect(id > 3)
+        let copy = NewRecord(String(repeating: "x", count: 250_000), log: .behind)
+        #expect(commit([copy], moving: RecordMove(of: window, [moved(0...0)]), stepped) == .durable)
+    }
+
+    @Test func `where room gets scarce a log says up to where it should be finished`() async throws {
+        let journal = try disk.open(logs)
+        let log = journal.logs[0]
+        #expect(journal.endToPass(in: log) == nil)
+        var count: UInt64 = 0
+        while journal.endToPass(in: log) == nil, count < 100 {
+            #expect(await journal.append([NewRecord(String(repeating: "x", count: 20_000))]) == .durable)
+            count += 1
+        }
+        let end = try #require(journal.endToPass(in: log))
+        #expect(0 < end && end < count)
+        #expect(journal.endToPass(in: journal.logs[1]) == nil)
+        await journal.close()
+    }
+
     @Test func `items that nobody sent take no id and are counted where they end`() async throws {
         var journal = try disk.open(logs)
         #expect(await journal.append([NewRecord("a", items: 2, log: .behind)]) == .durable)

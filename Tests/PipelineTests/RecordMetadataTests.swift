@@ -47,6 +47,11 @@ import Testing
             #expect(RecordMetadata(decoding: shown.encoded()) == shown)
             #expect(RecordMetadata(decoding: shown.encoded().dropLast()) == nil)
         }
+        var bound = full
+        (bound.experiments, bound.refusal) = (["a", "b*"], "no")
+        let fields: [UInt8] = [0, 0, 21, 5, 1, 0x61, 2, 0x62, 0x2A, 22, 3, 2, 0x6E, 0x6F]
+        #expect(bound.encoded() == expected + fields)
+        #expect(RecordMetadata(decoding: bound.encoded()) == bound)
         replay.address = addressed.address
         #expect(replay.encoded() == expected + [1, 0xAC, 0x02, 0x81, 0x80, 0x80, 0x50])
         #expect(RecordMetadata(decoding: replay.encoded()) == replay)

@@ -39,9 +39,10 @@ struct WindowBench {
         window: any WindowedProcessor = Concatenation(),
         to exporter: any Exporter,
         costs: CostLimits = CostLimits(),
-        retry: RetrySettings = .standard
+        retry: RetrySettings = .standard,
+        maxBytes: ByteCount = .gibibytes(2)
     ) throws {
-        var settings = JournalSettings(directory: "/data", minFree: .kibibytes(0))
+        var settings = JournalSettings(directory: "/data", maxBytes: maxBytes, minFree: .kibibytes(0))
         settings.storage = files == nil ? .memory : .disk
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let disk = files ?? FaultyFileSystem()

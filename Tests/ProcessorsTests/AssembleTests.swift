@@ -178,6 +178,49 @@ struct AssembleTests {
         let parts = [request(TestSpan("GET /", id: 1)), request(TestSpan(id: 3, parent: 9))]
         #expect(try readSpans(assemble(parts, reason: .waited).payload).map { $0.parent?.value } == [nil, 1])
         #expect(try readSpans(assemble(parts, reason: .complete).payload).map { $0.parent?.value } == [nil, 9])
+        // Spans above each other, and one above itself, hang below the root in any case.
+        let circle = [TestSpan(id: 5, parent: 6), TestSpan(id: 6, parent: 5), TestSpan(id: 7, parent: 7)]
+        let circles = [tracesRequest([TestSpan(id: 1)] + circle)]
+        for reason in [WindowDecision.Reason.waited, .complete] {
+            let spans = try readSpans(assemble(circles, reason: reason).payload)
+            #expect(spans.map { $0.parent?.value } == [nil, 1, 5, 1])
+        }
+        let rootless = try readSpans(assemble([tracesRequest(circle)], reason: .waited).payload)
+        #expect(rootless.map { $0.parent?.value } == [nil, 5, 5])
+    }
+
+    @Test func `a request that came twice goes on once`() throws {
+        let child = request(TestSpan(id: 2, parent: 1))
+        let parts = [child, request(TestSpan(id: 1)), child]
+        let twice = try assemble(parts)
+        #expect(twice.items == 2)
+        #expect(try twice.payload == assemble(Array(parts.dropLast())).payload)
+    }
+
+    @Test func `a bound client's trace goes only where it may, with a place of its own`() throws {
+        let settings = {
+            var settings = MLflowExperimentSettings()
+            settings.maxRoutes = 1
+            return settings
+        }()
+        let router = MLflowExperiment(name: "route", settings: settings)
+        let assemble = Assemble(settings: AssembleSettings(), processors: [router])
+        func assembled(_ trace: UInt64, _ experiments: [String]) -> AssembledTrace {
+            var metadata = RecordMetadata(signal: .traces, identity: "a")
+            metadata.experiments = experiments
+            let span = WholeTrace.Part(
+                receivedAt: UnixTime(nanoseconds: 1),
+                metadata: metadata,
+                payload: tracesRequest([TestSpan(id: 1, trace: trace)])
+            )
+            let key = TraceKey(TraceID(high: 0, low: trace), identity: experiments.isEmpty ? nil : "a")
+            return assemble.assemble(WholeTrace(key: key, parts: [span], reason: .complete))
+        }
+        #expect(assembled(1, []).route == .experimentName("Default"))
+        #expect(assembled(2, ["sho*"]).route == .experimentName("shop"))
+        #expect(assembled(2, ["sho*"]).refusal == nil)
+        let refused = assembled(3, ["other"])
+        #expect(refused.refusal?.contains("is not for \"a\"; allowed: other") == true)
     }
 
     @Test func `a span that never ended is closed with what is known of the whole trace`() throws {
@@ -294,6 +337,14 @@ struct AssembleTests {
         #expect(shown(try readSpans(joined([text]).payload)[0], "mlflow.spanInputs") == "Weather?")
         text.body = "{Weather?"
         #expect(shown(try readSpans(joined([text]).payload)[0], "mlflow.spanInputs") == "{Weather?")
+        // Of spans with one id the first gets it, and what is written stays within twice what came.
+        let same = tracesRequest(Array(repeating: span, count: 300))
+        let many = try assemble([same], logs: [part(logsRequest([record]), .logs)])
+        #expect(many.joined == 1)
+        var broad = record
+        let numbers = #"{"content":["# + String(repeating: "-1,", count: 60_000) + "1]}"
+        broad.body = .string(numbers)
+        #expect(try joined([broad, record]).joined == 1)
         #expect(try joined([record], identity: "b").joined == 0)
         var other = record
         other.span = 0

@@ -11,9 +11,10 @@ struct AdminStatus: AdminSource {
     let deadLetters: DeadLetterOffice
     let meters: Meters
     let readiness: Readiness
+    let windows: [WindowStage]
     let clock: WallClock
 
-    var unreadyReasons: [String] { readiness.reasons }
+    var unreadyReasons: [String] { readiness.reasons + windows.compactMap(\.trouble) }
     var metricsText: String { meters.prometheusText() }
     var ledgerJSON: [UInt8] {
         let ledger = Ledger(of: journal) { log in

@@ -90,6 +90,7 @@ package struct Assembly: Sendable {
             deadLetters: DeadLetterOffice(store.deadLetters + DeadLetterBox.gone(from: journal)),
             meters: meters,
             readiness: readiness,
+            windows: windows,
             clock: clock
         )
         status.registerReadings()

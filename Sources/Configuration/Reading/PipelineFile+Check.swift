@@ -14,6 +14,7 @@ extension PipelineFile {
         checkNames(root, &context)
         checkProcessorOrder(root, &context)
         checkWindowNames(root, &context)
+        checkWindowLimits(root, &context)
         checkSignals(root, &context)
         checkAddresses(root, &context)
         checkFiles(root, &context)

@@ -33,7 +33,10 @@ extension PipelineFile {
                     warn(of: "exporters", exporter.name, exporter.settings.destination.signals, taken, node, &context)
                 }
                 for processor in processors where pipeline.value.processors.contains(processor.name) {
-                    let joined = Signal.allCases.filter { processor.name == window?.name && window?.reads($0) == true }
+                    // What works on whole traces is given the log records that joined them.
+                    let isOfTraces = processor.settings.isOfWholeTraces || processor.settings.routing != nil
+                    let isPart = isOfTraces || processor.name == window?.name
+                    let joined = Signal.allCases.filter { isPart && window?.reads($0) == true }
                     let signals = processor.settings.signals.union(joined)
                     warn(of: "processors", processor.name, signals, taken, node, &context)
                 }

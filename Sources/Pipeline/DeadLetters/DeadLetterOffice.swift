@@ -69,7 +69,7 @@ package struct DeadLetterOffice: Sendable {
         }
         let target: LetterTarget
         switch LetterTarget.find(request, among: boxes) {
-        case .success(let found): target = found
+        case .success(let found): target = await found.narrowed()
         case .failure(let problem): return .unknown(problem.description)
         }
         switch request.action {
@@ -118,7 +118,8 @@ package struct DeadLetterOffice: Sendable {
     private func replay(_ target: LetterTarget) async -> Answer {
         var moved = LetterCount()
         let boxes = target.boxes.filter { !$0.isGone }
-        if boxes.isEmpty, let gone = target.boxes.first {
+        let displaced = target.boxes.first(where: isDisplaced)
+        if boxes.isEmpty, let gone = target.boxes.first, displaced == nil {
             return .unknown(
                 "nobody would deliver them: the pipeline file no longer names \(gone.exporter) for \(gone.main.signal.name) of pipeline \(gone.main.pipeline); name it again, or purge them"
             )
@@ -132,7 +133,18 @@ package struct DeadLetterOffice: Sendable {
                 )
             }
         }
+        if let displaced {
+            return .incomplete(
+                "\(moved.letters) dead letters were queued; others of \(displaced.exporter) are from before a windowed processor was added to pipeline \(displaced.main.pipeline) or removed: replay them with its processors as they were then, or purge them"
+            )
+        }
         return answer(moved, target)
+    }
+
+    /// Whether its exporter reads the other log of the pipeline now, before or behind a window.
+    private func isDisplaced(_ box: DeadLetterBox) -> Bool {
+        box.isGone
+            && boxes.contains { !$0.isGone && $0.exporter == box.exporter && $0.main.front == box.main.front }
     }
 
     private func purge(_ target: LetterTarget) async -> Answer {
@@ -167,6 +179,13 @@ private struct LetterTarget {
     /// Nil for all.
     let number: UInt64?
 
+    /// The one box that has the letter, where several may: an exporter has one before a window and one behind it.
+    func narrowed() async -> LetterTarget {
+        guard let number else { return self }
+        for box in boxes where await box.letter(number) != nil { return LetterTarget(boxes: [box], number: number) }
+        return LetterTarget(boxes: Array(boxes.prefix(1)), number: number)
+    }
+
     var missing: String { "there is no dead letter \(boxes[0].id(of: number ?? 0))" }
 
     /// Fails for an exporter or an id that cannot be.
@@ -182,9 +201,8 @@ private struct LetterTarget {
             )
         }
         guard let id = request.id else { return .success(LetterTarget(boxes: known, number: nil)) }
-        for box in known {
-            if let number = box.number(of: id) { return .success(LetterTarget(boxes: [box], number: number)) }
-        }
+        let named = known.filter { $0.number(of: id) != nil }
+        if let number = named.first?.number(of: id) { return .success(LetterTarget(boxes: named, number: number)) }
         return .failure(Problem(description: "there is no dead letter \(id); an id is PIPELINE/EXPORTER/NUMBER"))
     }
 }

@@ -14,6 +14,10 @@ extension Delivery {
         var batch = batch
         batch.prepare(limits: flow.withLock { $0.limits })
         while var request = batch.nextRequest() {
+            if let reason = batch.key.refusal {
+                guard await giveUp(request, of: &batch, Rejection(status: nil, reason: reason)) else { return }
+                continue
+            }
             request.history.begin(at: wallClock.now())
             let traced = telemetry.flatMap { TracedAttempt(of: batch, $0) }
             let start = clock.now()
@@ -91,12 +95,17 @@ extension Delivery {
             await postpone(batch, because: rejection.reason)
             return false
         }
+        return await giveUp(request, of: &batch, rejection) && mayGoOn(with: batch)
+    }
+
+    /// Makes dead letters of the next request; false, and the batch was put back, where there is no room for them.
+    private func giveUp(_ request: PendingRequest, of batch: inout PendingBatch, _ rejection: Rejection) async -> Bool {
         guard await bury(request, of: &batch, rejection) else {
             await postpone(batch, atLeast: Self.longPause, because: "no room for a dead letter: \(rejection.reason)")
             return false
         }
         warn(.deadLettered, because: rejection.reason, [signal.itemsName: "\(request.batch.items)"])
-        return mayGoOn(with: batch)
+        return true
     }
 
     /// Whether the destination may be asked again at once; otherwise the batch is put back.

@@ -224,7 +224,8 @@ package final class Delivery: Sendable {
         let key = MergeKey(
             signal: metadata.signal,
             route: exporter.usesRoutes ? metadata.route : .none,
-            headers: metadata.headers
+            headers: metadata.headers,
+            refusal: exporter.usesRoutes ? metadata.refusal : nil
         )
         if source == .parked, parkedLog?.isTooOld(queued) ?? false { return expire(queued) }
         if isParked(queued, key) { return }

@@ -7,11 +7,14 @@ package struct MergeKey: Hashable, Sendable {
     package let signal: Signal
     package let route: Route
     package let headers: [HTTPHeader]
+    /// Why they may not be sent there; nil where they may.
+    package let refusal: String?
 
-    package init(signal: Signal, route: Route, headers: [HTTPHeader]) {
+    package init(signal: Signal, route: Route, headers: [HTTPHeader], refusal: String? = nil) {
         self.signal = signal
         self.route = route
         self.headers = headers
+        self.refusal = refusal
     }
 }
 

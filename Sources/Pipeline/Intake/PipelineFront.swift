@@ -78,6 +78,7 @@ package struct PipelineFront: Sendable {
             address: source.address,
             request: source.trace?.context
         )
+        if window != nil { metadata.experiments = source.identity?.experiments?.entries ?? [] }
         var removed = Int(metadata.removed.sum)
         var records: [IntakeRecord] = []
         do throws(CostExcess) { try work.account.check() } catch { throw Refused(error) }

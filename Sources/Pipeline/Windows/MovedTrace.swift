@@ -34,6 +34,9 @@ struct MovedTrace: Sendable {
     /// Of an open trace: that what lies below this id went ahead.
     var shown: (key: TraceKey, end: UInt64)?
 
+    /// Of what goes on.
+    var bytes: Int { records.reduce(0) { $0 + $1.metadata.count + $1.payload.count } }
+
     /// A trace.
     init(
         _ made: AssembledTrace,
@@ -56,7 +59,7 @@ struct MovedTrace: Sendable {
         records = [part.record(origin, to: log, forwardedHeaders)]
         (spanRecords, logRecords) = (spans, logs)
         self.spans = TraceOrigin.moved(origin.spans)
-        self.logs = TraceOrigin.joined(origin.logs, made.joined)
+        self.logs = TraceOrigin.joined(origin.logs, origin)
         counted = [(made, decision.reason)]
     }
 
@@ -107,6 +110,17 @@ struct MovedTrace: Sendable {
         spans = TraceOrigin.moved([record.ids])
         logs = []
         counted = parts.map { ($0.made, .tooLarge) }
+    }
+
+    /// A record that nothing is made of.
+    init(asItCame record: WindowRecord, to log: LogID, _ forwardedHeaders: Set<String>) {
+        let origin = TraceOrigin([record], [], joined: 0)
+        records = [record.asItCame(origin, to: log, forwardedHeaders)]
+        spanRecords = [record]
+        logRecords = []
+        spans = TraceOrigin.moved([record.ids])
+        logs = []
+        counted = []
     }
 
     /// Log records whose spans did not come.
@@ -192,11 +206,12 @@ private struct WindowPart {
         let came = ids - Int(clamping: removed.sum)
         let created = max(made.created, made.items - came)
         var metadata = metadata
-        metadata.route = made.route
+        (metadata.route, metadata.refusal) = (made.route, made.refusal)
         metadata.removed = removed
         metadata.removed[.filtered] += UInt64(came + created - made.items)
         metadata.created = UInt32(clamping: created)
         metadata.headers.removeAll { !forwardedHeaders.contains($0.name) }
+        metadata.experiments = []
         metadata.origin = origin
         let (payload, showing) = payload
         metadata.showing = showing
@@ -228,6 +243,7 @@ extension WindowRecord {
     fileprivate func asItCame(_ origin: TraceOrigin, to log: LogID, _ forwardedHeaders: Set<String>) -> NewRecord {
         var metadata = part.metadata
         metadata.headers.removeAll { !forwardedHeaders.contains($0.name) }
+        metadata.experiments = []
         metadata.origin = origin
         return NewRecord(
             log: log,
@@ -243,6 +259,7 @@ extension WindowRecord {
 extension TraceOrigin {
     fileprivate init(_ spans: [WindowRecord], _ logs: [WindowRecord], joined: Int) {
         var holdings: [Holding] = []
+        var places: [HoldingKey: Int] = [:]
         for record in spans {
             let metadata = record.part.metadata
             let holding = Holding(
@@ -252,9 +269,10 @@ extension TraceOrigin {
                 service: metadata.trace?.service ?? "",
                 bytes: record.stored.sharedBytes
             )
-            if let index = holdings.firstIndex(where: { $0.isSame(holding) }) {
-                holdings[index].bytes += holding.bytes
+            if let place = places[HoldingKey(holding)] {
+                holdings[place].bytes += holding.bytes
             } else {
+                places[HoldingKey(holding)] = holdings.count
                 holdings.append(holding)
             }
         }
@@ -264,6 +282,7 @@ extension TraceOrigin {
             joined: UInt32(clamping: joined),
             holdings: holdings
         )
+        sampledOut = logs.reduce(0) { $0 + $1.part.metadata.removed[.sampledOut] }
     }
 
     /// Ascending ranges, without those that are empty, joined where one ends at the next.
@@ -287,14 +306,18 @@ extension TraceOrigin {
         }
     }
 
-    /// The accounts of records of log records: so many joined, which counts as delivered there; the others are filtered.
-    static func joined(_ ranges: [Range<UInt64>], _ joined: Int) -> [SettledRecord] {
-        var left = UInt64(max(0, joined))
+    /// The accounts of records of log records: so many joined, which counts as delivered there, some were sampled out before; the
+    /// others are filtered.
+    static func joined(_ ranges: [Range<UInt64>], _ origin: TraceOrigin) -> [SettledRecord] {
+        var (left, sampledLeft) = (UInt64(origin.joined), origin.sampledOut)
         return ranges.flatMap(pieces).map { range in
             let items = range.upperBound - range.lowerBound
             let joined = min(left, items)
-            left -= joined
-            let outcomes: OutcomeCounts = [.delivered: joined, .filtered: items - joined]
+            let sampledOut = min(sampledLeft, items - joined)
+            (left, sampledLeft) = (left - joined, sampledLeft - sampledOut)
+            let outcomes: OutcomeCounts = [
+                .delivered: joined, .sampledOut: sampledOut, .filtered: items - joined - sampledOut,
+            ]
             return SettledRecord(id: range.lowerBound, items: UInt32(items), outcomes: outcomes)
         }
     }
@@ -307,9 +330,14 @@ extension TraceOrigin {
     }
 }
 
-extension TraceOrigin.Holding {
-    fileprivate func isSame(_ other: Self) -> Bool {
-        sender == other.sender && route == other.route && service == other.service
+/// Whose share a holding is of.
+private struct HoldingKey: Hashable {
+    let sender: Sender
+    let route: Route
+    let service: ExactText
+
+    init(_ holding: TraceOrigin.Holding) {
+        (sender, route, service) = (holding.sender, holding.route, ExactText(holding.service))
     }
 }
 

@@ -19,6 +19,8 @@ package struct TraceOrigin: Hashable, Sendable {
     package var logs: [Range<UInt64>]
     /// How many of those became content of its spans.
     package var joined: UInt32
+    /// How many of them were sampled out before the window.
+    package var sampledOut: UInt64 = 0
     package var holdings: [Holding]
 
     package init(
@@ -35,7 +37,8 @@ package struct TraceOrigin: Hashable, Sendable {
 }
 
 extension TraceOrigin {
-    /// Ranges as their number, then for each the distance to the one before and the length; how many joined; the holdings.
+    /// Ranges as their number, then for each the distance to the one before and the length; how many joined; the holdings; how many were
+    /// sampled out, where any were.
     func append(to bytes: inout [UInt8]) {
         for ranges in [spans, logs] {
             bytes.append(leb128: UInt64(ranges.count))
@@ -55,6 +58,7 @@ extension TraceOrigin {
             bytes.append(text: holding.service)
             bytes.append(leb128: UInt64(max(0, holding.bytes)))
         }
+        if sampledOut > 0 { bytes.append(leb128: sampledOut) }
     }
 
     /// Nil where the bytes are something else.
@@ -78,6 +82,9 @@ extension TraceOrigin {
             )
         }
         self.init(spans: spans, logs: logs, joined: joined, holdings: holdings)
+        guard !bytes.isEmpty else { return }
+        guard let count = bytes.popLEB128() else { return nil }
+        sampledOut = count
     }
 }
 

@@ -86,6 +86,9 @@ package struct TraceWindow: Sendable {
     /// Traces that wait.
     package var traceCount: Int { traces.count }
 
+    /// Decisions that nobody has asked for yet.
+    var readyCount: Int { ready.count }
+
     /// Bytes that it holds, as counted against `memory`.
     package var memoryBytes: Int {
         traces.count * Self.traceBytes + spans.count * SpanLinks.linkBytes
@@ -178,6 +181,18 @@ package struct TraceWindow: Sendable {
         while let oldest = lines.oldest { decide(oldest, .closed) }
         defer { ready = [] }
         return ready
+    }
+
+    /// Decides what has records with ids below these: what keeps them from being deleted.
+    mutating func decide(spansBelow spans: UInt64, logsBelow logs: UInt64) {
+        var next = lines.oldest
+        while let number = next {
+            next = lines.next(after: number, traces)
+            let (first, firstLog) = (traces[number].records.first, traces[number].logs.first)
+            guard first != noNumber && records[first].id < spans || firstLog != noNumber && records[firstLog].id < logs
+            else { continue }
+            decide(number, .journal)
+        }
     }
 
     private mutating func advance(to moment: Duration) { now = max(now, moment.wholeNanoseconds) }

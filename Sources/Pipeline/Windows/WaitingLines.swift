@@ -46,6 +46,12 @@ struct WaitingLines: Sendable {
     /// The trace that came first of those that wait.
     var oldest: UInt32? { ageing.first == noNumber ? nil : ageing.first }
 
+    /// The trace that came next.
+    func next(after trace: UInt32, _ traces: Slab<TraceWindow.Trace>) -> UInt32? {
+        let after = traces[trace].ageing.after
+        return after == noNumber ? nil : after
+    }
+
     /// Takes a new trace in.
     mutating func insert(_ trace: UInt32, at now: Int64, _ traces: inout Slab<TraceWindow.Trace>) {
         Self.append(trace, to: &ageing, \.ageing, &traces)

@@ -14,6 +14,8 @@ package struct WindowDecision: Sendable, Equatable {
         case tooLarge = "too_large"
         /// The window holds more than it may.
         case memory
+        /// The journal has little room left, and deletes nothing behind it.
+        case journal
         /// The window is closed.
         case closed
     }

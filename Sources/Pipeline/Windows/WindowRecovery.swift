@@ -27,7 +27,7 @@ package struct WindowRecovery {
         output.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max)) { stored in
             guard let metadata = RecordMetadata(decoding: stored.metadata), let origin = metadata.origin else { return }
             moved += TraceOrigin.moved(origin.spans)
-            joined += TraceOrigin.joined(origin.logs, Int(origin.joined))
+            joined += TraceOrigin.joined(origin.logs, origin)
             if let mark = metadata.trace, mark.isOfOneTrace {
                 let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
                 let isOpen = metadata.showing == .ahead

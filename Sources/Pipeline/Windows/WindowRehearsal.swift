@@ -33,6 +33,7 @@ package struct WindowRehearsal {
             else { continue }
             var metadata = RecordMetadata(signal: work.batch.signal, route: work.routes[Int(group.number)])
             (metadata.identity, metadata.headers) = (work.source.identity?.name, work.source.headers)
+            metadata.experiments = work.source.identity?.experiments?.entries ?? []
             let id = UInt64(records.count)
             records.append(.init(receivedAt: work.receivedAt, metadata: metadata, payload: encoded.payload))
             let key = TraceKey(trace, identity: isBound ? metadata.identity : nil)

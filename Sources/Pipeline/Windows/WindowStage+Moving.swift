@@ -11,22 +11,69 @@ extension WindowStage {
     /// How long a window waits that cannot move anything.
     private static let retryPause = Duration.seconds(1)
 
-    /// Carries decisions out, in order; those that are left where it is cancelled are made again by the next process.
+    /// Groups that find no room, one after the other, behind which the rest waits too.
+    private static let failuresMax = 2
+
+    /// Carries decisions out, in order; what finds no room is put off behind what does.
+    ///
+    /// Those that are left where it is cancelled are made again by the next process.
     func carryOut(_ work: [WindowWork]) async {
         var left = work[...]
-        while !left.isEmpty, !Task.isCancelled {
-            let (made, count) = await make(left)
-            if await move(made) {
-                left = left.dropFirst(count)
-            } else {
-                try? await clock.sleep(Self.retryPause)
+        var (tried, failures): ([WindowWork], Int) = ([], 0)
+        var trouble: String?
+        while !left.isEmpty, failures < Self.failuresMax, !Task.isCancelled {
+            let made = await make(left)
+            left = left.dropFirst(made.count)
+            let refused = await carryOut(made.traces)
+            tried += refused.works
+            failures = refused.works.isEmpty ? 0 : failures + 1
+            trouble = refused.trouble ?? trouble
+            state.withLock { $0.moving -= made.count - refused.works.count }
+            for room in room.values { room.ring() }
+        }
+        let again = clock.now() + Self.retryPause
+        state.withLock { $0.putOff(Array(left) + tried, until: again, because: trouble) }
+    }
+
+    /// Moves one group, or what of it can be moved by itself, the smallest first.
+    ///
+    /// - Returns: What was not moved, and why where that says something about others too.
+    private func carryOut(
+        _ made: [(work: WindowWork, trace: MovedTrace)]
+    ) async -> (works: [WindowWork], trouble: String?) {
+        if await move(made.map(\.trace)) == .moved { return ([], nil) }
+        let made = made.sorted { $0.trace.bytes < $1.trace.bytes }
+        for (index, entry) in made.enumerated() {
+            switch await moveAlone(entry.trace) {
+            case .moved: continue
+            case .refused(let trouble): return (made[index...].map(\.work), trouble)
             }
         }
+        return ([], nil)
+    }
+
+    /// Moves a trace, or its records as they came where it is too large for the journal.
+    private func moveAlone(_ trace: MovedTrace) async -> Moved {
+        let result = await move([trace])
+        guard case .tooLarge(let reason) = result else { return result == .moved ? .moved : .refused(result.trouble) }
+        warn(.tooLarge, because: reason)
+        for record in trace.spanRecords where !record.wentAhead {
+            var result = await move([MovedTrace(dividing: record, for: processor, to: output.id, forwardedHeaders)])
+            if case .tooLarge = result {
+                result = await move([MovedTrace(asItCame: record, to: output.id, forwardedHeaders)])
+            }
+            // Larger than a limit that was lowered: it waits until somebody raises it.
+            if result != .moved { return .refused(result.trouble) }
+        }
+        settle(MovedTrace(unjoined: trace.logRecords))
+        return .moved
     }
 
     /// Makes the records of as many decisions as fit into one group, at least one.
-    private func make(_ work: ArraySlice<WindowWork>) async -> (made: [MovedTrace], count: Int) {
-        var (made, count, bytes): ([MovedTrace], Int, Int) = ([], 0, 0)
+    private func make(
+        _ work: ArraySlice<WindowWork>
+    ) async -> (traces: [(work: WindowWork, trace: MovedTrace)], count: Int) {
+        var (made, count, bytes): ([(work: WindowWork, trace: MovedTrace)], Int, Int) = ([], 0, 0)
         var shown: Set<TraceKey> = []
         for work in work.prefix(Self.groupMax.records) where bytes < Self.groupMax.bytes {
             if case .decision(let decision) = work {
@@ -36,8 +83,8 @@ extension WindowStage {
             }
             count += 1
             guard let trace = await trace(of: work) else { continue }
-            made.append(trace)
-            bytes += trace.records.reduce(0) { $0 + $1.payload.count }
+            made.append((work, trace))
+            bytes += trace.bytes
         }
         return (made, count)
     }
@@ -119,28 +166,21 @@ extension WindowStage {
         return MovedTrace(made, of: decision, spans, logs, to: output.id, forwardedHeaders)
     }
 
-    /// Moves what was made; false where it has to be made again.
-    private func move(_ made: [MovedTrace]) async -> Bool {
+    /// Moves what was made, all or nothing of it.
+    private func move(_ made: [MovedTrace]) async -> CommitResult {
         for trace in made where trace.records.isEmpty { settle(trace) }
         let made = made.filter { !$0.records.isEmpty }
-        guard !made.isEmpty, let spans = inputs[.spans] else { return true }
+        guard !made.isEmpty, let spans = inputs[.spans] else { return .moved }
         var moves = [RecordMove(of: spans.reader, made.flatMap(\.spans))]
         if let logs = inputs[.logs] { moves.append(RecordMove(of: logs.reader, made.flatMap(\.logs))) }
-        let group = RecordGroup(entries: made.flatMap(\.records), moving: moves)
-        while !Task.isCancelled {
-            switch await journal.append(group) {
-            case .durable:
-                for trace in made { noteMoved(trace) }
-                meters.count(made.flatMap(\.counted))
-                return true
-            case .full(let retryAfter):
-                try? await clock.sleep(retryAfter)
-            case .tooLarge(let reason), .failed(let reason):
-                warn(.failed, because: reason)
-                return false
-            }
+        let result = await journal.append(RecordGroup(entries: made.flatMap(\.records), moving: moves))
+        if result == .moved {
+            for trace in made { noteMoved(trace) }
+            meters.count(made.flatMap(\.counted))
+        } else if made.count == 1 {
+            warn(.failed, because: result.trouble)
         }
-        return false
+        return result
     }
 
     /// Settles log records that joined nothing and whose spans never came.
@@ -158,4 +198,15 @@ extension WindowStage {
             }
         }
     }
+}
+
+/// What became of one decision.
+private enum Moved {
+    case moved
+    /// It is tried again; the text says why.
+    case refused(String)
+}
+
+extension CommitResult {
+    fileprivate static var moved: CommitResult { .durable }
 }

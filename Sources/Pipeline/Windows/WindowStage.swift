@@ -25,6 +25,10 @@ package final class WindowStage: Sendable {
         var taken: [WindowSource: (count: Int, end: UInt64)] = [:]
         /// Whether decisions are being carried out.
         var isMoving = false
+        /// Decisions that are being carried out.
+        var moving = 0
+        /// Decisions that found no room: when they are tried again, with all that is decided until then, and why they wait.
+        var putOff: (work: [WindowWork], until: Duration, reason: String?)?
     }
 
     /// The processor's key in the pipeline file, and the name of its cursors.
@@ -43,7 +47,7 @@ package final class WindowStage: Sendable {
     /// Rings when something may be due.
     let due = Doorbell()
     /// Rings when there is room for more decisions.
-    private let room: [WindowSource: Doorbell]
+    let room: [WindowSource: Doorbell]
     /// Rings when something was carried out.
     let settled = Doorbell()
 
@@ -52,7 +56,7 @@ package final class WindowStage: Sendable {
     private static let readBytes = 1 << 20
     private static let readRecords = 1024
     /// A reader that has caught up reads so often, and not once for every record.
-    fileprivate static let readPause = Duration.milliseconds(20)
+    static let readPause = Duration.milliseconds(20)
 
     /// - Parameters:
     ///   - name: The processor's key in the pipeline file.
@@ -105,14 +109,21 @@ package final class WindowStage: Sendable {
 
     /// Traces that wait, and the bytes of what is known of them.
     package var position: (traces: Int, bytes: Int) {
-        state.withLock { ($0.window.traceCount, $0.window.memoryBytes + $0.cache.bytes) }
+        state.withLock { ($0.window.traceCount, $0.window.memoryBytes + $0.cache.bytes + $0.workBytes) }
+    }
+
+    /// Why nothing goes on to the exporters; nil while it does.
+    package var trouble: String? {
+        guard let reason = state.withLock({ $0.putOff?.reason }) else { return nil }
+        return "\(name) of pipeline \(output.id.pipeline) cannot move traces: \(reason)"
     }
 
     /// Works until the task is cancelled.
     package func run() async {
         await withDiscardingTaskGroup { group in
             for (source, input) in inputs { group.addTask { await self.read(source, input) } }
-            await self.decide(in: &group)
+            group.addTask { await self.watchRoom() }
+            await self.decide()
         }
     }
 
@@ -130,7 +141,7 @@ package final class WindowStage: Sendable {
 
     private func read(_ source: WindowSource, _ input: WindowInput) async {
         while !Task.isCancelled {
-            guard state.withLock({ $0.ready.count < Self.readyMax }) else {
+            guard state.withLock({ $0.workCount < Self.readyMax }) else {
                 await room[source]?.wait()
                 continue
             }
@@ -171,11 +182,12 @@ package final class WindowStage: Sendable {
         input.reader.finish(settled)
     }
 
-    private func decide(in group: inout DiscardingTaskGroup) async {
-        var alarm: Duration?
+    private func decide() async {
+        var alarm: (at: Duration, task: Task<Void, Never>)?
+        defer { alarm?.task.cancel() }
         while !Task.isCancelled {
             let now = clock.now()
-            if let earlier = alarm, earlier <= now { alarm = nil }
+            if let earlier = alarm?.at, earlier <= now { alarm = nil }
             let isRead = isReadToDrain
             let work = state.withLock { $0.takeWork(at: now, isRead: isRead) }
             if !work.isEmpty { await carryOut(work) }
@@ -188,12 +200,13 @@ package final class WindowStage: Sendable {
                 continue
             }
             guard wake > clock.now() else { continue }
-            if alarm.map({ wake < $0 }) ?? true {
-                alarm = wake
-                group.addTask {
-                    try? await self.clock.sleep(wake - now)
+            if alarm.map({ wake < $0.at }) ?? true {
+                alarm?.task.cancel()
+                let alarmed = Task {
+                    guard (try? await self.clock.sleep(wake - now)) != nil else { return }
                     self.due.ring()
                 }
+                alarm = (wake, alarmed)
             }
             await due.wait()
         }
@@ -214,13 +227,14 @@ package final class WindowStage: Sendable {
 
     /// What may go wrong with a window, as the log says it.
     enum Trouble {
-        case unreadable, gone, failed
+        case unreadable, gone, failed, tooLarge
 
         fileprivate var text: Logger.Message {
             switch self {
             case .unreadable: "a record has metadata that this version cannot read; it stays queued"
             case .gone: "a record cannot be read any more; its trace goes on without it"
             case .failed: "a trace cannot be moved to the log of whole traces and is tried again"
+            case .tooLarge: "a trace is too large for the journal; its records go on as they came"
             }
         }
     }
@@ -326,7 +340,13 @@ extension WindowStage.State {
         taken[source] = (count + 1, record.id + UInt64(record.items))
     }
 
-    /// What is to be carried out now; nothing while that is still under way.
+    /// Decisions that are not carried out.
+    var workCount: Int { ready.count + moving + window.readyCount + (putOff?.work.count ?? 0) }
+
+    /// What they take in memory, with the list of one record each.
+    var workBytes: Int { workCount * (MemoryLayout<WindowWork>.stride + 2 * MemoryLayout<[UInt64]>.stride + 64) }
+
+    /// What is to be carried out now; nothing while that is still under way, or has to wait.
     mutating func takeWork(at now: Duration, isRead: Bool) -> [WindowWork] {
         ready += window.due(at: now).map(WindowWork.decision)
         if var drain, !drain.isDecided, isRead {
@@ -336,13 +356,26 @@ extension WindowStage.State {
             drain.isDecided = true
             self.drain = drain
         }
+        if let putOff {
+            guard putOff.until <= now else { return [] }
+            ready += putOff.work
+            self.putOff?.work = []
+        }
         defer { ready = [] }
         isMoving = true
+        moving = ready.count
         return ready
+    }
+
+    /// Takes back what found no room.
+    mutating func putOff(_ work: [WindowWork], until moment: Duration, because reason: String?) {
+        moving = 0
+        putOff = work.isEmpty ? nil : (work, moment, reason)
     }
 
     /// When there is something to do that nobody tells of; nil for never.
     func wake(at now: Duration) -> Duration? {
+        if let putOff { return putOff.until }
         guard ready.isEmpty else { return .zero }
         // A reader passes over what is finished without a word, so that its end has to be looked for.
         guard let drain, !drain.isDecided else { return window.nextDue }
@@ -351,5 +384,5 @@ extension WindowStage.State {
     }
 
     /// Whether everything is carried out that draining asks for.
-    var isDrained: Bool { drain?.isDecided ?? true && ready.isEmpty && !isMoving }
+    var isDrained: Bool { drain?.isDecided ?? true && ready.isEmpty && putOff == nil && !isMoving }
 }

@@ -88,6 +88,8 @@ package struct AssembledTrace: Sendable {
     package var joined: Int
     /// Spans that came and are not in it, because a rule drops them.
     package var filtered: Int
+    /// Why its client may not write where it would go; nil where it may.
+    package var refusal: String?
     /// What the processors counted.
     package var tally: ProcessorTally
 

@@ -14,6 +14,8 @@ extension Assemble {
         var shown = AssembledTrace(route: .none, payload: [], items: 0)
         for part in parts {
             let alone = alone(part, of: key)
+            // What may not go there is told at the end.
+            guard alone.refusal == nil else { return nil }
             shown.route = alone.route
             shown.payload += alone.payload
             shown.items += alone.items
@@ -46,11 +48,13 @@ extension Assemble {
         let route = work.route(of: 0)
         for span in work.batch.spans.indices { work.batch.assign(span, to: 0) }
         let written = work.batch.encoded()
-        return AssembledTrace(
+        var made = AssembledTrace(
             route: route == .none ? part.metadata.route : route,
             payload: written?.payload ?? [],
             items: written?.items ?? 0
         )
+        if route != .none { made.refusal = work.source.identity?.refusal(of: route) }
+        return made
     }
 
     /// Whether nothing that is still to come may send the trace elsewhere.

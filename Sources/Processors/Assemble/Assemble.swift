@@ -39,6 +39,7 @@ package struct Assemble: WindowedProcessor {
         let joined = join(trace.logs, of: trace, draft, &batch)
         let repair = TraceRepair(draft.heads)
         let created = repairs && trace.isOver ? repair.apply(to: &batch) : nil
+        if repairs, !trace.isOver { repair.breakCircles(of: &batch) }
         if created != nil || batch.isMarked {
             let changed = (created ?? []) + (batch.encoded()?.payload ?? [])
             guard let again = try? SpanBatch(changed) else { return draft.asItCame(trace) }
@@ -59,6 +60,7 @@ package struct Assemble: WindowedProcessor {
             items: written.items
         )
         assembled.amended = written.amended
+        if route != .none { assembled.refusal = work.source.identity?.refusal(of: route) }
         assembled.rootPart = rootPart
         assembled.created = created == nil ? 0 : 1
         assembled.joined = joined
@@ -66,6 +68,10 @@ package struct Assemble: WindowedProcessor {
         assembled.tally = work.tally
         return assembled
     }
+
+    /// Bytes that log records may add to any trace, besides twice those of it and of them: written as a message, text in JSON takes
+    /// more room.
+    private static let joinedBytesMin = 64 << 10
 
     /// Puts log records into the spans that they name; says how many.
     private func join(
@@ -75,7 +81,9 @@ package struct Assemble: WindowedProcessor {
         _ batch: inout SpanBatch
     ) -> Int {
         guard joinsLogs, !logs.isEmpty else { return 0 }
-        return JoinedLogs(logs, of: trace.key.trace).apply(to: &batch) { span in
+        var joined = JoinedLogs(logs, of: trace.key.trace)
+        let bytes = draft.bytes.count + logs.reduce(0) { $0 + $1.payload.count }
+        return joined.apply(to: &batch, bytesMax: 2 * bytes + Self.joinedBytesMin) { span in
             trace.parts[Int(draft.parts[span])].metadata.identity
         }
     }
@@ -84,13 +92,18 @@ package struct Assemble: WindowedProcessor {
         let source = RequestSource(
             receiver: "",
             headers: part.metadata.headers,
-            identity: part.metadata.identity.map { Identity($0) },
+            identity: part.metadata.identity.map { Identity($0, experiments: part.metadata.boundExperiments) },
             address: part.metadata.address
         )
         var work = SpanWork(batch: batch, source: source, receivedAt: part.receivedAt)
         work.trace = place
         return work
     }
+}
+
+extension RecordMetadata {
+    /// Where its client may write; nil for anywhere.
+    fileprivate var boundExperiments: ExperimentList? { experiments.isEmpty ? nil : ExperimentList(experiments) }
 }
 
 extension WholeTrace {

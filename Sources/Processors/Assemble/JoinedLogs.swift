@@ -21,6 +21,8 @@ struct JoinedLogs {
         var event: [UInt8]?
         /// `KeyValue` messages by their keys.
         var details: [(key: String, attribute: [UInt8])] = []
+
+        var bytes: Int { details.reduce(event?.count ?? 0) { $0 + $1.attribute.count } }
     }
 
     private var records: [Owner: [Record]] = [:]
@@ -49,19 +51,22 @@ struct JoinedLogs {
         }
     }
 
-    /// Puts the records into their spans, but into those that have content of their own.
+    /// Puts the records into the first span of the id that they name, but into none that has content of its own.
     ///
     /// - Parameters:
     ///   - batch: The spans.
+    ///   - bytesMax: Bytes that may be added; a record that would be over it is left out.
     ///   - identity: By span, who sent it.
     /// - Returns: How many records were put in.
-    func apply(to batch: inout SpanBatch, identity: (Int) -> String?) -> Int {
-        var joined = 0
-        for span in batch.spans.indices {
+    mutating func apply(to batch: inout SpanBatch, bytesMax: Int, identity: (Int) -> String?) -> Int {
+        var (joined, left) = (0, bytesMax)
+        for span in batch.spans.indices where !records.isEmpty {
             let owner = Owner(identity: ExactText(identity(span) ?? ""), span: batch.spans[span].spanID)
-            guard let own = records[owner], !Self.hasContent(span, batch) else { continue }
+            // Another span of the same id says nothing new: what is joined to each of them would multiply.
+            guard let own = records.removeValue(forKey: owner), !Self.hasContent(span, batch) else { continue }
             var details: [String: [UInt8]] = [:]
-            for record in own.sorted(by: { ($0.time, $0.order) < ($1.time, $1.order) }) {
+            for record in own.sorted(by: { ($0.time, $0.order) < ($1.time, $1.order) }) where record.bytes <= left {
+                left -= record.bytes
                 if let event = record.event { batch.addEvent(event, to: span) }
                 for (key, attribute) in record.details { details[key] = attribute }
                 joined += 1

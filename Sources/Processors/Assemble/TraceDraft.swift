@@ -3,6 +3,8 @@ import OTLP
 import Pipeline
 
 /// The records of a trace as one request, in an order that does not depend on when they came: by their first spans.
+///
+/// A record that is byte for byte one that the same client sent before is there once: a client that gets no answer sends again.
 struct TraceDraft {
     /// The request.
     let bytes: [UInt8]
@@ -18,6 +20,7 @@ struct TraceDraft {
             guard begins[left] == begins[right] else { return begins[left] < begins[right] }
             return records[left].payload.lexicographicallyPrecedes(records[right].payload)
         }
+        .withoutRepeats(records)
         if records.count == 1 {
             bytes = records[0].payload
         } else {
@@ -38,5 +41,27 @@ struct TraceDraft {
     /// The request as it is, without anything that the whole trace decides.
     func asItCame(_ trace: WholeTrace) -> AssembledTrace {
         AssembledTrace(route: trace.parts.first?.metadata.route ?? .none, payload: bytes, items: heads.count)
+    }
+}
+
+extension [Int] {
+    /// Without those whose record equals the one before.
+    fileprivate func withoutRepeats(_ records: [WholeTrace.Part]) -> [Int] {
+        var kept: [Int] = []
+        for index in self {
+            guard let last = kept.last, records[last].isRepeated(by: records[index]) else {
+                kept.append(index)
+                continue
+            }
+        }
+        return kept
+    }
+}
+
+extension WholeTrace.Part {
+    /// Whether another is the same once more, of the same client.
+    fileprivate func isRepeated(by other: Self) -> Bool {
+        payload == other.payload && metadata.identity == other.metadata.identity
+            && metadata.headers == other.metadata.headers
     }
 }

@@ -6,15 +6,47 @@ struct TraceRepair {
     private let heads: [SpanHead]
     /// The first span without a parent; nil where there is none.
     let root: Int?
-    /// Spans whose parents are missing, in the order of their starts.
+    /// Spans whose parents are missing, and one of each circle of parents, in the order of their starts.
     let orphans: [Int]
+    /// Those of them whose parents are there, in a circle.
+    private let circles: Set<Int>
 
     init(_ heads: [SpanHead]) {
         self.heads = heads
-        let known = Set(heads.map(\.id))
+        let known = Dictionary(heads.indices.map { (heads[$0].id, $0) }) { first, _ in first }
         root = heads.firstIndex { $0.parent == nil }
-        orphans = heads.indices.filter { index in heads[index].parent.map { !known.contains($0) } ?? false }
-            .sorted { Self.order(heads[$0]) < Self.order(heads[$1]) }
+        let circles = Self.circles(among: heads, known)
+        self.circles = circles
+        orphans = heads.indices.filter { index in
+            circles.contains(index) || heads[index].parent.map { known[$0] == nil } ?? false
+        }
+        .sorted { Self.order(heads[$0]) < Self.order(heads[$1]) }
+    }
+
+    /// The span that starts first of each circle of parents, to which no other span leads.
+    private static func circles(among heads: [SpanHead], _ known: [SpanID: Int]) -> Set<Int> {
+        var walks = [Int](repeating: 0, count: heads.count)
+        var circles: Set<Int> = []
+        for start in heads.indices {
+            var (span, walk) = (start, start + 1)
+            while walks[span] == 0 {
+                walks[span] = walk
+                guard let next = heads[span].parent.flatMap({ known[$0] }) else {
+                    walk = 0
+                    break
+                }
+                span = next
+            }
+            // Where it meets itself.
+            guard walk > 0, walks[span] == walk else { continue }
+            var (first, other) = (span, span)
+            repeat {
+                if order(heads[other]) < order(heads[first]) { first = other }
+                other = heads[other].parent.flatMap { known[$0] } ?? span
+            } while other != span
+            circles.insert(first)
+        }
+        return circles
     }
 
     /// The root, else the topmost span that starts first; zero where there are no spans.
@@ -33,12 +65,21 @@ struct TraceRepair {
             move(orphans, below: heads[root].id, &batch)
             return nil
         }
-        guard orphans.count > 1, let first = orphans.first, let parent = heads[first].parent else {
-            if !heads.isEmpty { move([top], below: nil, &batch) }
+        let missing = orphans.first { !circles.contains($0) }
+        guard orphans.count > 1, let first = missing, let parent = heads[first].parent else {
+            guard !heads.isEmpty else { return nil }
+            move([top], below: nil, &batch)
+            move(orphans.filter { $0 != top }, below: heads[top].id, &batch)
             return nil
         }
         move(orphans.filter { heads[$0].parent != parent }, below: parent, &batch)
         return created(parent, above: first, batch)
+    }
+
+    /// Puts what stands in a circle below the root, where there is one; what waits for its parent stays as it is.
+    func breakCircles(of batch: inout SpanBatch) {
+        guard let root, !circles.isEmpty else { return }
+        move(circles.sorted(), below: heads[root].id, &batch)
     }
 
     private func move(_ spans: [Int], below parent: SpanID?, _ batch: inout SpanBatch) {

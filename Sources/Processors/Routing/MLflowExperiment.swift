@@ -137,7 +137,8 @@ package final class MLflowExperiment: RememberingProcessor, RoutingProcessor {
         // The request will be refused, and is to leave nothing behind.
         if let wanted, client?.mayWrite(to: wanted) == false { return Decision(route: wanted, isInsteadOfOther: false) }
         let given = wanted.flatMap { wanted in
-            let isOwn = client?.experiments?.named.contains(wanted) ?? false
+            // A whole trace was accepted for where its spans may go, so that the default is no place for it.
+            let isOwn = client?.experiments.map { work.trace != nil || $0.named.contains(wanted) } ?? false
             return numbers.withLock { $0.number(of: wanted, isOwn: isOwn, at: now) }
         }
         if let given, given.isNew { new.append(given.number) }
