@@ -4,7 +4,7 @@ import collections
 
 import pytest
 import requests
-from conftest import AWAY, mlflow_exporter
+from conftest import AWAY, mlflow_exporter, otlp_exporter
 from kit import otlp
 from kit.environments import LONG
 from kit.millrace import run
@@ -255,3 +255,26 @@ def test_a_trace_that_was_shown_and_never_gets_its_root_ends(millrace, mlflow, s
 def expect_ended(traces):
     assert traces and all(trace["state"] == "OK" for trace in traces), f"{traces}"
     return traces
+
+
+def test_dead_letters_from_before_a_window_stay_and_replay_says_why(millrace, sink, service):
+    sink.refuses = lambda message: (400, {"message": "no"})
+    gateway = millrace({"kept": otlp_exporter(sink)}, starts=False)
+    before = gateway.pipeline["pipelines"]["traces"]["processors"]
+    gateway.start()
+    sent = gateway.send(service)
+    eventually(lambda: gateway.row("kept")["dead_lettered"] == len(sent))
+    gateway.stop()
+    sink.refuses = None
+    behind_a_window(gateway).start()
+    (letter, *others) = gateway.dead_letters()["dead_letters"]
+    refused = run("dead-letters", "replay", "--config", gateway.file)
+    assert refused.returncode == 1 and "before a windowed processor was added to pipeline traces" in refused.stderr
+    shown = run("dead-letters", "show", "--config", gateway.file, "--id", letter["id"])
+    assert shown.returncode == 0 and letter["id"] in shown.stdout
+    gateway.stop()
+    gateway.pipeline["pipelines"]["traces"]["processors"] = before
+    gateway.save()
+    gateway.start()
+    assert gateway.dead_letters("replay")["letters"] == 1 + len(others)
+    eventually(lambda: gateway.row("kept")["delivered"] == len(sent))

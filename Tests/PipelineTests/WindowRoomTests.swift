@@ -91,6 +91,16 @@ import Testing
         await bench.journal.close()
     }
 
+    @Test func `log records that were sampled out before the window stay so, also after a restart`() throws {
+        var origin = TraceOrigin(spans: [0..<1], logs: [0..<3, 5..<8], joined: 2)
+        origin.sampledOut = 3
+        var metadata = RecordMetadata(signal: .traces)
+        metadata.origin = origin
+        let read = try #require(RecordMetadata(decoding: metadata.encoded())?.origin)
+        let settled = TraceOrigin.joined(read.logs, read).reduce(OutcomeCounts()) { $0 + $1.outcomes }
+        #expect(settled == [.delivered: 2, .sampledOut: 3, .filtered: 1])
+    }
+
     @Test func `what its client may not write becomes a dead letter, and goes to others`() async throws {
         for usesRoutes in [true, false] {
             let exporter = ScriptedExporter(exclusive: usesRoutes)

@@ -55,13 +55,8 @@ package struct Assembly: Sendable {
         (exporters, readiness) = (ExporterSet(file, logger: logger), Readiness(logger: logger))
         let telemetry = try file.telemetryParts(to: exporters, meters: meters, logger: logger)
         self.telemetry = telemetry?.sender
-        deliveries = try file.deliveries(
-            from: store,
-            to: exporters,
-            recording: telemetry?.recorder,
-            meters: meters,
-            logger: logger
-        )
+        let recorder = telemetry?.recorder
+        deliveries = try file.deliveries(from: store, to: exporters, recording: recorder, meters: meters, logger: logger)
         let chains = try file.chains(of: journal, clock: clock)
         windows = file.windowStages(of: store, chains: chains, meters: meters, logger: logger)
         let fronts = file.fronts(chains, meters: meters)
@@ -76,7 +71,7 @@ package struct Assembly: Sendable {
             eventLoops: eventLoops,
             meters: meters,
             answers: file.answers(of: deliveries),
-            telemetry: telemetry?.recorder
+            telemetry: recorder
         )
         let connections = file.connectionLimits(within: descriptors, eventLoops: eventLoops.count, logger: logger)
         answers = Array(intake.answers.values)
