@@ -1,4 +1,5 @@
 import Basics
+import Foundation
 import OTLP
 import Pipeline
 import TestKit
@@ -23,12 +24,12 @@ struct RedactBoundsTests {
 
     @Test(arguments: hostile)
     func `a value of near-misses costs no more than its budget`(beginning: String) throws {
-        let bytes = 1 << 20
+        let bytes = ProcessInfo.processInfo.environment["MILLRACE_LONG"] == nil ? 1 << 17 : 1 << 20
         var text = ""
         while text.utf8.count + beginning.utf8.count <= bytes { text += beginning }
         let processor = try redact(
             #"""
-            {"detectors": {"phone": true, "ip": true}, "keys": ["k*y"],
+            {"detectors": {"phone": true, "ip": true}, "keys": ["k*y"], "budget": "\#(bytes)B",
              "patterns": [{"name": "t", "match": "ticket-.*end"}, {"name": "a", "match": "a{1,50}b|aa"}]}
             """#
         )

@@ -45,8 +45,7 @@ package struct Assembly: Sendable {
         descriptors: Int = .max,
         logger: Logger
     ) throws {
-        let meters = Meters()
-        let clock = WallClock.system
+        let (meters, clock) = (Meters(), WallClock.system)
         let memory = MemoryBudget(limit: file.receiversMemory, waiting: meters.heldRequests(for: "memory"))
         let line = file.waitingLine(meters)
         (lines, eventLoops) = ([memory.line, line], EventLoops())
@@ -55,8 +54,13 @@ package struct Assembly: Sendable {
         (exporters, readiness) = (ExporterSet(file, logger: logger), Readiness(logger: logger))
         let telemetry = try file.telemetryParts(to: exporters, meters: meters, logger: logger)
         self.telemetry = telemetry?.sender
-        let recorder = telemetry?.recorder
-        deliveries = try file.deliveries(from: store, to: exporters, recording: recorder, meters: meters, logger: logger)
+        deliveries = try file.deliveries(
+            from: store,
+            to: exporters,
+            recording: telemetry?.recorder,
+            meters: meters,
+            logger: logger
+        )
         let chains = try file.chains(of: journal, clock: clock)
         windows = file.windowStages(of: store, chains: chains, meters: meters, logger: logger)
         let fronts = file.fronts(chains, meters: meters)
@@ -71,7 +75,7 @@ package struct Assembly: Sendable {
             eventLoops: eventLoops,
             meters: meters,
             answers: file.answers(of: deliveries),
-            telemetry: recorder
+            telemetry: telemetry?.recorder
         )
         let connections = file.connectionLimits(within: descriptors, eventLoops: eventLoops.count, logger: logger)
         answers = Array(intake.answers.values)
