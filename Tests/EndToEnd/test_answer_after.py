@@ -71,7 +71,8 @@ class Clients:
             answer = self.begin(message)
             concurrent.futures.wait([answer], timeout=0.5)
             if answer.done():
-                assert answer.result() == ("unavailable", 1, "the gateway is stopping")
+                # A call that begins while its connection ends is told so by gRPC itself.
+                assert answer.result()[0] == "unavailable"
                 return waiting
             waiting.append((message, answer))
         raise AssertionError("none was refused")

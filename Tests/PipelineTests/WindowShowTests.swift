@@ -55,15 +55,19 @@ import Testing
         #expect(account.accepted == 5 && account.queued == 0 && bench.isBalanced)
         #expect(Set(exporter.batches.map(\.route)) == [.experimentName("trace 7")])
         let sent = try spans(exporter.batches).flatMap { $0 }.sorted()
+        // What was delivered just before a crash may be delivered again.
+        func isSent(_ spans: [UInt64]) -> Bool {
+            sent == spans || crash.step == 1 && taken != .whole && sent == (spans + [3, 4]).sorted()
+        }
         switch taken {
         case .nothing:
-            #expect(sent == [1, 2, 3, 4, 5])
+            #expect(isSent([1, 2, 3, 4, 5]), "\(sent)")
             #expect(account.outcomes == OutcomeCounts(delivered: 5) && account.created == 0)
         case .changes:
-            #expect(sent == [1, 2, 3, 3, 4, 4, 5, 5])
+            #expect(isSent([1, 2, 3, 3, 4, 4, 5, 5]), "\(sent)")
             #expect(account.outcomes == OutcomeCounts(delivered: 8) && account.created == 3)
         case .whole:
-            #expect(sent == [1, 2, 3, 4, 5])
+            #expect(isSent([1, 2, 3, 4, 5]), "\(sent)")
             #expect(account.outcomes == OutcomeCounts(delivered: 5, filtered: 3) && account.created == 3)
         }
         #expect(bench.shares.held == 0)

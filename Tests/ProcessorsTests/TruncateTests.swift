@@ -65,6 +65,43 @@ struct TruncateTests {
         #expect((read[2]["n"] as? [Any])?.count == 4)
     }
 
+    @Test func `half a pair of surrogates is one character`() throws {
+        for padding in 0..<8 {
+            let text =
+                #"["\ud83d"# + String(repeating: "a", count: padding) + String(repeating: "é", count: 1000) + #""]"#
+            let short = try shortened(text)
+            #expect(short.utf8.count <= 1024 && short.contains("é…") && short.hasSuffix(#" bytes cut]"]"#))
+        }
+    }
+
+    @Test func `a list of very many small values is cut in time`() throws {
+        let short = try shortened("[" + String(repeating: "1,", count: 100_000) + "2]", to: 65_536)
+        #expect(short.hasPrefix("[1,1,") && short.hasSuffix(",1,2]") && short.utf8.count > 65_000)
+    }
+
+    @Test func `a count of what was dropped before may be any number`() throws {
+        // A span with one attribute too many, and 2^64 - 1 in `dropped_attributes_count`.
+        func message(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] { [tag, UInt8(content.count)] + content }
+        let attribute = message(0x4A, [0x0A, 1, 0x61])
+        var span = message(0x0A, [UInt8](repeating: 1, count: 16))
+        span += message(0x12, [UInt8](repeating: 1, count: 8))
+        span += attribute
+        span += attribute
+        span += [0x50]
+        span += [UInt8](repeating: 0xFF, count: 9)
+        span += [0x01]
+        let body = message(0x0A, message(0x12, message(0x12, span)))
+        var work = SpanWork(
+            batch: try SpanBatch(body),
+            source: RequestSource(receiver: "otlp"),
+            receivedAt: UnixTime(nanoseconds: 1)
+        )
+        try truncate(#"{"max_attributes": 1}"#, &work)
+        let payload = try #require(work.batch.encoded()).payload
+        let json = String(decoding: try OTLPJSON.encode(payload, signal: .traces), as: UTF8.self)
+        #expect(json.contains(#""droppedAttributesCount":4294967295"#), "\(json)")
+    }
+
     @Test func `of long lists the first and the last elements stay`() throws {
         let turns = (0..<500).map { #"{"role":"user","content":"turn \#($0)"}"# }
         let short = try shortened("[\(turns.joined(separator: ","))]")

@@ -15,7 +15,7 @@ extension Envelope {
         while let field = try? reader.next(in: bytes.span.bytes) {
             guard field.number == number else { continue }
             append(ShortRange(field.field), to: .span(unit))
-            sum = UInt64(count) + field.value
+            sum = UInt64(count) + UInt64(UInt32(truncatingIfNeeded: field.value))
         }
         beginAddition(to: .span(unit))
         marks.builder.bytes.write(atMost: 16) { writer in

@@ -178,6 +178,7 @@ private struct WindowPart {
             guard let units = division.encoded(part) else { continue }
             let traces = TraceID.all(in: units.payload, signal: .traces)
             var made = AssembledTrace(route: metadata.route, payload: units.payload, items: units.items)
+            made.refusal = metadata.refusalUnrouted
             if traces.count == 1 {
                 let source = WholeTrace.Part(
                     receivedAt: record.stored.receivedAt,
@@ -239,10 +240,18 @@ private struct WindowPart {
     }
 }
 
+extension RecordMetadata {
+    /// Why spans that no router has seen may not go on; nil where their client may write anywhere.
+    fileprivate var refusalUnrouted: String? {
+        experiments.isEmpty ? nil : "it could not be put together, so where it would go is unknown"
+    }
+}
+
 extension WindowRecord {
     fileprivate func asItCame(_ origin: TraceOrigin, to log: LogID, _ forwardedHeaders: Set<String>) -> NewRecord {
         var metadata = part.metadata
         metadata.headers.removeAll { !forwardedHeaders.contains($0.name) }
+        metadata.refusal = metadata.refusalUnrouted
         metadata.experiments = []
         metadata.origin = origin
         return NewRecord(

@@ -165,9 +165,13 @@ package struct TraceWindow: Sendable {
     }
 
     /// Takes note that the records of a trace below an id went ahead.
-    package mutating func noteShown(_ key: TraceKey, below end: UInt64) {
-        guard let number = find(key) else { return }
+    ///
+    /// - Returns: Whether the trace still waits; the decision about another one was made without that.
+    @discardableResult
+    package mutating func noteShown(_ key: TraceKey, below end: UInt64) -> Bool {
+        guard let number = find(key) else { return false }
         traces[number].shownEnd = max(traces[number].shownEnd, end)
+        return true
     }
 
     /// Takes note that the route of a trace may still change: it is looked at again when it has come twice as far.
@@ -188,9 +192,14 @@ package struct TraceWindow: Sendable {
         var next = lines.oldest
         while let number = next {
             next = lines.next(after: number, traces)
-            let (first, firstLog) = (traces[number].records.first, traces[number].logs.first)
-            guard first != noNumber && records[first].id < spans || firstLog != noNumber && records[firstLog].id < logs
-            else { continue }
+            let firstLog = traces[number].logs.first
+            let isLogBelow = firstLog != noNumber && records[firstLog].id < logs
+            // After a restart those that went ahead come before the others.
+            let isAhead = traces[number].shownEnd > 0
+            let ids = isAhead ? links(traces[number].records).map(\.id) : []
+            let first = traces[number].records.first
+            let lowest = ids.min() ?? (first == noNumber ? .max : records[first].id)
+            guard lowest < spans || isLogBelow else { continue }
             decide(number, .journal)
         }
     }

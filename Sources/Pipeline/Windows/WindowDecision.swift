@@ -27,7 +27,7 @@ package struct WindowDecision: Sendable, Equatable {
     package let logRecords: [UInt64]
     package let reason: Reason
     /// Records below this id went ahead, but for the first one and those with a root; zero for none.
-    package let shownEnd: UInt64
+    package internal(set) var shownEnd: UInt64
     /// Of an open trace: the records that go ahead now.
     package let shown: [UInt64]
 

@@ -56,6 +56,8 @@ extension WindowStage {
     private func moveAlone(_ trace: MovedTrace) async -> Moved {
         let result = await move([trace])
         guard case .tooLarge(let reason) = result else { return result == .moved ? .moved : .refused(result.trouble) }
+        // What would go ahead waits for the end.
+        guard trace.shown == nil else { return .moved }
         warn(.tooLarge, because: reason)
         for record in trace.spanRecords where !record.wentAhead {
             var result = await move([MovedTrace(dividing: record, for: processor, to: output.id, forwardedHeaders)])
@@ -74,12 +76,15 @@ extension WindowStage {
         _ work: ArraySlice<WindowWork>
     ) async -> (traces: [(work: WindowWork, trace: MovedTrace)], count: Int) {
         var (made, count, bytes): ([(work: WindowWork, trace: MovedTrace)], Int, Int) = ([], 0, 0)
-        var shown: Set<TraceKey> = []
+        var (shown, ended): (Set<TraceKey>, Set<TraceKey>) = ([], [])
         for work in work.prefix(Self.groupMax.records) where bytes < Self.groupMax.bytes {
+            var work = work
             if case .decision(let decision) = work {
-                // What went ahead is told by its account, once it is settled.
-                guard !shown.contains(decision.key) else { break }
-                if decision.reason == .open { shown.insert(decision.key) }
+                // What goes ahead and what ends a trace are two steps: the second asks what the first has settled.
+                let isShown = decision.reason == .open
+                guard !shown.contains(decision.key), !(isShown && ended.contains(decision.key)) else { break }
+                if isShown { shown.insert(decision.key) } else { ended.insert(decision.key) }
+                work = .decision(withShownEnd(decision))
             }
             count += 1
             guard let trace = await trace(of: work) else { continue }
@@ -87,6 +92,15 @@ extension WindowStage {
             bytes += trace.bytes
         }
         return (made, count)
+    }
+
+    /// A decision with what went ahead after it was made.
+    private func withShownEnd(_ decision: WindowDecision) -> WindowDecision {
+        guard decision.reason != .open, decision.reason != .late else { return decision }
+        var decision = decision
+        let end = state.withLock { $0.shownEnds.removeValue(forKey: decision.key) } ?? 0
+        decision.shownEnd = max(decision.shownEnd, end)
+        return decision
     }
 
     /// Nil where nothing is left to move.
@@ -190,7 +204,11 @@ extension WindowStage {
     }
 
     private func noteMoved(_ trace: MovedTrace) {
-        if let (key, end) = trace.shown { state.withLock { $0.window.noteShown(key, below: end) } }
+        if let (key, end) = trace.shown {
+            state.withLock { state in
+                if !state.window.noteShown(key, below: end) { state.shownEnds[key] = end }
+            }
+        }
         for (source, records) in [(WindowSource.spans, trace.spanRecords), (.logs, trace.logRecords)] {
             guard let shares = inputs[source]?.shares else { continue }
             for record in records {

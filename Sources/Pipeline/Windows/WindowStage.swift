@@ -27,6 +27,8 @@ package final class WindowStage: Sendable {
         var isMoving = false
         /// Decisions that are being carried out.
         var moving = 0
+        /// Below which ids records of traces went ahead that were decided meanwhile, until the decision is carried out.
+        var shownEnds: [TraceKey: UInt64] = [:]
         /// Decisions that found no room: when they are tried again, with all that is decided until then, and why they wait.
         var putOff: (work: [WindowWork], until: Duration, reason: String?)?
     }

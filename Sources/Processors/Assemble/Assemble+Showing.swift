@@ -26,12 +26,12 @@ extension Assemble {
     /// What went ahead of a trace, made again: the bytes of its spans by their ids.
     ///
     /// Where nobody remembers it, the trace gets the route that it got then.
-    func ahead(of trace: WholeTrace) -> [SpanID: [ArraySlice<UInt8>]] {
-        var known: [SpanID: [ArraySlice<UInt8>]] = [:]
+    func ahead(of trace: WholeTrace) -> [SpanID: Set<ArraySlice<UInt8>>] {
+        var known: [SpanID: Set<ArraySlice<UInt8>>] = [:]
         for index in trace.ahead.sorted() where trace.parts.indices.contains(index) {
             guard let batch = try? SpanBatch(alone(trace.parts[index], of: trace.key).payload) else { continue }
             for span in batch.spans.indices {
-                known[batch.spans[span].spanID, default: []].append(batch.bytes[batch.spans[span].field])
+                known[batch.spans[span].spanID, default: []].insert(batch.bytes[batch.spans[span].field])
             }
         }
         return known
@@ -101,7 +101,7 @@ struct WrittenTrace {
     init(
         _ batch: inout SpanBatch,
         first top: Int,
-        _ known: [SpanID: [ArraySlice<UInt8>]],
+        _ known: [SpanID: Set<ArraySlice<UInt8>>],
         wentAhead: (Int) -> Bool
     ) {
         for span in batch.spans.indices {
@@ -133,14 +133,14 @@ struct WrittenTrace {
     /// Parts what went ahead by whether it is still the same.
     private static func amended(
         _ payload: [UInt8],
-        _ known: [SpanID: [ArraySlice<UInt8>]],
+        _ known: [SpanID: Set<ArraySlice<UInt8>>],
         top: SpanID?
     ) -> AmendedSpans? {
         guard var batch = try? SpanBatch(payload) else { return nil }
         var leads = false
         for span in batch.spans.indices {
             let (id, bytes) = (batch.spans[span].spanID, batch.bytes[batch.spans[span].field])
-            let isSame = known[id]?.contains { $0.elementsEqual(bytes) } ?? false
+            let isSame = known[id]?.contains(bytes) ?? false
             if !isSame, id == top { leads = true }
             batch.assign(span, to: isSame ? 1 : 0)
         }

@@ -40,7 +40,10 @@ struct TraceDraft {
 
     /// The request as it is, without anything that the whole trace decides.
     func asItCame(_ trace: WholeTrace) -> AssembledTrace {
-        AssembledTrace(route: trace.parts.first?.metadata.route ?? .none, payload: bytes, items: heads.count)
+        let first = trace.parts.first?.metadata
+        var made = AssembledTrace(route: first?.route ?? .none, payload: bytes, items: heads.count)
+        if first?.experiments.isEmpty == false { made.refusal = "it could not be put together" }
+        return made
     }
 }
 

@@ -61,9 +61,13 @@ struct RequestRedaction: TextVisitor {
         written.reserveCapacity(range.count + 32 * hits.count)
         var offset = range.lowerBound
         for hit in hits {
-            written.append(body, offset..<hit.range.lowerBound)
+            // No character is cut in two.
+            var (first, end) = (hit.range.lowerBound, hit.range.upperBound)
+            while first > offset, body.byte(at: first) & 0xC0 == 0x80 { first -= 1 }
+            while end < range.upperBound, body.byte(at: end) & 0xC0 == 0x80 { end += 1 }
+            written.append(body, offset..<first)
             plan.stand.write(hit, of: body, plan.labels, redactor.texts, to: &written)
-            offset = hit.range.upperBound
+            offset = end
         }
         written.append(body, offset..<range.upperBound)
         return written

@@ -143,9 +143,12 @@ struct JSONText {
             let children = text.children(of: index)
             let kept =
                 text.nodes[index].size - 2 <= room ? children : kept(of: children, text.nodes[index].kind, in: room)
+            // What those behind each need, a half of all at most.
+            func need(_ child: Int) -> Int { min(text.field(child) + 1, room / 2) }
+            var behind = kept.reduce(0) { $0 + need($1) }
             var left = room
             var isFirst = true
-            for (position, child) in kept.enumerated() {
+            for child in kept {
                 let start = written.count
                 if !isFirst { written.append(UInt8(ascii: ",")) }
                 let key = text.nodes[child].key
@@ -153,9 +156,8 @@ struct JSONText {
                     written.append(body, key)
                     written.append(UInt8(ascii: ":"))
                 }
-                // Those behind it get what they need; it takes the rest.
-                let others = kept[(position + 1)...].reduce(0) { $0 + min(text.field($1) + 1, left / 2) }
-                if write(child, body, in: left - (written.count - start) - others) {
+                behind -= need(child)
+                if write(child, body, in: left - (written.count - start) - behind) {
                     isFirst = false
                 } else {
                     written.removeLast(written.count - start)

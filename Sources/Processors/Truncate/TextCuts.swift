@@ -66,7 +66,7 @@ enum TextCut {
         let limit = range.lowerBound + Swift.max(0, max - markMax)
         var end = range.lowerBound
         while end < limit {
-            let next = end + length(at: end, text)
+            let next = end + length(at: end, text, before: range.upperBound)
             guard next <= limit else { break }
             end = next
         }
@@ -81,16 +81,19 @@ enum TextCut {
         return written
     }
 
-    /// Bytes of the character or escape that begins there; an escaped pair of surrogates is one.
-    private static func length(at offset: Int, _ text: RawSpan) -> Int {
+    /// Bytes of the character or escape that begins there; an escaped pair of surrogates is one, and one alone, too.
+    private static func length(at offset: Int, _ text: RawSpan, before end: Int) -> Int {
         let byte = text.byte(at: offset)
         guard byte == UInt8(ascii: "\\") else {
             return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4
         }
         guard text.byte(at: offset + 1) == UInt8(ascii: "u") else { return 2 }
-        let isHighSurrogate =
-            text.byte(at: offset + 2) | 0x20 == UInt8(ascii: "d")
-            && "89abAB".utf8.contains(text.byte(at: offset + 3))
-        return isHighSurrogate ? 12 : 6
+        func isSurrogate(_ escape: Int, _ letters: String) -> Bool {
+            guard escape + 6 <= end, text.byte(at: escape) == UInt8(ascii: "\\") else { return false }
+            return text.byte(at: escape + 1) == UInt8(ascii: "u")
+                && text.byte(at: escape + 2) | 0x20 == UInt8(ascii: "d")
+                && letters.utf8.contains(text.byte(at: escape + 3) | 0x20)
+        }
+        return isSurrogate(offset, "89ab") && isSurrogate(offset + 6, "cdef") ? 12 : 6
     }
 }

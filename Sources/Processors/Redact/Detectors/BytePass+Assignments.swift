@@ -107,7 +107,7 @@ extension BytePass {
 
     private mutating func valueEnd(_ text: RawSpan, from first: Int) -> Int {
         var stop = first
-        while stop &- first < 1024, stop < end, !isOne(text, stop, of: .valueEnd) { stop &+= 1 }
+        while stop &- first < 2560, stop < end, !isOne(text, stop, of: .valueEnd) { stop &+= 1 }
         work &+= stop &- first
         // A full stop or a colon behind it belongs to the sentence.
         while stop > first, byte(text, stop &- 1) == UInt8(ascii: ".") || byte(text, stop &- 1) == UInt8(ascii: ":") {
@@ -118,11 +118,11 @@ extension BytePass {
 
     /// Whether a value is too random for a word or a placeholder.
     mutating func isSecret(_ text: RawSpan, _ range: Range<Int>) -> Bool {
-        guard (Self.secretMin...1024).contains(range.count),
-            !Self.variableSigns.contains(text.byte(at: range.lowerBound))
-        else {
+        guard range.count >= Self.secretMin, !Self.variableSigns.contains(text.byte(at: range.lowerBound)) else {
             return false
         }
+        // Of a long one the beginning tells.
+        let range = range.prefix(1024)
         work &+= 2 * range.count
         guard !text.equalsStart("http", range), !text.equalsStart("[redacted", range) else { return false }
         return Entropy.bits(text, range) >= Self.entropyMin

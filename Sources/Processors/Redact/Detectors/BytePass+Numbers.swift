@@ -12,7 +12,7 @@ extension BytePass {
         if finds(.phone), before == UInt8(ascii: "+"), !isOne(text, position &- 2, of: .alphanumeric) {
             return phone(text, at: position)
         }
-        guard count >= 3 || finds(.ip), !isOne(text, position &- 1, of: [.word, .dot]), before < 0x80 else { return }
+        guard count >= 3 || finds(.ip), !isOne(text, position &- 1, of: [.word, .dot]) else { return }
         if finds(.ip), count <= 3 { networkAddress4(text, at: position) }
         if count == 3, byte(text, stop) == UInt8(ascii: "-") { socialSecurity(text, at: position) }
         if (3...4).contains(count) || count >= 10 { grouped(text, at: position, first: stop) }
@@ -21,6 +21,8 @@ extension BytePass {
     /// Cards and national ids: digits in one run, or in groups with single spaces or hyphens between them.
     private mutating func grouped(_ text: RawSpan, at position: Int, first: Int) {
         var digits: [UInt8] = []
+        // Where groups end, which are numbers of their own if another one follows: a date, a check digit.
+        var ends: [(stop: Int, count: Int)] = []
         var stop = position
         let separator = byte(text, first)
         let isGrouped = first &- position <= 4
@@ -30,6 +32,8 @@ extension BytePass {
                 digits.append(text.byte(at: stop) &- UInt8(ascii: "0"))
             } else if !isGrouped || byte(text, stop) != separator || !isOne(text, stop &+ 1, of: .digit) {
                 break
+            } else {
+                ends.append((stop, digits.count))
             }
             stop &+= 1
         }
@@ -38,13 +42,14 @@ extension BytePass {
         let isCut =
             isOne(text, stop, of: [.alphanumeric, .underscore])
             || (isOne(text, stop, of: [.dot, .hyphen]) && isOne(text, stop &+ 1, of: .alphanumeric))
-        guard digits.count >= 10, !isCut else { return }
-        if finds(.card), !isGrouped || first &- position == 4, Checksums.isCard(digits) {
-            add(position..<stop, .card)
+        if !isCut { ends.append((stop, digits.count)) }
+        for (stop, count) in ends.reversed() where count >= 10 {
+            let digits = Array(digits[..<count])
+            let isCard = finds(.card) && (!isGrouped || first &- position == 4) && Checksums.isCard(digits)
+            guard isCard || finds(.nationalID) && isNationalID(digits, text, at: position) else { continue }
+            add(position..<stop, isCard ? .card : .nationalID)
             resume = stop
-        } else if finds(.nationalID), isNationalID(digits, text, at: position) {
-            add(position..<stop, .nationalID)
-            resume = stop
+            return
         }
     }
 
