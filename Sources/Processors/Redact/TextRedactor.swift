@@ -232,11 +232,9 @@ struct TextRedactor: Sendable {
     ) {
         var buffer = buffers.popLast() ?? []
         Escapes.decode(text, range, into: &buffer)
-        let before = pass.hits
-        pass.hits = []
+        let first = pass.hits.count
         body(&self, buffer)
-        Escapes.moveBack(&pass.hits[...], to: text, range)
-        pass.hits = before + pass.hits
+        Escapes.moveBack(&pass.hits[first...], to: text, range)
         buffer.removeAll(keepingCapacity: true)
         buffers.append(buffer)
     }
