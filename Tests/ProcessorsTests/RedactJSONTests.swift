@@ -32,6 +32,15 @@ struct RedactJSONTests {
         }
     }
 
+    @Test(arguments: ["Bearer", "Token", "ApiKey", "Digest", "AWS4-HMAC-SHA256"])
+    func `what a header authorizes by goes whole, and words in its place stay`(scheme: String) throws {
+        let left = "{\"Authorization\":\"\(scheme) [redacted:authorization]\"}"
+        let text = "{\"Authorization\":\"\(scheme) abcdefghijklmnopqrst, uri=xyz\"}"
+        #expect(try redact().become(text).text == left)
+        let words = #"{"Authorization":"Required permissions"}"#
+        #expect(try redact().become(words).text == words)
+    }
+
     @Test func `escapes hide nothing and go whole`() throws {
         let processor = try redact()
         let cases = [

@@ -93,12 +93,22 @@ extension BytePass {
     mutating func keyed(_ text: RawSpan, _ range: Range<Int>, _ isAuthorization: Bool) {
         (start, end) = (range.lowerBound, range.upperBound)
         if finds(.awsSecret), isAWSSecret(text, range) { return add(range, .awsSecret) }
+        if isAuthorization, Self.schemes.contains(where: { hasLetters($0, text, at: start) }),
+            let token = credentialsStart(text, at: start), end &- token >= Self.secretMin
+        {
+            return add(token..<end, .authorization)
+        }
         // Words are no secrets: there is something besides small letters, and not only at the beginning.
         guard !range.contains(where: { isOne(text, $0, of: .space) }), isSecret(text, range),
             range.dropFirst().contains(where: { !isOne(text, $0, of: .lower) && byte(text, $0) < 0x80 })
         else { return }
         add(range, isAuthorization ? .authorization : .secret)
     }
+
+    /// How values of `Authorization` begin (RFC 9110 section 11 and what services made of it), in lower case.
+    private static let schemes: [StaticString] = [
+        "bearer ", "basic ", "token ", "apikey ", "digest ", "negotiate ", "hawk ", "aws4-hmac-sha256 ",
+    ]
 
     static func isQuote(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "`")
