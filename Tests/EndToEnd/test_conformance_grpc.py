@@ -1,6 +1,5 @@
 """OTLP's rules for gRPC servers and clients. Each test has the name of its rule (kit/conformance.py)."""
 
-import threading
 import time
 
 import grpc
@@ -13,7 +12,7 @@ from kit.environments import free_port
 from kit.grpc_caller import Caller
 from kit.grpc_sink import GRPCSink
 from kit.millrace import all_signals
-from kit.waiting import eventually
+from kit.waiting import Crowd, eventually
 from test_conformance_http_client import started_again
 from test_conformance_http_server import broken
 
@@ -72,21 +71,12 @@ def test_calls_at_once_are_a_setting(millrace, sinks, concurrency):
     for number in range(20):  # the more are answered, the more go at once
         post(gateway)
         eventually(lambda number=number: len(sink.calls) > number)
-    busy, peak, full = [], [], threading.Event()
-
-    def refuses(*_):
-        busy.append(1)
-        peak.append(len(busy))
-        if len(busy) == concurrency:
-            full.set()
-        full.wait(5)
-        busy.pop()
-
-    sink.refuses = refuses
+    crowd = Crowd(concurrency)
+    sink.refuses = crowd.stay
     for _ in range(8):
         post(gateway)
     gateway.delivered("out", 28)
-    assert max(peak) == concurrency
+    assert crowd.peak == concurrency
 
 
 def posts_to_each(millrace, sinks, codes):

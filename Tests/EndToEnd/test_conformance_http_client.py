@@ -1,7 +1,6 @@
 """OTLP's rules for HTTP clients, kept by the otlp_http exporter. Each test has the name of its rule (kit/conformance.py)."""
 
 import re
-import threading
 import time
 
 import pytest
@@ -9,7 +8,7 @@ from conftest import otlp_exporter
 from kit import otlp
 from kit.millrace import PROTOBUF, QUICK_RETRY, all_signals
 from kit.sink import Sink
-from kit.waiting import eventually
+from kit.waiting import Crowd, eventually
 
 MIB = 1 << 20
 PASSES = [429, 502, 503, 504]
@@ -204,22 +203,13 @@ def test_how_many_requests_at_once_is_a_setting(millrace, sink, concurrency):
     for _ in range(20):  # the more are answered, the more go at once
         sent = post(gateway, items=5)
         eventually(lambda sent=sent: sent <= sink.spans)
-    busy, peak, full = [], [], threading.Event()
-
-    def admits(*_):
-        busy.append(1)
-        peak.append(len(busy))
-        if len(busy) == concurrency:
-            full.set()
-        full.wait(5)
-        busy.pop()
-
-    sink.admits = admits
+    crowd = Crowd(concurrency)
+    sink.admits = crowd.stay
     sent = set()
     for _ in range(8):
         sent |= post(gateway, items=5)
     eventually(lambda: sent <= sink.spans)
-    assert max(peak) == concurrency
+    assert crowd.peak == concurrency
 
 
 def test_requests_say_who_sends_them(millrace, sink):

@@ -1,7 +1,26 @@
 """Waiting for a condition, never for a time."""
 
 import socket
+import threading
 import time
+
+
+class Crowd:
+    """Counts who is inside at once; `stay()` returns once `size` are, or after five seconds."""
+
+    def __init__(self, size):
+        self.size, self.peak = size, 0
+        self._inside, self._full, self._lock = 0, threading.Event(), threading.Lock()
+
+    def stay(self, *_):
+        with self._lock:
+            self._inside += 1
+            self.peak = max(self.peak, self._inside)
+            if self._inside == self.size:
+                self._full.set()
+        self._full.wait(5)
+        with self._lock:
+            self._inside -= 1
 
 
 def eventually(probe, within=30.0, every=0.05):
