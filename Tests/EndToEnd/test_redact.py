@@ -69,9 +69,27 @@ IN_CONTEXT = {
     "national_id": ("NHS 943 476 5919", "943 476 5919"),
     "ticket": ("TICKET-77812", "TICKET-77812"),
 }
-TEXTS = list(SECRETS.values()) + [text for text, _ in IN_CONTEXT.values()]
+# The same in other forms, and hidden names in what is no JSON; the last one has no end.
+FORMS = [
+    ("card 5555 5555 5555 4444 12/27", "5555 5555 5555 4444"),
+    ("卡号：4242424242424242", "4242424242424242"),
+    ("postgres://app:Xk9&mQ2;vL7z@db/till", "mQ2;vL7z"),
+    (f"https://aws:{letters(1500, seed=15)}@registry/x", letters(1500, seed=15)),
+    (f"**Password:** {letters(16, seed=16)}", letters(16, seed=16)),
+    ("password: Tr0ub4dor&3", "Tr0ub4dor"),
+    (f"https://app/login/{web_token()}x", web_token()),
+    (f"authorization: Bearer {letters(4000, seed=17)}", letters(4000, seed=17)),
+    ("https://app/x?mail=grace%40navy.example&y=1", "grace%40navy"),
+    ("C:\\keys\\npm" + "_" + letters(36, seed=18), letters(36, seed=18)),
+    ('call {"score": NaN, "patient.name": "Molly-1"}', "Molly-1"),
+    ('data: {"patient.name": {"first": "Molly-2"}}', "Molly-2"),
+    ('```json\n{"patient.name": "Molly-3"}\n```', "Molly-3"),
+    ("call {'patient.name': 'Molly-4'}", "Molly-4"),
+    ('cut {"n":1,"patient.name":"Molly-5', "Molly-5"),
+]
+TEXTS = list(SECRETS.values()) + [text for text, _ in [*IN_CONTEXT.values(), *FORMS]]
 NEEDLES = [needle for secret in SECRETS.values() for needle in secret.split("\n") if "-----" not in needle]
-NEEDLES += [needle for _, needle in IN_CONTEXT.values()]
+NEEDLES += [needle for _, needle in [*IN_CONTEXT.values(), *FORMS]]
 ALL = "\n".join(TEXTS)
 HIDE = {"type": "redact", "patterns": [{"name": "ticket", "match": "TICKET-[0-9]+"}], "keys": ["patient.*"]}
 

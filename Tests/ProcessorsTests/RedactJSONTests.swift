@@ -74,6 +74,54 @@ struct RedactJSONTests {
         for (text, left) in cases { #expect(try processor.become(text).text == left) }
     }
 
+    @Test(arguments: [
+        (#"{"role":"user","hidden":"Ada Lovela"#, #"{"role":"user","hidden":"[redacted:key]"#),
+        (#"{"hidden":"#, #"{"hidden":"#), (#"{"hidden":"a"#, #"{"hidden":"[redacted:key]"#),
+        (#"{"hidden":4242, "x": tru"#, #"{"hidden":"[redacted:key]", "x": tru"#),
+        (#"{"hidden":tru"#, #"{"hidden":"[redacted:key]""#),
+        (#"{"score": NaN, "hidden": "Ada"}"#, #"{"score": NaN, "hidden": "[redacted:key]"}"#),
+        (#"{"hidden": [NaN, "a]"], "x": 1}"#, #"{"hidden": "[redacted:key]", "x": 1}"#),
+        ("{\"a\":\"x\ny\",\"hidden\":\"Ada \\\"the\\\" L\"}", "{\"a\":\"x\ny\",\"hidden\":\"[redacted:key]\"}"),
+        ("\u{FEFF}{\"hidden\":{\"a\":1}}", "\u{FEFF}{\"hidden\":\"[redacted:key]\"}"),
+        (
+            "{\"a\":1}\n{\"hidden\":1}\n{\"hidden\":2}",
+            "{\"a\":1}\n{\"hidden\":\"[redacted:key]\"}\n{\"hidden\":\"[redacted:key]\"}"
+        ),
+        (#"data: {"hidden": {"a":"}"}}"#, #"data: {"hidden": "[redacted:key]"}"#),
+        ("```json\n{\"hidden\" : \"Ada\"}\n```", "```json\n{\"hidden\" : \"[redacted:key]\"}\n```"),
+        (
+            #"Calling with {"hidden": null, "b": {"hidden": "Ada"}}."#,
+            #"Calling with {"hidden": null, "b": {"hidden": "[redacted:key]"}}."#
+        ),
+        ("{'hidden': 'Ada', 'n': [Decimal('4')]}", "{'hidden': '[redacted:key]', 'n': [Decimal('4')]}"),
+        ("{'hidden': Decimal('4,2'), 'n': 1}", "{'hidden': \"[redacted:key]\", 'n': 1}"),
+        (#"log: {\"hidden\": \"Ada, x\", \"n\": 1}"#, #"log: {\"hidden\": \"[redacted:key]\", \"n\": 1}"#),
+        (#"log: {\"hidden\": 42, \"n\": 1}"#, #"log: {\"hidden\": \"[redacted:key]\", \"n\": 1}"#),
+        (#"{"in":"say {\"hidden\": 42}"}"#, #"{"in":"say {\"hidden\": \"[redacted:key]\"}"}"#),
+        ("hidden: Ada, the \"hidden\" value", "hidden: Ada, the \"hidden\" value"),
+    ])
+    func `a name hides its value where the text is no JSON, or no more`(text: String, left: String) throws {
+        let processor = try redact(#"{"keys": ["hidden"]}"#)
+        #expect(try processor.become(text).text == left)
+        // In lists so deep that nothing reads them as JSON.
+        let deep = String(repeating: "[", count: 256)
+        #expect(try processor.become(deep + text).text == deep + left)
+    }
+
+    @Test func `what a name says holds for what else is found in its value`() throws {
+        let processor = try redact()
+        let mixed = #"{"passwd":"Zx9#Q$k7@mail.example!Tr5vB8"}"#
+        #expect(try !processor.become(mixed).text.contains(/Zx9|Tr5/))
+        #expect(try !processor.become("Zx9#Q$k7@mail.example!Tr5vB8", key: "db.passwd").text.contains(/Zx9|Tr5/))
+        let key = FakeSecrets.letters(40, seed: 12)
+        let keys = "[\"AK" + "IA\(FakeSecrets.letters(16, of: FakeSecrets.base32))\", \"\(key)\"]"
+        #expect(try processor.become(keys).text == #"["[redacted:aws_key_id]", "[redacted:aws_secret]"]"#)
+        let pattern = try redact(#"{"patterns": [{"name": "account", "match": "CORP\\\\[a-z]+"}]}"#)
+        #expect(
+            try pattern.become(#"user CORP\nadia, CORP\adam"#).text == "user [redacted:account], [redacted:account]"
+        )
+    }
+
     @Test func `where JSON is not read as such, its texts are looked at all the same`() throws {
         let processor = try redact(#"{"inside_json": false, "keys": ["age"]}"#)
         #expect(try processor.become(#"{"age":41,"a":"ada@b.example"}"#).text == #"{"age":41,"a":"[redacted:email]"}"#)

@@ -102,6 +102,9 @@ enum FakeSecrets {
         ("aws_key_id", "AS" + "IA" + letters(16, of: base32)),
         ("bedrock", "AB" + "SK" + letters(128)),
         ("github", github()), ("github", github("s")),
+        // Expired samples that were published beside the format, for what checks its code.
+        ("github", "gh" + "p_zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ" + "0mLq17"),
+        ("github", "gh" + "p_adE7dp8rHP6gUTuPwxLTZjZdtya3sV" + "0UQzQM"),
         ("github", "github" + "_pat_" + letters(22) + "_" + letters(59)),
         ("gitlab", "glpat" + "-" + letters(20)),
         ("slack", "xox" + "b-" + letters(12, of: "0123456789") + "-" + letters(24)),
@@ -139,7 +142,62 @@ enum FakeSecrets {
         ("secret", "export API_KEY=" + letters(24) + " && run", "export API_KEY=[redacted:secret] && run"),
         ("national_id", "my NHS number is 943 476 5919.", "my NHS number is [redacted:national_id]."),
         ("national_id", "PESEL: 44051401359", "PESEL: [redacted:national_id]"),
+        ("national_id", #"{"nhs_number":"943 476 5919"}"#, #"{"nhs_number":"[redacted:national_id]"}"#),
+        (
+            "national_id", #"{"pesel":44051401359,"n":44051401359}"#,
+            #"{"pesel":"[redacted:national_id]","n":44051401359}"#
+        ),
+        address("admin:%40dm1nPa55word"), address("admin:$uper5ecretPa55"), address("app:Xk9&mQ2;vL7z"),
+        address("app:Xk9(mQ2)vL7z"), address("aws:" + letters(1500)),
+        ("npm", #"C:\keys\npm_"# + letters(36), #"C:\keys\[redacted:npm]"#),
+        ("stripe", #"C:\keys\rk_"# + "live_" + letters(24), #"C:\keys\[redacted:stripe]"#),
+        ("jwt", "https://host.local/login/" + webToken(), "https://host.local/login/[redacted:jwt]"),
+        ("jwt", "a%20" + webToken(), "a%20[redacted:jwt]"), ("jwt", "ghs_12_" + webToken(), "ghs_12_[redacted:jwt]"),
+        named("**Password:** "), named("**Password**: "), named("- **API key**: `", "`"), named("_secret_: "),
+        named("*Token:* *", "*"), named("My API key: "), named("\"password\": \"", "\""),
+        named("'pwd': '", "(x)'", "'"),
+        ("secret", "password: Tr0ub4dor&3, yes", "password: [redacted:secret], yes"),
+        ("secret", "pwd=hunter22&next=1", "pwd=[redacted:secret]&next=1"),
+        ("secret", #"{"passwd":"Tr0ub4dor&3"}"#, #"{"passwd":"[redacted:secret]"}"#),
+        ("secret", #"{"passwd":"$uperS3cret!Pa55word"}"#, #"{"passwd":"[redacted:secret]"}"#),
+        ("secret", #"{"passwd":" Xk9mQ2vL7zRt4Wq8\n"}"#, #"{"passwd":" [redacted:secret]\n"}"#),
+        ("secret", #"{"X-Api-Key":["\#(letters(24))"],"n":["x"]}"#, #"{"X-Api-Key":["[redacted:secret]"],"n":["x"]}"#),
+        (
+            "authorization", #"{"Authorization":["Token \#(letters(24))"]}"#,
+            #"{"Authorization":["Token [redacted:authorization]"]}"#
+        ),
+        (
+            "authorization", #"curl -H 'Authorization: Digest user="ada", response="6629fae4"' x"#,
+            "curl -H 'Authorization: Digest [redacted:authorization]' x"
+        ),
+        (
+            "authorization", "Authorization: Bearer " + letters(4000) + " end",
+            "Authorization: Bearer [redacted:authorization] end"
+        ),
+        mail("", "-thanks"), mail("", ".pdf"), mail("", ".2024"), mail("//"), mail("", ".*"), mail("", "(work)"),
+        ("email", "o'brien@b.example", "[redacted:email]"), ("email", "'o'brien@b.example'", "'[redacted:email]'"),
+        ("email", "?mail=ada%40b.example&q", "?mail=[redacted:email]&q"),
+        ("email", String(repeating: "a1.", count: 40) + "b@b.example", "[redacted:email]"),
+        ("google", "_AI" + "za" + letters(35) + "_", "_[redacted:google]_"),
+        ("google", "AI" + "za" + letters(35) + "--", "[redacted:google]--"),
+        ("aws_key_id", "_AK" + "IA" + letters(16, of: base32) + "_", "_[redacted:aws_key_id]_"),
+        ("card", "4111" + "111111111111.Thanks", "[redacted:card].Thanks"),
+        ("iban", "DE89370400440532013000EUR", "[redacted:iban]EUR"),
     ]
+
+    private static func address(_ user: String) -> (String, String, String) {
+        ("url_credentials", "postgres://\(user)@db.local/x", "postgres://[redacted:url_credentials]@db.local/x")
+    }
+
+    /// A secret behind what names it.
+    private static func named(_ before: String, _ after: String = "", _ left: String? = nil) -> (String, String, String)
+    {
+        ("secret", before + letters(16) + after, before + "[redacted:secret]" + (left ?? after))
+    }
+
+    private static func mail(_ before: String, _ after: String = "") -> (String, String, String) {
+        ("email", before + "ada@example.org" + after, before + "[redacted:email]" + after)
+    }
 
     /// Things that look like secrets and are none.
     static let nearMisses = [
@@ -161,6 +219,15 @@ enum FakeSecrets {
         "Bearer authentication is used",
         "password: correcthorse", "token = tokenizer.encode", "max_tokens: 4096", "secret: ${VAULT_SECRET_0123456789}",
         "http://localhost:8080/a:b@c", "https://host/path?user=a:b@c.d", "550e8400-e29b-41d4-a716-446655440000",
+        "postgres://${USER}:${PASSWORD}@db/x", "postgres://%s:%s@db/x", "postgres://app:***@db/x",
+        "postgres://{user}:{password}@db/x", "postgres://app:$DB_PASSWORD@db/x", "password: $DB_PASSWORD_2",
+        #"{"password":"<your-passw0rd-here>"}"#, #"{"password":"%(passw0rd_of)s"}"#, #"{"password":"{{ PASSW0RD }}"}"#,
+        "### Authorization: determines permissions", "Authorization: Required permissions are read and write",
+        "- **Authorization**: Role-based policies", "Authorization: Basic authentication is used",
+        "startActivity(Intent(this@MainActivity.applicationContext))", "attn = q@k.transpose(-2,-1)",
+        "y = x@self.weight",
+        "EAN 4006381000093", "4111" + "111111111111.pdf", #"{"id":44051401359}"#, #"{"date":"2026-11-30"}"#,
+        "primary key: aB3dE6gH9jK2mN5p", "a@1.2.3-rc.1", "jquery@3.7.min.js", "x%40y",
         "https://hooks.slack.com/docs", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     ]
 }

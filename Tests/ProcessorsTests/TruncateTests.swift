@@ -74,6 +74,16 @@ struct TruncateTests {
         }
     }
 
+    @Test(arguments: [("", ""), (String(repeating: "[", count: 255), String(repeating: "]", count: 255))])
+    func `a text that is one string of JSON stays one, and lists in lists as deep as they are read`(
+        before: String,
+        after: String
+    ) throws {
+        let short = try shortened(before + "\"" + String(repeating: #"a\n"#, count: 1000) + "\"" + after)
+        #expect(short.hasPrefix(before + #""a\na"#) && short.hasSuffix(#" bytes cut]""# + after))
+        #expect(short.utf8.count <= 1024)
+    }
+
     @Test func `a list of very many small values is cut in time`() throws {
         let short = try shortened("[" + String(repeating: "1,", count: 100_000) + "2]", to: 65_536)
         #expect(short.hasPrefix("[1,1,") && short.hasSuffix(",1,2]") && short.utf8.count > 65_000)

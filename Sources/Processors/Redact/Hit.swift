@@ -8,6 +8,11 @@ struct Hit: Sendable {
     var quotes = 0
     /// Index of the text that comes in its place; -1 for that of the label.
     var text = -1
+    /// How often escapes are to be read to come to what was found.
+    var escapes = 0
+
+    /// What is smaller names bytes that several found.
+    fileprivate var rank: Int { label == RedactionLabels.key ? -1 : label }
 }
 
 /// The names of everything that can be found, by number.
@@ -27,7 +32,8 @@ struct RedactionLabels: Sendable {
 }
 
 extension [Hit] {
-    /// The same bytes in their order, where several share some as one; what stands first among the detectors names it.
+    /// The same bytes in their order, where several share some as one; a hidden name or else what stands first among the
+    /// detectors names it.
     func merged() -> [Hit] {
         var merged: [Hit] = []
         for hit in sorted(by: {
@@ -37,10 +43,12 @@ extension [Hit] {
                 merged.append(hit)
                 continue
             }
-            var both = hit.label < last.label ? hit : last
+            var both = hit.rank < last.rank ? hit : last
             let end = Swift.max(last.range.upperBound, hit.range.upperBound)
             both.range = last.range.lowerBound..<end
-            both.quotes = Swift.max(last.quotes, hit.quotes)
+            // The same value was found in the text and behind its escapes: it stands in the text.
+            let isSame = last.label == RedactionLabels.key && hit.label == RedactionLabels.key
+            both.quotes = isSame ? Swift.min(last.quotes, hit.quotes) : Swift.max(last.quotes, hit.quotes)
             merged[merged.count - 1] = both
         }
         return merged

@@ -139,10 +139,17 @@ extension Shape<RedactSettings.Hash> {
         "What makes equal values stay equal, for who does not have the key in a way that cannot be guessed.",
         RedactSettings.Hash(),
         [
-            Field("key", \.key, .secret, "The key of HMAC-SHA-256.", required: true),
+            Field("key", \.key, .hashKey, "The key of HMAC-SHA-256, at least 16 bytes.", required: true),
             Field("key_id", \.keyID, .patternName, "What the key is called beside each code.", required: true),
         ]
     )
+}
+
+extension Kind<Secret> {
+    /// A key that is not found by trying all.
+    fileprivate static let hashKey = secret(of: "a string of at least 16 bytes") { text in
+        text.utf8.count >= 16 && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    }
 }
 
 extension Kind<String> {

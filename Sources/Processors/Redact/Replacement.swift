@@ -14,24 +14,34 @@ struct Replacement: Sendable {
     func text(for name: String) -> [UInt8] { Array(template.replacing("NAME", with: name).utf8) }
 
     /// The text for a value that was found, with its code: that of the name, a zero byte and the value as it is compared.
-    func text(for name: String, value: RawSpan, _ range: Range<Int>) -> [UInt8] {
+    func text(for name: String, value: [UInt8]) -> [UInt8] {
         guard let hash else { return text(for: name) }
-        let input = Array(name.utf8) + [0] + normalised(name, value, range)
+        let input = Array(name.utf8) + [0] + normalised(name, value)
         // What cannot be hashed does not stay either.
         guard let code = HMAC.code(input, key: hash.key) else { return text(for: name) }
         return Array("[\(name):\(hash.id):\(Array(code.prefix(Self.codeBytes)).hexadecimal)]".utf8)
     }
 
     /// What two ways to write the same have in common.
-    private func normalised(_ name: String, _ value: RawSpan, _ range: Range<Int>) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.append(value, range)
+    private func normalised(_ name: String, _ bytes: [UInt8]) -> [UInt8] {
         switch Detector(named: name) {
-        case .email: return bytes.map { $0.isUpper ? $0 | 0x20 : $0 }
-        case .card, .ssn, .phone, .nationalID: return bytes.filter(\.isDigit)
-        case .iban: return bytes.filter { $0 != UInt8(ascii: " ") }
-        default: return bytes
+        case .email: bytes.map { $0.isUpper ? $0 | 0x20 : $0 }
+        case .card, .ssn, .phone, .nationalID: bytes.filter(\.isDigit)
+        case .iban: bytes.filter { $0 != UInt8(ascii: " ") }
+        default: bytes
         }
+    }
+
+    /// The bytes of a hit as they were found, without the escapes in which they stand.
+    private func content(_ hit: Hit, of text: RawSpan) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(text, hit.range)
+        for _ in 0..<hit.escapes {
+            var decoded: [UInt8] = []
+            Escapes.decode(bytes.span.bytes, 0..<bytes.count, into: &decoded)
+            bytes = decoded
+        }
+        return bytes
     }
 
     /// Appends what comes in the place of a hit.
@@ -49,7 +59,7 @@ struct Replacement: Sendable {
         } else if hit.label == RedactionLabels.budget || hash == nil {
             output += self.text(for: names.names[hit.label])
         } else {
-            output += self.text(for: names.names[hit.label], value: text, hit.range)
+            output += self.text(for: names.names[hit.label], value: content(hit, of: text))
         }
         quote()
     }

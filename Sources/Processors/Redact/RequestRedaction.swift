@@ -41,14 +41,9 @@ struct RequestRedaction: TextVisitor {
 
     mutating func replacement(forValue range: Range<Int>, of body: RawSpan, at site: TextSite) -> [UInt8]? {
         guard !redactor.plan.keys.isEmpty, let key = site.key, redactor.plan.hides(body, key) else { return nil }
-        let content: Range<Int>
-        switch AttributeValue(range, in: body) {
-        case .empty: return nil
-        case .string(let text): content = text
-        default: content = range
-        }
+        guard let content = AttributeValue(range, in: body).text(range, in: body) else { return nil }
         let plan = redactor.plan
-        let written = plan.stand.text(for: plan.labels.names[RedactionLabels.key], value: body, content)
+        let written = plan.stand.text(for: plan.labels.names[RedactionLabels.key], value: content)
         growthLeft -= max(0, written.count - range.count)
         note(RedactionLabels.key, site, body)
         return written
@@ -82,5 +77,21 @@ struct RequestRedaction: TextVisitor {
             name = String(decoding: written(hits, body, key), as: UTF8.self)
         }
         findings?.append(RedactionFinding(site: site, key: name, label: label))
+    }
+}
+
+extension AttributeValue {
+    /// What is compared with other values, as JSON has it; of lists and bytes what stands in `range`; nil for no value.
+    fileprivate func text(_ range: Range<Int>, in body: RawSpan) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        switch self {
+        case .empty: return nil
+        case .string(let text): bytes.append(body, text)
+        case .int(let number): bytes = Array(String(number).utf8)
+        case .bool(let flag): bytes = Array(String(flag).utf8)
+        case .double(let number): bytes = Array(String(number).utf8)
+        case .bytes, .array, .keyValueList: bytes.append(body, range)
+        }
+        return bytes
     }
 }

@@ -19,8 +19,8 @@ struct RedactionPlan: Sendable {
 
 /// Finds what is not to stay in one text after the other, inside JSON in JSON too.
 ///
-/// A text that is JSON is read token by token; each string in it is decoded and looked at as a text of its own. In any other
-/// text escapes are looked through as well, so that `\u0041` hides nothing.
+/// A text that is JSON is read token by token, several behind one another too; each string in it is decoded and looked at as a
+/// text of its own. In any other text escapes are looked through as well, so that `\u0041` hides nothing.
 struct TextRedactor: Sendable {
     /// Texts inside texts, at most.
     private static let depthMax = 8
@@ -29,14 +29,14 @@ struct TextRedactor: Sendable {
     /// What searches of a pattern may cost, as a multiple of the budget.
     private static let searchFactor = 64
     /// The shortest text in which anything can be found without patterns.
-    private static let shortest = 6
+    static let shortest = 6
 
     let plan: RedactionPlan
-    private var pass: BytePass
+    var pass: BytePass
     /// Bytes scanned of the text.
     private var scanned = 0
     private var searched = 0
-    private var isOver = false
+    private(set) var isOver = false
     private var buffers: [[UInt8]] = []
     /// What all texts cost so far, in steps of a request.
     private(set) var steps = 0
@@ -62,7 +62,7 @@ struct TextRedactor: Sendable {
         if !pass.hits.isEmpty { pass.hits.removeAll(keepingCapacity: true) }
         if !pass.texts.isEmpty { pass.texts.removeAll(keepingCapacity: true) }
         look(text, range, 0)
-        if let key, pass.hits.isEmpty { value(text, range, of: (text, key)) }
+        if let key { value(text, range, of: (text, key)) }
         steps += (scanned + pass.work) / 16 + searched / 4 + 1
         if isOver || pass.work > Self.workFactor * plan.budget {
             return [Hit(range: range, label: RedactionLabels.budget)]
@@ -71,134 +71,37 @@ struct TextRedactor: Sendable {
     }
 
     /// Looks at a text that may be JSON.
-    private mutating func look(_ text: RawSpan, _ range: Range<Int>, _ depth: Int) {
+    mutating func look(_ text: RawSpan, _ range: Range<Int>, _ depth: Int) {
         guard plan.insideJSON, depth < Self.depthMax, range.count >= Self.shortest else {
             return scan(text, range, depth)
         }
         var first = range.lowerBound
-        while first < range.upperBound, ByteClass.of(text.byte(at: first)).contains(.space) { first += 1 }
+        if text.equalsStart("\u{FEFF}", range) { first += 3 }
+        first = afterBlanks(text, first..<range.upperBound)
         guard first < range.upperBound else { return }
         switch text.byte(at: first) {
-        case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "\""):
-            let rest = json(text, range, depth)
-            if rest < range.upperBound { scan(text, rest..<range.upperBound, depth) }
-        default: scan(text, range, depth)
-        }
-    }
-
-    /// Reads JSON as far as it is some; returns where what is none begins, which is looked at as any text.
-    private mutating func json(_ text: RawSpan, _ range: Range<Int>, _ depth: Int) -> Int {
-        let json = text.extracting(range)
-        let base = range.lowerBound
-        var scanner = JSONScanner(depthMax: 255)
-        var key: JSONString?
-        var last = 0
-        // The value of a hidden key, which is an object or array that is still open.
-        var hidden: (start: Int, depth: Int)?
-        while !isOver {
-            let token: JSONToken
-            do throws(JSONSyntaxError) { token = try scanner.next(in: json) } catch {
-                // What is cut off inside a hidden value is hidden.
-                if let hidden { replace(base + hidden.start..<range.upperBound, isWhole: true) }
-                return hidden == nil ? base + last : range.upperBound
+        case UInt8(ascii: "{"), UInt8(ascii: "["):
+            var goesOn = true
+            while goesOn, first < range.upperBound, Self.opens(text.byte(at: first)) {
+                (first, goesOn) = json(text, first..<range.upperBound, depth)
+                if goesOn { first = afterBlanks(text, first..<range.upperBound) }
             }
-            if hidden == nil || token == .end { last = scanner.tokenStart }
-            switch token {
-            case .end: return range.upperBound
-            case .objectEnd, .arrayEnd:
-                if let start = hidden, scanner.depth < start.depth {
-                    replace(base + start.start..<base + scanner.offset, isWhole: true)
-                    hidden = nil
-                }
-                continue
-            default: if hidden != nil { continue }
-            }
-            let name = key
-            key = nil
-            let isHidden = name.map { hides(json, $0) } ?? false
-            switch token {
-            case .key(let string):
-                key = string
-                self.string(text, string, base, depth, name: nil)
-            case .string(let string):
-                if isHidden {
-                    replace(string.range.moved(by: base), isWhole: false)
-                } else {
-                    self.string(text, string, base, depth, name: name)
-                }
-            case .number(let digits):
-                if isHidden || holdsCard(text, digits.moved(by: base)) {
-                    replace(digits.moved(by: base), isWhole: true, label: isHidden ? nil : .card)
-                }
-            case .bool: if isHidden { replace(base + scanner.tokenStart..<base + scanner.offset, isWhole: true) }
-            case .objectStart, .arrayStart: if isHidden { hidden = (scanner.tokenStart, scanner.depth) }
-            case .null, .objectEnd, .arrayEnd, .end: break
-            }
-            // A value that breaks off is looked at together with its name.
-            if case .key = token { last = scanner.tokenStart } else { last = scanner.offset }
+        case UInt8(ascii: "\""):
+            let count = pass.hits.count
+            if json(text, first..<range.upperBound, depth).end == range.upperBound { return }
+            // A text in quotes and what follows it belong together: `"password": "…"`.
+            pass.hits.removeLast(pass.hits.count - count)
+        default: return scan(text, range, depth)
         }
-        return range.upperBound
+        if first < range.upperBound { scan(text, first..<range.upperBound, depth) }
     }
 
-    private mutating func replace(_ range: Range<Int>, isWhole: Bool, label: Detector? = nil) {
-        guard !range.isEmpty else { return }
-        pass.hits.append(
-            Hit(range: range, label: label?.number ?? RedactionLabels.key, quotes: isWhole ? 1 : 0)
-        )
-    }
+    private static func opens(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") }
 
-    private func hides(_ json: RawSpan, _ key: JSONString) -> Bool {
-        guard !plan.keys.isEmpty else { return false }
-        if key.isPlain { return plan.hides(json, key.range) }
-        let name = key.unescaped(in: json)
-        return plan.hides(name.span.bytes, 0..<name.count)
-    }
-
-    private mutating func holdsCard(_ text: RawSpan, _ digits: Range<Int>) -> Bool {
-        guard digits.count >= 13 else { return false }
-        let count = pass.hits.count
-        pass.scan(text, digits)
-        defer { pass.hits.removeLast(pass.hits.count - count) }
-        return pass.hits[count...].contains { $0.label == Detector.card.number }
-    }
-
-    /// Looks at a string of JSON, decoded.
-    private mutating func string(_ text: RawSpan, _ string: JSONString, _ base: Int, _ depth: Int, name: JSONString?) {
-        let range = string.range.moved(by: base)
-        guard range.count >= Self.shortest || !plan.patterns.isEmpty else { return }
-        if string.isPlain { return inner(text, range, name, text, base, depth) }
-        decoded(text, range) { redactor, decoded in
-            redactor.inner(decoded.span.bytes, 0..<decoded.count, name, text, base, depth)
-        }
-    }
-
-    private mutating func inner(
-        _ value: RawSpan,
-        _ range: Range<Int>,
-        _ name: JSONString?,
-        _ text: RawSpan,
-        _ base: Int,
-        _ depth: Int
-    ) {
-        let count = pass.hits.count
-        look(value, range, depth + 1)
-        if let name, pass.hits.count == count {
-            if name.isPlain {
-                self.value(value, range, of: (text, name.range.moved(by: base)))
-            } else {
-                let letters = name.unescaped(in: text.extracting(base..<text.byteCount))
-                self.value(value, range, of: (letters.span.bytes, 0..<letters.count))
-            }
-        }
-        for index in count..<pass.hits.count where pass.hits[index].quotes > 0 { pass.hits[index].quotes += 1 }
-    }
-
-    /// Looks at a text that is the value of a name.
-    private mutating func value(_ value: RawSpan, _ range: Range<Int>, of name: (text: RawSpan, range: Range<Int>)) {
-        guard range.count >= BytePass.secretMin else { return }
-        let isAuthorization = SecretNames.isAuthorization(name.text, name.range)
-        guard isAuthorization || SecretNames.contain(name.text, name.range) else { return }
-        pass.keyed(value, range, isAuthorization)
+    private func afterBlanks(_ text: RawSpan, _ range: Range<Int>) -> Int {
+        var first = range.lowerBound
+        while first < range.upperBound, ByteClass.of(text.byte(at: first)).contains(.space) { first += 1 }
+        return first
     }
 
     /// Looks at a text that is no JSON, and through its escapes.
@@ -208,24 +111,39 @@ struct TextRedactor: Sendable {
         pass.scan(text, range)
         scanned += range.count - pass.skipped
         isOver = scanned > plan.budget || pass.work > Self.workFactor * plan.budget
-        let hasBackslash = pass.hasBackslash
+        let (hasBackslash, hasMember) = (pass.hasBackslash, pass.hasMember)
         for (index, pattern) in plan.patterns.enumerated() where !isOver {
             search(text, range, pattern.expression, RedactionLabels.firstPattern + index)
         }
+        if hasMember, plan.insideJSON, !plan.keys.isEmpty, !isOver { members(text, range) }
         guard hasBackslash, depth < Self.depthMax, !isOver else { return }
         let before = pass.hits.count
-        var isSame = false
         decoded(text, range) { redactor, decoded in
             // What stands for itself is no escape: nothing new is there.
-            isSame = decoded.count == range.count
-            if !isSame { redactor.scan(decoded.span.bytes, 0..<decoded.count, depth + 1) }
+            if decoded.count != range.count { redactor.scan(decoded.span.bytes, 0..<decoded.count, depth + 1) }
         }
-        // Everything found before was found again, without the letters of escapes beside it.
-        if !isSame { pass.hits.removeSubrange(count..<before) }
+        for index in before..<pass.hits.count where pass.hits[index].quotes > 0 { pass.hits[index].quotes += 1 }
+        dropFoundAgain(count..<before)
+    }
+
+    /// Drops hits of a text that overlap one of those behind them, which were found through escapes.
+    ///
+    /// They have the letters of escapes in them. What a name hides begins and ends where it is to.
+    private mutating func dropFoundAgain(_ first: Range<Int>) {
+        guard !first.isEmpty, pass.hits.count > first.upperBound else { return }
+        let again = Array(pass.hits[first.upperBound...]).merged()
+        var kept: [Hit] = []
+        var next = 0
+        for hit in pass.hits[first].sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+            while next < again.count, again[next].range.upperBound <= hit.range.lowerBound { next += 1 }
+            let isAgain = next < again.count && again[next].range.lowerBound < hit.range.upperBound
+            if !isAgain || hit.label == RedactionLabels.key { kept.append(hit) }
+        }
+        pass.hits.replaceSubrange(first, with: kept)
     }
 
     /// Does something with what the bytes of `range` stand for; the hits in that become hits of the bytes.
-    private mutating func decoded(
+    mutating func decoded(
         _ text: RawSpan,
         _ range: Range<Int>,
         _ body: (inout TextRedactor, [UInt8]) -> Void
@@ -235,6 +153,7 @@ struct TextRedactor: Sendable {
         let first = pass.hits.count
         body(&self, buffer)
         Escapes.moveBack(&pass.hits[first...], to: text, range)
+        for index in first..<pass.hits.count { pass.hits[index].escapes += 1 }
         buffer.removeAll(keepingCapacity: true)
         buffers.append(buffer)
     }
@@ -255,8 +174,4 @@ struct TextRedactor: Sendable {
             if match.isEmpty { offset = max(offset, match.lowerBound + 1) }
         }
     }
-}
-
-extension Range<Int> {
-    fileprivate func moved(by distance: Int) -> Range<Int> { lowerBound + distance..<upperBound + distance }
 }

@@ -1,6 +1,6 @@
 import Basics
 
-/// The values of a JSON object or array, to make it shorter.
+/// The values of a JSON text, to make it shorter.
 struct JSONText {
     private struct Node {
         /// The name that it stands under with its quotes and what is behind it; empty in an array.
@@ -22,16 +22,20 @@ struct JSONText {
     /// How many values there are.
     var count: Int { nodes.count }
 
-    /// Reads a text; nil for one that is no object or array in JSON.
+    /// Reads a text; nil for one that is no JSON, or a number or a word of it.
     init?(_ text: RawSpan) {
         guard let first = (0..<text.byteCount).first(where: { text.byte(at: $0) > 0x20 }),
-            text.byte(at: first) == UInt8(ascii: "{") || text.byte(at: first) == UInt8(ascii: "["),
+            Self.beginnings.contains(text.byte(at: first)),
             (try? read(text)) != nil
         else { return nil }
     }
 
+    private static let beginnings = Array("{[\"".utf8)
+    /// Containers inside containers, at most: as deep as `redact` reads.
+    private static let depthMax = 255
+
     private mutating func read(_ text: RawSpan) throws(JSONSyntaxError) {
-        var scanner = JSONScanner()
+        var scanner = JSONScanner(depthMax: Self.depthMax)
         var open: [Int] = []
         var key = 0..<0
         func add(_ kind: Kind, _ content: Range<Int>) {

@@ -24,6 +24,8 @@ struct ByteClass: OptionSet, Sendable {
     static let mailSign = ByteClass(rawValue: 1 << 12)
     static let tilde = ByteClass(rawValue: 1 << 13)
     static let other = ByteClass(rawValue: 1 << 14)
+    /// What may stand around a name or a value: quotes, the backslash before one, stars and underscores of markdown.
+    static let wrapper = ByteClass(rawValue: 1 << 15)
 
     static let letter: ByteClass = [.upper, .lower]
     static let alphanumeric: ByteClass = [.digit, .upper, .lower]
@@ -35,7 +37,10 @@ struct ByteClass: OptionSet, Sendable {
     static let mail: ByteClass = [.word, .dot, .mailSign]
 
     /// By byte.
-    private static let table: [ByteClass] = (0..<256).map { ByteClass(of: UInt8($0)) }
+    private static let table: [ByteClass] = (0..<256).map { byte in
+        let isWrapper = Array("\"'`\\*_".utf8).contains(UInt8(byte))
+        return ByteClass(of: UInt8(byte)).union(isWrapper ? .wrapper : [])
+    }
 
     /// Everything that a byte is.
     @inline(__always) static func of(_ byte: UInt8) -> ByteClass { table[Int(byte)] }

@@ -4,17 +4,28 @@ extension BytePass {
     /// Credentials of a URL, or an e-mail address, around the `@` at `position`.
     mutating func address(_ text: RawSpan, at position: Int) {
         if finds(.urlCredentials), credentials(text, at: position) { return }
-        if finds(.email) { mail(text, at: position) }
+        if finds(.email) { mail(text, at: position, width: 1) }
+    }
+
+    /// Bytes of user and password in an address, at most: tokens of registries have more than a thousand.
+    private static let credentialsMax = 4096
+
+    /// What ends user and password backwards: blanks, quotes, what stands around addresses.
+    ///
+    /// RFC 3986 allows every other sign.
+    private static func endsCredentials(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0...0x20, 0x7F, UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"), UInt8(ascii: "<"),
+            UInt8(ascii: ">"), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "@"):
+            true
+        default: false
+        }
     }
 
     /// `user:password` before `@` in an address; whether there are any.
     private mutating func credentials(_ text: RawSpan, at position: Int) -> Bool {
         var first = position
-        while position &- first < 300, !isOne(text, first &- 1, of: .valueEnd), first &- 1 >= start {
-            let byte = byte(text, first &- 1)
-            if byte == UInt8(ascii: "/") || byte == UInt8(ascii: "@") { break }
-            first &-= 1
-        }
+        while position &- first < Self.credentialsMax, !Self.endsCredentials(byte(text, first &- 1)) { first &-= 1 }
         work &+= position &- first
         guard first < position, has("://", text, at: first &- 3),
             let colon = (first..<position).first(where: { byte(text, $0) == UInt8(ascii: ":") }), colon &+ 1 < position
@@ -28,17 +39,14 @@ extension BytePass {
             offset &+= 1
         }
         work &+= offset &- position
-        // What is a variable is no password.
-        guard !Self.variableSigns.contains(byte(text, colon &+ 1)) else { return true }
+        guard !isVariable(text, colon &+ 1..<last) else { return true }
         add(first..<last, .urlCredentials)
         resume = last &+ 1
         return true
     }
 
-    /// What variables and placeholders begin with.
-    static let variableSigns = Array("${<%*[(".utf8)
-
-    private mutating func mail(_ text: RawSpan, at position: Int) {
+    /// An address whose `@`, or `%40` in a URL, takes `width` bytes from `position` on.
+    mutating func mail(_ text: RawSpan, at position: Int, width: Int) {
         var first = mailStart(text, at: position)
         while first < position, !isOne(text, first, of: .alphanumeric), byte(text, first) < 0x80,
             byte(text, first) != UInt8(ascii: "_")
@@ -47,21 +55,9 @@ extension BytePass {
         }
         guard first < position, byte(text, position &- 1) != UInt8(ascii: ".") else { return }
         // The user of an address has no mailbox: `ssh://git@host.org`.
-        if has("//", text, at: first &- 2) { return }
-        var stop = position &+ 1
-        var label = stop
-        while stop &- position < 255 {
-            if byte(text, stop) == UInt8(ascii: "."), isOne(text, stop &+ 1, of: [.alphanumeric, .other]) {
-                label = stop &+ 1
-            } else if isLetterOfTwo(text, at: stop) {
-                stop &+= 1
-            } else if !isOne(text, stop, of: [.alphanumeric, .hyphen]) {
-                break
-            }
-            stop &+= 1
-        }
-        work &+= stop &- position
-        guard label > position &+ 2, stop &- label >= 2, isTopLevel(text, label..<stop) else { return }
+        if has("://", text, at: first &- 3) { return }
+        let domain = position &+ width
+        guard let stop = domainEnd(text, from: domain), !isCode(text, domain..<stop) else { return }
         // `git@github.com:owner/name` is a place.
         if byte(text, stop) == UInt8(ascii: ":"), has("git", text, at: position &- 3), position &- first == 3 { return }
         add(first..<stop, .email)
@@ -71,17 +67,57 @@ extension BytePass {
     /// Where an address begins that goes on to `position`.
     private mutating func mailStart(_ text: RawSpan, at position: Int) -> Int {
         var first = position
-        while position &- first < 64 {
+        // RFC 5321 allows 64; what goes on before that belongs to it all the same.
+        while position &- first < 320 {
             if isOne(text, first &- 1, of: .mail) {
                 first &-= 1
             } else if isLetterOfTwo(text, at: first &- 2) {
                 first &-= 2
+            } else if byte(text, first &- 1) == UInt8(ascii: "'"), first < position,
+                isOne(text, first, of: .letter), isOne(text, first &- 2, of: .letter)
+            {
+                first &-= 1
             } else {
                 break
             }
         }
         work &+= position &- first
         return first
+    }
+
+    /// Where the domain ends that begins at `first`; nil for one without a top-level domain.
+    private mutating func domainEnd(_ text: RawSpan, from first: Int) -> Int? {
+        var (stop, label) = (first, first)
+        while stop &- first < 255 {
+            if byte(text, stop) == UInt8(ascii: "."), isOne(text, stop &+ 1, of: [.alphanumeric, .other]) {
+                label = stop &+ 1
+            } else if isLetterOfTwo(text, at: stop) {
+                stop &+= 1
+            } else if !isOne(text, stop, of: [.alphanumeric, .hyphen]) {
+                break
+            }
+            stop &+= 1
+        }
+        work &+= stop &- first
+        if label > first &+ 1, stop &- label >= 2, isTopLevel(text, label..<stop) { return stop }
+        // `ada@example.org-thanks`, `ada@example.org.pdf`: what goes on behind a usual one is no part of it.
+        while stop > first {
+            stop &-= 1
+            guard isOne(text, stop, of: [.dot, .hyphen]) else { continue }
+            let label = runBack(text, from: stop, of: .letter, max: 4)
+            if label > first &+ 1, byte(text, label &- 1) == UInt8(ascii: "."), isUsual(text, label..<stop) {
+                return stop
+            }
+        }
+        return nil
+    }
+
+    /// Whether what looks like an address is code: a product of matrices, a label of Kotlin.
+    private func isCode(_ text: RawSpan, _ domain: Range<Int>) -> Bool {
+        if has("self.", text, at: domain.lowerBound) { return true }
+        let label = (domain.last { byte(text, $0) == UInt8(ascii: ".") } ?? domain.lowerBound) &+ 1..<domain.upperBound
+        if byte(text, label.upperBound) == UInt8(ascii: "("), !isUsual(text, label) { return true }
+        return label.dropFirst().contains { isOne(text, $0, of: .upper) && isOne(text, $0 &- 1, of: .lower) }
     }
 
     /// Whether a letter of two bytes stands at `offset`, of an alphabet whose words have spaces between them.
@@ -97,6 +133,19 @@ extension BytePass {
         else { return false }
         return !Self.fileEndings.contains(text.text(range).lowercased())
     }
+
+    /// Whether it is a top-level domain of which there are very many addresses.
+    private func isUsual(_ text: RawSpan, _ range: Range<Int>) -> Bool {
+        Self.usual.contains(text.text(range).lowercased())
+    }
+
+    private static let usual: Set<String> = [
+        "com", "org", "net", "edu", "gov", "info", "io", "co", "eu", "de", "at", "ch", "fr", "es", "it", "pt", "nl",
+        "be",
+        "uk", "ie", "se", "no", "dk", "fi", "pl", "cz", "ru", "ua", "tr", "cn", "jp", "kr", "in", "br", "mx", "ca",
+        "au",
+        "us",
+    ]
 
     private static let fileEndings: Set<String> = [
         "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "avif", "heic", "css", "js", "mjs", "ts", "json", "html",

@@ -1,123 +1,145 @@
 import Basics
 
-/// Names whose values are secrets.
-enum SecretNames {
-    private static let words = [
-        "password", "passwd", "pwd", "passphrase", "passcode", "secret", "token", "apikey", "accesskey", "secretkey",
-        "privatekey",
-        "authkey", "accountkey", "signingkey", "encryptionkey", "credential", "credentials",
-    ].map { Array($0.utf8.reversed()) }
-    /// The same by the lower five bits of their last letter: few names share that with any.
-    private static let byLast = (0..<32).map { bits in words.filter { $0[0] & 31 == UInt8(bits) } }
-    private static let authorization = Array("noitazirohtua".utf8)
-
-    /// Letters that one of them ends with.
-    static func isLast(_ byte: UInt8) -> Bool {
-        switch byte | 0x20 {
-        case UInt8(ascii: "d"), UInt8(ascii: "e"), UInt8(ascii: "t"), UInt8(ascii: "n"), UInt8(ascii: "y"),
-            UInt8(ascii: "l"), UInt8(ascii: "s"):
-            true
-        default: false
-        }
-    }
-
-    /// Whether a name in `range` ends in one of them, whatever its case and the signs between words.
-    static func contain(_ text: RawSpan, _ range: Range<Int>) -> Bool {
-        guard let last = range.last, isLast(text.byte(at: last)) else { return false }
-        for word in byLast[Int(text.byte(at: last) & 31)] where ends(text, range, with: word) { return true }
-        return false
-    }
-
-    /// Whether the name in `range` is that of the header `Authorization`.
-    static func isAuthorization(_ text: RawSpan, _ range: Range<Int>) -> Bool {
-        guard let last = range.last, text.byte(at: last) | 0x20 == UInt8(ascii: "n") else { return false }
-        return ends(text, range, with: authorization)
-    }
-
-    private static func ends(_ text: RawSpan, _ range: Range<Int>, with word: [UInt8]) -> Bool {
-        var offset = range.upperBound
-        for letter in word {
-            repeat {
-                offset -= 1
-            } while offset >= range.lowerBound
-                && !ByteClass.of(text.byte(at: offset)).isDisjoint(
-                    with: [.underscore, .hyphen, .dot, .space]
-                )
-            guard offset >= range.lowerBound, text.byte(at: offset) | 0x20 == letter else { return false }
-        }
-        return true
-    }
-}
-
 extension BytePass {
     /// Least randomness of a secret, in bits a byte.
     private static let entropyMin = 3.5
+    /// That of a password, as a part of what letters that are all different have.
+    private static let passwordPart = 0.85
     /// Bytes of a secret that only its name tells, at least.
     static let secretMin = 8
 
-    /// `NAME: VALUE` or `NAME=VALUE`, with or without quotes; the sign stands at `position`.
+    /// `NAME: VALUE` or `NAME=VALUE`, with or without quotes and markdown's stars; the sign stands at `position`.
     mutating func assignment(_ text: RawSpan, at position: Int) {
         guard finds(.secret) || finds(.authorization) || finds(.awsSecret) else { return }
         var nameEnd = position
-        while position &- nameEnd < 6, isOne(text, nameEnd &- 1, of: .space) || Self.isQuote(byte(text, nameEnd &- 1)) {
-            nameEnd &-= 1
-        }
-        guard SecretNames.isLast(byte(text, nameEnd &- 1)) else { return }
-        let name = runBack(text, from: nameEnd, of: .name, max: 64)..<nameEnd
-        let isAuthorization = SecretNames.isAuthorization(text, name)
-        guard isAuthorization || SecretNames.contain(text, name) else { return }
+        while position &- nameEnd < 6, isOne(text, nameEnd &- 1, of: [.space, .wrapper]) { nameEnd &-= 1 }
+        guard SecretNames.isLast(byte(text, nameEnd &- 1)), let kind = kindOfName(text, to: nameEnd) else { return }
         var first = position &+ 1
         if text.byte(at: position) == UInt8(ascii: ":"), byte(text, first) == UInt8(ascii: "=") { first &+= 1 }
         if byte(text, first) == UInt8(ascii: ">") { first &+= 1 }
         let limit = first &+ 8
-        while first < limit, isOne(text, first, of: .space) || Self.isQuote(byte(text, first)) { first &+= 1 }
-        if isAuthorization, let token = credentialsStart(text, at: first) {
-            let stop = valueEnd(text, from: token)
-            if stop &- token >= 8 {
-                add(token..<stop, .authorization)
-                resume = max(resume, finds(.authorization) ? stop : resume)
-            }
-            return
+        var stars = 0
+        while first < limit, isOne(text, first, of: [.space, .wrapper]), byte(text, first) != UInt8(ascii: "_") {
+            stars &+= byte(text, first) == UInt8(ascii: "*") ? 1 : 0
+            first &+= 1
         }
-        let value = first..<valueEnd(text, from: first)
+        if kind == .authorization, isScheme(text, at: first) { return authorization(text, from: first) }
+        var stop = valueEnd(text, from: first)
+        while stars > 0, stop > first, byte(text, stop &- 1) == UInt8(ascii: "*") {
+            (stop, stars) = (stop &- 1, stars &- 1)
+        }
+        let value = first..<stop
         if finds(.awsSecret), isAWSSecret(text, value) {
             add(value, .awsSecret)
-        } else if isSecret(text, value), value.contains(where: { isOne(text, $0, of: .digit) }),
-            value.contains(where: { isOne(text, $0, of: .letter) })
-        {
-            add(value, isAuthorization ? .authorization : .secret)
+        } else if isSecret(text, value, kind), isMixed(text, value) {
+            let isHeader = text.byte(at: position) == UInt8(ascii: ":")
+            let whole = first..<passwordEnd(text, value, isHeader: isHeader)
+            add(whole, kind == .authorization ? .authorization : .secret)
         }
     }
 
+    /// Where a value ends that has more signs than a token: in quotes at the one that closes it, and without them behind signs
+    /// that separate only where names stand before `=`.
+    private mutating func passwordEnd(_ text: RawSpan, _ value: Range<Int>, isHeader: Bool) -> Int {
+        var stop = wholeEnd(text, value)
+        let quote = byte(text, value.lowerBound &- 1)
+        if quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") || quote == UInt8(ascii: "`") {
+            var close = stop
+            while close &- stop < 256, close < end, !isOne(text, close, of: .space), byte(text, close) != quote {
+                close &+= 1
+            }
+            work &+= close &- stop
+            guard byte(text, close) == quote, close &- stop < 256 else { return stop }
+            return byte(text, close &- 1) == UInt8(ascii: "\\") ? max(stop, close &- 1) : close
+        }
+        while isHeader, byte(text, stop) == UInt8(ascii: "&"), isOne(text, stop &+ 1, of: .alphanumeric) {
+            stop = valueEnd(text, from: stop &+ 1)
+        }
+        return stop
+    }
+
+    /// What the name says that ends at `end`; of `API key` both words count.
+    private mutating func kindOfName(_ text: RawSpan, to end: Int) -> SecretNames.Kind? {
+        let name = runBack(text, from: end, of: .name, max: 64)..<end
+        if let kind = SecretNames.kind(text, name) { return kind }
+        guard name.count == 3, hasLetters("key", text, at: name.lowerBound),
+            byte(text, name.lowerBound &- 1) == UInt8(ascii: " ")
+        else { return nil }
+        return SecretNames.kind(text, runBack(text, from: name.lowerBound &- 1, of: .name, max: 64)..<end)
+    }
+
+    /// What follows a scheme at `offset`, which is no word of a sentence.
+    private mutating func authorization(_ text: RawSpan, from offset: Int) {
+        guard let first = credentialsStart(text, at: offset) else { return }
+        let token = first..<valueEnd(text, from: first)
+        var stop = wholeEnd(text, token)
+        let isMeant: Bool
+        if Self.schemesOfPairs.contains(where: { hasLetters($0, text, at: offset) }) {
+            isMeant = token.contains { byte(text, $0) == UInt8(ascii: "=") }
+            while isMeant, stop < end, !Self.endsPairs(text.byte(at: stop)) { stop &+= 1 }
+            work &+= stop &- first
+        } else if Self.schemes.contains(where: { hasLetters($0, text, at: offset) }) {
+            isMeant =
+                token.count >= 24 || byte(text, token.upperBound &- 1) == UInt8(ascii: "=")
+                || token.dropFirst().contains { isOne(text, $0, of: [.digit, .upper]) }
+        } else {
+            isMeant = isSecret(text, token, .authorization) && isMixed(text, token)
+        }
+        guard isMeant, stop &- first >= Self.secretMin else { return }
+        add(first..<stop, .authorization)
+        if finds(.authorization) { resume = max(resume, stop) }
+    }
+
     /// A text that is all of a value whose name says that it is a secret.
-    mutating func keyed(_ text: RawSpan, _ range: Range<Int>, _ isAuthorization: Bool) {
+    mutating func keyed(_ text: RawSpan, _ range: Range<Int>, _ kind: SecretNames.Kind) {
         (start, end) = (range.lowerBound, range.upperBound)
+        while start < end, isOne(text, start, of: .space) { start &+= 1 }
+        while start < end, isOne(text, end &- 1, of: .space) { end &-= 1 }
+        let range = start..<end
+        guard range.count >= Self.secretMin else { return }
         if finds(.awsSecret), isAWSSecret(text, range) { return add(range, .awsSecret) }
-        if isAuthorization, Self.schemes.contains(where: { hasLetters($0, text, at: start) }),
+        if kind == .authorization, Self.schemes.contains(where: { hasLetters($0, text, at: start) }),
             let token = credentialsStart(text, at: start), end &- token >= Self.secretMin
         {
             return add(token..<end, .authorization)
         }
+        guard !range.contains(where: { isOne(text, $0, of: .space) }) else { return }
         // Words are no secrets: there is something besides small letters, and not only at the beginning.
-        guard !range.contains(where: { isOne(text, $0, of: .space) }), isSecret(text, range),
-            range.dropFirst().contains(where: { !isOne(text, $0, of: .lower) && byte(text, $0) < 0x80 })
-        else { return }
-        add(range, isAuthorization ? .authorization : .secret)
+        let isSecret =
+            isSecret(text, range, .secret)
+            && range.dropFirst().contains { !isOne(text, $0, of: .lower) && byte(text, $0) < 0x80 }
+        guard isSecret || kind == .password && isMixed(text, range) && self.isSecret(text, range, kind) else { return }
+        add(range, kind == .authorization ? .authorization : .secret)
     }
 
     /// How values of `Authorization` begin (RFC 9110 section 11 and what services made of it), in lower case.
-    private static let schemes: [StaticString] = [
-        "bearer ", "basic ", "token ", "apikey ", "digest ", "negotiate ", "hawk ", "aws4-hmac-sha256 ",
-    ]
+    private static let schemes: [StaticString] =
+        [
+            "bearer ", "basic ", "token ", "apikey ", "negotiate ",
+        ] + schemesOfPairs
+    /// Those that are followed by names and values.
+    private static let schemesOfPairs: [StaticString] = ["digest ", "hawk ", "aws4-hmac-sha256 "]
 
-    static func isQuote(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "`")
-            || byte == UInt8(ascii: "\\")
+    /// What ends names and values of a header in a text: a line, the quotes and escapes around it.
+    private static func endsPairs(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\\")
+    }
+
+    /// Bytes of a value that are looked at to know what it is, about.
+    private static let valueMax = 2560
+
+    /// Where a value ends however long it is; nothing else is looked for in such a long one.
+    private mutating func wholeEnd(_ text: RawSpan, _ value: Range<Int>) -> Int {
+        var stop = value.upperBound
+        guard value.count >= Self.valueMax - 16 else { return stop }
+        while stop < end, !isOne(text, stop, of: .valueEnd) { stop &+= 1 }
+        resume = max(resume, stop)
+        return stop
     }
 
     private mutating func valueEnd(_ text: RawSpan, from first: Int) -> Int {
         var stop = first
-        while stop &- first < 2560, stop < end, !isOne(text, stop, of: .valueEnd) { stop &+= 1 }
+        while stop &- first < Self.valueMax, stop < end, !isOne(text, stop, of: .valueEnd) { stop &+= 1 }
         work &+= stop &- first
         // A full stop or a colon behind it belongs to the sentence.
         while stop > first, byte(text, stop &- 1) == UInt8(ascii: ".") || byte(text, stop &- 1) == UInt8(ascii: ":") {
@@ -126,16 +148,56 @@ extension BytePass {
         return stop
     }
 
-    /// Whether a value is too random for a word or a placeholder.
-    mutating func isSecret(_ text: RawSpan, _ range: Range<Int>) -> Bool {
-        guard range.count >= Self.secretMin, !Self.variableSigns.contains(text.byte(at: range.lowerBound)) else {
-            return false
-        }
+    /// How addresses begin, what is redacted already, and where programs say that they have a secret.
+    private static let beginningsOfOthers: [StaticString] = [
+        "http", "[redacted", "process.env", "import.meta", "os.environ", "config.", "settings.", "self.", "this.",
+    ]
+
+    private func isMixed(_ text: RawSpan, _ range: Range<Int>) -> Bool {
+        range.contains { isOne(text, $0, of: .digit) } && range.contains { isOne(text, $0, of: .letter) }
+    }
+
+    /// Whether a value is too random for a word, and neither a variable nor an address.
+    private mutating func isSecret(_ text: RawSpan, _ range: Range<Int>, _ kind: SecretNames.Kind) -> Bool {
+        guard range.count >= Self.secretMin, !isVariable(text, range) else { return false }
         // Of a long one the beginning tells.
         let range = range.prefix(1024)
         work &+= 2 * range.count
-        guard !text.equalsStart("http", range), !text.equalsStart("[redacted", range) else { return false }
-        return Entropy.bits(text, range) >= Self.entropyMin
+        guard !Self.beginningsOfOthers.contains(where: { text.equalsStart($0, range) }) else { return false }
+        // So few letters cannot have more.
+        let most = kind == .password ? Self.passwordPart * Entropy.most(range.count) : Self.entropyMin
+        return Entropy.bits(text, range) >= min(Self.entropyMin, most)
+    }
+
+    /// Whether something is a variable or a placeholder as a whole: `${NAME}`, `$NAME`, `<name>`, `{{ name }}`, `%NAME%`,
+    /// `%s`, `***`.
+    func isVariable(_ text: RawSpan, _ range: Range<Int>) -> Bool {
+        guard let last = range.last else { return false }
+        let inside = range.dropFirst()
+        let second = inside.first.map { text.byte(at: $0) } ?? 0
+        switch (text.byte(at: range.lowerBound), text.byte(at: last)) {
+        case (UInt8(ascii: "<"), UInt8(ascii: ">")), (UInt8(ascii: "{"), UInt8(ascii: "}")),
+            (UInt8(ascii: "["), UInt8(ascii: "]")), (UInt8(ascii: "("), UInt8(ascii: ")")):
+            return true
+        case (UInt8(ascii: "$"), UInt8(ascii: "}")), (UInt8(ascii: "#"), UInt8(ascii: "}")):
+            return second == UInt8(ascii: "{")
+        case (UInt8(ascii: "$"), UInt8(ascii: ")")): return second == UInt8(ascii: "(")
+        case (UInt8(ascii: "$"), _):
+            // Names are of one case, or have no digits; a password may begin so, too.
+            let isName = inside.allSatisfy { isOne(text, $0, of: .name) || byte(text, $0) == UInt8(ascii: ":") }
+            let isMixed = [ByteClass.digit, .upper, .lower].allSatisfy { kind in
+                inside.contains { isOne(text, $0, of: kind) }
+            }
+            return isName && !isMixed
+        case (UInt8(ascii: "%"), UInt8(ascii: "%")): return inside.dropLast().allSatisfy { isOne(text, $0, of: .name) }
+        case (UInt8(ascii: "%"), _): return range.count == 2 || second == UInt8(ascii: "(")
+        default: return inside.allSatisfy { text.byte(at: $0) == text.byte(at: range.lowerBound) }
+        }
+    }
+
+    /// Whether a word and a space stand at `offset`.
+    private mutating func isScheme(_ text: RawSpan, at offset: Int) -> Bool {
+        credentialsStart(text, at: offset) != nil
     }
 
     /// Where the token of `Bearer TOKEN` begins; nil where no scheme stands at `offset`.
@@ -161,8 +223,7 @@ extension BytePass {
     }
 
     private func isBearerToken(_ text: RawSpan, _ token: Range<Int>) -> Bool {
-        token.count >= 16 && token.contains { isOne(text, $0, of: .digit) }
-            && token.contains { isOne(text, $0, of: .letter) }
+        token.count >= 16 && isMixed(text, token)
     }
 
     /// Whether base64 holds a user and a password.

@@ -6,7 +6,7 @@ extension BytePass {
         ("iVBORw0KGgo", "image/png"), ("/9j/", "image/jpeg"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp"),
         ("JVBERi0", "application/pdf"),
     ]
-    /// Base64 that is taken for media, at least.
+    /// Base64 that is taken for media without an address, and whose hash nobody guesses, at least.
     private static let lettersMin = 64
 
     /// Base64 of an image or a document at the beginning of a text.
@@ -33,8 +33,17 @@ extension BytePass {
         guard has(";base64,", text, at: offset &- 7) else { return }
         let content = offset &+ 1..<endOfBase64(text, from: offset &+ 1)
         guard content.count >= 16 else { return }
-        let name = type.isEmpty ? "text/plain" : text.text(type)
-        stub(position &- 4..<content.upperBound, text, content, name)
+        stub(position &- 4..<content.upperBound, text, content, mediaType(text, type))
+    }
+
+    /// The type as it stands where it is one, and `other` where it may be anything.
+    private func mediaType(_ text: RawSpan, _ type: Range<Int>) -> String {
+        if type.isEmpty { return "text/plain" }
+        let isType =
+            type.count { text.byte(at: $0) == UInt8(ascii: "/") } == 1
+            && type.count { isOne(text, $0, of: .digit) } <= 4
+            && type.allSatisfy { !isOne(text, $0, of: [.upper, .underscore]) }
+        return isType ? text.text(type) : "other"
     }
 
     private mutating func endOfBase64(_ text: RawSpan, from offset: Int) -> Int {
@@ -44,7 +53,7 @@ extension BytePass {
         return stop
     }
 
-    /// Puts type, size and hash in the place of `range`.
+    /// Puts type, size and hash in the place of `range`; no hash of what is so short that it can be guessed.
     private mutating func stub(_ range: Range<Int>, _ text: RawSpan, _ content: Range<Int>, _ type: String) {
         var bytes = Base64.decode(text, content)
         // Base64 that was cut has a hash of its letters.
@@ -54,7 +63,8 @@ extension BytePass {
             bytes = letters
         }
         let media = bytes ?? []
-        texts.append(Array("[media:\(type),bytes=\(media.count),sha256=\(SHA256.hash(media).hexadecimal)]".utf8))
+        let hash = content.count < Self.lettersMin ? "" : ",sha256=\(SHA256.hash(media).hexadecimal)"
+        texts.append(Array("[media:\(type),bytes=\(media.count)\(hash)]".utf8))
         hits.append(Hit(range: range, label: RedactionLabels.media, text: texts.count - 1))
         resume = range.upperBound
         skipped += range.count

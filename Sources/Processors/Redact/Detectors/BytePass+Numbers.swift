@@ -9,6 +9,9 @@ extension BytePass {
             return bankAccount(text, at: position &- 2)
         }
         let before = byte(text, position &- 1)
+        if before == UInt8(ascii: "%"), finds(.email), has("40", text, at: position) {
+            return mail(text, at: position &- 1, width: 3)
+        }
         if finds(.phone), before == UInt8(ascii: "+"), !isOne(text, position &- 2, of: .alphanumeric) {
             return phone(text, at: position)
         }
@@ -41,7 +44,8 @@ extension BytePass {
         // A number with a fraction, a part of an identifier, or one that goes on.
         let isCut =
             isOne(text, stop, of: [.alphanumeric, .underscore])
-            || (isOne(text, stop, of: [.dot, .hyphen]) && isOne(text, stop &+ 1, of: .alphanumeric))
+            || (isOne(text, stop, of: .hyphen) && isOne(text, stop &+ 1, of: .alphanumeric))
+            || (isOne(text, stop, of: .dot) && isOne(text, stop &+ 1, of: [.digit, .lower]))
         if !isCut { ends.append((stop, digits.count)) }
         for (stop, count) in ends.reversed() where count >= 10 {
             let digits = Array(digits[..<count])
@@ -55,29 +59,47 @@ extension BytePass {
 
     /// Only where the text names the number before it, because one random number in ten or so passes.
     private mutating func isNationalID(_ digits: [UInt8], _ text: RawSpan, at position: Int) -> Bool {
-        let isValid: (StaticString, StaticString)
+        isNational(digits, named: text, max(start, position &- 40)..<position)
+    }
+
+    /// Whether digits are a national number that the bytes of `words` name.
+    private mutating func isNational(_ digits: [UInt8], named text: RawSpan, _ words: Range<Int>) -> Bool {
+        let names: [StaticString]
         if Checksums.isNHS(digits) {
-            isValid = ("nhs", "nhs")
+            names = ["nhs"]
         } else if Checksums.isPESEL(digits) {
-            isValid = ("pesel", "pesel")
+            names = ["pesel"]
         } else if Checksums.isAadhaar(digits) {
-            isValid = ("aadhaar", "aadhar")
+            names = ["aadhaar", "aadhar"]
         } else {
             return false
         }
-        for offset in max(start, position &- 40)..<position {
-            work &+= 1
-            if hasLetters(isValid.0, text, at: offset) || hasLetters(isValid.1, text, at: offset) { return true }
+        work &+= words.count
+        return words.contains { offset in
+            names.contains { SecretNames.has($0, text, at: offset, to: words.upperBound) }
         }
-        return false
+    }
+
+    /// A national number that is all of a value, which its name tells.
+    mutating func keyedNumber(_ text: RawSpan, _ range: Range<Int>, of name: (text: RawSpan, range: Range<Int>)) {
+        guard finds(.nationalID), (10...18).contains(range.count), text.byte(at: range.lowerBound).isDigit,
+            text.byte(at: range.upperBound - 1).isDigit, SecretNames.isNational(name.text, name.range)
+        else { return }
+        var digits: [UInt8] = []
+        for offset in range {
+            let byte = text.byte(at: offset)
+            if byte.isDigit {
+                digits.append(byte &- UInt8(ascii: "0"))
+            } else if ByteClass.of(byte).isDisjoint(with: [.space, .hyphen]) {
+                return
+            }
+        }
+        if isNational(digits, named: name.text, name.range) { add(range, .nationalID) }
     }
 
     /// Whether a word in lower case stands at `offset`, in whatever case.
     func hasLetters(_ word: StaticString, _ text: RawSpan, at offset: Int) -> Bool {
-        guard offset >= start, offset &+ word.utf8CodeUnitCount <= end else { return false }
-        return word.withUTF8Buffer { letters in
-            letters.indices.allSatisfy { unsafe text.byte(at: offset &+ $0) | 0x20 == letters[$0] }
-        }
+        offset >= start && SecretNames.has(word, text, at: offset, to: end)
     }
 
     /// A US social security number that can have been issued (SSA): not 000, 666 or 9xx, 00, 0000.
@@ -112,9 +134,16 @@ extension BytePass {
             stop &+= 1
         }
         work &+= stop &- position
-        guard letters.count == length, !isOne(text, stop, of: .word), Checksums.isIBAN(letters) else { return }
+        guard letters.count == length, !isOne(text, stop, of: .word) || isCurrency(text, at: stop),
+            Checksums.isIBAN(letters)
+        else { return }
         add(position..<stop, .iban)
         resume = stop
+    }
+
+    /// Whether three large letters stand there, and nothing behind them.
+    private func isCurrency(_ text: RawSpan, at offset: Int) -> Bool {
+        (0..<3).allSatisfy { isOne(text, offset &+ $0, of: .upper) } && !isOne(text, offset &+ 3, of: .word)
     }
 
     /// `+` and 8 to 15 digits (E.164), with the signs that people put between them; `position` is the first digit.

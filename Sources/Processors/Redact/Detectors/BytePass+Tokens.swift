@@ -5,11 +5,12 @@ extension BytePass {
     mutating func token(_ text: RawSpan, at position: Int) {
         for shape in TokenShape.byMark[Int(text.byte(at: position))] where finds(shape.detector) {
             let first = position &- shape.head.count &+ 1
-            guard first >= start, !isOne(text, first &- 1, of: .word),
+            guard first >= start, !isOne(text, first &- 1, of: .alphanumeric),
                 same(shape.head, text, at: first), same(shape.rest, text, at: position &+ 1)
             else { continue }
             let body = position &+ 1 &+ shape.rest.count
-            let stop = run(text, from: body, of: shape.alphabet, max: shape.length.upperBound &+ 1)
+            var stop = run(text, from: body, of: shape.alphabet, max: shape.length.upperBound &+ 1)
+            if stop &- body > shape.length.upperBound, isEndOfWord(text, at: stop &- 1) { stop &-= 1 }
             guard shape.length.contains(stop &- body), let last = checked(shape.check, text, body..<stop) else {
                 continue
             }
@@ -18,6 +19,13 @@ extension BytePass {
             resume = last
             return
         }
+    }
+
+    /// Whether a dash or the signs of markdown stand at `offset`, and no word goes on behind them.
+    private func isEndOfWord(_ text: RawSpan, at offset: Int) -> Bool {
+        var stop = offset
+        while stop &- offset < 4, isOne(text, stop, of: [.hyphen, .underscore]) { stop &+= 1 }
+        return stop > offset && !isOne(text, stop, of: .word)
     }
 
     private mutating func same(_ word: [UInt8], _ text: RawSpan, at offset: Int) -> Bool {
@@ -50,7 +58,7 @@ extension BytePass {
     }
 
     /// 40 letters of base64 near an id of AWS, in the same text.
-    private mutating func awsSecrets(_ text: RawSpan, around id: Range<Int>) {
+    mutating func awsSecrets(_ text: RawSpan, around id: Range<Int>) {
         guard finds(.awsSecret) else { return }
         let reach = 200
         let around = max(start, id.lowerBound &- reach)..<min(end, id.upperBound &+ reach)
@@ -102,9 +110,9 @@ extension BytePass {
     /// A JSON Web Token: its header begins `eyJ`, which ends at `position`.
     mutating func webToken(_ text: RawSpan, at position: Int) {
         let first = position &- 2
-        guard finds(.jwt), has("ey", text, at: first), !isOne(text, first &- 1, of: [.word, .base64Signs]) else {
-            return
-        }
+        guard finds(.jwt), has("ey", text, at: first),
+            !isOne(text, first &- 1, of: .alphanumeric) || byte(text, first &- 3) == UInt8(ascii: "%")
+        else { return }
         let header = first..<run(text, from: first, of: .word, max: 2048)
         guard byte(text, header.upperBound) == UInt8(ascii: "."), isHeader(text, header) else { return }
         // Nothing else begins inside, however long it is.

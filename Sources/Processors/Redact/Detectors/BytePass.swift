@@ -18,6 +18,8 @@ struct BytePass: Sendable {
     var work = 0
     /// Whether there was a backslash in the text passed last.
     private(set) var hasBackslash = false
+    /// Whether there may have been a name in quotes before a colon.
+    private(set) var hasMember = false
     /// The text that is being passed.
     var start = 0
     var end = 0
@@ -80,7 +82,7 @@ struct BytePass: Sendable {
     /// Looks for everything in the bytes of `range`.
     mutating func scan(_ text: RawSpan, _ range: Range<Int>) {
         (start, end, resume) = (range.lowerBound, range.upperBound, range.lowerBound)
-        (skipped, hasBackslash) = (0, false)
+        (skipped, hasBackslash, hasMember) = (0, false, false)
         if stubsMedia { bareMedia(text, at: start) }
         var offset = start
         var carry: UInt64 = 0
@@ -119,6 +121,7 @@ struct BytePass: Sendable {
             if TokenShape.isAfterMark[pair(text, position &+ 1)] { token(text, at: position) }
         case UInt8(ascii: "@"): address(text, at: position)
         case UInt8(ascii: ":"):
+            if isOne(text, position &- 1, of: [.space, .wrapper]) { hasMember = true }
             assignment(text, at: position)
             if stubsMedia { dataAddress(text, at: position) }
             if finds(.ip) { networkAddress(text, at: position) }

@@ -16,7 +16,7 @@ enum Checksums {
     /// First digits and lengths of cards that are issued: Visa, Mastercard, American Express, Diners Club, Discover, JCB,
     /// UnionPay.
     private static let issuers: [(prefixes: ClosedRange<Int>, digits: Int, lengths: Set<Int>)] = [
-        (4...4, 1, [13, 16, 19]), (51...55, 2, [16]), (2221...2720, 4, [16]), (34...34, 2, [15]), (37...37, 2, [15]),
+        (4...4, 1, [16, 19]), (51...55, 2, [16]), (2221...2720, 4, [16]), (34...34, 2, [15]), (37...37, 2, [15]),
         (300...305, 3, [14]), (36...36, 2, [14]), (38...39, 2, [14]), (6011...6011, 4, [16, 19]),
         (644...659, 3, [16, 19]),
         (3528...3589, 4, [16, 19]), (62...62, 2, [16, 17, 18, 19]),
@@ -24,7 +24,7 @@ enum Checksums {
 
     /// Whether digits are of a card that can have been issued.
     static func isCard(_ digits: [UInt8]) -> Bool {
-        guard (13...19).contains(digits.count), Set(digits).count > 1 else { return false }
+        guard (14...19).contains(digits.count), Set(digits).count > 1 else { return false }
         let isIssued = issuers.contains { prefixes, count, lengths in
             lengths.contains(digits.count) && prefixes.contains(digits.prefix(count).reduce(0) { $0 * 10 + Int($1) })
         }
@@ -103,7 +103,7 @@ enum Checksums {
         return (0..<times).reduce(digit) { value, _ in once[value] }
     }
 
-    /// Whether the last six of 36 letters are the CRC-32 of the others in base 62.
+    /// Whether the last six of 36 letters are the CRC-32 of the others in base 62, digits first, then large letters.
     static func isGitHub(_ text: RawSpan, _ body: Range<Int>) -> Bool {
         guard body.count == 36 else { return false }
         var crc: UInt32 = .max
@@ -123,6 +123,9 @@ enum Checksums {
 
 /// How random a text is.
 enum Entropy {
+    /// What bytes have that are all different, in bits a byte.
+    static func most(_ count: Int) -> Double { log2(Double(count)) }
+
     /// Shannon's entropy of the bytes, in bits a byte.
     static func bits(_ text: RawSpan, _ range: Range<Int>) -> Double {
         var counts = [Int](repeating: 0, count: 256)
