@@ -9,6 +9,8 @@ import zlib
 import pytest
 
 from conftest import mlflow_exporter, otlp_exporter
+from kit import otlp
+from kit.environments import LONG
 from kit.millrace import run
 from kit.waiting import eventually
 
@@ -269,3 +271,28 @@ def test_explain_says_where_and_which_but_not_what(tmp_path, form):
         assert detector in done.stdout
     for place in ("span_name", "attribute", "event", "link", "status", "resource", "scope"):
         assert place in done.stdout
+
+
+# What nearly every detector looks for, without what makes it one.
+NEAR_MISSES = [
+    "sk" + "-proj-", "AK" + "IA", "gh" + "p_", "eyJ", "-----BEGIN " + "PRIVATE KEY-----", "x://a:b@", "x://a:$b@", "a@b.", "a%40", "a@b-",
+    "4111 ", "4111-", "DE89 ", "123-45-", "Authorization: Bearer ", "token=", "**Password:** a1", "nhs 1234567890 ", "::",
+    "data:image/png;base64,", "\\u0061", '{"patient.x":', '"patient.x": ', "'patient.x': [", '{"a":', '{"a":1} ', '["', "TICKET-",
+]
+
+
+@pytest.mark.skipif(not LONG, reason="searches 64 MiB")
+def test_64_mib_of_near_misses_are_answered_within_what_a_request_may_cost(millrace, archives):
+    hide = HIDE | {"detectors": {"phone": True, "ip": True}}
+    gateway = millrace({"archive": archives("json")}, processors={"hide": hide})
+    message = otlp.request("near-misses", spans=1)
+    (span,) = otlp.each_span(message)
+    for number in range(63):
+        miss = NEAR_MISSES[number % len(NEAR_MISSES)]
+        span.attributes.add(key=f"miss.{number}").value.string_value = miss * ((1 << 20) // len(miss))
+    body = message.SerializeToString()
+    assert 62 << 20 < len(body) < 64 << 20
+    headers = {"content-type": "application/x-protobuf"}
+    assert gateway.session.post(f"{gateway.url}/v1/traces", data=body, headers=headers, timeout=900).status_code == 200
+    assert gateway.post(otlp.request("after").SerializeToString()).status_code == 200
+    gateway.settled(within=300)

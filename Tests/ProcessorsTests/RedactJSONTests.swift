@@ -97,6 +97,7 @@ struct RedactJSONTests {
         ("{'hidden': Decimal('4,2'), 'n': 1}", "{'hidden': \"[redacted:key]\", 'n': 1}"),
         (#"log: {\"hidden\": \"Ada, x\", \"n\": 1}"#, #"log: {\"hidden\": \"[redacted:key]\", \"n\": 1}"#),
         (#"log: {\"hidden\": 42, \"n\": 1}"#, #"log: {\"hidden\": \"[redacted:key]\", \"n\": 1}"#),
+        (#"{"a": NaN, "hidden": {"b": "x}]\"'"}, "c": "\n"}"#, #"{"a": NaN, "hidden": "[redacted:key]", "c": "\n"}"#),
         (#"{"in":"say {\"hidden\": 42}"}"#, #"{"in":"say {\"hidden\": \"[redacted:key]\"}"}"#),
         ("hidden: Ada, the \"hidden\" value", "hidden: Ada, the \"hidden\" value"),
     ])

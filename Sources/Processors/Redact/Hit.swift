@@ -53,4 +53,14 @@ extension [Hit] {
         }
         return merged
     }
+
+    /// Whether one of them has a byte of `range`; they are merged.
+    func overlap(_ range: Range<Int>) -> Bool {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].range.upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
+        }
+        return low < count && self[low].range.lowerBound < range.upperBound
+    }
 }

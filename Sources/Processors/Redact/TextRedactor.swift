@@ -126,20 +126,19 @@ struct TextRedactor: Sendable {
         dropFoundAgain(count..<before)
     }
 
-    /// Drops hits of a text that overlap one of those behind them, which were found through escapes.
+    /// Of hits of a text and those behind them, which were found through escapes, drops the ones that are less right.
     ///
-    /// They have the letters of escapes in them. What a name hides begins and ends where it is to.
+    /// Without escapes the letters of these are in the hits. But where a name stands in the text as it is, its value does, too.
     private mutating func dropFoundAgain(_ first: Range<Int>) {
         guard !first.isEmpty, pass.hits.count > first.upperBound else { return }
-        let again = Array(pass.hits[first.upperBound...]).merged()
-        var kept: [Hit] = []
-        var next = 0
-        for hit in pass.hits[first].sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
-            while next < again.count, again[next].range.upperBound <= hit.range.lowerBound { next += 1 }
-            let isAgain = next < again.count && again[next].range.lowerBound < hit.range.upperBound
-            if !isAgain || hit.label == RedactionLabels.key { kept.append(hit) }
+        let hits = pass.hits[first]
+        let values = hits.filter { $0.label == RedactionLabels.key }.merged()
+        let again = pass.hits[first.upperBound...].filter {
+            $0.label != RedactionLabels.key || !values.overlap($0.range)
         }
-        pass.hits.replaceSubrange(first, with: kept)
+        let others = again.merged()
+        let kept = hits.filter { $0.label == RedactionLabels.key || !others.overlap($0.range) }
+        pass.hits.replaceSubrange(first.lowerBound..., with: kept + again)
     }
 
     /// Does something with what the bytes of `range` stand for; the hits in that become hits of the bytes.

@@ -39,7 +39,8 @@ extension BytePass {
             offset &+= 1
         }
         work &+= offset &- position
-        guard !isVariable(text, colon &+ 1..<last) else { return true }
+        // `scheme://[user:password@]host` says how an address is written.
+        guard !isVariable(text, colon &+ 1..<last), byte(text, first) != UInt8(ascii: "[") else { return true }
         add(first..<last, .urlCredentials)
         resume = last &+ 1
         return true

@@ -31,11 +31,20 @@ extension BytePass {
         let value = first..<stop
         if finds(.awsSecret), isAWSSecret(text, value) {
             add(value, .awsSecret)
-        } else if isSecret(text, value, kind), isMixed(text, value) {
+        } else if isSecret(text, value, kind), isMixed(text, value), !isCode(text, value) {
             let isHeader = text.byte(at: position) == UInt8(ascii: ":")
             let whole = first..<passwordEnd(text, value, isHeader: isHeader)
             add(whole, kind == .authorization ? .authorization : .secret)
         }
+    }
+
+    /// Whether a value without quotes is one of a program: a call, or a member that is called like a secret.
+    private func isCode(_ text: RawSpan, _ value: Range<Int>) -> Bool {
+        guard isOne(text, value.lowerBound &- 1, of: [.space, .equals]),
+            value.allSatisfy({ isOne(text, $0, of: .name) })
+        else { return false }
+        return byte(text, value.upperBound) == UInt8(ascii: "(")
+            || SecretNames.kind(text, value) != nil && value.contains { isOne(text, $0, of: [.dot, .underscore]) }
     }
 
     /// Where a value ends that has more signs than a token: in quotes at the one that closes it, and without them behind signs
