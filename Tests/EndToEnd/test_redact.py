@@ -284,7 +284,8 @@ NEAR_MISSES = [
 @pytest.mark.skipif(not LONG, reason="searches 64 MiB")
 def test_64_mib_of_near_misses_are_answered_within_what_a_request_may_cost(millrace, archives):
     hide = HIDE | {"detectors": {"phone": True, "ip": True}}
-    gateway = millrace({"archive": archives("json")}, processors={"hide": hide})
+    parts = {"receivers": ["otlp"], "processors": ["hide"], "exporters": ["archive"]}
+    gateway = millrace({"archive": archives("json")}, processors={"hide": hide}, pipelines={"traces": parts})
     message = otlp.request("near-misses", spans=1)
     (span,) = otlp.each_span(message)
     for number in range(63):
