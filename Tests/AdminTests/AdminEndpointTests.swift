@@ -22,6 +22,10 @@ struct FixedSource: AdminSource {
         default: .done(Array("\(request.action) \(request.exporter ?? "-") \(request.id ?? "-")".utf8))
         }
     }
+
+    func reload(_ file: String?) async -> ReloadAnswer {
+        file == "bad" ? ReloadAnswer(problems: ["bad:1:1: /: wrong"]) : ReloadAnswer(digest: file ?? "-", warnings: ["odd"])
+    }
 }
 
 func withEndpoint(
