@@ -165,8 +165,8 @@ final class AdminConnection: ChannelInboundHandler {
     /// The pipeline file is read and taken meanwhile.
     private func answerReload(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         if let refusal = ReloadPath.refusal(of: head) { return answer(head, refusal, context) }
-        let file = ReloadPath.file(in: head.uri)
-        answer(head, context) { [source = shared.source] in AdminPage(await source.reload(file)) }
+        let request = ReloadPath.request(in: head.uri)
+        answer(head, context) { [source = shared.source] in AdminPage(await source.reload(request)) }
     }
 
     /// Answers once the page is there.

@@ -13,9 +13,20 @@ package protocol AdminSource: Sendable {
     /// Lists, shows, replays or purges dead letters.
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer
     /// Reads the pipeline file again, and takes it where nothing is wrong with it.
-    ///
-    /// - Parameter file: The file that whoever asks means; nil for that of the process, which another one is refused for.
-    func reload(_ file: String?) async -> ReloadAnswer
+    func reload(_ request: ReloadRequest) async -> ReloadAnswer
+}
+
+/// What is asked of the running process about its pipeline file.
+package struct ReloadRequest: Sendable, Equatable {
+    /// The file that is meant; another one than that of the process is refused; nil for that one, whatever its name.
+    package var file: String?
+    /// Exporters that are gone from the file and whose undelivered items are given up.
+    package var abandoning: [String]
+
+    package init(file: String? = nil, abandoning: [String] = []) {
+        self.file = file
+        self.abandoning = abandoning
+    }
 }
 
 /// What became of a pipeline file that was to be taken by the running process.

@@ -1,19 +1,27 @@
 import Basics
 import NIOHTTP1
 
-/// The address at which the running process is told to read its pipeline file again, `POST /api/reload?file=PATH`.
+/// The address at which the running process is told to read its pipeline file again,
+/// `POST /api/reload?file=PATH&abandon=EXPORTER`.
 package enum ReloadPath {
     static let path = "/api/reload"
-    private static let fileParameter = "file="
 
-    /// The address that means one file.
-    package static func uri(of file: String) -> String { "\(path)?\(fileParameter)\(file.percentEncoded)" }
+    /// The address that asks for this.
+    package static func uri(_ request: ReloadRequest) -> String {
+        let file = request.file.map { ["file=\($0.percentEncoded)"] } ?? []
+        return path + "?" + (file + request.abandoning.map { "abandon=\($0.percentEncoded)" }).joined(separator: "&")
+    }
 
-    /// The file that a request means; nil where it names none.
-    static func file(in uri: String) -> String? {
-        let query = uri.split(separator: "?", maxSplits: 1).dropFirst().joined()
-        let pair = query.split(separator: "&").first { $0.hasPrefix(fileParameter) }
-        return pair?.dropFirst(fileParameter.count).percentDecoded
+    /// What an address asks for.
+    static func request(in uri: String) -> ReloadRequest {
+        var request = ReloadRequest()
+        for pair in uri.split(separator: "?", maxSplits: 1).dropFirst().joined().split(separator: "&") {
+            let sides = pair.split(separator: "=", maxSplits: 1).map(\.percentDecoded)
+            guard sides.count == 2 else { continue }
+            if sides[0] == "file" { request.file = sides[1] }
+            if sides[0] == "abandon" { request.abandoning.append(sides[1]) }
+        }
+        return request
     }
 
     /// Why a request is not for this address; nil for one that is.

@@ -23,8 +23,10 @@ struct FixedSource: AdminSource {
         }
     }
 
-    func reload(_ file: String?) async -> ReloadAnswer {
-        file == "bad" ? ReloadAnswer(problems: ["bad:1:1: /: wrong"]) : ReloadAnswer(digest: file ?? "-", warnings: ["odd"])
+    func reload(_ request: ReloadRequest) async -> ReloadAnswer {
+        request.file == "bad"
+            ? ReloadAnswer(problems: ["bad:1:1: /: wrong"])
+            : ReloadAnswer(digest: request.file ?? "-", warnings: request.abandoning)
     }
 }
 

@@ -40,15 +40,15 @@ final class AdminStatus: AdminSource {
     }
 
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer {
-        let office = DeadLetterOffice(ground.store.deadLetters + DeadLetterBox.gone(from: journal))
+        let office = DeadLetterOffice((parts?.deadLetters ?? []) + DeadLetterBox.gone(from: journal))
         return await office.answer(request)
     }
 
-    func reload(_ file: String?) async -> ReloadAnswer {
+    func reload(_ request: ReloadRequest) async -> ReloadAnswer {
         guard let reload = assembly.withLock({ $0 })?.whole?.reloading.withLock({ $0 }) else {
             return ReloadAnswer(problems: ["the process takes no other pipeline file now"])
         }
-        return await reload(file)
+        return await reload(request)
     }
 
     /// Registers what is read when somebody asks, instead of counted when it happens.
@@ -70,7 +70,8 @@ final class AdminStatus: AdminSource {
         meters.gauge("millrace_process_start_seconds") { start }
     }
 
-    private func register(_ reader: LogReader, of log: LogID) {
+    /// Registers what is read of one destination.
+    func register(_ reader: LogReader, of log: LogID) {
         let labels = ["pipeline": log.pipeline, "exporter": reader.name, "signal": log.signal.name]
         let (journal, clock, items) = (journal, clock, log.signal.itemsName)
         let account = { @Sendable in journal.account(of: reader, in: log) }

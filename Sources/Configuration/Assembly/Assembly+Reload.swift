@@ -15,27 +15,40 @@ extension Assembly {
     ///
     /// - Parameters:
     ///   - file: A checked file whose tests have passed.
+    ///   - abandoning: Exporters that are gone from the file and whose undelivered items are given up.
     ///   - thread: Builds what waits for the disk.
     /// - Throws: Why it is not taken; nothing has changed then.
-    func take(_ file: PipelineFile, building thread: SerialThread) async throws(PipelineFileError) {
+    func take(
+        _ file: PipelineFile,
+        abandoning: [String],
+        building thread: SerialThread
+    ) async throws(PipelineFileError) {
         let old = parts.withLock { $0 }
         guard !old.isStopping else { throw PipelineFileError(lines: ["the process is about to stop"]) }
         let check = ReloadCheck(from: old.file, to: file)
-        guard check.lines.isEmpty else { throw PipelineFileError(lines: check.lines) }
+        let held = heldBack(by: old, from: file, abandoning: abandoning)
+        guard check.lines.isEmpty, held.isEmpty else { throw PipelineFileError(lines: check.lines + held) }
         let chains = try await chains(of: file, continuing: old, building: thread)
+        let new = try await define(file, building: thread)
+        let changed = old.exporters.take(file, insteadOf: old.file)
+        let deliveries = newDeliveries(new, file, old)
         parts.withLock { parts in
             parts.file = file
             parts.chains = chains
+            parts.deliveries += deliveries
             parts.takeAnswers(file.answers(of: parts.deliveries, ground))
             for (receiver, gateway) in file.gateways(chains, parts.answers, ground) {
                 parts.intakes[receiver]?.replace(with: gateway)
             }
         }
+        startDelivering(deliveries)
+        changeDeliveries(to: file, changed)
+        await dismissDeliveries(of: file, abandoning: abandoning)
         noteConfiguration(of: file)
     }
 
     /// Lets the admin endpoint ask for reloads.
-    package func answerReloads(by reload: @escaping @Sendable (_ file: String?) async -> ReloadAnswer) {
+    package func answerReloads(by reload: @escaping @Sendable (ReloadRequest) async -> ReloadAnswer) {
         reloading.withLock { $0 = reload }
     }
 

@@ -17,6 +17,7 @@ package final class Assembly: Sendable {
     package let journal: Journal
     package let admin: AdminEndpoint
     let ground: Ground
+    let status: AdminStatus
     let parts: Mutex<RunningParts>
     /// What is at work; a delivery by itself, so that it can come and go.
     let work = TaskPool()
@@ -25,7 +26,7 @@ package final class Assembly: Sendable {
     /// Whether what is undelivered at the end waits in the journal.
     package let keepsUndelivered: Bool
     /// Reads the pipeline file again; nil while nobody may ask for it.
-    let reloading = Mutex<(@Sendable (_ file: String?) async -> ReloadAnswer)?>(nil)
+    let reloading = Mutex<(@Sendable (ReloadRequest) async -> ReloadAnswer)?>(nil)
 
     /// Opens the journal and builds the rest around it: exporters behind the logs, pipelines and receivers before them.
     ///
@@ -66,7 +67,7 @@ package final class Assembly: Sendable {
         // With a journal in memory nothing else creates its directory.
         try? SystemFileSystem().createDirectories(file.journal.directory)
         admin = file.adminEndpoint(on: sockets[GivenSockets.adminName], showing: status, logger: logger)
-        (journal, self.ground, self.telemetry) = (store.journal, ground, telemetry?.sender)
+        (journal, self.ground, self.status, self.telemetry) = (store.journal, ground, status, telemetry?.sender)
         self.parts = Mutex(parts)
         keepsUndelivered = file.journal.storage == .disk
         status.assembly.withLock { $0 = WeakAssembly(self) }
@@ -75,7 +76,8 @@ package final class Assembly: Sendable {
 
     /// How long a stopping process goes on delivering.
     package var drainTimeout: Duration { parts.withLock { $0.file.drainTimeout } }
-    package var deliveries: [Delivery] { parts.withLock { $0.deliveries } }
+    /// Those of exporters that are gone included, as long as they have something left.
+    package var deliveries: [Delivery] { parts.withLock { $0.deliveries + $0.leaving } }
     package var windows: [WindowStage] { parts.withLock { $0.windows } }
     package var exporters: ExporterSet { parts.withLock { $0.exporters } }
 

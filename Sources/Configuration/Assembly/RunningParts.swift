@@ -10,6 +10,9 @@ struct RunningParts: Sendable {
     var file: PipelineFile
     let exporters: ExporterSet
     var deliveries: [Delivery]
+    /// Those of exporters that the file has no more: they deliver what was there for them.
+    var leaving: [Delivery] = []
+    var deadLetters: [DeadLetterBox]
     /// By pipeline.
     var chains: [String: ProcessorChain]
     let windows: [WindowStage]
@@ -33,6 +36,7 @@ struct RunningParts: Sendable {
         let store = ground.store
         self.file = file
         self.exporters = exporters
+        deadLetters = store.deadLetters
         deliveries = try file.deliveries(
             from: store,
             to: exporters,

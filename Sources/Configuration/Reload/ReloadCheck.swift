@@ -1,5 +1,4 @@
 import Basics
-import Exporters
 import Journal
 import Pipeline
 import Processors
@@ -58,14 +57,11 @@ struct ReloadCheck {
             refuse("receivers")
         }
         for exporter in new.exporters {
-            guard let known = old.exporters.first(where: { $0.name == exporter.name }) else {
-                refuse("exporters", exporter.name)
+            guard let known = old.exporters.first(where: { $0.name == exporter.name }), known.type != exporter.type else {
                 continue
             }
-            if !exporter.isSet(as: known) { refuse("exporters", exporter.name) }
-        }
-        for exporter in old.exporters where !new.exporters.contains(where: { $0.name == exporter.name }) {
-            refuse("exporters")
+            let what = "it was of type \(quoted(known.type)), whose spans wait in another order"
+            refuse("exporters", exporter.name, "type", because: "\(what): another type needs another name, or a restart")
         }
     }
 
@@ -76,7 +72,6 @@ struct ReloadCheck {
                 continue
             }
             if Set(pipeline.value.receivers) != Set(known.receivers) { refuse("pipelines", pipeline.name, "receivers") }
-            if Set(pipeline.value.exporters) != Set(known.exporters) { refuse("pipelines", pipeline.name, "exporters") }
             if Set(pipeline.value.signals) != Set(known.signals) { refuse("pipelines", pipeline.name, "signals") }
             if old.window(of: known) != nil || new.window(of: pipeline.value) != nil {
                 checkWindow(pipeline, known)

@@ -35,22 +35,22 @@ package actor Reloader {
 
     /// Takes the file as it is now, after those that were asked for before.
     ///
-    /// - Parameter other: The file that whoever asks means; another one than that of the process is refused.
+    /// - Parameter request: What whoever asks means.
     /// - Returns: What became of it.
-    package func reload(_ other: String? = nil) async -> ReloadAnswer {
+    package func reload(_ request: ReloadRequest = ReloadRequest()) async -> ReloadAnswer {
         let task = Task { [last] in
             _ = await last?.value
-            return await self.carryOut(other)
+            return await self.carryOut(request)
         }
         last = task
         return await task.value
     }
 
-    private func carryOut(_ other: String?) async -> ReloadAnswer {
+    private func carryOut(_ request: ReloadRequest) async -> ReloadAnswer {
         let answer: ReloadAnswer
         do throws(PipelineFileError) {
-            let file = try await file(meaning: other)
-            try await assembly.take(file, building: thread)
+            let file = try await file(meaning: request.file)
+            try await assembly.take(file, abandoning: request.abandoning, building: thread)
             answer = ReloadAnswer(digest: file.source.digest, warnings: file.warnings)
         } catch {
             answer = ReloadAnswer(problems: error.lines)

@@ -15,11 +15,19 @@ struct ReloadCommand: AsyncParsableCommand {
 
     @Option(help: "The pipeline file that the process was started with.") var config: String
 
+    @Option(
+        help: ArgumentHelp(
+            "Give up the undelivered spans of an exporter that is gone from the file; may be repeated.",
+            valueName: "exporter"
+        )
+    )
+    var abandon: [String] = []
+
     func run() async throws {
         let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardOutput) }
         let answer: JSONNode
         do {
-            let text = try await file.ask("POST", ReloadPath.uri(of: config.absolutePath))
+            let text = try await file.ask("POST", ReloadPath.uri(ReloadRequest(file: config.absolutePath, abandoning: abandon)))
             guard let text else {
                 let hint = "a process that was started with another \"directory\" cannot be found by this file"
                 throw AdminFailure(reason: "no process has the journal in \(file.journal.directory) open; \(hint)")
