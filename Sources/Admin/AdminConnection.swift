@@ -134,6 +134,7 @@ final class AdminConnection: ChannelInboundHandler {
         }
         let isTrusted = shared.access.isToken(shownBy: head)
         guard isTrusted || !shared.access.needsToken(head.path) else { return refuse(head, context) }
+        if head.path == ReloadPath.path { return answerReload(head, context) }
         guard let path = DeadLetterPath(head.uri) else {
             let saysWhy = isTrusted || !shared.access.isExposed && foreignHost == nil
             return answer(head, AdminPage(head, from: shared.source, saysWhy: saysWhy), context)
@@ -158,14 +159,29 @@ final class AdminConnection: ChannelInboundHandler {
         guard head.method.rawValue == path.method else {
             return answer(head, AdminPage(refusing: head.method, allowed: path.method), context)
         }
+        answer(head, context) { [source = shared.source] in AdminPage(await source.answer(path.request)) }
+    }
+
+    /// The pipeline file is read and taken meanwhile.
+    private func answerReload(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        if let refusal = ReloadPath.refusal(of: head) { return answer(head, refusal, context) }
+        let request = ReloadPath.request(in: head.uri)
+        answer(head, context) { [source = shared.source] in AdminPage(await source.reload(request)) }
+    }
+
+    /// Answers once the page is there.
+    private func answer(
+        _ head: HTTPRequestHead,
+        _ context: ChannelHandlerContext,
+        _ page: @escaping @Sendable () async -> AdminPage
+    ) {
         enter(.working)
-        let source = shared.source
-        let reply = context.eventLoop.makeFutureWithTask { await source.answer(path.request) }
+        let reply = context.eventLoop.makeFutureWithTask { await page() }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        reply.whenSuccess { reply in
+        reply.whenSuccess { page in
             let (connection, context) = bound.value
             guard connection.channel != nil else { return }
-            connection.answer(head, AdminPage(reply), context)
+            connection.answer(head, page, context)
         }
     }
 

@@ -97,6 +97,7 @@ private struct EmptySource: AdminSource {
     let ledgerJSON: [UInt8] = []
     let metricsText = ""
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer { .done([]) }
+    func reload(_ request: ReloadRequest) async -> ReloadAnswer { ReloadAnswer() }
 }
 
 /// What a receiver answers.
