@@ -107,7 +107,7 @@ FUZZ_CORPUS = $(BUILD)/fuzz-corpus/$(TARGET)
 FUZZ_KEPT = Tests/Fuzz/Corpus/$(TARGET)
 FUZZ_LIMITS = -max_len=65536 -timeout=20 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/fuzz-found/$(TARGET)-
 
-fuzz: packages ## hunt for SECONDS in TARGET: wire, json, http or inflate (INPUT=FILE runs one input)
+fuzz: packages ## hunt for SECONDS in TARGET: wire, json, http, inflate or nats (INPUT=FILE runs one input)
 	$(FUZZ)
 	@mkdir -p $(BUILD)/fuzz-found $(FUZZ_CORPUS) $(FUZZ_KEPT)
 ifdef INPUT

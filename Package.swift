@@ -63,7 +63,7 @@ let fuzzing: [Target] =
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Basics", "OTLP", "Pipeline", "Receivers", "Oracle", "CFuzz", "CZlib",
+                "Basics", "OTLP", "Pipeline", "NATS", "Receivers", "Oracle", "CFuzz", "CZlib",
                 nio("NIOCore"), nio("NIOEmbedded"), nio("NIOHTTP1"), protobuf, logging,
             ],
             path: "Tests/Fuzz",

@@ -21,6 +21,8 @@ package final class NATSClient: Sendable {
         /// Servers that others have named.
         var learned: [NATSServer] = []
         var connections: UInt64 = 0
+        /// Who waits for a connection.
+        var waiting: [CheckedContinuation<Void, Never>] = []
         var task: Task<Void, Never>?
         var isClosed = false
     }
@@ -85,6 +87,7 @@ package final class NATSClient: Sendable {
         channel?.close(promise: nil)
         await task?.value
         fail(because: "the client is closed")
+        wake()
         // It fails only where the thread has ended already.
         try? await group.shutdownGracefully()
     }
@@ -97,6 +100,31 @@ package final class NATSClient: Sendable {
     package var payloadMax: Int { state.withLock { $0.info.payloadMax } }
     /// How many connections there have been.
     package var connections: UInt64 { state.withLock { $0.connections } }
+
+    /// Waits until there is a connection, or the time is over; whether there is one then.
+    package func connected(within limit: Duration) async -> Bool {
+        guard !isConnected else { return true }
+        let timer = group.next().scheduleTask(in: .nanoseconds(limit.wholeNanoseconds)) { self.wake() }
+        await withCheckedContinuation { continuation in
+            let isOver = state.withLock { state in
+                guard state.channel == nil, !state.isClosed else { return true }
+                state.waiting.append(continuation)
+                return false
+            }
+            if isOver { continuation.resume() }
+        }
+        timer.cancel()
+        return isConnected
+    }
+
+    /// Lets everybody look again who waits for a connection.
+    private func wake() {
+        let waiting = state.withLock { state in
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
 
     /// A subject that nobody else subscribes to.
     package func makeInbox() -> String {
@@ -296,6 +324,7 @@ extension NATSClient: NATSConnectionListener {
             buffer.writeSubscription(Self.inboxNumber, to: "\(inbox).*")
             for (number, subject) in subscriptions { buffer.writeSubscription(number, to: subject) }
         }
+        wake()
         onConnect()
     }
 

@@ -56,6 +56,8 @@ package struct ReceiverContext: Sendable {
     package var connectionsMax: Int?
     /// Headers that processors read, in lower case, kept with each request.
     package var processorHeaders: [String] = []
+    /// The first pipeline that reads the receiver; empty for none.
+    package var pipeline = ""
     let intake: any Intake
     let memory: MemoryBudget
     let eventLoops: EventLoops

@@ -261,6 +261,7 @@ extension PipelineFile {
         context.sockets = sharers.flatMap { sockets[$0.name] }
         context.connectionsMax = connections
         context.processorHeaders = processorHeaders(after: receiver.name)
+        context.pipeline = pipelines.first { $0.value.receivers.contains(receiver.name) }?.name ?? ""
         if intake.telemetry != nil { context.processorHeaders.append(TraceParent.headerName) }
         return receiver.settings.makeReceiver(in: context)
     }
