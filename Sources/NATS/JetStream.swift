@@ -44,7 +44,11 @@ package struct JetStream: Sendable {
     }
 
     /// Asks the API; throws what it says in place of a result.
-    package func ask(_ subject: String, _ body: JSON? = nil, within limit: Duration = answerMax) async throws(Failure) -> JSONNode {
+    package func ask(
+        _ subject: String,
+        _ body: JSON? = nil,
+        within limit: Duration = answerMax
+    ) async throws(Failure) -> JSONNode {
         let text = body.map { Array($0.lineText.utf8) } ?? []
         let answer = await client.request("$JS.API.\(subject)", text, within: limit)
         return try Self.result(of: answer)
@@ -72,7 +76,9 @@ package struct JetStream: Sendable {
         let message: NATSMessage
         do throws(NATSFailure) { message = try answer.get() } catch { throw .unavailable("\(error)") }
         guard let node = try? JSONNode(parsing: message.payload), node.members != nil else {
-            throw .unavailable("the answer is no JSON: \(message.status.map { "\($0.code) \($0.text)" } ?? "no status")")
+            throw .unavailable(
+                "the answer is no JSON: \(message.status.map { "\($0.code) \($0.text)" } ?? "no status")"
+            )
         }
         guard let error = node["error"] else { return node }
         throw .refused(

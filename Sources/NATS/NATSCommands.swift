@@ -49,7 +49,9 @@ extension ByteBuffer {
             block += header.name
             block += ": "
             if header.value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
-                block.unicodeScalars.append(contentsOf: header.value.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 })
+                block.unicodeScalars.append(
+                    contentsOf: header.value.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }
+                )
             } else {
                 block += header.value
             }

@@ -65,7 +65,10 @@ final class NATSConnection: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        close(context, complaint.map { "the server closed the connection: \($0)" } ?? "the server closed the connection")
+        close(
+            context,
+            complaint.map { "the server closed the connection: \($0)" } ?? "the server closed the connection"
+        )
         context.fireChannelInactive()
     }
 

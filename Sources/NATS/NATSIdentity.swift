@@ -24,7 +24,9 @@ struct NATSIdentity: Sendable {
             throw Problem(description: "\(path): \(error.reason)")
         }
         let text = String(decoding: bytes, as: UTF8.self)
-        guard let jwt = text.section("NATS USER JWT"), let key = text.section("USER NKEY SEED").flatMap({ NKey(seed: $0) }) else {
+        guard let jwt = text.section("NATS USER JWT"),
+            let key = text.section("USER NKEY SEED").flatMap({ NKey(seed: $0) })
+        else {
             throw Problem(description: "\(path): no file of credentials, with a user's JWT and seed")
         }
         return NATSKeys(jwt: jwt, key: key)
@@ -41,7 +43,10 @@ struct NATSIdentity: Sendable {
         if let token = credentials?.token { options = options.adding(["auth_token": .text(token.read().text)]) }
         if let jwt = keys.jwt { options = options.adding(["jwt": .text(jwt)]) }
         if let key = keys.key, let signed = key.sign(info.nonce ?? "") {
-            let signature = signed.signature.base64.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+            let signature = signed.signature.base64.replacing("+", with: "-").replacing("/", with: "_").replacing(
+                "=",
+                with: ""
+            )
             options = options.adding(["sig": .text(signature)])
             if keys.jwt == nil { options = options.adding(["nkey": .text(signed.publicKey)]) }
         }

@@ -111,7 +111,9 @@ struct NATSParser {
             let text = String(decoding: rest, as: UTF8.self)
             return .error(String(text.drop { $0 == "'" }.prefix { $0 != "'" }))
         default:
-            throw NATSProtocolError("\"\(String(decoding: line, as: UTF8.self).excerpt(max: 40))\" is no operation of NATS")
+            throw NATSProtocolError(
+                "\"\(String(decoding: line, as: UTF8.self).excerpt(max: 40))\" is no operation of NATS"
+            )
         }
     }
 

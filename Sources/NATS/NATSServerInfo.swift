@@ -36,7 +36,8 @@ struct NATSServerInfo: Sendable {
 /// Where a server of NATS listens.
 package struct NATSServer: Sendable, Hashable {
     /// The form that `init(text:)` reads, for messages.
-    package static let form = #"an address such as "nats://10.0.0.1:4222" or "tls://nats.example:4222", without user and path"#
+    package static let form =
+        #"an address such as "nats://10.0.0.1:4222" or "tls://nats.example:4222", without user and path"#
 
     package let host: String
     package let port: Int

@@ -76,7 +76,12 @@ extension Shape<NATSCredentials> {
         "What servers of NATS are shown: `file`, `user` with `password`, `token` or `nkey`.",
         Settings(),
         [
-            Field("file", optional: \.file, .text, "File with a user's JWT and seed (`.creds`), read at each connection."),
+            Field(
+                "file",
+                optional: \.file,
+                .text,
+                "File with a user's JWT and seed (`.creds`), read at each connection."
+            ),
             Field("user", optional: \.user, .text, "A user's name."),
             Field("password", optional: \.password, .secret, "The user's password."),
             Field("token", optional: \.token, .secret, "A token."),
@@ -90,7 +95,9 @@ extension Shape<NATSCredentials> {
         check: { _, group, context in
             let ways = ["file", "user", "token", "nkey"].filter { group[$0] != nil }
             if ways.count != 1 {
-                let what = ways.isEmpty ? "nothing is shown" : "\(ways.map(quoted).joined(separator: " and ")) exclude each other"
+                let what =
+                    ways.isEmpty
+                    ? "nothing is shown" : "\(ways.map(quoted).joined(separator: " and ")) exclude each other"
                 context.report("\(what); allowed: one of \"file\", \"user\", \"token\" and \"nkey\"", at: group.offset)
             }
             if (group["user"] == nil) != (group["password"] == nil) {
@@ -107,7 +114,12 @@ extension Shape<NATSTLSSettings> {
         [
             Field("ca", optional: \.ca, .text, "PEM file with the authorities to trust; without it, the system's."),
             Field("certificate", optional: \.certificate, .text, "PEM file with the certificate to present."),
-            Field("key", optional: \.key, .text, "PEM file with its private key, where `certificate` does not hold it."),
+            Field(
+                "key",
+                optional: \.key,
+                .text,
+                "PEM file with its private key, where `certificate` does not hold it."
+            ),
             Field("server_name", optional: \.serverName, .text, "Name to verify; without it, the address's host."),
             Field("verify", \.verify, .flag, "Whether the server's certificate is verified."),
         ]

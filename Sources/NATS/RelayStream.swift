@@ -85,7 +85,11 @@ package struct RelayStream: Sendable, Equatable {
         }
         compare("partitions", "\(found.partitions)", "\(partitions)")
         compare("subject", found.subject, subject)
-        compare("subjects", (config["subjects"]?.elements ?? []).compactMap(\.string).joined(separator: ", "), "\(subject).*")
+        compare(
+            "subjects",
+            (config["subjects"]?.elements ?? []).compactMap(\.string).joined(separator: ", "),
+            "\(subject).*"
+        )
         compare("retention", config["retention"]?.string ?? "", "workqueue")
         compare("discard", config["discard"]?.string ?? "", "new")
         let copies = config["num_replicas"]?.integer ?? 1

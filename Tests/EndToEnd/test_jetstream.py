@@ -1,6 +1,10 @@
 """Edges store spans in a stream of NATS JetStream, gateways share its partitions: nothing acknowledged is lost, whoever dies."""
 
+import collections
+import time
+
 import pytest
+from conftest import otlp_exporter
 
 from kit import otlp
 from kit.environments import free_port
@@ -62,3 +66,129 @@ def test_a_trace_goes_from_the_edge_through_the_stream_to_the_centre(nats_server
     stream = nats.stream("spans")
     assert stream["state"]["messages"] == 0, "every message is acknowledged"
     assert gateway.metric("millrace_receiver_redelivered_spans_total") == 0
+
+
+def served(gateway):
+    return int(gateway.metric("millrace_receiver_partitions"))
+
+
+def union(archives, *names):
+    """What the gateways' files hold in all, each span counted."""
+    return sum((archives.spans(name) for name in names), collections.Counter())
+
+
+def test_gateways_share_the_partitions_and_one_that_stops_gives_its_own_up_at_once(
+    nats_server, edge, centre, archives, service
+):
+    nats = nats_server()
+    sender = edge(nats)
+    sender.send(service, traces=1)
+    first = centre(nats, {"kept": archives("first")}, "first")
+    eventually(lambda: served(first) == 16, within=10)
+    second = centre(nats, {"kept": archives("second")}, "second")
+    eventually(lambda: 0 < served(first) < 16 and served(first) + served(second) == 16, within=10)
+    sent = sender.send(service, traces=40)
+    eventually(lambda: sent <= set(union(archives, "first", "second")), within=15)
+    assert archives.spans("first") and archives.spans("second"), "both have a part"
+    traces = [{trace for trace, _ in archives.spans(name)} for name in ("first", "second")]
+    assert not traces[0] & traces[1], "a trace is at one gateway"
+    first.stop()
+    since = time.monotonic()
+    sent |= sender.send(service, traces=40)
+    eventually(lambda: sent <= set(union(archives, "first", "second")), within=15)
+    took = time.monotonic() - since
+    assert took < 5, f"the partitions of one that stops are free at once, and not after {took:.1f} s"
+    assert set(union(archives, "first", "second").values()) == {1}
+    assert second.metric("millrace_receiver_redelivered_spans_total") == 0
+
+
+def test_the_partitions_of_a_gateway_that_is_killed_are_served_elsewhere_within_10_s(
+    nats_server, edge, centre, archives, service, report
+):
+    nats = nats_server()
+    sender = edge(nats)
+    sender.send(service, traces=1)
+    gateways = [centre(nats, {"kept": archives(name)}, name) for name in ("first", "second")]
+    eventually(lambda: sum(map(served, gateways)) == 16 and min(map(served, gateways)) > 0, within=15)
+    gateways[0].kill()
+    since = time.monotonic()
+    sent = sender.send(service, traces=60)
+    eventually(lambda: sent <= set(archives.spans("second")), within=20)
+    took = time.monotonic() - since
+    report(f"served elsewhere after {took:.1f} s")
+    assert took < 10
+
+
+def test_a_full_stream_is_back_pressure_and_drains(nats_server, edge, centre, archives, service):
+    nats = nats_server()
+    sender = edge(nats, max_bytes="1MiB")
+    sent = sender.send(service, traces=60, spans=4, padding=10_000)
+    eventually(lambda: "maximum bytes exceeded" in sender.process.log, within=20)
+    assert sender.row("relay")["queued"] > 0 and sender.row("relay")["dead_lettered"] == 0
+    gateway = centre(nats, {"kept": archives("kept")})
+    gateway.settled(accepted=len(sent))
+    sender.settled(accepted=len(sent))
+    assert archives.spans("kept") == dict.fromkeys(sent, 1)
+
+
+def test_a_stream_with_another_layout_is_refused_with_what_differs(nats_server, edge, centre, archives, service):
+    nats = nats_server()
+    first = edge(nats, partitions=8)
+    sent = first.send(service, traces=4)
+    first.settled(accepted=len(sent))
+    other = edge(nats, "other")
+    gateway = centre(nats, {"kept": archives("kept")})
+    more = other.send(service, traces=4)
+    words = "the stream spans has another layout: partitions is 8, not 16"
+    for process in (other, gateway):
+        eventually(lambda: words in process.process.log, within=15)
+    assert other.row("relay")["queued"] == len(more) and served(gateway) == 0
+    # Somebody has to decide which of them is right.
+    other.pipeline["exporters"]["relay"]["partitions"] = gateway.pipeline["receivers"]["stream"]["partitions"] = 8
+    for process in (other, gateway):
+        process.stop()
+        process.save()
+        process.start()
+    gateway.settled(accepted=len(sent | more))
+    assert archives.spans("kept") == dict.fromkeys(sent | more, 1)
+
+
+def test_what_no_exporter_wrote_lies_in_the_stream_of_refused_messages(nats_server, edge, centre, archives, service):
+    nats = nats_server()
+    sender, gateway = edge(nats), centre(nats, {"kept": archives("kept")})
+    sent = sender.send(service, traces=1)
+
+    async def publish(client):
+        stream = client.jetstream()
+        await stream.publish("mr.spans.3", b"nonsense")
+        await stream.publish("mr.spans.4", b"nonsense", headers={"Millrace-Signal": "traces"})
+
+    nats.call(publish)
+    eventually(lambda: nats.stream("spans-refused")["state"]["messages"] == 2, within=15)
+
+    async def read(client):
+        subscription = await client.jetstream().pull_subscribe("mr.spans-refused", "reader")
+        return [(message.data, message.headers["Millrace-Reason"]) for message in await subscription.fetch(2, timeout=5)]
+
+    (first, missing), (second, broken) = nats.call(read)
+    assert first == second == b"nonsense" and "Millrace-Signal is missing" in missing and broken
+    gateway.settled(accepted=len(sent))
+    eventually(lambda: nats.stream("spans")["state"]["messages"] == 0, within=5)
+
+
+def test_route_identity_and_headers_come_along(nats_server, edge, centre, sink, service):
+    nats = nats_server()
+    sender = edge(nats)
+    sender.pipeline["receivers"]["otlp"] |= {
+        "forward_headers": ["x-tenant"], "auth": {"bearer": [{"name": "ann", "token": "secret-of-ann"}]}
+    }
+    sender.stop()
+    sender.save()
+    sender.start()
+    gateway = centre(nats, {"sink": otlp_exporter(sink)}, receiver={"forward_headers": ["x-tenant"]})
+    message = otlp.request(service, 3)
+    headers = {"authorization": "Bearer secret-of-ann", "x_tenant": "blue"}
+    assert sender.post(message.SerializeToString(), **headers).status_code == 200
+    gateway.settled(accepted=3)
+    assert sink.spans == set(otlp.spans_of(message))
+    assert gateway.metric("millrace_receiver_identity_accepted_spans_total", identity="ann") == 3

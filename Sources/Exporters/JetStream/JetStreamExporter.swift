@@ -93,7 +93,12 @@ package final class JetStreamExporter: Exporter {
     /// Nil once it is stored.
     private func store(_ part: Part) async -> JetStream.Failure? {
         do throws(JetStream.Failure) {
-            let receipt = try await stream.store(part.subject, headers: part.headers, part.payload, within: settings.timeout)
+            let receipt = try await stream.store(
+                part.subject,
+                headers: part.headers,
+                part.payload,
+                within: settings.timeout
+            )
             guard receipt.stream == layout.name else {
                 return .unavailable("the subject \(part.subject) is one of the stream \(receipt.stream)")
             }
@@ -112,7 +117,9 @@ package final class JetStreamExporter: Exporter {
         guard await client.connected(within: settings.timeout) else { return client.trouble }
         if state.withLock({ $0.isReady }) { return nil }
         do throws(JetStream.Failure) {
-            if let mismatch = layout.mismatch(with: try await find(), replicas: settings.limits.replicas) { return mismatch }
+            if let mismatch = layout.mismatch(with: try await find(), replicas: settings.limits.replicas) {
+                return mismatch
+            }
         } catch {
             return "\(error)"
         }
@@ -130,7 +137,10 @@ package final class JetStreamExporter: Exporter {
         let made = try await stream.ask("STREAM.CREATE.\(layout.name)", layout.configuration(settings.limits))
         logger.info(
             "a stream is created",
-            metadata: ["stream": "\(layout.name)", "partitions": "\(layout.partitions)", "replicas": "\(settings.limits.replicas)"]
+            metadata: [
+                "stream": "\(layout.name)", "partitions": "\(layout.partitions)",
+                "replicas": "\(settings.limits.replicas)",
+            ]
         )
         return made
     }
@@ -141,7 +151,9 @@ extension JetStreamExporter {
     private func parts(of batch: Batch) -> [Part]? {
         let heldMax = RequestAccount(bytes: batch.payload.count).heldMax
         let limits = WireLimits(indexBytesMax: heldMax)
-        guard var spans = try? Envelope(framesOf: batch.payload, signal: batch.signal, limits: limits) else { return nil }
+        guard var spans = try? Envelope(framesOf: batch.payload, signal: batch.signal, limits: limits) else {
+            return nil
+        }
         for index in 0..<spans.unitCount {
             let trace = spans.unit(index).traceID
             spans.assign(index, to: UInt16(layout.partition(high: trace.high, low: trace.low)))
@@ -169,7 +181,8 @@ extension JetStreamExporter {
         case .experimentID(let id): headers.append(HTTPHeader(RelayHeader.route, "id:\(id.percentEncoded)"))
         }
         if let identity = batch.identity { headers.append(HTTPHeader(RelayHeader.identity, identity.percentEncoded)) }
-        return headers + batch.headers.forwardable().map { HTTPHeader(RelayHeader.kept + $0.name, $0.value.percentEncoded) }
+        return headers
+            + batch.headers.forwardable().map { HTTPHeader(RelayHeader.kept + $0.name, $0.value.percentEncoded) }
     }
 }
 

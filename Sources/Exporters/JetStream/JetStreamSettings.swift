@@ -59,15 +59,33 @@ extension JetStreamSettings: DestinationSettings {
                 .duration(.seconds(60) ... .seconds(3650 * 86400)),
                 "Age at which messages that no gateway took are lost, when the stream is created; without it, none."
             ),
-            Field("create", \.creates, .flag, "Whether a stream that is not there is created; one that is there is checked."),
-            Field("timeout", \.timeout, .pause, "For the answer to one message; a slower one is tried again under the same id."),
-            Field("concurrency", \.concurrency, .integer(1...256), "Batches under way at once, each of up to `partitions` messages."),
+            Field(
+                "create",
+                \.creates,
+                .flag,
+                "Whether a stream that is not there is created; one that is there is checked."
+            ),
+            Field(
+                "timeout",
+                \.timeout,
+                .pause,
+                "For the answer to one message; a slower one is tried again under the same id."
+            ),
+            Field(
+                "concurrency",
+                \.concurrency,
+                .integer(1...256),
+                "Batches under way at once, each of up to `partitions` messages."
+            ),
         ],
         check: { settings, group, context in
             settings.nats.check(group, &context)
             guard settings.limits.replicas.isMultiple(of: 2), let node = group["replicas"] else { return }
             context.within("replicas") { context in
-                context.report("an even number of servers has no majority that is worth it; allowed: 1, 3 or 5", at: node.offset)
+                context.report(
+                    "an even number of servers has no majority that is worth it; allowed: 1, 3 or 5",
+                    at: node.offset
+                )
             }
         }
     )

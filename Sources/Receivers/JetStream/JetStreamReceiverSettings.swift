@@ -34,15 +34,31 @@ extension JetStreamReceiverSettings: ReceiverSettings {
         "Takes spans from a stream of NATS JetStream (server 2.12 or later) that exporters `jetstream` fill; gateways with the same `durable` share its partitions among them.",
         JetStreamReceiverSettings(),
         NATSSettings.fields.map { $0.at(\.nats) } + [
-            Field("stream", \.stream, .natsName, "The stream; while it is not there, it is waited for.", required: true),
-            Field("partitions", \.partitions, .integer(1...1024), "How many partitions it has; another number is refused."),
+            Field(
+                "stream",
+                \.stream,
+                .natsName,
+                "The stream; while it is not there, it is waited for.",
+                required: true
+            ),
+            Field(
+                "partitions",
+                \.partitions,
+                .integer(1...1024),
+                "How many partitions it has; another number is refused."
+            ),
             Field(
                 "durable",
                 optional: \.durable,
                 .natsName,
                 "What its consumers' names begin with; without it, the name of the pipeline."
             ),
-            Field("ack", \.ack, .choice(["journaled": Ack.journaled]), "What a message is acknowledged after: the journal here."),
+            Field(
+                "ack",
+                \.ack,
+                .choice(["journaled": Ack.journaled]),
+                "What a message is acknowledged after: the journal here."
+            ),
             Field(
                 "ack_wait",
                 \.ackWait,

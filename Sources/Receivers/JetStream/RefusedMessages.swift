@@ -19,7 +19,11 @@ struct RefusedMessages: Sendable {
     }
 
     /// Adds a message with why it was refused; the stream is made when it is not there.
-    func add(_ message: NATSMessage, _ delivery: JetStreamDelivery, because reason: String) async throws(JetStream.Failure) {
+    func add(
+        _ message: NATSMessage,
+        _ delivery: JetStreamDelivery,
+        because reason: String
+    ) async throws(JetStream.Failure) {
         var headers = message.headers.filter { !$0.name.hasPrefix("Nats-") }
         headers.append(HTTPHeader(RelayHeader.reason, reason.excerpt()))
         headers.append(HTTPHeader(RelayHeader.messageID, "refused-\(delivery.sequence)"))
@@ -46,7 +50,9 @@ struct RefusedMessages: Sendable {
                 "name": .text(name), "subjects": .words([subject]), "discard": "old", "storage": "file",
                 "max_bytes": .integer(Self.maxBytes.bytes), "max_age": .integer(Int(Self.maxAge.wholeNanoseconds)),
                 "num_replicas": .integer(replicas),
-                "description": .text("Millrace: messages that no gateway takes, with the reason in \(RelayHeader.reason)"),
+                "description": .text(
+                    "Millrace: messages that no gateway takes, with the reason in \(RelayHeader.reason)"
+                ),
             ]
         )
     }

@@ -101,7 +101,12 @@ final class RelayDesk: IntakeObserver {
         }
         let ticket = state.withLock { state in
             state.nextTicket += 1
-            state.waiting[state.nextTicket] = Waiting(message: message, delivery: delivery, partition: partition, done: done)
+            state.waiting[state.nextTicket] = Waiting(
+                message: message,
+                delivery: delivery,
+                partition: partition,
+                done: done
+            )
             return state.nextTicket
         }
         // Messages of one partition stay in order.
