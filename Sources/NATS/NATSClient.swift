@@ -101,17 +101,22 @@ package final class NATSClient: Sendable {
     /// How many connections there have been.
     package var connections: UInt64 { state.withLock { $0.connections } }
 
-    /// Waits until there is a connection, or the time is over; whether there is one then.
+    /// Waits until there is a connection, the time is over or the task is cancelled; whether there is one then.
     package func connected(within limit: Duration) async -> Bool {
         guard !isConnected else { return true }
         let timer = group.next().scheduleTask(in: .nanoseconds(limit.wholeNanoseconds)) { self.wake() }
-        await withCheckedContinuation { continuation in
-            let isOver = state.withLock { state in
-                guard state.channel == nil, !state.isClosed else { return true }
-                state.waiting.append(continuation)
-                return false
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    guard state.channel == nil, !state.isClosed else { return true }
+                    state.waiting.append(continuation)
+                    return false
+                }
+                if isOver { continuation.resume() }
+                if Task.isCancelled { wake() }
             }
-            if isOver { continuation.resume() }
+        } onCancel: {
+            wake()
         }
         timer.cancel()
         return isConnected
@@ -183,8 +188,7 @@ package final class NATSClient: Sendable {
 
     /// Hands every message to that subject to `handler`, over all connections, until `unsubscribe`.
     ///
-    /// - Parameter handler: Called on the client's thread; must not block.
-    /// - Returns: The subscription's number.
+    /// `handler` is called on the client's thread and must not block. Gives the subscription's number.
     package func subscribe(_ subject: String, _ handler: @escaping @Sendable (NATSMessage) -> Void) -> UInt64 {
         let (number, channel) = state.withLock { state in
             defer { state.nextNumber += 1 }

@@ -29,7 +29,7 @@ final class NATSConnection: ChannelInboundHandler {
     /// Between two pings; a connection on which two of them get no answer is closed.
     private static let pingInterval = TimeAmount.seconds(2)
     /// From the connection to the first answer to a ping.
-    private static let openingMax = TimeAmount.seconds(5)
+    private static let openingMax = TimeAmount.seconds(3)
 
     private let parts: Parts
     private var parser = NATSParser()
@@ -48,6 +48,12 @@ final class NATSConnection: ChannelInboundHandler {
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.openingMax) {
             self.close(context, "the server does not greet in time")
         }
+    }
+
+    /// Also where there never was a connection.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        phase = .closed
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -154,11 +160,12 @@ final class NATSConnection: ChannelInboundHandler {
 
     private func close(_ context: ChannelHandlerContext, _ reason: String) {
         guard phase != .closed else { return }
+        let wasOpen = phase == .open
         phase = .closed
         timer?.cancel()
         let reason = complaint.map { reason.contains($0) ? reason : "\(reason): \($0)" } ?? reason
         parts.ready.fail(NATSFailure.disconnected(reason))
-        parts.listener.closed(reason)
+        if wasOpen { parts.listener.closed(reason) }
         context.close(promise: nil)
     }
 }
@@ -172,6 +179,6 @@ protocol NATSConnectionListener: AnyObject, Sendable {
     func received(_ message: NATSMessage)
     /// The server refuses something, such as a subject; it may close the connection then.
     func complained(_ text: String)
-    /// Nothing comes any more.
+    /// Nothing comes any more over a connection that was open.
     func closed(_ reason: String)
 }

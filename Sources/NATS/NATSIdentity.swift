@@ -11,7 +11,7 @@ struct NATSIdentity: Sendable {
         let description: String
     }
 
-    /// Reads a file of credentials; blocks for the disk. Throws where it cannot be used.
+    /// Reads a file of credentials, and throws where it cannot be used; blocks for the disk.
     static func key(of credentials: NATSCredentials?) throws(Problem) -> NATSKeys {
         guard let credentials else { return NATSKeys() }
         if let seed = credentials.nkey { return NATSKeys(key: NKey(seed: seed.read().text)) }

@@ -23,6 +23,8 @@ package protocol ReceiverSettings: Sendable {
     var hold: Duration { get }
     /// The exporter that answers wait for (`answer_after`); nil where the journal is enough.
     var answerAfter: String? { get }
+    /// Whether they wait for every exporter of its pipelines (`ack`).
+    var awaitsAll: Bool { get }
     /// How long they wait for it (`answer_timeout`).
     var answerTimeout: Duration { get }
     /// Names of headers that are kept with each request, besides those that processors read.
@@ -37,6 +39,10 @@ package protocol ReceiverSettings: Sendable {
 
     /// Makes the receiver.
     func makeReceiver(in context: ReceiverContext) -> any Receiver
+}
+
+extension ReceiverSettings {
+    package var awaitsAll: Bool { false }
 }
 
 extension ReceiverType {

@@ -1,13 +1,15 @@
 """Edges store spans in a stream of NATS JetStream, gateways share its partitions: nothing acknowledged is lost, whoever dies."""
 
 import collections
+import signal
 import time
 
 import pytest
 from conftest import otlp_exporter
 
 from kit import otlp
-from kit.environments import free_port
+from kit.environments import LONG, free_port
+from kit.load import Load
 from kit.millrace import QUICK_RETRY
 from kit.nats_server import NATS
 from kit.waiting import eventually
@@ -66,6 +68,38 @@ def test_a_trace_goes_from_the_edge_through_the_stream_to_the_centre(nats_server
     stream = nats.stream("spans")
     assert stream["state"]["messages"] == 0, "every message is acknowledged"
     assert gateway.metric("millrace_receiver_redelivered_spans_total") == 0
+
+
+def test_edges_go_on_while_nats_is_away_until_their_budget_is_used_up(nats_server, edge, centre, archives, service):
+    nats = nats_server()
+    sender = edge(nats)
+    sent = sender.send(service, traces=1)
+    sender.settled(accepted=len(sent))
+    for node in nats.nodes:
+        node.kill()
+    sender.stop()
+    sender.pipeline["journal"]["max_bytes"] = "4MiB"
+    sender.pipeline["receivers"]["otlp"]["hold"] = "0s"
+    sender.save()
+    sender.start()
+    sent |= sender.send(service, traces=20, spans=2, padding=20_000)
+    with Load(sender, service, threads=2, rate=50, spans=2, padding=20_000) as load:
+        load.refused()
+        assert load.statuses[200] > 10 and load.unadvised == 0
+        time_away(nats)
+        load.acknowledge(20)
+    sent |= load.acknowledged
+    gateway = centre(nats, {"kept": archives("kept")})
+    sender.settled(accepted=len(sent))
+    gateway.settled(accepted=len(sent))
+    assert archives.spans("kept") == dict.fromkeys(sent, 1)
+
+
+def time_away(nats):
+    """In all half a minute where there is time for it."""
+    if LONG:
+        time.sleep(30)
+    nats.start()
 
 
 def served(gateway):
@@ -157,6 +191,7 @@ def test_what_no_exporter_wrote_lies_in_the_stream_of_refused_messages(nats_serv
     nats = nats_server()
     sender, gateway = edge(nats), centre(nats, {"kept": archives("kept")})
     sent = sender.send(service, traces=1)
+    gateway.settled(accepted=len(sent))
 
     async def publish(client):
         stream = client.jetstream()
@@ -170,10 +205,11 @@ def test_what_no_exporter_wrote_lies_in_the_stream_of_refused_messages(nats_serv
         subscription = await client.jetstream().pull_subscribe("mr.spans-refused", "reader")
         return [(message.data, message.headers["Millrace-Reason"]) for message in await subscription.fetch(2, timeout=5)]
 
-    (first, missing), (second, broken) = nats.call(read)
-    assert first == second == b"nonsense" and "Millrace-Signal is missing" in missing and broken
-    gateway.settled(accepted=len(sent))
+    (first, one), (second, other) = nats.call(read)
+    assert first == second == b"nonsense"
+    assert any("Millrace-Signal is missing" in reason for reason in (one, other)) and "wire type" in one + other
     eventually(lambda: nats.stream("spans")["state"]["messages"] == 0, within=5)
+    assert gateway.metric("millrace_receiver_messages_total", outcome="refused") == 2
 
 
 def test_route_identity_and_headers_come_along(nats_server, edge, centre, sink, service):
@@ -185,10 +221,89 @@ def test_route_identity_and_headers_come_along(nats_server, edge, centre, sink, 
     sender.stop()
     sender.save()
     sender.start()
+    tenants = []
+    sink.admits = lambda _, headers, __: tenants.append(headers.get("x-tenant"))
     gateway = centre(nats, {"sink": otlp_exporter(sink)}, receiver={"forward_headers": ["x-tenant"]})
     message = otlp.request(service, 3)
     headers = {"authorization": "Bearer secret-of-ann", "x_tenant": "blue"}
     assert sender.post(message.SerializeToString(), **headers).status_code == 200
     gateway.settled(accepted=3)
     assert sink.spans == set(otlp.spans_of(message))
+    assert set(tenants) == {"blue"}
     assert gateway.metric("millrace_receiver_identity_accepted_spans_total", identity="ann") == 3
+
+
+FAULTS = 200 if LONG else 8
+
+
+class Cluster:
+    """Three servers, two edges under load and two gateways; faults that anything may have, and what came of it all."""
+
+    def __init__(self, nats, edges, gateways, archives):
+        self.nats, self.edges, self.gateways, self.archives = nats, edges, gateways, archives
+
+    def fault(self, kind, random):
+        """Does it, lets some time pass in which it lasts, and mends it."""
+        wait = random.uniform(0.2, 1.5)
+        if kind == "node killed":
+            node = random.choice(self.nats.nodes)
+            node.kill()
+            time.sleep(wait)
+        elif kind == "leader stopped":
+            node = self.nats.leader("spans")
+            node.process.send(signal.SIGSTOP)
+            time.sleep(wait + 5)
+            node.process.send(signal.SIGCONT)
+        elif kind == "all nodes killed":
+            for node in self.nats.nodes:
+                node.kill()
+        elif kind == "gateway killed":
+            gateway = random.choice(self.gateways)
+            gateway.kill()
+            time.sleep(wait)
+            gateway.start()
+        elif kind == "gateway restarted":
+            gateway = random.choice(self.gateways)
+            gateway.stop()
+            gateway.start()
+        else:
+            edge = random.choice(self.edges)
+            edge.kill()
+            edge.start()
+        self.nats.start()
+
+
+KINDS = ("node killed", "leader stopped", "all nodes killed", "gateway killed", "gateway restarted", "edge killed")
+
+
+def test_nothing_acknowledged_is_lost_whatever_dies(nats_server, edge, centre, archives, service, seeded, report):
+    nats = nats_server(3)
+    names = ("first", "second")
+    edges = [edge(nats, f"edge-{number}") for number in (1, 2)]
+    gateways = [centre(nats, {"kept": archives(name)}, name) for name in names]
+    cluster = Cluster(nats, edges, gateways, archives)
+    with Load(edges[0], service, threads=2, rate=20) as one, Load(edges[1], service, threads=2, rate=20) as other:
+        for load in (one, other):
+            load.acknowledge(50)
+        eventually(lambda: sum(map(served, gateways)) == 16, within=30)
+        for number in range(FAULTS):
+            kind = seeded.choice(KINDS)
+            since = time.monotonic()
+            cluster.fault(kind, seeded)
+            done = len(set(union(archives, *names)))
+            eventually(lambda: len(set(union(archives, *names))) > done, within=60)
+            report(f"fault {number + 1}, {kind}: goes on after {time.monotonic() - since:.1f} s")
+    acknowledged = one.acknowledged | other.acknowledged
+    for sender in edges:
+        sender.settled(within=60)
+    eventually(lambda: nats.stream("spans")["state"]["messages"] == 0, within=60)
+    for gateway in gateways:
+        gateway.settled(within=60)
+    delivered = union(archives, *names)
+    missing = acknowledged - set(delivered)
+    assert not missing, f"{len(missing)} of {len(acknowledged)} spans are lost"
+    twice = sum(count - 1 for count in delivered.values())
+    traces = [{trace for trace, _ in archives.spans(name)} for name in names]
+    report(f"{len(acknowledged)} spans, {twice} delivered more than once, {len(traces[0] & traces[1])} traces at both gateways")
+    # At each fault, what was under way: of an edge its unacknowledged batches, of a gateway its unacknowledged messages.
+    assert twice <= FAULTS * 500

@@ -193,13 +193,15 @@ extension PipelineFile {
     fileprivate func answers(of deliveries: [Delivery]) -> [String: DeliveryAnswers] {
         let records = AwaitedRecords()
         return receivers.reduce(into: [:]) { answers, receiver in
-            guard let exporter = receiver.settings.answerAfter else { return }
+            let names = awaitedExporters(of: receiver)
+            guard !names.isEmpty else { return }
             let read = pipelines.filter { $0.value.receivers.contains(receiver.name) }.map(\.name)
             let awaited = deliveries.filter { delivery in
-                delivery.name == exporter && delivery.log.map { read.contains($0.pipeline) } ?? false
+                names.contains(delivery.name) && delivery.log.map { read.contains($0.pipeline) } ?? false
             }
             answers[receiver.name] = DeliveryAnswers(
-                exporter: exporter,
+                exporter: names.sorted().joined(separator: ", "),
+                refusesDeadLetters: receiver.settings.awaitsAll,
                 timeout: receiver.settings.answerTimeout,
                 deliveries: awaited,
                 awaited: records

@@ -66,21 +66,32 @@ final class JetStreamReceiver: Receiver {
             return !state.isStopping
         }
         if isFirst { state.withLock { $0.task }?.cancel() }
-        if refusing { await state.withLock { $0.task }?.value }
+        let task = state.withLock { $0.task }
+        if refusing { await Self.wait(for: task, atMost: .seconds(1)) }
     }
 
     /// Acknowledges what is taken by then, and closes.
     func stop(within limit: Duration) async {
         await prepareToStop(refusing: false)
-        let task = state.withLock { $0.task }
-        await withTaskGroup { group in
-            group.addTask { await task?.value }
-            group.addTask { try? await Task.sleep(for: limit) }
-            await group.next()
-            group.cancelAll()
-            desk.close()
-            await client.close()
+        await Self.wait(for: state.withLock { $0.task }, atMost: limit)
+        desk.close()
+        await client.close()
+    }
+
+    /// Returns once a task has ended, or that much time is over; what it waits for goes on.
+    private static func wait(for task: Task<Void, Never>?, atMost limit: Duration) async {
+        let bell = Doorbell()
+        let ended = Task {
+            await task?.value
+            bell.ring()
         }
+        let alarm = Task {
+            try? await Task.sleep(for: limit)
+            bell.ring()
+        }
+        await bell.wait()
+        ended.cancel()
+        alarm.cancel()
     }
 
     /// Until it is cancelled; then gives up everything.
@@ -108,6 +119,7 @@ final class JetStreamReceiver: Receiver {
     private func tickOn() async {
         while !Task.isCancelled {
             try? await Task.sleep(for: Self.tick)
+            desk.keepAlive()
             for puller in state.withLock({ Array($0.pullers.values) + $0.leaving }) { puller.bell.ring() }
         }
     }

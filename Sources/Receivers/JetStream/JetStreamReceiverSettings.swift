@@ -25,6 +25,8 @@ package struct JetStreamReceiverSettings: Sendable {
     package enum Ack: Sendable {
         /// The journal here has it.
         case journaled
+        /// Every exporter of its pipelines is done with it.
+        case settled
     }
 }
 
@@ -56,8 +58,8 @@ extension JetStreamReceiverSettings: ReceiverSettings {
             Field(
                 "ack",
                 \.ack,
-                .choice(["journaled": Ack.journaled]),
-                "What a message is acknowledged after: the journal here."
+                .choice(["journaled": Ack.journaled, "settled": .settled]),
+                "What a message is acknowledged after: `journaled`, the journal here has it; `settled`, every exporter of the pipelines has delivered, filtered or sampled out all of it, so that a gateway with `storage: \"memory\"` holds nothing that the stream has not; what becomes a dead letter goes to the stream STREAM-refused then."
             ),
             Field(
                 "ack_wait",
@@ -89,7 +91,9 @@ extension JetStreamReceiverSettings: ReceiverSettings {
     /// Well below `ack_wait`.
     package var hold: Duration { .seconds(5) }
     package var answerAfter: String? { nil }
-    package var answerTimeout: Duration { .zero }
+    package var awaitsAll: Bool { ack == .settled }
+    /// Until then the server is told that a message is under way.
+    package var answerTimeout: Duration { .seconds(3600) }
     package var auth: AuthSettings? { nil }
 
     package func differences(from other: any ReceiverSettings) -> [String]? { nil }

@@ -18,6 +18,8 @@ final class RelayDesk: IntakeObserver {
         let delivery: JetStreamDelivery
         let partition: Int
         let done: @Sendable () -> Void
+        /// When the server last heard of it.
+        var since: Duration
     }
 
     /// What is told of.
@@ -46,6 +48,7 @@ final class RelayDesk: IntakeObserver {
     private static let overhead = 65_536
 
     private let client: NATSClient
+    private let ackWait: Duration
     private let stream: JetStream
     private let context: ReceiverContext
     private let keptHeaders: Set<String>
@@ -60,6 +63,7 @@ final class RelayDesk: IntakeObserver {
 
     init(_ settings: JetStreamReceiverSettings, _ client: NATSClient, in context: ReceiverContext) {
         self.client = client
+        ackWait = settings.ackWait
         self.context = context
         stream = JetStream(client)
         keptHeaders = Set((settings.forwardHeaders + context.processorHeaders).map { $0.lowercased() })
@@ -89,6 +93,17 @@ final class RelayDesk: IntakeObserver {
         max(client.payloadMax + Self.overhead, context.memory.limit.bytes / 8 / max(1, shares))
     }
 
+    /// Tells the server of messages that take long that they are under way, so that nobody else gets them.
+    func keepAlive() {
+        let now = clock.now()
+        let long = state.withLock { state in
+            let long = state.waiting.filter { $0.value.since + ackWait / 3 <= now }
+            for ticket in long.keys { state.waiting[ticket]?.since = now }
+            return long.values.map(\.delivery.reply)
+        }
+        for reply in long { client.publish(reply, Array("+WPI".utf8)) }
+    }
+
     /// Hands a message on; `done` is called once it is answered.
     func take(
         _ message: NATSMessage,
@@ -105,7 +120,8 @@ final class RelayDesk: IntakeObserver {
                 message: message,
                 delivery: delivery,
                 partition: partition,
-                done: done
+                done: done,
+                since: clock.now()
             )
             return state.nextTicket
         }

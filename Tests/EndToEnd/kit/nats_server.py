@@ -13,9 +13,9 @@ from kit.waiting import eventually
 
 
 class Node:
-    def __init__(self, directory, name, extra=""):
+    def __init__(self, directory, name, extra="", port=0):
         self.name = name
-        self.client, self.http, self.route = free_port(), free_port(), free_port()
+        self.client, self.http, self.route = free_port(port), free_port(), free_port()
         self.directory = directory / name
         self.directory.mkdir(parents=True)
         self.file = self.directory / "nats.conf"
@@ -54,8 +54,10 @@ class Node:
 class NATS:
     """`size` servers; the stream's leader and what is in it, by the servers' own words."""
 
-    def __init__(self, directory, size=1, extra=""):
-        self.nodes = [Node(directory, f"n{number}", extra) for number in range(1, size + 1)]
+    def __init__(self, directory, size=1, extra="", port=0):
+        """The servers listen on `port` and the next ones where these are free."""
+        numbers = range(1, size + 1)
+        self.nodes = [Node(directory, f"n{number}", extra, port and port + number - 1) for number in numbers]
         for node in self.nodes:
             node.write([node.route for node in self.nodes] if size > 1 else [])
 
