@@ -149,6 +149,7 @@ let package = Package(
             "Conditions",
             "MLflow",
             "Pipeline",
+            "NATS",
             "Receivers",
             "Processors",
             "Exporters",

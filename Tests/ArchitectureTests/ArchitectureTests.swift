@@ -23,8 +23,8 @@ import Testing
         ],
         "Admin": ["Basics", "Pipeline", "TLS"],
         "Configuration": [
-            "Basics", "OTLP", "Journal", "Settings", "Conditions", "MLflow", "Pipeline", "Receivers", "Processors",
-            "Exporters",
+            "Basics", "OTLP", "Journal", "Settings", "Conditions", "MLflow", "Pipeline", "NATS", "Receivers",
+            "Processors", "Exporters",
             "Admin", "TLS", "CEmbedded",
         ],
         "Millrace": ["Basics", "Configuration", "Admin", "HTTPClient", "Journal", "Pipeline", "Settings"],

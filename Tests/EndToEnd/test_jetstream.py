@@ -8,6 +8,7 @@ import pytest
 from conftest import otlp_exporter
 
 from kit import otlp
+from kit.certificates import Authority
 from kit.environments import LONG, free_port
 from kit.load import Load
 from kit.millrace import QUICK_RETRY
@@ -231,6 +232,92 @@ def test_route_identity_and_headers_come_along(nats_server, edge, centre, sink, 
     assert sink.spans == set(otlp.spans_of(message))
     assert set(tenants) == {"blue"}
     assert gateway.metric("millrace_receiver_identity_accepted_spans_total", identity="ann") == 3
+
+
+def test_a_gateway_without_state_acknowledges_what_its_destination_has(nats_server, edge, centre, sink, service, tmp_path):
+    nats = nats_server()
+    sender = edge(nats)
+    sink.refuses = lambda message: (503, {})
+    memory = {"directory": str(tmp_path / "none"), "storage": "memory"}
+    settled = {"receiver": {"ack": "settled", "ack_wait": "10s"}, "journal": memory}
+    gateway = centre(nats, {"sink": otlp_exporter(sink)}, **settled)
+    sent = sender.send(service, traces=6)
+    sender.settled(accepted=len(sent))
+    eventually(lambda: sink.requests, within=15)
+    gateway.kill()
+    assert nats.stream("spans")["state"]["messages"] > 0, "the stream has what the destination has not"
+    sink.refuses = None
+    other = centre(nats, {"sink": otlp_exporter(sink)}, "other", **settled)
+    eventually(lambda: sink.spans == sent, within=30)
+    eventually(lambda: nats.stream("spans")["state"]["messages"] == 0, within=15)
+    # What a destination refuses for good is kept where somebody finds it.
+    sink.refuses = lambda message: (400, {})
+    more = sender.send(service, traces=1)
+    sender.settled(accepted=len(sent | more))
+    eventually(lambda: (nats.stream("spans-refused") or {"state": {"messages": 0}})["state"]["messages"] == 1, within=30)
+    eventually(lambda: nats.stream("spans")["state"]["messages"] == 0, within=15)
+    assert other.metric("millrace_receiver_messages_total", outcome="refused") == 1
+
+
+def test_an_answer_waits_until_the_stream_has_the_request(nats_server, edge, service):
+    nats = nats_server()
+    sender = edge(nats)
+    sender.stop()
+    sender.pipeline["receivers"]["otlp"] |= {"answer_after": "relay", "answer_timeout": "2s"}
+    sender.save()
+    sender.start()
+    sender.send(service, traces=1)
+    for number in range(2, 12):
+        sender.send(service, traces=1, spans=1)
+        assert nats.stream("spans")["state"]["messages"] == number
+    nats.nodes[0].kill()
+    answer = sender.post_trace(service)
+    assert answer.status_code == 503 and int(answer.headers["retry-after"]) > 0
+    nats.start()
+    eventually(lambda: sender.post_trace(service).status_code == 200, within=30, every=0.5)
+
+
+def test_a_batch_over_the_servers_limit_is_split(nats_server, edge, centre, archives, service):
+    nats = nats_server(limit="64KB")
+    sender, gateway = edge(nats, batch={"spans": 1000, "bytes": "4MiB", "linger": "1s"}), centre(nats, {"kept": archives("kept")})
+    sent = sender.send(service, traces=3, spans=40, padding=4000)
+    big = otlp.request(service, 1, padding=100_000)
+    assert sender.post(big.SerializeToString()).status_code == 200
+    sender.settled(accepted=len(sent) + 1)
+    assert sender.row("relay")["dead_lettered"] == 1, "a span that no message may hold"
+    gateway.settled(accepted=len(sent))
+    assert archives.spans("kept") == dict.fromkeys(sent, 1)
+
+
+SEED = "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y"
+PUBLIC = "UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK"
+ACCESS = {
+    "user": ('authorization { user: ann, password: "pass word" }', {"user": "ann", "password": "pass word"}),
+    "token": ('authorization { token: "a-token" }', {"token": "a-token"}),
+    "nkey": (f"authorization {{ users: [ {{ nkey: {PUBLIC} }} ] }}", {"nkey": SEED}),
+}
+
+
+@pytest.mark.parametrize("way", ACCESS)
+def test_credentials_over_tls(nats_server, edge, service, tmp_path, way):
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("nats")
+    words, credentials = ACCESS[way]
+    tls = f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}'
+    nats = nats_server(extra=f"{words}\n{tls}")
+    secured = {"credentials": credentials, "tls": {"ca": str(authority.certificate)}}
+    sender = edge(nats, **secured)
+    sent = sender.send(service, traces=2)
+    sender.settled(accepted=len(sent))
+    foreign = edge(nats, "foreign", tls={"ca": str(authority.certificate)})
+    foreign.send(service, traces=1)
+    eventually(lambda: "Authorization Violation" in foreign.process.log, within=15)
+    untrusting = edge(nats, "untrusting", credentials=credentials, tls={})
+    untrusting.send(service, traces=1)
+    eventually(lambda: "CERTIFICATE_VERIFY_FAILED" in untrusting.process.log, within=15)
+    assert foreign.row("relay")["delivered"] == untrusting.row("relay")["delivered"] == 0
+    secret = next(iter(set(credentials.values()) - {"ann"}))
+    assert not any(secret in process.process.log for process in (sender, foreign, untrusting))
 
 
 FAULTS = 200 if LONG else 8

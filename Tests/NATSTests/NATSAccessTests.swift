@@ -14,22 +14,26 @@ import Testing
         #expect(signed.signature.base64 == signature)
     }
 
-    @Test(arguments: ["", "SUAA", seed + "A", String(seed.dropLast()) + "A", seed.lowercased(), "UAB2" + seed.dropFirst(4)])
+    @Test(arguments: [
+        "", "SUAA", seed + "A", String(seed.dropLast()) + "A", seed.lowercased(), "UAB2" + seed.dropFirst(4),
+    ])
     func `a seed that was not copied whole is none`(text: String) {
         #expect(NKey(seed: text) == nil)
     }
 
-    @Test(arguments: [
-        ("nats://10.0.0.1:4300", "nats://10.0.0.1:4300"),
-        ("tls://nats.example", "tls://nats.example:4222"),
-        ("nats.example:1", "nats://nats.example:1"),
-        ("nats://[::1]:4222/", "nats://[::1]:4222"),
-        ("[::1]", "nats://[::1]:4222"),
-        ("nats://ann:secret@host:4222", nil),
-        ("http://host:4222", nil),
-        ("nats://host:0", nil),
-        ("", nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("nats://10.0.0.1:4300", "nats://10.0.0.1:4300"),
+            ("tls://nats.example", "tls://nats.example:4222"),
+            ("nats.example:1", "nats://nats.example:1"),
+            ("nats://[::1]:4222/", "nats://[::1]:4222"),
+            ("[::1]", "nats://[::1]:4222"),
+            ("nats://ann:secret@host:4222", nil),
+            ("http://host:4222", nil),
+            ("nats://host:0", nil),
+            ("", nil),
+        ] as [(String, String?)]
+    )
     func `an address of a server is read`(text: String, expected: String?) {
         #expect(NATSServer(text: text).map { "\($0)" } == expected)
     }

@@ -34,7 +34,12 @@ import Testing
         (
             "HMSG a 1 28 28\r\nNATS/1.0 503 No Answer !\r\n\r\n\r\n",
             .message(
-                NATSMessage(subject: "a", subscription: 1, status: NATSStatus(code: 503, text: "No Answer !"), payload: [])
+                NATSMessage(
+                    subject: "a",
+                    subscription: 1,
+                    status: NATSStatus(code: 503, text: "No Answer !"),
+                    payload: []
+                )
             )
         ),
     ]
@@ -74,7 +79,7 @@ import Testing
     func `what is no NATS, or over a limit, is an error that stays`(text: String) throws {
         var parser = NATSParser(limits: NATSParser.Limits(line: 512, info: 1024, message: 1024, headers: 256))
         parser.append(ByteBuffer(string: text))
-        let error = #expect(throws: NATSProtocolError.self) { while try parser.next() != nil {} }
+        let error = try #require(throws: NATSProtocolError.self) { while try parser.next() != nil {} }
         parser.append(ByteBuffer(string: "PING\r\n"))
         #expect(throws: error) { try parser.next() }
         #expect(parser.unread <= 6)
@@ -100,7 +105,8 @@ import Testing
         ("$JS.ACK.hub.ACCOUNT.S.c-0.2.9.5.1796031555259241569.0", 2, 9),
         ("$JS.ACK.hub.ACCOUNT.S.c-0.2.9.5.1796031555259241569.0.random", 2, 9),
     ])
-    func `the subject of an acknowledgement says how often a message came`(reply: String, times: Int, sequence: UInt64) {
+    func `the subject of an acknowledgement says how often a message came`(reply: String, times: Int, sequence: UInt64)
+    {
         let message = NATSMessage(subject: "mr.0", subscription: 1, reply: reply, payload: [])
         let delivery = JetStreamDelivery(message)
         #expect(delivery?.deliveries == times)

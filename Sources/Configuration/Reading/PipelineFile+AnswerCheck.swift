@@ -42,7 +42,9 @@ extension PipelineFile {
         guard receiver.settings.awaitsAll, let node = root["receivers"]?[receiver.name]?["ack"] else { return }
         let reading = pipelines.filter { $0.value.receivers.contains(receiver.name) }
         let exporters = Set(reading.flatMap(\.value.exporters)).sorted()
-        guard let windowed = exporters.lazy.compactMap({ windowed(before: $0, in: reading, root) }).first else { return }
+        guard let windowed = exporters.lazy.compactMap({ windowed(before: $0, in: reading, root) }).first else {
+            return
+        }
         context.within("receivers", receiver.name, "ack") { context in
             let reason = "\(quoted(windowed)) holds traces back for longer than a message may be under way"
             context.report("\"settled\" waits for deliveries, and \(reason); allowed: \"journaled\"", at: node.offset)

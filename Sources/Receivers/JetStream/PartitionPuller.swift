@@ -14,6 +14,10 @@ final class PartitionPuller: Sendable {
         var pending = 0
         /// What the open pull may still bring; nil without one.
         var open: Int?
+        /// Whether the open pull brought something.
+        var hasBrought = false
+        /// Whether the next message is larger than what a pull may bring.
+        var isLargeNext = false
         /// When the open pull is over whatever comes.
         var deadline = Duration.zero
         /// The connection that it went by.
@@ -112,10 +116,12 @@ final class PartitionPuller: Sendable {
             Self.closeLate(&state, now, connection)
             let room = min(Self.pendingMax, consumers.pendingMax) - state.pending
             guard state.open == nil, !state.isLeaving, room > 0 else { return nil }
-            let batch = min(Self.messagesMax, room)
+            let batch = state.isLargeNext ? 1 : min(Self.messagesMax, room)
+            let bytes = state.isLargeNext ? desk.messageMax : desk.pullBytes(for: shares)
             (state.open, state.deadline, state.connection) = (batch, now + Self.expiry * 2, connection)
+            (state.hasBrought, state.isLargeNext) = (false, false)
             let request: JSON = [
-                "batch": .integer(batch), "max_bytes": .integer(desk.pullBytes(for: shares)),
+                "batch": .integer(batch), "max_bytes": .integer(bytes),
                 "expires": .integer(Int(Self.expiry.wholeNanoseconds)), "group": .text(PartitionConsumers.group),
             ]
             return state.pin.map { request.adding(["id": .text($0)]) } ?? request
@@ -130,6 +136,7 @@ final class PartitionPuller: Sendable {
         guard let delivery = JetStreamDelivery(message) else { return }
         let isOver = state.withLock { state in
             state.pin = message.header(RelayHeader.pin) ?? state.pin
+            state.hasBrought = true
             if let open = state.open { state.open = open > 1 ? open - 1 : nil }
             if !state.isOver { state.pending += 1 }
             return state.isOver
@@ -150,7 +157,9 @@ final class PartitionPuller: Sendable {
             switch status.code {
             case 404, 408: state.open = nil
             case 423: (state.pin, state.open) = (nil, nil)
-            case 409 where status.text.contains("Exceed"): state.open = nil
+            case 409 where status.text.contains("Exceed"):
+                state.open = nil
+                state.isLargeNext = !state.hasBrought
             // The consumer is gone, or its leader: the pull stays open until its time is over, so that nobody asks in a circle.
             default:
                 state.needsConsumer = true

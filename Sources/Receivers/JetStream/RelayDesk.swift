@@ -45,7 +45,9 @@ final class RelayDesk: IntakeObserver {
         var isClosed = false
     }
 
+    /// What the server counts for a message besides its payload, at most.
     private static let overhead = 65_536
+    private static let pullMin = 65_536
 
     private let client: NATSClient
     private let ackWait: Duration
@@ -88,10 +90,13 @@ final class RelayDesk: IntakeObserver {
         !context.memory.isShort && state.withLock { $0.pausedUntil <= clock.now() && !$0.isClosed }
     }
 
-    /// Bytes that a pull may bring, of so many at once: an eighth of memory for all, and room for a whole message in each.
+    /// Bytes that a pull may bring, of so many at once: an eighth of memory for all.
     func pullBytes(for shares: Int) -> Int {
-        max(client.payloadMax + Self.overhead, context.memory.limit.bytes / 8 / max(1, shares))
+        min(messageMax, max(Self.pullMin, context.memory.limit.bytes / 8 / max(1, shares)))
     }
+
+    /// Bytes that a pull has to allow for the largest message to come.
+    var messageMax: Int { client.payloadMax + Self.overhead }
 
     /// Tells the server of messages that take long that they are under way, so that nobody else gets them.
     func keepAlive() {
