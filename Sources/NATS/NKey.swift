@@ -13,7 +13,8 @@ struct NKey: Sendable {
 
     /// Reads a seed such as `SUAM…`; nil where it has another form or its checksum is wrong.
     init?(seed text: String) {
-        guard let bytes = Base32.decode(text), bytes.count == 36, bytes[0] & 0xF8 == Self.seedKind,
+        guard text.utf8.count == 58, let bytes = Base32.decode(text), bytes.count == 36,
+            bytes[0] & 0xF8 == Self.seedKind,
             UInt16(bytes[34]) | UInt16(bytes[35]) << 8 == Self.checksum(bytes[..<34])
         else { return nil }
         kind = bytes[0] << 5 | bytes[1] >> 3
