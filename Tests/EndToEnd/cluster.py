@@ -51,7 +51,7 @@ class Member(Millrace):
 
 def show(directory, stack, seconds):
     say("Starting three servers of NATS, MLflow, two edges and two gateways…")
-    nats = NATS(directory / "nats", 3, port=4221)
+    nats = NATS(directory / "nats", 3, port=4221, store="20GB")
     stack.callback(nats.close)
     mlflow = MLflowServer("3.17.2", directory / "mlflow", port=free_port(5000))
     stack.callback(mlflow.close)

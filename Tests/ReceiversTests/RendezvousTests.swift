@@ -32,3 +32,13 @@ import Testing
         #expect(Rendezvous.partitions(of: "a", among: [], count: 3) == [0, 1, 2])
     }
 }
+
+@Suite struct RecentIDsTests {
+    @Test func `the latest ids are known, and each counts once`() {
+        var recent = RecentIDs(max: 3)
+        for id in ["a", "b", "a", "c", "d", "e"] { recent.insert(id) }
+        #expect(["a", "b", "c", "d", "e"].map(recent.contains) == [false, false, true, true, true])
+        recent.insert("a")
+        #expect(["a", "c", "d", "e"].map(recent.contains) == [true, false, true, true])
+    }
+}

@@ -42,6 +42,8 @@ final class RelayDesk: IntakeObserver {
         /// Until when nothing more is pulled, because there is no room.
         var pausedUntil = Duration.zero
         var layout: RelayStream?
+        /// Messages that were taken, by their ids.
+        var taken = RecentIDs(max: 16_384)
         var isClosed = false
     }
 
@@ -60,6 +62,7 @@ final class RelayDesk: IntakeObserver {
     private let throttle = Mutex(LogThrottle<Trouble>(linesMax: 3, in: .seconds(60)))
     private let redelivered: Counter
     private let acknowledged: Counter
+    private let known: Counter
     private let postponed: Counter
     private let refused: Counter
 
@@ -77,7 +80,8 @@ final class RelayDesk: IntakeObserver {
                 ["receiver": context.name, "outcome": outcome]
             )
         }
-        (acknowledged, postponed, refused) = (count("acknowledged"), count("postponed"), count("refused"))
+        (acknowledged, known) = (count("acknowledged"), count("known"))
+        (postponed, refused) = (count("postponed"), count("refused"))
     }
 
     /// The stream that messages come from.
@@ -118,6 +122,12 @@ final class RelayDesk: IntakeObserver {
     ) {
         if delivery.deliveries > 1 {
             redelivered.add(message.header(RelayHeader.items).flatMap { Int($0) } ?? 1)
+        }
+        // The answer to it got lost, or it was stored a second time after the stream had forgotten its id.
+        if let id = message.header(RelayHeader.messageID), state.withLock({ $0.taken.contains(id) }) {
+            known.add()
+            client.publish(delivery.reply, Array("+ACK".utf8))
+            return done()
         }
         let ticket = state.withLock { state in
             state.nextTicket += 1
@@ -178,13 +188,10 @@ final class RelayDesk: IntakeObserver {
     private func answer(_ ticket: UInt64, _ answer: IntakeAnswer) {
         guard let waiting = state.withLock({ $0.waiting.removeValue(forKey: ticket) }) else { return }
         switch answer {
-        case .accepted:
-            acknowledged.add()
-            client.publish(waiting.delivery.reply, Array("+ACK".utf8))
+        case .accepted: acknowledge(waiting)
         case .partial(_, let message):
             note(.partial, message, of: waiting.partition)
-            acknowledged.add()
-            client.publish(waiting.delivery.reply, Array("+ACK".utf8))
+            acknowledge(waiting)
         case .throttled(let reason, let pause):
             postpone(waiting, pause, reason)
         case .unavailable(let reason, let pause):
@@ -195,6 +202,12 @@ final class RelayDesk: IntakeObserver {
             return
         }
         waiting.done()
+    }
+
+    private func acknowledge(_ waiting: Waiting) {
+        acknowledged.add()
+        if let id = waiting.message.header(RelayHeader.messageID) { state.withLock { $0.taken.insert(id) } }
+        client.publish(waiting.delivery.reply, Array("+ACK".utf8))
     }
 
     /// Has a message delivered again later.
@@ -233,6 +246,30 @@ final class RelayDesk: IntakeObserver {
         ]
         if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
         context.logger.warning("\(trouble.text)", metadata: metadata)
+    }
+}
+
+/// The latest of many ids.
+struct RecentIDs {
+    private let max: Int
+    private var ids: Set<String> = []
+    /// In the order in which they came; once it is full, from `next` on.
+    private var order: [String] = []
+    private var next = 0
+
+    init(max: Int) {
+        self.max = max
+    }
+
+    func contains(_ id: String) -> Bool { ids.contains(id) }
+
+    /// Takes one in, and forgets the oldest where there are too many.
+    mutating func insert(_ id: String) {
+        guard ids.insert(id).inserted else { return }
+        guard order.count == max else { return order.append(id) }
+        ids.remove(order[next])
+        order[next] = id
+        next = (next + 1) % max
     }
 }
 

@@ -26,13 +26,13 @@ class Node:
     def url(self):
         return f"nats://127.0.0.1:{self.client}"
 
-    def write(self, routes, limit):
+    def write(self, routes, limit, store):
         lines = [
             f"server_name: {self.name}",
             f"listen: 127.0.0.1:{self.client}",
             f"http: 127.0.0.1:{self.http}",
             f"max_payload: {limit}",
-            f'jetstream {{ store_dir: "{self.directory}/store", max_file_store: 256MB, sync_interval: always }}',
+            f'jetstream {{ store_dir: "{self.directory}/store", max_file_store: {store}, sync_interval: always }}',
             self.extra,
         ]
         if routes:
@@ -54,12 +54,12 @@ class Node:
 class NATS:
     """`size` servers; the stream's leader and what is in it, by the servers' own words."""
 
-    def __init__(self, directory, size=1, extra="", port=0, limit="8MB"):
+    def __init__(self, directory, size=1, extra="", port=0, limit="8MB", store="256MB"):
         """The servers listen on `port` and the next ones where these are free."""
         numbers = range(1, size + 1)
         self.nodes = [Node(directory, f"n{number}", extra, port and port + number - 1) for number in numbers]
         for node in self.nodes:
-            node.write([node.route for node in self.nodes] if size > 1 else [], limit)
+            node.write([node.route for node in self.nodes] if size > 1 else [], limit, store)
 
     def start(self):
         for node in self.nodes:
