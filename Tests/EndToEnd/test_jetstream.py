@@ -12,6 +12,7 @@ from kit.certificates import Authority
 from kit.environments import LONG, free_port
 from kit.load import Load
 from kit.millrace import QUICK_RETRY
+from kit.nats_access import Operator
 from kit.nats_server import NATS
 from kit.waiting import eventually
 
@@ -318,6 +319,18 @@ def test_credentials_over_tls(nats_server, edge, service, tmp_path, way):
     assert foreign.row("relay")["delivered"] == untrusting.row("relay")["delivered"] == 0
     secret = next(iter(set(credentials.values()) - {"ann"}))
     assert not any(secret in process.process.log for process in (sender, foreign, untrusting))
+
+
+def test_a_file_of_credentials_in_operator_mode(nats_server, edge, service, tmp_path):
+    operator = Operator()
+    nats = nats_server(extra=operator.words)
+    path = tmp_path / "edge.creds"
+    path.write_text("nothing")
+    sender = edge(nats, credentials={"file": str(path)})
+    sent = sender.send(service, traces=2)
+    eventually(lambda: "no file of credentials" in sender.process.log, within=15)
+    path.write_text(operator.credentials)
+    sender.settled(accepted=len(sent), within=30)
 
 
 FAULTS = 200 if LONG else 8
