@@ -25,11 +25,12 @@ BENCH_PACKAGES = nginx-light nghttp2-client
 MICRO_PACKAGES = valgrind binutils nghttp2-client
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 DEMO_ENVIRONMENTS = clients frameworks mlflow-3.17.2
+CLUSTER_ENVIRONMENTS = clients mlflow-3.17.2
 # Python that runs the binary just built.
 AGAINST_BINARY = MILLRACE_BINARY=$(CURDIR)/$(BINARY) $(MILLRACE_VENVS)/clients/bin/python
 SOURCES = Package.swift $(shell find Sources Tests -name '*.swift' ! -name '*.pb.swift')
 
-.PHONY: help run demo test test-swift test-end-to-end test-frameworks release environments packages
+.PHONY: help run demo cluster test test-swift test-end-to-end test-frameworks release environments packages
 .PHONY: bench bench-micro conformance reference format lint clean fuzz fuzz-minimise sanitize
 
 help: ## this list
@@ -55,6 +56,9 @@ test-frameworks: release environments $(FRAMEWORKS) ## two dozen real GenAI fram
 
 demo: release $(DEMO_ENVIRONMENTS:%=$(MILLRACE_VENVS)/%/.stamp) ## MLflow with the traces of six frameworks, to look at
 	@$(AGAINST_BINARY) $(END_TO_END)/demo.py
+
+cluster: release $(CLUSTER_ENVIRONMENTS:%=$(MILLRACE_VENVS)/%/.stamp) ## three NATS servers, two edges, two gateways and MLflow, with traffic
+	@$(AGAINST_BINARY) $(END_TO_END)/cluster.py
 
 release: packages ## build .build/release/millrace
 	@$(call timed,release build,$(RELEASE))
@@ -107,7 +111,7 @@ FUZZ_CORPUS = $(BUILD)/fuzz-corpus/$(TARGET)
 FUZZ_KEPT = Tests/Fuzz/Corpus/$(TARGET)
 FUZZ_LIMITS = -max_len=65536 -timeout=20 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/fuzz-found/$(TARGET)-
 
-fuzz: packages ## hunt for SECONDS in TARGET: wire, json, http or inflate (INPUT=FILE runs one input)
+fuzz: packages ## hunt for SECONDS in TARGET: wire, json, http, inflate or nats (INPUT=FILE runs one input)
 	$(FUZZ)
 	@mkdir -p $(BUILD)/fuzz-found $(FUZZ_CORPUS) $(FUZZ_KEPT)
 ifdef INPUT

@@ -63,7 +63,7 @@ let fuzzing: [Target] =
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Basics", "OTLP", "Pipeline", "Receivers", "Oracle", "CFuzz", "CZlib",
+                "Basics", "OTLP", "Pipeline", "NATS", "Receivers", "Oracle", "CFuzz", "CZlib",
                 nio("NIOCore"), nio("NIOEmbedded"), nio("NIOHTTP1"), protobuf, logging,
             ],
             path: "Tests/Fuzz",
@@ -104,6 +104,7 @@ let package = Package(
         layer("MLflow", on: "Basics", "OTLP", "Settings", "Conditions", "CEmbedded"),
         layer("Pipeline", on: "Basics", "OTLP", "Journal", "Settings", "Conditions", logging),
         layer("TLS", on: "Basics", "Settings", "Pipeline", tls, nio("NIOCore"), nio("NIOTLS"), logging),
+        layer("NATS", on: "Basics", "Settings", "COpenSSL", tls, nio("NIOCore"), nio("NIOPosix"), logging),
         layer(
             "Receivers",
             on: "Basics",
@@ -112,6 +113,7 @@ let package = Package(
             "Conditions",
             "Pipeline",
             "TLS",
+            "NATS",
             "CZlib",
             "CZstd",
             nio("NIOCore"),
@@ -132,6 +134,7 @@ let package = Package(
             "HTTPClient",
             "MLflow",
             "Pipeline",
+            "NATS",
             "CDeflate",
             "CZstd",
             logging
@@ -146,6 +149,7 @@ let package = Package(
             "Conditions",
             "MLflow",
             "Pipeline",
+            "NATS",
             "Receivers",
             "Processors",
             "Exporters",
@@ -185,6 +189,7 @@ let package = Package(
         tests("MLflow", on: "Basics", "OTLP", "Settings", "Conditions", "MLflow", exclude: ["Emitters", "Golden"]),
         tests("Processors", on: "Basics", "OTLP", "Settings", "Conditions", "MLflow", "Pipeline", "Processors"),
         tests("Pipeline", on: "Basics", "OTLP", "Journal", "Pipeline", logging),
+        tests("NATS", on: "Basics", "NATS", nio("NIOCore"), nio("NIOPosix"), logging),
         tests("TLS", on: "Basics", "Pipeline", "TLS", tls, logging),
         tests(
             "Receivers",

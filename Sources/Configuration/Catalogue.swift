@@ -11,6 +11,7 @@ package enum Catalogue {
     static let receivers: [ReceiverType] = [
         ReceiverType("otlp_http", OTLPHTTPReceiverSettings.shape),
         ReceiverType("otlp_grpc", OTLPGRPCReceiverSettings.shape),
+        ReceiverType("jetstream", JetStreamReceiverSettings.shape),
         ReceiverType(unavailable: "otlp_file"),
     ]
 
@@ -31,6 +32,7 @@ package enum Catalogue {
         ExporterType("mlflow", MLflowSettings.shape),
         ExporterType("otlp_http", OTLPHTTPSettings.shape),
         ExporterType("otlp_grpc", OTLPGRPCSettings.shape),
+        ExporterType("jetstream", JetStreamSettings.shape),
         ExporterType("file", FileSettings.shape),
         ExporterType("console", ConsoleSettings.shape),
         ExporterType("discard", DiscardSettings.shape),

@@ -11,6 +11,10 @@ package struct Batch: Sendable {
     package let payload: [UInt8]
     /// How many spans, data points or log records are inside.
     package let items: Int
+    /// Who sent it, for exporters that keep that; nil for others and without authentication.
+    package var identity: String?
+    /// Names the records in the journal that it is made of, the same for the same batch; nil for what no journal holds.
+    package var records: String?
 
     package init(signal: Signal, route: Route, headers: [HTTPHeader], payload: [UInt8], items: Int) {
         self.signal = signal
@@ -71,6 +75,8 @@ package struct Rejection: Sendable, Equatable {
 package protocol Exporter: Sendable {
     /// Whether spans of different routes must go in different requests.
     var usesRoutes: Bool { get }
+    /// Whether spans that different members sent must go in different requests.
+    var keepsIdentity: Bool { get }
     /// Whether two requests of one route may never be under way at once, so that none shares a trace with another.
     var deliversOneAtATimePerRoute: Bool { get }
     /// How many requests may be under way at once.
@@ -88,6 +94,7 @@ package protocol Exporter: Sendable {
 
 extension Exporter {
     package var usesRoutes: Bool { deliversOneAtATimePerRoute }
+    package var keepsIdentity: Bool { false }
     package var deliversOneAtATimePerRoute: Bool { false }
     package var concurrency: Int { 1 }
     package var amendmentsTaken: AmendmentsTaken { .nothing }

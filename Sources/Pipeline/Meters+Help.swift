@@ -28,6 +28,10 @@ extension Meters {
         "millrace_receiver_requests_total": "Requests answered, by status code.",
         "millrace_receiver_held_requests_total": "Requests that waited for room before they were answered, by reason.",
         "millrace_receiver_connections": "Connections open now.",
+        "millrace_receiver_partitions": "Partitions of a stream that are served here.",
+        "millrace_receiver_redelivered_spans_total":
+            "Spans that a stream brought again, because they were not acknowledged before.",
+        "millrace_receiver_messages_total": "Messages of a stream that were answered, by what they were told.",
         "millrace_receiver_deviations_total":
             "Tolerated deviations from the OTLP specification, by kind and client (its User-Agent).",
         "millrace_receiver_forgotten_clients_total":

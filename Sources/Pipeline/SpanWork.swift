@@ -28,10 +28,10 @@ package struct SpanWork: Sendable {
     package var mapped = MappedSpans()
     /// The routes that spans were assigned to; the position is the output group of the batch, of which a route may have several.
     ///
-    /// The first is always `.none`, where every span starts.
-    package private(set) var routes: [Route] = [.none]
+    /// The first is that of the request, mostly `.none`, where every span starts.
+    package private(set) var routes: [Route]
 
-    private var groups: [Route: UInt16] = [.none: 0]
+    private var groups: [Route: UInt16]
     private var latest: UInt16 = 0
 
     package init(
@@ -44,6 +44,8 @@ package struct SpanWork: Sendable {
         self.account = account ?? RequestAccount(bytes: batch.bytes.count)
         addedMax = self.account.writtenMax - batch.bytes.count
         self.source = source
+        routes = [source.route]
+        groups = [source.route: 0]
         self.receivedAt = receivedAt
     }
 

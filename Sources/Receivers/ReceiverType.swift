@@ -23,6 +23,8 @@ package protocol ReceiverSettings: Sendable {
     var hold: Duration { get }
     /// The exporter that answers wait for (`answer_after`); nil where the journal is enough.
     var answerAfter: String? { get }
+    /// Whether they wait for every exporter of its pipelines (`ack`).
+    var awaitsAll: Bool { get }
     /// How long they wait for it (`answer_timeout`).
     var answerTimeout: Duration { get }
     /// Names of headers that are kept with each request, besides those that processors read.
@@ -37,6 +39,10 @@ package protocol ReceiverSettings: Sendable {
 
     /// Makes the receiver.
     func makeReceiver(in context: ReceiverContext) -> any Receiver
+}
+
+extension ReceiverSettings {
+    package var awaitsAll: Bool { false }
 }
 
 extension ReceiverType {
@@ -56,6 +62,8 @@ package struct ReceiverContext: Sendable {
     package var connectionsMax: Int?
     /// Headers that processors read, in lower case, kept with each request.
     package var processorHeaders: [String] = []
+    /// The first pipeline that reads the receiver; empty for none.
+    package var pipeline = ""
     let intake: any Intake
     let memory: MemoryBudget
     let eventLoops: EventLoops

@@ -14,15 +14,17 @@ import Testing
         "MLflow": ["Basics", "OTLP", "Settings", "Conditions", "CEmbedded"],
         "Pipeline": ["Basics", "OTLP", "Journal", "Settings", "Conditions"],
         "TLS": ["Basics", "Settings", "Pipeline"],
-        "Receivers": ["Basics", "OTLP", "Settings", "Conditions", "Pipeline", "TLS", "CZlib"],
+        "NATS": ["Basics", "Settings", "COpenSSL"],
+        "Receivers": ["Basics", "OTLP", "Settings", "Conditions", "Pipeline", "TLS", "NATS", "CZlib"],
         "Processors": ["Basics", "OTLP", "Settings", "Conditions", "MLflow", "Pipeline"],
         "Exporters": [
-            "Basics", "OTLP", "Journal", "Settings", "Conditions", "HTTPClient", "MLflow", "Pipeline", "CZlib",
+            "Basics", "OTLP", "Journal", "Settings", "Conditions", "HTTPClient", "MLflow", "Pipeline", "NATS",
+            "CZlib",
         ],
         "Admin": ["Basics", "Pipeline", "TLS"],
         "Configuration": [
-            "Basics", "OTLP", "Journal", "Settings", "Conditions", "MLflow", "Pipeline", "Receivers", "Processors",
-            "Exporters",
+            "Basics", "OTLP", "Journal", "Settings", "Conditions", "MLflow", "Pipeline", "NATS", "Receivers",
+            "Processors", "Exporters",
             "Admin", "TLS", "CEmbedded",
         ],
         "Millrace": ["Basics", "Configuration", "Admin", "HTTPClient", "Journal", "Pipeline", "Settings"],
@@ -37,10 +39,10 @@ import Testing
 
     @Test(arguments: SourceFile.all)
     func `NIO, curl and Foundation stay where they belong`(file: SourceFile) {
-        if !["TLS", "Receivers", "Admin"].contains(file.module) {
+        if !["TLS", "NATS", "Receivers", "Admin"].contains(file.module) {
             #expect(file.imports.filter { $0.hasPrefix("NIO") || $0.hasPrefix("_NIO") }.isEmpty)
         }
-        if file.module != "TLS" { #expect(!file.imports.contains("NIOSSL")) }
+        if !["TLS", "NATS"].contains(file.module) { #expect(!file.imports.contains("NIOSSL")) }
         if file.module != "HTTPClient" { #expect(!file.imports.contains("CCurl")) }
         #expect(file.imports.filter { $0.hasPrefix("Foundation") }.isEmpty)
     }

@@ -12,6 +12,11 @@ import Testing
             "receivers", "otlp_grpc",
             "listen max_body max_connections max_streams header_timeout body_timeout idle_timeout hold keepalive max_age tls auth limits proxy_protocol forward_headers forward_secrets"
         ),
+        ("receivers", "jetstream", "servers stream partitions durable ack ack_wait max_ack_pending credentials tls"),
+        (
+            "exporters", "jetstream",
+            "servers stream subject partitions replicas max_bytes max_age create credentials tls batch retry backlog start"
+        ),
         ("processors", "mlflow_map", "conventions rules keep_source"),
         ("processors", "mlflow_experiment", "from map default create remember max_routes"),
         ("processors", "sample", "ratio keep mode precision fail_closed"),
@@ -51,9 +56,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("receivers", "otlp_file"),
+        ("receivers", "jetstream otlp_file"),
         ("processors", "attributes filter redact truncate assemble tail_sample"),
-        ("exporters", "mlflow otlp_http otlp_grpc file console discard"),
+        ("exporters", "mlflow otlp_http otlp_grpc jetstream file console discard"),
     ])
     func `a type of the interface is taken or refused by its name`(section: String, types: String) {
         for type in types.split(separator: " ") {

@@ -1,4 +1,4 @@
-"""Makes the first inputs of a target from Tests/Data: python3 seeds.py wire|json|http|inflate FOLDER"""
+"""Makes the first inputs of a target from Tests/Data: python3 seeds.py wire|json|http|inflate|nats FOLDER"""
 
 import gzip
 import pathlib
@@ -48,6 +48,12 @@ def inputs(target):
             yield f"{name}.raw", bytes([1, 11]) + SEED + raw(body)
             yield f"{name}.twice", bytes([2, 11]) + SEED + gzip.compress(gzip.compress(body))
             yield f"{name}.members", bytes([0, 9]) + SEED + gzip.compress(body[:99]) + gzip.compress(body[99:])
+    elif target == "nats":
+        info = b'INFO {"server_name":"n1","headers":true,"max_payload":1048576,"connect_urls":["127.0.0.1:4222"]}\r\n'
+        pull = b"HMSG _INBOX.a 3 $JS.ACK.S.c-0.1.1.1.1796031555259241569.1 34 39\r\nNATS/1.0\r\nNats-Pin-Id: vjgcPN\r\n\r\nhello\r\n"
+        none = b"HMSG _INBOX.a 3 28 28\r\nNATS/1.0 408 Timed Out...\r\n\r\n"
+        for name, stream in (("greeting", info + b"PONG\r\nPING\r\n"), ("pull", info + pull), ("status", none + b"+OK\r\n")):
+            yield name, SEED + stream
     else:
         sys.exit(__doc__)
 

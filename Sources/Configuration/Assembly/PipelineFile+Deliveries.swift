@@ -67,7 +67,8 @@ extension PipelineFile {
             retry: settings.retry,
             bytesMax: max(recordsMemory.bytes / max(1, count), limits.bytes.bytes),
             isAwaited: receivers.contains { receiver in
-                receiver.settings.answerAfter == exporter && pipeline.value.receivers.contains(receiver.name)
+                pipeline.value.receivers.contains(receiver.name)
+                    && awaitedExporters(of: receiver).contains(exporter)
             }
         )
     }
@@ -76,6 +77,14 @@ extension PipelineFile {
     func recordItems(of pipeline: PipelineSettings) -> Int {
         let own = batchLimits(of: pipeline).items
         return pipeline.exporters.map { settings(of: $0)?.reader.batch?.items ?? own }.max() ?? own
+    }
+
+    /// The exporters that the answers of a receiver wait for; empty where the journal is enough.
+    func awaitedExporters(of receiver: Configured<any ReceiverSettings>) -> Set<String> {
+        guard !receiver.settings.awaitsAll else {
+            return Set(pipelines.filter { $0.value.receivers.contains(receiver.name) }.flatMap(\.value.exporters))
+        }
+        return Set([receiver.settings.answerAfter].compactMap { $0 })
     }
 
     private func batchLimits(of pipeline: PipelineSettings) -> BatchLimits {

@@ -10,6 +10,7 @@ extension PipelineFile {
     /// Refuses an `answer_after` that no request of its receiver ever gets to.
     func checkAnswers(_ root: JSONNode, _ context: inout DecodeContext) {
         for receiver in receivers {
+            checkSettling(receiver, root, &context)
             guard let name = receiver.settings.answerAfter,
                 let node = root["receivers"]?[receiver.name]?["answer_after"]
             else { continue }
@@ -29,6 +30,24 @@ extension PipelineFile {
                 let what = "\(quoted(name)) takes none of the signals that the receiver's pipelines give it"
                 context.report("\(what); allowed: \(allowed.joined(separator: ", "))", at: node.offset)
             }
+        }
+    }
+
+    /// Refuses to wait for deliveries behind a window.
+    private func checkSettling(
+        _ receiver: Configured<any ReceiverSettings>,
+        _ root: JSONNode,
+        _ context: inout DecodeContext
+    ) {
+        guard receiver.settings.awaitsAll, let node = root["receivers"]?[receiver.name]?["ack"] else { return }
+        let reading = pipelines.filter { $0.value.receivers.contains(receiver.name) }
+        let exporters = Set(reading.flatMap(\.value.exporters)).sorted()
+        guard let windowed = exporters.lazy.compactMap({ windowed(before: $0, in: reading, root) }).first else {
+            return
+        }
+        context.within("receivers", receiver.name, "ack") { context in
+            let reason = "\(quoted(windowed)) holds traces back for longer than a message may be under way"
+            context.report("\"settled\" waits for deliveries, and \(reason); allowed: \"journaled\"", at: node.offset)
         }
     }
 

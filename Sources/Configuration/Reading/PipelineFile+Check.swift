@@ -22,6 +22,7 @@ extension PipelineFile {
         checkBacklogs(root, &context)
         checkAnswers(root, &context)
         checkLoops(root, &context)
+        checkRelayLoops(root, &context)
         checkTelemetry(root, &context)
         checkTests(root, &context)
         checkAccess(root, &context)

@@ -246,7 +246,8 @@ package final class Delivery: Sendable {
             signal: metadata.signal,
             route: exporter.usesRoutes ? metadata.route : .none,
             headers: metadata.headers,
-            refusal: exporter.usesRoutes ? metadata.refusal : nil
+            refusal: exporter.usesRoutes ? metadata.refusal : nil,
+            identity: exporter.keepsIdentity ? metadata.identity : nil
         )
         if source == .parked, parkedLog?.isTooOld(queued) ?? false { return expire(queued) }
         if isParked(queued, key) { return }

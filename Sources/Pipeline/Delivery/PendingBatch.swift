@@ -9,13 +9,25 @@ package struct MergeKey: Hashable, Sendable {
     package let headers: [HTTPHeader]
     /// Why they may not be sent there; nil where they may.
     package let refusal: String?
+    /// Who sent them, where that is kept; compared byte for byte.
+    private let sender: ExactText?
 
-    package init(signal: Signal, route: Route, headers: [HTTPHeader], refusal: String? = nil) {
+    package init(
+        signal: Signal,
+        route: Route,
+        headers: [HTTPHeader],
+        refusal: String? = nil,
+        identity: String? = nil
+    ) {
+        sender = identity.map(ExactText.init)
         self.signal = signal
         self.route = route
         self.headers = headers
         self.refusal = refusal
     }
+
+    /// Who sent them, where that is kept.
+    var identity: String? { sender?.text }
 }
 
 /// Which log of an exporter a record lies in.
@@ -252,7 +264,11 @@ package struct PendingBatch: Sendable {
     }
 
     private func batch(_ payload: [UInt8], items: Int) -> Batch {
-        Batch(signal: key.signal, route: key.route, headers: key.headers, payload: payload, items: items)
+        var batch = Batch(signal: key.signal, route: key.route, headers: key.headers, payload: payload, items: items)
+        batch.identity = key.identity
+        let places = records.map { "\($0.source.rawValue)/\($0.id)" }
+        batch.records = "\(places.first ?? "")-\(places.last ?? "")"
+        return batch
     }
 
     /// The payloads one behind the other: requests of OTLP merge by concatenation.

@@ -22,21 +22,26 @@ package final class DeliveryAnswers: Sendable {
     /// When a client may come back whose request was not delivered.
     static let retryAfter = Duration.seconds(3)
 
+    /// The exporter, or all of them, as clients are told.
     let exporter: String
+    /// Whether what becomes a dead letter is refused for good: who sent it keeps it then.
+    let refusesDeadLetters: Bool
     private let timeout: Duration
-    private let deliveries: [LogID: Delivery]
+    private let deliveries: [LogID: [Delivery]]
     private let awaited: AwaitedRecords
     private let clock: MonotonicClock
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - exporter: The exporter's key in the pipeline file.
+    ///   - exporter: The exporter's key in the pipeline file; of several, what they are called together.
+    ///   - refusesDeadLetters: Whether what becomes a dead letter is refused for good, and not asked for again.
     ///   - timeout: How long an answer waits, from the moment when its request was complete.
     ///   - deliveries: Those to the exporter from the pipelines that read the receiver.
     ///   - awaited: What all receivers wait for.
     ///   - clock: For the time-out.
     package init(
         exporter: String,
+        refusesDeadLetters: Bool = false,
         timeout: Duration,
         deliveries: [Delivery],
         awaited: AwaitedRecords,
@@ -44,9 +49,12 @@ package final class DeliveryAnswers: Sendable {
     ) {
         self.awaited = awaited
         self.exporter = exporter
+        self.refusesDeadLetters = refusesDeadLetters
         self.timeout = timeout
         self.clock = clock
-        self.deliveries = Dictionary(deliveries.compactMap { delivery in delivery.log.map { ($0, delivery) } }) { $1 }
+        self.deliveries = deliveries.reduce(into: [:]) { known, delivery in
+            if let log = delivery.log { known[log, default: []].append(delivery) }
+        }
     }
 
     /// Whether nobody waits.
@@ -60,7 +68,7 @@ package final class DeliveryAnswers: Sendable {
 
     /// The answer to a request for these logs that would wait in vain; nil for one that may go on.
     func refusal(before logs: some Sequence<LogID>) -> IntakeAnswer? {
-        let awaited = logs.compactMap { deliveries[$0] }
+        let awaited = logs.flatMap { deliveries[$0] ?? [] }
         guard !awaited.isEmpty else { return nil }
         if state.withLock({ $0.isStopping }) { return .stopping }
         guard let trouble = awaited.lazy.compactMap({ $0.trouble(waitingOver: self.timeout) }).first else { return nil }
@@ -83,6 +91,9 @@ package final class DeliveryAnswers: Sendable {
         let places = try awaited.take(counts, for: sender, waitingFor: exporter)
         return DeliveryWait(self, logs: logs, at: places, until: clock.now() + timeout, telling: answer)
     }
+
+    /// Those of a log that are waited for.
+    fileprivate func exporters(of log: LogID) -> [String] { (deliveries[log] ?? []).map(\.name) }
 
     /// What is left of the time of a wait; zero where its client is gone.
     func timeLeft(of wait: DeliveryWait) -> Duration {
@@ -176,7 +187,7 @@ final class DeliveryWait: Sendable {
 
     /// What follows the group; a new one for each attempt to append it.
     func makeNotice() -> SettlementNotice {
-        let readers = logs.map { ReaderID(answers.exporter, of: $0) }
+        let readers = logs.flatMap { log in answers.exporters(of: log).map { ReaderID($0, of: log) } }
         let notice = SettlementNotice(readers: readers) { [weak self] settlement in self?.settle(settlement) }
         self.notice.withLock { $0 = notice }
         return notice
@@ -240,6 +251,9 @@ final class DeliveryWait: Sendable {
         switch settlement {
         case .unknown(let reason): return refusal(reason)
         case .finished(let records): outcomes = records.reduce(OutcomeCounts()) { $0 + $1.outcomes }
+        }
+        if answers.refusesDeadLetters, outcomes[.deadLettered] > 0 {
+            return .invalid("\(outcomes[.deadLettered]) of its items are refused for good by \(answers.exporter)")
         }
         let failed = [Outcome.deadLettered, .expired, .lost].first { outcomes[$0] > 0 }
         if let failed { return refusal("\(outcomes[failed]) \(failed.word.replacing("_", with: " "))") }

@@ -23,6 +23,8 @@ package struct RequestSource: Sendable {
     package var address: SourceAddress
     /// Set where the request is recorded (`telemetry`).
     package var trace: RequestTrace?
+    /// Where spans go that no processor routes: a gateway before this one has chosen it.
+    package var route = Route.none
 
     package init(
         receiver: String,

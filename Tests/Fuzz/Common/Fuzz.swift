@@ -32,6 +32,7 @@ enum Fuzz {
         "json": JSONTarget.self,
         "http": HTTPTarget.self,
         "inflate": InflateTarget.self,
+        "nats": NATSTarget.self,
     ]
 
     /// The one that the environment names.

@@ -1,0 +1,381 @@
+package import Basics
+package import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// A client of a cluster of NATS: connects, and connects again for ever, to any server that it knows of.
+///
+/// What is under way when a connection ends fails at once; whoever asked asks again. Any thread.
+package final class NATSClient: Sendable {
+    private struct State {
+        var channel: (any Channel)?
+        var info = NATSServerInfo()
+        var nextNumber: UInt64 = 2
+        var nextToken: UInt64 = 1
+        var subscriptions: [UInt64: Subscription] = [:]
+        var requests: [UInt64: Request] = [:]
+        /// Why there is no connection.
+        var trouble = "not connected yet"
+        /// Servers that others have named.
+        var learned: [NATSServer] = []
+        var connections: UInt64 = 0
+        /// Who waits for a connection.
+        var waiting: [CheckedContinuation<Void, Never>] = []
+        var task: Task<Void, Never>?
+        var isClosed = false
+    }
+
+    private struct Subscription {
+        let subject: String
+        let handler: @Sendable (NATSMessage) -> Void
+    }
+
+    private struct Request {
+        let answer: CheckedContinuation<Result<NATSMessage, NATSFailure>, Never>
+        let timer: Scheduled<Void>
+    }
+
+    /// The subscription for the answers to requests.
+    private static let inboxNumber: UInt64 = 1
+    private static let connectMax = TimeAmount.seconds(2)
+
+    private let settings: NATSSettings
+    private let name: String
+    private let logger: Logger
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let inbox: String
+    private let state = Mutex(State())
+    /// Rings with each connection.
+    private let onConnect: @Sendable () -> Void
+
+    /// - Parameters:
+    ///   - settings: Where and how to connect.
+    ///   - name: What the servers call the connection in their listings.
+    ///   - logger: Told of each connection and of each end of one.
+    ///   - onConnect: Called after each connection, when messages may be sent; on the client's thread, must not block.
+    package init(
+        _ settings: NATSSettings,
+        name: String,
+        logger: Logger,
+        onConnect: @escaping @Sendable () -> Void = {}
+    ) {
+        self.settings = settings
+        self.name = name
+        self.logger = logger
+        self.onConnect = onConnect
+        var generator = SystemRandomNumberGenerator()
+        inbox = "_INBOX." + String(generator.next(), radix: 36) + String(generator.next(), radix: 36)
+    }
+
+    /// Begins to connect; a second call, and one after `close`, does nothing.
+    package func start() {
+        state.withLock { state in
+            guard state.task == nil, !state.isClosed else { return }
+            state.task = Task { await run() }
+        }
+    }
+
+    /// Ends the connection and the thread.
+    package func close() async {
+        let (task, channel) = state.withLock { state in
+            state.isClosed = true
+            return (state.task, state.channel)
+        }
+        task?.cancel()
+        channel?.close(promise: nil)
+        await task?.value
+        fail(because: "the client is closed")
+        wake()
+        // It fails only where the thread has ended already.
+        try? await group.shutdownGracefully()
+    }
+
+    /// Whether there is a connection.
+    package var isConnected: Bool { state.withLock { $0.channel != nil } }
+    /// Why there is none.
+    package var trouble: String { state.withLock { $0.trouble } }
+    /// Bytes of headers and payload of one message, at most, as the server says; a mebibyte before it did.
+    package var payloadMax: Int { state.withLock { $0.info.payloadMax } }
+    /// How many connections there have been.
+    package var connections: UInt64 { state.withLock { $0.connections } }
+
+    /// Waits until there is a connection, the time is over or the task is cancelled; whether there is one then.
+    package func connected(within limit: Duration) async -> Bool {
+        guard !isConnected else { return true }
+        let timer = group.next().scheduleTask(in: .nanoseconds(limit.wholeNanoseconds)) { self.wake() }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    guard state.channel == nil, !state.isClosed else { return true }
+                    state.waiting.append(continuation)
+                    return false
+                }
+                if isOver { continuation.resume() }
+                if Task.isCancelled { wake() }
+            }
+        } onCancel: {
+            wake()
+        }
+        timer.cancel()
+        return isConnected
+    }
+
+    /// Lets everybody look again who waits for a connection.
+    private func wake() {
+        let waiting = state.withLock { state in
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    /// A subject that nobody else subscribes to.
+    package func makeInbox() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return "_INBOX." + String(generator.next(), radix: 36) + String(generator.next(), radix: 36)
+    }
+
+    /// Bytes that headers take in a message.
+    package static func bytes(of headers: [HTTPHeader]) -> Int { ByteBuffer.bytes(of: headers) }
+
+    /// Sends a message, where there is a connection; whether it arrives nobody says.
+    package func publish(
+        _ subject: String,
+        reply: String? = nil,
+        headers: [HTTPHeader] = [],
+        _ payload: [UInt8] = []
+    ) {
+        guard let channel = state.withLock({ $0.channel }) else { return }
+        var buffer = channel.allocator.buffer(capacity: payload.count + 512)
+        buffer.writePublication(to: subject, reply: reply, headers: headers, payload)
+        channel.writeAndFlush(buffer, promise: nil)
+    }
+
+    /// Sends a message and waits for the answer; suspends without blocking.
+    package func request(
+        _ subject: String,
+        headers: [HTTPHeader] = [],
+        _ payload: [UInt8] = [],
+        within limit: Duration
+    ) async -> Result<NATSMessage, NATSFailure> {
+        let token = state.withLock { state in
+            state.nextToken += 1
+            return state.nextToken
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { answer in
+                let timer = group.next().scheduleTask(in: .nanoseconds(limit.wholeNanoseconds)) {
+                    self.end(token, with: .failure(.timedOut))
+                }
+                let trouble = state.withLock { state -> String? in
+                    guard state.channel != nil else { return state.trouble }
+                    state.requests[token] = Request(answer: answer, timer: timer)
+                    return nil
+                }
+                if let trouble {
+                    timer.cancel()
+                    return answer.resume(returning: .failure(.disconnected(trouble)))
+                }
+                publish(subject, reply: "\(inbox).\(token)", headers: headers, payload)
+                if Task.isCancelled { end(token, with: .failure(.cancelled)) }
+            }
+        } onCancel: {
+            end(token, with: .failure(.cancelled))
+        }
+    }
+
+    /// Hands every message to that subject to `handler`, over all connections, until `unsubscribe`.
+    ///
+    /// `handler` is called on the client's thread and must not block. Gives the subscription's number.
+    package func subscribe(_ subject: String, _ handler: @escaping @Sendable (NATSMessage) -> Void) -> UInt64 {
+        let (number, channel) = state.withLock { state in
+            defer { state.nextNumber += 1 }
+            state.subscriptions[state.nextNumber] = Subscription(subject: subject, handler: handler)
+            return (state.nextNumber, state.channel)
+        }
+        if let channel { Self.write(to: channel) { $0.writeSubscription(number, to: subject) } }
+        return number
+    }
+
+    /// Ends a subscription.
+    package func unsubscribe(_ number: UInt64) {
+        let channel = state.withLock { state in
+            state.subscriptions[number] = nil
+            return state.channel
+        }
+        if let channel { Self.write(to: channel) { $0.writeEnd(ofSubscription: number) } }
+    }
+
+    private static func write(to channel: any Channel, _ body: (inout ByteBuffer) -> Void) {
+        var buffer = channel.allocator.buffer(capacity: 256)
+        body(&buffer)
+        channel.writeAndFlush(buffer, promise: nil)
+    }
+
+    private func end(_ token: UInt64, with result: Result<NATSMessage, NATSFailure>) {
+        guard let request = state.withLock({ $0.requests.removeValue(forKey: token) }) else { return }
+        request.timer.cancel()
+        request.answer.resume(returning: result)
+    }
+
+    private func fail(because reason: String) {
+        let requests = state.withLock { state in
+            defer { state.requests = [:] }
+            return Array(state.requests.values)
+        }
+        for request in requests {
+            request.timer.cancel()
+            request.answer.resume(returning: .failure(.disconnected(reason)))
+        }
+    }
+}
+
+extension NATSClient {
+    /// Until it is cancelled.
+    private func run() async {
+        var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(2))
+        var generator = SystemRandomNumberGenerator()
+        var told: String?
+        var turn: [NATSServer] = []
+        while !Task.isCancelled {
+            if turn.isEmpty { turn = known }
+            guard let server = turn.popLast() else { return }
+            do {
+                let channel = try await connect(to: server)
+                backoff.reset()
+                told = nil
+                logger.info("connected to NATS", metadata: ["client": "\(name)", "server": "\(server)"])
+                try? await channel.closeFuture.get()
+                guard !Task.isCancelled else { return }
+                let reason = trouble
+                logger.warning(
+                    "the connection to NATS ended",
+                    metadata: ["client": "\(name)", "server": "\(server)", "reason": "\(reason)"]
+                )
+            } catch {
+                let reason = Self.reason(of: error)
+                state.withLock { $0.trouble = "no connection to \(server): \(reason)" }
+                if told != reason, !Task.isCancelled {
+                    told = reason
+                    logger.warning(
+                        "cannot connect to NATS",
+                        metadata: ["client": "\(name)", "server": "\(server)", "reason": "\(reason)"]
+                    )
+                }
+            }
+            try? await Task.sleep(for: backoff.next(using: &generator))
+        }
+    }
+
+    /// The servers of the file and those that they have named, in any order.
+    private var known: [NATSServer] {
+        Set(settings.servers + state.withLock { $0.learned }).shuffled()
+    }
+
+    private func connect(to server: NATSServer) async throws -> any Channel {
+        let loop = group.next()
+        let ready = loop.makePromise(of: Void.self)
+        do {
+            let keys = try NATSIdentity.key(of: settings.credentials)
+            let parts = NATSConnection.Parts(
+                server: server,
+                settings: settings,
+                keys: keys,
+                tls: try settings.tls.configuration(),
+                name: name,
+                listener: self,
+                ready: ready
+            )
+            let channel = try await ClientBootstrap(group: loop)
+                .connectTimeout(Self.connectMax)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(NATSConnection(parts))
+                    }
+                }
+                .connect(host: server.host, port: server.port)
+                .get()
+            try await ready.futureResult.get()
+            return channel
+        } catch {
+            ready.fail(error)
+            throw error
+        }
+    }
+
+    private static func reason(of error: any Error) -> String {
+        switch error {
+        case let failure as NATSFailure: "\(failure)"
+        case let failure as NIOConnectionError:
+            failure.connectionErrors.first.map { "\($0.error)" } ?? "the name \(failure.host) has no address"
+        default: "\(error)"
+        }
+    }
+}
+
+extension NATSClient: NATSConnectionListener {
+    func opened(_ channel: any Channel, _ info: NATSServerInfo) {
+        let subscriptions = state.withLock { state in
+            state.channel = channel
+            state.connections += 1
+            note(info, &state)
+            return state.subscriptions.map { ($0.key, $0.value.subject) }
+        }
+        Self.write(to: channel) { buffer in
+            buffer.writeSubscription(Self.inboxNumber, to: "\(inbox).*")
+            for (number, subject) in subscriptions { buffer.writeSubscription(number, to: subject) }
+        }
+        wake()
+        onConnect()
+    }
+
+    func learned(_ info: NATSServerInfo) {
+        state.withLock { note(info, &$0) }
+    }
+
+    private func note(_ info: NATSServerInfo, _ state: inout State) {
+        state.info = info
+        if !info.servers.isEmpty { state.learned = info.servers }
+    }
+
+    func received(_ message: NATSMessage) {
+        guard message.subscription == Self.inboxNumber else {
+            let handler = state.withLock { $0.subscriptions[message.subscription]?.handler }
+            handler?(message)
+            return
+        }
+        guard let token = message.subject.split(separator: ".").last.flatMap({ UInt64($0) }) else { return }
+        let isAlone = message.status?.code == 503 && message.payload.isEmpty
+        end(token, with: isAlone ? .failure(.noResponders) : .success(message))
+    }
+
+    func complained(_ text: String) {
+        logger.warning("NATS refuses something", metadata: ["client": "\(name)", "reason": "\(text)"])
+    }
+
+    func closed(_ reason: String) {
+        state.withLock { state in
+            state.channel = nil
+            state.trouble = reason
+        }
+        fail(because: reason)
+    }
+}
+
+extension NATSTLSSettings? {
+    /// The same for the library; of a client that shows nothing and trusts the system's authorities without settings.
+    fileprivate func configuration() throws -> TLSConfiguration {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        guard let self else { return configuration }
+        if let ca = self.ca { configuration.trustRoots = .file(ca) }
+        if let path = self.certificate {
+            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(path).map { .certificate($0) }
+            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: self.key ?? path, format: .pem))
+        }
+        if !self.verify { configuration.certificateVerification = .none }
+        return configuration
+    }
+}

@@ -1,0 +1,296 @@
+import Basics
+import Logging
+import NATS
+import NIOCore
+import NIOPosix
+import OTLP
+import Pipeline
+import Settings
+import Synchronization
+
+/// Hands messages of a stream to the intake, and acknowledges each by the intake's answer.
+///
+/// Any thread.
+final class RelayDesk: IntakeObserver {
+    /// A message that is not answered yet.
+    private struct Waiting {
+        let message: NATSMessage
+        let delivery: JetStreamDelivery
+        let partition: Int
+        let done: @Sendable () -> Void
+        /// When the server last heard of it.
+        var since: Duration
+    }
+
+    /// What is told of.
+    enum Trouble {
+        case consumer, partial, postponed, refused
+
+        fileprivate var text: String {
+            switch self {
+            case .consumer: "a partition cannot be pulled now"
+            case .partial: "some spans of a message are refused"
+            case .postponed: "a message has to wait, and is delivered again"
+            case .refused: "a message is refused, and put aside"
+            }
+        }
+    }
+
+    private struct State {
+        var waiting: [UInt64: Waiting] = [:]
+        var nextTicket: UInt64 = 0
+        /// Until when nothing more is pulled, because there is no room.
+        var pausedUntil = Duration.zero
+        var layout: RelayStream?
+        /// Messages that were taken, by their ids.
+        var taken = RecentIDs(max: 16_384)
+        var isClosed = false
+    }
+
+    /// What the server counts for a message besides its payload, at most.
+    private static let overhead = 65_536
+    private static let pullMin = 65_536
+
+    private let client: NATSClient
+    private let ackWait: Duration
+    private let stream: JetStream
+    private let context: ReceiverContext
+    private let keptHeaders: Set<String>
+    private let loops: [any EventLoop]
+    private let clock = MonotonicClock.system
+    private let state = Mutex(State())
+    private let throttle = Mutex(LogThrottle<Trouble>(linesMax: 3, in: .seconds(60)))
+    private let redelivered: Counter
+    private let acknowledged: Counter
+    private let known: Counter
+    private let postponed: Counter
+    private let refused: Counter
+
+    init(_ settings: JetStreamReceiverSettings, _ client: NATSClient, in context: ReceiverContext) {
+        self.client = client
+        ackWait = settings.ackWait
+        self.context = context
+        stream = JetStream(client)
+        keptHeaders = Set((settings.forwardHeaders + context.processorHeaders).map { $0.lowercased() })
+        loops = Array(context.eventLoops.group.makeIterator())
+        redelivered = context.meters.counter("millrace_receiver_redelivered_spans_total", ["receiver": context.name])
+        let count = { (outcome: String) in
+            context.meters.counter(
+                "millrace_receiver_messages_total",
+                ["receiver": context.name, "outcome": outcome]
+            )
+        }
+        (acknowledged, known) = (count("acknowledged"), count("known"))
+        (postponed, refused) = (count("postponed"), count("refused"))
+    }
+
+    /// The stream that messages come from.
+    func use(_ layout: RelayStream) {
+        state.withLock { $0.layout = layout }
+    }
+
+    /// Whether something may be pulled now.
+    var hasRoom: Bool {
+        !context.memory.isShort && state.withLock { $0.pausedUntil <= clock.now() && !$0.isClosed }
+    }
+
+    /// Bytes that a pull may bring, of so many at once: an eighth of memory for all.
+    func pullBytes(for shares: Int) -> Int {
+        min(messageMax, max(Self.pullMin, context.memory.limit.bytes / 8 / max(1, shares)))
+    }
+
+    /// Bytes that a pull has to allow for the largest message to come.
+    var messageMax: Int { client.payloadMax + Self.overhead }
+
+    /// Tells the server of messages that take long that they are under way, so that nobody else gets them.
+    func keepAlive() {
+        let now = clock.now()
+        let long = state.withLock { state in
+            let long = state.waiting.filter { $0.value.since + ackWait / 3 <= now }
+            for ticket in long.keys { state.waiting[ticket]?.since = now }
+            return long.values.map(\.delivery.reply)
+        }
+        for reply in long { client.publish(reply, Array("+WPI".utf8)) }
+    }
+
+    /// Hands a message on; `done` is called once it is answered.
+    func take(
+        _ message: NATSMessage,
+        _ delivery: JetStreamDelivery,
+        of partition: Int,
+        done: @escaping @Sendable () -> Void
+    ) {
+        if delivery.deliveries > 1 {
+            redelivered.add(message.header(RelayHeader.items).flatMap { Int($0) } ?? 1)
+        }
+        // The answer to it got lost, or it was stored a second time after the stream had forgotten its id.
+        if let id = message.header(RelayHeader.messageID), state.withLock({ $0.taken.contains(id) }) {
+            known.add()
+            client.publish(delivery.reply, Array("+ACK".utf8))
+            return done()
+        }
+        let ticket = state.withLock { state in
+            state.nextTicket += 1
+            state.waiting[state.nextTicket] = Waiting(
+                message: message,
+                delivery: delivery,
+                partition: partition,
+                done: done,
+                since: clock.now()
+            )
+            return state.nextTicket
+        }
+        // Messages of one partition stay in order.
+        loops[partition % loops.count].execute { self.accept(message, ticket) }
+    }
+
+    private func accept(_ message: NATSMessage, _ ticket: UInt64) {
+        let memory = Reservation(context.memory)
+        guard memory.grow(to: message.payload.count, isAhead: true) else {
+            return answer(ticket, .unavailable("no memory for it", retryAfter: .seconds(1)))
+        }
+        guard let request = request(message, memory) else {
+            return answer(ticket, .invalid("it is none of an exporter of Millrace: \(RelayHeader.signal) is missing"))
+        }
+        if let answer = context.intake.accept(request, ticket: ticket, observer: self) { self.answer(ticket, answer) }
+    }
+
+    /// What an exporter wrote; nil for what somebody else did.
+    private func request(_ message: NATSMessage, _ memory: Reservation) -> IncomingRequest? {
+        guard let name = message.header(RelayHeader.signal),
+            let signal = Signal.allCases.first(where: { $0.name == name })
+        else { return nil }
+        var source = RequestSource(receiver: context.name)
+        source.identity = message.header(RelayHeader.identity).map { Identity($0.percentDecoded) }
+        if let text = message.header(RelayHeader.route) { source.route = Route(relayed: text) }
+        for header in message.headers where header.name.hasPrefix(RelayHeader.kept) {
+            let name = header.name.dropFirst(RelayHeader.kept.count).lowercased()
+            if keptHeaders.contains(name) { source.headers.append(HTTPHeader(name, header.value.percentDecoded)) }
+        }
+        // A processor that routes by the header goes on with what was decided before the stream.
+        let experiment = ExperimentList.headerName
+        if keptHeaders.contains(experiment), source.header(experiment) == nil, let text = source.route.headerText {
+            source.headers.append(HTTPHeader(experiment, text))
+        }
+        return IncomingRequest(
+            signal: signal,
+            encoding: .protobuf,
+            body: message.payload,
+            source: source,
+            memory: memory
+        )
+    }
+
+    func settled(_ answers: [(ticket: UInt64, answer: IntakeAnswer)]) {
+        for (ticket, answer) in answers { self.answer(ticket, answer) }
+    }
+
+    private func answer(_ ticket: UInt64, _ answer: IntakeAnswer) {
+        guard let waiting = state.withLock({ $0.waiting.removeValue(forKey: ticket) }) else { return }
+        switch answer {
+        case .accepted: acknowledge(waiting)
+        case .partial(_, let message):
+            note(.partial, message, of: waiting.partition)
+            acknowledge(waiting)
+        case .throttled(let reason, let pause):
+            postpone(waiting, pause, reason)
+        case .unavailable(let reason, let pause):
+            state.withLock { $0.pausedUntil = max($0.pausedUntil, clock.now() + pause) }
+            postpone(waiting, pause, reason)
+        case .invalid(let reason), .tooLarge(let reason), .forbidden(let reason):
+            Task { await refuse(waiting, reason) }
+            return
+        }
+        waiting.done()
+    }
+
+    private func acknowledge(_ waiting: Waiting) {
+        acknowledged.add()
+        if let id = waiting.message.header(RelayHeader.messageID) { state.withLock { $0.taken.insert(id) } }
+        client.publish(waiting.delivery.reply, Array("+ACK".utf8))
+    }
+
+    /// Has a message delivered again later.
+    private func postpone(_ waiting: Waiting, _ pause: Duration, _ reason: String) {
+        postponed.add()
+        note(.postponed, reason, of: waiting.partition)
+        let delay: JSON = ["delay": .integer(Int(pause.wholeNanoseconds))]
+        client.publish(waiting.delivery.reply, Array("-NAK \(delay.lineText)".utf8))
+    }
+
+    /// Puts a message that will never be taken into the stream of refused ones, and takes it out of its own.
+    private func refuse(_ waiting: Waiting, _ reason: String) async {
+        defer { waiting.done() }
+        guard let layout = state.withLock({ $0.layout }) else { return }
+        let store = RefusedMessages(stream, of: layout)
+        do throws(JetStream.Failure) {
+            try await store.add(waiting.message, waiting.delivery, because: reason)
+        } catch {
+            return postpone(waiting, .seconds(5), "it is refused, \(reason), and cannot be put aside: \(error)")
+        }
+        refused.add()
+        note(.refused, "\(reason); it lies in the stream \(store.name)", of: waiting.partition)
+        client.publish(waiting.delivery.reply, Array("+TERM".utf8))
+    }
+
+    /// Nothing more is pulled.
+    func close() {
+        state.withLock { $0.isClosed = true }
+    }
+
+    /// Logs what happens to messages: the same thing once a minute, and of each kind three.
+    func note(_ trouble: Trouble, _ reason: String, of partition: Int) {
+        guard let heldBack = throttle.withLock({ $0.admit(trouble, saying: reason, now: clock.now()) }) else { return }
+        var metadata: Logger.Metadata = [
+            "receiver": "\(context.name)", "partition": "\(partition)", "reason": "\(reason.excerpt())",
+        ]
+        if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
+        context.logger.warning("\(trouble.text)", metadata: metadata)
+    }
+}
+
+/// The latest of many ids.
+struct RecentIDs {
+    private let max: Int
+    private var ids: Set<String> = []
+    /// In the order in which they came; once it is full, from `next` on.
+    private var order: [String] = []
+    private var next = 0
+
+    init(max: Int) {
+        self.max = max
+    }
+
+    func contains(_ id: String) -> Bool { ids.contains(id) }
+
+    /// Takes one in, and forgets the oldest where there are too many.
+    mutating func insert(_ id: String) {
+        guard ids.insert(id).inserted else { return }
+        guard order.count == max else { return order.append(id) }
+        ids.remove(order[next])
+        order[next] = id
+        next = (next + 1) % max
+    }
+}
+
+extension Route {
+    /// What an exporter wrote; `.none` for anything else.
+    fileprivate init(relayed text: String) {
+        if text.hasPrefix("name:") {
+            self = .experimentName(text.dropFirst("name:".count).percentDecoded)
+        } else if text.hasPrefix("id:") {
+            self = .experimentID(text.dropFirst("id:".count).percentDecoded)
+        } else {
+            self = .none
+        }
+    }
+
+    /// What a client's header would say for it; nil for a name that would be taken for an id.
+    fileprivate var headerText: String? {
+        switch self {
+        case .none: nil
+        case .experimentID(let id): id
+        case .experimentName(let name): Route(experiment: name) == self ? name : nil
+        }
+    }
+}
