@@ -275,24 +275,39 @@ def expect_ended(traces):
     return traces
 
 
-def test_dead_letters_from_before_a_window_stay_and_replay_says_why(millrace, sink, service):
+@pytest.mark.parametrize("comes", [True, False])
+def test_dead_letters_from_before_a_window_came_or_went_are_replayed(comes, millrace, sink, service):
     sink.refuses = lambda message: (400, {"message": "no"})
     gateway = millrace({"kept": otlp_exporter(sink)}, starts=False)
-    before = gateway.pipeline["pipelines"]["traces"]["processors"]
-    gateway.start()
-    sent = gateway.send(service)
+    without = gateway.pipeline["pipelines"]["traces"]["processors"]
+    behind_a_window(gateway, after_root="100ms")
+    within = gateway.pipeline["pipelines"]["traces"]["processors"]
+
+    def restart(processors):
+        if gateway.process.running:
+            gateway.stop()
+        gateway.pipeline["pipelines"]["traces"]["processors"] = processors
+        gateway.save()
+        gateway.start()
+
+    restart(without if comes else within)
+    sent = gateway.send(service, traces=3)
     eventually(lambda: gateway.row("kept")["dead_lettered"] == len(sent))
-    gateway.stop()
+    restart(within if comes else without)
+    letters = gateway.dead_letters()["dead_letters"]
+    assert gateway.row("kept")["dead_lettered"] == len(sent)
+    # Refused once more, it is a letter of the log that the exporter reads now.
+    attempts = gateway.failures("kept")
+    assert gateway.dead_letters("replay", "--id", letters[0]["id"])["letters"] == 1
+    eventually(lambda: gateway.failures("kept") > attempts and gateway.row("kept")["queued"] == 0)
+    assert gateway.row("kept")["dead_lettered"] == len(sent)
+    assert len(gateway.dead_letters()["dead_letters"]) == len(letters)
     sink.refuses = None
-    behind_a_window(gateway).start()
-    (letter, *others) = gateway.dead_letters()["dead_letters"]
-    refused = run("dead-letters", "replay", "--config", gateway.file)
-    assert refused.returncode == 1 and "before a windowed processor was added to pipeline traces" in refused.stderr
-    shown = run("dead-letters", "show", "--config", gateway.file, "--id", letter["id"])
-    assert shown.returncode == 0 and letter["id"] in shown.stdout
-    gateway.stop()
-    gateway.pipeline["pipelines"]["traces"]["processors"] = before
-    gateway.save()
+    new = gateway.send(service)
+    gateway.delivered("kept", len(new))
+    assert gateway.dead_letters("replay")["letters"] == len(letters)
+    gateway.kill()
     gateway.start()
-    assert gateway.dead_letters("replay")["letters"] == 1 + len(others)
-    eventually(lambda: gateway.row("kept")["delivered"] == len(sent))
+    row = gateway.settled()["destinations"]["kept"]
+    assert (row["delivered"], row["dead_lettered"], row["accepted"]) == (len(sent | new), 0, len(sent | new))
+    assert gateway.dead_letters()["dead_letters"] == [] and sent | new <= sink.spans
