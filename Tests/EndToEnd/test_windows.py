@@ -228,6 +228,36 @@ def test_killed_at_any_moment_shown_traces_are_right_in_one_experiment(
     report(f"{len(traces)} traces, {gateway.row('mlflow')['created']} spans sent again")
 
 
+@pytest.mark.parametrize("ends", ["kill", "stop"])
+def test_late_spans_follow_their_trace_behind_a_restart(ends, millrace, mlflow, service, tmp_path):
+    """Also where the journal has deleted what the trace became."""
+    gateway = behind_a_window(
+        millrace(
+            {"mlflow": mlflow_exporter(mlflow)},
+            starts=False,
+            journal={"directory": str(tmp_path / "journal"), "min_free": "16MiB", "segment": "64KiB"},
+        ),
+        after_root="100ms",
+    ).start()
+    root, late = chain(service, 2), chain(f"{service}-other", 2)
+    (top, child), (_, leaf) = otlp.each_span(root), otlp.each_span(late)
+    leaf.trace_id, leaf.parent_span_id, leaf.flags = top.trace_id, child.span_id, 0x300
+    del late.resource_spans[0].scope_spans[0].spans[0]
+    assert gateway.post(root.SerializeToString()).status_code == 200
+    gateway.delivered("mlflow", 2)
+    # What is delivered leaves the disk by segments.
+    others = gateway.send(f"{service}-more", traces=20, padding=4000)
+    gateway.delivered("mlflow", 2 + len(others))
+    segments = tmp_path / "journal/traces"
+    eventually(lambda: not any(top.trace_id in path.read_bytes() for path in segments.glob("**/*.log")))
+    getattr(gateway, ends)()
+    gateway.start()
+    assert gateway.post(late.SerializeToString()).status_code == 200
+    eventually(lambda: otlp.pair(leaf) in mlflow.spans(service), within=10)
+    assert f"{service}-other" not in mlflow.experiments()
+    assert gateway.metric("millrace_window_decided_traces_total", reason="late") == 1
+
+
 def test_what_a_client_sends_twice_goes_ahead_once(millrace, archives, mlflow, service):
     gateway = behind_a_window(
         millrace({"mlflow": mlflow_exporter(mlflow), "kept": archives("kept")}, starts=False),
