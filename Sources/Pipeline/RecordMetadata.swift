@@ -13,7 +13,8 @@ package import OTLP
 /// (`TraceMark`), 17 what a record behind it was made of (`TraceOrigin`), 18 how many of its items nobody sent,
 /// 19 the trace and the span of the request, where that is recorded, in 24 bytes; 20 what a record behind a window is to a trace of
 /// which spans went ahead (`TraceShowing`); of a record before a window 21 the experiments that its client may write to, each a
-/// length and UTF-8; of one behind it 22 why its spans may not go where they would.
+/// length and UTF-8; of one behind it 22 why its spans may not go where they would. Of a replay 25 the
+/// dead letter that it was in the exporter's box of the other log (`LogID.counterpart`).
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -43,6 +44,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var experiments: [String] = []
     /// Of a record behind a window: why its client may not write where it would go; nil where it may.
     package var refusal: String?
+    /// Of a replay: the id of the letter, where that lay among those from before a window came or went.
+    package var counterpartLetter: UInt64?
 
     package init(
         signal: Signal,
@@ -74,7 +77,7 @@ package struct RecordMetadata: Hashable, Sendable {
     package var withoutAccount: RecordMetadata {
         var metadata = self
         (metadata.removed, metadata.created, metadata.replays, metadata.parked) = ([:], 0, nil, nil)
-        metadata.showing = nil
+        (metadata.showing, metadata.counterpartLetter) = (nil, nil)
         metadata.origin?.spans = []
         metadata.origin?.logs = []
         return metadata
@@ -90,7 +93,8 @@ private enum FieldTag {
     static let showing: UInt8 = 20
     static let experiments: UInt8 = 21
     static let refusal: UInt8 = 22
-    static let known = trace...refusal
+    static let counterpartLetter: UInt8 = 25
+    static let known = trace...counterpartLetter
 }
 
 extension RecordMetadata {
@@ -121,7 +125,7 @@ extension RecordMetadata {
 
     private var hasFields: Bool {
         trace != nil || origin != nil || created > 0 || request != nil || showing != nil || !experiments.isEmpty
-            || refusal != nil
+            || refusal != nil || counterpartLetter != nil
     }
 
     private func appendFields(to bytes: inout [UInt8]) {
@@ -140,6 +144,7 @@ extension RecordMetadata {
             append(FieldTag.experiments) { bytes in for entry in experiments { bytes.append(text: entry) } }
         }
         if let refusal { append(FieldTag.refusal) { $0.append(text: refusal) } }
+        if let counterpartLetter { append(FieldTag.counterpartLetter) { $0.append(leb128: counterpartLetter) } }
     }
 
     /// Nil where a field is cut short or is not what its tag says.
@@ -169,6 +174,9 @@ extension RecordMetadata {
             case FieldTag.refusal:
                 guard let reason = field.popText() else { return nil }
                 refusal = reason
+            case FieldTag.counterpartLetter:
+                guard let id = field.popLEB128() else { return nil }
+                counterpartLetter = id
             default: continue
             }
         }

@@ -116,6 +116,7 @@ import Testing
         }
         let small = try warnings(#", "max_bytes": "8MiB""#)
         #expect(!small.contains { $0.contains("/processors/whole") || $0.contains("pass it unchanged") })
+        #expect(!small.contains { $0.contains("do not go there") })
         let large = try warnings(#", "max_bytes": "33MiB", "open_wait": "2h""#)
         #expect(large.contains { $0.contains("/processors/whole: warning: max_bytes, 33MiB, is more than half") })
         #expect(large.contains { $0.contains("/processors/whole: warning: it waits 2h") })

@@ -176,6 +176,8 @@ struct WindowBench {
 /// Puts the parts of a trace one behind the other, and a root above several tops.
 struct Concatenation: WindowedProcessor {
     var window = WindowSettings()
+    /// Whether what went ahead is the same in the end.
+    var isSame = false
     let joinsLogs = false
 
     func joins(_ unit: Int, of logs: Envelope) -> Bool { false }
@@ -206,7 +208,10 @@ struct Concatenation: WindowedProcessor {
             rootPart: rootPart ?? 0,
             created: created
         )
-        if !ahead.isEmpty { assembled.amended = AmendedSpans(changed: try? SpanBatch(ahead).encoded()) }
+        if !ahead.isEmpty {
+            let units = try? SpanBatch(ahead).encoded()
+            assembled.amended = isSame ? AmendedSpans(same: units) : AmendedSpans(changed: units)
+        }
         return assembled
     }
 }
