@@ -19,7 +19,7 @@ import Testing
         "Exporters": [
             "Basics", "OTLP", "Journal", "Settings", "Conditions", "HTTPClient", "MLflow", "Pipeline", "CZlib",
         ],
-        "Admin": ["Basics", "Pipeline", "TLS"],
+        "Admin": ["Basics", "Pipeline", "TLS", "CEmbedded"],
         "Configuration": [
             "Basics", "OTLP", "Journal", "Settings", "Conditions", "MLflow", "Pipeline", "Receivers", "Processors",
             "Exporters",

@@ -8,20 +8,20 @@ import Pipeline
 struct AdminStatus: AdminSource {
     let journal: Journal
     let fronts: [PipelineFront]
+    let deliveries: [Delivery]
     let deadLetters: DeadLetterOffice
     let meters: Meters
     let readiness: Readiness
     let windows: [WindowStage]
     let clock: WallClock
+    let start: UnixTime
+    let configurationJSON: [UInt8]
+    let traces: ConsoleTraces
+    let file: PipelineFile
 
     var unreadyReasons: [String] { readiness.reasons + windows.compactMap(\.trouble) }
     var metricsText: String { meters.prometheusText() }
-    var ledgerJSON: [UInt8] {
-        let ledger = Ledger(of: journal) { log in
-            fronts.filter { $0.log == log }.reduce(0) { $0 + $1.tally.refusedItems }
-        }
-        return ledger.json(now: clock.now())
-    }
+    var ledgerJSON: [UInt8] { ledger.json(now: clock.now()) }
 
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer {
         await deadLetters.answer(request)
@@ -41,8 +41,9 @@ struct AdminStatus: AdminSource {
         }
         meters.gauge("millrace_process_resident_bytes") { Double(ProcessUsage.resident.bytes) }
         meters.counter("millrace_process_cpu_seconds_total") { ProcessUsage.cpuTime.inSeconds }
-        let start = Double(clock.now().nanoseconds) / 1e9
+        let start = Double(start.nanoseconds) / 1e9
         meters.gauge("millrace_process_start_seconds") { start }
+        meters.events.add(.started, "version \(Product.version)", at: self.start)
     }
 
     private func register(_ reader: LogReader, of log: LogID) {

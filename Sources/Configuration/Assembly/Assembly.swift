@@ -86,11 +86,16 @@ package struct Assembly: Sendable {
         let status = AdminStatus(
             journal: journal,
             fronts: fronts.map(\.front),
+            deliveries: deliveries,
             deadLetters: DeadLetterOffice(store.deadLetters + DeadLetterBox.gone(from: journal)),
             meters: meters,
             readiness: readiness,
             windows: windows,
-            clock: clock
+            clock: clock,
+            start: clock.now(),
+            configurationJSON: Array(#"{"file":\#(file.printed)}"#.utf8),
+            traces: ConsoleTraces(TraceSearch(journal)),
+            file: file
         )
         status.registerReadings()
         // With a journal in memory nothing else creates its directory.

@@ -96,6 +96,10 @@ package final class Gateway: Intake {
             return refusal
         }
         let now = clock.now()
+        if request.signal == .traces, let tap = fronts.first?.tally.tap, tap.isWatched {
+            let pipelines = fronts.map(\.log.pipeline)
+            tap.offer(RequestTap.Request(batch: spans.batch, source: source, time: now, pipelines: pipelines))
+        }
         var whenRefused: [@Sendable () -> Void] = []
         let records: [IntakeRecord]
         do throws(Refused) {

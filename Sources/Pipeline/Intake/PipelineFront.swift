@@ -89,7 +89,9 @@ package struct PipelineFront: Sendable {
             let trace = traces[Int(group.number)] ?? (window != nil && signal == .traces ? TraceID.zero : nil)
             metadata.trace = trace.map { work.mark($0, group) }
             let items = encoded.items + removed
-            records.append(try held(record(.items, items: items, metadata, encoded.payload), &memory))
+            var record = record(.items, items: items, metadata, encoded.payload)
+            if signal == .traces { record.services = work.services(of: group, in: log.pipeline, for: tally.services) }
+            records.append(try held(record, &memory))
             metadata.removed = [:]
             removed = 0
         }
@@ -176,9 +178,6 @@ extension Envelope {
 }
 
 extension SpanWork {
-    /// A service's name in a mark, at most.
-    private static let serviceBytesMax = 250
-
     /// What the records of a trace are known by.
     fileprivate func mark(_ trace: TraceID, _ group: UnitGroup) -> TraceMark {
         let isRouted = routes[Int(group.number)] != .none
@@ -191,12 +190,7 @@ extension SpanWork {
 
     /// The service of its first span; empty where that names none.
     private func service(of group: UnitGroup) -> String {
-        guard let unit = batch.firstUnit(of: group) else { return "" }
-        let resource = batch.resources[batch.scopes[batch.unit(unit).scope].resource]
-        guard let attribute = batch.attribute("service.name", in: resource.attributes),
-            case .string(let range) = batch.value(of: attribute)
-        else { return "" }
-        return batch.text(range.lowerBound..<min(range.upperBound, range.lowerBound + Self.serviceBytesMax))
+        batch.firstUnit(of: group).map { service(ofScope: batch.unit($0).scope) } ?? ""
     }
 }
 
@@ -205,6 +199,8 @@ struct IntakeRecord: Sendable {
     let record: NewRecord
     /// Whose share it takes.
     let key: ShareTable.Key
+    /// Whose spans it holds; nil where nobody counts them.
+    var services: NotedServices?
 
     /// What it holds in memory until the disk has it.
     var bytes: Int { record.payload.count + record.metadata.count }
