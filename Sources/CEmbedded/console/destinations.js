@@ -88,7 +88,7 @@ function trouble(row) {
   const isNow = isFailing(delivery);
   const next = delivery.paused ? "not while paused" : delivery.next_try_seconds === null ? (delivery.under_way > 0 ? "under way" : "with the next item") : delivery.next_try_seconds <= 0.05 ? "now" : `in ${duration(delivery.next_try_seconds)}`;
   return h("details", { class: `error ${isNow ? "now" : "past"}`, key: "error", open: isNow ? true : undefined },
-    h("summary", {}, h("span", {}, "Last error"), h("span", { class: "faint" }, ` ${ago(error.seconds_ago)}${isNow ? "" : ", delivered since"}`)),
+    h("summary", {}, h("span", {}, "Last error"), h("span", { class: "faint" }, ` ${ago(error.seconds_ago)}${isNow || delivery.failures_in_a_row > 0 ? "" : ", delivered since"}`)),
     h("pre", { tabindex: "0", "aria-label": `Last error of ${row.name}` }, error.reason, error.body && error.body !== error.reason && `\n${error.body}`),
     h("dl", {},
       [["attempt", count(error.attempt)], ["failed in a row", count(delivery.failures_in_a_row)], ["kind", error.outcome.replaceAll("_", " ")],

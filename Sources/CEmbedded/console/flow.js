@@ -5,6 +5,7 @@ import { destinations, room } from "./destinations.js";
 import { h } from "./dom.js";
 import { deviations, timeline } from "./events.js";
 import { bytes, count, duration, rate, short } from "./format.js";
+import { KEPT_UP } from "./model.js";
 import { topology } from "./topology.js";
 
 let width = 1200;
@@ -48,12 +49,13 @@ function vitals(model) {
   const refused = sum((pipeline) => pipeline.refused);
   const [delivered, queued, dead] = [ends((row) => row.delivered), ends((row) => row.queued), ends((row) => row.dead_lettered)];
   const oldest = Math.max(0, ...model.destinations.map(({ row }) => row.oldest_queued_seconds));
+  const level = queued(status) > 0 && oldest > KEPT_UP ? "held" : "";
   const cpu = model.rate((other) => other.process.cpu_seconds);
   return h("section", { class: "vitals", key: "vitals", "aria-label": "Vital signs" },
     sign("accepted", `${rate(model.rate(accepted))}/s`, `${count(accepted(status))} in all`, spark(model.rates(accepted))),
     sign("delivered", `${rate(model.rate(delivered))}/s`, `${count(delivered(status))} in all`, spark(model.rates(delivered))),
     sign("waiting", short(queued(status)), queued(status) > 0 ? `the oldest for ${duration(oldest)}` : "nothing waits",
-      spark(model.values(queued), { level: "held" }), queued(status) > 0 ? "held" : ""),
+      spark(model.values(queued), { level }), level),
     sign("dead letters", count(dead(status)), dead(status) > 0 ? "look, replay, purge" : "none", null, dead(status) > 0 ? "bad" : "", "#/letters"),
     sign("refused", count(refused(status)), refusals(model) || "since the start", null, refused(status) > 0 ? "warn" : ""),
     sign("journal", bytes(status.journal.used_bytes), `${bytes(status.journal.left_bytes)} left`, null, "", null, room(status.journal)),

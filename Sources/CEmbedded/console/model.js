@@ -5,7 +5,7 @@ const KEPT = 180;
 /** Seconds that a rate is taken over: short enough to follow, long enough to be read. */
 const WINDOW = 6;
 /** Who delivers, and has nothing older than so many seconds waiting, keeps up. */
-const KEPT_UP = 3;
+export const KEPT_UP = 3;
 
 /** What becomes of items, in the order in which bars show it. */
 export const OUTCOMES = [
@@ -116,5 +116,8 @@ export function standing(row) {
   return { word: row.delivered > 0 || delivery.last_delivered_at ? "delivering" : "ready", level: "good", mark: "●" };
 }
 
-/** Whether the last attempt was not delivered. */
-export const isFailing = (delivery) => delivery.failures_in_a_row > 0;
+/** What says nothing of a destination, but of what it was sent. */
+const OF_CONTENT = new Set(["refused", "too_large"]);
+
+/** Whether the destination did not take what it was sent last, whatever that was. */
+export const isFailing = ({ failures_in_a_row: failures, error }) => failures > 0 && !OF_CONTENT.has(error?.outcome);

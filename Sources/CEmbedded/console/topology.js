@@ -2,7 +2,7 @@
 
 import { h, svg } from "./dom.js";
 import { bytes, count, percent, rate, short } from "./format.js";
-import { find, standing } from "./model.js";
+import { KEPT_UP, find, standing } from "./model.js";
 
 const WINDOWED = new Set(["assemble", "tail_sample"]);
 const REMOVALS = [["filtered", "filtered"], ["sampled_out", "sampled out"]];
@@ -27,9 +27,11 @@ export function topology(model, width) {
     top += group.height;
     return group.content;
   });
+  // A little smaller is better than a part of it out of sight.
+  const scale = width < room ? Math.max(width / room, 0.85) : 1;
   return [
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The stream, drawn" },
-      svg("svg", { class: "stream", width: room, height: top, viewBox: `0 0 ${room} ${top}`, role: "img", "aria-label": summary(lanes) }, drawn)),
+      svg("svg", { class: "stream", width: room * scale, height: top * scale, viewBox: `0 0 ${room} ${top}`, role: "img", "aria-label": summary(lanes) }, drawn)),
     h("details", { class: "beside" }, h("summary", {}, "As a table"), table(lanes)),
   ];
 }
@@ -170,11 +172,12 @@ function basin(pen, lane) {
   const { used_bytes: used, left_bytes: left } = lane.journal;
   const share = Math.min(1, used / Math.max(used + left, 1));
   const queued = Math.max(...lane.destinations.map(({ row }) => row.queued), 0);
+  const isOld = lane.destinations.some(({ row }) => row.oldest_queued_seconds > KEPT_UP);
   pen.content.push(band(x - 1, pen.middle, width, x + 8, pen.middle, width, lane.journaled > 0 ? "" : "still"));
   pen.content.push(svg("rect", { class: "card", x, y, width: CARD.journal, height, rx: 8 }));
   pen.content.push(svg("rect", { class: "level", x: x + 1, y: y + height - 5, width: Math.max(2, (CARD.journal - 2) * share), height: 4, rx: 2 }));
   pen.content.push(text(x + CARD.journal / 2, y + 18, "name", "journal"));
-  pen.content.push(text(x + CARD.journal / 2, y + 34, queued > 0 ? "held" : "faint", queued > 0 ? `${short(queued)} waiting` : "nothing waits"));
+  pen.content.push(text(x + CARD.journal / 2, y + 34, queued > 0 && isOld ? "held" : "faint", queued > 0 ? `${short(queued)} waiting` : "nothing waits"));
   pen.content.push(text(x + CARD.journal / 2, y + 49, "faint", CARD === ROOMY ? `${bytes(used)} of ${bytes(used + left)}` : `${percent(used, used + left)} full`));
   pen.x += CARD.journal;
   pen.width = pen.thick(lane.journaled);
