@@ -72,7 +72,7 @@ final class AdminConnection: ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         timer?.cancel()
         channel = nil
-        if let stream {
+        if let stream = stream.take() {
             stream.end()
             connections.streams -= 1
         }

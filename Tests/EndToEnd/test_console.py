@@ -1,8 +1,11 @@
 """The console page in a real browser, on a gateway with real traffic and three destinations: one takes all, one is down, one is picky."""
 
 import json
+import os
 import pathlib
+import pty
 import re
+import subprocess
 
 import pytest
 import requests
@@ -258,8 +261,6 @@ def test_an_app_is_connected_by_a_line_that_works_as_it_stands(page, watched, tm
     line = next(text for text in page.rows("pre") if text.startswith("curl "))
     script = tmp_path / "line.sh"
     script.write_text(line)
-    import subprocess
-
     sent = subprocess.run(["bash", str(script)], capture_output=True, text=True, timeout=20)
     assert sent.returncode == 0 and "error" not in sent.stdout.lower(), sent
     page.says("The first span has come", "hello-millrace")
@@ -313,10 +314,6 @@ def test_the_address_is_printed_where_a_terminal_is_and_nowhere_else(watched, tm
     directory = tmp_path / "terminal"
     directory.mkdir()
     gateway = Millrace(directory, pipeline(directory, {"none": {"type": "discard"}}, admin={"listen": f"127.0.0.1:{free_port()}"}))
-    import os
-    import pty
-    import subprocess
-
     reader, writer = pty.openpty()
     process = subprocess.Popen(
         [*map(str, gateway.process.arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=writer
@@ -324,12 +321,9 @@ def test_the_address_is_printed_where_a_terminal_is_and_nowhere_else(watched, tm
     try:
         os.close(writer)
         shown = b""
-        while b"#token=" not in shown or not shown.rstrip().endswith(shown.split(b"#token=")[1].strip()[:64]):
+        while not (found := re.search(rb"look at it: (http://\S+)/#token=([0-9a-f]{64})", shown)):
             shown += os.read(reader, 4096)
-            if b"#token=" in shown and len(shown.split(b"#token=")[1]) > 64:
-                break
-        address = next(line for line in shown.decode().split() if "#token=" in line)
-        origin, token = address.split("/#token=")
+        origin, token = (part.decode() for part in found.groups())
         assert requests.get(origin + "/api/status", headers={"Authorization": f"Bearer {token}"}).status_code == 200
     finally:
         process.terminate()

@@ -102,9 +102,13 @@ function watch(text, give) {
 
 async function take(name, status) {
   if (name === "tail") return watched.take?.(status);
-  const isFirst = !app.model.status;
   app.model.add(status);
-  if (isFirst) await readFile();
+  const latest = status.events.findLast(({ kind }) => kind === "started" || kind === "reloaded");
+  const loaded = `${latest?.at} ${latest?.kind}`;
+  if (loaded !== app.loaded) {
+    app.loaded = loaded;
+    await readFile();
+  }
   redraw();
 }
 

@@ -13,11 +13,10 @@ struct AdminStatus: AdminSource {
     let meters: Meters
     let readiness: Readiness
     let windows: [WindowStage]
-    let clock: WallClock
-    let start: UnixTime
-    let configurationJSON: [UInt8]
-    let traces: ConsoleTraces
+    let clock = WallClock.system
+    let start = WallClock.system.now()
     let file: PipelineFile
+    let traces: ConsoleTraces
 
     var unreadyReasons: [String] { readiness.reasons + windows.compactMap(\.trouble) }
     var metricsText: String { meters.prometheusText() }

@@ -91,15 +91,10 @@ package struct Assembly: Sendable {
             meters: meters,
             readiness: readiness,
             windows: windows,
-            clock: clock,
-            start: clock.now(),
-            configurationJSON: Array(#"{"file":\#(file.printed)}"#.utf8),
-            traces: ConsoleTraces(TraceSearch(journal)),
-            file: file
+            file: file,
+            traces: ConsoleTraces(TraceSearch(journal))
         )
         status.registerReadings()
-        // With a journal in memory nothing else creates its directory.
-        try? SystemFileSystem().createDirectories(file.journal.directory)
         admin = file.adminEndpoint(on: sockets[GivenSockets.adminName], showing: status, logger: logger)
         (drainTimeout, keepsUndelivered) = (file.drainTimeout, file.journal.storage == .disk)
     }
@@ -187,6 +182,8 @@ extension PipelineFile {
 
     /// The pipeline file's token, else a new one that commands find beside the journal.
     private func adminToken(logger: Logger) -> AdminToken? {
+        // With a journal in memory nothing else creates its directory.
+        try? SystemFileSystem().createDirectories(journal.directory)
         // Who listens where an earlier process did is not to be asked with it.
         AdminPlace.remove(from: journal.directory)
         guard let text = admin.token?.text else { return AdminToken.create(in: journal.directory, logger: logger) }

@@ -10,6 +10,8 @@ extension AdminStatus {
         }
     }
 
+    var configurationJSON: [UInt8] { Array(#"{"file":\#(file.printed)}"#.utf8) }
+
     var statusJSON: [UInt8] {
         var status = ConsoleStatus(self)
         return status.json()

@@ -17,21 +17,19 @@ final class ConsoleTail: AdminTail {
         var ready: [JSON] = []
         var leftOut = 0
         var isWorking = false
+        /// By pipeline; nil before the first request is shown.
+        var runs: [String: DryRun]?
     }
 
     private let watcher: RequestTap.Watcher
     private let tap: RequestTap
-    /// By pipeline.
-    private let runs: [String: DryRun]
+    private let file: PipelineFile
     private let thread = SerialThread(name: "millrace-tail")
     private let state = Mutex(State())
 
     init(_ tap: RequestTap, finding text: String, of file: PipelineFile) {
-        self.tap = tap
+        (self.tap, self.file) = (tap, file)
         watcher = tap.watch(finding: text)
-        runs = file.pipelines.reduce(into: [:]) { runs, pipeline in
-            runs[pipeline.name] = try? DryRun(pipeline, of: file)
-        }
     }
 
     deinit {
@@ -55,7 +53,8 @@ final class ConsoleTail: AdminTail {
 
     private func work() {
         let (requests, leftOut) = watcher.take()
-        let shown = requests.map(json)
+        let runs = requests.isEmpty ? [:] : madeRuns
+        let shown = requests.map { json($0, runs) }
         state.withLock { state in
             state.ready += shown
             state.leftOut += leftOut
@@ -63,7 +62,17 @@ final class ConsoleTail: AdminTail {
         }
     }
 
-    private func json(_ request: RequestTap.Request) -> JSON {
+    /// The processors that tell; making them takes a while the first time.
+    private var madeRuns: [String: DryRun] {
+        if let runs = state.withLock({ $0.runs }) { return runs }
+        let runs = file.pipelines.reduce(into: [String: DryRun]()) { runs, pipeline in
+            runs[pipeline.name] = try? DryRun(pipeline, of: file)
+        }
+        state.withLock { $0.runs = runs }
+        return runs
+    }
+
+    private func json(_ request: RequestTap.Request, _ runs: [String: DryRun]) -> JSON {
         let pipelines = request.pipelines.compactMap { name -> JSON? in
             guard let run = runs[name] else { return nil }
             let dry = DryRunRequest(batch: request.batch, headers: request.source.headers)

@@ -65,13 +65,13 @@ package final class ServiceActivity: Sendable {
 
     package init() {}
 
-    /// Adds what one request brought, when it is in the journal.
-    package func add(_ counted: [(key: Key, sums: Sums)], at now: UnixTime) {
+    /// Adds what one request brought, when it is in the journal; what has no key is counted with all others.
+    package func add(_ counted: [(key: Key?, sums: Sums)], at now: UnixTime) {
         state.withLock { state in
             for (key, sums) in counted {
-                if let index = state.rows.index(forKey: key) {
+                if let key, let index = state.rows.index(forKey: key) {
                     state.rows.values[index].add(sums, at: now)
-                } else if state.hasRoom(at: now, idleTime: Self.idleTime) {
+                } else if let key, state.hasRoom(at: now, idleTime: Self.idleTime) {
                     var row = Row(key: key, firstSeen: now, lastSeen: now)
                     row.sums = sums
                     state.rows[key] = row

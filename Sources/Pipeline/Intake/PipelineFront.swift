@@ -145,7 +145,7 @@ package struct PipelineFront: Sendable {
 
     /// A record that is charged to its request.
     private func held(_ record: IntakeRecord, _ memory: inout RequestMemory) throws(Refused) -> IntakeRecord {
-        try memory.add(record.bytes)
+        try memory.add(record.heldBytes)
         return record
     }
 
@@ -202,8 +202,10 @@ struct IntakeRecord: Sendable {
     /// Whose spans it holds; nil where nobody counts them.
     var services: NotedServices?
 
-    /// What it holds in memory until the disk has it.
+    /// What the journal holds of it.
     var bytes: Int { record.payload.count + record.metadata.count }
+    /// What it holds in memory until the disk has it.
+    var heldBytes: Int { bytes + (services?.bytes ?? 0) }
 
     /// What it takes of its route's share; nil where it holds no items.
     var share: ShareTable.Part? {
