@@ -291,6 +291,28 @@ def test_the_page_can_stand_still(page, watched):
     eventually(lambda: page.text != standing, every=0.1)
 
 
+def test_the_status_says_what_the_ledger_says(watched):
+    watched.delivered("store", 1)
+
+    def same():
+        (entry,) = watched.api("/api/status").json()["pipelines"]
+        ledger = watched.ledger()
+        assert entry["accepted"] == ledger["accepted_spans"] == entry["receivers"]["otlp"]["accepted"]
+        for row in entry["destinations"]:
+            outcomes = ledger["destinations"][row["name"]]
+            assert {name: row[name] for name in outcomes if name != "oldest_queued_seconds"} == {
+                name: count for name, count in outcomes.items() if name != "oldest_queued_seconds"
+            }
+            assert row["attempts"]["delivered"] == watched.metric(
+                "millrace_exporter_attempts_total", exporter=row["name"], outcome="delivered"
+            )
+        return True
+
+    eventually(same, every=0.1)
+    spans = sum(row["spans"] for row in watched.api("/api/services").json()["services"])
+    assert spans == watched.ledger()["accepted_spans"] - watched.metric("millrace_processor_filtered_spans_total")
+
+
 def test_nobody_gets_in_without_the_token_by_another_name_or_by_a_form(watched):
     plain = requests.Session()
     plain.trust_env = False
