@@ -29,17 +29,6 @@ extension Envelope {
         return (division.traces, division.origins)
     }
 
-    /// Gives `visit` every span of a group of `groups`, in their order.
-    package func forEachSpan(of group: UnitGroup, _ visit: (Int, SpanEntry) -> Void) {
-        guard let units = group.units else {
-            for index in spans.indices where removal(of: index) == nil && self.group(of: index) == group.number {
-                visit(index, spans[index])
-            }
-            return
-        }
-        for index in units { visit(Int(index), spans[Int(index)]) }
-    }
-
     /// A unit of a group of `groups`, for what all of its units have in common; nil for a group without any.
     package func firstUnit(of group: UnitGroup) -> Int? {
         guard let units = group.units else {

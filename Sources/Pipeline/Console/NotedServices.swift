@@ -2,7 +2,7 @@ import Basics
 import Conditions
 import OTLP
 
-/// What a record counts for in the table of services, once it is in the journal.
+/// What a request counts for in the table of services, once it is in the journal.
 struct NotedServices: Sendable {
     let activity: ServiceActivity
     let sums: [(key: ServiceActivity.Key?, sums: ServiceActivity.Sums)]
@@ -17,30 +17,34 @@ struct NotedServices: Sendable {
 extension SpanWork {
     /// A service's name in the table, at most, in bytes.
     private static let serviceBytesMax = 250
-    /// Services of one record that are told from each other; what comes from further ones is counted with all others.
-    private static let servicesMax = 16
+    /// Services of one request that are told from each other; what comes from further ones is counted with all others.
+    private static let servicesMax = 64
 
-    /// What the spans of an output group count for, by service; the account of a request bounds what that costs, because each span
-    /// and each attribute of a resource is looked at once.
-    func services(of group: UnitGroup, in pipeline: String, for activity: ServiceActivity) -> NotedServices {
-        let route = routes[Int(group.number)]
+    /// What the spans that are left count for, by service and route; one pass, so that it costs the same however they are divided.
+    func services(in pipeline: String, for activity: ServiceActivity) -> NotedServices {
         var sums: [ServiceActivity.Key?: ServiceActivity.Sums] = [:]
-        var (current, scope) = (ServiceActivity.Sums(), -1)
+        var current = ServiceActivity.Sums()
+        var (scope, resource, group) = (-1, -1, UInt16(0))
         func finish() {
-            guard scope >= 0 else { return }
-            let key = ServiceActivity.Key(pipeline: pipeline, service: ExactText(service(ofScope: scope)), route: route)
+            guard current.spans > 0 else { return }
+            let service = ExactText(service(ofScope: scope))
+            let key = ServiceActivity.Key(pipeline: pipeline, service: service, route: routes[Int(group)])
             let hasRoom = sums.count < Self.servicesMax || sums[key] != nil
             sums[hasRoom ? key : nil, default: ServiceActivity.Sums()] += current
             current = ServiceActivity.Sums()
         }
-        batch.forEachSpan(of: group) { index, span in
-            if span.scope != scope {
-                finish()
-                scope = span.scope
+        for index in batch.spans.indices where batch.removal(of: index) == nil {
+            let span = batch.spans[index]
+            let ownGroup = batch.group(of: index)
+            if span.scope != scope || ownGroup != group {
+                let ownResource = batch.scopes[span.scope].resource
+                let isSameRoute = ownGroup == group || routes[Int(ownGroup)] == routes[Int(group)]
+                if ownResource != resource || !isSameRoute { finish() }
+                (scope, resource, group) = (span.scope, ownResource, ownGroup)
             }
             current.spans += 1
             if span.statusCode == 2 { current.errors += 1 }
-            guard !mapped.isEmpty else { return }
+            guard !mapped.isEmpty else { continue }
             current.tokens &+= mapped.tokens(of: index)
             current.cost += mapped.cost(of: index)
         }

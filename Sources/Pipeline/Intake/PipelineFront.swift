@@ -89,11 +89,14 @@ package struct PipelineFront: Sendable {
             let trace = traces[Int(group.number)] ?? (window != nil && signal == .traces ? TraceID.zero : nil)
             metadata.trace = trace.map { work.mark($0, group) }
             let items = encoded.items + removed
-            var record = record(.items, items: items, metadata, encoded.payload)
-            if signal == .traces { record.services = work.services(of: group, in: log.pipeline, for: tally.services) }
-            records.append(try held(record, &memory))
+            records.append(try held(record(.items, items: items, metadata, encoded.payload), &memory))
             metadata.removed = [:]
             removed = 0
+        }
+        if signal == .traces, !records.isEmpty {
+            let services = work.services(in: log.pipeline, for: tally.services)
+            try memory.add(services.bytes)
+            records[0].services = services
         }
         if records.isEmpty, removed > 0 {
             metadata.trace = nil
@@ -145,7 +148,7 @@ package struct PipelineFront: Sendable {
 
     /// A record that is charged to its request.
     private func held(_ record: IntakeRecord, _ memory: inout RequestMemory) throws(Refused) -> IntakeRecord {
-        try memory.add(record.heldBytes)
+        try memory.add(record.bytes)
         return record
     }
 
@@ -199,7 +202,7 @@ struct IntakeRecord: Sendable {
     let record: NewRecord
     /// Whose share it takes.
     let key: ShareTable.Key
-    /// Whose spans it holds; nil where nobody counts them.
+    /// Whose spans its request holds; nil in all but the first.
     var services: NotedServices?
 
     /// What the journal holds of it.
