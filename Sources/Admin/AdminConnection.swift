@@ -144,6 +144,7 @@ final class AdminConnection: ChannelInboundHandler {
         if head.path.hasPrefix("/api/"), head.method == .POST, !head.saysJSON {
             return answer(head, .unsupportedType, context)
         }
+        if head.path == ReloadPath.path { return answerReload(head, context) }
         if let path = DeadLetterPath(head.uri) { return answerDeadLetters(head, path, context) }
         if let path = ConsolePath(head.uri) { return answer(head, path, context) }
         let saysWhy = isTrusted || !shared.access.isExposed && foreignHost == nil
@@ -159,8 +160,7 @@ final class AdminConnection: ChannelInboundHandler {
         switch path {
         case .stream(let tail) where head.method == .GET: stream(head, tail, context)
         case .trace(let id):
-            let source = shared.source
-            answerLater(head, context) { await source.answer(trace: id) }
+            answer(head, context) { [source = shared.source] in AdminPage(await source.answer(trace: id)) }
         default: answer(head, AdminPage(path, from: shared.source), context)
         }
     }
@@ -197,23 +197,29 @@ final class AdminConnection: ChannelInboundHandler {
         guard head.method.rawValue == path.method else {
             return answer(head, AdminPage(refusing: head.method, allowed: path.method), context)
         }
-        let source = shared.source
-        answerLater(head, context) { await source.answer(path.request) }
+        answer(head, context) { [source = shared.source] in AdminPage(await source.answer(path.request)) }
     }
 
-    /// The disk works meanwhile; further requests of the connection wait for the answer.
-    private func answerLater(
+    /// The pipeline file is read and taken meanwhile.
+    private func answerReload(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        if let refusal = ReloadPath.refusal(of: head) { return answer(head, refusal, context) }
+        let request = ReloadPath.request(in: head.uri)
+        answer(head, context) { [source = shared.source] in AdminPage(await source.reload(request)) }
+    }
+
+    /// Answers once the page is there.
+    private func answer(
         _ head: HTTPRequestHead,
         _ context: ChannelHandlerContext,
-        _ ask: @escaping @Sendable () async -> DeadLetterOffice.Answer
+        _ page: @escaping @Sendable () async -> AdminPage
     ) {
         enter(.working)
-        let reply = context.eventLoop.makeFutureWithTask { await ask() }
+        let reply = context.eventLoop.makeFutureWithTask { await page() }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        reply.whenSuccess { reply in
+        reply.whenSuccess { page in
             let (connection, context) = bound.value
             guard connection.channel != nil else { return }
-            connection.answer(head, AdminPage(reply), context)
+            connection.answer(head, page, context)
         }
     }
 

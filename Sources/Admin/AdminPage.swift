@@ -115,7 +115,7 @@ struct AdminPage {
         self.init(.forbidden, "the Host \"\(host.excerpt(max: 80))\" is not accepted on loopback; \(names)\n")
     }
 
-    private init(_ status: HTTPResponseStatus, _ text: String) {
+    init(_ status: HTTPResponseStatus, _ text: String) {
         self.status = status
         body = Array(text.utf8)
     }
@@ -144,6 +144,7 @@ struct AdminPage {
         /metrics  counters and gauges for Prometheus
         /ledger   what became of every span, for each destination
 
+        millrace reload to have the process take a changed pipeline file
         millrace dead-letters list|show|replay|purge for what a destination refuses
 
         """

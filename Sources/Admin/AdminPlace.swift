@@ -4,9 +4,9 @@ import Glibc
 /// Where the admin endpoint of the process that has a journal open listens, in a file beside the journal: the pipeline file
 /// does not say it for port 0 or a socket of the service manager, and another process may listen at what it says.
 ///
-/// The file has the address on its first line, and where the endpoint speaks TLS the pin on its second.
+/// The file is a JSON object: `address`, `pid` of the process, and where the endpoint speaks TLS `public_key_pin`.
 package struct AdminPlace: Equatable, Sendable {
-    private static let fileName = "admin-address"
+    private static let fileName = "admin.json"
     private static let bytesMax = 4096
 
     /// Held for as long as the place is one's own, or the process lives.
@@ -48,13 +48,27 @@ package struct AdminPlace: Equatable, Sendable {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return nil }
         let mark = Mark(descriptor)
-        let lines = [address.description] + (publicKeyPin.map { [$0] } ?? [])
-        let content = Array(lines.joined(separator: "\n").utf8)
+        let content = text
         guard unsafe write(descriptor, content, content.count) == content.count else {
             unlink(path)
             return nil
         }
         return mark
+    }
+
+    private var text: [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key("address")
+        writer.string(address.description)
+        writer.key("pid")
+        writer.integer(Int(getpid()))
+        if let publicKeyPin {
+            writer.key("public_key_pin")
+            writer.string(publicKeyPin)
+        }
+        writer.endObject()
+        return writer.bytes
     }
 
     /// Removes what an earlier process noted; blocks for the disk.
@@ -69,9 +83,11 @@ package struct AdminPlace: Equatable, Sendable {
         defer { close(descriptor) }
         var content = [UInt8](repeating: 0, count: bytesMax)
         let count = unsafe Glibc.read(descriptor, &content, content.count)
-        let lines = String(decoding: content.prefix(max(0, count)), as: UTF8.self).split(separator: "\n")
-        guard let first = lines.first, let address = ListenAddress(text: String(first)) else { return nil }
-        var place = AdminPlace(address: address, publicKeyPin: lines.dropFirst().first.map(String.init))
+        let text = Array(content.prefix(max(0, count)))
+        guard let node = try? JSONNode(parsing: text), let written = node["address"]?.string,
+            let address = ListenAddress(text: written)
+        else { return nil }
+        var place = AdminPlace(address: address, publicKeyPin: node["public_key_pin"]?.string)
         place.isHeld = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
         return place
     }

@@ -24,6 +24,37 @@ package protocol AdminSource: Sendable {
     func answer(trace id: String) async -> DeadLetterOffice.Answer
     /// Lists, shows, replays or purges dead letters.
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer
+    /// Reads the pipeline file again, and takes it where nothing is wrong with it.
+    func reload(_ request: ReloadRequest) async -> ReloadAnswer
+}
+
+/// What is asked of the running process about its pipeline file.
+package struct ReloadRequest: Sendable, Equatable {
+    /// The file that is meant; another one than that of the process is refused; nil for that one, whatever its name.
+    package var file: String?
+    /// Exporters that are gone from the file and whose undelivered items are given up.
+    package var abandoning: [String]
+
+    package init(file: String? = nil, abandoning: [String] = []) {
+        self.file = file
+        self.abandoning = abandoning
+    }
+}
+
+/// What became of a pipeline file that was to be taken by the running process.
+package struct ReloadAnswer: Sendable, Equatable {
+    /// SHA-256 of its text in hexadecimal; empty where it could not be read.
+    package let digest: String
+    /// Why nothing has changed, as lines of `validate`; empty where the file was taken.
+    package let problems: [String]
+    /// What is odd about the file, in such lines.
+    package let warnings: [String]
+
+    package init(digest: String = "", problems: [String] = [], warnings: [String] = []) {
+        self.digest = digest
+        self.problems = problems
+        self.warnings = warnings
+    }
 }
 
 /// Requests that one person watches.

@@ -24,6 +24,13 @@ package struct IdleTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         self.idleTime = idleTime
     }
 
+    /// The same keys within other limits; where there are more than `countMax`, the idle ones make room when others want it.
+    package func limited(to countMax: Int, idleTime: Duration) -> IdleTable {
+        var table = IdleTable(countMax: countMax, idleTime: idleTime)
+        table.entries = entries
+        return table
+    }
+
     /// Keys in it now.
     package var count: Int { entries.count }
     /// Whether a new key finds no room without `makeRoom`.

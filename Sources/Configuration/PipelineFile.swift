@@ -32,6 +32,8 @@ package struct PipelineFile: Sendable {
     package var tests: [PipelineTest] = []
     /// For editors only.
     var schema: String?
+    /// Where everything stands in the text.
+    var source = PipelineFileSource()
     /// What is odd but does not keep the file from being used, as lines like those of `PipelineFileError`.
     package internal(set) var warnings: [String] = []
 }

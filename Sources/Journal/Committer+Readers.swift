@@ -10,7 +10,7 @@ extension Committer {
         let core = writer.core
         do throws(FileSystemError) {
             if writer.cursors[definition.name] == nil {
-                writer.cursors[definition.name] = try createCursor(of: definition.name, in: core)
+                writer.cursors[definition.name] = try createCursor(of: definition, in: core)
             }
         } catch {
             throw JournalError(unusable: settings.directory, error)
@@ -29,14 +29,17 @@ extension Committer {
     }
 
     /// Creates the file of a cursor; what a failed attempt has left there is replaced.
-    private func createCursor(of reader: String, in core: LogCore) throws(FileSystemError) -> CursorFile {
-        let path = core.directory + "/" + FileName.escaped(reader) + FileName.cursorSuffix
+    private func createCursor(
+        of reader: ReaderDefinition,
+        in core: LogCore
+    ) throws(FileSystemError) -> CursorFile {
+        let path = core.directory + "/" + FileName.escaped(reader.name) + FileName.cursorSuffix
         do throws(FileSystemError) {
             try core.fileSystem.remove(path)
         } catch {
             guard error.isNotFound else { throw error }
         }
-        let cursor = try CursorFile.create(path, in: core.fileSystem)
+        let cursor = try CursorFile.create(path, slot: .of(core.role, isWindow: reader.isWindow), in: core.fileSystem)
         try core.fileSystem.syncDirectory(core.directory)
         return cursor
     }

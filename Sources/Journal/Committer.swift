@@ -23,12 +23,12 @@ final class Committer {
     let ages: RecordAges
     let logger: Logger
     /// In the order of their definitions, logs that are no longer defined behind the others.
-    let writers: [SegmentWriter]
-    private let writersByID: [LogID: SegmentWriter]
+    private(set) var writers: [SegmentWriter]
+    private var writersByID: [LogID: SegmentWriter]
     var generator = SystemRandomNumberGenerator()
     /// Dead-letter logs without room in reserve, which was said.
     var unreserved: Set<LogID> = []
-    private let limits: GroupLimits
+    private var limits: GroupLimits
     private let onSync: @Sendable (Duration) -> Void
     /// Told when room for further groups became free.
     let onRoom: @Sendable () -> Void
@@ -63,6 +63,17 @@ final class Committer {
 
     /// The writer of a log, also of one that is no longer defined.
     func writer(of log: LogID) -> SegmentWriter? { writersByID[log] }
+
+    /// Writes one more log.
+    func add(_ log: RecoveredLog) {
+        let writer = SegmentWriter(log, publishesUnsynced: settings.sync != .everyGroup)
+        writers.append(writer)
+        writersByID[log.core.id] = writer
+        limitsChanged()
+    }
+
+    /// The dead letters of some log have other limits.
+    func limitsChanged() { limits = GroupLimits(settings, writers.map(\.core)) }
 
     /// What is due once, before the first round.
     func start() {

@@ -175,10 +175,14 @@ struct CursorFile: Sendable {
     }
 
     /// Creates the cursor of an ordinary log at `path` with its space reserved.
-    static func create(_ path: String, in fileSystem: any FileSystem) throws(FileSystemError) -> CursorFile {
+    static func create(
+        _ path: String,
+        slot: CursorSlot,
+        in fileSystem: any FileSystem
+    ) throws(FileSystemError) -> CursorFile {
         let file = try fileSystem.open(path, .create)
-        try file.preallocate(CursorSlot.ordinary.bytes * 2)
-        return CursorFile(file, path: path, slot: .ordinary, generation: 0)
+        try file.preallocate(slot.bytes * 2)
+        return CursorFile(file, path: path, slot: slot, generation: 0)
     }
 
     /// Opens the cursor at `path`, or creates it with its space reserved.

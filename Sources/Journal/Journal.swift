@@ -12,20 +12,30 @@ import Synchronization
 /// Records can be read again by id (Log+Lookup.swift) or visited in order (Log+Retained.swift), and a group can be
 /// followed until readers have finished it (SettlementNotice.swift).
 package final class Journal: Sendable {
-    /// In the order of their definitions.
-    package let logs: [Log]
-    private let logsByID: [LogID: Log]
+    /// Which logs there are.
+    struct Registry {
+        /// In the order of their definitions.
+        var logs: [Log]
+        /// Logs that are on the disk and not defined.
+        var vanished: [Log]
+        var limits: GroupLimits
+        var byID: [LogID: Log]
+
+        init(_ logs: [Log], vanished: [Log], limits: GroupLimits) {
+            (self.logs, self.vanished, self.limits) = (logs, vanished, limits)
+            byID = Dictionary(uniqueKeysWithValues: logs.map { ($0.id, $0) })
+        }
+    }
+
+    let registry: Mutex<Registry>
     /// Reads segments; takes other blocking work of readers, such as files that exporters write.
     package let readThread: SerialThread
-    /// Logs that are on the disk and no longer defined.
-    private let vanishedLogs: [Log]
-    private let thread: JournalThread
-    private let clock: WallClock
+    let thread: JournalThread
+    let clock: WallClock
     private let ages: RecordAges
     let settings: JournalSettings
-    private let limits: GroupLimits
     let fileSystem: any FileSystem
-    private let logger: Logger
+    let logger: Logger
     /// Held against other processes until the journal is closed.
     private let lock: Mutex<(any AnyObject & Sendable)?>
 
@@ -50,10 +60,9 @@ package final class Journal: Sendable {
         self.logger = logger
         self.lock = Mutex(lock)
         let all = recovered.map { Log($0.core) }
-        logs = Array(all.prefix(defined))
-        logsByID = Dictionary(uniqueKeysWithValues: logs.map { ($0.id, $0) })
-        vanishedLogs = Array(all.dropFirst(defined))
-        limits = GroupLimits(settings, recovered.map(\.core))
+        let limits = GroupLimits(settings, recovered.map(\.core))
+        let vanished = Array(all.dropFirst(defined))
+        registry = Mutex(Registry(Array(all.prefix(defined)), vanished: vanished, limits: limits))
     }
 
     /// Opens the journal, repairs what a crash left, and starts its threads.
@@ -127,16 +136,19 @@ package final class Journal: Sendable {
         ages.isOlder(than: settings.maxAge, receivedAt.nanoseconds)
     }
 
+    /// The logs that are defined now, in the order of their definitions.
+    package var logs: [Log] { registry.withLock { $0.logs } }
+
     /// Also those that are no longer defined.
-    var everyLog: [Log] { logs + vanishedLogs }
+    var everyLog: [Log] { registry.withLock { $0.logs + $0.vanished } }
 
     /// The log of that name; nil where none is defined.
-    package func log(_ id: LogID) -> Log? { logsByID[id] }
+    package func log(_ id: LogID) -> Log? { registry.withLock { $0.byID[id] } }
 
     /// Which limit a group would be over even in an empty journal; nil for one that can be appended.
     ///
     /// Any thread, never blocks.
-    package func excess(of group: RecordGroup) -> String? { limits.excess(of: group) }
+    package func excess(of group: RecordGroup) -> String? { registry.withLock { $0.limits }.excess(of: group) }
 
     /// Queues one group: all records of one request, over several logs.
     ///
@@ -204,71 +216,5 @@ package final class Journal: Sendable {
                 )
             }
         }
-    }
-}
-
-extension Journal {
-    /// Readers with a cursor that are not defined, in any log.
-    package var vanishedReaders: [VanishedReader] { (logs + vanishedLogs).flatMap(\.vanishedReaders) }
-
-    /// Defines a reader of an ordinary log while the journal runs, or changes the backlog of one that is defined.
-    ///
-    /// One that has a cursor goes on where it stood, without what it had been given and not settled: it gets that again.
-    ///
-    /// - Returns: The reader, once its cursor is on the disk.
-    /// - Throws: When its cursor cannot be created, or the journal is closed.
-    package func define(_ reader: ReaderDefinition, in log: Log) async throws(JournalError) -> LogReader {
-        precondition(log.role == .items, "a log of dead letters has one reader, which stays")
-        let result: Result<Void, JournalError> = await withCheckedContinuation { continuation in
-            let isTaken = thread.perform { committer in
-                do throws(JournalError) {
-                    try committer.define(reader, in: log.id)
-                    continuation.resume(returning: .success(()))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
-            }
-            if !isTaken { continuation.resume(returning: .failure(.closed)) }
-        }
-        try result.get()
-        guard let reader = log.reader(named: reader.name) else { throw .closed }
-        return reader
-    }
-
-    /// Ends a reader while the journal runs: its `next` throws, and its account is among those of vanished readers.
-    ///
-    /// It holds its segments until it is defined again or abandoned; one that has finished everything is abandoned now.
-    /// Returns once its cursor was written. Nothing happens where there is no such reader.
-    package func retire(_ reader: ReaderID) async {
-        await withCheckedContinuation { continuation in
-            let isTaken = thread.perform { committer in
-                committer.retire(reader)
-                continuation.resume()
-            }
-            if !isTaken { continuation.resume() }
-        }
-    }
-
-    /// A log of that name, defined or found on the disk; nil where there is none.
-    package func storedLog(_ id: LogID) -> Log? { logsByID[id] ?? vanishedLogs.first { $0.id == id } }
-
-    /// Gives up what vanished readers of that name have not finished: it counts as expired, and their accounts stay.
-    ///
-    /// Their dead letters stay, for when the exporter is defined again.
-    ///
-    /// - Returns: Whether there was one.
-    package func abandon(reader name: String) -> Bool {
-        var found = false
-        for core in (logs + vanishedLogs).map(\.core) {
-            core.update { state in
-                for index in state.readers.indices
-                where state.readers[index].name == name && !state.readers[index].isDefined {
-                    state.abandon(index)
-                    found = true
-                }
-            }
-            core.signal.signal()
-        }
-        return found
     }
 }

@@ -25,7 +25,7 @@ final class JournalThread: Sendable {
     private static let retryAfter = Duration.seconds(1)
 
     private let state = Mutex(State())
-    private let signal: ThreadSignal
+    let signal: ThreadSignal
     private let bytesMax: Int
 
     init(signal: ThreadSignal, bytesMax: Int) {

@@ -5,12 +5,11 @@ import Synchronization
 /// One log of the journal.
 package final class Log: Sendable {
     package let id: LogID
-    package let role: LogDefinition.Role
+    package var role: LogDefinition.Role { core.role }
     let core: LogCore
 
     init(_ core: LogCore) {
         id = core.id
-        role = core.role
         self.core = core
     }
 
@@ -70,7 +69,8 @@ package final class Log: Sendable {
 /// What the threads of one log share.
 final class LogCore: Sendable {
     let id: LogID
-    let role: LogDefinition.Role
+    /// Dead letters may get other limits while the journal runs.
+    private let currentRole: Mutex<LogDefinition.Role>
     /// The log that its records are moved from.
     let source: LogID?
     let directory: String
@@ -94,7 +94,7 @@ final class LogCore: Sendable {
         logger: Logger
     ) {
         self.id = id
-        self.role = role
+        currentRole = Mutex(role)
         self.source = source
         self.directory = directory
         self.fileSystem = fileSystem
@@ -102,6 +102,13 @@ final class LogCore: Sendable {
         self.readThread = readThread
         self.signal = signal
         self.logger = logger
+    }
+
+    var role: LogDefinition.Role { currentRole.withLock { $0 } }
+
+    /// Other limits from now on, of dead letters.
+    func change(_ role: LogDefinition.Role) {
+        currentRole.withLock { $0 = role }
     }
 
     /// Whether somebody reads it.

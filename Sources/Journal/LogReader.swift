@@ -59,7 +59,10 @@ package struct LogReader: Sendable {
     /// The id after the last item that can be read now.
     ///
     /// Any thread.
-    package var endID: UInt64 { core.state.withLock { $0.endID } }
+    package var endID: UInt64 { core.state.withLock { $0.end(for: index) } }
+
+    /// Whether it is about to be retired (`Journal.leave`).
+    package var isLeaving: Bool { core.state.withLock { $0.readers[index].leavesAt != nil } }
 
     /// How many items below `id` this reader has not finished, in whatever way.
     ///

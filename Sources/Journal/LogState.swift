@@ -36,8 +36,11 @@ struct LogState: Sendable {
     var bytes: Int { segments.reduce(0) { $0 + $1.bytes } }
 
     func account(of reader: Int) -> ReaderAccount {
-        readers[reader].cursor.account(endID: endID, held: held, receivedAt: time)
+        readers[reader].cursor.account(endID: end(for: reader), held: held, receivedAt: time)
     }
+
+    /// The id after the last one that is for a reader.
+    func end(for reader: Int) -> UInt64 { min(endID, readers[reader].leavesAt ?? .max) }
 
     /// When the first item came that `reader` has not finished, `ids` aside; nil without one.
     func oldestUnfinished(of reader: Int, besides ids: IDSet) -> UInt64? {
@@ -94,7 +97,9 @@ extension LogState {
         for mark in marks { segments[last].marks.note(mark) }
         for ids in added { held.insert(ids) }
         for record in followed {
-            self.followed.add(record) { name in readers.contains { $0.name == name && $0.isDefined } }
+            self.followed.add(record) { name in
+                readers.contains { $0.name == name && $0.isDefined && record.id < $0.leavesAt ?? .max }
+            }
         }
         endID = extent.endID
         return readers.indices.compactMap { takeWaiter(of: $0) }
@@ -161,14 +166,22 @@ extension LogState {
         return index
     }
 
+    /// A reader that is about to be retired gets what it has not finished of what is there now, and no more.
+    mutating func leave(_ name: String) {
+        guard let index = readers.firstIndex(where: { $0.name == name && $0.isDefined }) else { return }
+        readers[index].leavesAt = readers[index].leavesAt ?? endID
+        readers[index].backlog = nil
+    }
+
     /// Ends a reader; what it was given and did not settle waits until it is defined again.
     ///
     /// - Returns: Who waited for something to read.
     mutating func retire(_ name: String) -> CheckedContinuation<Void, Never>? {
         guard let index = readers.firstIndex(where: { $0.name == name && $0.isDefined }) else { return nil }
+        let end = end(for: index)
         readers[index].beginTerm(isDefined: false)
         readers[index].backlog = nil
-        if readers[index].cursor.finished.low >= endID { readers[index].cursor.close(at: endID) }
+        if readers[index].cursor.finished.low >= end { readers[index].cursor.close(at: end) }
         readers[index].dirty = true
         followed.end(name, because: "the reader \(name) was retired")
         return takeWaiter(of: index)
@@ -250,7 +263,7 @@ extension LogState {
         guard room > 0, let place = place(of: reader) else { return nil }
         for ids in place.missing { lose(ids, for: reader) }
         readers[reader].position = place.position
-        guard place.position.offset < segments[place.index].endOffset else { return nil }
+        guard place.position.offset < segments[place.index].endOffset, isFor(reader, place) else { return nil }
         return ReadPlan(
             segment: segments[place.index],
             position: place.position,
@@ -271,7 +284,12 @@ extension LogState {
     }
 
     private func hasMore(_ reader: Int) -> Bool {
-        place(of: reader).map { $0.position.offset < segments[$0.index].endOffset } ?? false
+        place(of: reader).map { $0.position.offset < segments[$0.index].endOffset && isFor(reader, $0) } ?? false
+    }
+
+    /// Whether the record there is for a reader that may be about to leave.
+    private func isFor(_ reader: Int, _ place: Place) -> Bool {
+        place.position.expectedID < readers[reader].leavesAt ?? .max
     }
 
     /// The first segment from where `reader` stands that it has not read to its end, or else the newest; nil without any.
@@ -316,7 +334,9 @@ extension LogState {
         for range in finding.missing { lose(range, for: reader) }
         let name = readers[reader].name
         let records = finding.records.compactMap { record -> StoredRecord? in
-            guard record.items == 0 || !readers[reader].cursor.finished.contains(record.id) else { return nil }
+            guard record.items == 0 || !readers[reader].cursor.finished.contains(record.id),
+                record.id < readers[reader].leavesAt ?? .max
+            else { return nil }
             var record = record
             record.isFollowed = followed.awaits(record.id, by: name)
             return record

@@ -20,6 +20,8 @@ struct ReaderState: Sendable {
     /// Rises when it is defined and when it is retired: a `LogReader` of an earlier term is given nothing.
     private(set) var term = 0
     var backlog: Backlog?
+    /// Where its account ends, once it is about to be retired: it gets nothing from there on.
+    var leavesAt: UInt64?
     var cursor: Cursor
     /// What was finished when it began to read: records that are not handed out again.
     private(set) var resume: IDSet
@@ -62,6 +64,7 @@ struct ReaderState: Sendable {
         resume = cursor.finished
         position = nil
         inFlight = 0
+        leavesAt = nil
     }
 
     /// Segments below hold nothing for this reader.

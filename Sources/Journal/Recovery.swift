@@ -139,23 +139,32 @@ extension Recovery {
     ) throws(JournalError) -> [RecoveredLog] {
         var logs: [RecoveredLog] = []
         for definition in definitions + (try vanishedLogs(besides: definitions)) {
-            let directory = settings.directory + "/" + definition.id.folder
-            try checked { () throws(FileSystemError) in try fileSystem.createDirectories(directory) }
-            let found = try recover(definition, in: directory)
-            let core = LogCore(
-                id: definition.id,
-                role: definition.role,
-                source: definition.source,
-                directory: directory,
-                fileSystem: fileSystem,
-                state: found.state,
-                readThread: readThread,
-                signal: signal,
-                logger: logger
-            )
-            logs.append(RecoveredLog(core: core, cursors: found.cursors, nextNumber: found.nextNumber))
+            logs.append(try log(definition, readThread: readThread, signal: signal))
         }
         return logs
+    }
+
+    /// One log, whose folder is created where missing.
+    func log(
+        _ definition: LogDefinition,
+        readThread: SerialThread,
+        signal: ThreadSignal
+    ) throws(JournalError) -> RecoveredLog {
+        let directory = settings.directory + "/" + definition.id.folder
+        try checked { () throws(FileSystemError) in try fileSystem.createDirectories(directory) }
+        let found = try recover(definition, in: directory)
+        let core = LogCore(
+            id: definition.id,
+            role: definition.role,
+            source: definition.source,
+            directory: directory,
+            fileSystem: fileSystem,
+            state: found.state,
+            readThread: readThread,
+            signal: signal,
+            logger: logger
+        )
+        return RecoveredLog(core: core, cursors: found.cursors, nextNumber: found.nextNumber)
     }
 
     /// Dead letters of an exporter that is gone from the file stay until it is there again, whatever their limits were.

@@ -9,7 +9,7 @@ import Basics
         version: "\(Product.name) \(Product.version)",
         subcommands: [
             RunCommand.self, ValidateCommand.self, ExplainCommand.self, TestCommand.self, LedgerCommand.self,
-            DeadLettersCommand.self, JournalCommand.self, SchemaCommand.self, ReferenceCommand.self,
+            DeadLettersCommand.self, ReloadCommand.self, JournalCommand.self, SchemaCommand.self, ReferenceCommand.self,
             VersionCommand.self,
         ]
     )

@@ -70,6 +70,10 @@ extension Meters {
             "When the certificate that is served, or one of its chain, expires, in seconds since 1970.",
         "millrace_tls_last_reload_success": "0 while changed files cannot be served and the earlier ones stay, else 1.",
         "millrace_tls_handshake_failures_total": "Connections to a TLS port that came to nothing, by reason.",
+        "millrace_config_last_reload_success": "0 where the pipeline file was not taken when it was last read, else 1.",
+        "millrace_config_last_reload_success_timestamp_seconds":
+            "When the pipeline file that runs was taken, in seconds since 1970.",
+        "millrace_config_info": "The SHA-256 of the pipeline file that runs, as a label.",
         "millrace_process_resident_bytes": "Resident memory of the process.",
         "millrace_process_cpu_seconds_total": "CPU time used by the process, user and system.",
         "millrace_process_start_seconds": "When the process started, in seconds since 1970.",

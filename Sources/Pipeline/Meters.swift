@@ -83,6 +83,12 @@ package final class Meters: Sendable {
         return text
     }
 
+    /// What one set of labels says, in a series that is always 1; it takes the place of what they said before.
+    package func info(_ name: String, _ labels: [String: String]) {
+        let series = [ExactText(Self.text(labels)): Source.reading { 1 }]
+        families.withLock { $0[name] = Family(kind: .gauge, series: series) }
+    }
+
     private func source<Handle>(
         _ kind: Kind,
         _ name: String,

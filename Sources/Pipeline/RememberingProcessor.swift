@@ -3,11 +3,13 @@ package import Journal
 package import OTLP
 
 /// A per-span processor that remembers what it decided, and learns it again from the journal when the process starts.
-package protocol RememberingProcessor: SpanProcessor {
+package protocol RememberingProcessor: AnyObject, SpanProcessor {
     /// How far back its memory goes.
     var remember: Duration { get }
     /// Takes in a record of spans as the pipeline stored it; oldest first, before anything new is processed.
     func restore(_ record: RetainedRecord)
+    /// Takes over what an earlier processor remembers, in whose place this one comes; false where that is of another kind.
+    func goOn(from earlier: any RememberingProcessor) -> Bool
 }
 
 /// Spans that a pipeline stored and the journal still has, delivered or not.

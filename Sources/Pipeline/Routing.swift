@@ -1,5 +1,5 @@
 /// What a pipeline file says about routes before any request comes.
-package struct Routing: Sendable {
+package struct Routing: Sendable, Equatable {
     /// Whether destinations create what a route names and they do not have.
     package var createsMissing: Bool
     /// Routes that the file names itself, whatever clients ask for.

@@ -66,6 +66,11 @@ package struct Configured<Settings: Sendable>: Sendable {
     package let settings: Settings
     /// The settings with their defaults, secrets masked.
     fileprivate let printed: JSON
+    /// The settings as they were read, with the values of variables and files.
+    fileprivate let node: JSONNode
+
+    /// Whether another one was read from the same settings, values of variables and files included.
+    package func isSet(as other: Configured) -> Bool { node.hasSameValue(as: other.node) }
 }
 
 extension Kind {
@@ -90,7 +95,13 @@ extension Kind {
                             let (settings, printed) = component.read(member.node, &context)
                         else { return nil }
                         return key.map {
-                            Configured(name: $0, type: component.type, settings: settings, printed: printed)
+                            Configured(
+                                name: $0,
+                                type: component.type,
+                                settings: settings,
+                                printed: printed,
+                                node: member.node
+                            )
                         }
                     }
                 }

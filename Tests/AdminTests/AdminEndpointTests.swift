@@ -32,6 +32,12 @@ struct FixedSource: AdminSource {
         default: .done(Array("\(request.action) \(request.exporter ?? "-") \(request.id ?? "-")".utf8))
         }
     }
+
+    func reload(_ request: ReloadRequest) async -> ReloadAnswer {
+        request.file == "bad"
+            ? ReloadAnswer(problems: ["bad:1:1: /: wrong"])
+            : ReloadAnswer(digest: request.file ?? "-", warnings: request.abandoning)
+    }
 }
 
 struct FixedTail: AdminTail {

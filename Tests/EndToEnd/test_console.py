@@ -252,6 +252,21 @@ def test_the_configuration_has_defaults_and_no_secret(page):
     eventually(lambda: "max_connections" not in page.text and "20ms" in page.text, every=0.1)
 
 
+def test_the_file_is_reloaded_and_a_bad_one_says_where(page, watched):
+    page.show("config")
+    page.press("Reload the file")
+    page.says("The pipeline file is taken, hash ")
+    good = watched.file.read_text()
+    watched.file.write_text(good.replace('"redact"', '"redakt"'))
+    try:
+        page.press("Reload the file")
+        page.says("Nothing has changed", "redakt")
+    finally:
+        watched.file.write_text(good)
+    page.show("flow")
+    page.says("configuration loaded", "configuration refused")
+
+
 def test_an_app_is_connected_by_a_line_that_works_as_it_stands(page, watched, tmp_path):
     page.show("connect")
     page.says("Waiting for the first span of an app")

@@ -57,6 +57,8 @@ private final class Witness: RememberingProcessor {
 
     func process(_ work: inout SpanWork) {}
 
+    func goOn(from earlier: any RememberingProcessor) -> Bool { false }
+
     func restore(_ record: RetainedRecord) {
         records.withLock { $0.append(record) }
     }

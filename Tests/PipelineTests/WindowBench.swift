@@ -111,9 +111,11 @@ struct WindowBench {
             deadLetters: box,
             parkedLog: ParkedLog(of: "out", in: Self.behind, journal: journal),
             shares: shares.destination("out", of: Self.behind),
-            limits: BatchLimits(items: 500, bytes: .mebibytes(4), linger: .zero),
-            retry: retry,
-            bytesMax: 1 << 20,
+            settings: DeliverySettings(
+                limits: BatchLimits(items: 500, bytes: .mebibytes(4), linger: .zero),
+                retry: retry,
+                bytesMax: 1 << 20
+            ),
             clock: MonotonicClock(ManualClock()),
             meters: DeliveryMeters(meters, pipeline: "traces", exporter: "out", signal: .traces),
             logger: logger

@@ -103,6 +103,7 @@ private struct EmptySource: AdminSource {
     func tail(finding text: String) -> any AdminTail { EmptyTail() }
     func answer(trace id: String) async -> DeadLetterOffice.Answer { .done([]) }
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer { .done([]) }
+    func reload(_ request: ReloadRequest) async -> ReloadAnswer { ReloadAnswer() }
 }
 
 private struct EmptyTail: AdminTail {

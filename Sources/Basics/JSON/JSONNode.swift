@@ -89,6 +89,23 @@ package struct JSONNode: Sendable {
         return bool
     }
 
+    /// Whether it says the same as another one, wherever both stand in their texts and in whatever order members come.
+    package func hasSameValue(as other: JSONNode) -> Bool {
+        switch (value, other.value) {
+        case (.object(let own), .object(let others)):
+            guard own.count == others.count else { return false }
+            let (own, others) = (own.sorted { $0.name < $1.name }, others.sorted { $0.name < $1.name })
+            return zip(own, others).allSatisfy { $0.name == $1.name && $0.node.hasSameValue(as: $1.node) }
+        case (.array(let own), .array(let others)):
+            return own.count == others.count && zip(own, others).allSatisfy { $0.hasSameValue(as: $1) }
+        case (.string(let own), .string(let other)): return own.utf8.elementsEqual(other.utf8)
+        case (.number(let own), .number(let other)): return own == other
+        case (.bool(let own), .bool(let other)): return own == other
+        case (.null, .null): return true
+        default: return false
+        }
+    }
+
     private static func node(
         _ token: JSONToken,
         _ scanner: inout JSONScanner,

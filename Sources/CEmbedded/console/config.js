@@ -1,12 +1,13 @@
 // The configuration that runs: with every default filled in, and secrets masked.
 
+import { post } from "./api.js";
 import { h } from "./dom.js";
 
-const view = { filter: "", copied: false };
+const view = { filter: "", copied: false, said: [], isTaken: true };
 
 export const config = {
   enter() {
-    view.copied = false;
+    Object.assign(view, { copied: false, said: [] });
   },
 
   draw(app) {
@@ -26,13 +27,28 @@ export const config = {
           type: "search", placeholder: "Filter by setting or value", value: view.filter,
           oninput: (event) => { view.filter = event.target.value; app.redraw(); },
         })),
-        h("button", { class: "plain", onclick: copy }, view.copied ? "Copied" : "Copy as JSON")),
+        h("button", { class: "plain", onclick: copy }, view.copied ? "Copied" : "Copy as JSON"),
+        h("button", { onclick: () => reload(app) }, "Reload the file")),
+      view.said.length > 0 && h("div", { class: `panel message ${view.isTaken ? "" : "refused"}`, key: "said", role: "alert" }, view.said.map((line, index) => h("p", { key: index }, line))),
       shown.length === 0 && h("p", { class: "empty", key: "none" }, "No setting matches."),
       h("div", { class: "columns", key: "all" }, shown.map(([name, value]) =>
         h("section", { class: "panel setting", key: name, "aria-label": name }, h("h2", {}, name), tree(value, name)))),
     ];
   },
 };
+
+/** Has the process read its file again; a file with anything wrong changes nothing, and says where. */
+async function reload(app) {
+  try {
+    const { hash, warnings } = await post("/api/reload");
+    [view.isTaken, view.said] = [true, [`✓ The pipeline file is taken, hash ${hash.slice(0, 12)}.`, ...warnings]];
+  } catch (error) {
+    const problems = error.status === 422 ? JSON.parse(error.message).problems : [error.message];
+    [view.isTaken, view.said] = [false, ["▲ Nothing has changed:", ...problems]];
+  }
+  app.say(view.said.join(" "));
+  app.redraw();
+}
 
 /** What of a value has the text in a name or a value; undefined where nothing has. */
 function prune(value, text, name) {

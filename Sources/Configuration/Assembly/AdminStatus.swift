@@ -3,27 +3,53 @@ import Basics
 import Journal
 import OTLP
 import Pipeline
+import Synchronization
+
+/// The assembly, as long as there is one.
+final class WeakAssembly: Sendable {
+    private weak let assembly: Assembly?
+
+    init(_ assembly: Assembly) {
+        self.assembly = assembly
+    }
+
+    /// What runs now.
+    var parts: RunningParts? { assembly?.parts.withLock { $0 } }
+    var whole: Assembly? { assembly }
+}
 
 /// What operators may see of the running process.
-struct AdminStatus: AdminSource {
+final class AdminStatus: AdminSource {
     let journal: Journal
-    let fronts: [PipelineFront]
-    let deliveries: [Delivery]
-    let deadLetters: DeadLetterOffice
-    let meters: Meters
-    let readiness: Readiness
-    let windows: [WindowStage]
+    let ground: Ground
     let clock = WallClock.system
     let start = WallClock.system.now()
-    let file: PipelineFile
     let traces: ConsoleTraces
+    /// Set once it is built.
+    let assembly = Mutex<WeakAssembly?>(nil)
 
-    var unreadyReasons: [String] { readiness.reasons + windows.compactMap(\.trouble) }
+    init(journal: Journal, ground: Ground) {
+        (self.journal, self.ground) = (journal, ground)
+        traces = ConsoleTraces(TraceSearch(journal))
+    }
+
+    var parts: RunningParts? { assembly.withLock { $0 }?.parts }
+    var meters: Meters { ground.meters }
+
+    var unreadyReasons: [String] { ground.readiness.reasons + (parts?.windows ?? []).compactMap(\.trouble) }
     var metricsText: String { meters.prometheusText() }
     var ledgerJSON: [UInt8] { ledger.json(now: clock.now()) }
 
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer {
-        await deadLetters.answer(request)
+        let office = DeadLetterOffice((parts?.deadLetters ?? []) + DeadLetterBox.gone(from: journal))
+        return await office.answer(request)
+    }
+
+    func reload(_ request: ReloadRequest) async -> ReloadAnswer {
+        guard let reload = assembly.withLock({ $0 })?.whole?.reloading.withLock({ $0 }) else {
+            return ReloadAnswer(problems: ["the process takes no other pipeline file now"])
+        }
+        return await reload(request)
     }
 
     /// Registers what is read when somebody asks, instead of counted when it happens.
@@ -38,6 +64,7 @@ struct AdminStatus: AdminSource {
             }
             for log in logs { for reader in log.readers where !reader.isWindow { register(reader, of: log.id) } }
         }
+        ground.lastReload.register(with: meters)
         meters.gauge("millrace_process_resident_bytes") { Double(ProcessUsage.resident.bytes) }
         meters.counter("millrace_process_cpu_seconds_total") { ProcessUsage.cpuTime.inSeconds }
         let start = Double(start.nanoseconds) / 1e9
@@ -45,7 +72,8 @@ struct AdminStatus: AdminSource {
         meters.events.add(.started, "version \(Product.version)", at: self.start)
     }
 
-    private func register(_ reader: LogReader, of log: LogID) {
+    /// Registers what is read of one destination.
+    func register(_ reader: LogReader, of log: LogID) {
         let labels = ["pipeline": log.pipeline, "exporter": reader.name, "signal": log.signal.name]
         let (journal, clock, items) = (journal, clock, log.signal.itemsName)
         let account = { @Sendable in journal.account(of: reader, in: log) }

@@ -3,30 +3,30 @@ package import Basics
 package import Journal
 package import Logging
 package import Pipeline
+import Processors
 import Receivers
 import Settings
+import Synchronization
 import TLS
 
 /// Every part of the process, built from a pipeline file and connected, not yet running.
-package struct Assembly: Sendable {
+///
+/// What a reload leaves alone is in `ground`; what it may change, in `parts`, each of which stands behind a joint that lasts:
+/// receivers hand requests to a `CurrentIntake`. How another file is taken is in Assembly+Reload.swift. Any thread.
+package final class Assembly: Sendable {
     package let journal: Journal
-    package let deliveries: [Delivery]
-    package let windows: [WindowStage]
-    package let exporters: ExporterSet
-    private let receivers: [any Receiver]
-    private let eventLoops: EventLoops
     package let admin: AdminEndpoint
-    private let readiness: Readiness
-    /// Where requests wait for room.
-    private let lines: [WaitingLine]
-    private let shares: RouteShares
-    /// Where answers wait for exporters.
-    private let answers: [DeliveryAnswers]
+    let ground: Ground
+    let status: AdminStatus
+    let parts: Mutex<RunningParts>
+    /// What is at work; a delivery by itself, so that it can come and go.
+    let work = TaskPool()
     /// Sends what the process records about itself; nil where that is nothing.
     package let telemetry: TelemetrySender?
-    package let drainTimeout: Duration
     /// Whether what is undelivered at the end waits in the journal.
     package let keepsUndelivered: Bool
+    /// Reads the pipeline file again; nil while nobody may ask for it.
+    let reloading = Mutex<(@Sendable (ReloadRequest) async -> ReloadAnswer)?>(nil)
 
     /// Opens the journal and builds the rest around it: exporters behind the logs, pipelines and receivers before them.
     ///
@@ -45,65 +45,55 @@ package struct Assembly: Sendable {
         descriptors: Int = .max,
         logger: Logger
     ) throws {
-        let (meters, clock) = (Meters(), WallClock.system)
-        let memory = MemoryBudget(limit: file.receiversMemory, waiting: meters.heldRequests(for: "memory"))
+        let meters = Meters()
         let line = file.waitingLine(meters)
-        (lines, eventLoops) = ([memory.line, line], EventLoops())
         let store = try file.openStore(abandoning: abandoning, before: line, meters: meters, logger: logger)
-        (journal, shares) = (store.journal, store.shares)
-        (exporters, readiness) = (ExporterSet(file, logger: logger), Readiness(logger: logger))
+        let exporters = ExporterSet(file, logger: logger)
         let telemetry = try file.telemetryParts(to: exporters, meters: meters, logger: logger)
-        self.telemetry = telemetry?.sender
-        deliveries = try file.deliveries(
-            from: store,
-            to: exporters,
-            recording: telemetry?.recorder,
+        let ground = Ground(
+            store: store,
             meters: meters,
+            memory: MemoryBudget(limit: file.receiversMemory, waiting: meters.heldRequests(for: "memory")),
+            line: line,
+            readiness: Readiness(logger: logger),
+            telemetry: telemetry?.recorder,
+            sockets: sockets,
+            descriptors: descriptors,
             logger: logger
         )
-        let chains = try file.chains(of: journal, clock: clock)
-        windows = file.windowStages(of: store, chains: chains, meters: meters, logger: logger)
-        let fronts = file.fronts(chains, meters: meters)
-        let intake = IntakeParts(
-            fronts: fronts,
-            journal: journal,
-            deviations: DeviationLog(meters: meters, logger: logger),
-            shares: shares,
-            readiness: readiness,
-            memory: memory,
-            line: line,
-            eventLoops: eventLoops,
-            meters: meters,
-            answers: file.answers(of: deliveries),
-            telemetry: telemetry?.recorder
-        )
-        let connections = file.connectionLimits(within: descriptors, eventLoops: eventLoops.count, logger: logger)
-        answers = Array(intake.answers.values)
-        receivers = file.receivers.map { receiver in
-            file.make(receiver, on: sockets, within: connections[receiver.name], before: intake, logger: logger)
-        }
-        OTLPReceiver.shareListeners(among: receivers)
-        let status = AdminStatus(
-            journal: journal,
-            fronts: fronts.map(\.front),
-            deliveries: deliveries,
-            deadLetters: DeadLetterOffice(store.deadLetters + DeadLetterBox.gone(from: journal)),
-            meters: meters,
-            readiness: readiness,
-            windows: windows,
-            file: file,
-            traces: ConsoleTraces(TraceSearch(journal))
-        )
+        let parts = try RunningParts(file, exporters: exporters, on: ground)
+        let status = AdminStatus(journal: store.journal, ground: ground)
         status.registerReadings()
         admin = file.adminEndpoint(on: sockets[GivenSockets.adminName], showing: status, logger: logger)
-        (drainTimeout, keepsUndelivered) = (file.drainTimeout, file.journal.storage == .disk)
+        (journal, self.ground, self.status, self.telemetry) = (store.journal, ground, status, telemetry?.sender)
+        self.parts = Mutex(parts)
+        keepsUndelivered = file.journal.storage == .disk
+        status.assembly.withLock { $0 = WeakAssembly(self) }
+        noteConfiguration(of: file)
     }
+
+    /// How long a stopping process goes on delivering.
+    package var drainTimeout: Duration { parts.withLock { $0.file.drainTimeout } }
+    /// Those of exporters that are gone included, as long as they have something left.
+    package var deliveries: [Delivery] { parts.withLock { $0.deliveries + $0.leaving } }
+    package var windows: [WindowStage] { parts.withLock { $0.windows } }
+    package var exporters: ExporterSet { parts.withLock { $0.exporters } }
 
     /// Opens every receiver; the error says which address and why.
     package func startReceiving() async throws {
-        for receiver in receivers { try await receiver.start() }
-        readiness.receiversAreUp()
+        for (_, receiver) in parts.withLock({ $0.receivers }) { try await receiver.start() }
+        ground.readiness.receiversAreUp()
     }
+
+    /// Begins to deliver.
+    package func startDelivering() {
+        for delivery in deliveries { work.start(delivery) { await delivery.run() } }
+        for window in windows { work.start(window) { await window.run() } }
+        if let telemetry { work.start(telemetry) { await telemetry.run() } }
+    }
+
+    /// Returns once nothing is delivered any more.
+    package func stopDelivering() async { await work.endAll() }
 
     /// The least that requests in hand get to be completed after the drain, so that both together end before 10 s.
     private static let completionMin = Duration.seconds(2)
@@ -111,30 +101,36 @@ package struct Assembly: Sendable {
     /// Prepares for the end: receivers go on, with answers that tell clients to connect again for the next request.
     ///
     /// Where nothing would keep what is undelivered, new requests are refused from now on, and everything acknowledged is
-    /// in the journal when this returns.
+    /// in the journal when this returns. No other pipeline file is taken any more.
     package func prepareToStop() async {
-        readiness.stops()
-        for line in lines { line.close() }
-        for answers in answers { answers.prepareToStop() }
-        shares.closeLines()
-        for receiver in receivers { await receiver.prepareToStop(refusing: !keepsUndelivered) }
+        let parts = parts.withLock { parts in
+            parts.isStopping = true
+            return parts
+        }
+        ground.readiness.stops()
+        ground.meters.events.add(.stopping, at: WallClock.system.now())
+        for line in [ground.memory.line, ground.line] { line.close() }
+        for answers in parts.allAnswers { answers.prepareToStop() }
+        ground.store.shares.closeLines()
+        for (_, receiver) in parts.receivers { await receiver.prepareToStop(refusing: !keepsUndelivered) }
     }
 
     /// Ends the waits of clients for exporters: nothing more is delivered.
     package func endWaits() {
-        for answers in answers { answers.close() }
+        for answers in parts.withLock({ $0.allAnswers }) { answers.close() }
     }
 
     /// Answers what was received, closes the receivers, and ends their threads.
     package func stopReceiving() async {
-        readiness.stops()
-        let limit = max(Self.completionMin, drainTimeout - readiness.stoppingTime)
+        ground.readiness.stops()
+        let limit = max(Self.completionMin, drainTimeout - ground.readiness.stoppingTime)
+        let receivers = parts.withLock { $0.receivers.values.map { $0 } }
         await withDiscardingTaskGroup { group in
             for receiver in receivers {
                 group.addTask { await receiver.stop(within: limit) }
             }
         }
-        await eventLoops.shutdown()
+        await ground.eventLoops.shutdown()
     }
 
     /// What every destination has not got yet, by pipeline and exporter.
@@ -174,7 +170,7 @@ extension PipelineFile {
             token: adminToken(logger: logger),
             opensMetrics: admin.opensMetrics,
             tls: admin.tls.map { tls in
-                ServerTLS(tls, listener: GivenSockets.adminName, meters: source.meters, logger: logger)
+                ServerTLS(tls, listener: GivenSockets.adminName, meters: source.ground.meters, logger: logger)
             },
             logger: logger
         )
@@ -189,24 +185,6 @@ extension PipelineFile {
         guard let text = admin.token?.text else { return AdminToken.create(in: journal.directory, logger: logger) }
         AdminToken.remove(from: journal.directory)
         return AdminToken(text: text)
-    }
-
-    /// Where the answers of receivers wait that have `answer_after`, by receiver.
-    fileprivate func answers(of deliveries: [Delivery]) -> [String: DeliveryAnswers] {
-        let records = AwaitedRecords()
-        return receivers.reduce(into: [:]) { answers, receiver in
-            guard let exporter = receiver.settings.answerAfter else { return }
-            let read = pipelines.filter { $0.value.receivers.contains(receiver.name) }.map(\.name)
-            let awaited = deliveries.filter { delivery in
-                delivery.name == exporter && delivery.log.map { read.contains($0.pipeline) } ?? false
-            }
-            answers[receiver.name] = DeliveryAnswers(
-                exporter: exporter,
-                timeout: receiver.settings.answerTimeout,
-                deliveries: awaited,
-                awaited: records
-            )
-        }
     }
 
     /// Opens the journal; requests that wait in `line` are told when room in it becomes free.
@@ -230,42 +208,6 @@ extension PipelineFile {
         let shares = routeShares(of: journal, waiting: meters.heldRequests(for: "over_share"))
         return Store(journal: journal, deadLetters: deadLetters, recovered: recovered, shares: shares)
     }
-
-    fileprivate func make(
-        _ receiver: Configured<any ReceiverSettings>,
-        on sockets: GivenSockets,
-        within connections: Int?,
-        before intake: IntakeParts,
-        logger: Logger
-    ) -> any Receiver {
-        let gateway = Gateway(
-            fronts: intake.fronts.filter { $0.receiver == receiver.name }.map(\.front),
-            journal: intake.journal,
-            clock: .system,
-            deviations: intake.deviations,
-            shares: intake.shares,
-            condition: intake.readiness.journal,
-            costs: requestCost,
-            identities: IdentityMeters(intake.meters, receiver: receiver.name),
-            line: intake.line,
-            hold: receiver.settings.hold,
-            answers: intake.answers[receiver.name]
-        )
-        var context = ReceiverContext(
-            name: receiver.name,
-            intake: intake.telemetry.map { TracedIntake(gateway, $0) } ?? gateway,
-            memory: intake.memory,
-            eventLoops: intake.eventLoops,
-            meters: intake.meters,
-            logger: logger
-        )
-        let sharers = listeners.first { $0.contains { $0.name == receiver.name } } ?? []
-        context.sockets = sharers.flatMap { sockets[$0.name] }
-        context.connectionsMax = connections
-        context.processorHeaders = processorHeaders(after: receiver.name)
-        if intake.telemetry != nil { context.processorHeaders.append(TraceParent.headerName) }
-        return receiver.settings.makeReceiver(in: context)
-    }
 }
 
 /// What requests are kept in until every exporter has them.
@@ -275,21 +217,4 @@ struct Store {
     /// What windows decided in an earlier process, by pipeline.
     let recovered: [String: WindowRecovery]
     let shares: RouteShares
-}
-
-/// What all receivers share.
-private struct IntakeParts {
-    let fronts: [(receiver: String, front: PipelineFront)]
-    let journal: Journal
-    let deviations: DeviationLog
-    let shares: RouteShares
-    let readiness: Readiness
-    let memory: MemoryBudget
-    let line: WaitingLine
-    let eventLoops: EventLoops
-    let meters: Meters
-    /// By receiver.
-    let answers: [String: DeliveryAnswers]
-    /// Nil where nothing is recorded.
-    let telemetry: Telemetry?
 }

@@ -17,36 +17,59 @@ extension PipelineFile {
         meters: Meters,
         logger: Logger
     ) throws -> [Delivery] {
-        let journal = store.journal
-        let readers = journal.pipelines.flatMap { log in log.readers.filter { !$0.isWindow }.map { (log, $0) } }
-        return try readers.map { log, reader in
-            guard let exporter = exporters[reader.name], let settings = settings(of: reader.name)?.reader,
-                let pipeline = pipelines.first(where: { $0.name == log.id.pipeline })
-            else { throw AssemblyError(description: "no exporter \"\(reader.name)\"") }
-            let limits = settings.batch ?? batchLimits(of: pipeline.value)
-            let delivery = Delivery(
-                name: reader.name,
-                exporter: exporter,
-                reader: reader,
-                log: log,
-                deadLetters: store.deadLetters.first { $0.main == log.id && $0.exporter == reader.name },
-                parkedLog: ParkedLog(of: reader.name, in: log.id, journal: journal),
-                shares: store.shares.destination(reader.name, of: log.id),
-                limits: limits,
-                retry: settings.retry,
-                bytesMax: max(recordsMemory.bytes / readers.count, limits.bytes.bytes),
-                isAwaited: receivers.contains { receiver in
-                    receiver.settings.answerAfter == reader.name && pipeline.value.receivers.contains(receiver.name)
-                },
-                clock: .system,
-                telemetry: telemetry,
-                meters: DeliveryMeters(meters, pipeline: pipeline.name, exporter: reader.name, signal: log.id.signal),
-                logger: logger
-            )
-            let labels = ["pipeline": pipeline.name, "exporter": reader.name, "signal": log.id.signal.name]
-            meters.gauge("millrace_exporter_circuit_open", labels) { delivery.isCircuitOpen ? 1 : 0 }
-            return delivery
+        let parts = DeliveryParts(
+            store: store,
+            deadLetters: store.deadLetters,
+            exporters: exporters,
+            telemetry: telemetry,
+            meters: meters,
+            logger: logger
+        )
+        return try store.journal.destinations.map { try delivery(of: $1, from: $0, parts) }
+    }
+
+    /// The delivery of what one reader reads.
+    func delivery(of reader: LogReader, from log: Log, _ parts: DeliveryParts) throws -> Delivery {
+        let journal = parts.store.journal
+        guard let exporter = parts.exporters[reader.name],
+            let settings = deliverySettings(of: reader.name, from: log.id, among: journal.destinations.count)
+        else { throw AssemblyError(description: "no exporter \"\(reader.name)\"") }
+        let (pipeline, signal) = (log.id.pipeline, log.id.signal)
+        let delivery = Delivery(
+            name: reader.name,
+            exporter: exporter,
+            reader: reader,
+            log: log,
+            deadLetters: parts.deadLetters.first { $0.main == log.id && $0.exporter == reader.name },
+            parkedLog: ParkedLog(of: reader.name, in: log.id, journal: journal),
+            shares: parts.store.shares.destination(reader.name, of: log.id),
+            settings: settings,
+            clock: .system,
+            telemetry: parts.telemetry,
+            meters: DeliveryMeters(parts.meters, pipeline: pipeline, exporter: reader.name, signal: signal),
+            logger: parts.logger
+        )
+        let labels = ["pipeline": pipeline, "exporter": reader.name, "signal": signal.name]
+        parts.meters.gauge("millrace_exporter_circuit_open", labels) { [weak delivery] in
+            delivery?.isCircuitOpen == true ? 1 : 0
         }
+        return delivery
+    }
+
+    /// What the file says of a delivery, one of `count`; nil where it has none like it.
+    func deliverySettings(of exporter: String, from log: LogID, among count: Int) -> DeliverySettings? {
+        guard let settings = settings(of: exporter)?.reader,
+            let pipeline = pipelines.first(where: { $0.name == log.pipeline })
+        else { return nil }
+        let limits = settings.batch ?? batchLimits(of: pipeline.value)
+        return DeliverySettings(
+            limits: limits,
+            retry: settings.retry,
+            bytesMax: max(recordsMemory.bytes / max(1, count), limits.bytes.bytes),
+            isAwaited: receivers.contains { receiver in
+                receiver.settings.answerAfter == exporter && pipeline.value.receivers.contains(receiver.name)
+            }
+        )
     }
 
     /// Items in one record at most: as many as any exporter of the pipeline sends at once, so that nobody gets less than that.
@@ -58,5 +81,24 @@ extension PipelineFile {
     private func batchLimits(of pipeline: PipelineSettings) -> BatchLimits {
         processors.lazy.filter { pipeline.processors.contains($0.name) }.compactMap(\.settings.batching).first
             ?? .standard
+    }
+}
+
+/// What deliveries are made of besides their settings.
+struct DeliveryParts {
+    let store: Store
+    let deadLetters: [DeadLetterBox]
+    let exporters: ExporterSet
+    let telemetry: Telemetry?
+    let meters: Meters
+    let logger: Logger
+}
+
+extension Journal {
+    /// The readers of pipelines' logs that exporters have, with their logs; those that are about to leave aside.
+    var destinations: [(log: Log, reader: LogReader)] {
+        pipelines.flatMap { log in
+            log.readers.filter { !$0.isWindow && !$0.isLeaving }.map { (log, $0) }
+        }
     }
 }

@@ -17,19 +17,29 @@ extension PipelineFile {
 
     /// The processors of every pipeline, made.
     ///
-    /// Blocks while those that remember learn from the journal what they knew before the process started.
-    func chains(of journal: Journal, clock: WallClock) throws -> [String: ProcessorChain] {
+    /// Blocks while those that remember learn from the journal what they knew before the process started; those that take the
+    /// place of `earlier` ones learn it from these.
+    func chains(
+        of journal: Journal,
+        clock: WallClock,
+        continuing earlier: [String: ProcessorChain] = [:]
+    ) throws -> [String: ProcessorChain] {
         var chains: [String: ProcessorChain] = [:]
         for pipeline in pipelines {
             let chain = try ProcessorChain(processors(of: pipeline.value))
+            let known = earlier[pipeline.name]?.remembering ?? []
+            var new = chain.remembering
+            new.removeAll { processor in known.contains { processor.goOn(from: $0) } }
             let named = namedExperiments(of: pipeline.value)
             for case let router as any RoutingProcessor in chain.perSpan.map(\.processor) + chain.behind {
                 router.keepRoom(for: named)
             }
-            for signal in pipeline.value.takenSignals {
+            for signal in pipeline.value.takenSignals where !new.isEmpty {
                 guard let log = journal.log(LogID(pipeline.name, signal)) else { continue }
                 for (signals, processor) in chain.perSpan where signals.contains(signal) {
-                    (processor as? any RememberingProcessor)?.restore(from: log, at: clock.now())
+                    guard let processor = processor as? any RememberingProcessor, new.contains(where: { $0 === processor })
+                    else { continue }
+                    processor.restore(from: log, at: clock.now())
                 }
             }
             chains[pipeline.name] = chain
@@ -44,11 +54,14 @@ extension PipelineFile {
     }
 
     /// The front half of every pipeline, once for each signal it takes and each receiver it reads.
-    func fronts(_ chains: [String: ProcessorChain], meters: Meters) -> [(receiver: String, front: PipelineFront)] {
+    func fronts(
+        _ chains: [String: ProcessorChain],
+        counting tallies: IntakeTallies
+    ) -> [(receiver: String, front: PipelineFront)] {
         pipelines.flatMap { pipeline in
             pipeline.value.takenSignals.flatMap { signal in
                 pipeline.value.receivers.map { receiver in
-                    (receiver, front(of: pipeline, signal, receiver, chains[pipeline.name], meters))
+                    (receiver, front(of: pipeline, signal, receiver, chains[pipeline.name], tallies))
                 }
             }
         }
@@ -59,7 +72,7 @@ extension PipelineFile {
         _ signal: Signal,
         _ receiver: String,
         _ chain: ProcessorChain?,
-        _ meters: Meters
+        _ tallies: IntakeTallies
     ) -> PipelineFront {
         let window = window(of: pipeline.value)?.reads(signal) == true ? chain?.window : nil
         // What works on whole traces reads them behind the journal.
@@ -73,7 +86,7 @@ extension PipelineFile {
             unrouted: signal == .traces ? unrouted(in: pipeline.value) : nil,
             window: window,
             routers: signal == .traces ? chain?.behind.compactMap { $0 as? any ForeseeingProcessor } ?? [] : [],
-            tally: IntakeTally(meters, pipeline: pipeline.name, receiver: receiver, signal: signal)
+            tally: tallies.tally(of: pipeline.name, receiver: receiver, signal)
         )
     }
 

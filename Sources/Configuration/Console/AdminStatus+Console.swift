@@ -5,12 +5,15 @@ import Pipeline
 // What the console page asks for beyond what tools do.
 extension AdminStatus {
     var ledger: Ledger {
-        Ledger(of: journal) { log in
-            fronts.filter { $0.log == log }.reduce(0) { $0 + $1.tally.refusedItems }
-        }
+        Ledger(of: journal) { ground.tallies.refusedItems(before: $0) }
     }
 
-    var configurationJSON: [UInt8] { Array(#"{"file":\#(file.printed)}"#.utf8) }
+    var deliveries: [Delivery] { parts.map { $0.deliveries + $0.leaving } ?? [] }
+
+    var configurationJSON: [UInt8] {
+        let file = parts?.file ?? PipelineFile()
+        return Array(#"{"hash":"\#(file.source.digest)","file":\#(file.printed)}"#.utf8)
+    }
 
     var statusJSON: [UInt8] {
         var status = ConsoleStatus(self)
@@ -32,7 +35,9 @@ extension AdminStatus {
         return writer.bytes
     }
 
-    func tail(finding text: String) -> any AdminTail { ConsoleTail(meters.tap, finding: text, of: file) }
+    func tail(finding text: String) -> any AdminTail {
+        ConsoleTail(meters.tap, finding: text, of: parts?.file ?? PipelineFile())
+    }
 
     func answer(trace id: String) async -> DeadLetterOffice.Answer { await traces.answer(id) }
 

@@ -44,12 +44,14 @@ extension PipelineFile {
     ) throws(PipelineFileError) {
         let source = SourceText(name: name, bytes: text)
         var context = DecodeContext()
-        let file = Self.read(text, environment, checkingFiles, &context)
+        var root = JSONNode(.null)
+        let file = Self.read(text, environment, checkingFiles, &context, &root)
         let problems = context.problems.sorted { $0.offset < $1.offset }
         guard let file, !problems.contains(where: { $0.severity == .error }) else {
             throw PipelineFileError(lines: problems.map(source.line))
         }
         self = file
+        self.source = PipelineFileSource(text: source, root: root, digest: SHA256.hash(text).hexadecimal)
         warnings = problems.map(source.line)
     }
 
@@ -57,12 +59,13 @@ extension PipelineFile {
         _ text: [UInt8],
         _ environment: Environment,
         _ checksFiles: Bool,
-        _ context: inout DecodeContext
+        _ context: inout DecodeContext,
+        _ root: inout JSONNode
     ) -> PipelineFile? {
         do {
             let written = try JSONNode(parsing: text)
             var substitution = Substitution(environment: environment)
-            let root = substitution.apply(to: written, &context)
+            root = substitution.apply(to: written, &context)
             context.files = substitution.files
             let file = shape.read(root, &context, partly: true)
             file?.check(against: root, &context)

@@ -21,12 +21,13 @@ struct AdminClient {
     /// - Throws: `AdminFailure` where nothing listens at the address, or something does and does not answer 200.
     func send(_ method: String, _ path: String, authorization: String? = nil) async throws(AdminFailure) -> String {
         guard !isSecured || place.publicKeyPin != nil else {
-            let reason = "the process could not write down its certificate in admin-address beside the journal"
+            let reason = "the process could not write down its certificate in admin.json beside the journal"
             throw AdminFailure(reason: "\(place.address) speaks TLS, and \(reason)")
         }
         let loop = CurlLoop()
         let client = CurlClient(loop: loop, connection: connection)
-        let named = authorization.map { [HTTPHeader("Authorization", $0)] } ?? []
+        var named = authorization.map { [HTTPHeader("Authorization", $0)] } ?? []
+        if method == "POST" { named.append(HTTPHeader("Content-Type", "application/json")) }
         let request = HTTPRequest(
             method: method,
             url: url + path,
@@ -68,7 +69,8 @@ struct AdminClient {
     private func body(of response: HTTPResponse) throws(AdminFailure) -> String {
         let body = String(decoding: response.body, as: UTF8.self)
         switch response.status {
-        case 200: return body
+        // A pipeline file that is not taken is an answer, too.
+        case 200, 422: return body
         // What was asked for is not there, or was not done whole: the body says so in a line.
         case 404, 507: throw AdminFailure(reason: body)
         default:

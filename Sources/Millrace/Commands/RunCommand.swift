@@ -22,6 +22,9 @@ struct RunCommand: AsyncParsableCommand {
     )
     var abandon: [String] = []
 
+    @Flag(help: "Take the pipeline file again whenever it changes; a folder's link that is turned elsewhere counts.")
+    var watch = false
+
     func run() async throws {
         let file = try PipelineFile.loadOrExit(config, checkingFiles: true) { writeLine($0, to: .standardError) }
         let sockets: GivenSockets
@@ -35,7 +38,7 @@ struct RunCommand: AsyncParsableCommand {
         let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
         for warning in file.warnings { logger.warning("\(warning)") }
         do {
-            try await runProcess(file, sockets: sockets, abandoning: abandon, logger: logger)
+            try await runProcess(file, from: config, watching: watch, sockets: sockets, abandoning: abandon, logger: logger)
         } catch {
             logger.critical("\(error)")
             throw ExitCode.failure

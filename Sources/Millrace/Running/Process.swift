@@ -12,6 +12,8 @@ import UnixSignals
 /// - Throws: `JournalError` or `AssemblyError`, or what a receiver or the admin endpoint says when it cannot listen.
 func runProcess(
     _ file: PipelineFile,
+    from path: String?,
+    watching: Bool,
     sockets: GivenSockets,
     abandoning: [String],
     logger: Logger
@@ -34,6 +36,8 @@ func runProcess(
         descriptors: descriptors,
         logger: logger
     )
+    let reloader = Reloader(assembly, path: path, logger: logger)
+    assembly.answerReloads { await reloader.reload($0) }
     let group = ServiceGroup(
         configuration: ServiceGroupConfiguration(
             services: [
@@ -42,13 +46,14 @@ func runProcess(
                 .init(service: AdminService(admin: assembly.admin, directory: file.journal.directory)),
                 .init(service: ReceiverService(assembly: assembly)),
                 .init(service: DeliveryService(assembly: assembly, logger: logger)),
+                .init(service: WatchService(watch: watching ? path.map { FileWatch($0) } : nil, reloader: reloader)),
             ],
             logger: quiet
         )
     )
     try await withThrowingTaskGroup { tasks in
         tasks.addTask { [journal = assembly.journal, keeps = assembly.keepsUndelivered] in
-            await obey(signals, group, journal, keepsUndelivered: keeps, logger: logger)
+            await obey(signals, group, journal, reloader, keepsUndelivered: keeps, logger: logger)
         }
         try await group.run()
         tasks.cancelAll()
@@ -59,11 +64,12 @@ func runProcess(
 /// What the service group says of itself is of no use to an operator.
 private let quiet = Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
 
-/// SIGTERM and SIGINT drain, a second one ends at once: whatever is acknowledged is on disk, unless the journal is in memory.
+/// SIGHUP reads the pipeline file again. SIGTERM and SIGINT drain, a second one ends at once: whatever is acknowledged is on disk, unless the journal is in memory.
 private func obey(
     _ signals: UnixSignalsSequence,
     _ group: ServiceGroup,
     _ journal: Journal,
+    _ reloader: Reloader,
     keepsUndelivered: Bool,
     logger: Logger
 ) async {
@@ -72,7 +78,8 @@ private func obey(
     for await signal in signals {
         switch signal {
         case .sighup:
-            logger.warning("SIGHUP is ignored: restart to read the pipeline file again")
+            // What becomes of it is logged; signals are heard meanwhile.
+            Task { await reloader.reload() }
         case _ where isStopping:
             // What is delivered already need not be delivered again.
             journal.persistCursors()

@@ -44,18 +44,12 @@ struct DeliveryService: Service {
     let logger: Logger
 
     func run() async {
-        await withTaskGroup { group in
-            for delivery in assembly.deliveries {
-                group.addTask { await delivery.run() }
-            }
-            for window in assembly.windows { group.addTask { await window.run() } }
-            if let telemetry = assembly.telemetry { group.addTask { await telemetry.run() } }
-            try? await gracefulShutdown()
-            await assembly.prepareToStop()
-            await drain()
-            assembly.endWaits()
-            group.cancelAll()
-        }
+        assembly.startDelivering()
+        try? await gracefulShutdown()
+        await assembly.prepareToStop()
+        await drain()
+        assembly.endWaits()
+        await assembly.stopDelivering()
         if let telemetry = assembly.telemetry { await flush(telemetry) }
         await assembly.exporters.close()
         let fate = assembly.keepsUndelivered ? "items stay in the journal" : "items are lost with the process"
@@ -131,4 +125,20 @@ struct ReceiverService: Service {
         try? await gracefulShutdown()
         await assembly.stopReceiving()
     }
+}
+
+/// Has the pipeline file read again when it changes.
+struct WatchService: Service {
+    /// Nil where nobody asked for that.
+    let watch: FileWatch?
+    let reloader: Reloader
+
+    func run() async {
+        guard let watch else { return await waitForEnd() }
+        watch.start { Task { await reloader.reload() } }
+        try? await gracefulShutdown()
+        watch.stop()
+    }
+
+    private func waitForEnd() async { try? await gracefulShutdown() }
 }

@@ -33,9 +33,9 @@ package struct BatchWindow: Sendable {
 
     /// What a batch may hold from now on.
     package var limits: BatchLimits
-    private let retry: RetrySettings
+    private var retry: RetrySettings
     private let isExclusive: Bool
-    private let bytesMax: Int
+    private var bytesMax: Int
     private var lanes: [Lane] = []
     /// Where each lane stands.
     private var places: [MergeKey: Int] = [:]
@@ -57,6 +57,15 @@ package struct BatchWindow: Sendable {
         self.retry = retry
         self.isExclusive = isExclusive
         self.bytesMax = bytesMax
+    }
+
+    /// Other pauses and another bound from now on; where `hastening`, what was tried before is tried again at once.
+    package mutating func change(retry: RetrySettings, bytesMax: Int, hastening: Bool, now: Duration) {
+        (self.retry, self.bytesMax) = (retry, bytesMax)
+        guard hastening else { return }
+        for lane in lanes.indices {
+            for batch in lanes[lane].again.indices { lanes[lane].again[batch].notBefore = now }
+        }
     }
 
     /// How many more bytes of records fit; zero or less when reading must wait.

@@ -28,6 +28,16 @@ package struct Circuit: Sendable {
         backoff = Backoff(initial: retry.initial, maximum: retry.max)
     }
 
+    /// Other pauses from now on.
+    package mutating func change(_ retry: RetrySettings) {
+        backoff = Backoff(initial: retry.initial, maximum: retry.max)
+    }
+
+    /// The next probe may go at once: the destination is another one, or is asked otherwise.
+    package mutating func hasten(now: Duration) {
+        if case .open = state { state = .open(until: now) }
+    }
+
     /// Whether the destination is taken to be down.
     package var isOpen: Bool {
         if case .closed = state { false } else { true }

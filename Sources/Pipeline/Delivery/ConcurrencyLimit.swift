@@ -2,7 +2,7 @@
 ///
 /// Begins with one, so that a destination that comes back is not knocked over by what has queued up.
 package struct ConcurrencyLimit: Sendable {
-    private let maximum: Int
+    private var maximum: Int
     /// At least 1.
     package private(set) var current = 1
     private var successes = 0
@@ -10,6 +10,12 @@ package struct ConcurrencyLimit: Sendable {
     /// A limit that never goes over `maximum`, which is at least 1.
     package init(maximum: Int) {
         self.maximum = max(1, maximum)
+    }
+
+    /// Another limit from now on.
+    package mutating func change(maximum: Int) {
+        self.maximum = max(1, maximum)
+        current = min(current, self.maximum)
     }
 
     /// The destination took a request.

@@ -14,7 +14,6 @@ package final class Delivery: Sendable {
     let signal: Signal
     let exporter: any Exporter
     let readers: [RecordSource: LogReader]
-    let retry: RetrySettings
     let clock: MonotonicClock
     let wallClock: WallClock
     let meters: DeliveryMeters
@@ -32,8 +31,7 @@ package final class Delivery: Sendable {
     let parkedEnd = Mutex<UInt64?>(nil)
     /// Rings when what waits for parked routes may have to move: whenever something was read or sent.
     let crowded = Doorbell()
-    private let limits: BatchLimits
-    private let isAwaited: Bool
+    private let settings: Mutex<DeliverySettings>
     private let logger: Logger
     /// Records of a form that this version cannot read; they stay in the journal.
     private let unreadable = Mutex<[(source: RecordSource, id: UInt64, items: UInt64)]>([])
@@ -55,10 +53,7 @@ package final class Delivery: Sendable {
     ///   - deadLetters: Where spans go that the destination refuses; without it they stay queued.
     ///   - parkedLog: Where records go that wait for parked routes, where there are many.
     ///   - shares: Told what is settled of each route.
-    ///   - limits: What a batch may hold.
-    ///   - retry: The pauses of a batch that failed, and of a destination that is down.
-    ///   - bytesMax: Bytes of records held in memory at once.
-    ///   - isAwaited: Whether clients of some receiver wait for it (`answer_after`).
+    ///   - settings: What the pipeline file says of it.
     ///   - clock: For lingering and pauses.
     ///   - wallClock: For the times of attempts.
     ///   - telemetry: Keeps spans of attempts; nil where nothing is recorded.
@@ -72,10 +67,7 @@ package final class Delivery: Sendable {
         deadLetters: DeadLetterBox? = nil,
         parkedLog: ParkedLog? = nil,
         shares: DestinationShares? = nil,
-        limits: BatchLimits,
-        retry: RetrySettings,
-        bytesMax: Int,
-        isAwaited: Bool = false,
+        settings: DeliverySettings,
         clock: MonotonicClock,
         wallClock: WallClock = .system,
         telemetry: Telemetry? = nil,
@@ -97,23 +89,52 @@ package final class Delivery: Sendable {
         room = readers.mapValues { _ in Doorbell() }
         self.deadLetters = deadLetters
         self.shares = shares
-        self.limits = limits
-        self.isAwaited = isAwaited
-        self.retry = retry
         self.clock = clock
         self.wallClock = wallClock
         self.telemetry = telemetry
         self.meters = meters
         self.logger = logger
+        self.settings = Mutex(settings)
         window = Mutex(
             BatchWindow(
-                limits: limits,
-                retry: retry,
+                limits: settings.limits,
+                retry: settings.retry,
                 isExclusive: exporter.deliversOneAtATimePerRoute,
-                bytesMax: bytesMax
+                bytesMax: settings.bytesMax
             )
         )
-        flow = Mutex(FlowControl(limits: limits, retry: retry, concurrency: exporter.concurrency))
+        flow = Mutex(
+            FlowControl(limits: settings.limits, retry: settings.retry, concurrency: exporter.concurrency)
+        )
+    }
+
+    /// The pauses of a batch that failed, and of a destination that is down.
+    var retry: RetrySettings { settings.withLock { $0.retry } }
+    private var limits: BatchLimits { settings.withLock { $0.limits } }
+    private var isAwaited: Bool { settings.withLock { $0.isAwaited } }
+
+    /// Goes on with other settings: what it has read, tried and learned stays.
+    ///
+    /// - Parameter isOtherwise: Whether the destination is another one now, or is asked otherwise, so that what failed is tried
+    ///   again at once.
+    package func change(_ settings: DeliverySettings, isOtherwise: Bool) {
+        let now = clock.now()
+        self.settings.withLock { $0 = settings }
+        flow.withLock { flow in
+            flow.change(
+                limits: settings.limits,
+                retry: settings.retry,
+                concurrency: exporter.concurrency,
+                isOtherwise: isOtherwise,
+                now: now
+            )
+        }
+        window.withLock {
+            $0.change(retry: settings.retry, bytesMax: settings.bytesMax, hastening: isOtherwise, now: now)
+        }
+        if isOtherwise { parked.withLock { $0.hastenAll(now: now) } }
+        due.ring()
+        for room in room.values { room.ring() }
     }
 
     /// Whether it delivers what a window has decided.

@@ -23,6 +23,20 @@ package struct FlowControl: Sendable {
         size = LearnedSize(limits)
     }
 
+    /// Other settings from now on; what was learned of the destination stays, but for its next probe, which `isOtherwise` lets go at once.
+    package mutating func change(
+        limits: BatchLimits,
+        retry: RetrySettings,
+        concurrency: Int,
+        isOtherwise: Bool,
+        now: Duration
+    ) {
+        size.change(limits)
+        circuit.change(retry)
+        self.concurrency.change(maximum: concurrency)
+        if isOtherwise { circuit.hasten(now: now) }
+    }
+
     /// Whether the destination is taken to be down.
     package var isOpen: Bool { circuit.isOpen }
     /// The same in three words.

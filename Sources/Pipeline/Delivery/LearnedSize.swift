@@ -5,7 +5,7 @@ import Basics
 /// Bytes: below the smallest request that was too large, found by halving. Items: halved by each time-out, and a
 /// sixteenth of the configured limit more after each success.
 package struct LearnedSize: Sendable {
-    private let configured: BatchLimits
+    private var configured: BatchLimits
     private var items: Int
     private var largestTaken = 0
     private var smallestTooLarge: Int?
@@ -24,6 +24,12 @@ package struct LearnedSize: Sendable {
             limits.bytes = min(configured.bytes, ByteCount(bytes: bytes))
         }
         return limits
+    }
+
+    /// Other limits from now on; what was learned stays.
+    package mutating func change(_ limits: BatchLimits) {
+        items = items == configured.items ? limits.items : min(items, limits.items)
+        configured = limits
     }
 
     /// A request was delivered.

@@ -49,6 +49,15 @@ package final class DeliveryAnswers: Sendable {
         self.deliveries = Dictionary(deliveries.compactMap { delivery in delivery.log.map { ($0, delivery) } }) { $1 }
     }
 
+    /// Whether nobody waits.
+    package var isIdle: Bool { state.withLock { $0.waits.isEmpty } }
+
+    /// Whether answers wait there for the same, and as long.
+    package func waitsLike(_ other: DeliveryAnswers) -> Bool {
+        exporter == other.exporter && timeout == other.timeout && deliveries.count == other.deliveries.count
+            && deliveries.allSatisfy { $0.value === other.deliveries[$0.key] }
+    }
+
     /// The answer to a request for these logs that would wait in vain; nil for one that may go on.
     func refusal(before logs: some Sequence<LogID>) -> IntakeAnswer? {
         let awaited = logs.compactMap { deliveries[$0] }

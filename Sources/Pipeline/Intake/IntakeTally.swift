@@ -1,3 +1,4 @@
+package import Journal
 package import OTLP
 import Synchronization
 
@@ -80,5 +81,38 @@ package final class IntakeTally: Sendable {
     private func counter(_ kind: ProcessorTally.Kind, of processor: String) -> Counter {
         let labels = labels.merging(kind.labels.merging(["processor": processor]) { $1 }) { $1 }
         return meters.counter(kind.meter(signal), labels)
+    }
+}
+
+/// The tallies of all pipelines, each kept for as long as the process lives, whatever pipeline files it takes.
+///
+/// Any thread.
+package final class IntakeTallies: Sendable {
+    private struct Key: Hashable {
+        let log: LogID
+        let receiver: String
+    }
+
+    private let meters: Meters
+    private let tallies = Mutex<[Key: IntakeTally]>([:])
+
+    package init(_ meters: Meters) {
+        self.meters = meters
+    }
+
+    /// The tally of what one receiver brings one pipeline.
+    package func tally(of pipeline: String, receiver: String, _ signal: Signal) -> IntakeTally {
+        tallies.withLock { tallies in
+            let key = Key(log: LogID(pipeline, signal), receiver: receiver)
+            if let known = tallies[key] { return known }
+            let tally = IntakeTally(meters, pipeline: pipeline, receiver: receiver, signal: signal)
+            tallies[key] = tally
+            return tally
+        }
+    }
+
+    /// Items refused before a pipeline's log since the process started.
+    package func refusedItems(before log: LogID) -> Int {
+        tallies.withLock { $0.reduce(0) { $1.key.log == log ? $0 + $1.value.refusedItems : $0 } }
     }
 }

@@ -29,17 +29,8 @@ package final class RouteShares: Sendable {
     private let heldMax: ByteCount
     private let waiting: Counter?
     private let clock: MonotonicClock
-    /// Where one destination of a pipeline reads.
-    private struct Destination {
-        let reader: LogReader
-        /// That of the exporter's parked log; nil for one that has none.
-        let parked: LogReader?
-        /// The window before it; nil for one that reads what came as it came.
-        let window: LogReader?
-    }
-
     /// By the log that requests are accepted in, in the order in which the table counts destinations.
-    private let destinations: [LogID: [Destination]]
+    private let destinations: Mutex<[LogID: [ShareDestination]]>
     private let nextReview = Atomic<UInt64>(0)
 
     /// - Parameters:
@@ -64,16 +55,8 @@ package final class RouteShares: Sendable {
         self.heldMax = heldMax
         self.waiting = waiting
         self.clock = clock
-        destinations = Dictionary(grouping: logs, by: \.id.front).mapValues { logs in
-            let window = logs.first { $0.id.isWindow }?.id
-            return logs.flatMap { log in
-                let parkedLogs = parkedLogs.filter { $0.id.main == log.id }
-                let source = log.id == window ? logs.first { $0.id == log.id.front }?.readers.first : nil
-                return log.readers.map { reader in
-                    Destination(reader: reader, parked: reader.parked(among: parkedLogs), window: source)
-                }
-            }
-        }
+        let destinations = ShareDestination.all(of: logs, parkedLogs)
+        self.destinations = Mutex(destinations)
         table = Mutex(
             ShareTable(
                 budget: budget.bytes,
@@ -82,6 +65,18 @@ package final class RouteShares: Sendable {
                 sendersMax: Self.sendersMax
             )
         )
+    }
+
+    /// Other logs and readers from now on; what a reader holds that leaves is counted until it has settled that.
+    package func change(logs: [Log], parkedLogs: [Log]) {
+        let new = ShareDestination.all(of: logs, parkedLogs)
+        let active = destinations.withLock { known -> [LogID: [Int]] in
+            for log in Set(known.keys).union(new.keys) {
+                known[log] = ShareDestination.merged(known[log] ?? [], new[log] ?? [])
+            }
+            return known.mapValues { all in all.indices.filter { all[$0].takesMore } }
+        }
+        table.withLock { $0.change(destinations: active) }
     }
 
     /// What all routes hold together, in bytes.
@@ -94,7 +89,7 @@ package final class RouteShares: Sendable {
     ///   - log: The pipeline's log.
     ///   - pending: The destinations that have not settled it.
     package func restore(_ record: StoredRecord, of log: LogID, pending: [String]) {
-        guard let destinations = destinations[log.front], record.kind == .items,
+        guard let destinations = destinations.withLock({ $0[log.front] }), record.kind == .items,
             let metadata = RecordMetadata(decoding: record.metadata)
         else { return }
         // Who reads behind the window holds what lies before it.
@@ -114,7 +109,7 @@ package final class RouteShares: Sendable {
 
     /// Where the delivery to one destination tells what it has settled; nil for a destination that the log has not.
     package func destination(_ name: String, of log: LogID) -> DestinationShares? {
-        destinations[log.front]?.firstIndex { $0.reader.name == name }.map { index in
+        destinations.withLock { $0[log.front] }?.firstIndex { $0.reader.name == name && $0.takesMore }.map { index in
             DestinationShares(shares: self, log: log.front, index: index)
         }
     }
@@ -194,7 +189,7 @@ package final class RouteShares: Sendable {
             nextReview.compareExchange(expected: due, desired: next, ordering: .relaxed).exchanged
         else { return false }
         let committed = now.nanoseconds - min(now.nanoseconds, Self.commitTime)
-        for (log, destinations) in destinations {
+        for (log, destinations) in destinations.withLock({ $0 }) {
             for (index, destination) in destinations.enumerated() {
                 // What was accepted or moved lately may be on its way to the disk.
                 let oldest = destination.reader.oldest(committed)
@@ -204,6 +199,43 @@ package final class RouteShares: Sendable {
             }
         }
         return true
+    }
+}
+
+/// Where one destination of a pipeline reads.
+private struct ShareDestination {
+    var reader: LogReader
+    /// That of the exporter's parked log; nil for one that has none.
+    var parked: LogReader?
+    /// The window before it; nil for one that reads what came as it came.
+    var window: LogReader?
+    /// Whether it gets what is accepted from now on.
+    var takesMore = true
+
+    /// By the log that requests are accepted in.
+    static func all(of logs: [Log], _ parkedLogs: [Log]) -> [LogID: [ShareDestination]] {
+        Dictionary(grouping: logs, by: \.id.front).mapValues { logs in
+            let window = logs.first { $0.id.isWindow }?.id
+            return logs.flatMap { log in
+                let parkedLogs = parkedLogs.filter { $0.id.main == log.id }
+                let source = log.id == window ? logs.first { $0.id == log.id.front }?.readers.first : nil
+                return log.readers.filter { !$0.isLeaving }.map { reader in
+                    ShareDestination(reader: reader, parked: reader.parked(among: parkedLogs), window: source)
+                }
+            }
+        }
+    }
+
+    /// Those that are known, each where it was, with the new ones behind them.
+    static func merged(_ known: [ShareDestination], _ new: [ShareDestination]) -> [ShareDestination] {
+        var merged = known
+        for index in merged.indices {
+            let name = merged[index].reader.name
+            let same = new.first { $0.reader.name == name }
+            merged[index] = same ?? merged[index]
+            merged[index].takesMore = same != nil
+        }
+        return merged + new.filter { destination in !known.contains { $0.reader.name == destination.reader.name } }
     }
 }
 

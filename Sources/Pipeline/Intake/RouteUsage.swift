@@ -27,7 +27,19 @@ struct RouteUsage: Sendable {
     mutating func accept(_ bytes: Int, at time: UnixTime, pending: some Sequence<Int>) {
         lastSeen = max(lastSeen, time)
         accepted.add(bytes, at: lastSeen, held: unsettled.max() ?? 0)
-        for destination in pending { unsettled[destination] += bytes }
+        for destination in pending {
+            reserve(destination)
+            unsettled[destination] += bytes
+        }
+    }
+
+    /// Makes room for a destination that is new to the log.
+    private mutating func reserve(_ destination: Int) {
+        while unsettled.count <= destination {
+            unsettled.append(0)
+            parked.append(0)
+            moved.append(ByteHistory())
+        }
     }
 
     /// A destination is done with a record.
@@ -35,6 +47,7 @@ struct RouteUsage: Sendable {
     /// - Returns: The bytes of it that were not counted here.
     mutating func settle(_ bytes: Int, by settlement: ShareTable.Settlement) -> Int {
         let destination = settlement.destination
+        guard destination < unsettled.count else { return bytes }
         let taken = min(bytes, settlement.wasParked ? parked[destination] : unsettled[destination])
         if settlement.wasParked { parked[destination] -= taken } else { unsettled[destination] -= taken }
         freedAt = settlement.time ?? freedAt
@@ -46,6 +59,7 @@ struct RouteUsage: Sendable {
     ///
     /// - Returns: The bytes of it that were not counted here.
     mutating func park(_ bytes: Int, by destination: Int, at time: UnixTime) -> Int {
+        guard destination < unsettled.count else { return bytes }
         let taken = min(bytes, unsettled[destination])
         unsettled[destination] -= taken
         moved[destination].add(taken, at: time, held: parked[destination])
@@ -55,6 +69,7 @@ struct RouteUsage: Sendable {
 
     /// A destination has nothing left that was accepted before `time`, nor moved before `moveTime`, whether it settled it or not.
     mutating func forget(before time: UnixTime, movedBefore moveTime: UnixTime, by destination: Int) {
+        guard destination < unsettled.count else { return }
         unsettled[destination] = min(unsettled[destination], accepted.bytes(since: time))
         parked[destination] = min(parked[destination], moved[destination].bytes(since: moveTime))
         startOverIfIdle()

@@ -51,7 +51,8 @@ struct ShareTable: Sendable {
     private static let sweepInterval: UInt64 = 60_000_000_000
 
     private let budget: Int
-    private let destinations: [LogID: Int]
+    /// Those of each log that get what is accepted.
+    private var destinations: [LogID: [Int]]
     private let routesMax: Int
     private let sendersMax: Int
     /// Nil for all senders that are not tracked, as if they were one.
@@ -71,16 +72,21 @@ struct ShareTable: Sendable {
     ///   - sendersMax: Senders tracked, at most; the others count as one.
     init(budget: Int, destinations: [LogID: Int], routesMax: Int, sendersMax: Int) {
         self.budget = budget
-        self.destinations = destinations
+        self.destinations = destinations.mapValues { Array(0..<$0) }
         self.routesMax = routesMax
         self.sendersMax = sendersMax
+    }
+
+    /// Other destinations from now on, by log; a new one has a number that none had before.
+    mutating func change(destinations: [LogID: [Int]]) {
+        self.destinations = destinations
     }
 
     /// Adds a request whole, or says what of it takes too much; all parts are of one sender.
     mutating func admit(_ parts: [Part], at now: UnixTime) -> Excess? {
         let bytes = parts.reduce(0) { $0 + $1.bytes }
         if held + bytes > budget / 2, let excess = excess(of: parts, bytes, at: now) { return excess }
-        for part in parts { accept(part, at: now, pending: 0..<(destinations[part.key.log] ?? 0)) }
+        for part in parts { accept(part, at: now, pending: destinations[part.key.log] ?? []) }
         return nil
     }
 
@@ -102,7 +108,7 @@ struct ShareTable: Sendable {
     /// A request that was admitted did not get into the journal.
     mutating func withdraw(_ parts: [Part]) {
         for part in parts {
-            for destination in 0..<(destinations[part.key.log] ?? 0) {
+            for destination in destinations[part.key.log] ?? [] {
                 settle(part, by: Settlement(destination: destination))
             }
         }
@@ -150,7 +156,7 @@ struct ShareTable: Sendable {
         if let known = accounts.index(forKey: sender) {
             index = known
         } else {
-            accounts[sender] = SenderAccount(destinations: destinations)
+            accounts[sender] = SenderAccount(destinations: destinations.mapValues(\.count))
             guard let new = accounts.index(forKey: sender) else { return }
             index = new
         }
@@ -162,7 +168,7 @@ struct ShareTable: Sendable {
         sweep(at: now)
         guard let sender = parts.first?.key.sender else { return nil }
         let known = accounts[sender] ?? (accounts.count < sendersMax ? nil : accounts[nil])
-        let account = known ?? SenderAccount(destinations: destinations)
+        let account = known ?? SenderAccount(destinations: destinations.mapValues(\.count))
         var room = budget
         if accounts.keys.contains(where: { $0 != sender }) {
             room = budget / max(2, holders + (account.held == 0 ? 1 : 0))

@@ -136,6 +136,11 @@ struct ParkedRoutes: Sendable {
         if lanes[key]?.probe != nil { lanes[key]?.probe = now }
     }
 
+    /// All routes are probed at once, because the destination is asked otherwise.
+    mutating func hastenAll(now: Duration) {
+        for key in lanes.keys where lanes[key]?.probe != nil { lanes[key]?.probe = now }
+    }
+
     /// The parked log is read from its beginning: what stays there is noted anew.
     mutating func beginReading() {
         moved = []

@@ -40,6 +40,11 @@ package struct ProcessorChain: Sendable {
         behind = mapping + routing
         self.window = window.settings.makeWindow(named: window.name, mapping: mapping, routing: routing)
     }
+
+    /// Those that remember.
+    package var remembering: [any RememberingProcessor] {
+        (perSpan.map(\.processor) + behind).compactMap { $0 as? any RememberingProcessor }
+    }
 }
 
 /// Finds out what another processor finds out about single spans, and leaves the spans as they are.

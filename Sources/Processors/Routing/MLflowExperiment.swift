@@ -32,8 +32,8 @@ package final class MLflowExperiment: RememberingProcessor, RoutingProcessor {
     let sources: [ExperimentSource]
     let map: ExperimentMap
     let defaultRoute: Route
-    private let remembered: RememberedTraces
-    private let numbers: Mutex<RouteNumbers>
+    private let rules: RouteMemory.Rules
+    private let current: Mutex<RouteMemory>
 
     /// - Parameters:
     ///   - name: The processor's key in the pipeline file, under which it counts.
@@ -44,26 +44,35 @@ package final class MLflowExperiment: RememberingProcessor, RoutingProcessor {
         sources = settings.from.compactMap(ExperimentSource.init)
         map = ExperimentMap(settings.map)
         defaultRoute = Route(experiment: settings.defaultExperiment)
-        remembered = RememberedTraces(remember: settings.remember, tracesMax: Self.tracesMax)
-        numbers = Mutex(
-            RouteNumbers(
-                defaultRoute: defaultRoute,
-                named: settings.map.map { Route(experiment: $0.experiment) },
-                countMax: settings.maxRoutes - 1,
-                idleTime: min(settings.remember, Self.routeIdleTime)
-            )
+        rules = RouteMemory.Rules(
+            remember: settings.remember,
+            defaultRoute: defaultRoute,
+            named: settings.map.map { Route(experiment: $0.experiment) },
+            countMax: settings.maxRoutes - 1,
+            idleTime: min(settings.remember, Self.routeIdleTime)
         )
+        current = Mutex(RouteMemory(rules, tracesMax: Self.tracesMax))
+    }
+
+    /// What is remembered.
+    private var memory: RouteMemory { current.withLock { $0 } }
+
+    package func goOn(from earlier: any RememberingProcessor) -> Bool {
+        guard let earlier = earlier as? MLflowExperiment else { return false }
+        let known = earlier.memory
+        current.withLock { $0 = rules == earlier.rules ? known : RouteMemory(rules, continuing: known) }
+        return true
     }
 
     package func keepRoom(for routes: Set<Route>) {
-        numbers.withLock { $0.name(Array(routes)) }
+        memory.numbers.withLock { $0.name(Array(routes)) }
     }
 
     package func process(_ work: inout SpanWork) {
-        let traces = RequestTraces(work.batch)
+        let (traces, memory) = (RequestTraces(work.batch), memory)
         var new: [UInt32] = []
-        let decisions = decisions(about: traces, work, &new)
-        if !new.isEmpty { work.whenRefused.append { [self, new] in numbers.withLock { $0.withdraw(new) } } }
+        let decisions = decisions(about: traces, work, memory, &new)
+        if !new.isEmpty { work.whenRefused.append { [new] in memory.numbers.withLock { $0.withdraw(new) } } }
         work.account.add(steps: work.batch.spans.count + traces.traces.count * (sources.count + 1))
         var defaultedSpans = 0
         for span in work.batch.spans.indices {
@@ -72,7 +81,7 @@ package final class MLflowExperiment: RememberingProcessor, RoutingProcessor {
             if decisions[trace].isInsteadOfOther { defaultedSpans += 1 }
         }
         work.tally.add(defaultedSpans, .defaulted, by: name)
-        let forgotten = numbers.withLock { numbers in
+        let forgotten = memory.numbers.withLock { numbers in
             defer { numbers.forgotten = 0 }
             return numbers.forgotten
         }
@@ -80,12 +89,17 @@ package final class MLflowExperiment: RememberingProcessor, RoutingProcessor {
     }
 
     /// What each trace gets, and the numbers of routes that were `new`; the spans stay as they are, so that nothing is copied.
-    private func decisions(about traces: RequestTraces, _ work: SpanWork, _ new: inout [UInt32]) -> [Decision] {
+    private func decisions(
+        about traces: RequestTraces,
+        _ work: SpanWork,
+        _ memory: RouteMemory,
+        _ new: inout [UInt32]
+    ) -> [Decision] {
         // Of a whole trace the name counts only where it is bound, as for the window that put it together.
         let name = work.trace.map(\.key.identity) ?? work.source.identity?.name
         let identity = Self.hash(name)
         var choices = choices
-        return traces.traces.map { decide($0, identity, &choices, work, &new) }
+        return traces.traces.map { decide($0, identity, &choices, work, memory, &new) }
     }
 
     /// Asks the sources about the traces of one request.
@@ -107,10 +121,11 @@ package final class MLflowExperiment: RememberingProcessor, RoutingProcessor {
     ///   - identity: The name that authentication gave to the record's client.
     ///   - receivedAt: When the record was received.
     package func restore(_ trace: TraceID, route: Route, identity: String?, receivedAt: UnixTime) {
+        let memory = memory
         guard route != .none, !route.isOverLong,
-            let number = numbers.withLock({ $0.number(of: route, at: receivedAt)?.number })
+            let number = memory.numbers.withLock({ $0.number(of: route, at: receivedAt)?.number })
         else { return }
-        _ = remembered.note(number, of: .init(trace: trace, identity: Self.hash(identity)), at: receivedAt)
+        _ = memory.remembered.note(number, of: .init(trace: trace, identity: Self.hash(identity)), at: receivedAt)
     }
 
     /// The name that authentication gave, in a fixed room.
@@ -125,12 +140,13 @@ package final class MLflowExperiment: RememberingProcessor, RoutingProcessor {
         _ identity: UInt64,
         _ choices: inout ExperimentChoices,
         _ work: SpanWork,
+        _ memory: RouteMemory,
         _ new: inout [UInt32]
     ) -> Decision {
         let (key, now) = (RememberedTraces.Key(trace: trace.id, identity: identity), work.receivedAt)
-        let known = remembered.route(of: key, at: now)
+        let known = memory.remembered.route(of: key, at: now)
         let client = work.source.identity
-        if let known, let decision = decision(known, at: now), client?.mayWrite(to: decision.route) ?? true {
+        if let known, let decision = decision(known, memory, at: now), client?.mayWrite(to: decision.route) ?? true {
             return decision
         }
         let wanted = choices.choice(for: work.trace?.top ?? trace.root ?? trace.first, work).route
@@ -139,17 +155,20 @@ package final class MLflowExperiment: RememberingProcessor, RoutingProcessor {
         let given = wanted.flatMap { wanted in
             // A whole trace was accepted for where its spans may go, so that the default is no place for it.
             let isOwn = client?.experiments.map { work.trace != nil || $0.named.contains(wanted) } ?? false
-            return numbers.withLock { $0.number(of: wanted, isOwn: isOwn, at: now) }
+            return memory.numbers.withLock { $0.number(of: wanted, isOwn: isOwn, at: now) }
         }
         if let given, given.isNew { new.append(given.number) }
-        let noted = remembered.note(given?.number ?? RouteNumbers.insteadOfOther, of: key, insteadOf: known, at: now)
-        return decision(noted, at: now) ?? Decision(route: defaultRoute, isInsteadOfOther: true)
+        let number = given?.number ?? memory.numbers.withLock { $0.insteadOfOther }
+        let noted = memory.remembered.note(number, of: key, insteadOf: known, at: now)
+        return decision(noted, memory, at: now) ?? Decision(route: defaultRoute, isInsteadOfOther: true)
     }
 
     /// Nil for the number of a route that is forgotten.
-    private func decision(_ number: UInt32, at now: UnixTime) -> Decision? {
-        numbers.withLock { $0.route(of: number, at: now) }.map { route in
-            Decision(route: route, isInsteadOfOther: number == RouteNumbers.insteadOfOther)
+    private func decision(_ number: UInt32, _ memory: RouteMemory, at now: UnixTime) -> Decision? {
+        memory.numbers.withLock { numbers in
+            numbers.route(of: number, at: now).map { route in
+                Decision(route: route, isInsteadOfOther: number == numbers.insteadOfOther)
+            }
         }
     }
 }

@@ -28,7 +28,11 @@ final class RememberedTraces: Sendable {
     }
 
     private final class Slot: Sendable {
-        let shard = Mutex(Shard())
+        let shard: Mutex<Shard>
+
+        init(_ shard: Shard = Shard()) {
+            self.shard = Mutex(shard)
+        }
     }
 
     /// With a million traces a shard's generations fill the rooms that dictionaries take to three quarters or less.
@@ -44,6 +48,13 @@ final class RememberedTraces: Sendable {
         slots = (0..<Self.shardCount).map { _ in Slot() }
         self.remember = remember
         countMax = max(1, tracesMax / Self.shardCount / 2)
+    }
+
+    /// Goes on with what another one remembers, for another time.
+    init(continuing earlier: RememberedTraces, remember: Duration) {
+        slots = earlier.slots.map { Slot($0.shard.withLock { $0 }) }
+        self.remember = remember
+        countMax = earlier.countMax
     }
 
     /// The number of a trace's route; nil for one that is not remembered.

@@ -6,14 +6,12 @@ import Pipeline
 /// A number is never given twice: a trace that is remembered with the number of a forgotten route is itself forgotten. The
 /// routes that settings name have numbers whatever clients ask for, and are never forgotten.
 struct RouteNumbers: Sendable {
-    /// The default, where the sources chose it or nothing.
-    static let chosenDefault: UInt32 = 0
-    /// The default in place of a route that has no number.
-    static let insteadOfOther: UInt32 = 1
-
     /// Routes that members are bound to by name, at most.
     private static let ownMax = 65_536
 
+    /// The number of the default in place of a route that has none; where the sources chose the default, it has another one.
+    private(set) var insteadOfOther: UInt32 = 1
+    private var defaultRoute: Route
     private var fixed: [Route]
     /// Routes that their senders are bound to by name.
     private var own: [UInt32: Route] = [:]
@@ -29,17 +27,38 @@ struct RouteNumbers: Sendable {
     ///   - countMax: Routes besides those, at most.
     ///   - idleTime: How long a route keeps its number after it was last used.
     init(defaultRoute: Route, named: [Route], countMax: Int, idleTime: Duration) {
+        self.defaultRoute = defaultRoute
         fixed = [defaultRoute, defaultRoute] + named
         numbers = Dictionary(fixed.enumerated().map { ($1, UInt32($0)) }) { first, _ in first }
         routes = IdleTable(countMax: countMax, idleTime: idleTime)
         next = UInt32(fixed.count)
     }
 
-    /// Gives numbers to further routes that the pipeline file names; before any other has one.
+    /// Goes on with the numbers of an earlier table under other settings: what a trace is remembered with keeps its meaning.
+    init(
+        continuing earlier: RouteNumbers,
+        defaultRoute: Route,
+        named: [Route],
+        countMax: Int,
+        idleTime: Duration
+    ) {
+        self = earlier
+        routes = earlier.routes.limited(to: countMax, idleTime: idleTime)
+        if defaultRoute != earlier.defaultRoute, next < .max - 1 {
+            self.defaultRoute = defaultRoute
+            name([defaultRoute])
+            insteadOfOther = next
+            own[next] = defaultRoute
+            next += 1
+        }
+        name(named)
+    }
+
+    /// Gives numbers to further routes that the pipeline file names.
     mutating func name(_ routes: [Route]) {
-        for route in routes where numbers[route] == nil && next == fixed.count {
+        for route in routes where numbers[route] == nil && next < .max {
             numbers[route] = next
-            fixed.append(route)
+            if next == fixed.count { fixed.append(route) } else { own[next] = route }
             next += 1
         }
     }

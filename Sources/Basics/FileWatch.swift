@@ -1,0 +1,58 @@
+import Glibc
+import Synchronization
+
+/// Tells when a file has another content, on a thread of its own, which looks once a second.
+///
+/// Links are followed, so that one of a folder that is turned elsewhere, as Kubernetes does with a ConfigMap, counts as a change.
+/// What is seen to change is told once two looks in a row found it the same, so that nobody is in the middle of writing it.
+package final class FileWatch: Sendable {
+    /// What tells contents apart without reading them.
+    private struct Mark: Equatable {
+        var device: UInt64 = 0
+        var inode: UInt64 = 0
+        var bytes: Int = 0
+        var seconds: Int = 0
+        var nanoseconds: Int = 0
+    }
+
+    private static let interval = Duration.seconds(1)
+
+    private let path: String
+    private let ending = ThreadSignal()
+
+    package init(_ path: String) {
+        self.path = path
+    }
+
+    /// Begins to look; `changed` is called on the thread.
+    package func start(_ changed: @escaping @Sendable () -> Void) {
+        let first = mark
+        spawnThread(named: "millrace-watch") { [self] in
+            var (known, latest) = (first, first)
+            while !ending.wait(for: Self.interval) {
+                let now = mark
+                if now == latest, now != known, now != nil {
+                    known = now
+                    changed()
+                }
+                latest = now
+            }
+        }
+    }
+
+    /// Ends the thread, soon.
+    package func stop() { ending.signal() }
+
+    /// Nil while the file is not there.
+    private var mark: Mark? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return Mark(
+            device: UInt64(status.st_dev),
+            inode: UInt64(status.st_ino),
+            bytes: Int(status.st_size),
+            seconds: status.st_mtim.tv_sec,
+            nanoseconds: status.st_mtim.tv_nsec
+        )
+    }
+}

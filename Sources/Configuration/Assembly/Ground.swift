@@ -1,0 +1,48 @@
+import Basics
+import Journal
+import Logging
+import Pipeline
+import Receivers
+
+/// What stays as long as the process lives, whatever pipeline files it takes.
+final class Ground: Sendable {
+    let store: Store
+    let meters: Meters
+    /// Bounds what receivers hold.
+    let memory: MemoryBudget
+    /// Where requests wait while the journal is full.
+    let line: WaitingLine
+    let eventLoops: EventLoops
+    let readiness: Readiness
+    let deviations: DeviationLog
+    let tallies: IntakeTallies
+    /// What clients of all receivers wait for.
+    let awaited = AwaitedRecords()
+    /// Nil where nothing is recorded.
+    let telemetry: Telemetry?
+    /// The service manager's, which take the place of addresses in the file.
+    let sockets: GivenSockets
+    /// How many files the process may have open.
+    let descriptors: Int
+    let logger: Logger
+    let lastReload = LastReload()
+
+    init(
+        store: Store,
+        meters: Meters,
+        memory: MemoryBudget,
+        line: WaitingLine,
+        readiness: Readiness,
+        telemetry: Telemetry?,
+        sockets: GivenSockets,
+        descriptors: Int,
+        logger: Logger
+    ) {
+        (self.store, self.meters, self.memory, self.line) = (store, meters, memory, line)
+        (self.readiness, self.telemetry, self.sockets) = (readiness, telemetry, sockets)
+        (self.descriptors, self.logger) = (descriptors, logger)
+        eventLoops = EventLoops()
+        deviations = DeviationLog(meters: meters, logger: logger)
+        tallies = IntakeTallies(meters)
+    }
+}
