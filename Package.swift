@@ -94,7 +94,7 @@ let package = Package(
         .target(name: "CMachine"),
         // C++ behind a C header; RE2 itself is Debian's libre2-dev.
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
-        .target(name: "CEmbedded", exclude: ["rules"]),
+        .target(name: "CEmbedded", exclude: ["rules", "console"]),
         layer("Basics", on: "CMachine", "COpenSSL"),
         layer("OTLP", on: "Basics"),
         layer("Journal", on: "Basics", logging),
@@ -139,7 +139,17 @@ let package = Package(
             "CZstd",
             logging
         ),
-        layer("Admin", on: "Basics", "Pipeline", "TLS", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging),
+        layer(
+            "Admin",
+            on: "Basics",
+            "Pipeline",
+            "TLS",
+            "CEmbedded",
+            nio("NIOCore"),
+            nio("NIOPosix"),
+            nio("NIOHTTP1"),
+            logging
+        ),
         layer(
             "Configuration",
             on: "Basics",

@@ -4,7 +4,8 @@ import NIOHTTP1
 /// Who may ask the admin endpoint for what: the one table of paths and credentials.
 ///
 /// What shows content or changes something always needs the token. Where others than this machine's programs can connect,
-/// everything does but health and, where the pipeline file opens them, metrics.
+/// everything does but health, the files of the console page, which are the same in every process, and, where the pipeline file
+/// opens them, metrics.
 struct AdminAccess: Sendable {
     /// Nil where there is none: then what needs it is closed.
     let token: AdminToken?
@@ -28,7 +29,9 @@ struct AdminAccess: Sendable {
         switch path {
         case "/healthz", "/readyz": false
         case "/metrics": isExposed && !opensMetrics
-        default: isExposed || ["/dead-letters/", "/api/"].contains { path.hasPrefix($0) }
+        default:
+            !ConsoleFile.isServed(at: path)
+                && (isExposed || ["/dead-letters/", "/api/"].contains { path.hasPrefix($0) })
         }
     }
 

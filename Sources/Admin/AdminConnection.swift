@@ -27,6 +27,8 @@ final class AdminConnection: ChannelInboundHandler {
         /// The disk or somebody else is asked.
         case working
         case writing
+        /// Events go out one after the other.
+        case streaming
     }
 
     /// When it began to wait for what it waits for.
@@ -41,6 +43,7 @@ final class AdminConnection: ChannelInboundHandler {
     /// Waits until the client has read earlier answers.
     private var complete: HTTPRequestHead?
     private var unwritten = 0
+    private var stream: AdminStream?
 
     /// Where it is secured, a TLS handshake comes first, which has as long as a request's head.
     init(_ shared: AdminContext, _ connections: AdminConnections, isSecured: Bool) {
@@ -50,7 +53,7 @@ final class AdminConnection: ChannelInboundHandler {
     }
 
     /// Whether it may be closed to make room for others.
-    var waitsForClient: Bool { phase != .working }
+    var waitsForClient: Bool { phase != .working && phase != .streaming }
 
     func close() {
         channel?.close(promise: nil)
@@ -69,6 +72,10 @@ final class AdminConnection: ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         timer?.cancel()
         channel = nil
+        if let stream = stream.take() {
+            stream.end()
+            connections.streams -= 1
+        }
         connections.remove(self)
     }
 
@@ -114,7 +121,7 @@ final class AdminConnection: ChannelInboundHandler {
         case .head: limit = limits.head
         case .body: limit = limits.body
         case .writing: limit = limits.writing
-        case .working: return
+        case .working, .streaming: return
         }
         guard let channel else { return }
         timer = channel.eventLoop.scheduleTask(in: TimeAmount(limit)) { channel.close(promise: nil) }
@@ -134,12 +141,44 @@ final class AdminConnection: ChannelInboundHandler {
         }
         let isTrusted = shared.access.isToken(shownBy: head)
         guard isTrusted || !shared.access.needsToken(head.path) else { return refuse(head, context) }
-        if head.path == ReloadPath.path { return answerReload(head, context) }
-        guard let path = DeadLetterPath(head.uri) else {
-            let saysWhy = isTrusted || !shared.access.isExposed && foreignHost == nil
-            return answer(head, AdminPage(head, from: shared.source, saysWhy: saysWhy), context)
+        if head.path.hasPrefix("/api/"), head.method == .POST, !head.saysJSON {
+            return answer(head, .unsupportedType, context)
         }
-        answerDeadLetters(head, path, context)
+        if head.path == ReloadPath.path { return answerReload(head, context) }
+        if let path = DeadLetterPath(head.uri) { return answerDeadLetters(head, path, context) }
+        if let path = ConsolePath(head.uri) { return answer(head, path, context) }
+        let saysWhy = isTrusted || !shared.access.isExposed && foreignHost == nil
+        answer(head, AdminPage(head, from: shared.source, saysWhy: saysWhy), context)
+    }
+
+    /// What the console page asks for.
+    private func answer(_ head: HTTPRequestHead, _ path: ConsolePath, _ context: ChannelHandlerContext) {
+        guard head.method == path.method || head.method == .HEAD && path.method == .GET else {
+            let allowed = path.method == .GET ? "GET, HEAD" : path.method.rawValue
+            return answer(head, AdminPage(refusing: head.method, allowed: allowed), context)
+        }
+        switch path {
+        case .stream(let tail) where head.method == .GET: stream(head, tail, context)
+        case .trace(let id):
+            answer(head, context) { [source = shared.source] in AdminPage(await source.answer(trace: id)) }
+        default: answer(head, AdminPage(path, from: shared.source), context)
+        }
+    }
+
+    private func stream(_ head: HTTPRequestHead, _ tail: String?, _ context: ChannelHandlerContext) {
+        guard connections.streams < connections.limits.streams else { return answer(head, .tooManyStreams, context) }
+        connections.streams += 1
+        enter(.streaming)
+        var headers = AdminHeaders.headers(ofData: true)
+        headers.add(name: "content-type", value: "text/event-stream")
+        let response = HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)
+        context.write(wrapOutboundOut(.head(response)), promise: nil)
+        stream = AdminStream(
+            context,
+            from: shared.source,
+            tail: tail.map(shared.source.tail),
+            writing: connections.limits.writing
+        )
     }
 
     /// The token is missing, or another one is shown; logged once a minute for each address.
@@ -154,7 +193,6 @@ final class AdminConnection: ChannelInboundHandler {
         answer(head, .unauthorized, context)
     }
 
-    /// The disk works meanwhile; further requests of the connection wait for the answer.
     private func answerDeadLetters(_ head: HTTPRequestHead, _ path: DeadLetterPath, _ context: ChannelHandlerContext) {
         guard head.method.rawValue == path.method else {
             return answer(head, AdminPage(refusing: head.method, allowed: path.method), context)
@@ -187,7 +225,9 @@ final class AdminConnection: ChannelInboundHandler {
 
     private func answer(_ request: HTTPRequestHead, _ page: AdminPage, _ context: ChannelHandlerContext) {
         let keepsAlive = request.isKeepAlive && request.version != .http1_0
-        var headers: HTTPHeaders = ["content-type": page.contentType, "content-length": String(page.body.count)]
+        var headers = AdminHeaders.headers(ofData: page.isData)
+        headers.add(name: "content-type", value: page.contentType)
+        headers.add(name: "content-length", value: String(page.body.count))
         if let header = page.header { headers.add(name: header.name, value: header.value) }
         if !keepsAlive { headers.add(name: "connection", value: "close") }
         let head = HTTPResponseHead(version: .http1_1, status: page.status, headers: headers)

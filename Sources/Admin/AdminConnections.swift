@@ -7,6 +7,8 @@ import TLS
 package struct AdminLimits: Sendable {
     /// Connections at once; one more closes the one that has been idle, or slow, for longest.
     package var connections = 64
+    /// Of these, those that listen to a stream; one more is told to ask from time to time.
+    package var streams = 8
     /// Without a request.
     package var idle = Duration.seconds(60)
     /// From the first byte of a request to the end of its head.
@@ -26,6 +28,8 @@ final class AdminConnections {
     let limits: AdminLimits
     private var open: [ObjectIdentifier: AdminConnection] = [:]
     private var denials = SenderThrottle()
+    /// Connections that listen to a stream.
+    var streams = 0
 
     init(_ limits: AdminLimits) {
         self.limits = limits

@@ -9,6 +9,8 @@ struct AdminPage {
     var body: [UInt8]
     /// What is allowed or needed, where the request is refused.
     var header: (name: String, value: String)?
+    /// Whether it tells of this process, and not only of the program.
+    var isData = true
 
     /// What programs ask for that know the address and no name: whoever may connect is told yes or no.
     static let probes: Set<Substring> = ["/healthz", "/readyz"]
@@ -20,7 +22,7 @@ struct AdminPage {
     init(_ head: HTTPRequestHead, from source: any AdminSource, saysWhy: Bool) {
         let (method, path) = (head.method, head.path)
         switch path {
-        case "/healthz", "/readyz", "/metrics", "/ledger", "/": break
+        case "/healthz", "/readyz", "/metrics", "/ledger": break
         default:
             self.init(.notFound, "nothing is served at \(path.excerpt())\n\n\(Self.index)")
             return
@@ -40,6 +42,22 @@ struct AdminPage {
             body = source.ledgerJSON
             contentType = "application/json"
         default: self.init(.ok, Self.index)
+        }
+    }
+
+    /// What the console page asks for that is known at once; of the others the head alone.
+    init(_ path: ConsolePath, from source: any AdminSource) {
+        self.init(.ok, "")
+        contentType = "application/json"
+        switch path {
+        case .file(let file):
+            (body, contentType, isData) = (file.bytes, file.contentType, false)
+        case .status: body = source.statusJSON
+        case .services: body = source.servicesJSON
+        case .configuration: body = source.configurationJSON
+        case .stream: contentType = "text/event-stream"
+        case .trace: break
+        case .setPaused(let isPaused, let destination): self.init(source.set(paused: isPaused, destination))
         }
     }
 
@@ -69,6 +87,19 @@ struct AdminPage {
             "this needs \"Authorization: Bearer TOKEN\" with the admin token: \(place)\n"
         )
         page.header = ("www-authenticate", "Bearer realm=\"millrace admin\"")
+        return page
+    }()
+
+    /// For a change that does not say that its body is JSON: a form of a web page may have sent it.
+    static let unsupportedType = AdminPage(
+        .unsupportedMediaType,
+        "changes under /api/ need \"Content-Type: application/json\"\n"
+    )
+
+    /// For one more listener than there may be.
+    static let tooManyStreams = {
+        var page = AdminPage(.serviceUnavailable, "too many pages listen: ask /api/status from time to time\n")
+        page.header = ("retry-after", "2")
         return page
     }()
 
@@ -107,8 +138,7 @@ struct AdminPage {
     }
 
     private static let index = """
-        Millrace
-
+        /         the console page; its address with the token is printed where a terminal is
         /healthz  200 while the process lives
         /readyz   200 when requests are taken, else 503 with the reasons
         /metrics  counters and gauges for Prometheus

@@ -10,6 +10,18 @@ package protocol AdminSource: Sendable {
     var ledgerJSON: [UInt8] { get }
     /// Everything counted, in Prometheus text form.
     var metricsText: String { get }
+    /// What the console page draws (pipelines/docs/console.md).
+    var statusJSON: [UInt8] { get }
+    /// What came from which service for which experiment.
+    var servicesJSON: [UInt8] { get }
+    /// The pipeline file with its defaults, secrets masked.
+    var configurationJSON: [UInt8] { get }
+    /// Lets a destination be sent nothing, or again.
+    func set(paused isPaused: Bool, _ destination: ConsoleDestination) -> DeadLetterOffice.Answer
+    /// Begins to show requests in which a text is found.
+    func tail(finding text: String) -> any AdminTail
+    /// What the journal still holds of a trace, its id in hexadecimal digits.
+    func answer(trace id: String) async -> DeadLetterOffice.Answer
     /// Lists, shows, replays or purges dead letters.
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer
     /// Reads the pipeline file again, and takes it where nothing is wrong with it.
@@ -43,4 +55,12 @@ package struct ReloadAnswer: Sendable, Equatable {
         self.problems = problems
         self.warnings = warnings
     }
+}
+
+/// Requests that one person watches.
+package protocol AdminTail: Sendable {
+    /// What came since it was asked last, as one JSON text; nil for nothing. Never blocks.
+    func take() -> [UInt8]?
+    /// Ends it.
+    func leave()
 }

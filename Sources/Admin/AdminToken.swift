@@ -10,10 +10,16 @@ package struct AdminToken: Sendable {
 
     /// Hexadecimal digits, unless the pipeline file gives it.
     package let text: String
+    /// Whether it was made for this process, and not given by a pipeline file.
+    let isOfProcess: Bool
     private let key = HMAC.randomKey()
 
     package init(text: String) {
-        self.text = text
+        self.init(text: text, isOfProcess: false)
+    }
+
+    private init(text: String, isOfProcess: Bool) {
+        (self.text, self.isOfProcess) = (text, isOfProcess)
     }
 
     /// A new token, in a file that only this user can read; nil, and logged, where it cannot be written.
@@ -22,7 +28,8 @@ package struct AdminToken: Sendable {
     package static func create(in directory: String, logger: Logger) -> AdminToken? {
         var generator = SystemRandomNumberGenerator()
         let bytes = (0..<byteCount).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-        let token = AdminToken(text: bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined())
+        let text = bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        let token = AdminToken(text: text, isOfProcess: true)
         let path = "\(directory)/\(fileName)"
         // A file that is there may have other permissions, and a link may lead elsewhere.
         unlink(path)

@@ -1,9 +1,11 @@
 import Basics
 package import Pipeline
 
-/// An address of dead letters at the admin endpoint, `/dead-letters/ACTION?exporter=NAME&id=ID&after=ID&limit=N`.
+/// An address of dead letters at the admin endpoint, `/dead-letters/ACTION?exporter=NAME&id=ID&after=ID&limit=N`; the same below `/api`
+/// for the console page.
 package struct DeadLetterPath: Sendable, Equatable {
     private static let prefix = "/dead-letters/"
+    private static let pagePrefix = "/api/dead-letters/"
 
     package let request: DeadLetterOffice.Request
 
@@ -14,14 +16,12 @@ package struct DeadLetterPath: Sendable, Equatable {
     /// Nil for any other address.
     init?(_ uri: String) {
         let parts = uri.split(separator: "?", maxSplits: 1)
-        guard let path = parts.first, path.hasPrefix(Self.prefix),
+        guard var path = parts.first else { return nil }
+        if path.hasPrefix(Self.pagePrefix) { path = path.dropFirst("/api".count) }
+        guard path.hasPrefix(Self.prefix),
             let action = DeadLetterOffice.Request.Action(rawValue: String(path.dropFirst(Self.prefix.count)))
         else { return nil }
-        var values: [String: String] = [:]
-        for pair in parts.dropFirst().joined().split(separator: "&") {
-            let sides = pair.split(separator: "=", maxSplits: 1).map(\.percentDecoded)
-            if sides.count == 2 { values[sides[0]] = sides[1] }
-        }
+        let values = ConsolePath.values(ofQuery: parts.dropFirst().joined())
         let limit = values["limit"].map { Int($0) ?? 0 }
         self.init(
             DeadLetterOffice.Request(

@@ -23,6 +23,8 @@ package struct MappedSpans: RandomAccessCollection, Sendable {
     private var types: [Int32]
     /// By span; -1 where none were reported.
     private var tokens: [Int64]
+    /// By span; few have any.
+    private var costs: [Int: Double] = [:]
 
     /// - Parameters:
     ///   - count: How many spans there are.
@@ -54,4 +56,13 @@ package struct MappedSpans: RandomAccessCollection, Sendable {
 
     /// Notes the tokens of a model call, none of them below zero.
     package mutating func setTokens(_ count: Int64?, of span: Int) { tokens[span] = count ?? -1 }
+
+    /// The tokens of a model call; 0 where none were reported.
+    package func tokens(of span: Int) -> Int64 { tokens.indices.contains(span) ? Swift.max(0, tokens[span]) : 0 }
+
+    /// Notes what a model call cost, as its app says.
+    package mutating func setCost(_ cost: Double?, of span: Int) { costs[span] = cost }
+
+    /// What a model call cost; 0 where its app does not say.
+    package func cost(of span: Int) -> Double { costs.isEmpty ? 0 : costs[span] ?? 0 }
 }

@@ -25,6 +25,8 @@ package struct LogStatistics: Sendable, Equatable {
     package let acceptedItems: UInt64
     /// Of all its segments, preallocated space included.
     package let bytes: Int
+    /// What records take of them.
+    package let filledBytes: Int
     package let segments: Int
     /// Items found destroyed by disk damage since the process started.
     package let lostItems: UInt64

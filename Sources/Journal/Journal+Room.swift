@@ -6,6 +6,12 @@ extension Journal {
     /// What should be free, and what a log may hold whatever is free: one part in so many of the budget.
     private static let spareShare = 4
 
+    /// Bytes that are left before the journal is full, and what of it is used; asks the disk what is free.
+    package var room: (left: Int, used: Int) {
+        let used = everyLog.reduce(0) { $0 + $1.itemBytes }
+        return (max(0, settings.bytesLeft(beside: used, on: fileSystem)), used)
+    }
+
     /// Up to which id a log's records have to be finished for the journal to have room again; nil while it has, or where others than
     /// this log hold it.
     ///

@@ -66,6 +66,7 @@ struct LogState: Sendable {
         LogStatistics(
             acceptedItems: endID,
             bytes: bytes,
+            filledBytes: segments.reduce(0) { $0 + $1.endOffset },
             segments: segments.count,
             lostItems: lostItems,
             firstID: segments.first?.firstID ?? endID,

@@ -32,7 +32,7 @@ extension Meters {
     }
 
     /// The names and values of labels in exposition form.
-    private static func labels(of text: String) -> [(name: String, value: String)] {
+    static func labels(of text: String) -> [(name: String, value: String)] {
         var labels: [(name: String, value: String)] = []
         var rest = text.unicodeScalars[...]
         while let equals = rest.firstIndex(of: "=") {
@@ -54,7 +54,7 @@ extension Meters {
 }
 
 extension Meters.Source {
-    fileprivate var reading: Meters.Reading.Value {
+    var reading: Meters.Reading.Value {
         switch self {
         case .counter(let counter): .number(Double(counter.value))
         case .reading(let read): .number(read())

@@ -26,6 +26,12 @@ package final class Meters: Sendable {
     }
 
     let families = Mutex<[String: Family]>([:])
+    /// What came from which service, for people.
+    package let services = ServiceActivity()
+    /// What happened, for people.
+    package let events = Timeline()
+    /// Shows requests to people while they watch.
+    package let tap = RequestTap()
 
     package init() {}
 

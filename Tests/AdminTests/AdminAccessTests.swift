@@ -28,14 +28,28 @@ import Testing
         return try #require(answer.withLock { $0 })
     }
 
-    @Test(arguments: ["/", "/ledger", "/metrics", "/nowhere", "/dead-letters/list", "/api/config"])
+    @Test(arguments: [
+        "/ledger", "/metrics", "/nowhere", "/dead-letters/list", "/api/config", "/api/stream?x", "/api/nowhere",
+        "/console/nowhere.js",
+    ])
     func `wants the token, and says where it is`(path: String) async throws {
         let answer = try await ask(path)
         #expect(answer.status == 401)
         #expect(answer.headers["www-authenticate"] == #"Bearer realm="millrace admin""#)
         #expect(answer.text.contains("the file admin-token in the journal's directory"))
+        guard !path.hasPrefix("/api/stream") else { return }
         let shown = try await ask(path, ["Authorization: bearer \(token.text)"])
-        #expect(shown.status == (["/nowhere", "/api/config"].contains(path) ? 404 : 200))
+        #expect(shown.status == (path.contains("nowhere") ? 404 : 200))
+    }
+
+    @Test func `gives everybody the page, which holds nothing of the process`() async throws {
+        for (path, type) in [
+            ("/", "text/html; charset=utf-8"), ("/console/app.js", "text/javascript; charset=utf-8"),
+            ("/console/style.css", "text/css; charset=utf-8"), ("/console/icon.svg", "image/svg+xml"),
+        ] {
+            let answer = try await ask(path)
+            #expect(answer.status == 200 && answer.headers["content-type"] == type)
+        }
     }
 
     @Test func `opens metrics where the pipeline file says so`() async throws {

@@ -15,6 +15,16 @@ struct FixedSource: AdminSource {
         whenAsked()
         return metrics
     }
+    var statusJSON: [UInt8] { Array(#"{"status":"a\nb"}"#.utf8) }
+    var servicesJSON: [UInt8] { Array(#"{"services":[]}"#.utf8) }
+    var configurationJSON: [UInt8] { Array(#"{"file":{}}"#.utf8) }
+    func set(paused isPaused: Bool, _ destination: ConsoleDestination) -> DeadLetterOffice.Answer {
+        destination.exporter == "gone"
+            ? .unknown("no exporter \"gone\"")
+            : .done(Array("\(isPaused) \(destination.exporter) \(destination.pipeline ?? "-")".utf8))
+    }
+    func tail(finding text: String) -> any AdminTail { FixedTail(text: text) }
+    func answer(trace id: String) async -> DeadLetterOffice.Answer { .done(Array(#"{"trace":"\#(id)"}"#.utf8)) }
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer {
         switch request.id {
         case "gone": .unknown("there is no dead letter gone")
@@ -28,6 +38,12 @@ struct FixedSource: AdminSource {
             ? ReloadAnswer(problems: ["bad:1:1: /: wrong"])
             : ReloadAnswer(digest: request.file ?? "-", warnings: request.abandoning)
     }
+}
+
+struct FixedTail: AdminTail {
+    let text: String
+    func take() -> [UInt8]? { text.isEmpty ? nil : Array(#"{"tail":"\#(text)"}"#.utf8) }
+    func leave() {}
 }
 
 func withEndpoint(
@@ -94,7 +110,7 @@ func withEndpoint(
             #expect(head.status == 200 && head.headers["content-length"] == "2")
             #expect(await connection.receive()?.status == 404)
             await connection.send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            #expect(await connection.receive()?.text.contains("/readyz") == true)
+            #expect(await connection.receive()?.text.contains("/console/app.js") == true)
             #expect(await connection.receiveUntilClosed()?.isEmpty == true)
         }
     }

@@ -21,7 +21,7 @@ import Testing
             "Basics", "OTLP", "Journal", "Settings", "Conditions", "HTTPClient", "MLflow", "Pipeline", "NATS",
             "CZlib",
         ],
-        "Admin": ["Basics", "Pipeline", "TLS"],
+        "Admin": ["Basics", "Pipeline", "TLS", "CEmbedded"],
         "Configuration": [
             "Basics", "OTLP", "Journal", "Settings", "Conditions", "MLflow", "Pipeline", "NATS", "Receivers",
             "Processors", "Exporters",

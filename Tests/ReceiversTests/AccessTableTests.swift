@@ -55,7 +55,7 @@ private struct AdminTable {
         ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/ledger"), ("GET", "/"),
         ("POST", "/ledger"), ("GET", "/dead-letters/list"), ("GET", "/dead-letters/show"),
         ("POST", "/dead-letters/replay"), ("POST", "/dead-letters/purge"), ("GET", "/dead-letters/purge"),
-        ("GET", "/nowhere"),
+        ("GET", "/console/app.js"), ("GET", "/api/status"), ("POST", "/api/destinations/pause"), ("GET", "/nowhere"),
     ]
 
     var text: String {
@@ -96,8 +96,19 @@ private struct EmptySource: AdminSource {
     let unreadyReasons: [String] = []
     let ledgerJSON: [UInt8] = []
     let metricsText = ""
+    let statusJSON: [UInt8] = []
+    let servicesJSON: [UInt8] = []
+    let configurationJSON: [UInt8] = []
+    func set(paused isPaused: Bool, _ destination: ConsoleDestination) -> DeadLetterOffice.Answer { .done([]) }
+    func tail(finding text: String) -> any AdminTail { EmptyTail() }
+    func answer(trace id: String) async -> DeadLetterOffice.Answer { .done([]) }
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer { .done([]) }
     func reload(_ request: ReloadRequest) async -> ReloadAnswer { ReloadAnswer() }
+}
+
+private struct EmptyTail: AdminTail {
+    func take() -> [UInt8]? { nil }
+    func leave() {}
 }
 
 /// What a receiver answers.

@@ -20,24 +20,25 @@ final class WeakAssembly: Sendable {
 
 /// What operators may see of the running process.
 final class AdminStatus: AdminSource {
-    private let journal: Journal
+    let journal: Journal
     let ground: Ground
-    private let clock = WallClock.system
+    let clock = WallClock.system
+    let start = WallClock.system.now()
+    let traces: ConsoleTraces
     /// Set once it is built.
     let assembly = Mutex<WeakAssembly?>(nil)
 
     init(journal: Journal, ground: Ground) {
         (self.journal, self.ground) = (journal, ground)
+        traces = ConsoleTraces(TraceSearch(journal))
     }
 
-    private var parts: RunningParts? { assembly.withLock { $0 }?.parts }
-    private var meters: Meters { ground.meters }
+    var parts: RunningParts? { assembly.withLock { $0 }?.parts }
+    var meters: Meters { ground.meters }
 
     var unreadyReasons: [String] { ground.readiness.reasons + (parts?.windows ?? []).compactMap(\.trouble) }
     var metricsText: String { meters.prometheusText() }
-    var ledgerJSON: [UInt8] {
-        Ledger(of: journal) { ground.tallies.refusedItems(before: $0) }.json(now: clock.now())
-    }
+    var ledgerJSON: [UInt8] { ledger.json(now: clock.now()) }
 
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer {
         let office = DeadLetterOffice((parts?.deadLetters ?? []) + DeadLetterBox.gone(from: journal))
@@ -66,8 +67,9 @@ final class AdminStatus: AdminSource {
         ground.lastReload.register(with: meters)
         meters.gauge("millrace_process_resident_bytes") { Double(ProcessUsage.resident.bytes) }
         meters.counter("millrace_process_cpu_seconds_total") { ProcessUsage.cpuTime.inSeconds }
-        let start = Double(clock.now().nanoseconds) / 1e9
+        let start = Double(start.nanoseconds) / 1e9
         meters.gauge("millrace_process_start_seconds") { start }
+        meters.events.add(.started, "version \(Product.version)", at: self.start)
     }
 
     /// Registers what is read of one destination.

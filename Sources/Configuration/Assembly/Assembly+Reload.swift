@@ -73,8 +73,13 @@ extension Assembly {
         ground.meters.info("millrace_config_info", ["hash": file.source.digest])
     }
 
-    /// Shows in `/metrics` whether the file was taken when it was last read.
-    func noteReload(isTaken: Bool) { ground.lastReload.note(isTaken: isTaken) }
+    /// Shows whether the file was taken when it was last read, and what was wrong with it.
+    func noteReload(_ answer: ReloadAnswer) {
+        let isTaken = answer.problems.isEmpty
+        ground.lastReload.note(isTaken: isTaken)
+        let text = answer.problems.first ?? "hash \(answer.digest.prefix(12))"
+        ground.meters.events.add(isTaken ? .reloaded : .reloadRefused, text, at: WallClock.system.now())
+    }
 }
 
 extension RunningParts {

@@ -64,8 +64,6 @@ package final class Assembly: Sendable {
         let parts = try RunningParts(file, exporters: exporters, on: ground)
         let status = AdminStatus(journal: store.journal, ground: ground)
         status.registerReadings()
-        // With a journal in memory nothing else creates its directory.
-        try? SystemFileSystem().createDirectories(file.journal.directory)
         admin = file.adminEndpoint(on: sockets[GivenSockets.adminName], showing: status, logger: logger)
         (journal, self.ground, self.status, self.telemetry) = (store.journal, ground, status, telemetry?.sender)
         self.parts = Mutex(parts)
@@ -110,6 +108,7 @@ package final class Assembly: Sendable {
             return parts
         }
         ground.readiness.stops()
+        ground.meters.events.add(.stopping, at: WallClock.system.now())
         for line in [ground.memory.line, ground.line] { line.close() }
         for answers in parts.allAnswers { answers.prepareToStop() }
         ground.store.shares.closeLines()
@@ -179,6 +178,8 @@ extension PipelineFile {
 
     /// The pipeline file's token, else a new one that commands find beside the journal.
     private func adminToken(logger: Logger) -> AdminToken? {
+        // With a journal in memory nothing else creates its directory.
+        try? SystemFileSystem().createDirectories(journal.directory)
         // Who listens where an earlier process did is not to be asked with it.
         AdminPlace.remove(from: journal.directory)
         guard let text = admin.token?.text else { return AdminToken.create(in: journal.directory, logger: logger) }

@@ -21,7 +21,7 @@ extension DryRunResult {
 }
 
 extension DryRunSpan {
-    fileprivate var json: JSON {
+    var json: JSON {
         .object(
             [
                 JSON.Member("name", .text(name)), JSON.Member("span_id", .text("\(spanID)")),

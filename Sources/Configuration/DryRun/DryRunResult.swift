@@ -49,6 +49,19 @@ struct DryRunSpan: Sendable {
     var route = Route.none
     /// What it has in the end; of one that was taken out, what it had before.
     var view: SpanView
+    /// What it had before the processors that are listed ran; what redaction took out is in neither.
+    private(set) var arrived: SpanView
+    /// Its place in its trace and in time.
+    let head: Head
+
+    /// What only the span itself says, and no processor changes.
+    struct Head: Sendable {
+        let parentID: SpanID?
+        /// Nanoseconds since 1970.
+        let start: UInt64
+        let end: UInt64
+        let isError: Bool
+    }
 
     init(_ batch: SpanBatch, _ span: Int) {
         let entry = batch.spans[span]
@@ -63,13 +76,15 @@ struct DryRunSpan: Sendable {
         }
         flaw = entry.flaw
         view = SpanView(batch, span)
+        arrived = view
+        head = Head(parentID: entry.parentID, start: entry.start, end: entry.end, isError: entry.statusCode == 2)
         if flaw != nil { removal = (.invalid, "receiver") }
     }
 
     /// Takes what is shown of the request from what it became.
     mutating func reread(_ batch: SpanBatch, _ span: Int) {
         let now = DryRunSpan(batch, span)
-        (name, service, view) = (now.name, now.service, now.view)
+        (name, service, view, arrived) = (now.name, now.service, now.view, now.view)
     }
 
     /// The conventions whose rules did something, in order.

@@ -55,7 +55,7 @@ package actor Reloader {
         } catch {
             answer = ReloadAnswer(problems: error.lines)
         }
-        assembly.noteReload(isTaken: answer.problems.isEmpty)
+        assembly.noteReload(answer)
         log(answer)
         return answer
     }

@@ -30,6 +30,7 @@ extension SpanMapper {
         for call in costs where cost[call.span] == .repeated {
             guard let written = call.cost, hasRoom(for: 0, on: call.span, &batch) else { continue }
             withdraw("mlflow.llm.cost", written, call.span, &batch)
+            outcome.spans.setCost(nil, of: call.span)
         }
     }
 

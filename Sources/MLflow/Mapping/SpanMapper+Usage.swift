@@ -111,6 +111,7 @@ extension SpanMapper {
             didSet("mlflow.chat.tokenUsage", index, by: rule)
         }
         if let cost {
+            outcome.spans.setCost(cost.total, of: index)
             call.cost = batch.addedBytes
             batch.addAttribute("mlflow.llm.cost", to: .span(index)) { cost.write(to: &$0) }
             didSet("mlflow.llm.cost", index, by: rule)

@@ -5,6 +5,9 @@ import Glibc
 enum Output: Int32 {
     case standardOutput = 1
     case standardError = 2
+
+    /// Whether a person sees it as it is written.
+    var isTerminal: Bool { isatty(rawValue) == 1 }
 }
 
 /// Writes a text without what a terminal would act on, ended by a line break, in one system call where the system takes it whole.

@@ -29,6 +29,10 @@ struct AdminService: Service {
 
     func run() async throws {
         try await admin.start(notedIn: directory)
+        // The address has the token in it: people see it, what is kept of logs does not.
+        if Output.standardError.isTerminal, let page = admin.pageAddress {
+            writeLine("look at it: \(page)", to: .standardError)
+        }
         try? await gracefulShutdown()
         await admin.close()
     }

@@ -22,7 +22,7 @@ extension Delivery {
             let traced = telemetry.flatMap { TracedAttempt(of: batch, $0) }
             let start = clock.now()
             let outcome = await exporter.export(request.batch)
-            meters.observe(outcome, took: clock.now() - start)
+            meters.observe(outcome, of: request, at: wallClock.now(), took: clock.now() - start)
             traced?.end(outcome, of: request, by: self)
             let isToBlame = note(outcome, of: &request)
             batch.updateNextRequest(request)
@@ -63,6 +63,8 @@ extension Delivery {
     /// Tells the flow control, and whether the destination has shown that the spans, or their number, are at fault for a failure.
     private func note(_ outcome: DeliveryOutcome, of request: inout PendingRequest) -> Bool {
         var generator = SystemRandomNumberGenerator()
+        let wasOpen = isCircuitOpen
+        defer { if isCircuitOpen != wasOpen { tellCircuit(isOpen: !wasOpen, outcome) } }
         return flow.withLock { flow in
             var isToBlame = false
             switch outcome {
@@ -73,6 +75,16 @@ extension Delivery {
             flow.note(outcome, of: request, now: clock.now(), using: &generator)
             return isToBlame
         }
+    }
+
+    private func tellCircuit(isOpen: Bool, _ outcome: DeliveryOutcome) {
+        let reason = isOpen ? meters.memory.last.failure?.reason ?? outcome.name : ""
+        meters.events.add(
+            isOpen ? .circuitOpened : .circuitClosed,
+            of: "\(pipeline)/\(name)",
+            reason,
+            at: wallClock.now()
+        )
     }
 
     /// Goes on with less at a time; with a single span, or what else cannot be split, as a dead letter.

@@ -15,6 +15,7 @@ extension Delivery {
     /// - Parameter age: What has waited for longer shows that the next one would, too.
     /// - Returns: What is said of the exporter; nil where there is hope.
     func trouble(waitingOver age: Duration) -> String? {
+        if flow.withLock({ $0.isPaused }) { return "is paused" }
         if isCircuitOpen, hasWork(countingParked: false) || !flow.withLock({ $0.mayProbe(now: clock.now()) }) {
             return "is down"
         }

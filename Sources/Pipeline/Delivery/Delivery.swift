@@ -144,6 +144,8 @@ package final class Delivery: Sendable {
 
     /// Whether the destination is taken to be down and only probed.
     package var isCircuitOpen: Bool { flow.withLock { $0.isOpen } }
+    /// Whether nothing is sent now, or one request at most to see whether the destination is back.
+    private var isHeldUp: Bool { flow.withLock { $0.isOpen || $0.isPaused } }
 
     /// Works until the task is cancelled.
     package func run() async {
@@ -181,7 +183,7 @@ package final class Delivery: Sendable {
     }
 
     /// Whether draining has something left to do, and a destination to do it with; what waits for parked routes aside.
-    package var canDrainOn: Bool { hasWork(countingParked: false) && !isCircuitOpen }
+    package var canDrainOn: Bool { hasWork(countingParked: false) && !isHeldUp }
 
     /// Whether something waits that can be sent; what waits for parked routes only where that is counted.
     func hasWork(countingParked: Bool) -> Bool {
@@ -303,7 +305,7 @@ package final class Delivery: Sendable {
     }
 
     /// When a batch may be sent that may not be sent now.
-    private func nextWake() -> Duration? {
+    func nextWake() -> Duration? {
         let space = window.withLock { $0.room }
         let parked = parked.withLock { $0.recalledBytes < space ? $0.wake : nil }
         guard let batch = window.withLock({ $0.wake }) else { return parked }

@@ -7,10 +7,15 @@ package struct DeliveryMeters: Sendable {
     private let outcomes: [Outcome: Counter]
     private let attempts: [String: Counter]
     private let seconds: Histogram
+    /// What went wrong last.
+    let memory = DeliveryMemory()
+    /// Told when the circuit opens or closes.
+    let events: Timeline
 
     /// Registers the exporter's counters.
     package init(_ meters: Meters, pipeline: String, exporter: String, signal: Signal) {
         let labels = ["pipeline": pipeline, "exporter": exporter, "signal": signal.name]
+        events = meters.events
         outcomes = Dictionary(
             uniqueKeysWithValues: [Outcome.delivered, .rejected, .deadLettered].map { outcome in
                 (outcome, meters.counter("millrace_exporter_\(outcome.word)_\(signal.itemsName)_total", labels))
@@ -25,9 +30,15 @@ package struct DeliveryMeters: Sendable {
         )
     }
 
-    /// Counts one attempt and how long it took.
-    func observe(_ outcome: DeliveryOutcome, took duration: Duration) {
+    /// Counts one attempt and how long it took, and remembers what the destination said.
+    func observe(
+        _ outcome: DeliveryOutcome,
+        of request: PendingRequest,
+        at time: UnixTime,
+        took duration: Duration
+    ) {
         attempts[outcome.name]?.add(1)
+        memory.note(outcome, of: request, at: time)
         seconds.observe(duration)
     }
 

@@ -8,6 +8,8 @@ package struct FlowControl: Sendable {
     private var concurrency: ConcurrencyLimit
     private var size: LearnedSize
     private var underWay = 0
+    /// Whether an operator lets nothing go.
+    package var isPaused = false
     /// Requests delivered so far, to tell whether others got through between two failures of one.
     package private(set) var successes: UInt64 = 0
 
@@ -37,6 +39,10 @@ package struct FlowControl: Sendable {
 
     /// Whether the destination is taken to be down.
     package var isOpen: Bool { circuit.isOpen }
+    /// The same in three words.
+    var state: DeliveryCondition.Circuit { circuit.isOpen ? circuit.wake == nil ? .probing : .open : .closed }
+    /// Requests that went out and did not come back.
+    var requestsUnderWay: Int { underWay }
     /// How large the next request may be.
     package var limits: BatchLimits { size.limits }
     /// When a request may go that may not go now, without a further event.
@@ -47,7 +53,7 @@ package struct FlowControl: Sendable {
 
     /// Whether one more request may go now.
     package func admits(now: Duration) -> Bool {
-        underWay < concurrency.current && circuit.admits(now: now)
+        !isPaused && underWay < concurrency.current && circuit.admits(now: now)
     }
 
     /// A batch goes out.

@@ -96,6 +96,7 @@ package final class Gateway: Intake {
             return refusal
         }
         let now = clock.now()
+        show(spans, from: source, at: now, to: fronts)
         var whenRefused: [@Sendable () -> Void] = []
         let records: [IntakeRecord]
         do throws(Refused) {
@@ -120,6 +121,18 @@ package final class Gateway: Intake {
             return waiting.refused(as: error.reason, with: error.answer)
         }
         return enter(ticket, waiting, records.compactMap(\.share), waitingRoom(of: observer))
+    }
+
+    /// Shows spans to people who watch.
+    private func show(
+        _ spans: borrowing CheckedSpans,
+        from source: RequestSource,
+        at time: UnixTime,
+        to fronts: [PipelineFront]
+    ) {
+        guard let tap = fronts.first?.tally.tap, tap.isWatched, spans.batch.signal == .traces else { return }
+        let pipelines = fronts.map(\.log.pipeline)
+        tap.offer(RequestTap.Request(batch: spans.batch, source: source, time: time, pipelines: pipelines))
     }
 
     /// Where a request came from, without a trace where it is what a Millrace says about itself: spans of that would be sent the
@@ -219,7 +232,7 @@ package final class Gateway: Intake {
         for front in fronts {
             records += try front.records(for: spans.batch, from: source, at: now, account, &memory, &whenRefused)
         }
-        memory.keep(only: records.reduce(0) { $0 + $1.bytes })
+        memory.keep(only: records.reduce(0) { $0 + $1.heldBytes })
         return records
     }
 

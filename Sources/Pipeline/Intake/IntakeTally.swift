@@ -22,6 +22,10 @@ package final class IntakeTally: Sendable {
         case destination
     }
 
+    /// Where spans are counted by service.
+    let services: ServiceActivity
+    /// Where people watch requests.
+    let tap: RequestTap
     private let accepted: Counter
     private let refused: [RefusalReason: Counter]
     private let meters: Meters
@@ -41,6 +45,8 @@ package final class IntakeTally: Sendable {
             }
         )
         self.meters = meters
+        services = meters.services
+        tap = meters.tap
         self.signal = signal
         self.labels = ["pipeline": pipeline, "signal": signal.name]
     }

@@ -93,6 +93,11 @@ package struct PipelineFront: Sendable {
             metadata.removed = [:]
             removed = 0
         }
+        if signal == .traces, !records.isEmpty {
+            let services = work.services(in: log.pipeline, for: tally.services)
+            try memory.add(services.bytes)
+            records[0].services = services
+        }
         if records.isEmpty, removed > 0 {
             metadata.trace = nil
             records.append(try held(record(.counts, items: removed, metadata, []), &memory))
@@ -176,9 +181,6 @@ extension Envelope {
 }
 
 extension SpanWork {
-    /// A service's name in a mark, at most.
-    private static let serviceBytesMax = 250
-
     /// What the records of a trace are known by.
     fileprivate func mark(_ trace: TraceID, _ group: UnitGroup) -> TraceMark {
         let isRouted = routes[Int(group.number)] != .none
@@ -191,12 +193,7 @@ extension SpanWork {
 
     /// The service of its first span; empty where that names none.
     private func service(of group: UnitGroup) -> String {
-        guard let unit = batch.firstUnit(of: group) else { return "" }
-        let resource = batch.resources[batch.scopes[batch.unit(unit).scope].resource]
-        guard let attribute = batch.attribute("service.name", in: resource.attributes),
-            case .string(let range) = batch.value(of: attribute)
-        else { return "" }
-        return batch.text(range.lowerBound..<min(range.upperBound, range.lowerBound + Self.serviceBytesMax))
+        batch.firstUnit(of: group).map { service(ofScope: batch.unit($0).scope) } ?? ""
     }
 }
 
@@ -205,9 +202,13 @@ struct IntakeRecord: Sendable {
     let record: NewRecord
     /// Whose share it takes.
     let key: ShareTable.Key
+    /// Whose spans its request holds; nil in all but the first.
+    var services: NotedServices?
 
-    /// What it holds in memory until the disk has it.
+    /// What the journal holds of it.
     var bytes: Int { record.payload.count + record.metadata.count }
+    /// What it holds in memory until the disk has it.
+    var heldBytes: Int { bytes + (services?.bytes ?? 0) }
 
     /// What it takes of its route's share; nil where it holds no items.
     var share: ShareTable.Part? {

@@ -19,6 +19,7 @@ struct WaitingRequest: Sendable {
     /// Set where it is recorded.
     let trace: RequestTrace?
     private let memory: Reservation?
+    private let services: [NotedServices]
 
     init(
         answer: IntakeAnswer,
@@ -34,6 +35,7 @@ struct WaitingRequest: Sendable {
         self.spans = spans
         self.tally = tally
         group = RecordGroup(entries: records.map(\.record))
+        services = records.compactMap(\.services)
         bytes = records.reduce(0) { $0 + $1.bytes }
     }
 
@@ -46,8 +48,13 @@ struct WaitingRequest: Sendable {
 
     /// Its records are on the disk, and the client waits on: what held them is given back.
     func goesOnWaiting() {
-        tally.accept(spans)
+        accepted()
         memory?.shrink(to: DeliveryAnswers.bytesEach)
+    }
+
+    private func accepted() {
+        tally.accept(spans)
+        for services in services { services.commit() }
     }
 
     func answer(after result: CommitResult) -> IntakeAnswer {
@@ -55,7 +62,7 @@ struct WaitingRequest: Sendable {
         let pause: Duration
         switch result {
         case .durable:
-            tally.accept(spans)
+            accepted()
             return answer
         case .full(let retryAfter): (reason, pause) = (.journalFull, retryAfter)
         case .failed: (reason, pause) = (.journalFailed, .seconds(3))

@@ -1,0 +1,102 @@
+// One panel for each destination: its balance, what waits, and what it said last.
+
+import { address, post } from "./api.js";
+import { balance, spark } from "./chart.js";
+import { h } from "./dom.js";
+import { ago, bytes, count, duration, percent, rate } from "./format.js";
+import { OUTCOMES, find, isFailing, standing } from "./model.js";
+
+/** The panels of all destinations. */
+export function destinations(app) {
+  const several = app.model.pipelines.length > 1;
+  return h("div", { class: "cards" }, app.model.destinations.map(({ pipeline, row }) => panel(app, pipeline, row, several)));
+}
+
+function panel(app, pipeline, row, several) {
+  const state = standing(row);
+  const settings = app.model.component("exporters", row.name);
+  const whither = settings.endpoint ?? settings.traces_endpoint ?? settings.path ?? "";
+  const id = `destination-${pipeline.name}-${pipeline.signal}-${row.name}`;
+  return h("article", { class: `panel destination ${state.level}`, key: id, "aria-labelledby": id },
+    h("header", {},
+      h("h3", { id }, row.name, several && h("small", {}, ` ${pipeline.name}, ${pipeline.signal}`)),
+      h("span", { class: `pill ${state.level}` }, h("i", { "aria-hidden": "true" }, state.mark), state.word),
+      row.delivery && pauser(app, pipeline, row)),
+    h("p", { class: "faint where" }, [settings.type, whither].filter(Boolean).join(" → ")),
+    ledger(pipeline, row),
+    backlog(app.model, pipeline, row),
+    trouble(row));
+}
+
+function pauser(app, pipeline, row) {
+  const isPaused = row.delivery.paused;
+  const change = async () => {
+    const path = `/api/destinations/${isPaused ? "resume" : "pause"}`;
+    try {
+      await post(address(path, { exporter: row.name, pipeline: pipeline.name }));
+      row.delivery.paused = !isPaused;
+      app.say(`${row.name} is ${isPaused ? "sent to again" : "paused"}.`);
+    } catch (error) {
+      app.say(error.message);
+    }
+    app.redraw();
+  };
+  return h("button", { class: "plain", onclick: change, "aria-label": `${isPaused ? "Resume" : "Pause"} ${row.name}` }, isPaused ? "Resume" : "Pause");
+}
+
+function ledger(pipeline, row) {
+  const whole = row.accepted + row.created;
+  const parts = OUTCOMES.map(([name, title, meaning]) => [name, title, row[name] ?? 0, meaning]);
+  const sum = parts.reduce((total, [, , part]) => total + part, 0);
+  const isEven = sum === whole;
+  return h("div", { class: "ledger" },
+    balance(parts, whole),
+    h("table", {},
+      h("caption", { class: "unseen" }, `What became of the ${pipeline.items} for ${row.name}`),
+      h("tbody", {},
+        parts.filter(([name, , part]) => part > 0 || name === "delivered" || name === "queued").map(([name, title, part, meaning]) =>
+          h("tr", { key: name, title: meaning },
+            h("th", { scope: "row" }, h("i", { class: `swatch ${name}`, "aria-hidden": "true" }), title),
+            h("td", { class: "number" }, count(part)),
+            h("td", { class: "number faint" }, percent(part, whole)))),
+        h("tr", { class: "sum" },
+          h("th", { scope: "row" }, "accepted", row.created > 0 && " and created"),
+          h("td", { class: "number" }, count(whole)),
+          h("td", { class: isEven ? "even" : "uneven" }, isEven ? "✓ balances" : `✗ ${count(whole - sum)} missing`)))));
+}
+
+function backlog(model, pipeline, row) {
+  const { growth, drained, full, keepsUp } = model.backlog(pipeline, row);
+  const waiting = model.values((status) => find(status, pipeline, row.name)?.queued);
+  const isStuck = row.queued > 0 && drained === null && !keepsUp;
+  const isFilling = full !== null && !keepsUp;
+  const fact = (title, value, level) => h("div", {}, h("dt", {}, title), h("dd", { class: level ?? "" }, value));
+  return h("div", { class: "backlog" },
+    h("dl", {},
+      fact("waiting", count(row.queued), row.queued > 0 && !keepsUp ? "held" : ""),
+      fact("oldest", row.queued > 0 ? duration(row.oldest_queued_seconds) : "–"),
+      fact("drained in", row.queued === 0 ? "–" : keepsUp ? "keeps up" : isStuck ? "not draining" : duration(drained), isStuck ? "warn" : ""),
+      fact("full in", isFilling ? duration(full) : "–", isFilling && full < 3600 ? "bad" : ""),
+      growth !== null && !keepsUp && Math.abs(growth) >= 0.05 && fact("growth", `${growth > 0 ? "+" : "−"}${rate(Math.abs(growth))}/s`)),
+    spark(waiting, { width: 300, height: 26, level: row.queued > 0 && !keepsUp ? "held" : "" }));
+}
+
+function trouble(row) {
+  const { delivery } = row;
+  if (!delivery?.error) return h("p", { class: "faint error-free" }, delivery ? "No attempt has failed." : "The pipeline file no longer names it.");
+  const { error } = delivery;
+  const isNow = isFailing(delivery);
+  const next = delivery.paused ? "not while paused" : delivery.next_try_seconds === null ? (delivery.under_way > 0 ? "under way" : "with the next item") : delivery.next_try_seconds <= 0.05 ? "now" : `in ${duration(delivery.next_try_seconds)}`;
+  return h("details", { class: `error ${isNow ? "now" : "past"}`, key: "error", open: isNow ? true : undefined },
+    h("summary", {}, h("span", {}, "Last error"), h("span", { class: "faint" }, ` ${ago(error.seconds_ago)}${isNow || delivery.failures_in_a_row > 0 ? "" : ", delivered since"}`)),
+    h("pre", { tabindex: "0", "aria-label": `Last error of ${row.name}` }, error.reason, error.body && error.body !== error.reason && `\n${error.body}`),
+    h("dl", {},
+      [["attempt", count(error.attempt)], ["failed in a row", count(delivery.failures_in_a_row)], ["kind", error.outcome.replaceAll("_", " ")],
+        [pluralItems(error.items), count(error.items)], ["next try", isNow ? next : "not needed"], ["circuit", delivery.circuit]].map(([title, value]) =>
+        h("div", {}, h("dt", {}, title), h("dd", {}, value)))));
+}
+
+const pluralItems = (items) => (items === 1 ? "item in it" : "items in it");
+
+/** What the journal holds for all of them, in one line. */
+export const room = ({ used_bytes: used, left_bytes: left }) => `${bytes(used)} used, ${bytes(left)} left`;

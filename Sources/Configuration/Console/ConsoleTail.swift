@@ -1,0 +1,119 @@
+import Admin
+import Basics
+import OTLP
+import Pipeline
+import Settings
+import Synchronization
+
+/// What one person watches: requests as they come, with what each processor does to their spans, as `explain` tells it.
+///
+/// The processors that tell are not those that work: they are made when somebody begins to watch, and what they remember of routes is what
+/// came since. They run on a thread of their own.
+final class ConsoleTail: AdminTail {
+    /// Characters of one text that are shown, at most.
+    static let textMax = 2000
+
+    private struct State {
+        var ready: [JSON] = []
+        var leftOut = 0
+        var isWorking = false
+        /// By pipeline; nil before the first request is shown.
+        var runs: [String: DryRun]?
+    }
+
+    private let watcher: RequestTap.Watcher
+    private let tap: RequestTap
+    private let file: PipelineFile
+    private let thread = SerialThread(name: "millrace-tail")
+    private let state = Mutex(State())
+
+    init(_ tap: RequestTap, finding text: String, of file: PipelineFile) {
+        (self.tap, self.file) = (tap, file)
+        watcher = tap.watch(finding: text)
+    }
+
+    deinit {
+        thread.stop()
+    }
+
+    func take() -> [UInt8]? {
+        let (ready, leftOut, begins) = state.withLock { state in
+            defer { (state.ready, state.leftOut, state.isWorking) = ([], 0, true) }
+            return (state.ready, state.leftOut, !state.isWorking)
+        }
+        if begins { thread.submit { self.work() } }
+        guard !ready.isEmpty || leftOut > 0 else { return nil }
+        let event: JSON = ["requests": .array(ready), "left_out": .integer(leftOut)]
+        return Array(event.lineText.utf8)
+    }
+
+    func leave() {
+        tap.leave(watcher)
+    }
+
+    private func work() {
+        let (requests, leftOut) = watcher.take()
+        let runs = requests.isEmpty ? [:] : madeRuns
+        let shown = requests.map { json($0, runs) }
+        state.withLock { state in
+            state.ready += shown
+            state.leftOut += leftOut
+            state.isWorking = false
+        }
+    }
+
+    /// The processors that tell; making them takes a while the first time.
+    private var madeRuns: [String: DryRun] {
+        if let runs = state.withLock({ $0.runs }) { return runs }
+        let runs = file.pipelines.reduce(into: [String: DryRun]()) { runs, pipeline in
+            runs[pipeline.name] = try? DryRun(pipeline, of: file)
+        }
+        state.withLock { $0.runs = runs }
+        return runs
+    }
+
+    private func json(_ request: RequestTap.Request, _ runs: [String: DryRun]) -> JSON {
+        let pipelines = request.pipelines.compactMap { name -> JSON? in
+            guard let run = runs[name] else { return nil }
+            let dry = DryRunRequest(batch: request.batch, headers: request.source.headers)
+            let result = run.run([dry], from: request.source.identity)
+            return [
+                "name": .text(name), "refused": result.refusal.map(JSON.text) ?? .null,
+                "spans": .array(result.spans.map { $0.json.adding($0.place).shortened(to: Self.textMax) }),
+            ]
+        }
+        return [
+            "at": .text(request.time.text), "receiver": .text(request.source.receiver),
+            "client": .text(request.source.client ?? ""),
+            "identity": request.source.identity.map { .text($0.name) } ?? .null, "pipelines": .array(pipelines),
+        ]
+    }
+}
+
+extension DryRunSpan {
+    /// Where it stands in its trace and in time, and what it had before.
+    fileprivate var place: JSON {
+        [
+            "parent_id": head.parentID.map { .text("\($0)") } ?? .null, "start_ns": .text("\(head.start)"),
+            "end_ns": .text("\(head.end)"), "error": .bool(head.isError), "before": .object(arrived.finalAttributes),
+        ]
+    }
+}
+
+extension JSON {
+    /// The same with texts of so many characters at most.
+    func shortened(to most: Int) -> JSON {
+        switch self {
+        case .text(let text):
+            guard text.utf8.count > most,
+                case let end = text.index(text.startIndex, offsetBy: most, limitedBy: text.endIndex),
+                let end, end < text.endIndex
+            else { return self }
+            return .text("\(text[..<end])… (\(text.utf8.count) bytes)")
+        case .array(let elements): return .array(elements.map { $0.shortened(to: most) })
+        case .object(let members):
+            return .object(members.map { Member($0.name, $0.value.shortened(to: most)) })
+        case .number, .bool, .null: return self
+        }
+    }
+}
