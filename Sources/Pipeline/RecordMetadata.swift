@@ -13,7 +13,8 @@ package import OTLP
 /// (`TraceMark`), 17 what a record behind it was made of (`TraceOrigin`), 18 how many of its items nobody sent,
 /// 19 the trace and the span of the request, where that is recorded, in 24 bytes; 20 what a record behind a window is to a trace of
 /// which spans went ahead (`TraceShowing`); of a record before a window 21 the experiments that its client may write to, each a
-/// length and UTF-8; of one behind it 22 why its spans may not go where they would.
+/// length and UTF-8; of one behind it 22 why its spans may not go where they would, 23 what a sampler decided (`TraceVerdict`),
+/// and 24 how many of its items that are sampled out which policy dropped, each a count and a name.
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -43,6 +44,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var experiments: [String] = []
     /// Of a record behind a window: why its client may not write where it would go; nil where it may.
     package var refusal: String?
+    /// Of a record behind a window: what a sampler decided about its trace.
+    package var verdict: TraceVerdict?
 
     package init(
         signal: Signal,
@@ -90,7 +93,9 @@ private enum FieldTag {
     static let showing: UInt8 = 20
     static let experiments: UInt8 = 21
     static let refusal: UInt8 = 22
-    static let known = trace...refusal
+    static let verdict: UInt8 = 23
+    static let policies: UInt8 = 24
+    static let known = trace...policies
 }
 
 extension RecordMetadata {
@@ -121,7 +126,7 @@ extension RecordMetadata {
 
     private var hasFields: Bool {
         trace != nil || origin != nil || created > 0 || request != nil || showing != nil || !experiments.isEmpty
-            || refusal != nil
+            || refusal != nil || verdict != nil || !removed.sampledOutBy.isEmpty
     }
 
     private func appendFields(to bytes: inout [UInt8]) {
@@ -140,6 +145,15 @@ extension RecordMetadata {
             append(FieldTag.experiments) { bytes in for entry in experiments { bytes.append(text: entry) } }
         }
         if let refusal { append(FieldTag.refusal) { $0.append(text: refusal) } }
+        if let verdict { append(FieldTag.verdict) { verdict.append(to: &$0) } }
+        if !removed.sampledOutBy.isEmpty {
+            append(FieldTag.policies) { bytes in
+                for (policy, count) in removed.sampledOutBy.sorted(by: { $0.key < $1.key }) {
+                    bytes.append(leb128: count)
+                    bytes.append(text: policy)
+                }
+            }
+        }
     }
 
     /// Nil where a field is cut short or is not what its tag says.
@@ -169,6 +183,16 @@ extension RecordMetadata {
             case FieldTag.refusal:
                 guard let reason = field.popText() else { return nil }
                 refusal = reason
+            case FieldTag.verdict:
+                guard let decided = TraceVerdict(popping: &field) else { return nil }
+                verdict = decided
+            case FieldTag.policies:
+                while !field.isEmpty {
+                    guard let count = field.popLEB128(), let policy = field.popText() else { return nil }
+                    let named = min(count, removed[.sampledOut])
+                    removed[.sampledOut] -= named
+                    removed.addSampledOut(named, by: policy)
+                }
             default: continue
             }
         }
