@@ -40,8 +40,11 @@ import Testing
             let isKnown = traces.contains(Self.trace(number), at: Self.hour)
             #expect(isKnown)
         }
-        let known = [(Self.trace(1, of: "another"), Self.hour), (Self.trace(3), 2 * Self.hour - 1), (Self.trace(4), 4 * Self.hour)]
-            .map { traces.contains($0.0, at: $0.1) }
+        let asked = [
+            (Self.trace(1, of: "another"), Self.hour), (Self.trace(3), 2 * Self.hour - 1),
+            (Self.trace(4), 4 * Self.hour),
+        ]
+        let known = asked.map { traces.contains($0.0, at: $0.1) }
         #expect(known == [false, true, false])
         #expect(traces.memoryBytes < 20 * 20_000)
     }
@@ -88,7 +91,8 @@ import Testing
         // What is older than a trace is remembered is not known any more.
         let journal = try Self.journal(on: files)
         let (notes, content) = LogNotes.open(beside: journal.logs[0])
-        var traces = DecidedTraces(remember: Self.hour, bytesMax: 1 << 20, key: notes.key, offset: Self.hour + 150 * second)
+        let offset = Self.hour + 150 * second
+        var traces = DecidedTraces(remember: Self.hour, bytesMax: 1 << 20, key: notes.key, offset: offset)
         traces.restore(content.files, at: 0)
         let known = noted.filter { traces.contains(Self.trace($0), at: 0) }
         #expect(known == noted.filter { $0 >= 200 })

@@ -72,6 +72,7 @@ struct TailSampleTests {
         var testDescription: String { "\(policies) \(verdict)" }
     }
 
+    private static let tenth = #"{"name": "rest", "ratio": 0.1}"#
     private static let error = #"{"name": "e", "keep": {"status": "error"}}"#
     private static let toolError = #"{"name": "t", "keep": {"all": [{"span_type": "TOOL"}, {"status": "error"}]}}"#
 
@@ -91,7 +92,10 @@ struct TailSampleTests {
                 ("mlflow.llm.cost", .members([("input_cost", 0.4), ("output_cost", 0.2), ("total_cost", 0.6)]))
             )
         },
-        Row(policies: #"[{"name": "m", "keep": {"attribute": "gen_ai.request.model", "in": ["large"]}}]"#, verdict: "+m"),
+        Row(
+            policies: #"[{"name": "m", "keep": {"attribute": "gen_ai.request.model", "in": ["large"]}}]"#,
+            verdict: "+m"
+        ),
         Row(policies: #"[{"name": "s", "keep": {"spans": {"over": 2}}}]"#, verdict: "+s"),
         Row(policies: #"[{"name": "s", "keep": {"spans": {"over": 3}}}]"#, verdict: "-no_policy"),
         Row(
@@ -100,7 +104,9 @@ struct TailSampleTests {
         ) { $0[1].status = 2 },
         Row(policies: #"[{"name": "h", "drop": {"name": "health"}}]"#, verdict: "+no_policy"),
         Row(policies: #"[{"name": "n", "keep": {"not": {"status": "error"}}}]"#, verdict: "+n"),
-        Row(policies: #"[{"name": "n", "keep": {"not": {"status": "error"}}}]"#, verdict: "-no_policy") { $0[2].status = 2 },
+        Row(policies: #"[{"name": "n", "keep": {"not": {"status": "error"}}}]"#, verdict: "-no_policy") { spans in
+            spans[2].status = 2
+        },
         Row(
             policies: #"[{"name": "b", "keep": {"all": [{"span_type": "TOOL"}, {"duration": {"over": "1s"}}]}}]"#,
             verdict: "+b"
@@ -110,11 +116,11 @@ struct TailSampleTests {
         Row(policies: #"[{"name": "half", "ratio": 0.5}]"#, verdict: "-half"),
         Row(policies: #"[{"name": "none", "ratio": 0}]"#, verdict: "-none"),
         Row(
-            policies: #"[{"name": "big", "when": {"tokens": {"over": 5000}}, "ratio": 1}, {"name": "rest", "ratio": 0.1}]"#,
+            policies: #"[{"name": "big", "when": {"tokens": {"over": 5000}}, "ratio": 1}, \#(tenth)]"#,
             verdict: "-rest"
         ),
         Row(
-            policies: #"[{"name": "big", "when": {"tokens": {"over": 500}}, "ratio": 1}, {"name": "rest", "ratio": 0.1}]"#,
+            policies: #"[{"name": "big", "when": {"tokens": {"over": 500}}, "ratio": 1}, \#(tenth)]"#,
             verdict: "+big"
         ),
         Row(policies: #"[\#(error), {"name": "all", "ratio": 1}]"#, verdict: "+e") { $0[1].status = 2 },
@@ -149,7 +155,8 @@ struct TailSampleTests {
         (0x80_0000_0000_0000 as UInt64, "", 0.5, "ot=th:8", "2"), (0x7F_FFFF_FFFF_FFFF, "", 0.5, nil, ""),
         (0xFE_0000_0000_0000, "", 0.01, "ot=th:fd70a", "100"),
         (0xFF_FFFF_FFFF_FFFF, "a=1,ot=th:8;x:y", 0.25, "ot=th:c;x:y,a=1", "4"),
-        (0xFF_FFFF_FFFF_FFFF, "ot=th:c", 0.5, "ot=th:c", "4"), (0, "ot=rv:c0000000000000", 0.25, "ot=rv:c0000000000000;th:c", "4"),
+        (0xFF_FFFF_FFFF_FFFF, "ot=th:c", 0.5, "ot=th:c", "4"),
+        (0, "ot=rv:c0000000000000", 0.25, "ot=rv:c0000000000000;th:c", "4"),
         (0xFF_FFFF_FFFF_FFFF, "ot=rv:00000000000001", 0.5, nil, ""),
         // What contradicts itself is erased.
         (0xA0_0000_0000_0000, "ot=th:c", 0.5, "ot=th:8", "2"),
@@ -201,7 +208,8 @@ struct TailSampleTests {
         var (kept, both, sum, chained) = (0, 0, 0.0, 0)
         let count = 100_000
         for number in 0..<count {
-            let trace = Self.trace([TestSpan("s", id: UInt64(number + 1), trace: .random(in: 1 ... .max, using: &generator))])
+            let id = UInt64.random(in: 1 ... .max, using: &generator)
+            let trace = Self.trace([TestSpan("s", id: UInt64(number + 1), trace: id)])
             let made = tenth[0].assemble(trace)
             #expect(made.items == tenth[1].assemble(trace).items)
             guard made.items == 1 else { continue }
@@ -229,8 +237,8 @@ struct TailSampleTests {
         let window = try Self.window(#"[{"name": "r", "ratio": 0.5}]"#, sessions: true)
         var kept: [Int: Set<Bool>] = [:]
         for number in 0..<2000 {
-            var spans = [TestSpan("turn", id: 1, trace: UInt64(number + 1) &* 0x9E37_79B9_7F4A_7C15), TestSpan("s", id: 2, parent: 1)]
-            spans[1].trace = spans[0].trace
+            let id = UInt64(number + 1) &* 0x9E37_79B9_7F4A_7C15
+            var spans = [TestSpan("turn", id: 1, trace: id), TestSpan("s", id: 2, parent: 1, trace: id)]
             spans[0].attributes = [("session.id", .string("session-\(number / 10)"))]
             let made = window.assemble(Self.trace(spans))
             kept[number / 10, default: []].insert(made.items > 0)
@@ -249,7 +257,8 @@ struct TailSampleTests {
         for number in 0..<20_000 {
             let trace = UInt64.random(in: 1 ... .max, using: &generator)
             // A thousand a second.
-            let made = window.assemble(Self.trace([TestSpan("s", trace: trace)], at: 1_000_000_000 + UInt64(number) * 1_000_000))
+            let moment = 1_000_000_000 + UInt64(number) * 1_000_000
+            let made = window.assemble(Self.trace([TestSpan("s", trace: trace)], at: moment))
             guard made.items == 1, number >= 5000 else { continue }
             kept += 1
             stands += Double(try readSpans(made.payload)[0]["millrace.sampling.adjusted_count"] ?? "") ?? 0
@@ -269,6 +278,30 @@ struct TailSampleTests {
             }
         }
         #expect(kept["a"] == 6 && kept["b"] == 6 && kept["c19"] == 1)
+    }
+
+    @Test(arguments: [true, false])
+    func `an agent of 40 minutes with pauses of five is one decision about all of it`(fails: Bool) throws {
+        var generator = SeededGenerator(seed: 3)
+        for _ in 0..<20 {
+            let window = try Self.window(#"[{"name": "e", "keep": {"status": "error"}}, {"name": "none", "ratio": 0}]"#)
+            var rehearsal = WindowRehearsal(window)
+            var spans = (1...8).map { TestSpan("step", id: UInt64($0 + 1), parent: UInt64($0)) }
+            if fails { spans[Int.random(in: 0..<8, using: &generator)].status = 2 }
+            spans.shuffle(using: &generator)
+            spans.append(TestSpan("agent", id: 1))
+            for (number, span) in spans.enumerated() {
+                let work = SpanWork(
+                    batch: try SpanBatch(tracesRequest([span])),
+                    source: RequestSource(receiver: "otlp"),
+                    receivedAt: UnixTime(nanoseconds: UInt64(number) * 300_000_000_000)
+                )
+                rehearsal.take(work, at: .seconds(300 * number))
+            }
+            let decided = rehearsal.finish().map(\.trace)
+            #expect(decided.map(\.items) == [fails ? 9 : 0])
+            #expect(decided.map(\.sampledOut) == [fails ? 0 : 9])
+        }
     }
 
     @Test func `what was spent is known of kept and of dropped traces`() throws {

@@ -19,3 +19,10 @@ package enum DropCertainty: Sendable {
     /// All of it.
     case never
 }
+
+extension WindowWork {
+    /// Whether it is what came of a trace after it was decided.
+    var isLate: Bool {
+        if case .decision(let decision) = self { decision.reason == .late } else { false }
+    }
+}

@@ -43,8 +43,7 @@ final class SpentMeters: Sendable {
 
     func add(_ totals: TraceTotals) {
         for (model, entry) in totals.entries {
-            let (experiment, model) = (totals.route.label.excerpt(max: Self.labelMax), model.excerpt(max: Self.labelMax))
-            add(entry, experiment, model)
+            add(entry, totals.route.label.excerpt(max: Self.labelMax), model.excerpt(max: Self.labelMax))
         }
     }
 

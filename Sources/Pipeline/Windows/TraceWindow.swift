@@ -181,7 +181,11 @@ package struct TraceWindow: Sendable {
     }
 
     /// Takes note of a trace that was decided before the process started.
-    package mutating func remember(_ key: TraceKey, as outcome: DecidedOutcome = DecidedOutcome(), at moment: Duration) {
+    package mutating func remember(
+        _ key: TraceKey,
+        as outcome: DecidedOutcome = DecidedOutcome(),
+        at moment: Duration
+    ) {
         advance(to: moment)
         // What was noted on the disk is known already.
         guard outcome == DecidedOutcome() || decided.outcome(of: key) != outcome else { return }
@@ -245,7 +249,9 @@ package struct TraceWindow: Sendable {
     /// Has what is new of an open trace go ahead.
     private mutating func show(_ number: UInt32) {
         let trace = traces[number]
-        guard trace.way?.isWhole != true, trace.shownEnd > 0 || trace.recordCount >= 2 * trace.triedCount else { return }
+        guard trace.way?.isWhole != true, trace.shownEnd > 0 || trace.recordCount >= 2 * trace.triedCount else {
+            return
+        }
         let links = links(trace.records).sorted { $0.id < $1.id }
         let shown = links.dropFirst().filter { !$0.hasRoot && $0.id >= trace.shownEnd }.map(\.id)
         guard !shown.isEmpty else { return }

@@ -368,7 +368,9 @@ extension WindowStage.State {
         }
         if let putOff {
             guard putOff.until <= now else { return [] }
-            ready += putOff.work
+            // Late spans go by what is decided about their traces.
+            let late = ready.filter(\.isLate)
+            ready = ready.filter { !$0.isLate } + putOff.work + late
             self.putOff?.work = []
         }
         defer { ready = [] }

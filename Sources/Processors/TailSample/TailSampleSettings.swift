@@ -77,7 +77,12 @@ extension TailPolicySettings {
             ),
             Field("when", optional: \.when, .traceCondition, "Which traces it is asked for; all without."),
             Field("keep", optional: \.keep, .traceCondition, "Traces for which this holds are kept."),
-            Field("drop", optional: \.drop, .traceCondition, "Traces for which this holds are dropped, whatever keeps them."),
+            Field(
+                "drop",
+                optional: \.drop,
+                .traceCondition,
+                "Traces for which this holds are dropped, whatever keeps them."
+            ),
             Field("ratio", optional: \.ratio, .number(0...1), "The share of traces that is kept."),
             Field(
                 "rate",
@@ -91,12 +96,14 @@ extension TailPolicySettings {
     ) { settings, group, context in
         let given = kinds.filter { group[$0] != nil }
         if given.count != 1 {
-            let what = given.isEmpty ? "a policy says nothing" : "a policy has one of them, not \(given.joined(separator: " and "))"
+            let several = "a policy has one of them, not \(given.joined(separator: " and "))"
+            let what = given.isEmpty ? "a policy says nothing" : several
             context.report("\(what); allowed: one of \(kinds.joined(separator: ", "))", at: group.offset)
         }
         if settings.name.utf8.count > nameMax || settings.name == TailSampler.noPolicy {
             let allowed = "a text of at most \(nameMax) bytes other than \(TailSampler.noPolicy)"
-            context.report("\(quoted(settings.name)) cannot be the name of a policy; allowed: \(allowed)", at: group.offset)
+            let what = "\(quoted(settings.name)) cannot be the name of a policy"
+            context.report("\(what); allowed: \(allowed)", at: group.offset)
         }
     }
 }
@@ -127,19 +134,19 @@ extension TailSampleSettings: ProcessorSettings {
     }
 
     private static let own: [Field<TailSampleSettings>] = [
-            Field(
-                "policies",
-                \.policies,
-                .array(of: TailPolicySettings.shape),
-                "In order: of several that hold, the first one counts. At most \(policiesMax).",
-                required: true
-            ),
-            Field(
-                "sessions",
-                \.sessions,
-                .flag,
-                "Whether ratios are drawn by the attribute `session.id`, where a span of the trace has one, so that sessions are kept whole."
-            ),
+        Field(
+            "policies",
+            \.policies,
+            .array(of: TailPolicySettings.shape),
+            "In order: of several that hold, the first one counts. At most \(policiesMax).",
+            required: true
+        ),
+        Field(
+            "sessions",
+            \.sessions,
+            .flag,
+            "Whether ratios are drawn by the attribute `session.id`, where a span of the trace has one, so that sessions are kept whole."
+        ),
     ]
 
     private static let assembling: [Field<TailSampleSettings>] = AssembleSettings.shape.fields

@@ -66,6 +66,7 @@ struct TailSampler: Sendable {
     ///   - created: How many spans at its begin nobody sent.
     ///   - top: Its root, else its topmost span.
     ///   - route: Where it goes.
+    /// - Returns: What was decided, and what the trace had.
     func decide(
         _ work: inout SpanWork,
         of trace: WholeTrace,
