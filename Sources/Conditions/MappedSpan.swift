@@ -6,10 +6,13 @@ package struct MappedSpan: Sendable, Equatable {
     package var type: String?
     /// All tokens of the model call; nil where none were reported.
     package var tokens: Int64?
+    /// What the model call cost, in the currency of the emitter; nil where none was reported.
+    package var cost: Double?
 
-    package init(type: String? = nil, tokens: Int64? = nil) {
+    package init(type: String? = nil, tokens: Int64? = nil, cost: Double? = nil) {
         self.type = type
         self.tokens = tokens
+        self.cost = cost
     }
 }
 
@@ -23,8 +26,8 @@ package struct MappedSpans: RandomAccessCollection, Sendable {
     private var types: [Int32]
     /// By span; -1 where none were reported.
     private var tokens: [Int64]
-    /// By span; few have any.
-    private var costs: [Int: Double] = [:]
+    /// By span, of the few that have one.
+    private var costs: [Int32: Double] = [:]
 
     /// - Parameters:
     ///   - count: How many spans there are.
@@ -39,7 +42,7 @@ package struct MappedSpans: RandomAccessCollection, Sendable {
     package var endIndex: Int { types.count }
 
     package subscript(span: Int) -> MappedSpan {
-        MappedSpan(type: type(of: span).map { names[$0] }, tokens: tokens[span] < 0 ? nil : tokens[span])
+        MappedSpan(type: type(of: span).map { names[$0] }, tokens: tokens[span] < 0 ? nil : tokens[span], cost: costs[Int32(truncatingIfNeeded: span)])
     }
 
     /// The type of a span as a position among the names; nil where nothing decided one.
@@ -61,8 +64,8 @@ package struct MappedSpans: RandomAccessCollection, Sendable {
     package func tokens(of span: Int) -> Int64 { tokens.indices.contains(span) ? Swift.max(0, tokens[span]) : 0 }
 
     /// Notes what a model call cost, as its app says.
-    package mutating func setCost(_ cost: Double?, of span: Int) { costs[span] = cost }
+    package mutating func setCost(_ cost: Double?, of span: Int) { costs[Int32(truncatingIfNeeded: span)] = cost }
 
     /// What a model call cost; 0 where its app does not say.
-    package func cost(of span: Int) -> Double { costs.isEmpty ? 0 : costs[span] ?? 0 }
+    package func cost(of span: Int) -> Double { costs.isEmpty ? 0 : costs[Int32(truncatingIfNeeded: span)] ?? 0 }
 }

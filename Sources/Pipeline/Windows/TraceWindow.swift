@@ -67,34 +67,45 @@ package struct TraceWindow: Sendable {
         fileprivate var recordCount: UInt32 = 0
         /// How many records there were when it was found that its route may still change.
         fileprivate var triedCount: UInt32 = 0
+        /// What its records say of the decision.
+        fileprivate var foresight = TraceForesight()
+        /// Whether it is certain that it is kept.
+        fileprivate var isKept = false
 
         init(key: TraceKey) { self.key = key }
 
         /// How it waits for what is missing.
         fileprivate var wait: WaitingWay {
             guard spans.missingHere == 0, spanCount > 0 else { return .open }
-            if hasRoot { return .complete }
+            if hasRoot { return isKept ? .kept : .complete }
             return spans.missing > 0 ? .remote : .open
         }
     }
 
     private let settings: WindowSettings
+    private let dropCertainty: DropCertainty
     private var traces = Slab<Trace>()
     private var slots = [UInt32](filledWith: noNumber, count: 64)
     private var spans = SpanLinks()
     private var records = Slab<RecordLink>()
     private var lines: WaitingLines
-    private var decided: DecidedTraces
+    var decided: DecidedTraces
     private var ready: [WindowDecision] = []
-    private var now: Int64 = 0
+    private(set) var now: Int64 = 0
 
     package init(_ settings: WindowSettings) {
+        self.init(settings, decided: DecidedTraces(settings))
+    }
+
+    /// - Parameters:
+    ///   - settings: How long traces wait.
+    ///   - decided: What is known of traces that were decided before.
+    ///   - dropCertainty: When it is certain that a trace is not dropped.
+    init(_ settings: WindowSettings, decided: DecidedTraces, dropCertainty: DropCertainty = .never) {
         self.settings = settings
+        self.dropCertainty = dropCertainty
+        self.decided = decided
         lines = WaitingLines(settings)
-        decided = DecidedTraces(
-            remember: settings.remember.wholeNanoseconds,
-            bytesMax: settings.memoryMax.bytes / Self.decidedShare
-        )
     }
 
     /// Traces that wait.
@@ -122,6 +133,7 @@ package struct TraceWindow: Sendable {
     ///   - sightings: The spans in it.
     ///   - bytes: How long its payload is.
     ///   - moment: Now, by a clock that only goes forward.
+    ///   - foresight: What the spans say of the decision.
     ///   - isShown: Whether it went ahead before the process started.
     package mutating func see(
         _ key: TraceKey,
@@ -129,6 +141,7 @@ package struct TraceWindow: Sendable {
         spans sightings: some Sequence<SpanSighting>,
         bytes: Int,
         at moment: Duration,
+        foresight: TraceForesight = TraceForesight(),
         isShown: Bool = false
     ) {
         advance(to: moment)
@@ -149,9 +162,27 @@ package struct TraceWindow: Sendable {
             traces[number].hasRoot = true
             records[traces[number].records.last].hasRoot = true
         }
+        foresee(foresight, number, isShown: isShown)
         lines.wait(number, traces[number].wait, from: now, &traces)
-        if !isShown { lines.show(number, from: now, &traces) }
+        let mayShow = traces[number].isKept || !settings.showsOnlyKept
+        if !isShown, mayShow { lines.show(number, from: now, &traces) }
         bound(number)
+    }
+
+    /// Takes note of what the spans of a trace say of the decision about it.
+    private mutating func foresee(_ foresight: TraceForesight, _ number: UInt32, isShown: Bool) {
+        guard !traces[number].isKept else { return }
+        if foresight.keeps { traces[number].foresight.keeps = true }
+        if foresight.drops { traces[number].foresight.drops = true }
+        let isCertain =
+            switch dropCertainty {
+            case .always: true
+            case .withRoot: traces[number].hasRoot
+            case .never: false
+            }
+        let known = traces[number].foresight
+        // What went ahead did so because that was certain.
+        traces[number].isKept = isShown && settings.showsOnlyKept || isCertain && known.keeps && !known.drops
     }
 
     /// Takes note of a record of log records that belong to spans of a trace; it makes only a trace without spans wait longer.
@@ -167,15 +198,24 @@ package struct TraceWindow: Sendable {
     }
 
     /// Takes note of a trace that was decided before the process started.
-    package mutating func remember(_ key: TraceKey, at moment: Duration) {
+    package mutating func remember(
+        _ key: TraceKey,
+        as outcome: DecidedOutcome = DecidedOutcome(),
+        at moment: Duration
+    ) {
         advance(to: moment)
-        decided.insert(key, at: now)
+        // What was noted on the disk is known already.
+        guard outcome == DecidedOutcome() || decided.outcome(of: key) != outcome else { return }
+        decided.keep(outcome, of: key, at: now)
     }
+
+    /// Takes note of what came of a trace, so that it outlives the process.
+    mutating func keep(_ outcome: DecidedOutcome, of key: TraceKey) { decided.keep(outcome, of: key, at: now) }
 
     /// What is due, in the order in which it became so; it is forgotten, but that it was decided.
     package mutating func due(at moment: Duration) -> [WindowDecision] {
         advance(to: moment)
-        while let (number, way) = lines.due(at: now, traces) { decide(number, way == .complete ? .complete : .waited) }
+        while let (number, way) = lines.due(at: now, traces) { decide(number, way.isWhole ? .complete : .waited) }
         while let number = lines.takeShown(at: now, &traces) { show(number) }
         defer { ready = [] }
         return ready
@@ -226,7 +266,9 @@ package struct TraceWindow: Sendable {
     /// Has what is new of an open trace go ahead.
     private mutating func show(_ number: UInt32) {
         let trace = traces[number]
-        guard trace.way != .complete, trace.shownEnd > 0 || trace.recordCount >= 2 * trace.triedCount else { return }
+        guard trace.way?.isWhole != true, trace.shownEnd > 0 || trace.recordCount >= 2 * trace.triedCount else {
+            return
+        }
         let links = links(trace.records).sorted { $0.id < $1.id }
         // What was sent twice is there once in the end: the second waits until then.
         var known: Set<UInt32> = []
@@ -269,8 +311,6 @@ package struct TraceWindow: Sendable {
         ready.append(decision)
     }
 
-    /// The share of `memory` for traces that were decided: one part of so many.
-    private static let decidedShare = 4
     /// What one trace takes, with its place in the table.
     private static let traceBytes = MemoryLayout<Trace>.stride + 2 * MemoryLayout<UInt32>.stride
 }

@@ -31,8 +31,8 @@ package struct WindowRecovery {
             if let mark = metadata.trace, mark.isOfOneTrace {
                 let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
                 let isOpen = metadata.showing == .ahead
-                let (route, time) = (metadata.route, stored.receivedAt)
-                decided.append(DecidedTrace(key: key, route: route, receivedAt: time, isOpen: isOpen))
+                let outcome = DecidedOutcome(route: metadata.route, verdict: metadata.verdict)
+                decided.append(DecidedTrace(key: key, outcome: outcome, receivedAt: stored.receivedAt, isOpen: isOpen))
             }
             if moved.count > Self.settledMax { Self.settle(&moved, spans, journal) }
             if joined.count > Self.settledMax { Self.settle(&joined, logs, journal) }
@@ -71,7 +71,7 @@ package struct WindowRecovery {
 /// A trace that an earlier process decided.
 package struct DecidedTrace: Sendable {
     package let key: TraceKey
-    package let route: Route
+    package let outcome: DecidedOutcome
     package let receivedAt: UnixTime
     /// Whether it is still open, and only some of it went ahead.
     package let isOpen: Bool

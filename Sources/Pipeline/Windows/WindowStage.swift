@@ -43,6 +43,8 @@ package final class WindowStage: Sendable {
     let forwardedHeaders: Set<String>
     let clock: MonotonicClock
     let meters: WindowMeters
+    /// Where decided traces are noted; nil for nowhere.
+    let notes: LogNotes?
     let state: Mutex<State>
     private let logger: Logger
     private let throttle = Mutex(LogThrottle<Trouble>(linesMax: 10, in: .seconds(60)))
@@ -68,6 +70,7 @@ package final class WindowStage: Sendable {
     ///   - journal: Holds all of them.
     ///   - decided: Traces that an earlier process decided (`WindowRecovery`).
     ///   - shown: Records of open traces that went ahead in an earlier process.
+    ///   - isNoted: Whether decided traces are noted on the disk, and those of earlier processes known.
     ///   - forwardedHeaders: Names in lower case of headers that exporters send along; others end here.
     ///   - bytesMax: Bytes of records held in memory, to be read no second time.
     ///   - clock: For waiting.
@@ -81,6 +84,7 @@ package final class WindowStage: Sendable {
         journal: Journal,
         decided: [DecidedTrace] = [],
         shown: [ShownRecord] = [],
+        isNoted: Bool = false,
         forwardedHeaders: Set<String> = [],
         bytesMax: Int,
         clock: MonotonicClock,
@@ -97,11 +101,14 @@ package final class WindowStage: Sendable {
         self.meters = meters
         self.logger = logger
         room = inputs.mapValues { _ in Doorbell() }
-        var window = TraceWindow(processor.window)
         let now = clock.now()
+        let (found, notes) = DecidedTraces.open(processor.window, beside: isNoted ? output : nil, at: now)
+        var window = TraceWindow(processor.window, decided: found, dropCertainty: processor.dropCertainty)
+        self.notes = notes
         for trace in decided {
-            if !trace.isOpen { window.remember(trace.key, at: now) }
-            processor.restore(trace.key, route: trace.route, receivedAt: trace.receivedAt)
+            if !trace.isOpen { window.remember(trace.key, as: trace.outcome, at: now) }
+            guard let route = trace.outcome.route else { continue }
+            processor.restore(trace.key, route: route, receivedAt: trace.receivedAt)
         }
         for record in shown {
             window.see(record.key, record: record.id, spans: record.spans, bytes: record.bytes, at: now, isShown: true)
@@ -171,7 +178,7 @@ package final class WindowStage: Sendable {
         }
         let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
         guard source == .spans else { return .logs(key) }
-        return .spans(key, SpanSighting.all(in: record.payload))
+        return .spans(key, SpanSighting.all(in: record.payload), processor.foresee(record.payload))
     }
 
     /// Log records that belong to no span are done with at once.
@@ -303,7 +310,7 @@ enum WindowWork: Sendable {
 
 /// What a record is to a window.
 enum WindowSight: Sendable {
-    case spans(TraceKey, [SpanSighting])
+    case spans(TraceKey, [SpanSighting], TraceForesight)
     case logs(TraceKey)
     case passing
     /// A record of log records that belong to no span: it is done with.
@@ -327,8 +334,9 @@ extension WindowStage.State {
     mutating func take(_ record: StoredRecord, _ sight: WindowSight, from source: WindowSource, at now: Duration) {
         count(record, source)
         switch sight {
-        case .spans(let key, let spans):
-            window.see(key, record: record.id, spans: spans, bytes: record.payload.count, at: now)
+        case .spans(let key, let spans, let foresight):
+            let bytes = record.payload.count
+            window.see(key, record: record.id, spans: spans, bytes: bytes, at: now, foresight: foresight)
         case .logs(let key): window.see(key, logRecord: record.id, bytes: record.payload.count, at: now)
         case .passing: ready.append(.passing(record.id))
         case .unreadable, .unwanted: return
@@ -360,7 +368,9 @@ extension WindowStage.State {
         }
         if let putOff {
             guard putOff.until <= now else { return [] }
-            ready += putOff.work
+            // Late spans go by what is decided about their traces.
+            let late = ready.filter(\.isLate)
+            ready = ready.filter { !$0.isLate } + putOff.work + late
             self.putOff?.work = []
         }
         defer { ready = [] }
