@@ -62,8 +62,9 @@ package final class DeliveryAnswers: Sendable {
 
     /// Whether answers wait there for the same, and as long.
     package func waitsLike(_ other: DeliveryAnswers) -> Bool {
-        exporter == other.exporter && timeout == other.timeout && deliveries.count == other.deliveries.count
-            && deliveries.allSatisfy { $0.value === other.deliveries[$0.key] }
+        (exporter, refusesDeadLetters, timeout) == (other.exporter, other.refusesDeadLetters, other.timeout)
+            && deliveries.mapValues { Set($0.map(ObjectIdentifier.init)) }
+                == other.deliveries.mapValues { Set($0.map(ObjectIdentifier.init)) }
     }
 
     /// The answer to a request for these logs that would wait in vain; nil for one that may go on.
