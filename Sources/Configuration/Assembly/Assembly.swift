@@ -74,8 +74,8 @@ package final class Assembly: Sendable {
 
     /// How long a stopping process goes on delivering.
     package var drainTimeout: Duration { parts.withLock { $0.file.drainTimeout } }
-    /// Those of exporters that are gone included, as long as they have something left.
-    package var deliveries: [Delivery] { parts.withLock { $0.deliveries + $0.leaving } }
+    /// Those of exporters that are gone from the file aside, which drain by themselves.
+    package var deliveries: [Delivery] { parts.withLock { $0.deliveries } }
     package var windows: [WindowStage] { parts.withLock { $0.windows } }
     package var exporters: ExporterSet { parts.withLock { $0.exporters } }
 
