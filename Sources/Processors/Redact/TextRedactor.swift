@@ -44,6 +44,7 @@ struct TextRedactor: Sendable {
     init(_ plan: RedactionPlan) {
         self.plan = plan
         pass = BytePass(plan.detectors, stubsMedia: plan.media)
+        pass.workMax = Self.workFactor * plan.budget
     }
 
     /// The texts of hits that have their own.
@@ -64,7 +65,7 @@ struct TextRedactor: Sendable {
         look(text, range, 0)
         if let key { value(text, range, of: (text, key)) }
         steps += (scanned + pass.work) / 16 + searched / 4 + 1
-        if isOver || pass.work > Self.workFactor * plan.budget {
+        if isOver || pass.work > pass.workMax {
             return [Hit(range: range, label: RedactionLabels.budget)]
         }
         return pass.hits.isEmpty ? [] : pass.hits.merged()
@@ -110,7 +111,7 @@ struct TextRedactor: Sendable {
         let count = pass.hits.count
         pass.scan(text, range)
         scanned += range.count - pass.skipped
-        isOver = scanned > plan.budget || pass.work > Self.workFactor * plan.budget
+        isOver = scanned > plan.budget || pass.work > pass.workMax
         let (hasBackslash, hasMember) = (pass.hasBackslash, pass.hasMember)
         for (index, pattern) in plan.patterns.enumerated() where !isOver {
             search(text, range, pattern.expression, RedactionLabels.firstPattern + index)

@@ -48,7 +48,8 @@ extension BytePass {
 
     /// An address whose `@`, or `%40` in a URL, takes `width` bytes from `position` on.
     mutating func mail(_ text: RawSpan, at position: Int, width: Int) {
-        var first = mailStart(text, at: position)
+        // RFC 5321 allows 64; what goes on before that belongs to it all the same.
+        var first = mailStart(text, at: position, max: width == 1 ? 320 : 80)
         while first < position, !isOne(text, first, of: .alphanumeric), byte(text, first) < 0x80,
             byte(text, first) != UInt8(ascii: "_")
         {
@@ -66,10 +67,9 @@ extension BytePass {
     }
 
     /// Where an address begins that goes on to `position`.
-    private mutating func mailStart(_ text: RawSpan, at position: Int) -> Int {
+    private mutating func mailStart(_ text: RawSpan, at position: Int, max: Int) -> Int {
         var first = position
-        // RFC 5321 allows 64; what goes on before that belongs to it all the same.
-        while position &- first < 320 {
+        while position &- first < max {
             if isOne(text, first &- 1, of: .mail) {
                 first &-= 1
             } else if isLetterOfTwo(text, at: first &- 2) {

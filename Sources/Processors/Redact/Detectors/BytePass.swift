@@ -16,6 +16,8 @@ struct BytePass: Sendable {
     var texts: [[UInt8]] = []
     /// Bytes that were looked at again for candidates.
     var work = 0
+    /// What `work` may become; the pass ends there, about, and has not seen the rest.
+    var workMax = Int.max
     /// Whether there was a backslash in the text passed last.
     private(set) var hasBackslash = false
     /// Whether there may have been a name in quotes before a colon.
@@ -86,7 +88,7 @@ struct BytePass: Sendable {
         if stubsMedia { bareMedia(text, at: start) }
         var offset = start
         var carry: UInt64 = 0
-        while offset < end {
+        while offset < end, work <= workMax {
             if resume >= offset &+ 64 {
                 offset &+= (resume &- offset) & ~63
                 carry = 0
