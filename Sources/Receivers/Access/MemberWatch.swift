@@ -48,6 +48,7 @@ final class MemberWatch: Sendable {
     private let secrets: [String: Secret]
     private let authenticator: Authenticator
     private let receiver: String
+    private let meters: Meters
     private let logger: Logger
     private let areValid = Atomic<Bool>(true)
     private let state = Mutex(State())
@@ -58,14 +59,11 @@ final class MemberWatch: Sendable {
         self.settings = settings
         self.authenticator = authenticator
         self.receiver = receiver
+        self.meters = meters
         self.logger = logger
         // What gives its content once only, such as a pipe, is not looked at again.
         secrets = settings.fileSecrets.filter { $0.value.reread() != nil }
         look(isFirst: true)
-        guard hasFiles else { return }
-        meters.gauge("millrace_receiver_member_files_valid", ["receiver": receiver]) { [weak self] in
-            self?.areValid.load(ordering: .relaxed) == false ? 0 : 1
-        }
     }
 
     private var hasFiles: Bool { !settings.files.isEmpty || !secrets.isEmpty }
@@ -73,6 +71,9 @@ final class MemberWatch: Sendable {
     /// Begins to look every few seconds.
     func start() {
         guard hasFiles else { return }
+        meters.gauge("millrace_receiver_member_files_valid", ["receiver": receiver]) { [weak self] in
+            self?.areValid.load(ordering: .relaxed) == false ? 0 : 1
+        }
         spawnThread(named: "millrace-members") { [self] in
             while !stop.wait(for: Self.interval) { look() }
         }
