@@ -55,7 +55,16 @@ final class MemberWatch: Sendable {
     private let stop = ThreadSignal()
 
     /// Takes the members in; blocks for their files.
-    init(_ settings: AuthSettings, for authenticator: Authenticator, receiver: String, meters: Meters, logger: Logger) {
+    ///
+    /// What it shows in metrics it shows from now on, or from `start` where it `showsLater`.
+    init(
+        _ settings: AuthSettings,
+        for authenticator: Authenticator,
+        receiver: String,
+        meters: Meters,
+        logger: Logger,
+        showsLater: Bool = false
+    ) {
         self.settings = settings
         self.authenticator = authenticator
         self.receiver = receiver
@@ -64,6 +73,7 @@ final class MemberWatch: Sendable {
         // What gives its content once only, such as a pipe, is not looked at again.
         secrets = settings.fileSecrets.filter { $0.value.reread() != nil }
         look(isFirst: true)
+        if !showsLater { show() }
     }
 
     private var hasFiles: Bool { !settings.files.isEmpty || !secrets.isEmpty }
@@ -71,11 +81,16 @@ final class MemberWatch: Sendable {
     /// Begins to look every few seconds.
     func start() {
         guard hasFiles else { return }
-        meters.gauge("millrace_receiver_member_files_valid", ["receiver": receiver]) { [weak self] in
-            self?.areValid.load(ordering: .relaxed) == false ? 0 : 1
-        }
+        show()
         spawnThread(named: "millrace-members") { [self] in
             while !stop.wait(for: Self.interval) { look() }
+        }
+    }
+
+    private func show() {
+        guard hasFiles else { return }
+        meters.gauge("millrace_receiver_member_files_valid", ["receiver": receiver]) { [weak self] in
+            self?.areValid.load(ordering: .relaxed) == false ? 0 : 1
         }
     }
 

@@ -83,9 +83,7 @@ package final class OTLPReceiver: Receiver {
             clock: clock,
             logger: parts.logger
         )
-        let members = settings.auth.map {
-            MemberWatch($0, for: access, receiver: parts.name, meters: parts.meters, logger: parts.logger)
-        }
+        let members = settings.auth.map { MemberWatch($0, for: access, in: parts) }
         var context = ConnectionContext(
             name: parts.name,
             settings: settings,
@@ -281,6 +279,21 @@ package final class OTLPReceiver: Receiver {
                     try context.admit(channel, ListenerLoops(own: observer, guest: guests?[eventLoop]), speech)
                 }
             }
+    }
+}
+
+extension MemberWatch {
+    /// One that shows nothing in metrics before it is started.
+    fileprivate convenience init(_ settings: AuthSettings, for authenticator: Authenticator, in parts: ReceiverContext)
+    {
+        self.init(
+            settings,
+            for: authenticator,
+            receiver: parts.name,
+            meters: parts.meters,
+            logger: parts.logger,
+            showsLater: true
+        )
     }
 }
 
