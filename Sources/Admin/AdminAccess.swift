@@ -1,5 +1,6 @@
 import Basics
 import NIOHTTP1
+import Synchronization
 
 /// Who may ask the admin endpoint for what: the one table of paths and credentials.
 ///
@@ -24,6 +25,10 @@ struct AdminAccess: Sendable {
         isExposed = !addresses.allSatisfy(\.isLocal)
     }
 
+    fileprivate init(isExposed: Bool, token: AdminToken?, opensMetrics: Bool) {
+        (self.isExposed, self.token, self.opensMetrics) = (isExposed, token, opensMetrics)
+    }
+
     /// Whether a request for that path has to show the token.
     func needsToken(_ path: Substring) -> Bool {
         switch path {
@@ -39,6 +44,22 @@ struct AdminAccess: Sendable {
     func isToken(shownBy head: HTTPRequestHead) -> Bool {
         let values = head.headers["authorization"]
         return values.count == 1 && token?.isShown(in: values[0]) == true
+    }
+}
+
+/// Who may ask for what at this moment; a reload changes it.
+final class CurrentAccess: Sendable {
+    private let current: Mutex<AdminAccess>
+
+    init(_ access: AdminAccess) {
+        current = Mutex(access)
+    }
+
+    var value: AdminAccess { current.withLock { $0 } }
+
+    /// From now on another token counts, and says something else of `/metrics`.
+    func change(token: AdminToken?, opensMetrics: Bool) {
+        current.withLock { $0 = AdminAccess(isExposed: $0.isExposed, token: token, opensMetrics: opensMetrics) }
     }
 }
 

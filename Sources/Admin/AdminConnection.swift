@@ -10,8 +10,10 @@ struct AdminContext: Sendable {
     /// Where it is asked to listen.
     let addresses: [ListenAddress]
     let source: any AdminSource
-    let access: AdminAccess
+    let current: CurrentAccess
     let logger: Logger
+
+    var access: AdminAccess { current.value }
 }
 
 /// One client of the admin endpoint: answers its requests in order, each once the client has room for it.

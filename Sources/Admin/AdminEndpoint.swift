@@ -22,9 +22,8 @@ package final class AdminEndpoint: Sendable {
     private let listen: ListenAddress
     private let sockets: [GivenSocket]
     private let source: any AdminSource
-    private let token: AdminToken?
+    private let access: CurrentAccess
     private let tls: ServerTLS?
-    private let opensMetrics: Bool
     private let limits: AdminLimits
     private let logger: Logger
     private let state = Mutex(State())
@@ -51,9 +50,9 @@ package final class AdminEndpoint: Sendable {
         self.listen = listen
         self.sockets = sockets
         self.source = source
-        self.token = token
         self.tls = tls
-        self.opensMetrics = opensMetrics
+        let addresses = sockets.isEmpty ? [listen] : sockets.map(\.address)
+        access = CurrentAccess(AdminAccess(at: addresses, token: token, opensMetrics: opensMetrics))
         self.limits = limits
         self.logger = logger
     }
@@ -72,8 +71,13 @@ package final class AdminEndpoint: Sendable {
         guard case .tcp(let host, let port) = boundAddress else { return nil }
         let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
         let address = ListenAddress.tcp(host: reachable, port: port)
-        let fragment = token.map { $0.isOfProcess ? "#token=\($0.text)" : "" } ?? ""
+        let fragment = access.value.token.map { $0.isOfProcess ? "#token=\($0.text)" : "" } ?? ""
         return "\(tls == nil ? "http" : "https")://\(address)/\(fragment)"
+    }
+
+    /// From now on another token counts, and says something else of `/metrics`; what was let in before goes on.
+    package func change(token: AdminToken?, opensMetrics: Bool) {
+        access.change(token: token, opensMetrics: opensMetrics)
     }
 
     /// Where commands find it: the first address, and what tells its certificate from others; nil unless started.
@@ -144,8 +148,7 @@ package final class AdminEndpoint: Sendable {
 
     private func bind(_ group: MultiThreadedEventLoopGroup) async throws -> [any Channel] {
         let addresses = sockets.isEmpty ? [listen] : sockets.map(\.address)
-        let access = AdminAccess(at: addresses, token: token, opensMetrics: opensMetrics)
-        let shared = AdminContext(addresses: addresses, source: source, access: access, logger: logger)
+        let shared = AdminContext(addresses: addresses, source: source, current: access, logger: logger)
         let (tls, limits) = (tls, limits)
         let eventLoop = group.next()
         let connections = try await eventLoop.submit {

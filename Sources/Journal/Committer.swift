@@ -17,7 +17,7 @@ struct Submission: Sendable {
 ///
 /// Lives on the journal's thread; one call of `commit` is one round. No lock is held while it writes or syncs.
 final class Committer {
-    let settings: JournalSettings
+    private(set) var settings: JournalSettings
     let fileSystem: any FileSystem
     let clock: WallClock
     let ages: RecordAges
@@ -70,6 +70,13 @@ final class Committer {
         writers.append(writer)
         writersByID[log.core.id] = writer
         limitsChanged()
+    }
+
+    /// Other limits from now on.
+    func change(_ settings: JournalSettings) {
+        self.settings = settings
+        limitsChanged()
+        onRoom()
     }
 
     /// The dead letters of some log have other limits.

@@ -30,6 +30,20 @@ extension Journal {
         return new
     }
 
+    /// Other limits from now on: what there may be of bytes, for how long, and what happens then.
+    ///
+    /// Directory, storage and sync stay as they are. Returns once they count.
+    package func change(_ settings: JournalSettings) async {
+        var changed = settings
+        let current = self.settings
+        (changed.directory, changed.storage, changed.sync) = (current.directory, current.storage, current.sync)
+        (changed.parts, changed.queueBytesMax) = (current.parts, current.queueBytesMax)
+        guard changed != current else { return }
+        currentSettings.withLock { $0 = changed }
+        _ = await performed { [changed] in $0.change(changed) }
+        await refreshLimits()
+    }
+
     /// The log of a definition, which is created, or found on the disk, where it is not defined.
     private func defined(_ definition: LogDefinition) async throws(JournalError) -> Log {
         if let log = storedLog(definition.id) {

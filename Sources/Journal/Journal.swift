@@ -33,7 +33,7 @@ package final class Journal: Sendable {
     let thread: JournalThread
     let clock: WallClock
     private let ages: RecordAges
-    let settings: JournalSettings
+    let currentSettings: Mutex<JournalSettings>
     let fileSystem: any FileSystem
     let logger: Logger
     /// Held against other processes until the journal is closed.
@@ -51,7 +51,7 @@ package final class Journal: Sendable {
         logger: Logger,
         lock: any AnyObject & Sendable
     ) {
-        self.settings = settings
+        currentSettings = Mutex(settings)
         self.fileSystem = fileSystem
         self.readThread = readThread
         self.thread = thread
@@ -128,6 +128,8 @@ package final class Journal: Sendable {
             lock: lock
         )
     }
+
+    var settings: JournalSettings { currentSettings.withLock { $0 } }
 
     /// Whether a record that came then is older than records may become, as far as the clock can be believed.
     ///

@@ -27,7 +27,7 @@ package enum FullPolicy: Sendable, Equatable {
 }
 
 /// What the journal may use and how it behaves at its limits.
-package struct JournalSettings: Sendable {
+package struct JournalSettings: Sendable, Equatable {
     /// Created where missing; each log has a folder in it.
     package var directory: String
     package var storage: JournalStorage

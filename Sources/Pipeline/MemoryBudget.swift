@@ -6,8 +6,7 @@ import Synchronization
 /// Callers reserve before they hold and release what they reserved; over the limit nothing is reserved. Whoever has not
 /// begun to hold anything may wait in `line` until there is room. Any thread.
 package final class MemoryBudget: Sendable {
-    /// The most that is held at once.
-    package let limit: ByteCount
+    private let limitBytes: Atomic<Int>
     /// Who waits for room; told of everything that is released.
     package let line: WaitingLine
 
@@ -21,8 +20,17 @@ package final class MemoryBudget: Sendable {
     ///   - limit: The most that is held at once.
     ///   - waiting: Counts who waits for room.
     package init(limit: ByteCount, waiting: Counter? = nil) {
-        self.limit = limit
+        limitBytes = Atomic(limit.bytes)
         line = WaitingLine(bytesMax: limit, held: waiting)
+    }
+
+    /// The most that is held at once.
+    package var limit: ByteCount { ByteCount(bytes: limitBytes.load(ordering: .relaxed)) }
+
+    /// Another limit from now on; what is reserved over it stays until it is released.
+    package func change(limit: ByteCount) {
+        limitBytes.store(limit.bytes, ordering: .relaxed)
+        line.change(bytesMax: limit)
     }
 
     /// What a client holds, counted over all its connections; to be kept for as long as it has one.

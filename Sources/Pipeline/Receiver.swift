@@ -8,4 +8,17 @@ package protocol Receiver: Sendable {
     func prepareToStop(refusing: Bool) async
     /// Answers what it has received, and refuses after `limit` what is not complete by then; then closes.
     func stop(within limit: Duration) async
+
+    /// Reads what it needs to take the place of another receiver at its address; fails where that cannot be had.
+    func getReady() async throws
+    /// Goes on where it listens with the settings of another receiver, which is ready and not started: connections stay, and new
+    /// requests get the other's settings.
+    ///
+    /// False, and nothing has changed, where it cannot: then the other one has to be started.
+    func goOn(as other: any Receiver) async -> Bool
+}
+
+extension Receiver {
+    package func getReady() async throws {}
+    package func goOn(as other: any Receiver) async -> Bool { false }
 }

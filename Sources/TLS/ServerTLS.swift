@@ -11,6 +11,8 @@ import Synchronization
 package final class ServerTLS: Sendable {
     private struct State {
         var served: ServerCertificate?
+        /// What was read first.
+        var files: TLSFiles?
         /// Whether the files that are there now are not served, because something is wrong with them.
         var isStale = false
         var told = CertificateValidity.State.valid
@@ -60,14 +62,30 @@ package final class ServerTLS: Sendable {
     /// - Parameter onReplaced: Called after another certificate has taken the place of the one that was served.
     /// - Throws: What keeps the files from being served.
     package func start(onReplaced: @escaping @Sendable () -> Void = {}) throws(TLSProblem) {
+        try load()
+        watch(onReplaced: onReplaced)
+    }
+
+    /// Reads the files, of which connections are served from now on; blocks for the disk.
+    ///
+    /// - Throws: What keeps the files from being served.
+    package func load() throws(TLSProblem) {
         let files = TLSFiles.onDisk(settings)
         let served = try ServerCertificate(files, settings, offering: offers)
         let now = clock.now()
         state.withLock { state in
             state.served = served
+            state.files = files
             // Said when the pipeline file was checked.
             state.told = served.validity.state(at: now)
         }
+    }
+
+    /// Looks at the files again every `reload` from now on; behind `load`.
+    ///
+    /// - Parameter onReplaced: Called after another certificate has taken the place of the one that was served.
+    package func watch(onReplaced: @escaping @Sendable () -> Void = {}) {
+        guard let files = state.withLock({ $0.files }) else { return }
         registerReadings()
         spawnThread(named: "millrace-tls") {
             var gate = ReloadGate(serving: files)

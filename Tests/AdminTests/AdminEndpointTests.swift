@@ -75,6 +75,66 @@ func withEndpoint(
     try result.get()
 }
 
+/// What `/api/reload` asks for before it is done.
+@Suite struct `How the admin endpoint is told to reload` {
+    private static let token = AdminToken(text: "0123456789abcdef")
+
+    @Test(arguments: [
+        (
+            "POST", "", ["Authorization: Bearer 0123456789abcdef", "Content-Type: application/json"], 200,
+            #""hash":"-""#
+        ),
+        (
+            "POST", "?file=%2Fa%20b&abandon=x&abandon=y",
+            ["Authorization: Bearer 0123456789abcdef", "Content-Type: application/json; charset=utf-8"], 200,
+            #""hash":"/a b","problems":[],"warnings":["x","y"]"#
+        ),
+        (
+            "POST", "?file=bad", ["Authorization: Bearer 0123456789abcdef", "Content-Type: application/json"], 422,
+            #""taken":false,"hash":"","problems":["bad:1:1: /: wrong"]"#
+        ),
+        ("POST", "", ["Authorization: Bearer 0123456789abcdef"], 415, "application/json"),
+        ("GET", "", ["Authorization: Bearer 0123456789abcdef"], 405, "GET"),
+        ("POST", "", ["Content-Type: application/json"], 401, "token"),
+        (
+            "POST", "",
+            [
+                "Authorization: Bearer 0123456789abcdef", "Content-Type: application/json",
+                "Origin: http://elsewhere.example",
+            ], 403, "elsewhere.example"
+        ),
+    ])
+    func `a reload is a change`(
+        method: String,
+        query: String,
+        headers: [String],
+        status: Int,
+        words: String
+    ) async throws {
+        try await withEndpoint(token: Self.token) { _, address in
+            let connection = try RawConnection(to: address)
+            let lines = (["\(method) /api/reload\(query) HTTP/1.1", "Host: localhost", "Content-Length: 0"] + headers)
+                .joined(separator: "\r\n")
+            await connection.send("\(lines)\r\n\r\n")
+            let answer = try #require(await connection.receive())
+            #expect(answer.status == status && answer.text.contains(words), "\(answer)")
+        }
+    }
+
+    @Test func `another token counts at once`() async throws {
+        try await withEndpoint(token: Self.token) { endpoint, address in
+            let connection = try RawConnection(to: address)
+            endpoint.change(token: AdminToken(text: "another-token-16"), opensMetrics: false)
+            for (token, status) in [("0123456789abcdef", 401), ("another-token-16", 200)] {
+                await connection.send(
+                    "POST /api/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Type: application/json\r\nAuthorization: Bearer \(token)\r\n\r\n"
+                )
+                #expect(try #require(await connection.receive()).status == status)
+            }
+        }
+    }
+}
+
 @Suite struct `What the admin endpoint shows` {
     @Test(arguments: [
         ("GET", "/healthz", 200, "text/plain; charset=utf-8", "ok"),

@@ -64,11 +64,11 @@ import Testing
         ),
         (
             "receivers", #"{"in": {"type": "otlp_file"}}"#,
-            #"f.json:2:30: /receivers/in/type: "otlp_file" is not available in this version; allowed: "otlp_http", "otlp_grpc""#
+            #"f.json:2:30: /receivers/in/type: "otlp_file" is not available in this version; allowed: "otlp_http", "otlp_grpc", "jetstream""#
         ),
         (
             "receivers", #"{"in": {}}"#,
-            #"f.json:2:21: /receivers/in: "type" is missing; allowed: "otlp_http", "otlp_grpc""#
+            #"f.json:2:21: /receivers/in: "type" is missing; allowed: "otlp_http", "otlp_grpc", "jetstream""#
         ),
         (
             "receivers", #"{"in": "otlp_http"}"#,
@@ -165,7 +165,7 @@ import Testing
         ),
         (
             "receivers", #"{"in": {"type": "otlp_file"}}"#,
-            #"f.json:2:30: /receivers/in/type: "otlp_file" is not available in this version; allowed: "otlp_http", "otlp_grpc""#
+            #"f.json:2:30: /receivers/in/type: "otlp_file" is not available in this version; allowed: "otlp_http", "otlp_grpc", "jetstream""#
         ),
         (
             "processors", #"{"a/b": {"type": "mlflow_map"}}"#,

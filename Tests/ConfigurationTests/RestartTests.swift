@@ -34,7 +34,9 @@ import Testing
         let meters = Meters()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let journal = try file.openJournal(meters: meters, clock: clock.wall, logger: logger)
-        let fronts = file.fronts(try file.chains(of: journal, clock: clock.wall), counting: IntakeTallies(meters)).map(\.front)
+        let fronts = file.fronts(try file.chains(of: journal, clock: clock.wall), counting: IntakeTallies(meters)).map(
+            \.front
+        )
         try await body(Run(journal: journal, fronts: fronts, clock: clock.wall))
         await journal.close()
     }

@@ -59,7 +59,9 @@ import Testing
     @Test func `processors of spans leave other signals alone`() async throws {
         let file = try file([.traces, .logs])
         let journal = try file.openJournal(meters: Meters(), clock: .system, logger: logger)
-        let fronts = file.fronts(try file.chains(of: journal, clock: .system), counting: IntakeTallies(Meters())).map(\.front)
+        let fronts = file.fronts(try file.chains(of: journal, clock: .system), counting: IntakeTallies(Meters())).map(
+            \.front
+        )
         #expect(fronts.map(\.signal) == [.traces, .logs])
         let store = Store(
             journal: journal,

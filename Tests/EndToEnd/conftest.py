@@ -92,7 +92,7 @@ def millrace(tmp_path):
     yield start
     for gateway in started:
         if gateway.process.running:
-            gateway.ledger()
+            gateway.balanced()
             gateway.stop()
 
 

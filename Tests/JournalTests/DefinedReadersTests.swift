@@ -124,4 +124,51 @@ import Testing
             try await journal.define(ReaderDefinition(name: "late"), in: log)
         }
     }
+
+    @Test func `a reader that leaves gets what was there, and its account ends with that`() async throws {
+        let journal = try disk.open([.traces("one", "two")])
+        let log = try #require(journal.log(.traces))
+        let reader = try #require(log.reader(named: "one"))
+        #expect(await journal.append(texts: "a", "b") == [.durable, .durable])
+        journal.leave(ReaderID("one", of: .traces))
+        #expect(reader.isLeaving)
+        #expect(await journal.append(texts: "c") == [.durable])
+        let records = try await reader.next(bytesMax: 100, recordsMax: 10)
+        #expect(records.map(\.text) == ["a", "b"] && !reader.hasUnread)
+        #expect(reader.account.accepted == 2 && reader.account.queued == 2 && reader.account.isBalanced)
+        reader.finish(records.map(\.delivered))
+        await journal.retire(ReaderID("one", of: .traces))
+        #expect(journal.vanishedReaders.map(\.abandoned) == [true], "it holds nothing back")
+        #expect(journal.vanishedReaders.map(\.account.accepted) == [2])
+
+        let again = try await journal.define(ReaderDefinition(name: "one"), in: log)
+        #expect(await journal.append(texts: "d") == [.durable])
+        #expect(try await again.read(through: "d").map(\.text) == ["d"])
+        #expect(again.account.accepted == 3 && again.account.isBalanced)
+        await journal.close()
+    }
+
+    @Test func `a log that is defined while the journal runs is there at the next start`() async throws {
+        let journal = try disk.open([.traces("one")])
+        let other = LogID("other", part: nil)
+        let definitions = [
+            LogDefinition.traces("one"), LogDefinition(other, readers: [ReaderDefinition(name: "one")]),
+        ]
+        #expect(try await journal.define(definitions) == [ReaderID("one", of: other)])
+        #expect(try await journal.define(definitions).isEmpty)
+        #expect(await journal.append([NewRecord("a", log: other)]) == .durable)
+        let reader = try #require(journal.log(other)?.reader(named: "one"))
+        #expect(try await reader.read(through: "a").map(\.text) == ["a"])
+        await journal.retire(ReaderID("one", of: other))
+        journal.forgetUnread()
+        #expect(journal.log(other) == nil && journal.vanishedReaders.map(\.account.queued) == [1])
+        #expect(try await journal.define(definitions) == [ReaderID("one", of: other)])
+        disk.files.crash(losing: .everything)
+        await journal.close()
+
+        let again = try disk.open(definitions)
+        let same = try #require(again.log(other)?.reader(named: "one"))
+        #expect(try await same.read(through: "a").map(\.text) == ["a"])
+        await again.close()
+    }
 }

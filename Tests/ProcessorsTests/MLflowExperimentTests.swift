@@ -311,6 +311,26 @@ struct MLflowExperimentTests {
         )
     }
 
+    @Test(arguments: [false, true])
+    func `what traces got stays when other settings take over`(changes: Bool) throws {
+        let earlier = experiment { $0.maxRoutes = 2 }
+        #expect(route(try work(TestSpan(trace: 5)), by: earlier) == [.experimentName("shop")])
+        let later = experiment { settings in
+            settings.maxRoutes = 2
+            guard changes else { return }
+            settings.from = []
+            settings.defaultExperiment = "Elsewhere"
+            settings.map = [("any", "Named")]
+        }
+        #expect(later.goOn(from: earlier))
+        #expect(route(try work(TestSpan(trace: 5)), by: later) == [.experimentName("shop")])
+        let new: Route = .experimentName(changes ? "Elsewhere" : "shop")
+        #expect(route(try work(TestSpan(trace: 6)), by: later) == [new])
+        let last = experiment()
+        #expect(last.goOn(from: later))
+        #expect(route(try work(TestSpan(trace: 6)), by: last) == [new])
+    }
+
     @Test func `the memory of traces is bounded`() {
         let remembered = RememberedTraces(remember: .seconds(3600), tracesMax: 320)
         let now = UnixTime(nanoseconds: 1)

@@ -36,7 +36,7 @@ final class AdminStatus: AdminSource {
     var parts: RunningParts? { assembly.withLock { $0 }?.parts }
     var meters: Meters { ground.meters }
 
-    var unreadyReasons: [String] { ground.readiness.reasons + (parts?.windows ?? []).compactMap(\.trouble) }
+    var unreadyReasons: [String] { ground.readiness.reasons + (parts?.windows.values.compactMap(\.trouble) ?? []) }
     var metricsText: String { meters.prometheusText() }
     var ledgerJSON: [UInt8] { ledger.json(now: clock.now()) }
 
@@ -54,6 +54,20 @@ final class AdminStatus: AdminSource {
 
     /// Registers what is read when somebody asks, instead of counted when it happens.
     func registerReadings() {
+        registerLogs()
+        for log in journal.pipelines {
+            for reader in log.readers where !reader.isWindow { register(reader, of: log.id) }
+        }
+        ground.lastReload.register(with: meters)
+        meters.gauge("millrace_process_resident_bytes") { Double(ProcessUsage.resident.bytes) }
+        meters.counter("millrace_process_cpu_seconds_total") { ProcessUsage.cpuTime.inSeconds }
+        let start = Double(start.nanoseconds) / 1e9
+        meters.gauge("millrace_process_start_seconds") { start }
+        meters.events.add(.started, "version \(Product.version)", at: self.start)
+    }
+
+    /// Registers what is read of the logs that there are now.
+    func registerLogs() {
         for (front, logs) in Dictionary(grouping: journal.pipelines, by: \.id.front) {
             let labels = ["pipeline": front.pipeline, "signal": front.signal.name]
             let sum = { @Sendable (value: (LogStatistics) -> Double) in logs.reduce(0) { $0 + value($1.statistics) } }
@@ -62,14 +76,7 @@ final class AdminStatus: AdminSource {
             meters.counter("millrace_journal_lost_\(front.signal.itemsName)_total", labels) {
                 sum { Double($0.lostItems) }
             }
-            for log in logs { for reader in log.readers where !reader.isWindow { register(reader, of: log.id) } }
         }
-        ground.lastReload.register(with: meters)
-        meters.gauge("millrace_process_resident_bytes") { Double(ProcessUsage.resident.bytes) }
-        meters.counter("millrace_process_cpu_seconds_total") { ProcessUsage.cpuTime.inSeconds }
-        let start = Double(start.nanoseconds) / 1e9
-        meters.gauge("millrace_process_start_seconds") { start }
-        meters.events.add(.started, "version \(Product.version)", at: self.start)
     }
 
     /// Registers what is read of one destination.

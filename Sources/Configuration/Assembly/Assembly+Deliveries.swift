@@ -16,13 +16,15 @@ extension Assembly {
             else { continue }
             let waiting = account(of: delivery)?.queued ?? 0
             guard waiting > 0 else { continue }
-            let what = "\(waiting) \(log.signal.items) wait for \(delivery.name) of pipeline \(log.pipeline), which is down"
+            let destination = "\(delivery.name) of pipeline \(log.pipeline)"
+            let what = "\(waiting) \(log.signal.items) wait for \(destination), which is down"
             let remedy = "have it as before, or give them up with --abandon \(delivery.name)"
             lines.append(file.source.line(at: ["exporters"], "\(what); \(remedy)"))
         }
         for delivery in old.leaving {
             guard let log = delivery.log, file.delivers(to: delivery.name, from: log) else { continue }
-            let what = "\(delivery.name) still delivers what was there when it was removed from pipeline \(log.pipeline)"
+            let when = "when it was removed from pipeline \(log.pipeline)"
+            let what = "\(delivery.name) still delivers what was there \(when)"
             let path = ["exporters", delivery.name]
             lines.append(file.source.line(at: path, "\(what); it can come back when that is done"))
         }
@@ -73,6 +75,7 @@ extension Assembly {
             meters: ground.meters,
             logger: ground.logger
         )
+        status.registerLogs()
         return readers.compactMap { id in
             guard let log = journal.log(id.log), let reader = log.reader(named: id.name), !reader.isWindow else {
                 return nil
@@ -99,7 +102,13 @@ extension Assembly {
     }
 
     /// Deliveries that a file has no more end with what is there for them now, or at once where that is given up.
-    func dismissDeliveries(of file: PipelineFile, abandoning: [String]) async {
+    ///
+    /// Those of logs that the file has no more get what is on its way there, too: it is acknowledged.
+    func dismissDeliveries(
+        of file: PipelineFile,
+        abandoning: [String],
+        behind intakeEnd: IntakeLease.End
+    ) async {
         let gone = parts.withLock { parts in
             let gone = parts.deliveries.filter { delivery in
                 delivery.log.map { !file.delivers(to: delivery.name, from: $0) } ?? false
@@ -111,21 +120,31 @@ extension Assembly {
         guard !gone.isEmpty else { return }
         for delivery in gone {
             guard let log = delivery.log else { continue }
-            journal.leave(ReaderID(delivery.name, of: log))
-            if abandoning.contains(delivery.name) {
-                await retire(delivery)
-                _ = journal.abandon(reader: delivery.name)
-            } else {
-                let farewell = Farewell()
-                work.start(farewell) {
-                    await delivery.drain()
-                    // Cancelled at the end of the process, which ends all deliveries.
-                    if !Task.isCancelled { await self.retire(delivery) }
-                    withExtendedLifetime(farewell) {}
+            let isGivenUp = abandoning.contains(delivery.name)
+            let isLogGone = !file.logs.contains { $0.id == log }
+            if !isLogGone { journal.leave(ReaderID(delivery.name, of: log)) }
+            if isGivenUp, !isLogGone {
+                await giveUp(delivery)
+                continue
+            }
+            let farewell = Farewell()
+            work.start(farewell) {
+                if isLogGone {
+                    await intakeEnd.wait()
+                    self.journal.leave(ReaderID(delivery.name, of: log))
                 }
+                if isGivenUp { return await self.giveUp(delivery) }
+                await delivery.drain()
+                // Cancelled at the end of the process, which ends all deliveries.
+                if !Task.isCancelled { await self.retire(delivery) }
             }
         }
         shareAnew()
+    }
+
+    private func giveUp(_ delivery: Delivery) async {
+        await retire(delivery)
+        _ = journal.abandon(reader: delivery.name)
     }
 
     /// Names the end of a delivery among all work.
@@ -139,6 +158,7 @@ extension Assembly {
             await journal.retire(ReaderID(delivery.name, of: log))
         }
         journal.forgetUnread()
+        shareAnew()
         let isUnused = parts.withLock { parts in
             parts.leaving.removeAll { $0 === delivery }
             parts.deadLetters.removeAll { $0.main == log && $0.exporter == delivery.name }

@@ -1,8 +1,10 @@
 package import Admin
 import Basics
+import Journal
 import Pipeline
 import Processors
 import Receivers
+import Settings
 import Synchronization
 
 // Another pipeline file in the place of the one that runs.
@@ -25,26 +27,101 @@ extension Assembly {
     ) async throws(PipelineFileError) {
         let old = parts.withLock { $0 }
         guard !old.isStopping else { throw PipelineFileError(lines: ["the process is about to stop"]) }
-        let check = ReloadCheck(from: old.file, to: file)
+        let check = ReloadCheck(from: old.file, to: file, sockets: ground.sockets)
         let held = heldBack(by: old, from: file, abandoning: abandoning)
         guard check.lines.isEmpty, held.isEmpty else { throw PipelineFileError(lines: check.lines + held) }
         let chains = try await chains(of: file, continuing: old, building: thread)
-        let new = try await define(file, building: thread)
+        let receivers = try await readyReceivers(of: file, insteadOf: old, building: thread)
+        let new: [ReaderID]
+        do throws(PipelineFileError) {
+            new = try await define(file, building: thread)
+        } catch {
+            for receiver in receivers.started.values { await receiver.stop(within: .zero) }
+            throw error
+        }
+        await changeLimits(to: file, from: old.file)
         let changed = old.exporters.take(file, insteadOf: old.file)
         let deliveries = newDeliveries(new, file, old)
+        let windows = await newWindows(new, file, chains, building: thread)
+        swap(file, chains, receivers, deliveries, windows)
+        await finish(receivers, old)
+        startDelivering(deliveries)
+        for window in windows.values { work.start(window) { await window.run() } }
+        changeDeliveries(to: file, changed)
+        await dismissDeliveries(of: file, abandoning: abandoning, behind: old.intakeEnd)
+        noteConfiguration(of: file)
+    }
+
+    /// What the journal and memory may hold, and who may ask the admin endpoint.
+    private func changeLimits(to file: PipelineFile, from old: PipelineFile) async {
+        await journal.change(file.journal)
+        if file.memoryLimit != old.memoryLimit {
+            ground.memory.change(limit: file.receiversMemory)
+            ground.line.change(bytesMax: ByteCount(bytes: file.receiversMemory.bytes / 2))
+        }
+        let isSameToken = file.admin.token?.text == old.admin.token?.text
+        guard !isSameToken || file.admin.opensMetrics != old.admin.opensMetrics else { return }
+        let token = isSameToken ? adminToken.withLock { $0 } : file.adminToken(logger: ground.logger)
+        adminToken.withLock { $0 = token }
+        admin.change(token: token, opensMetrics: file.admin.opensMetrics)
+    }
+
+    /// From here on requests go the way of the new file.
+    private func swap(
+        _ file: PipelineFile,
+        _ chains: [String: ProcessorChain],
+        _ receivers: ReceiverChange,
+        _ deliveries: [Delivery],
+        _ windows: [String: WindowStage]
+    ) {
+        let lease = IntakeLease()
         parts.withLock { parts in
+            for pipeline in file.pipelines {
+                guard let stage = parts.windows[pipeline.name], let processor = chains[pipeline.name]?.window else {
+                    continue
+                }
+                stage.change(processor, forwardedHeaders: file.forwardedHeaders(of: pipeline.value))
+            }
+            parts.windows.merge(windows) { $1 }
+            parts.intakeEnd = lease.end
             parts.file = file
             parts.chains = chains
             parts.deliveries += deliveries
+            for name in receivers.gone { (parts.receivers[name], parts.intakes[name]) = (nil, nil) }
+            parts.receivers.merge(receivers.started) { $1 }
+            parts.intakes.merge(receivers.intakes) { $1 }
             parts.takeAnswers(file.answers(of: parts.deliveries, ground))
-            for (receiver, gateway) in file.gateways(chains, parts.answers, ground) {
+            for (receiver, gateway) in file.gateways(chains, parts.answers, ground, lease) {
                 parts.intakes[receiver]?.replace(with: gateway)
             }
         }
-        startDelivering(deliveries)
-        changeDeliveries(to: file, changed)
-        await dismissDeliveries(of: file, abandoning: abandoning)
-        noteConfiguration(of: file)
+    }
+
+    /// The windows of pipelines that are new.
+    private func newWindows(
+        _ readers: [ReaderID],
+        _ file: PipelineFile,
+        _ chains: [String: ProcessorChain],
+        building thread: SerialThread
+    ) async -> [String: WindowStage] {
+        let names = Set(readers.map(\.log.pipeline)).filter { name in
+            parts.withLock { $0.windows[name] == nil }
+                && file.pipelines.contains { $0.name == name && file.window(of: $0.value) != nil }
+        }
+        guard !names.isEmpty else { return [:] }
+        let recovered = await thread.run { [journal] in
+            defer { journal.persistCursors() }
+            return file.recoverWindows(of: journal, only: names)
+        }
+        let (meters, logger) = (ground.meters, ground.logger)
+        return file.windowStages(
+            of: ground.store,
+            recovered,
+            only: names,
+            chains: chains,
+            meters: meters,
+            logger: logger
+        )
     }
 
     /// Lets the admin endpoint ask for reloads.

@@ -19,6 +19,8 @@ package final class Assembly: Sendable {
     let ground: Ground
     let status: AdminStatus
     let parts: Mutex<RunningParts>
+    /// What clients show to the admin endpoint.
+    let adminToken: Mutex<AdminToken?>
     /// What is at work; a delivery by itself, so that it can come and go.
     let work = TaskPool()
     /// Sends what the process records about itself; nil where that is nothing.
@@ -64,7 +66,12 @@ package final class Assembly: Sendable {
         let parts = try RunningParts(file, exporters: exporters, on: ground)
         let status = AdminStatus(journal: store.journal, ground: ground)
         status.registerReadings()
-        admin = file.adminEndpoint(on: sockets[GivenSockets.adminName], showing: status, logger: logger)
+        // With a journal in memory nothing else creates its directory.
+        try? SystemFileSystem().createDirectories(file.journal.directory)
+        AdminPlace.remove(from: file.journal.directory)
+        let token = file.adminToken(logger: logger)
+        adminToken = Mutex(token)
+        admin = file.adminEndpoint(on: sockets[GivenSockets.adminName], showing: status, token: token, logger: logger)
         (journal, self.ground, self.status, self.telemetry) = (store.journal, ground, status, telemetry?.sender)
         self.parts = Mutex(parts)
         keepsUndelivered = file.journal.storage == .disk
@@ -74,9 +81,10 @@ package final class Assembly: Sendable {
 
     /// How long a stopping process goes on delivering.
     package var drainTimeout: Duration { parts.withLock { $0.file.drainTimeout } }
-    /// Those of exporters that are gone from the file aside, which drain by themselves.
     package var deliveries: [Delivery] { parts.withLock { $0.deliveries } }
-    package var windows: [WindowStage] { parts.withLock { $0.windows } }
+    /// Those of exporters that are gone from the file, as long as they have something left.
+    package var leaving: [Delivery] { parts.withLock { $0.leaving } }
+    package var windows: [WindowStage] { parts.withLock { Array($0.windows.values) } }
     package var exporters: ExporterSet { parts.withLock { $0.exporters } }
 
     /// Opens every receiver; the error says which address and why.
@@ -124,7 +132,7 @@ package final class Assembly: Sendable {
     package func stopReceiving() async {
         ground.readiness.stops()
         let limit = max(Self.completionMin, drainTimeout - ground.readiness.stoppingTime)
-        let receivers = parts.withLock { $0.receivers.values.map { $0 } }
+        let receivers = parts.withLock { $0.receivers.values.map { $0 } + $0.leavingReceivers.map(\.receiver) }
         await withDiscardingTaskGroup { group in
             for receiver in receivers {
                 group.addTask { await receiver.stop(within: limit) }
@@ -161,13 +169,14 @@ extension PipelineFile {
     fileprivate func adminEndpoint(
         on sockets: [GivenSocket],
         showing source: AdminStatus,
+        token: AdminToken?,
         logger: Logger
     ) -> AdminEndpoint {
         AdminEndpoint(
             listen: admin.listen,
             sockets: sockets,
             source: source,
-            token: adminToken(logger: logger),
+            token: token,
             opensMetrics: admin.opensMetrics,
             tls: admin.tls.map { tls in
                 ServerTLS(tls, listener: GivenSockets.adminName, meters: source.ground.meters, logger: logger)
@@ -177,11 +186,9 @@ extension PipelineFile {
     }
 
     /// The pipeline file's token, else a new one that commands find beside the journal.
-    private func adminToken(logger: Logger) -> AdminToken? {
-        // With a journal in memory nothing else creates its directory.
-        try? SystemFileSystem().createDirectories(journal.directory)
-        // Who listens where an earlier process did is not to be asked with it.
-        AdminPlace.remove(from: journal.directory)
+    ///
+    /// Where nobody but this process has noted the place of its endpoint there: who listens where an earlier one did is not to be asked with it.
+    func adminToken(logger: Logger) -> AdminToken? {
         guard let text = admin.token?.text else { return AdminToken.create(in: journal.directory, logger: logger) }
         AdminToken.remove(from: journal.directory)
         return AdminToken(text: text)

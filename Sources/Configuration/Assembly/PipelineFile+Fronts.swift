@@ -37,7 +37,8 @@ extension PipelineFile {
             for signal in pipeline.value.takenSignals where !new.isEmpty {
                 guard let log = journal.log(LogID(pipeline.name, signal)) else { continue }
                 for (signals, processor) in chain.perSpan where signals.contains(signal) {
-                    guard let processor = processor as? any RememberingProcessor, new.contains(where: { $0 === processor })
+                    guard let processor = processor as? any RememberingProcessor,
+                        new.contains(where: { $0 === processor })
                     else { continue }
                     processor.restore(from: log, at: clock.now())
                 }

@@ -32,12 +32,12 @@ extension PipelineFile {
         return PipelineWindow(name: window.name, joinsLogs: joins && pipeline.signals.contains(.logs))
     }
 
-    /// Settles what an earlier process moved behind the windows.
+    /// Settles what an earlier process moved behind the windows, of all pipelines or of those named.
     ///
     /// - Returns: What it decided, by pipeline.
-    func recoverWindows(of journal: Journal) -> [String: WindowRecovery] {
+    func recoverWindows(of journal: Journal, only names: Set<String>? = nil) -> [String: WindowRecovery] {
         var recovered: [String: WindowRecovery] = [:]
-        for pipeline in pipelines {
+        for pipeline in pipelines where names?.contains(pipeline.name) ?? true {
             guard let window = window(of: pipeline.value),
                 let output = journal.log(LogID(windowOf: pipeline.name)),
                 let front = journal.log(LogID(pipeline.name, .traces)), let spans = front.reader(named: window.name)
@@ -54,19 +54,21 @@ extension PipelineFile {
         return recovered
     }
 
-    /// The windows of all pipelines, between the log of their spans and that which the exporters read.
+    /// The windows of all pipelines, or of those named, between the log of their spans and that which the exporters read.
     func windowStages(
         of store: Store,
+        _ recovered: [String: WindowRecovery],
+        only names: Set<String>? = nil,
         chains: [String: ProcessorChain],
         meters: Meters,
         logger: Logger
-    ) -> [WindowStage] {
+    ) -> [String: WindowStage] {
         let journal = store.journal
-        return pipelines.compactMap { pipeline in
-            guard let window = window(of: pipeline.value),
+        return pipelines.reduce(into: [:]) { stages, pipeline in
+            guard names?.contains(pipeline.name) ?? true, let window = window(of: pipeline.value),
                 let output = journal.log(LogID(windowOf: pipeline.name)),
                 let processor = chains[pipeline.name]?.window
-            else { return nil }
+            else { return }
             let readers = journal.pipelines.reduce(0) { $0 + $1.readers.count }
             let inputs = [(WindowSource.spans, Signal.traces), (.logs, .logs)].compactMap { source, signal in
                 input(of: window, journal.log(LogID(pipeline.name, signal)), store.shares).map { (source, $0) }
@@ -78,18 +80,32 @@ extension PipelineFile {
                 inputs: Dictionary(uniqueKeysWithValues: inputs),
                 output: output,
                 journal: journal,
-                decided: store.recovered[pipeline.name]?.decided ?? [],
-                shown: store.recovered[pipeline.name]?.shown ?? [],
+                decided: recovered[pipeline.name]?.decided ?? [],
+                shown: recovered[pipeline.name]?.shown ?? [],
                 isNoted: self.journal.storage == .disk,
-                forwardedHeaders: pipeline.value.receivers.reduce(into: []) { $0.formUnion(forwardedHeaders(of: $1)) },
+                forwardedHeaders: forwardedHeaders(of: pipeline.value),
                 bytesMax: recordsMemory.bytes / max(1, readers),
                 clock: .system,
                 meters: windowMeters,
                 logger: logger
             )
             windowMeters.register(stage)
-            return stage
+            stages[pipeline.name] = stage
         }
+    }
+
+    /// Headers that the exporters of a pipeline send along.
+    func forwardedHeaders(of pipeline: PipelineSettings) -> Set<String> {
+        pipeline.receivers.reduce(into: []) { $0.formUnion(forwardedHeaders(of: $1)) }
+    }
+
+    /// How the window of a pipeline waits; nil for one without.
+    func windowSettings(of pipeline: PipelineSettings) -> WindowSettings? {
+        guard let window = window(of: pipeline), let settings = processors.first(where: { $0.name == window.name })
+        else {
+            return nil
+        }
+        return settings.settings.makeWindow(named: window.name, mapping: [], routing: [])?.window
     }
 
     private func input(of window: PipelineWindow, _ log: Log?, _ shares: RouteShares) -> WindowInput? {

@@ -15,7 +15,10 @@ struct RunningParts: Sendable {
     var deadLetters: [DeadLetterBox]
     /// By pipeline.
     var chains: [String: ProcessorChain]
-    let windows: [WindowStage]
+    /// By pipeline.
+    var windows: [String: WindowStage]
+    /// When nothing is on its way into the journal that came before the last change.
+    var intakeEnd: IntakeLease.End
     /// Where the answers of receivers wait that have `answer_after`, by receiver.
     var answers: [String: DeliveryAnswers]
     /// Those that others have taken the place of, and where somebody may still wait.
@@ -24,6 +27,7 @@ struct RunningParts: Sendable {
     var intakes: [String: CurrentIntake] = [:]
     /// By name.
     var receivers: [String: any Receiver] = [:]
+    var leavingReceivers: [LeavingReceiver] = []
     /// Whether the process is told to stop.
     var isStopping = false
 
@@ -45,9 +49,19 @@ struct RunningParts: Sendable {
             logger: ground.logger
         )
         chains = try file.chains(of: store.journal, clock: .system)
-        windows = file.windowStages(of: store, chains: chains, meters: ground.meters, logger: ground.logger)
+        windows = file.windowStages(
+            of: store,
+            store.recovered,
+            chains: chains,
+            meters: ground.meters,
+            logger: ground.logger
+        )
         answers = file.answers(of: deliveries, ground)
-        for (receiver, gateway) in file.gateways(chains, answers, ground) { intakes[receiver] = CurrentIntake(gateway) }
+        let lease = IntakeLease()
+        intakeEnd = lease.end
+        for (receiver, gateway) in file.gateways(chains, answers, ground, lease) {
+            intakes[receiver] = CurrentIntake(gateway)
+        }
         let connections = file.connectionLimits(
             within: ground.descriptors,
             eventLoops: ground.eventLoops.count,
@@ -66,7 +80,8 @@ extension PipelineFile {
     func gateways(
         _ chains: [String: ProcessorChain],
         _ answers: [String: DeliveryAnswers],
-        _ ground: Ground
+        _ ground: Ground,
+        _ lease: IntakeLease
     ) -> [String: any Intake] {
         let fronts = fronts(chains, counting: ground.tallies)
         return receivers.reduce(into: [:]) { gateways, receiver in
@@ -81,7 +96,8 @@ extension PipelineFile {
                 identities: IdentityMeters(ground.meters, receiver: receiver.name),
                 line: ground.line,
                 hold: receiver.settings.hold,
-                answers: answers[receiver.name]
+                answers: answers[receiver.name],
+                lease: lease
             )
             gateways[receiver.name] = ground.telemetry.map { TracedIntake(gateway, $0) } ?? gateway
         }

@@ -1,5 +1,6 @@
 import Basics
 import Journal
+import OTLP
 import Pipeline
 import Processors
 import Receivers
@@ -10,10 +11,16 @@ import TLS
 struct ReloadCheck {
     private let old: PipelineFile
     private let new: PipelineFile
+    private let sockets: GivenSockets
     /// One line for each setting that cannot change, as `validate` writes them.
     private(set) var lines: [String] = []
 
-    init(from old: PipelineFile, to new: PipelineFile) {
+    /// - Parameters:
+    ///   - old: The file that runs.
+    ///   - new: The one that is to take its place.
+    ///   - sockets: The service manager's, which take the place of addresses.
+    init(from old: PipelineFile, to new: PipelineFile, sockets: GivenSockets = GivenSockets()) {
+        self.sockets = sockets
         self.old = old
         self.new = new
         checkSections()
@@ -29,63 +36,63 @@ struct ReloadCheck {
         for name in Shape.journal.differences(old.journal, new.journal) {
             switch name {
             case "directory":
-                refuse("journal", name, because: "what is not delivered lies in \(quoted(old.journal.directory)): another directory needs a restart")
+                let what = "what is not delivered lies in \(quoted(old.journal.directory))"
+                refuse("journal", name, because: "\(what): another directory needs a restart")
             case "storage":
-                refuse("journal", name, because: "what is not delivered would stay where it is: another storage needs a restart")
-            default: refuse("journal", name)
+                let what = "what is not delivered would stay where it is"
+                refuse("journal", name, because: "\(what): another storage needs a restart")
+            case "sync": refuse("journal", name)
+            default: break
             }
         }
-        for name in Shape.admin.differences(old.admin, new.admin) { refuse("admin", name) }
-        if old.admin.token?.text != new.admin.token?.text { refuse("admin", "token") }
-        for name in Shape.log.differences(old.log, new.log) { refuse("log", name) }
+        for name in Shape.admin.differences(old.admin, new.admin) where ["listen", "tls"].contains(name) {
+            refuse("admin", name)
+        }
         if !new.source.says(theSameAs: old.source, at: "telemetry") { refuse("telemetry") }
-        if old.memoryLimit != new.memoryLimit { refuse("memory_limit") }
     }
 
     private mutating func checkComponents() {
-        for receiver in new.receivers {
-            guard let known = old.receivers.first(where: { $0.name == receiver.name }) else {
-                refuse("receivers", receiver.name)
-                continue
-            }
-            if !receiver.isSet(as: known) { refuse("receivers", receiver.name) }
-            if new.processorHeaders(after: receiver.name) != old.processorHeaders(after: receiver.name) {
-                refuse("receivers", receiver.name)
-            }
-        }
-        for receiver in old.receivers where !new.receivers.contains(where: { $0.name == receiver.name }) {
-            refuse("receivers")
+        for receiver in new.receivers where !new.keepsPlace(of: receiver, from: old, sockets) {
+            guard let address = receiver.settings.address,
+                let taken = old.receivers.first(where: { $0.settings.address.map(address.overlaps) ?? false })
+            else { continue }
+            let what = "\(quoted(address.description)) is where /receivers/\(taken.name) listens now"
+            let reason = "\(what), as it is set and shared there; allowed: another address, or a restart"
+            refuse("receivers", receiver.name, "listen", because: reason)
         }
         for exporter in new.exporters {
-            guard let known = old.exporters.first(where: { $0.name == exporter.name }), known.type != exporter.type else {
-                continue
-            }
-            let what = "it was of type \(quoted(known.type)), whose spans wait in another order"
-            refuse("exporters", exporter.name, "type", because: "\(what): another type needs another name, or a restart")
+            let known = old.exporters.first { $0.name == exporter.name }
+            guard let known, known.type != exporter.type else { continue }
+            let what = "it was of type \(quoted(known.type)), for which spans wait in another order"
+            let reason = "\(what): another type needs another name, or a restart"
+            refuse("exporters", exporter.name, "type", because: reason)
         }
     }
 
     private mutating func checkPipelines() {
         for pipeline in new.pipelines {
-            guard let known = old.pipelines.first(where: { $0.name == pipeline.name })?.value else {
-                refuse("pipelines", pipeline.name)
+            guard let known = old.pipelines.first(where: { $0.name == pipeline.name })?.value else { continue }
+            let (before, after) = (old.window(of: known), new.window(of: pipeline.value))
+            guard before != nil || after != nil else { continue }
+            guard let before, let after, before.name == after.name else {
+                let reason = "traces would wait where nobody looks: a window comes or goes only with a restart"
+                refuse("pipelines", pipeline.name, "processors", because: reason)
                 continue
             }
-            if Set(pipeline.value.receivers) != Set(known.receivers) { refuse("pipelines", pipeline.name, "receivers") }
-            if Set(pipeline.value.signals) != Set(known.signals) { refuse("pipelines", pipeline.name, "signals") }
-            if old.window(of: known) != nil || new.window(of: pipeline.value) != nil {
-                checkWindow(pipeline, known)
+            if Set(known.signals) != Set(pipeline.value.signals) || before.reads(.logs) != after.reads(.logs) {
+                refuse("pipelines", pipeline.name, "signals")
+            }
+            if old.windowSettings(of: known) != new.windowSettings(of: pipeline.value) {
+                let what = "traces wait there already"
+                let reason = "\(what): how long it waits, and what it holds, changes only with a restart"
+                refuse("processors", after.name, because: reason)
             }
         }
         for pipeline in old.pipelines where !new.pipelines.contains(where: { $0.name == pipeline.name }) {
-            refuse("pipelines")
+            guard old.window(of: pipeline.value) != nil else { continue }
+            let what = "traces wait in the window of \(pipeline.name)"
+            refuse("pipelines", because: "\(what): it goes only with a restart")
         }
-    }
-
-    private mutating func checkWindow(_ pipeline: Named<PipelineSettings>, _ known: PipelineSettings) {
-        let (before, after) = (old.processors(of: known), new.processors(of: pipeline.value))
-        let isSame = before.count == after.count && zip(before, after).allSatisfy { $0.name == $1.name && $0.isSet(as: $1) }
-        if !isSame { refuse("pipelines", pipeline.name, "processors") }
     }
 }
 

@@ -13,6 +13,7 @@ package actor Reloader {
     private let path: String?
     private let environment: Environment
     private let logger: Logger
+    private let onTaken: @Sendable (PipelineFile) -> Void
     /// Reads and builds, which waits for the disk.
     private let thread = SerialThread(name: "millrace-reload")
     private var last: Task<ReloadAnswer, Never>?
@@ -22,7 +23,15 @@ package actor Reloader {
     ///   - path: The file; nil for the built-in one, which does not change.
     ///   - environment: Where `${env:…}` and `${file:…}` get their values.
     ///   - logger: Told what becomes of the file.
-    package init(_ assembly: Assembly, path: String?, environment: Environment = .process, logger: Logger) {
+    ///   - onTaken: Called with each file that is taken.
+    package init(
+        _ assembly: Assembly,
+        path: String?,
+        environment: Environment = .process,
+        logger: Logger,
+        onTaken: @escaping @Sendable (PipelineFile) -> Void
+    ) {
+        self.onTaken = onTaken
         self.assembly = assembly
         self.path = path
         self.environment = environment
@@ -51,6 +60,7 @@ package actor Reloader {
         do throws(PipelineFileError) {
             let file = try await file(meaning: request.file)
             try await assembly.take(file, abandoning: request.abandoning, building: thread)
+            onTaken(file)
             answer = ReloadAnswer(digest: file.source.digest, warnings: file.warnings)
         } catch {
             answer = ReloadAnswer(problems: error.lines)

@@ -27,7 +27,8 @@ struct ReloadCommand: AsyncParsableCommand {
         let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardOutput) }
         let answer: JSONNode
         do {
-            let text = try await file.ask("POST", ReloadPath.uri(ReloadRequest(file: config.absolutePath, abandoning: abandon)))
+            let request = ReloadRequest(file: config.absolutePath, abandoning: abandon)
+            let text = try await file.ask("POST", ReloadPath.uri(request))
             guard let text else {
                 let hint = "a process that was started with another \"directory\" cannot be found by this file"
                 throw AdminFailure(reason: "no process has the journal in \(file.journal.directory) open; \(hint)")

@@ -35,10 +35,19 @@ struct RunCommand: AsyncParsableCommand {
             throw PipelineFile.wrongConfiguration
         }
         defer { LogSink.standardError.flush() }
-        let logger = Logger(label: "millrace") { _ in StandardErrorLog(settings: file.log) }
+        let log = LogControl(file.log)
+        let logger = Logger(label: "millrace") { _ in StandardErrorLog(control: log) }
         for warning in file.warnings { logger.warning("\(warning)") }
         do {
-            try await runProcess(file, from: config, watching: watch, sockets: sockets, abandoning: abandon, logger: logger)
+            try await runProcess(
+                file,
+                from: config,
+                watching: watch,
+                sockets: sockets,
+                abandoning: abandon,
+                log: log,
+                logger: logger
+            )
         } catch {
             logger.critical("\(error)")
             throw ExitCode.failure

@@ -11,11 +11,16 @@ struct StandardErrorLog: LogHandler {
     private static let messageMax = 4000
     private static let valueMax = 1000
 
-    private let format: LogFormat
+    private let control: LogControl
+    /// Where a logger was given a level of its own.
+    private var ownLevel: Logger.Level?
     private let clock: WallClock
     private let sink: LogSink
 
-    var logLevel: Logger.Level
+    var logLevel: Logger.Level {
+        get { ownLevel ?? control.settings.level }
+        set { ownLevel = newValue }
+    }
     var metadata: Logger.Metadata = [:]
     var metadataProvider: Logger.MetadataProvider?
 
@@ -24,8 +29,15 @@ struct StandardErrorLog: LogHandler {
         clock: WallClock = .system,
         sink: LogSink = .standardError
     ) {
-        format = settings.format
-        logLevel = settings.level
+        self.init(control: LogControl(settings), clock: clock, sink: sink)
+    }
+
+    init(
+        control: LogControl,
+        clock: WallClock = .system,
+        sink: LogSink = .standardError
+    ) {
+        self.control = control
         self.clock = clock
         self.sink = sink
     }
@@ -40,7 +52,7 @@ struct StandardErrorLog: LogHandler {
         var all = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }.merging(event.metadata ?? [:]) { $1 }
         if heldBack > 0 { all["held_back"] = "\(heldBack)" }
         let pairs = all.map { (key: $0.key, value: "\($0.value)") }.sorted { $0.key < $1.key }
-        switch format {
+        switch control.settings.format {
         case .text: sink.write(text(event, pairs))
         case .json: sink.write(json(event, pairs))
         }

@@ -16,6 +16,7 @@ func runProcess(
     watching: Bool,
     sockets: GivenSockets,
     abandoning: [String],
+    log: LogControl,
     logger: Logger
 ) async throws {
     ProcessUsage.tuneAllocator(for: file.memoryLimit)
@@ -36,7 +37,7 @@ func runProcess(
         descriptors: descriptors,
         logger: logger
     )
-    let reloader = Reloader(assembly, path: path, logger: logger)
+    let reloader = Reloader(assembly, path: path, logger: logger) { log.change($0.log) }
     assembly.answerReloads { await reloader.reload($0) }
     let group = ServiceGroup(
         configuration: ServiceGroupConfiguration(
@@ -64,7 +65,7 @@ func runProcess(
 /// What the service group says of itself is of no use to an operator.
 private let quiet = Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
 
-/// SIGHUP reads the pipeline file again. SIGTERM and SIGINT drain, a second one ends at once: whatever is acknowledged is on disk, unless the journal is in memory.
+/// SIGHUP reads the pipeline file again; SIGTERM and SIGINT drain, a second one ends at once: whatever is acknowledged is on disk, unless the journal is in memory.
 private func obey(
     _ signals: UnixSignalsSequence,
     _ group: ServiceGroup,

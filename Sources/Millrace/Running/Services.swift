@@ -86,13 +86,23 @@ struct DeliveryService: Service {
             }
         }
         for delivery in assembly.deliveries { delivery.beginDraining() }
+        // Those drain already.
+        let leaving = assembly.leaving
         repeat {
             await withDiscardingTaskGroup { drains in
                 for delivery in assembly.deliveries {
                     drains.addTask { await delivery.drain(stopsWhileDown: true) }
                 }
+                drains.addTask { await end(of: leaving) }
             }
-        } while !Task.isCancelled && assembly.deliveries.contains(where: \.canDrainOn)
+        } while !Task.isCancelled && (assembly.deliveries + leaving).contains(where: \.canDrainOn)
+    }
+
+    /// Until deliveries that drain already have nothing left, or their destinations are down.
+    private func end(of leaving: [Delivery]) async {
+        while leaving.contains(where: \.canDrainOn) {
+            guard (try? await Task.sleep(for: .milliseconds(20))) != nil else { return }
+        }
     }
 }
 

@@ -117,8 +117,10 @@ package final class Delivery: Sendable {
 
     /// Goes on with other settings: what it has read, tried and learned stays.
     ///
-    /// - Parameter isOtherwise: Whether the destination is another one now, or is asked otherwise, so that what failed is tried
-    ///   again at once.
+    /// - Parameters:
+    ///   - settings: The other settings.
+    ///   - isOtherwise: Whether the destination is another one now, or is asked otherwise, so that what failed is tried again at
+    ///     once.
     package func change(_ settings: DeliverySettings, isOtherwise: Bool) {
         let now = clock.now()
         self.settings.withLock { $0 = settings }

@@ -13,11 +13,14 @@ package final class TaskPool: Sendable {
 
     package init() {}
 
-    /// Begins the work of an object; nothing happens after `endAll`.
-    package func start(_ object: some AnyObject, _ work: @escaping @Sendable () async -> Void) {
+    /// Begins the work of an object, which is kept until that ends; nothing happens after `endAll`.
+    package func start(_ object: some AnyObject & Sendable, _ work: @escaping @Sendable () async -> Void) {
         state.withLock { state in
             guard !state.isOver else { return }
-            state.tasks[ObjectIdentifier(object)] = Task { await work() }
+            state.tasks[ObjectIdentifier(object)] = Task {
+                await work()
+                _ = self.state.withLock { $0.tasks.removeValue(forKey: ObjectIdentifier(object)) }
+            }
         }
     }
 

@@ -22,6 +22,7 @@ package final class Gateway: Intake {
     private let line: WaitingLine?
     private let hold: Duration
     private let answers: DeliveryAnswers?
+    private let lease: IntakeLease?
     /// One for each event loop that ever asked; event loops live as long as the process.
     private let waiting = Mutex<[ObjectIdentifier: WaitingRoom]>([:])
 
@@ -37,6 +38,7 @@ package final class Gateway: Intake {
     ///   - line: Where requests wait while the journal is full; without it they are refused at once.
     ///   - hold: How long they wait there.
     ///   - answers: Where answers wait for an exporter; without it they wait for the journal alone.
+    ///   - lease: Held as long as something of a request is on its way into the journal.
     package init(
         fronts: [PipelineFront],
         journal: Journal,
@@ -48,8 +50,10 @@ package final class Gateway: Intake {
         identities: IdentityMeters? = nil,
         line: WaitingLine? = nil,
         hold: Duration = .zero,
-        answers: DeliveryAnswers? = nil
+        answers: DeliveryAnswers? = nil,
+        lease: IntakeLease? = nil
     ) {
+        self.lease = lease
         signals = Set(fronts.map(\.signal))
         self.fronts = Signal.allCases.map { signal in fronts.filter { $0.signal == signal } }
         self.journal = journal
@@ -245,7 +249,8 @@ package final class Gateway: Intake {
                 condition: condition,
                 line: line,
                 hold: hold,
-                answers: answers
+                answers: answers,
+                lease: lease
             )
             rooms[ObjectIdentifier(observer)] = room
             return room

@@ -45,7 +45,7 @@ package final class WaitingLine: Sendable {
     /// Between two looks for those whose time is over.
     private static let period = Duration.milliseconds(50)
 
-    private let bytesMax: Int
+    private let bytesMax: Atomic<Int>
     private let held: Counter?
     private let clock: MonotonicClock
     private let state = Mutex(State())
@@ -65,9 +65,15 @@ package final class WaitingLine: Sendable {
         clock: MonotonicClock = .system
     ) {
         self.freedAt = Atomic(freedAt?.wholeNanoseconds ?? -1)
-        self.bytesMax = bytesMax.bytes
+        self.bytesMax = Atomic(bytesMax.bytes)
         self.held = held
         self.clock = clock
+    }
+
+    /// Another bound from now on; there may be room by it.
+    package func change(bytesMax: ByteCount) {
+        self.bytesMax.store(bytesMax.bytes, ordering: .relaxed)
+        roomIsFreed()
     }
 
     /// Whether nobody waits.
@@ -101,6 +107,7 @@ package final class WaitingLine: Sendable {
         let now = clock.now()
         guard isFlowing(within: hold, at: now) else { return false }
         let needsTimer = state.withLock { state -> Bool? in
+            let bytesMax = bytesMax.load(ordering: .relaxed)
             guard !state.isClosed, state.entries.count < Self.countMax, bytes <= bytesMax - state.bytes else {
                 return nil
             }

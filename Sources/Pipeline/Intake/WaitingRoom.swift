@@ -85,6 +85,7 @@ final class WaitingRoom: CommitObserver {
     private let line: WaitingLine?
     private let hold: Duration
     private let answers: DeliveryAnswers?
+    private let lease: IntakeLease?
     private let requests = Mutex<[UInt64: WaitingRequest]>([:])
 
     init(
@@ -93,8 +94,10 @@ final class WaitingRoom: CommitObserver {
         condition: JournalCondition?,
         line: WaitingLine?,
         hold: Duration,
-        answers: DeliveryAnswers?
+        answers: DeliveryAnswers?,
+        lease: IntakeLease?
     ) {
+        self.lease = lease
         self.answers = answers
         self.journal = journal
         self.observer = observer

@@ -35,12 +35,11 @@ package final class WindowStage: Sendable {
 
     /// The processor's key in the pipeline file, and the name of its cursors.
     package let name: String
-    let processor: any WindowedProcessor
     let journal: Journal
     let inputs: [WindowSource: WindowInput]
     /// The log that the exporters read.
     let output: Log
-    let forwardedHeaders: Set<String>
+    private let work: Mutex<(processor: any WindowedProcessor, forwardedHeaders: Set<String>)>
     let clock: MonotonicClock
     let meters: WindowMeters
     /// Where decided traces are noted; nil for nowhere.
@@ -92,11 +91,10 @@ package final class WindowStage: Sendable {
         logger: Logger
     ) {
         self.name = name
-        self.processor = processor
+        work = Mutex((processor, forwardedHeaders))
         self.inputs = inputs
         self.output = output
         self.journal = journal
-        self.forwardedHeaders = forwardedHeaders
         self.clock = clock
         self.meters = meters
         self.logger = logger
@@ -114,6 +112,14 @@ package final class WindowStage: Sendable {
             window.see(record.key, record: record.id, spans: record.spans, bytes: record.bytes, at: now, isShown: true)
         }
         state = Mutex(State(window: window, cache: RecordCache(bytesMax: bytesMax)))
+    }
+
+    var processor: any WindowedProcessor { work.withLock { $0.processor } }
+    var forwardedHeaders: Set<String> { work.withLock { $0.forwardedHeaders } }
+
+    /// From now on another processor makes requests of traces, which waits as this one does.
+    package func change(_ processor: any WindowedProcessor, forwardedHeaders: Set<String>) {
+        work.withLock { $0 = (processor, forwardedHeaders) }
     }
 
     /// Traces that wait, and the bytes of what is known of them.

@@ -48,24 +48,32 @@ final class MemberWatch: Sendable {
     private let secrets: [String: Secret]
     private let authenticator: Authenticator
     private let receiver: String
+    private let meters: Meters
     private let logger: Logger
     private let areValid = Atomic<Bool>(true)
     private let state = Mutex(State())
     private let stop = ThreadSignal()
 
     /// Takes the members in; blocks for their files.
-    init(_ settings: AuthSettings, for authenticator: Authenticator, receiver: String, meters: Meters, logger: Logger) {
+    ///
+    /// What it shows in metrics it shows from now on, or from `start` where it `showsLater`.
+    init(
+        _ settings: AuthSettings,
+        for authenticator: Authenticator,
+        receiver: String,
+        meters: Meters,
+        logger: Logger,
+        showsLater: Bool = false
+    ) {
         self.settings = settings
         self.authenticator = authenticator
         self.receiver = receiver
+        self.meters = meters
         self.logger = logger
         // What gives its content once only, such as a pipe, is not looked at again.
         secrets = settings.fileSecrets.filter { $0.value.reread() != nil }
         look(isFirst: true)
-        guard hasFiles else { return }
-        meters.gauge("millrace_receiver_member_files_valid", ["receiver": receiver]) { [weak self] in
-            self?.areValid.load(ordering: .relaxed) == false ? 0 : 1
-        }
+        if !showsLater { show() }
     }
 
     private var hasFiles: Bool { !settings.files.isEmpty || !secrets.isEmpty }
@@ -73,8 +81,16 @@ final class MemberWatch: Sendable {
     /// Begins to look every few seconds.
     func start() {
         guard hasFiles else { return }
+        show()
         spawnThread(named: "millrace-members") { [self] in
             while !stop.wait(for: Self.interval) { look() }
+        }
+    }
+
+    private func show() {
+        guard hasFiles else { return }
+        meters.gauge("millrace_receiver_member_files_valid", ["receiver": receiver]) { [weak self] in
+            self?.areValid.load(ordering: .relaxed) == false ? 0 : 1
         }
     }
 

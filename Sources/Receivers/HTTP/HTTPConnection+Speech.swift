@@ -53,6 +53,7 @@ extension HTTPConnection {
 
     /// Whether it has become as old as connections may.
     var isOld: Bool {
+        if let stale = loop.staleBefore, openedAt < stale { return true }
         guard let age = loop.context.settings.maxAge else { return false }
         return openedAt + TimeAmount(age) <= .now()
     }

@@ -48,7 +48,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, Recei
     private(set) var isInputClosed = false
     let observer: LoopObserver
     let loop: ReceiverLoop
-    let paths: RequestPaths
+    var paths: RequestPaths { loop.context.paths }
 
     /// The other end, and how it counts.
     var client: Client
@@ -86,14 +86,11 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, Recei
     ///   - observer: The event loop's share of the receiver.
     ///   - decoder: The handler before this one.
     ///   - client: What is known of the other end.
-    ///   - paths: Where requests are taken.
     init(
         _ observer: LoopObserver,
         decoder: RequestDecoder.Handler,
-        client: Client = Client(),
-        paths: RequestPaths = RequestPaths()
+        client: Client = Client()
     ) {
-        self.paths = paths
         self.observer = observer
         self.decoder = decoder
         self.client = client

@@ -23,20 +23,18 @@ final class HTTPStreamRequest: StreamRequest {
     ///   - fields: Its head.
     ///   - hasBody: Whether it goes on behind the head.
     ///   - observer: The event loop's share of the receiver that takes it, whose connection it is.
-    ///   - paths: Where requests are taken.
     ///   - connection: The one that it came by.
     init(
         _ fields: HPACKHeaders,
         hasBody: Bool,
         for observer: LoopObserver,
-        at paths: RequestPaths,
         on connection: HTTP2Connection
     ) {
         self.observer = observer
         self.connection = connection
-        self.paths = paths
         head = HTTPRequestHead(fields)
         let context = observer.loop.value.context
+        paths = context.paths
         var headers = RequestHeaders(head, keeping: context.keptHeaders)
         if let authority = fields.first(name: ":authority") { headers.hosts.append(authority) }
         headers.hasOpenLength = hasBody && headers.contentLength == nil

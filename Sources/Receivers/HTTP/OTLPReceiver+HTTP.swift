@@ -22,15 +22,14 @@ extension OTLPReceiver {
         clock: WallClock = .system,
         steady: MonotonicClock = .system
     ) {
-        let paths = settings.paths
         let speech = ReceiverSpeech(name: "OTLP/HTTP", offers: ["h2", "http/1.1"], takesGuest: true) {
             channel,
             loops,
             client in
             let decoder = RequestDecoder.make()
-            let connection = HTTPConnection(loops.own, decoder: decoder, client: client, paths: paths)
+            let connection = HTTPConnection(loops.own, decoder: decoder, client: client)
             let preface = connection.preface(
-                speaking: HTTP2Speakers(grpc: loops.guest, http: loops.own, paths: paths)
+                speaking: HTTP2Speakers(grpc: loops.guest, http: loops.own)
             )
             try channel.pipeline.syncOperations.addHandlers([preface, decoder, connection])
         }
@@ -40,6 +39,7 @@ extension OTLPReceiver {
             in: parts,
             hosts: settings.hosts,
             pages: WebPages(settings, in: parts, clock: clock),
+            paths: settings.paths,
             clock: clock,
             steady: steady
         )

@@ -24,21 +24,23 @@ struct ConnectionContext: Sendable {
     let clock: WallClock
     let logger: Logger
     /// Tells who sends.
-    let access: Authenticator
+    var access: Authenticator
     /// Nil without `limits`.
     var limits: SenderLimits?
     /// Nil without `proxy_protocol`.
     var proxyHeaders: ProxyHeaders?
     let experiments: ExperimentHeader
-    let credentials: IgnoredCredentials
+    var credentials: IgnoredCredentials
     /// Nil where web pages have no leave to send.
     let pages: WebPages?
     /// Nil for plaintext.
-    let tls: ServerTLS?
+    var tls: ServerTLS?
     /// Who was told of already.
-    let notices = ClientNotices()
+    var notices = ClientNotices()
     /// Connections open now, over all event loops.
-    let connections = ConnectionCount()
+    var connections = ConnectionCount()
+    /// Where requests are taken over HTTP.
+    var paths = RequestPaths()
 }
 
 /// Says once that nobody looks at the credentials that SDKs of other products send along.
@@ -83,7 +85,9 @@ final class ReceiverLoop {
         let presence: ClientPresence
     }
 
-    let context: ConnectionContext
+    private(set) var context: ConnectionContext
+    /// Connections that were opened before end with their next answers; nil where all may go on.
+    private(set) var staleBefore: NIODeadline?
     /// Whether the process is told to stop: every answer is the last of its connection.
     private(set) var isStopping = false
     /// Whether new requests are refused, because nothing would keep them.
@@ -121,6 +125,23 @@ final class ReceiverLoop {
         self.context = context
         hosts = AcceptedHosts(at: context.addresses, besides: context.hosts)
         self.eventLoop = eventLoop
+    }
+
+    /// Goes on with other settings, for new requests and new connections.
+    ///
+    /// - Parameters:
+    ///   - context: The other settings.
+    ///   - isStale: Whether connections that are open may not stay: what they began with does not hold any more.
+    func change(_ context: ConnectionContext, isStale: Bool) {
+        self.context = context
+        hosts = AcceptedHosts(at: context.addresses, besides: context.hosts)
+        if isStale {
+            staleBefore = .now()
+            for connection in Array(connections.values) { connection.prepareToStop() }
+        }
+        sweep?.cancel()
+        sweep = nil
+        if !connections.isEmpty { startSweep() }
     }
 
     /// The `Date` of an answer sent now.

@@ -11,8 +11,6 @@ struct HTTP2Speakers {
     var grpc: LoopObserver?
     /// Of an `otlp_http` receiver; nil where none listens here.
     var http: LoopObserver?
-    /// Where that one takes requests.
-    var paths = RequestPaths()
 
     private static let notGRPC =
         "this port speaks OTLP over gRPC; OTLP over HTTP goes to the port of an otlp_http receiver, 4318 by default"
@@ -28,7 +26,7 @@ struct HTTP2Speakers {
     /// - Returns: The request; nil where nobody here takes what it speaks.
     func request(_ fields: HPACKHeaders, hasBody: Bool, on connection: HTTP2Connection) -> (any StreamRequest)? {
         if fields.isGRPC { return grpc.map { GRPCStreamRequest(fields, for: $0, on: connection) } }
-        return http.map { HTTPStreamRequest(fields, hasBody: hasBody, for: $0, at: paths, on: connection) }
+        return http.map { HTTPStreamRequest(fields, hasBody: hasBody, for: $0, on: connection) }
     }
 
     /// What the client of a request that nobody here takes is told, in its own words: an answer of HTTP says nothing to one of

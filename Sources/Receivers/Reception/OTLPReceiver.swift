@@ -30,7 +30,7 @@ struct ListenerLoops: Sendable {
 ///
 /// `start()`, then `prepareToStop(refusing:)` and `stop(within:)`, or `close()` at any time.
 package final class OTLPReceiver: Receiver {
-    private struct State {
+    struct State {
         var listeners: [Listener] = []
         var observers: [LoopObserver] = []
         var addresses: [ListenAddress] = []
@@ -38,17 +38,19 @@ package final class OTLPReceiver: Receiver {
         var guest: OTLPReceiver?
         /// Whether it is such a guest: another receiver listens for it.
         var isGuest = false
+        /// What all connections share.
+        var context: ConnectionContext
+        /// Reads files of members again; nil where nobody has to show who sends.
+        var members: MemberWatch?
     }
 
     /// How long refused clients get to read their answer before the connection is closed at the end.
     private static let farewell = Duration.seconds(1)
 
-    private let context: ConnectionContext
     private let eventLoops: EventLoops
     private let sockets: [GivenSocket]
-    private let members: MemberWatch?
     private let speech: ReceiverSpeech
-    private let state = Mutex(State())
+    let state: Mutex<State>
 
     /// - Parameters:
     ///   - settings: Checked settings.
@@ -56,6 +58,7 @@ package final class OTLPReceiver: Receiver {
     ///   - parts: What it is made with besides.
     ///   - hosts: Names accepted in `Host` besides those of loopback.
     ///   - pages: What it does with requests of web pages; nil where those have no leave to send.
+    ///   - paths: Where it takes requests over HTTP.
     ///   - clock: Gives the `Date` of answers.
     ///   - steady: Tells how fast requests come.
     init(
@@ -64,6 +67,7 @@ package final class OTLPReceiver: Receiver {
         in parts: ReceiverContext,
         hosts: [String] = [],
         pages: WebPages? = nil,
+        paths: RequestPaths = RequestPaths(),
         clock: WallClock = .system,
         steady: MonotonicClock = .system
     ) {
@@ -79,10 +83,8 @@ package final class OTLPReceiver: Receiver {
             clock: clock,
             logger: parts.logger
         )
-        members = settings.auth.map {
-            MemberWatch($0, for: access, receiver: parts.name, meters: parts.meters, logger: parts.logger)
-        }
-        context = ConnectionContext(
+        let members = settings.auth.map { MemberWatch($0, for: access, in: parts) }
+        var context = ConnectionContext(
             name: parts.name,
             settings: settings,
             addresses: sockets.isEmpty ? [settings.listen] : sockets.map(\.address),
@@ -113,9 +115,11 @@ package final class OTLPReceiver: Receiver {
             pages: pages,
             tls: settings.tls.map { ServerTLS($0, offering: speech.offers, in: parts, clock: clock) }
         )
-        let connections = context.connections
-        parts.meters.gauge("millrace_receiver_connections", ["receiver": parts.name]) { Double(connections.value) }
+        context.paths = paths
+        state = Mutex(State(context: context, members: members))
     }
+
+    var context: ConnectionContext { state.withLock { $0.context } }
 
     /// Where it listens first, with the port that the system chose; nil before `start()`.
     package var boundAddress: ListenAddress? { state.withLock { $0.addresses.first } }
@@ -155,7 +159,10 @@ package final class OTLPReceiver: Receiver {
 
     private func listens(at addresses: [ListenAddress]) {
         state.withLock { $0.addresses = addresses }
+        let (context, members) = state.withLock { ($0.context, $0.members) }
         members?.start()
+        let connections = context.connections
+        context.meters.gauge("millrace_receiver_connections", ["receiver": context.name]) { Double(connections.value) }
         for address in addresses { announce(address) }
     }
 
@@ -206,7 +213,7 @@ package final class OTLPReceiver: Receiver {
 
     /// Closes everything at once; what the intake has stays there.
     package func close() async {
-        members?.close()
+        state.withLock { $0.members }?.close()
         for observer in state.withLock({ $0.observers }) { await observer.run { $0.closeAll() } }
         await closeListeners()
         for observer in state.withLock({ $0.observers }) { await observer.run { $0.closeAll() } }
@@ -244,11 +251,6 @@ package final class OTLPReceiver: Receiver {
         return observers
     }
 
-    /// Bytes of the first read from a socket; what follows adapts to the client.
-    ///
-    /// HTTP/2 keeps the buffer of the last read, which for an idle connection is the first one.
-    private static let firstRead = 2048
-
     /// Bytes of answers that wait for a client who does not read them: over the higher it gets no more, under the lower it does.
     private static let unreadAnswers = ChannelOptions.Types.WriteBufferWaterMark(low: 2048, high: 8192)
 
@@ -256,8 +258,8 @@ package final class OTLPReceiver: Receiver {
         _ observers: [ObjectIdentifier: LoopObserver],
         _ guests: [ObjectIdentifier: LoopObserver]?
     ) -> ServerBootstrap {
-        let (context, speech) = (context, speech)
-        let bootstrap = ServerBootstrap(group: eventLoops.group)
+        let speech = speech
+        return ServerBootstrap(group: eventLoops.group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { server in
@@ -267,23 +269,31 @@ package final class OTLPReceiver: Receiver {
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.writeBufferWaterMark, value: Self.unreadAnswers)
-            .childChannelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(
-                    minimum: 2048,
-                    initial: Self.firstRead,
-                    maximum: context.readBytesMax
-                )
-            )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let eventLoop = ObjectIdentifier(channel.eventLoop)
                     guard let observer = observers[eventLoop] else { return }
+                    // As it is now: a reload changes it.
+                    let context = observer.loop.value.context
+                    try context.setReads(of: channel)
                     try context.admit(channel, ListenerLoops(own: observer, guest: guests?[eventLoop]), speech)
                 }
             }
-        // What several reads in a row bring is decrypted into one buffer, which stays.
-        return context.tls == nil ? bootstrap : bootstrap.childChannelOption(.maxMessagesPerRead, value: 1)
+    }
+}
+
+extension MemberWatch {
+    /// One that shows nothing in metrics before it is started.
+    fileprivate convenience init(_ settings: AuthSettings, for authenticator: Authenticator, in parts: ReceiverContext)
+    {
+        self.init(
+            settings,
+            for: authenticator,
+            receiver: parts.name,
+            meters: parts.meters,
+            logger: parts.logger,
+            showsLater: true
+        )
     }
 }
 
@@ -306,8 +316,21 @@ extension ServerTLS {
 }
 
 extension ConnectionContext {
+    /// Bytes of the first read from a socket; what follows adapts to the client.
+    ///
+    /// HTTP/2 keeps the buffer of the last read, which for an idle connection is the first one.
+    private static let firstRead = 2048
+
     /// Bytes of one read from a socket; a TLS connection keeps room for what it decrypted between two reads.
-    fileprivate var readBytesMax: Int { tls == nil ? 1 << 20 : 32_768 }
+    private var readBytesMax: Int { tls == nil ? 1 << 20 : 32_768 }
+
+    /// How a new connection is read from, on its event loop.
+    fileprivate func setReads(of channel: any Channel) throws {
+        let allocator = AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: Self.firstRead, maximum: readBytesMax)
+        try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
+        // What several reads in a row bring is decrypted into one buffer, which stays.
+        if tls != nil { try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1) }
+    }
 
     /// Gives a new connection its handlers, on its event loop.
     fileprivate func admit(_ channel: any Channel, _ loops: ListenerLoops, _ speech: ReceiverSpeech) throws {

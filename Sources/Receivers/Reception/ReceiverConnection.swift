@@ -57,6 +57,8 @@ struct Client {
     var refusal: HTTPError?
     /// What counts in the limits of its client; nil without limits.
     var counted: UsageTable.Connection?
+    /// Where it counts.
+    var limits: SenderLimits?
     /// What its client holds; nil before a request.
     var memory: MemoryHolder?
 }
@@ -97,14 +99,14 @@ extension ReceiverConnection {
     private func enterLimits() {
         guard client.refusal == nil, let limits = loop.context.limits else { return }
         guard let counted = limits.open(from: peer) else { return closeNow() }
-        client.counted = counted
+        (client.counted, client.limits) = (counted, limits)
         if counted.isRefused { client.refusal = limits.tooManyConnections }
     }
 
     /// The connection is gone.
     func leaveLimits() {
-        if let counted = client.counted { loop.context.limits?.close(counted) }
-        client.counted = nil
+        if let counted = client.counted { client.limits?.close(counted) }
+        (client.counted, client.limits) = (nil, nil)
     }
 
     /// Who sends a request: by its identity, else by the address.
@@ -127,8 +129,22 @@ extension ReceiverConnection {
 
     /// Counts the connection by who uses it; throws where that one has too many.
     func moveConnection(to identity: Identity?) throws(HTTPError) {
-        guard let limits = loop.context.limits, let counted = client.counted else { return }
+        let limits = loop.context.limits
+        if limits !== client.limits { try countAnew(in: limits) }
+        guard let limits, let counted = client.counted else { return }
         client.counted = try limits.move(counted, to: sender(identity))
+    }
+
+    /// Counts the connection in limits that were set since it was opened.
+    private func countAnew(in limits: SenderLimits?) throws(HTTPError) {
+        leaveLimits()
+        guard let limits else { return }
+        guard let counted = limits.open(from: peer) else { throw limits.tooManyConnections }
+        (client.counted, client.limits) = (counted, limits)
+        if counted.isRefused {
+            leaveLimits()
+            throw limits.tooManyConnections
+        }
     }
 
     /// Counts a request whose body is not read yet; throws where its client uses as much as it may.
