@@ -16,34 +16,6 @@ import OTLP
 /// Some 150 bytes a trace, 32 a span and 16 a record. What is due is found without looking at any trace that is not: there are
 /// three ways to wait, each as long for all, so those that wait the same way stand in the order of their moments.
 package struct TraceWindow: Sendable {
-    /// A record of a trace.
-    fileprivate struct RecordLink: Sendable {
-        let id: UInt64
-        var next = noNumber
-        /// The ids of its spans and its length, hashed; the lowest bit is `hasRoot`.
-        private var bits: UInt32
-
-        init(id: UInt64, digest: Int = 0) {
-            self.id = id
-            bits = UInt32(truncatingIfNeeded: digest) & ~1
-        }
-
-        /// Whether a root is among its spans.
-        var hasRoot: Bool {
-            get { bits & 1 == 1 }
-            set { bits = digest | (newValue ? 1 : 0) }
-        }
-
-        /// The same for records that are the same, and hardly ever for others of one trace.
-        var digest: UInt32 { bits & ~1 }
-    }
-
-    /// Records in the order in which they came.
-    fileprivate struct RecordChain: Sendable {
-        var first = noNumber
-        var last = noNumber
-    }
-
     struct Trace: Sendable {
         let key: TraceKey
         fileprivate var spans = SpanLinks.Chain()

@@ -286,44 +286,6 @@ package struct WindowInput: Sendable {
     }
 }
 
-/// What is to be carried out.
-enum WindowWork: Sendable {
-    case decision(WindowDecision)
-    /// A record of spans of several traces, or of none: it goes on at once.
-    case passing(UInt64)
-
-    /// Whether a record of spans went ahead, if it is settled.
-    func wentAhead(_ id: UInt64) -> Bool {
-        guard case .decision(let decision) = self else { return false }
-        return id < decision.shownEnd && id != decision.records.first
-    }
-
-    /// Whether it is of a trace that is open, whose records are needed again.
-    var staysOpen: Bool {
-        if case .decision(let decision) = self { decision.reason == .open } else { false }
-    }
-
-    /// The ids of its records.
-    func records(of source: WindowSource) -> [UInt64] {
-        switch (self, source) {
-        case (.decision(let decision), .spans): decision.records
-        case (.decision(let decision), .logs): decision.logRecords
-        case (.passing(let id), .spans): [id]
-        case (.passing, .logs): []
-        }
-    }
-}
-
-/// What a record is to a window.
-enum WindowSight: Sendable {
-    case spans(TraceKey, [SpanSighting], TraceForesight)
-    case logs(TraceKey)
-    case passing
-    /// A record of log records that belong to no span: it is done with.
-    case unwanted(RecordMetadata)
-    case unreadable
-}
-
 /// A window at the end of its process.
 struct WindowDrain: Sendable {
     let decidesAll: Bool
