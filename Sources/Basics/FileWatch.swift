@@ -1,3 +1,4 @@
+import CMachine
 import Glibc
 import Synchronization
 
@@ -11,8 +12,7 @@ package final class FileWatch: Sendable {
         var device: UInt64 = 0
         var inode: UInt64 = 0
         var bytes: Int = 0
-        var seconds: Int = 0
-        var nanoseconds: Int = 0
+        var modified: UInt64 = 0
     }
 
     private static let interval = Duration.seconds(1)
@@ -51,8 +51,7 @@ package final class FileWatch: Sendable {
             device: UInt64(status.st_dev),
             inode: UInt64(status.st_ino),
             bytes: Int(status.st_size),
-            seconds: status.st_mtim.tv_sec,
-            nanoseconds: status.st_mtim.tv_nsec
+            modified: unsafe millrace_modified_nanoseconds(&status)
         )
     }
 }

@@ -42,7 +42,11 @@ package struct MappedSpans: RandomAccessCollection, Sendable {
     package var endIndex: Int { types.count }
 
     package subscript(span: Int) -> MappedSpan {
-        MappedSpan(type: type(of: span).map { names[$0] }, tokens: tokens[span] < 0 ? nil : tokens[span], cost: costs[Int32(truncatingIfNeeded: span)])
+        MappedSpan(
+            type: type(of: span).map { names[$0] },
+            tokens: tokens[span] < 0 ? nil : tokens[span],
+            cost: costs[Int32(truncatingIfNeeded: span)]
+        )
     }
 
     /// The type of a span as a position among the names; nil where nothing decided one.

@@ -60,7 +60,7 @@ import Testing
     @Test(arguments: [
         (
             "receivers", #"{"in": {"type": "otlp_htp"}}"#,
-            #"f.json:2:30: /receivers/in/type: found "otlp_htp"; allowed: "otlp_http", "otlp_grpc"; did you mean "otlp_http"?"#
+            #"f.json:2:30: /receivers/in/type: found "otlp_htp"; allowed: "otlp_http", "otlp_grpc", "jetstream"; did you mean "otlp_http"?"#
         ),
         (
             "receivers", #"{"in": {"type": "otlp_file"}}"#,

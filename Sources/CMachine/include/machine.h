@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <time.h>
 
 // prctl is variadic, which Swift cannot call.
@@ -19,6 +20,11 @@ static inline void millrace_block_broken_pipe_signal(void) {
     sigemptyset(&set);
     sigaddset(&set, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+// When the content of a file last changed, in nanoseconds since 1970.
+static inline uint64_t millrace_modified_nanoseconds(const struct stat *status) {
+    return (uint64_t)status->st_mtim.tv_sec * 1000000000u + (uint64_t)status->st_mtim.tv_nsec;
 }
 
 // Nanoseconds of CLOCK_REALTIME. (Swift's overlays hide the fields of `struct timespec` from strict imports.)
