@@ -149,13 +149,6 @@ def test_a_signal_drains_and_ends_with_zero(millrace, archive, tmp_path, number)
     assert set(otlp.spans_of_file(tmp_path / "archive.jsonl")) == set(otlp.spans_of(message))
 
 
-def test_sighup_changes_nothing(millrace, archive):
-    gateway = millrace(archive)
-    gateway.process.send(signal.SIGHUP)
-    eventually(lambda: "SIGHUP" in gateway.process.log)
-    assert gateway.post(otlp.request("still-there").SerializeToString()).status_code == 200
-
-
 def test_the_admin_endpoint_tells_health_readiness_metrics_and_ledger(millrace, archive):
     gateway = millrace(archive)
     assert gateway.admin("/healthz").status_code == 200

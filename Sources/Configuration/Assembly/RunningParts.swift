@@ -106,13 +106,15 @@ extension PipelineFile {
     /// Where the answers of receivers wait that have `answer_after`, by receiver.
     func answers(of deliveries: [Delivery], _ ground: Ground) -> [String: DeliveryAnswers] {
         receivers.reduce(into: [:]) { answers, receiver in
-            guard let exporter = receiver.settings.answerAfter else { return }
+            let names = awaitedExporters(of: receiver)
+            guard !names.isEmpty else { return }
             let read = pipelines.filter { $0.value.receivers.contains(receiver.name) }.map(\.name)
             let awaited = deliveries.filter { delivery in
-                delivery.name == exporter && delivery.log.map { read.contains($0.pipeline) } ?? false
+                names.contains(delivery.name) && delivery.log.map { read.contains($0.pipeline) } ?? false
             }
             answers[receiver.name] = DeliveryAnswers(
-                exporter: exporter,
+                exporter: names.sorted().joined(separator: ", "),
+                refusesDeadLetters: receiver.settings.awaitsAll,
                 timeout: receiver.settings.answerTimeout,
                 deliveries: awaited,
                 awaited: ground.awaited
@@ -139,6 +141,7 @@ extension PipelineFile {
         context.sockets = sharers.flatMap { ground.sockets[$0.name] }
         context.connectionsMax = connections
         context.processorHeaders = processorHeaders(after: receiver.name)
+        context.pipeline = pipelines.first { $0.value.receivers.contains(receiver.name) }?.name ?? ""
         if ground.telemetry != nil { context.processorHeaders.append(TraceParent.headerName) }
         return receiver.settings.makeReceiver(in: context)
     }

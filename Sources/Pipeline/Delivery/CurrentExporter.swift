@@ -25,6 +25,7 @@ package final class CurrentExporter: Exporter {
     private var latest: any Exporter { state.withLock { $0.next ?? $0.current } }
 
     package var usesRoutes: Bool { latest.usesRoutes }
+    package var keepsIdentity: Bool { latest.keepsIdentity }
     package var deliversOneAtATimePerRoute: Bool { latest.deliversOneAtATimePerRoute }
     package var concurrency: Int { latest.concurrency }
     package var amendmentsTaken: AmendmentsTaken {
