@@ -294,11 +294,11 @@ import Testing
 
     @Test func `that opens no window for answers loses its calls, and holds nothing`() async throws {
         let noWindow: [UInt8] = [0, 4, 0, 0, 0, 0]
-        try await withGRPC(ScriptedIntake(), { $0.bodyTimeout = .seconds(2) }) { harness, _ in
+        try await withGRPC(ScriptedIntake(), { $0.bodyTimeout = .seconds(10) }) { harness, _ in
             let client = RawHTTP2(try harness.connect())
             await client.begin(settings: noWindow)
             let outcome = try #require(try await client.call(RawHTTP2.message([1])))
-            #expect(outcome.isReset && harness.intake.received.count == 1)
+            #expect(outcome.isReset && harness.intake.received.count == 1, "\(outcome)")
         }
     }
 }
