@@ -174,6 +174,23 @@ def test_members_count_at_once_on_connections_that_are_open(millrace, archives, 
     gateway.settled(accepted=15)
 
 
+def test_identities_with_series_of_their_own_are_256_over_all_files(millrace, archives, service):
+    gateway = millrace({"archive": archives("archive")})
+    body = otlp.request(service, 1).SerializeToString()
+    for turn in range(2):
+        names = [f"member-{turn}-{number}" for number in range(200)]
+        members = [{"name": name, "token": f"the-token-of-{name}"} for name in names]
+        gateway.pipeline["receivers"]["otlp"]["auth"] = {"bearer": members}
+        reload(gateway)
+        for name in names:
+            assert gateway.post(body, authorization=f"Bearer the-token-of-{name}").status_code == 200
+    metric = "millrace_receiver_identity_accepted_spans_total"
+    lines = [line for line in gateway.admin("/metrics").text.splitlines() if line.startswith(metric + "{")]
+    assert sum('identity="' in line for line in lines) == 256
+    assert gateway.metric(metric, overflow="true") == 144
+    gateway.settled(accepted=400)
+
+
 def test_a_listener_moves_and_one_that_cannot_changes_nothing(millrace, archives, service):
     gateway = millrace({"archive": archives("archive")})
     old = gateway.address

@@ -34,6 +34,17 @@ private final class HeldExporter: Exporter {
     func close() async { log.withLock { $0.append("close") } }
 }
 
+/// An exporter that says something else than the defaults of the protocol, everywhere.
+private struct UnusualExporter: Exporter {
+    let usesRoutes = true
+    let keepsIdentity = true
+    let deliversOneAtATimePerRoute = true
+    let concurrency = 7
+    let amendmentsTaken = AmendmentsTaken.changes
+
+    func export(_ batch: Batch) async -> DeliveryOutcome { .delivered }
+}
+
 @Suite struct CurrentExporterTests {
     private let batch = Batch(signal: .traces, route: .none, headers: [], payload: [1], items: 1)
 
@@ -55,6 +66,13 @@ private final class HeldExporter: Exporter {
         await current.close()
         #expect(second.events == ["begin", "end", "close"])
         #expect(!dropped.events.contains("begin"))
+    }
+
+    @Test func `a destination is what its exporter says`() async {
+        let current = CurrentExporter(UnusualExporter())
+        #expect(current.usesRoutes && current.keepsIdentity && current.deliversOneAtATimePerRoute)
+        #expect(current.concurrency == 7)
+        #expect(await current.amendmentsTaken == .changes)
     }
 
     @Test func `a lease ends with the last who holds it`() async {

@@ -3,6 +3,7 @@ import Journal
 import Logging
 import Pipeline
 import Receivers
+import Synchronization
 
 /// What stays as long as the process lives, whatever pipeline files it takes.
 final class Ground: Sendable {
@@ -26,6 +27,7 @@ final class Ground: Sendable {
     let descriptors: Int
     let logger: Logger
     let lastReload = LastReload()
+    private let identities = Mutex<[String: IdentityMeters]>([:])
 
     init(
         store: Store,
@@ -44,5 +46,14 @@ final class Ground: Sendable {
         eventLoops = EventLoops()
         deviations = DeviationLog(meters: meters, logger: logger)
         tallies = IntakeTallies(meters)
+    }
+    /// Counts by identity at a receiver; who has series of its own keeps them, so that their number is bounded across files.
+    func identities(at receiver: String) -> IdentityMeters {
+        identities.withLock { known in
+            if let meters = known[receiver] { return meters }
+            let meters = IdentityMeters(meters, receiver: receiver)
+            known[receiver] = meters
+            return meters
+        }
     }
 }

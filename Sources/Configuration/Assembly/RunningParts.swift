@@ -93,7 +93,7 @@ extension PipelineFile {
                 shares: ground.store.shares,
                 condition: ground.readiness.journal,
                 costs: requestCost,
-                identities: IdentityMeters(ground.meters, receiver: receiver.name),
+                identities: ground.identities(at: receiver.name),
                 line: ground.line,
                 hold: receiver.settings.hold,
                 answers: answers[receiver.name],
