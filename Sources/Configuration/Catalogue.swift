@@ -12,7 +12,7 @@ package enum Catalogue {
         ReceiverType("otlp_http", OTLPHTTPReceiverSettings.shape),
         ReceiverType("otlp_grpc", OTLPGRPCReceiverSettings.shape),
         ReceiverType("jetstream", JetStreamReceiverSettings.shape),
-        ReceiverType(unavailable: "otlp_file"),
+        ReceiverType("otlp_file", FileReceiverSettings.shape),
     ]
 
     static let processors: [ProcessorType] = [

@@ -31,6 +31,8 @@ extension Meters {
         "millrace_receiver_partitions": "Partitions of a stream that are served here.",
         "millrace_receiver_redelivered_spans_total":
             "Spans that a stream brought again, because they were not acknowledged before.",
+        "millrace_receiver_records_total": "Records of files that were answered, by what became of them.",
+        "millrace_receiver_unread_bytes": "Bytes of files that are to be read.",
         "millrace_receiver_messages_total": "Messages of a stream that were answered, by what they were told.",
         "millrace_receiver_deviations_total":
             "Tolerated deviations from the OTLP specification, by kind and client (its User-Agent).",

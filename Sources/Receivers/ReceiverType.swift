@@ -37,12 +37,16 @@ package protocol ReceiverSettings: Sendable {
     /// can never share one.
     func differences(from other: any ReceiverSettings) -> [String]?
 
+    /// Whether a receiver of that type goes on with them where another one of them was (`Receiver.goOn`), once a reload sets them.
+    func keepsPlace(of earlier: any ReceiverSettings) -> Bool
+
     /// Makes the receiver.
     func makeReceiver(in context: ReceiverContext) -> any Receiver
 }
 
 extension ReceiverSettings {
     package var awaitsAll: Bool { false }
+    package func keepsPlace(of earlier: any ReceiverSettings) -> Bool { address != nil && address == earlier.address }
 }
 
 extension ReceiverType {
@@ -64,6 +68,8 @@ package struct ReceiverContext: Sendable {
     package var processorHeaders: [String] = []
     /// The first pipeline that reads the receiver; empty for none.
     package var pipeline = ""
+    /// Where it may keep files that outlive the process; nil where nothing does.
+    package var stateDirectory: String?
     let intake: any Intake
     let memory: MemoryBudget
     let eventLoops: EventLoops

@@ -5,16 +5,12 @@ package struct Component<Settings: Sendable>: Sendable {
     package let type: String
     /// Where a processor runs; receivers and exporters have no stage.
     package let stage: ProcessorStage?
-    /// Whether this version has it; one it does not have is refused by name.
-    package let isAvailable: Bool
     /// For the reference: its own, then those of the groups in it.
     package let tables: [ReferenceTable]
     fileprivate let schema: JSON
     /// The settings, and the same as `--print` shows them.
     fileprivate let read: @Sendable (JSONNode, inout DecodeContext) -> (settings: Settings, printed: JSON)?
 
-    /// A component of this version.
-    ///
     /// - Parameters:
     ///   - type: The value of `type` in the file.
     ///   - shape: Its settings.
@@ -28,22 +24,11 @@ package struct Component<Settings: Sendable>: Sendable {
     ) {
         self.type = type
         self.stage = stage
-        isAvailable = true
         tables = shape.tables
         schema = shape.schema(type: type)
         read = { node, context in
             shape.read(node, &context, type: type).map { (wrap($0), shape.write($0, type: type)) }
         }
-    }
-
-    /// A type that the interface names and this version does not have.
-    package init(unavailable type: String, _ stage: ProcessorStage? = nil) {
-        self.type = type
-        self.stage = stage
-        isAvailable = false
-        tables = []
-        schema = .null
-        read = { _, _ in nil }
     }
 }
 
@@ -129,11 +114,6 @@ extension Kind {
             guard let found = catalogue.first(where: { $0.type == type.string }) else {
                 let hint = nearest(to: type.string ?? "", among: types)
                 context.refuse(type, allowed: words, instead: hint)
-                return nil
-            }
-            guard found.isAvailable else {
-                let what = "\(quoted(found.type)) is not available in this version"
-                context.report("\(what); allowed: \(words)", at: type.offset)
                 return nil
             }
             return found

@@ -60,15 +60,11 @@ import Testing
     @Test(arguments: [
         (
             "receivers", #"{"in": {"type": "otlp_htp"}}"#,
-            #"f.json:2:30: /receivers/in/type: found "otlp_htp"; allowed: "otlp_http", "otlp_grpc", "jetstream"; did you mean "otlp_http"?"#
-        ),
-        (
-            "receivers", #"{"in": {"type": "otlp_file"}}"#,
-            #"f.json:2:30: /receivers/in/type: "otlp_file" is not available in this version; allowed: "otlp_http", "otlp_grpc", "jetstream""#
+            #"f.json:2:30: /receivers/in/type: found "otlp_htp"; allowed: "otlp_http", "otlp_grpc", "jetstream", "otlp_file"; did you mean "otlp_http"?"#
         ),
         (
             "receivers", #"{"in": {}}"#,
-            #"f.json:2:21: /receivers/in: "type" is missing; allowed: "otlp_http", "otlp_grpc", "jetstream""#
+            #"f.json:2:21: /receivers/in: "type" is missing; allowed: "otlp_http", "otlp_grpc", "jetstream", "otlp_file""#
         ),
         (
             "receivers", #"{"in": "otlp_http"}"#,
@@ -162,10 +158,6 @@ import Testing
         (
             "processors", #"{"keep": {"type": "sample", "ratio": 2}}"#,
             "f.json:3:52: /processors/keep/ratio: found the number 2; allowed: a number from 0 to 1"
-        ),
-        (
-            "receivers", #"{"in": {"type": "otlp_file"}}"#,
-            #"f.json:2:30: /receivers/in/type: "otlp_file" is not available in this version; allowed: "otlp_http", "otlp_grpc", "jetstream""#
         ),
         (
             "processors", #"{"a/b": {"type": "mlflow_map"}}"#,

@@ -122,7 +122,7 @@ extension PipelineFile {
             return false
         }
         let isGiven = !sockets[receiver.name].isEmpty
-        return (isGiven || known.settings.address == receiver.settings.address)
+        return (isGiven || receiver.settings.keepsPlace(of: known.settings))
             && sharers(of: receiver.name) == old.sharers(of: receiver.name)
     }
 

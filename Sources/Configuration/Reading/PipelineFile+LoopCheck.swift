@@ -7,26 +7,39 @@ import Settings
 // What a file sends to a receiver of its own must not come back to where it was sent from: it would go round for ever.
 
 extension PipelineFile {
-    /// Reports exporters that send to a receiver of the file from whose pipelines the same signal leads to them again.
+    /// Reports exporters that send to a receiver of the file, or write what one reads, from whose pipelines the same signal leads to
+    /// them again.
     func checkLoops(_ root: JSONNode, _ context: inout DecodeContext) {
         for exporter in exporters {
-            for place in exporter.settings.destination.places {
-                guard let receiver = receivers.first(where: { $0.settings.isReached(by: place) }),
-                    let signal = Signal.allCases.first(where: { signal in
-                        place.signals.contains(signal) && leads(from: receiver.name, to: exporter.name, signal)
-                    }),
+            for (receiver, setting, relation, signals) in ends(of: exporter) {
+                guard let signal = signals.first(where: { leads(from: receiver, to: exporter.name, $0) }),
                     let node = root["exporters"]?[exporter.name]
                 else { continue }
-                context.within("exporters", exporter.name, place.setting) { context in
+                context.within("exporters", exporter.name, setting) { context in
                     let what =
-                        "it is the address of /receivers/\(receiver.name), from which \(signal.name) come back here"
+                        "it is \(relation) /receivers/\(receiver), from which \(signal.name) come back here for ever"
                     context.report(
-                        "\(what) for ever; allowed: an address elsewhere, or pipelines that do not lead in a circle",
-                        at: (node[place.setting] ?? node).offset
+                        "\(what); allowed: \(setting == "path" ? "another file" : "an address elsewhere"), or pipelines that do not lead in a circle",
+                        at: (node[setting] ?? node).offset
                     )
                 }
             }
         }
+    }
+
+    /// The receivers of the file that get what an exporter sends, by which setting, in words, and which signals.
+    private func ends(
+        of exporter: Configured<ExporterSettings>
+    ) -> [(receiver: String, setting: String, relation: String, signals: [Signal])] {
+        let destination = exporter.settings.destination
+        let sent = destination.places.flatMap { place in
+            receivers.filter { $0.settings.isReached(by: place) }.map { receiver in
+                (receiver.name, place.setting, "the address of", Signal.allCases.filter(place.signals.contains))
+            }
+        }
+        guard let file = destination.ownedFile else { return sent }
+        let reading = receivers.filter { ($0.settings as? FileReceiverSettings)?.reads(file.path) ?? false }
+        return sent + reading.map { ($0.name, file.setting, "read by", Signal.allCases) }
     }
 
     /// Whether a signal that a receiver takes comes to an exporter, by other exporters and receivers of the file or without.
@@ -38,10 +51,9 @@ extension PipelineFile {
             }
             let names = Set(reading.flatMap(\.value.exporters))
             if names.contains(exporter) { return true }
-            for name in names {
-                let places = settings(of: name)?.destination.places.filter { $0.signals.contains(signal) } ?? []
-                for other in receivers where places.contains(where: other.settings.isReached) {
-                    if reached.insert(other.name).inserted { next.append(other.name) }
+            for exporter in exporters where names.contains(exporter.name) {
+                for end in ends(of: exporter) where end.signals.contains(signal) {
+                    if reached.insert(end.receiver).inserted { next.append(end.receiver) }
                 }
             }
         }

@@ -66,32 +66,15 @@ final class JetStreamReceiver: Receiver {
             return !state.isStopping
         }
         if isFirst { state.withLock { $0.task }?.cancel() }
-        let task = state.withLock { $0.task }
-        if refusing { await Self.wait(for: task, atMost: .seconds(1)) }
+        if refusing { await state.withLock { $0.task }?.wait(atMost: .seconds(1)) }
     }
 
     /// Acknowledges what is taken by then, and closes.
     func stop(within limit: Duration) async {
         await prepareToStop(refusing: false)
-        await Self.wait(for: state.withLock { $0.task }, atMost: limit)
+        await state.withLock { $0.task }?.wait(atMost: limit)
         desk.close()
         await client.close()
-    }
-
-    /// Returns once a task has ended, or that much time is over; what it waits for goes on.
-    private static func wait(for task: Task<Void, Never>?, atMost limit: Duration) async {
-        let bell = Doorbell()
-        let ended = Task {
-            await task?.value
-            bell.ring()
-        }
-        let alarm = Task {
-            try? await Task.sleep(for: limit)
-            bell.ring()
-        }
-        await bell.wait()
-        ended.cancel()
-        alarm.cancel()
     }
 
     /// Until it is cancelled; then gives up everything.

@@ -1,0 +1,62 @@
+import Basics
+import Glibc
+
+/// A file that is open for reading, whatever becomes of its name.
+final class OpenedFile: Sendable {
+    private let descriptor: Int32
+    let identity: FileIdentity
+    /// Bytes on the disk when it was opened.
+    let size: Int
+
+    /// Blocks for the disk.
+    init(_ path: String) throws(FileReadError) {
+        // A pipe that took the file's place must not block.
+        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw .ofSystem() }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw FileReadError(reason: "not a regular file")
+        }
+        (identity, size) = (FileIdentity(status), Int(status.st_size))
+    }
+
+    deinit { close(descriptor) }
+
+    /// At most so many of the bytes that begin there; empty at the end.
+    func read(at offset: Int, max: Int) throws(FileReadError) -> [UInt8] {
+        while true {
+            var failure: Int32 = 0
+            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: max) { buffer, count in
+                let read = unsafe pread(descriptor, buffer.baseAddress, max, off_t(offset))
+                failure = read < 0 ? errno : 0
+                count = Swift.max(0, read)
+            }
+            if failure == 0 { return bytes }
+            guard failure == EINTR else { throw .ofSystem(failure) }
+        }
+    }
+
+    /// The checksum of the first bytes, which tells it from another file at its place on the disk; nil where it is shorter.
+    func checksum(ofFirst count: Int) -> UInt32? {
+        guard let bytes = try? read(at: 0, max: max(1, count)), bytes.count >= count else { return nil }
+        let head = Array(bytes.prefix(count))
+        var checksum = CRC32C()
+        checksum.update(head.span.bytes)
+        return checksum.value
+    }
+}
+
+/// What a file keeps under another name.
+struct FileIdentity: Hashable, Sendable {
+    let device: UInt64
+    let inode: UInt64
+
+    init(device: UInt64, inode: UInt64) {
+        (self.device, self.inode) = (device, inode)
+    }
+
+    init(_ status: stat) {
+        self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+}
