@@ -32,7 +32,7 @@ AGAINST_BINARY = MILLRACE_BINARY=$(CURDIR)/$(BINARY) $(MILLRACE_VENVS)/clients/b
 SOURCES = Package.swift $(shell find Sources Tests -name '*.swift' ! -name '*.pb.swift')
 
 .PHONY: help run demo cluster test test-swift test-end-to-end test-frameworks release environments packages
-.PHONY: bench bench-micro conformance reference format lint clean fuzz fuzz-minimise sanitize install deb
+.PHONY: bench bench-micro conformance reference format lint clean fuzz fuzz-minimise sanitize install deb manifests
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -188,6 +188,9 @@ sanitize: packages ## the suites of OTLP, MLflow, Journal and Pipeline under Thr
 
 conformance: release $(MILLRACE_VENVS)/clients/.stamp ## write pipelines/docs/conformance.md from the tests that hold its rules
 	MILLRACE_RECORD=1 $(AGAINST_BINARY) -m pytest $(END_TO_END)/test_conformance.py
+
+manifests: release $(MILLRACE_VENVS)/clients/.stamp ## write the examples of pipelines/ into the manifests for Kubernetes
+	MILLRACE_RECORD=1 $(AGAINST_BINARY) -m pytest $(END_TO_END)/test_kubernetes.py -k endpoint_for_probes
 
 reference: release ## write pipelines/REFERENCE.md
 	$(BINARY) reference > pipelines/REFERENCE.md
