@@ -12,7 +12,7 @@ from kit import otlp
 from kit.environments import BINARY, CHECKOUT, clean_environment, free_port
 from kit.grpc_caller import Caller
 from kit.manager import Manager
-from kit.millrace import Millrace
+from kit.millrace import Millrace, run
 from kit.once import Once
 from kit.processes import Process
 from kit.waiting import eventually
@@ -76,6 +76,31 @@ def test_the_service_is_locked_up():
         "RestrictAddressFamilies_AF_INET_INET6",
         "RestrictAddressFamilies_AF_UNIX",
     }
+
+
+def calls(group):
+    """The system calls of one of systemd's groups."""
+    done = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager", group], capture_output=True, text=True)
+    words = [line.strip() for line in done.stdout.splitlines()[1:] if not line.strip().startswith("#")]
+    return {call for word in words for call in (calls(word) if word.startswith("@") else {word})}
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace here")
+def test_it_makes_no_system_call_that_the_service_forbids(shipped, tmp_path, service):
+    allowed, forbidden = (words.lstrip("~").split() for words in setting(SERVICE, "SystemCallFilter"))
+    trace = tmp_path / "trace"
+    gateway = shipped()
+    gateway.process.arguments[:0] = ["strace", "-D", "-f", "-qq", "-o", str(trace)]
+    gateway.start()
+    gateway.send(service)
+    assert run("reload", "--config", gateway.file, **gateway.process.environment).returncode == 0
+    gateway.stop()
+    text = trace.read_text(errors="replace")
+    assert "PROT_WRITE|PROT_EXEC" not in text, "memory that is written and run (MemoryDenyWriteExecute)"
+    made = set(re.findall(r"^\d+ +(\w+)\(", text, re.MULTILINE))
+    assert {"accept4", "fdatasync", "epoll_wait"} <= made
+    assert not made - set().union(*map(calls, allowed))
+    assert not made & set().union(*map(calls, forbidden))
 
 
 def test_every_socket_is_a_receiver_at_its_own_address():
