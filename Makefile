@@ -21,6 +21,7 @@ PYTHON ?= $(or $(wildcard /usr/bin/python3),python3)
 
 PACKAGES = libcurl4-openssl-dev zlib1g-dev libzstd-dev libdeflate-dev libre2-dev libssl-dev python3-venv curl
 TEST_PACKAGES = nginx-light libnginx-mod-stream haproxy tinyproxy zstd postgresql-15 faketime nghttp2-client chromium chromium-driver
+TEST_PACKAGES += prometheus systemd man-db binutils strace
 BENCH_PACKAGES = nginx-light nghttp2-client
 MICRO_PACKAGES = valgrind binutils nghttp2-client
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
@@ -31,7 +32,7 @@ AGAINST_BINARY = MILLRACE_BINARY=$(CURDIR)/$(BINARY) $(MILLRACE_VENVS)/clients/b
 SOURCES = Package.swift $(shell find Sources Tests -name '*.swift' ! -name '*.pb.swift')
 
 .PHONY: help run demo cluster test test-swift test-end-to-end test-frameworks release environments packages
-.PHONY: bench bench-micro conformance reference format lint clean fuzz fuzz-minimise sanitize
+.PHONY: bench bench-micro conformance reference format lint clean fuzz fuzz-minimise sanitize install deb manifests
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -59,6 +60,50 @@ demo: release $(DEMO_ENVIRONMENTS:%=$(MILLRACE_VENVS)/%/.stamp) ## MLflow with t
 
 cluster: release $(CLUSTER_ENVIRONMENTS:%=$(MILLRACE_VENVS)/%/.stamp) ## three NATS servers, two edges, two gateways and MLflow, with traffic
 	@$(AGAINST_BINARY) $(END_TO_END)/cluster.py
+
+# Below PREFIX of DESTDIR; what the Dockerfile's last stage installs is what the package depends on.
+PREFIX ?= /usr/local
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+AT = $(DESTDIR)$(PREFIX)
+SHARE = $(AT)/share
+DOC = $(SHARE)/doc/millrace
+ETC = $(DESTDIR)$(SYSCONFDIR)
+ZSH = zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+DEPLOY = pipelines/deploy
+PLACED = sed -e 's|/usr/bin/|$(PREFIX)/bin/|' -e 's|/etc/|$(SYSCONFDIR)/|'
+DEB = $(BUILD)/deb
+DEB_COMPRESSION ?= -Zxz
+DEPENDS = ca-certificates libc6 libcurl4 libdeflate0 libgcc-s1 libre2-9 libssl3 libstdc++6 libzstd1 zlib1g
+SEPARATOR = ,
+
+install: release ## binary, manual, completions, units, examples and documents below PREFIX (/usr/local)
+	@install -d $(addprefix $(SHARE)/,man/man1 bash-completion/completions $(ZSH) fish/vendor_completions.d) \
+		$(DOC)/deploy $(AT)/lib/systemd/system $(ETC)/default $(ETC)/millrace
+	install -D --strip $(BINARY) $(AT)/bin/millrace
+	$(BINARY) --experimental-dump-help | $(PYTHON) $(DEPLOY)/package/man.py \
+		$(word 2,$(shell $(BINARY) version)) $(PREFIX) $(SYSCONFDIR) > $(SHARE)/man/man1/millrace.1
+	$(BINARY) --generate-completion-script bash > $(SHARE)/bash-completion/completions/millrace
+	$(BINARY) --generate-completion-script zsh > $(SHARE)/$(ZSH)/_millrace
+	$(BINARY) --generate-completion-script fish > $(SHARE)/fish/vendor_completions.d/millrace.fish
+	@for unit in millrace.service millrace.socket millrace-grpc.socket; do \
+		$(PLACED) $(DEPLOY)/systemd/$$unit > $(AT)/lib/systemd/system/$$unit; \
+	done
+	cp -R pipelines/*.json pipelines/REFERENCE.md pipelines/docs $(DOC)
+	cp -R $(addprefix $(DEPLOY)/,grafana kubernetes prometheus) $(DOC)/deploy
+	@chmod -R u=rwX,go=rX $(DOC)
+	@test -e $(ETC)/millrace/pipeline.json || install -m 644 $(DEPLOY)/systemd/pipeline.json $(ETC)/millrace
+	@test -e $(ETC)/default/millrace || install -m 600 $(DEPLOY)/systemd/millrace.default $(ETC)/default/millrace
+
+deb: ## build .build/millrace_VERSION_ARCHITECTURE.deb
+	@rm -rf $(DEB)
+	@$(MAKE) --no-print-directory install DESTDIR=$(abspath $(DEB)) PREFIX=/usr
+	@install -d $(DEB)/DEBIAN && install -m 755 $(addprefix $(DEPLOY)/package/,postinst prerm) $(DEB)/DEBIAN
+	@install -m 644 $(DEPLOY)/package/conffiles $(DEB)/DEBIAN && gzip -9n $(DEB)/usr/share/man/man1/millrace.1
+	@sed -e 's/@VERSION@/$(word 2,$(shell $(BINARY) version))/' -e "s/@ARCHITECTURE@/$$(dpkg --print-architecture)/" \
+		-e "s/@SIZE@/$$(du -ks --exclude=DEBIAN $(DEB) | cut -f1)/" \
+		-e 's/@DEPENDS@/$(subst $() ,$(SEPARATOR) ,$(DEPENDS))/' $(DEPLOY)/package/control > $(DEB)/DEBIAN/control
+	@cd $(DEB) && find usr -type f -exec md5sum {} + > DEBIAN/md5sums
+	dpkg-deb --root-owner-group $(DEB_COMPRESSION) --build $(DEB) $(BUILD)
 
 release: packages ## build .build/release/millrace
 	@$(call timed,release build,$(RELEASE))
@@ -143,6 +188,9 @@ sanitize: packages ## the suites of OTLP, MLflow, Journal and Pipeline under Thr
 
 conformance: release $(MILLRACE_VENVS)/clients/.stamp ## write pipelines/docs/conformance.md from the tests that hold its rules
 	MILLRACE_RECORD=1 $(AGAINST_BINARY) -m pytest $(END_TO_END)/test_conformance.py
+
+manifests: release $(MILLRACE_VENVS)/clients/.stamp ## write the examples of pipelines/ into the manifests for Kubernetes
+	MILLRACE_RECORD=1 $(AGAINST_BINARY) -m pytest $(END_TO_END)/test_kubernetes.py -k endpoint_for_probes
 
 reference: release ## write pipelines/REFERENCE.md
 	$(BINARY) reference > pipelines/REFERENCE.md

@@ -73,6 +73,7 @@ extension Meters {
         "millrace_exporter_oldest_queued_seconds": "Age of the oldest item that is not settled yet.",
         "millrace_journal_bytes": "Bytes of all segments.",
         "millrace_journal_segments": "Number of segments.",
+        "millrace_journal_room_bytes": "Bytes that may still be written before the journal, or its disk, is full.",
         "millrace_journal_lost_spans_total": "Spans whose records disk damage destroyed.",
         "millrace_journal_sync_seconds": "Time that one sync of the journal took.",
         "millrace_telemetry_dropped_spans_total":

@@ -59,6 +59,7 @@ final class AdminStatus: AdminSource {
             for reader in log.readers where !reader.isWindow { register(reader, of: log.id) }
         }
         ground.lastReload.register(with: meters)
+        meters.gauge("millrace_journal_room_bytes") { [journal] in Double(journal.room.left) }
         meters.gauge("millrace_process_resident_bytes") { Double(ProcessUsage.resident.bytes) }
         meters.counter("millrace_process_cpu_seconds_total") { ProcessUsage.cpuTime.inSeconds }
         let start = Double(start.nanoseconds) / 1e9
