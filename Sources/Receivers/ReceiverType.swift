@@ -64,6 +64,8 @@ package struct ReceiverContext: Sendable {
     package var processorHeaders: [String] = []
     /// The first pipeline that reads the receiver; empty for none.
     package var pipeline = ""
+    /// What is said of the process where others of its cluster ask.
+    package var report = ProcessReport()
     let intake: any Intake
     let memory: MemoryBudget
     let eventLoops: EventLoops

@@ -142,6 +142,7 @@ extension PipelineFile {
         context.connectionsMax = connections
         context.processorHeaders = processorHeaders(after: receiver.name)
         context.pipeline = pipelines.first { $0.value.receivers.contains(receiver.name) }?.name ?? ""
+        context.report = ground.report
         if ground.telemetry != nil { context.processorHeaders.append(TraceParent.headerName) }
         return receiver.settings.makeReceiver(in: context)
     }
