@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+from conftest import otlp_exporter
 
 from kit import otlp
 from kit.environments import LONG
@@ -52,7 +53,7 @@ def test_the_ledger_across_hops_shows_what_is_where(nats_server, edge, centre, a
     # One gateway's destination is away: it is in that gateway's journal.
     sink.refuses = lambda message: (503, {})
     first = centre(nats, {"out": archives("first")}, "first")
-    second = centre(nats, {"out": {"type": "otlp_http", "endpoint": sink.url}}, "second")
+    second = centre(nats, {"out": otlp_exporter(sink)}, "second")
     eventually(lambda: served(first) + served(second) == 16 and served(second) > 0, within=20)
     sent |= sender.send(service, traces=40)
     eventually(lambda: cluster_ledger(first)["sums"]["spans"]["taken"] == 400, within=30)
@@ -147,7 +148,7 @@ class Cluster:
             self.bound += queued(gateway) + self.unacknowledged()
             gateway.start()
         elif kind == "gateway stopped":
-            self.stop(random.choice(self.gateways), wait + 6, lambda: self.unacknowledged())
+            self.stop(random.choice(self.gateways), wait + 6, self.unacknowledged)
         elif kind == "edge killed":
             edge = random.choice(self.edges)
             edge.kill()
@@ -166,8 +167,9 @@ class Cluster:
         member.process.send(signal.SIGCONT)
 
     def unacknowledged(self):
-        """Spans, at most, in messages that gateways have and did not acknowledge."""
-        return SPANS * cluster_ledger(self.edges[0])["unacknowledged_messages"]
+        """Spans, at most, in messages that gateways have and did not acknowledge; well before `ack_wait` gives them to others."""
+        known = lambda: [cluster_ledger(self.edges[0])["unacknowledged_messages"]]
+        return SPANS * eventually(lambda: [count for count in known() if count is not None], within=6)[0]
 
 
 def redelivered(gateway):
@@ -197,9 +199,8 @@ def test_nothing_acknowledged_is_lost_whatever_dies(nats_server, edge, centre, a
         f"{len(traces[0] & traces[1])} traces at both gateways"
     )
     assert cluster.twice <= cluster.bound
-    # A trace is at two gateways only where one took over from the other.
-    moves = sum(kind.startswith("gateway") or kind == "all nodes killed" for kind in kinds)
-    assert len(traces[0] & traces[1]) <= moves * 16
+    # Each request is one trace: one that is at both gateways came twice.
+    assert 5 * len(traces[0] & traces[1]) <= cluster.twice
 
 
 def test_a_rolling_restart_of_everything_under_load_loses_and_doubles_nothing(

@@ -9,7 +9,7 @@ package final class ExporterSet: Sendable {
     private let exporters: Mutex<[String: CurrentExporter]>
     private let context: ExporterContext
 
-    init(_ file: PipelineFile, report: ProcessReport, logger: Logger) {
+    init(_ file: PipelineFile, report: ProcessReport = ProcessReport(), logger: Logger) {
         let context = ExporterContext(logger: logger, report: report)
         self.context = context
         exporters = Mutex(
