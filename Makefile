@@ -116,15 +116,17 @@ $(MILLRACE_VENVS)/frameworks-%/.stamp: $(END_TO_END)/frameworks/%.txt
 $(MILLRACE_VENVS)/%/.stamp: $(END_TO_END)/requirements-%.txt
 	$(virtual-environment)
 
+# The clients' has the server of NATS.
+BENCH_ENVIRONMENTS = $(MILLRACE_VENVS)/rotel/.stamp $(MILLRACE_VENVS)/clients/.stamp
 # What the benchmarks are made of besides Python: a load, a sink, and a library that valgrind needs.
 BENCH_TOOLS = $(BUILD)/bench
 BENCH_CC = $(or $(shell command -v cc),clang) -O2 -Wall
 
-bench: release $(MILLRACE_VENVS)/rotel/.stamp $(BENCH_TOOLS)/load $(BENCH_TOOLS)/sink ## measure against nginx and rotel (15 minutes; BENCH=--quick for 2)
+bench: release $(BENCH_ENVIRONMENTS) $(BENCH_TOOLS)/load $(BENCH_TOOLS)/sink ## measure against nginx and rotel (17 minutes; BENCH=--quick for 2)
 	@$(call install,$(BENCH_PACKAGES))
 	$(PYTHON) Tests/Bench/bench.py $(BINARY) $(BENCH_TOOLS) $(BENCH)
 
-bench-micro: release $(BENCH_TOOLS)/valgrind.so ## count instructions, step by step, against the committed baseline
+bench-micro: release $(MILLRACE_VENVS)/clients/.stamp $(BENCH_TOOLS)/valgrind.so ## count instructions, step by step, against the committed baseline
 	@$(call install,$(MICRO_PACKAGES))
 	MILLRACE_BENCHMARKS=1 $(OPTIMISED) --product Benchmarks
 	$(PYTHON) Tests/Bench/micro.py $(BINARY) $(BUILD)/release/Benchmarks $(BENCH_TOOLS) $(MICRO)

@@ -1,4 +1,5 @@
 import CMachine
+import Glibc
 
 /// What this process uses of the machine.
 package enum ProcessUsage {
@@ -6,6 +7,16 @@ package enum ProcessUsage {
     package static var resident: ByteCount { ByteCount(bytes: Int(clamping: millrace_resident_bytes())) }
     /// Processor time so far, user and system.
     package static var cpuTime: Duration { .nanoseconds(Int64(clamping: millrace_cpu_nanoseconds())) }
+
+    /// The number by which the system knows the process.
+    package static var number: Int { Int(getpid()) }
+
+    /// The name of the machine, or of the container; empty where it cannot be had.
+    package static var host: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard unsafe gethostname(&name, name.count - 1) == 0 else { return "" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
 
     /// Cores that the process is allowed to run on.
     package static var usableCores: Int { Int(millrace_usable_cores()) }

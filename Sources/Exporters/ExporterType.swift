@@ -52,12 +52,16 @@ package struct ExporterContext: Sendable {
     let encoder = BodyEncoder()
     let files = SerialThread(name: "files")
     let logger: Logger
+    let report: ProcessReport
+    /// The exporter's key in the pipeline file.
+    package var name = ""
     /// What the pipelines that end at the exporter say about routes.
     package var routing = Routing()
 
-    /// Starts the threads.
-    package init(logger: Logger) {
+    /// Starts the threads; `report` is what exporters say of the process where others of its cluster ask.
+    package init(logger: Logger, report: ProcessReport = ProcessReport()) {
         self.logger = logger
+        self.report = report
     }
 
     /// Ends the threads, after the last exporter was closed.

@@ -2,7 +2,6 @@ package import Basics
 package import Logging
 import NIOCore
 import NIOPosix
-import NIOSSL
 import Synchronization
 
 /// A client of a cluster of NATS: connects, and connects again for ever, to any server that it knows of.
@@ -238,10 +237,14 @@ extension NATSClient {
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(2))
         var generator = SystemRandomNumberGenerator()
         var told: String?
-        var turn: [NATSServer] = []
+        var turn = known
         while !Task.isCancelled {
-            if turn.isEmpty { turn = known }
-            guard let server = turn.popLast() else { return }
+            guard let server = turn.popLast() else {
+                // Only once all of them were tried in vain.
+                try? await MonotonicClock.system.sleep(backoff.next(using: &generator))
+                turn = known
+                continue
+            }
             do {
                 let channel = try await connect(to: server)
                 backoff.reset()
@@ -265,7 +268,6 @@ extension NATSClient {
                     )
                 }
             }
-            try? await Task.sleep(for: backoff.next(using: &generator))
         }
     }
 
@@ -362,20 +364,5 @@ extension NATSClient: NATSConnectionListener {
             state.trouble = reason
         }
         fail(because: reason)
-    }
-}
-
-extension NATSTLSSettings? {
-    /// The same for the library; of a client that shows nothing and trusts the system's authorities without settings.
-    fileprivate func configuration() throws -> TLSConfiguration {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        guard let self else { return configuration }
-        if let ca = self.ca { configuration.trustRoots = .file(ca) }
-        if let path = self.certificate {
-            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(path).map { .certificate($0) }
-            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: self.key ?? path, format: .pem))
-        }
-        if !self.verify { configuration.certificateVerification = .none }
-        return configuration
     }
 }

@@ -8,7 +8,7 @@ package struct NATSSettings: Sendable {
     /// Nil for servers that ask for none.
     package var credentials: NATSCredentials?
     /// Nil where a server's address or its own words decide, with the system's authorities.
-    package var tls: NATSTLSSettings?
+    package var tls: TLSSettings?
 
     package init() {}
 
@@ -55,22 +55,6 @@ package struct NATSCredentials: Sendable {
     package init() {}
 }
 
-/// How a client of NATS trusts and identifies itself over TLS.
-package struct NATSTLSSettings: Sendable {
-    /// Path of a PEM file with the authorities to trust; nil for the system's.
-    package var ca: String?
-    /// Path of a PEM file with the certificate to present, its chain behind it; nil for none.
-    package var certificate: String?
-    /// Path of a PEM file with the certificate's private key; nil where `certificate` holds it too.
-    package var key: String?
-    /// The name to ask for and to verify; nil for the server's host.
-    package var serverName: String?
-    /// Whether the server's certificate and name are verified.
-    package var verify = true
-
-    package init() {}
-}
-
 extension Shape<NATSCredentials> {
     fileprivate static let credentials = Shape(
         "What servers of NATS are shown: `file`, `user` with `password`, `token` or `nkey`.",
@@ -104,25 +88,6 @@ extension Shape<NATSCredentials> {
                 context.report("\"user\" and \"password\" go together", at: group.offset)
             }
         }
-    )
-}
-
-extension Shape<NATSTLSSettings> {
-    fileprivate static let tls = Shape(
-        "How a client of NATS trusts and identifies itself over TLS.",
-        Settings(),
-        [
-            Field("ca", optional: \.ca, .text, "PEM file with the authorities to trust; without it, the system's."),
-            Field("certificate", optional: \.certificate, .text, "PEM file with the certificate to present."),
-            Field(
-                "key",
-                optional: \.key,
-                .text,
-                "PEM file with its private key, where `certificate` does not hold it."
-            ),
-            Field("server_name", optional: \.serverName, .text, "Name to verify; without it, the address's host."),
-            Field("verify", \.verify, .flag, "Whether the server's certificate is verified."),
-        ]
     )
 }
 

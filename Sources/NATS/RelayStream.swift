@@ -1,10 +1,11 @@
 package import Basics
 package import Settings
 
-/// How spans lie in a stream: exporters write them so, and receivers look for that.
+/// How telemetry lies in a stream: exporters write it so, and receivers look for that.
 ///
-/// A work queue of one subject for each partition, `SUBJECT.0` and so on; all spans of a trace are in one partition. A message is
-/// an `ExportTraceServiceRequest` in protobuf; what its headers say is in `RelayHeader`.
+/// A work queue of one subject for each partition, `SUBJECT.0` and so on; all spans and log records of a trace are in one partition,
+/// and so is everything of a resource that belongs to no trace. A message is an export request of one signal in protobuf; what its
+/// headers say is in `RelayHeader`.
 package struct RelayStream: Sendable, Equatable {
     /// The stream.
     package let name: String
@@ -42,14 +43,27 @@ package struct RelayStream: Sendable, Equatable {
 
     /// The partition of a trace: FNV-1a, 32 bits, of its id in 32 lower-case hexadecimal digits, modulo the number of partitions.
     package func partition(high: UInt64, low: UInt64) -> Int {
-        var hash: UInt32 = 0x811C_9DC5
+        var hash = Self.basis
         for word in [high, low] {
             for shift in stride(from: UInt64(60), through: 0, by: -4) {
                 let digit = UInt8(truncatingIfNeeded: word >> shift) & 15
-                hash = (hash ^ UInt32(digit < 10 ? 0x30 + digit : 0x57 + digit)) &* 0x0100_0193
+                Self.add(digit < 10 ? 0x30 + digit : 0x57 + digit, to: &hash)
             }
         }
         return Int(hash % UInt32(partitions))
+    }
+
+    /// The partition of what belongs to no trace: FNV-1a, 32 bits, of its resource in wire form, modulo the number of partitions.
+    package func partition(ofResource bytes: ArraySlice<UInt8>) -> Int {
+        var hash = Self.basis
+        for byte in bytes { Self.add(byte, to: &hash) }
+        return Int(hash % UInt32(partitions))
+    }
+
+    private static let basis: UInt32 = 0x811C_9DC5
+
+    private static func add(_ byte: UInt8, to hash: inout UInt32) {
+        hash = (hash ^ UInt32(byte)) &* 0x0100_0193
     }
 
     /// What is asked for where the stream is not there.
@@ -60,7 +74,7 @@ package struct RelayStream: Sendable, Equatable {
             "max_bytes": .integer(limits.maxBytes?.bytes ?? -1),
             "max_age": .integer(Int(limits.maxAge?.wholeNanoseconds ?? 0)),
             "duplicate_window": .integer(Int(Self.duplicateWindow.wholeNanoseconds)),
-            "description": .text("Millrace: spans in \(partitions) partitions by trace id, \(subject).N"),
+            "description": .text("Millrace: telemetry in \(partitions) partitions by trace id, \(subject).N"),
             "metadata": [Self.partitionsKey: .text("\(partitions)"), Self.subjectKey: .text(subject)],
         ]
     }
@@ -103,7 +117,7 @@ package struct RelayStream: Sendable, Equatable {
 package enum RelayHeader {
     /// The name of the signal.
     package static let signal = "Millrace-Signal"
-    /// Where a gateway before the stream sends its spans: `name:` or `id:` and an experiment, percent-encoded.
+    /// Where a gateway before the stream sends its items: `name:` or `id:` and an experiment, percent-encoded.
     package static let route = "Millrace-Route"
     /// Who sent them, percent-encoded.
     package static let identity = "Millrace-Identity"

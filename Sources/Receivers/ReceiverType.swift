@@ -70,6 +70,8 @@ package struct ReceiverContext: Sendable {
     package var pipeline = ""
     /// Where it may keep files that outlive the process; nil where nothing does.
     package var stateDirectory: String?
+    /// What is said of the process where others of its cluster ask.
+    package var report = ProcessReport()
     let intake: any Intake
     let memory: MemoryBudget
     let eventLoops: EventLoops

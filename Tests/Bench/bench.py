@@ -5,8 +5,8 @@ Each contender gets each case from a fresh start: flat out, until every accepted
 rate that it reached. CPU time is of the first part, for the spans that the sink counted.
 
 Then what durability costs, Millrace with a sync before each answer beside one that leaves its journal to the system, what
-TLS and tokens cost, both sides behind an nginx on the load's CPU, what `redact` costs, and what the same bodies cost over gRPC,
-sent by h2load.
+TLS and tokens cost, both sides behind an nginx on the load's CPU, what `redact` costs, what the same bodies cost over gRPC,
+sent by h2load, and what an edge and a gateway cost with a stream of NATS between them (hop.py).
 
 usage: bench.py MILLRACE TOOLS [--quick] [--rounds N] [--seconds N] [--cases TEXT]
 TOOLS is the folder with the programs made of load.c and sink.c.
@@ -23,6 +23,7 @@ import tempfile
 import time
 
 import bodies
+import hop
 import machine
 import table
 from bodies import Case
@@ -38,6 +39,8 @@ DURABILITY = Case("large", "protobuf", 64)
 SECURITY = [Case(payload, "protobuf", 8) for payload in bodies.SPANS]
 REDACTION = [Case(payload, "protobuf", 8) for payload in bodies.SPANS]
 CALLS = [Case(payload, "protobuf", 8) for payload in bodies.SPANS]
+# Many traces, so that batches are spread over all partitions.
+HOPS = [Case(payload, "protobuf", 8, services=1000) for payload in bodies.SPANS]
 
 
 def main():
@@ -56,6 +59,9 @@ def main():
     syncs = [(kind, arguments.binary.absolute()) for kind in (Millrace, Unsynced)]
     doors = [(kind, arguments.binary.absolute()) for kind in (Fronted, Secured)]
     looks = [(kind, arguments.binary.absolute()) for kind in (Millrace, Redacting)]
+    hops = [(kind, arguments.binary.absolute()) for kind in (Millrace, hop.Edge, hop.Gateway)] if hop.nats_server() else []
+    if not hops:
+        print("nats-server is not installed: the hop over a stream is left out", file=sys.stderr)
     ways = [(kind, arguments.binary.absolute()) for kind in (Millrace, Called)]
 
     started = time.monotonic()
@@ -67,6 +73,7 @@ def main():
         security = [] if arguments.cases else bench.interleaved(doors, SECURITY)
         redaction = [] if arguments.cases not in ("", "redact") else bench.interleaved(looks, REDACTION)
         calls = [] if arguments.cases not in ("", "gRPC") else bench.interleaved(ways, CALLS)
+        hopping = [] if arguments.cases not in ("", "hop") else bench.interleaved(hops, HOPS)
     document = {
         "rounds": arguments.rounds,
         "seconds": arguments.seconds,
@@ -76,6 +83,7 @@ def main():
         "security": security,
         "redaction": redaction,
         "calls": calls,
+        "hop": hopping,
     }
     folder = CHECKOUT / "reports"
     folder.mkdir(exist_ok=True)
@@ -90,7 +98,7 @@ def parsed():
     parser.add_argument("--quick", action="store_true", help="one round of one second: two minutes, to look at only")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="flat out; half load takes as long again, at most two seconds")
-    parser.add_argument("--cases", default="", help="only cases whose name contains this, such as “large, gzip”, or gRPC or redact")
+    parser.add_argument("--cases", default="", help="only cases whose name contains this, such as “large, gzip”, or gRPC, redact or hop")
     arguments = parser.parse_args()
     arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
     arguments.seconds = arguments.seconds or (1 if arguments.quick else 3)

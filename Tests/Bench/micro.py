@@ -4,7 +4,8 @@ Unlike times, these figures repeat to 1 % on any load, so that a change can be c
 difference between a run with twice the requests and one with them: start-up and end cancel out. `path` is the release
 binary with `mlflow_map`, `mlflow_experiment` and batches of 500 spans between one client, which sends a request when the one
 before is answered, and a sink; journal synced before each answer. `secured` is the same over TLS and with a token, `grpc` over
-gRPC, sent by h2load, `redacted` with `redact` before the other processors.
+gRPC, sent by h2load, `redacted` with `redact` before the other processors. `edge` and `gateway` are the two halves of a hop over a
+stream of NATS (hop.py), each by itself.
 
 usage: micro.py MILLRACE BENCHMARKS TOOLS [--steps NAME,…] [--runs N] [--keep]
 TOOLS is the folder with the library made of valgrind.c.
@@ -19,6 +20,7 @@ import sys
 import tempfile
 
 import counting
+import hop
 import machine
 from contenders import TOKEN, millrace_pipeline, redacting, secured
 
@@ -43,12 +45,15 @@ REQUESTS = {
     "secured": (400, 16),
     "grpc": (400, 16),
     "redacted": (400, 16),
+    "edge": (400, 16),
+    "gateway": (400, 16),
 }
 # A step that is run after another one and holds its costs, too.
 CONTAINS = {"map": "index", "encode": "map", "read": "append"}
 # The others run on one thread and give the same each time.
 PATHS = ("path", "secured", "grpc", "redacted")
-THREADED = ("receive", "append", "read", "send", *PATHS)
+HALVES = ("edge", "gateway")
+THREADED = ("receive", "append", "read", "send", *PATHS, *HALVES)
 
 
 def main():
@@ -150,7 +155,7 @@ class Bench:
 
     def sample(self, step, payload):
         requests = REQUESTS[step][list(SPANS).index(payload)]
-        count = self.path if step in PATHS else self.step
+        count = self.path if step in PATHS else self.half if step in HALVES else self.step
         return (count(step, payload, 2 * requests) - count(step, payload, requests)) / (requests * SPANS[payload])
 
     def step(self, step, payload, requests):
@@ -168,6 +173,9 @@ class Bench:
             return total
         finally:
             sink.close()
+
+    def half(self, step, payload, requests):
+        return hop.instructions(step, payload, requests, self.binary, self.preload, self.directory)
 
     def path(self, step, payload, requests):
         """All instructions of `millrace run` from its start to its end, with so many requests."""

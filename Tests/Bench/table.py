@@ -27,6 +27,8 @@ def write(document):
         print("\n" + redaction(plain, looked))
     for plain, called in zip(document["calls"][::2], document["calls"][1::2]):
         print("\n" + calls(plain, called))
+    for direct, edge, gateway in zip(*(document["hop"][part::3] for part in range(3))):
+        print("\n" + hop(direct, edge, gateway))
 
 
 def redaction(plain, looked):
@@ -37,6 +39,18 @@ def redaction(plain, looked):
     return (
         f"`redact` with every usual detector, {plain['case']}: {after:.2f} CPU s per million spans, {after / before:.2f} times "
         f"the {before:.2f} without it; {median(looked, 'rate'):,.0f} spans/s against {median(plain, 'rate'):,.0f}."
+    )
+
+
+def hop(direct, edge, gateway):
+    for entry in (direct, edge, gateway):
+        if reason := failure(entry):
+            return f"What the hop over a stream costs was not measured: {entry['who']}: {reason}."
+    whole, first, last = (median(entry, "cpu") for entry in (direct, edge, gateway))
+    return (
+        f"Over a stream of NATS, {direct['case']}: {first:.2f} CPU s per million spans at the edge and {last:.2f} at the gateway, "
+        f"{(first + last) / whole:.2f} times the {whole:.2f} of one process; {median(edge, 'rate'):,.0f} and "
+        f"{median(gateway, 'rate'):,.0f} spans/s where that half had a CPU of its own and all else the other one."
     )
 
 

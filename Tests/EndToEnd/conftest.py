@@ -11,10 +11,11 @@ import pytest
 
 from kit import otlp
 from kit.disk import SmallDisk
-from kit.environments import APPS, BINARY
+from kit.environments import APPS, BINARY, free_port
 from kit.fake_openai import FakeOpenAI
 from kit.millrace import QUICK_RETRY, Millrace, pipeline
 from kit.mlflow_server import MLflowServer
+from kit.nats_server import NATS
 from kit.nginx import Nginx
 from kit.phoenix_server import PhoenixServer
 from kit.running import run_to_end
@@ -125,7 +126,8 @@ def archives(tmp_path):
     def exporter(name, **settings):
         return {"type": "file", "path": str(tmp_path / f"{name}.jsonl")} | settings
 
-    exporter.spans = lambda name: collections.Counter(otlp.spans_of_file(tmp_path / f"{name}.jsonl"))
+    exporter.items = lambda name, signal: otlp.spans_of_file(tmp_path / f"{name}.jsonl", signal)
+    exporter.spans = lambda name: collections.Counter(exporter.items(name, "traces"))
     return exporter
 
 
@@ -151,8 +153,55 @@ def otlp_exporter(server, **settings):
     return {"type": "otlp_http", "endpoint": server.url, "retry": QUICK_RETRY} | settings
 
 
+def relay(servers, **settings):
+    return {"type": "jetstream", "servers": servers, "stream": "spans", "retry": QUICK_RETRY} | settings
+
+
 AWAY = {"type": "otlp_http", "endpoint": "http://127.0.0.1:9", "retry": QUICK_RETRY}
 """An exporter whose destination is down."""
+
+
+@pytest.fixture
+def nats_server(tmp_path):
+    """`nats_server(size)` starts one server or a cluster."""
+    started = []
+
+    def start(size=1, **settings):
+        started.append(NATS(tmp_path / "nats", size, **settings))
+        return started[-1].start()
+
+    yield start
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def edge(millrace, tmp_path):
+    """`edge(nats)` takes OTLP and stores it in the stream; `parts` are those of its pipeline."""
+
+    def start(nats, parts={}, name="edge", **settings):
+        whole = {"receivers": ["otlp"], "processors": ["map", "route", "batch"], "exporters": ["relay"]} | parts
+        exporters = {"relay": relay(nats.urls, replicas=len(nats.nodes)) | settings}
+        return millrace(exporters, directory=tmp_path / name, pipelines={"traces": whole})
+
+    return start
+
+
+@pytest.fixture
+def centre(millrace, tmp_path):
+    """`centre(nats, exporters)` takes what lies in the stream; `parts` are those of its pipeline."""
+
+    def start(nats, exporters, name="centre", receiver={}, parts={}, **sections):
+        receivers = {
+            "stream": {"type": "jetstream", "servers": nats.urls, "stream": "spans"} | receiver,
+            "otlp": {"type": "otlp_http", "listen": f"127.0.0.1:{free_port()}"},
+        }
+        whole = {"receivers": ["stream", "otlp"], "processors": ["batch"], "exporters": list(exporters)} | parts
+        processors = {"batch": {"type": "batch", "linger": "50ms"}}
+        sections = {"receivers": receivers, "pipelines": {"traces": whole}, "processors": processors} | sections
+        return millrace(exporters, directory=tmp_path / name, **sections)
+
+    return start
 
 
 @pytest.fixture

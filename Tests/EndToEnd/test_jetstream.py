@@ -1,7 +1,6 @@
 """Edges store spans in a stream of NATS JetStream, gateways share its partitions: nothing acknowledged is lost, whoever dies."""
 
-import collections
-import signal
+import threading
 import time
 
 import pytest
@@ -9,55 +8,10 @@ from conftest import otlp_exporter
 
 from kit import otlp
 from kit.certificates import Authority
-from kit.environments import LONG, free_port
 from kit.load import Load
-from kit.millrace import QUICK_RETRY
 from kit.nats_access import Operator
-from kit.nats_server import NATS
+from kit.relay import served, union
 from kit.waiting import eventually
-
-
-def relay(servers, **settings):
-    return {"type": "jetstream", "servers": servers, "stream": "spans", "retry": QUICK_RETRY} | settings
-
-
-@pytest.fixture
-def nats_server(tmp_path):
-    """`nats_server(size)` starts one server or a cluster."""
-    started = []
-
-    def start(size=1, **settings):
-        started.append(NATS(tmp_path / "nats", size, **settings))
-        return started[-1].start()
-
-    yield start
-    for server in started:
-        server.close()
-
-
-@pytest.fixture
-def edge(millrace, tmp_path):
-    """`edge(nats)` takes OTLP and stores it in the stream."""
-    return lambda nats, name="edge", **settings: millrace(
-        {"relay": relay(nats.urls, replicas=len(nats.nodes)) | settings}, directory=tmp_path / name
-    )
-
-
-@pytest.fixture
-def centre(millrace, tmp_path):
-    """`centre(nats, exporters)` takes what lies in the stream."""
-
-    def start(nats, exporters, name="centre", receiver={}, **sections):
-        receivers = {
-            "stream": {"type": "jetstream", "servers": nats.urls, "stream": "spans"} | receiver,
-            "otlp": {"type": "otlp_http", "listen": f"127.0.0.1:{free_port()}"},
-        }
-        pipelines = {"traces": {"receivers": ["stream", "otlp"], "processors": ["batch"], "exporters": list(exporters)}}
-        processors = {"batch": {"type": "batch", "linger": "50ms"}}
-        parts = {"receivers": receivers, "pipelines": pipelines, "processors": processors} | sections
-        return millrace(exporters, directory=tmp_path / name, **parts)
-
-    return start
 
 
 def test_a_trace_goes_from_the_edge_through_the_stream_to_the_centre(nats_server, edge, centre, archives, service):
@@ -79,6 +33,7 @@ def test_edges_go_on_while_nats_is_away_until_their_budget_is_used_up(nats_serve
     sender.settled(accepted=len(sent))
     for node in nats.nodes:
         node.kill()
+    since = time.monotonic()
     sender.stop()
     sender.pipeline["journal"]["max_bytes"] = "4MiB"
     sender.pipeline["receivers"]["otlp"]["hold"] = "0s"
@@ -88,29 +43,14 @@ def test_edges_go_on_while_nats_is_away_until_their_budget_is_used_up(nats_serve
     with Load(sender, service, threads=2, rate=50, spans=2, padding=20_000) as load:
         load.refused()
         assert load.statuses[200] > 10 and load.unadvised == 0
-        time_away(nats)
+        threading.Event().wait(since + 30 - time.monotonic())
+        nats.start()
         load.acknowledge(20)
     sent |= load.acknowledged
     gateway = centre(nats, {"kept": archives("kept")})
     sender.settled(accepted=len(sent))
     gateway.settled(accepted=len(sent))
     assert archives.spans("kept") == dict.fromkeys(sent, 1)
-
-
-def time_away(nats):
-    """In all half a minute where there is time for it."""
-    if LONG:
-        time.sleep(30)
-    nats.start()
-
-
-def served(gateway):
-    return int(gateway.metric("millrace_receiver_partitions"))
-
-
-def union(archives, *names):
-    """What the gateways' files hold in all, each span counted."""
-    return sum((archives.spans(name) for name in names), collections.Counter())
 
 
 def test_gateways_share_the_partitions_and_one_that_stops_gives_its_own_up_at_once(
@@ -172,7 +112,7 @@ def test_a_stream_with_another_layout_is_refused_with_what_differs(nats_server, 
     first = edge(nats, partitions=8)
     sent = first.send(service, traces=4)
     first.settled(accepted=len(sent))
-    other = edge(nats, "other")
+    other = edge(nats, name="other")
     gateway = centre(nats, {"kept": archives("kept")})
     more = other.send(service, traces=4)
     words = "the stream spans has another layout: partitions is 8, not 16"
@@ -310,10 +250,10 @@ def test_credentials_over_tls(nats_server, edge, service, tmp_path, way):
     sender = edge(nats, **secured)
     sent = sender.send(service, traces=2)
     sender.settled(accepted=len(sent))
-    foreign = edge(nats, "foreign", tls={"ca": str(authority.certificate)})
+    foreign = edge(nats, name="foreign", tls={"ca": str(authority.certificate)})
     foreign.send(service, traces=1)
     eventually(lambda: "Authorization Violation" in foreign.process.log, within=15)
-    untrusting = edge(nats, "untrusting", credentials=credentials, tls={})
+    untrusting = edge(nats, name="untrusting", credentials=credentials, tls={})
     untrusting.send(service, traces=1)
     eventually(lambda: "CERTIFICATE_VERIFY_FAILED" in untrusting.process.log, within=15)
     assert foreign.row("relay")["delivered"] == untrusting.row("relay")["delivered"] == 0
@@ -331,79 +271,3 @@ def test_a_file_of_credentials_in_operator_mode(nats_server, edge, service, tmp_
     eventually(lambda: "no file of credentials" in sender.process.log, within=15)
     path.write_text(operator.credentials)
     sender.settled(accepted=len(sent), within=30)
-
-
-FAULTS = 200 if LONG else 8
-
-
-class Cluster:
-    """Three servers, two edges under load and two gateways; faults that anything may have, and what came of it all."""
-
-    def __init__(self, nats, edges, gateways, archives):
-        self.nats, self.edges, self.gateways, self.archives = nats, edges, gateways, archives
-
-    def fault(self, kind, random):
-        """Does it, lets some time pass in which it lasts, and mends it."""
-        wait = random.uniform(0.2, 1.5)
-        if kind == "node killed":
-            node = random.choice(self.nats.nodes)
-            node.kill()
-            time.sleep(wait)
-        elif kind == "leader stopped":
-            node = self.nats.leader("spans")
-            node.process.send(signal.SIGSTOP)
-            time.sleep(wait + 5)
-            node.process.send(signal.SIGCONT)
-        elif kind == "all nodes killed":
-            for node in self.nats.nodes:
-                node.kill()
-        elif kind == "gateway killed":
-            gateway = random.choice(self.gateways)
-            gateway.kill()
-            time.sleep(wait)
-            gateway.start()
-        elif kind == "gateway restarted":
-            gateway = random.choice(self.gateways)
-            gateway.stop()
-            gateway.start()
-        else:
-            edge = random.choice(self.edges)
-            edge.kill()
-            edge.start()
-        self.nats.start()
-
-
-KINDS = ("node killed", "leader stopped", "all nodes killed", "gateway killed", "gateway restarted", "edge killed")
-
-
-def test_nothing_acknowledged_is_lost_whatever_dies(nats_server, edge, centre, archives, service, seeded, report):
-    nats = nats_server(3)
-    names = ("first", "second")
-    edges = [edge(nats, f"edge-{number}") for number in (1, 2)]
-    gateways = [centre(nats, {"kept": archives(name)}, name) for name in names]
-    cluster = Cluster(nats, edges, gateways, archives)
-    with Load(edges[0], service, threads=2, rate=20) as one, Load(edges[1], service, threads=2, rate=20) as other:
-        for load in (one, other):
-            load.acknowledge(50)
-        eventually(lambda: sum(map(served, gateways)) == 16, within=30)
-        for number in range(FAULTS):
-            kind = seeded.choice(KINDS)
-            since = time.monotonic()
-            cluster.fault(kind, seeded)
-            done = len(set(union(archives, *names)))
-            eventually(lambda: len(set(union(archives, *names))) > done, within=60)
-            report(f"fault {number + 1}, {kind}: goes on after {time.monotonic() - since:.1f} s")
-    acknowledged = one.acknowledged | other.acknowledged
-    for sender in edges:
-        sender.settled(within=60)
-    eventually(lambda: nats.stream("spans")["state"]["messages"] == 0, within=60)
-    for gateway in gateways:
-        gateway.settled(within=60)
-    delivered = union(archives, *names)
-    missing = acknowledged - set(delivered)
-    assert not missing, f"{len(missing)} of {len(acknowledged)} spans are lost"
-    twice = sum(count - 1 for count in delivered.values())
-    traces = [{trace for trace, _ in archives.spans(name)} for name in names]
-    report(f"{len(acknowledged)} spans, {twice} delivered more than once, {len(traces[0] & traces[1])} traces at both gateways")
-    # At each fault, what was under way: of an edge its unacknowledged batches, of a gateway its unacknowledged messages.
-    assert twice <= FAULTS * 500

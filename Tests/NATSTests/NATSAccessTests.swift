@@ -53,5 +53,7 @@ import Testing
         let hash = digits.joined().utf8.reduce(0x811C_9DC5 as UInt32) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
         let stream = RelayStream(name: "s", subject: "mr.s", partitions: count)
         #expect(stream.partition(high: high, low: low) == Int(hash % UInt32(count)))
+        // What belongs to no trace goes by its resource, with the same hash.
+        #expect(stream.partition(ofResource: Array(digits.joined().utf8)[...]) == Int(hash % UInt32(count)))
     }
 }

@@ -3,6 +3,7 @@ import Basics
 import Journal
 import OTLP
 import Pipeline
+import Settings
 import Synchronization
 
 /// The assembly, as long as there is one.
@@ -38,6 +39,21 @@ final class AdminStatus: AdminSource {
 
     var unreadyReasons: [String] { ground.readiness.reasons + (parts?.windows.values.compactMap(\.trouble) ?? []) }
     var metricsText: String { meters.prometheusText() }
+    /// What the process says of itself where others of its cluster ask.
+    var report: JSON {
+        let admin = assembly.withLock { $0 }?.whole?.admin.boundAddress?.description
+        let ledger = (try? JSONNode(parsing: ledgerJSON)).map { JSON($0) } ?? [:]
+        let receivers = (parts?.file.receivers ?? []).map { receiver in
+            let readers = parts?.file.pipelines.filter { $0.value.receivers.contains(receiver.name) } ?? []
+            return JSON.Member(receiver.name, .words(readers.map(\.name)))
+        }
+        return [
+            "host": .text(ProcessUsage.host), "process": .integer(ProcessUsage.number),
+            "admin": admin.map { .text($0) } ?? .null, "version": .text(Product.version),
+            "started": .text(start.text), "pipelines_of": .object(receivers), "ledger": ledger,
+        ]
+    }
+
     var ledgerJSON: [UInt8] { ledger.json(now: clock.now()) }
 
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer {

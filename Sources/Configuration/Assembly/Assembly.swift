@@ -50,11 +50,13 @@ package final class Assembly: Sendable {
         let meters = Meters()
         let line = file.waitingLine(meters)
         let store = try file.openStore(abandoning: abandoning, before: line, meters: meters, logger: logger)
-        let exporters = ExporterSet(file, logger: logger)
+        let report = ProcessReport()
+        let exporters = ExporterSet(file, report: report, logger: logger)
         let telemetry = try file.telemetryParts(to: exporters, meters: meters, logger: logger)
         let ground = Ground(
             store: store,
             meters: meters,
+            report: report,
             memory: MemoryBudget(limit: file.receiversMemory, waiting: meters.heldRequests(for: "memory")),
             line: line,
             readiness: Readiness(logger: logger),
@@ -76,6 +78,7 @@ package final class Assembly: Sendable {
         self.parts = Mutex(parts)
         keepsUndelivered = file.journal.storage == .disk
         status.assembly.withLock { $0 = WeakAssembly(self) }
+        report.use { [weak status] in status?.report ?? [:] }
         noteConfiguration(of: file)
     }
 

@@ -9,8 +9,8 @@ package final class ExporterSet: Sendable {
     private let exporters: Mutex<[String: CurrentExporter]>
     private let context: ExporterContext
 
-    init(_ file: PipelineFile, logger: Logger) {
-        let context = ExporterContext(logger: logger)
+    init(_ file: PipelineFile, report: ProcessReport = ProcessReport(), logger: Logger) {
+        let context = ExporterContext(logger: logger, report: report)
         self.context = context
         exporters = Mutex(
             file.exporters.reduce(into: [:]) { $0[$1.name] = CurrentExporter(file.makeExporter($1, context)) }
@@ -59,7 +59,7 @@ extension PipelineFile {
         _ context: ExporterContext
     ) -> any Exporter {
         var context = context
-        context.routing = routing(before: exporter.name)
+        (context.name, context.routing) = (exporter.name, routing(before: exporter.name))
         return exporter.settings.destination.makeExporter(in: context)
     }
 }

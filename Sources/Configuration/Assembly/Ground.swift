@@ -9,6 +9,8 @@ import Synchronization
 final class Ground: Sendable {
     let store: Store
     let meters: Meters
+    /// What is said of the process where others of its cluster ask.
+    let report: ProcessReport
     /// Bounds what receivers hold.
     let memory: MemoryBudget
     /// Where requests wait while the journal is full.
@@ -32,6 +34,7 @@ final class Ground: Sendable {
     init(
         store: Store,
         meters: Meters,
+        report: ProcessReport,
         memory: MemoryBudget,
         line: WaitingLine,
         readiness: Readiness,
@@ -40,7 +43,8 @@ final class Ground: Sendable {
         descriptors: Int,
         logger: Logger
     ) {
-        (self.store, self.meters, self.memory, self.line) = (store, meters, memory, line)
+        (self.store, self.meters, self.report) = (store, meters, report)
+        (self.memory, self.line) = (memory, line)
         (self.readiness, self.telemetry, self.sockets) = (readiness, telemetry, sockets)
         (self.descriptors, self.logger) = (descriptors, logger)
         eventLoops = EventLoops()

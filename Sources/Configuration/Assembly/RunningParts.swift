@@ -143,6 +143,7 @@ extension PipelineFile {
         context.processorHeaders = processorHeaders(after: receiver.name)
         context.pipeline = pipelines.first { $0.value.receivers.contains(receiver.name) }?.name ?? ""
         if journal.storage == .disk { context.stateDirectory = journal.directory }
+        context.report = ground.report
         if ground.telemetry != nil { context.processorHeaders.append(TraceParent.headerName) }
         return receiver.settings.makeReceiver(in: context)
     }

@@ -60,30 +60,6 @@ package struct RequestSettings: Sendable {
     }
 }
 
-extension Shape<TLSSettings> {
-    fileprivate static let tls = Shape(
-        "How an exporter trusts and identifies itself over TLS.",
-        Settings(),
-        [
-            Field("ca", optional: \.ca, .text, "PEM file with the authorities to trust; without it, the system's."),
-            Field("certificate", optional: \.certificate, .text, "PEM file with the certificate to present."),
-            Field(
-                "key",
-                optional: \.key,
-                .text,
-                "PEM file with its private key, where `certificate` does not hold it."
-            ),
-            Field(
-                "server_name",
-                optional: \.serverName,
-                .text,
-                "Name to ask for and to verify; without it, the address's host."
-            ),
-            Field("verify", \.verify, .flag, "Whether the server's certificate is verified."),
-        ]
-    )
-}
-
 extension Kind<HTTPEndpoint> {
     /// The address of an HTTP destination.
     static let endpoint = Kind.parsed(

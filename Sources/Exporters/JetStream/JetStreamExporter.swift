@@ -1,11 +1,12 @@
 import Basics
-package import Logging
+import Logging
 import NATS
 import OTLP
 package import Pipeline
+import Settings
 import Synchronization
 
-/// Stores batches in a stream, each divided by the partitions of its traces.
+/// Stores batches in a stream, each divided by the partitions of its traces, and of the resources of what belongs to no trace.
 ///
 /// A batch counts as delivered once a majority of the stream's servers has all of its messages. What is tried again goes under
 /// the same ids, so that the stream keeps it once for as long as it remembers ids; parts that this process knows to be there are not
@@ -28,6 +29,8 @@ package final class JetStreamExporter: Exporter {
         var size: Int { NATSClient.bytes(of: headers) + payload.count }
     }
 
+    /// Begins the ids of all messages of this process.
+    private static let process = String(UInt64.random(in: 0 ... .max), radix: 36)
     /// Ids of unfinished batches that are remembered, at most.
     private static let storedMax = 65_536
 
@@ -38,17 +41,16 @@ package final class JetStreamExporter: Exporter {
     private let logger: Logger
     private let state = Mutex(State())
 
-    /// Begins to connect.
-    ///
-    /// - Parameters:
-    ///   - settings: Checked settings.
-    ///   - logger: Told of connections, and of a stream that was created.
-    package init(_ settings: JetStreamSettings, logger: Logger) {
+    /// Begins to connect; the logger is told of connections, and of a stream that was created.
+    package init(_ settings: JetStreamSettings, in context: ExporterContext) {
         self.settings = settings
-        self.logger = logger
+        logger = context.logger
         layout = settings.layout
-        client = NATSClient(settings.nats, name: "\(Product.name) exporter", logger: logger)
+        client = NATSClient(settings.nats, name: "\(Product.name) exporter \(context.name)", logger: logger)
         stream = JetStream(client)
+        StreamMembers.answer(settings.stream, over: client) { [name = context.name, report = context.report] in
+            report.json.adding(["exporter": .text(name)])
+        }
         client.start()
     }
 
@@ -151,24 +153,31 @@ extension JetStreamExporter {
     private func parts(of batch: Batch) -> [Part]? {
         let heldMax = RequestAccount(bytes: batch.payload.count).heldMax
         let limits = WireLimits(indexBytesMax: heldMax)
-        guard var spans = try? Envelope(framesOf: batch.payload, signal: batch.signal, limits: limits) else {
+        guard var units = try? Envelope(framesOf: batch.payload, signal: batch.signal, limits: limits) else {
             return nil
         }
-        for index in 0..<spans.unitCount {
-            let trace = spans.unit(index).traceID
-            spans.assign(index, to: UInt16(layout.partition(high: trace.high, low: trace.low)))
-        }
+        for index in 0..<units.unitCount { units.assign(index, to: UInt16(partition(of: index, in: units))) }
         let headers = headers(of: batch)
-        return spans.groups.compactMap { group in
-            spans.encoded(group: group.number).map { part($0, in: Int(group.number), of: batch, headers) }
+        return units.groups.compactMap { group in
+            units.encoded(group: group.number).map { part($0, in: Int(group.number), of: batch, headers) }
         }
+    }
+
+    private func partition(of index: Int, in units: Envelope) -> Int {
+        let unit = units.unit(index)
+        guard unit.hasTrace else { return layout.partition(ofResource: units.resource(ofUnit: index)) }
+        return layout.partition(high: unit.traceID.high, low: unit.traceID.low)
     }
 
     private func part(_ units: EncodedUnits, in partition: Int, of batch: Batch, _ headers: [HTTPHeader]) -> Part {
         var headers = headers + [HTTPHeader(RelayHeader.items, "\(units.items)")]
         let subject = layout.subject(of: partition)
-        let words = [subject, batch.records ?? ""] + headers.flatMap { [$0.name, $0.value] }
-        let id = String(SHA256.hash(units.payload + Array(words.joined(separator: "\n").utf8)).hexadecimal.prefix(32))
+        // Records are numbered by each process for itself, and parts of a batch that was divided have the same ones.
+        var checksum = CRC32C()
+        checksum.update(units.payload.span.bytes)
+        let content = "\(units.payload.count)-\(checksum.value)"
+        let words = [Self.process, subject, batch.records ?? "", content] + headers.flatMap { [$0.name, $0.value] }
+        let id = String(SHA256.hash(Array(words.joined(separator: "\n").utf8)).hexadecimal.prefix(32))
         headers.append(HTTPHeader(RelayHeader.messageID, id))
         return Part(subject: subject, id: id, headers: headers, payload: units.payload)
     }

@@ -1,6 +1,5 @@
 import Basics
 package import NATS
-package import OTLP
 package import Pipeline
 package import Settings
 
@@ -21,7 +20,7 @@ package struct JetStreamSettings: Sendable {
 
     package init() {}
 
-    /// How spans lie in the stream.
+    /// How telemetry lies in the stream.
     var layout: RelayStream {
         RelayStream(name: stream, subject: subject ?? "mr.\(stream)", partitions: partitions)
     }
@@ -30,7 +29,7 @@ package struct JetStreamSettings: Sendable {
 extension JetStreamSettings: DestinationSettings {
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Stores spans in a stream of NATS JetStream (server 2.12 or later), whole traces in one of its partitions, for gateways with the receiver `jetstream`.",
+        "Stores all signals in a stream of NATS JetStream (server 2.12 or later), whole traces in one of its partitions, for gateways with the receiver `jetstream`.",
         JetStreamSettings(),
         NATSSettings.fields.map { $0.at(\.nats) } + [
             Field("stream", \.stream, .natsName, "The stream.", required: true),
@@ -44,7 +43,7 @@ extension JetStreamSettings: DestinationSettings {
                 "partitions",
                 \.partitions,
                 .integer(1...1024),
-                "Subjects that traces are spread over by their ids; fixed for a stream, so at least as many as there will ever be gateways."
+                "Subjects that traces are spread over by their ids, and what belongs to no trace by its resource; fixed for a stream, so at least as many as there will ever be gateways."
             ),
             Field("replicas", \.limits.replicas, .integer(1...5), "Servers that hold each message: 1, 3 or 5."),
             Field(
@@ -90,11 +89,9 @@ extension JetStreamSettings: DestinationSettings {
         }
     )
 
-    /// Spans alone: the others have no traces to be kept together.
-    package var signals: Set<Signal> { [.traces] }
     package var descriptors: Int { 5 }
 
     package func makeExporter(in context: ExporterContext) -> any Exporter {
-        JetStreamExporter(self, logger: context.logger)
+        JetStreamExporter(self, in: context)
     }
 }

@@ -114,6 +114,11 @@ package struct Envelope: Sendable {
         return nil
     }
 
+    /// The resource of a unit in wire form, the first part where it is given in parts; empty where it is missing.
+    package func resource(ofUnit index: Int) -> ArraySlice<UInt8> {
+        bytes[resources[scopes[unit(index).scope].resource].resourceFrame.content]
+    }
+
     /// The attributes of a place, as indices into `attributes`.
     package func attributes(of place: Place) -> Range<Int> {
         switch place {

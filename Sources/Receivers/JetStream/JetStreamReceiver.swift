@@ -49,6 +49,18 @@ final class JetStreamReceiver: Receiver {
         context.meters.gauge("millrace_receiver_partitions", ["receiver": context.name]) { [weak self] in
             Double(self?.state.withLock { $0.pullers.count } ?? 0)
         }
+        StreamMembers.answer(settings.stream, over: client) { [weak self, report = context.report] in
+            report.json.adding(self?.ownReport ?? [:])
+        }
+    }
+
+    /// What it serves, and what came to it again.
+    private var ownReport: JSON {
+        let partitions = state.withLock { $0.pullers.keys.sorted() }
+        return [
+            "receiver": .text(context.name), "partitions": .array(partitions.map { .integer($0) }),
+            "redelivered": desk.redeliveredItems,
+        ]
     }
 
     /// Begins to connect; a server that is away is waited for.

@@ -33,7 +33,7 @@ package struct JetStreamReceiverSettings: Sendable {
 extension JetStreamReceiverSettings: ReceiverSettings {
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Takes spans from a stream of NATS JetStream (server 2.12 or later) that exporters `jetstream` fill; gateways with the same `durable` share its partitions among them.",
+        "Takes all signals from a stream of NATS JetStream (server 2.12 or later) that exporters `jetstream` fill; gateways with the same `durable` share its partitions among them.",
         JetStreamReceiverSettings(),
         NATSSettings.fields.map { $0.at(\.nats) } + [
             Field(
@@ -77,7 +77,7 @@ extension JetStreamReceiverSettings: ReceiverSettings {
                 "forward_headers",
                 \.forwardHeaders,
                 .list(of: .headerName),
-                "Headers of clients' requests, of those that came along, that are kept with the spans and sent on by exporters."
+                "Headers of clients' requests, of those that came along, that are kept with the telemetry and sent on by exporters."
             ),
         ],
         check: { settings, group, context in settings.nats.check(group, &context) }

@@ -56,25 +56,14 @@ struct MemberBucket: Sendable {
         _ = try? await stream.ask("STREAM.PURGE.KV_\(bucket)", filter, within: Self.answerMax)
     }
 
-    /// Three servers where there are so many.
     private func make() async throws(JetStream.Failure) {
-        do throws(JetStream.Failure) {
-            try await make(replicas: 3)
-        } catch {
-            try await make(replicas: 1)
-        }
-    }
-
-    private func make(replicas: Int) async throws(JetStream.Failure) {
-        let name = "KV_\(bucket)"
-        _ = try await stream.ask(
-            "STREAM.CREATE.\(name)",
+        let lifetime = JSON.integer(Int(Self.lifetime.wholeNanoseconds))
+        try await stream.create(
+            "KV_\(bucket)",
             [
-                "name": .text(name), "subjects": .words(["$KV.\(bucket).>"]), "max_msgs_per_subject": .integer(1),
-                "max_age": .integer(Int(Self.lifetime.wholeNanoseconds)),
-                "duplicate_window": .integer(Int(Self.lifetime.wholeNanoseconds)),
-                "discard": "new", "allow_direct": true, "allow_rollup_hdrs": true, "deny_delete": true,
-                "storage": "memory", "num_replicas": .integer(replicas),
+                "subjects": .words(["$KV.\(bucket).>"]), "max_msgs_per_subject": .integer(1), "max_age": lifetime,
+                "duplicate_window": lifetime, "discard": "new", "allow_direct": true, "allow_rollup_hdrs": true,
+                "deny_delete": true, "storage": "memory",
             ],
             within: Self.answerMax
         )

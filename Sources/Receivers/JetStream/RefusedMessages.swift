@@ -36,20 +36,11 @@ struct RefusedMessages: Sendable {
     }
 
     private func make() async throws(JetStream.Failure) {
-        do throws(JetStream.Failure) {
-            try await make(replicas: 3)
-        } catch {
-            try await make(replicas: 1)
-        }
-    }
-
-    private func make(replicas: Int) async throws(JetStream.Failure) {
-        _ = try await stream.ask(
-            "STREAM.CREATE.\(name)",
+        try await stream.create(
+            name,
             [
-                "name": .text(name), "subjects": .words([subject]), "discard": "old", "storage": "file",
+                "subjects": .words([subject]), "discard": "old", "storage": "file",
                 "max_bytes": .integer(Self.maxBytes.bytes), "max_age": .integer(Int(Self.maxAge.wholeNanoseconds)),
-                "num_replicas": .integer(replicas),
                 "description": .text(
                     "Millrace: messages that no gateway takes, with the reason in \(RelayHeader.reason)"
                 ),

@@ -29,7 +29,7 @@ final class RelayDesk: IntakeObserver {
         fileprivate var text: String {
             switch self {
             case .consumer: "a partition cannot be pulled now"
-            case .partial: "some spans of a message are refused"
+            case .partial: "some of a message is refused"
             case .postponed: "a message has to wait, and is delivered again"
             case .refused: "a message is refused, and put aside"
             }
@@ -60,7 +60,8 @@ final class RelayDesk: IntakeObserver {
     private let clock = MonotonicClock.system
     private let state = Mutex(State())
     private let throttle = Mutex(LogThrottle<Trouble>(linesMax: 3, in: .seconds(60)))
-    private let redelivered: Counter
+    /// Items that came again, by signal.
+    private let redelivered: [Counter]
     private let acknowledged: Counter
     private let known: Counter
     private let postponed: Counter
@@ -73,7 +74,12 @@ final class RelayDesk: IntakeObserver {
         stream = JetStream(client)
         keptHeaders = Set((settings.forwardHeaders + context.processorHeaders).map { $0.lowercased() })
         loops = Array(context.eventLoops.group.makeIterator())
-        redelivered = context.meters.counter("millrace_receiver_redelivered_spans_total", ["receiver": context.name])
+        redelivered = Signal.allCases.map { signal in
+            context.meters.counter(
+                "millrace_receiver_redelivered_\(signal.itemsName)_total",
+                ["receiver": context.name, "signal": signal.name]
+            )
+        }
         let count = { (outcome: String) in
             context.meters.counter(
                 "millrace_receiver_messages_total",
@@ -120,8 +126,8 @@ final class RelayDesk: IntakeObserver {
         of partition: Int,
         done: @escaping @Sendable () -> Void
     ) {
-        if delivery.deliveries > 1 {
-            redelivered.add(message.header(RelayHeader.items).flatMap { Int($0) } ?? 1)
+        if delivery.deliveries > 1, let signal = Self.signal(of: message) {
+            redelivered[signal.index].add(message.header(RelayHeader.items).flatMap { Int($0) } ?? 1)
         }
         // The answer to it got lost, or it was stored a second time after the stream had forgotten its id.
         if let id = message.header(RelayHeader.messageID), state.withLock({ $0.taken.contains(id) }) {
@@ -157,9 +163,7 @@ final class RelayDesk: IntakeObserver {
 
     /// What an exporter wrote; nil for what somebody else did.
     private func request(_ message: NATSMessage, _ memory: Reservation) -> IncomingRequest? {
-        guard let name = message.header(RelayHeader.signal),
-            let signal = Signal.allCases.first(where: { $0.name == name })
-        else { return nil }
+        guard let signal = Self.signal(of: message) else { return nil }
         var source = RequestSource(receiver: context.name)
         source.identity = message.header(RelayHeader.identity).map { Identity($0.percentDecoded) }
         if let text = message.header(RelayHeader.route) { source.route = Route(relayed: text) }
@@ -179,6 +183,17 @@ final class RelayDesk: IntakeObserver {
             source: source,
             memory: memory
         )
+    }
+
+    private static func signal(of message: NATSMessage) -> Signal? {
+        let name = message.header(RelayHeader.signal)
+        return Signal.allCases.first { $0.name == name }
+    }
+
+    /// How many items came again, by what they are called.
+    var redeliveredItems: JSON {
+        let signals = Signal.allCases.filter(context.intake.signals.contains)
+        return .object(signals.map { JSON.Member($0.itemsName, .integer(redelivered[$0.index].value)) })
     }
 
     func settled(_ answers: [(ticket: UInt64, answer: IntakeAnswer)]) {
