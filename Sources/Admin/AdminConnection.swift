@@ -179,7 +179,8 @@ final class AdminConnection: ChannelInboundHandler {
             context,
             from: shared.source,
             tail: tail.map(shared.source.tail),
-            writing: connections.limits.writing
+            writing: connections.limits.writing,
+            while: { [shared] in shared.access.isToken(shownBy: head) || !shared.access.needsToken(head.path) }
         )
     }
 

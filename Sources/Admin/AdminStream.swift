@@ -15,6 +15,7 @@ final class AdminStream {
     private let source: any AdminSource
     private let tail: (any AdminTail)?
     private let writing: Duration
+    private let isAdmitted: () -> Bool
     private var task: RepeatedTask?
     private var looks = 0
     /// When the client last had room.
@@ -27,13 +28,16 @@ final class AdminStream {
     ///   - source: Gives the status.
     ///   - tail: Gives the requests that are watched; nil for none.
     ///   - writing: How long the client may take nothing before it is closed.
+    ///   - isAdmitted: Whether what the client showed still opens it; it is closed where not.
     init(
         _ context: ChannelHandlerContext,
         from source: any AdminSource,
         tail: (any AdminTail)?,
-        writing: Duration
+        writing: Duration,
+        while isAdmitted: @escaping () -> Bool
     ) {
         (self.context, self.source, self.tail, self.writing) = (context, source, tail, writing)
+        self.isAdmitted = isAdmitted
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         task = context.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: Self.interval) { _ in
             bound.value.look()
@@ -48,6 +52,7 @@ final class AdminStream {
 
     private func look() {
         guard task != nil else { return }
+        guard isAdmitted() else { return context.close(promise: nil) }
         guard context.channel.isWritable else {
             // What it would get now is old when it can take it.
             if NIODeadline.now() - writableAt > TimeAmount(writing) { context.close(promise: nil) }

@@ -1,5 +1,3 @@
-import CMachine
-import Glibc
 import Synchronization
 
 /// Tells when a file has another content, on a thread of its own, which looks once a second.
@@ -7,14 +5,6 @@ import Synchronization
 /// Links are followed, so that one of a folder that is turned elsewhere, as Kubernetes does with a ConfigMap, counts as a change.
 /// What is seen to change is told once two looks in a row found it the same, so that nobody is in the middle of writing it.
 package final class FileWatch: Sendable {
-    /// What tells contents apart without reading them.
-    private struct Mark: Equatable {
-        var device: UInt64 = 0
-        var inode: UInt64 = 0
-        var bytes: Int = 0
-        var modified: UInt64 = 0
-    }
-
     private static let interval = Duration.seconds(1)
 
     private let path: String
@@ -43,15 +33,6 @@ package final class FileWatch: Sendable {
     /// Ends the thread, soon.
     package func stop() { ending.signal() }
 
-    /// Nil while the file is not there.
-    private var mark: Mark? {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else { return nil }
-        return Mark(
-            device: UInt64(status.st_dev),
-            inode: UInt64(status.st_ino),
-            bytes: Int(status.st_size),
-            modified: unsafe millrace_modified_nanoseconds(&status)
-        )
-    }
+    /// What tells contents apart without reading them; nil while the file is not there.
+    private var mark: FileStatus? { FileStatus(path) }
 }

@@ -26,6 +26,8 @@ final class RecordAges: Sendable {
         var known: ClockFile.Content
         /// What the clock showed more than the time since boot, in nanoseconds.
         var offset: Int64
+        /// Time since boot of the last look.
+        var lookedAt: Duration
     }
 
     private let clock: WallClock
@@ -40,7 +42,7 @@ final class RecordAges: Sendable {
     init(_ clock: WallClock, known: ClockFile.Content = .init(), newest: UnixTime? = nil) {
         self.clock = clock
         let (now, sinceBoot) = (clock.now(), clock.sinceBoot())
-        state = Mutex(State(known: known, offset: Self.offset(now, sinceBoot)))
+        state = Mutex(State(known: known, offset: Self.offset(now, sinceBoot), lookedAt: sinceBoot))
         let gap = newest.map { now.since($0) } ?? .zero
         resumesAt = gap > Self.jumpMin || gap < .zero - Self.jumpMin ? sinceBoot + Self.pause : .zero
     }
@@ -57,9 +59,16 @@ final class RecordAges: Sendable {
             let offset = Self.offset(now, sinceBoot)
             let step = Duration.nanoseconds(offset) - Duration.nanoseconds(state.offset)
             let expected = Int64(clamping: now.nanoseconds).subtractingReportingOverflow(offset &- state.offset)
-            state.offset = offset
+            let unseen = sinceBoot - state.lookedAt
+            (state.offset, state.lookedAt) = (offset, sinceBoot)
             guard step > Self.jumpMin || step < .zero - Self.jumpMin, !expected.overflow else { return nil }
-            let jump = ClockJump(expected: UInt64(clamping: expected.partialValue), shown: now.nanoseconds)
+            // The step was made at any time since the last look. Behind one back, records may have any time from what the clock
+            // showed right after that look.
+            let earlier = step < .zero ? unseen.wholeNanoseconds : 0
+            let jump = ClockJump(
+                expected: UInt64(clamping: expected.partialValue - earlier),
+                shown: UInt64(clamping: Int64(clamping: now.nanoseconds) - earlier)
+            )
             state.known.jumps = (state.known.jumps + [jump]).suffix(Self.jumpsMax)
             return jump
         }

@@ -43,6 +43,9 @@ package struct JetStream: Sendable {
         self.client = client
     }
 
+    /// Bytes of headers and payload of one message that the servers take, at most.
+    package var payloadMax: Int { client.payloadMax }
+
     /// Asks the API; throws what it says in place of a result.
     package func ask(
         _ subject: String,

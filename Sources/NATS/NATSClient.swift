@@ -340,7 +340,10 @@ extension NATSClient: NATSConnectionListener {
 
     private func note(_ info: NATSServerInfo, _ state: inout State) {
         state.info = info
-        if !info.servers.isEmpty { state.learned = info.servers }
+        guard !info.servers.isEmpty else { return }
+        // Whoever is in the way can name servers before there is TLS.
+        let isSecure = settings.tls != nil || settings.servers.contains(where: \.needsTLS)
+        state.learned = isSecure ? info.servers.map(\.secured) : info.servers
     }
 
     func received(_ message: NATSMessage) {

@@ -37,6 +37,8 @@ final class NATSConnection: ChannelInboundHandler {
     private var info = NATSServerInfo()
     private var timer: Scheduled<Void>?
     private var unanswered = 0
+    /// Whether the server asked for a sign of life and has got none.
+    private var owesPong = false
     /// What the server said last of what it does not like.
     private var complaint: String?
 
@@ -58,12 +60,25 @@ final class NATSConnection: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard phase != .closed else { return }
+        // A slow way brings other things before the answer to a ping.
+        if phase == .open { unanswered = 0 }
         parser.append(unwrapInboundIn(data))
         do throws(NATSProtocolError) {
             while phase != .closed, let operation = try parser.next() { take(operation, context) }
         } catch {
             close(context, "\(error)")
         }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        payPong(context)
+        context.fireChannelWritabilityChanged()
+    }
+
+    private func payPong(_ context: ChannelHandlerContext) {
+        guard owesPong, context.channel.isWritable, phase != .closed else { return }
+        owesPong = false
+        write(context) { $0.writePong() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -81,7 +96,10 @@ final class NATSConnection: ChannelInboundHandler {
     private func take(_ operation: NATSOperation, _ context: ChannelHandlerContext) {
         switch operation {
         case .info(let text): greet(text, context)
-        case .ping: write(context) { $0.writePong() }
+        case .ping:
+            // One answer is enough for a server that reads nothing meanwhile.
+            owesPong = true
+            payPong(context)
         case .pong: pong(context)
         case .okay: break
         case .error(let text):

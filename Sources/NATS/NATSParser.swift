@@ -149,7 +149,7 @@ struct NATSParser {
         guard buffer.readBytes(length: 2) == Array("\r\n".utf8) else {
             throw NATSProtocolError("a message is longer than it says")
         }
-        let (status, fields) = head.headers == 0 ? (nil, []) : try Self.headers(headers)
+        let (status, fields) = head.headers == 0 ? (nil, []) : Self.headers(headers)
         return .message(
             NATSMessage(
                 subject: head.subject,
@@ -163,19 +163,17 @@ struct NATSParser {
     }
 
     /// `NATS/1.0[ CODE[ TEXT]]`, then a line for each header, then an empty one.
-    private static func headers(_ bytes: [UInt8]) throws(NATSProtocolError) -> (NATSStatus?, [HTTPHeader]) {
+    ///
+    /// They are what whoever published the message wrote: what cannot be read is none, so that the message alone suffers for it.
+    private static func headers(_ bytes: [UInt8]) -> (NATSStatus?, [HTTPHeader]) {
         let version = Array("NATS/1.0".utf8)
         let end = Array("\r\n\r\n".utf8)
-        guard bytes.starts(with: version), bytes.suffix(4).elementsEqual(end) else {
-            throw NATSProtocolError("a message's headers do not begin with NATS/1.0, or have no end")
-        }
+        guard bytes.starts(with: version), bytes.suffix(4).elementsEqual(end) else { return (nil, []) }
         var lines = bytes.dropLast(4).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         let first = lines.removeFirst().dropFirst(version.count)
         var headers: [HTTPHeader] = []
         for line in lines {
-            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex else {
-                throw NATSProtocolError("a header has no name: \(text(line).excerpt(max: 80))")
-            }
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex else { return (nil, []) }
             headers.append(HTTPHeader(text(line[..<colon]), text(line[(colon + 1)...])))
         }
         let words = text(first).split(separator: " ", maxSplits: 1)

@@ -2,6 +2,9 @@ import Basics
 
 /// What a server says about itself (INFO).
 struct NATSServerInfo: Sendable {
+    /// What servers can be told to take, at most.
+    private static let payloadLimit = 64 << 20
+
     /// Bytes of headers and payload of one message, at most.
     var payloadMax = 1_048_576
     /// Other servers of the cluster, `HOST:PORT` each.
@@ -21,7 +24,7 @@ struct NATSServerInfo: Sendable {
     /// Nil where the text is no object of JSON.
     init?(_ text: [UInt8]) {
         guard let node = try? JSONNode(parsing: text), node.members != nil else { return nil }
-        payloadMax = node["max_payload"]?.integer.flatMap { $0 > 0 ? $0 : nil } ?? payloadMax
+        payloadMax = node["max_payload"]?.integer.flatMap { $0 > 0 ? min($0, Self.payloadLimit) : nil } ?? payloadMax
         servers = (node["connect_urls"]?.elements ?? []).compactMap { $0.string.flatMap { NATSServer(text: $0) } }
         needsTLS = node["tls_required"]?.bool ?? false
         offersTLS = node["tls_available"]?.bool ?? false
@@ -42,7 +45,7 @@ package struct NATSServer: Sendable, Hashable {
     package let host: String
     package let port: Int
     /// Whether nothing but TLS will do.
-    package let needsTLS: Bool
+    package private(set) var needsTLS: Bool
 
     /// Reads `nats://HOST:PORT`, `tls://HOST:PORT` or `HOST:PORT`; without a port it is 4222.
     package init?(text: String) {
@@ -56,6 +59,13 @@ package struct NATSServer: Sendable, Hashable {
         else { return nil }
         self.host = host
         self.port = port
+    }
+
+    /// The same server, where nothing but TLS will do.
+    var secured: NATSServer {
+        var server = self
+        server.needsTLS = true
+        return server
     }
 }
 

@@ -131,4 +131,8 @@ package enum RelayHeader {
     package static let pin = "Nats-Pin-Id"
     /// Why a message was refused.
     package static let reason = "Millrace-Reason"
+    /// How many bytes a refused message had, of which only the first fit.
+    package static let cut = "Millrace-Cut"
+    /// What a message leaves free of what the servers take, for the reason if it is refused.
+    package static let room = 2048
 }

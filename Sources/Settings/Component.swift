@@ -62,14 +62,13 @@ extension Kind {
     /// Components of one sort, each under a name of the user's choice.
     package static func components<Settings>(_ catalogue: [Component<Settings>]) -> Kind
     where Value == [Configured<Settings>] {
-        let available = catalogue.filter(\.isAvailable)
         let name = Kind<String>.componentName
         return Kind(
             allowed: "an object of components",
             brief: "object of components",
             schema: [
                 "type": "object", "propertyNames": name.form.schema,
-                "additionalProperties": .componentSchema(available.map { ($0.type, $0.schema) }),
+                "additionalProperties": .componentSchema(catalogue.map { ($0.type, $0.schema) }),
             ],
             read: { node, context in
                 guard let members = node.uniqueMembers(&context, allowed: "an object of components") else { return nil }
@@ -100,7 +99,7 @@ extension Kind {
         _ catalogue: [Component<Settings>],
         _ context: inout DecodeContext
     ) -> Component<Settings>? {
-        let types = catalogue.filter(\.isAvailable).map(\.type)
+        let types = catalogue.map(\.type)
         let words = types.map(quoted).joined(separator: ", ")
         guard node.members != nil else {
             context.refuse(node, allowed: "an object with a \"type\"")

@@ -18,9 +18,9 @@ import Testing
     }
 
     static let components: [(section: String, type: String)] =
-        Catalogue.receivers.filter(\.isAvailable).map { ("receivers", $0.type) }
-        + Catalogue.processors.filter(\.isAvailable).map { ("processors", $0.type) }
-        + Catalogue.exporters.filter(\.isAvailable).map { ("exporters", $0.type) }
+        Catalogue.receivers.map { ("receivers", $0.type) }
+        + Catalogue.processors.map { ("processors", $0.type) }
+        + Catalogue.exporters.map { ("exporters", $0.type) }
 
     @Test(arguments: components)
     func `every default of the schema is accepted by the reader`(section: String, type: String) throws {

@@ -60,6 +60,21 @@ struct RecordAgesTests {
         #expect(!ages.isOlder(than: hour + minute, third))
     }
 
+    @Test func `what comes between a step back and the look that sees it is not older by it`() {
+        let ages = RecordAges(machine.clock)
+        machine.pass(minute)
+        let before = machine.now
+        machine.pass(minute)
+        machine.set(by: .zero - week)
+        let behind = machine.now
+        machine.pass(minute)
+        #expect(ages.observe()?.step == .zero - week)
+        machine.pass(hour)
+        #expect(!ages.isOlder(than: hour + minute * 2, behind))
+        #expect(ages.isOlder(than: hour, behind))
+        #expect(!ages.isOlder(than: hour + minute * 3, before))
+    }
+
     @Test func `a clock that is put right little by little has made no step`() {
         let ages = RecordAges(machine.clock)
         for _ in 0..<10 {

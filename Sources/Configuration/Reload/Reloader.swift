@@ -1,6 +1,5 @@
 package import Admin
 import Basics
-import Glibc
 package import Logging
 import Settings
 
@@ -83,6 +82,11 @@ package actor Reloader {
         let environment = environment
         let result = await thread.run { () -> Result<PipelineFile, PipelineFileError> in
             Result { () throws(PipelineFileError) in
+                do throws(FileReadError) {
+                    try checkRegularFile(path)
+                } catch {
+                    throw PipelineFileError(lines: ["\(path): \(error.reason)"])
+                }
                 let file = try PipelineFile.load(path, environment: environment, checkingFiles: true)
                 try file.passTests(besides: path)
                 return file
@@ -93,11 +97,10 @@ package actor Reloader {
 
     /// Whether two paths lead to one file.
     private static func isSame(_ path: String, _ other: String) -> Bool {
-        var (status, otherStatus) = (stat(), stat())
-        guard unsafe stat(path, &status) == 0, unsafe stat(other, &otherStatus) == 0 else {
+        guard let status = FileStatus(path), let otherStatus = FileStatus(other) else {
             return path.absolutePath == other.absolutePath
         }
-        return status.st_dev == otherStatus.st_dev && status.st_ino == otherStatus.st_ino
+        return status.identity == otherStatus.identity
     }
 
     private func log(_ answer: ReloadAnswer) {

@@ -65,7 +65,7 @@ package final class JetStreamExporter: Exporter {
         guard let parts = parts(of: batch) else {
             return .refused(Rejection(status: nil, reason: "the batch cannot be divided by traces"))
         }
-        let limit = client.payloadMax
+        let limit = client.payloadMax - RelayHeader.room
         if let large = parts.first(where: { $0.size > limit }) {
             let reason = "a message of \(large.size) bytes, and the servers take \(limit)"
             return .tooLarge(Rejection(status: nil, reason: reason))

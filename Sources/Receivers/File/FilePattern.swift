@@ -1,4 +1,4 @@
-import CMachine
+import Basics
 import Glibc
 
 /// A pattern of `glob(7)`.
@@ -19,7 +19,8 @@ struct FilePattern {
         var files: [SourceFile] = []
         for index in 0..<Int(unsafe found.gl_pathc) {
             guard let path = unsafe found.gl_pathv[index] else { continue }
-            if let file = SourceFile(path: unsafe String(cString: path)) { files.append(file) }
+            let file = SourceFile(path: unsafe String(cString: path))
+            if let file { files.append(file) }
         }
         return files.sorted { ($0.changed, $0.path) < ($1.changed, $1.path) }
     }
@@ -28,7 +29,7 @@ struct FilePattern {
 /// A file as it was looked at.
 struct SourceFile: Sendable {
     let path: String
-    let identity: FileIdentity
+    let identity: FileStatus.Identity
     /// Bytes on the disk.
     let size: Int
     /// Nanoseconds since 1970.
@@ -36,11 +37,8 @@ struct SourceFile: Sendable {
 
     /// Nil where no regular file is there.
     init?(path: String) {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        guard let status = FileStatus(path), status.isRegular else { return nil }
         self.path = path
-        identity = FileIdentity(status)
-        size = Int(status.st_size)
-        changed = unsafe millrace_modified_nanoseconds(&status)
+        (identity, size, changed) = (status.identity, status.size, status.modified)
     }
 }

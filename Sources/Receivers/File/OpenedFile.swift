@@ -4,7 +4,7 @@ import Glibc
 /// A file that is open for reading, whatever becomes of its name.
 final class OpenedFile: Sendable {
     private let descriptor: Int32
-    let identity: FileIdentity
+    let identity: FileStatus.Identity
     /// Bytes on the disk when it was opened.
     let size: Int
 
@@ -13,12 +13,11 @@ final class OpenedFile: Sendable {
         // A pipe that took the file's place must not block.
         descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw .ofSystem() }
-        var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        guard let status = FileStatus(of: descriptor), status.isRegular else {
             close(descriptor)
             throw FileReadError(reason: "not a regular file")
         }
-        (identity, size) = (FileIdentity(status), Int(status.st_size))
+        (identity, size) = (status.identity, status.size)
     }
 
     deinit { close(descriptor) }
@@ -44,19 +43,5 @@ final class OpenedFile: Sendable {
         var checksum = CRC32C()
         checksum.update(head.span.bytes)
         return checksum.value
-    }
-}
-
-/// What a file keeps under another name.
-struct FileIdentity: Hashable, Sendable {
-    let device: UInt64
-    let inode: UInt64
-
-    init(device: UInt64, inode: UInt64) {
-        (self.device, self.inode) = (device, inode)
-    }
-
-    init(_ status: stat) {
-        self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     }
 }

@@ -19,8 +19,8 @@ struct ReadPositions: Sendable {
     private static let fileMax = ByteCount.mebibytes(16)
 
     private let path: String?
-    private var entries: [FileIdentity: Entry] = [:]
-    private var saved: [FileIdentity: Entry] = [:]
+    private var entries: [FileStatus.Identity: Entry] = [:]
+    private var saved: [FileStatus.Identity: Entry] = [:]
 
     /// What an earlier process noted; blocks for the disk.
     ///
@@ -38,7 +38,7 @@ struct ReadPositions: Sendable {
                 file[name]?.string.flatMap { UInt64($0) }
             }
             guard numbers.count == 6 else { continue }
-            entries[FileIdentity(device: numbers[0], inode: numbers[1])] = Entry(
+            entries[FileStatus.Identity(device: numbers[0], inode: numbers[1])] = Entry(
                 position: Int(clamping: numbers[2]),
                 size: Int(clamping: numbers[3]),
                 headBytes: min(Self.headMax, Int(clamping: numbers[4])),

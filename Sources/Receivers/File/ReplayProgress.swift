@@ -9,8 +9,8 @@ import Synchronization
 /// Any thread.
 final class ReplayProgress: Sendable {
     private struct State {
-        var sizes: [FileIdentity: Int] = [:]
-        var read: [FileIdentity: Int] = [:]
+        var sizes: [FileStatus.Identity: Int] = [:]
+        var read: [FileStatus.Identity: Int] = [:]
         var taken = 0
         var refused = 0
         var isShown = false

@@ -46,9 +46,6 @@ final class JetStreamReceiver: Receiver {
         consumers = PartitionConsumers(stream: stream, settings: settings, durable: durable)
         desk = RelayDesk(settings, client, in: context)
         bucket = MemberBucket(stream, client, of: "\(settings.stream)-\(durable)")
-        context.meters.gauge("millrace_receiver_partitions", ["receiver": context.name]) { [weak self] in
-            Double(self?.state.withLock { $0.pullers.count } ?? 0)
-        }
         StreamMembers.answer(settings.stream, over: client) { [weak self, report = context.report] in
             report.json.adding(self?.ownReport ?? [:])
         }
@@ -65,6 +62,9 @@ final class JetStreamReceiver: Receiver {
 
     /// Begins to connect; a server that is away is waited for.
     func start() async {
+        context.meters.gauge("millrace_receiver_partitions", ["receiver": context.name]) { [weak self] in
+            Double(self?.state.withLock { $0.pullers.count } ?? 0)
+        }
         client.start()
         state.withLock { state in state.task = Task { await run() } }
     }

@@ -156,6 +156,8 @@ final class PartitionPuller: Sendable {
         let isTrouble = state.withLock { state in
             switch status.code {
             case 404, 408: state.open = nil
+            // It has brought as many bytes as it may.
+            case 409 where status.text.contains("Batch Completed"): state.open = nil
             case 423: (state.pin, state.open) = (nil, nil)
             case 409 where status.text.contains("Exceed"):
                 state.open = nil

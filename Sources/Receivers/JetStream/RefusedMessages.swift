@@ -26,13 +26,28 @@ struct RefusedMessages: Sendable {
     ) async throws(JetStream.Failure) {
         var headers = message.headers.filter { !$0.name.hasPrefix("Nats-") }
         headers.append(HTTPHeader(RelayHeader.reason, reason.excerpt()))
-        headers.append(HTTPHeader(RelayHeader.messageID, "refused-\(delivery.sequence)"))
+        // A stream that is made anew numbers its messages from 1 again.
+        var checksum = CRC32C()
+        checksum.update(message.payload.span.bytes)
+        headers.append(HTTPHeader(RelayHeader.messageID, "refused-\(delivery.sequence)-\(checksum.value)"))
+        let payload = cut(message.payload, behind: &headers)
         do throws(JetStream.Failure) {
-            _ = try await stream.store(subject, headers: headers, message.payload)
+            _ = try await stream.store(subject, headers: headers, payload)
         } catch {
             try await make()
-            _ = try await stream.store(subject, headers: headers, message.payload)
+            _ = try await stream.store(subject, headers: headers, payload)
         }
+    }
+
+    /// Bytes that the servers take behind these headers; what exporters of Millrace write fits, since they leave room for it.
+    private func cut(_ payload: [UInt8], behind headers: inout [HTTPHeader]) -> [UInt8] {
+        func room(_ headers: [HTTPHeader]) -> Int {
+            stream.payloadMax - headers.reduce(64) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
+        }
+        if room(headers) < 0 { headers = Array(headers.suffix(2)) }
+        guard payload.count > room(headers) else { return payload }
+        headers.append(HTTPHeader(RelayHeader.cut, "\(payload.count)"))
+        return Array(payload.prefix(max(0, room(headers))))
     }
 
     private func make() async throws(JetStream.Failure) {

@@ -50,6 +50,8 @@ final class RelayDesk: IntakeObserver {
     /// What the server counts for a message besides its payload, at most.
     private static let overhead = 65_536
     private static let pullMin = 65_536
+    /// What receivers keep of a client's headers, percent-encoded, with the name and the route beside it.
+    private static let headersMax = ReceptionSettings.forwardedMax.bytes * 4
 
     private let client: NATSClient
     private let ackWait: Duration
@@ -127,7 +129,9 @@ final class RelayDesk: IntakeObserver {
         done: @escaping @Sendable () -> Void
     ) {
         if delivery.deliveries > 1, let signal = Self.signal(of: message) {
-            redelivered[signal.index].add(message.header(RelayHeader.items).flatMap { Int($0) } ?? 1)
+            redelivered[signal.index].add(
+                message.header(RelayHeader.items).flatMap { Int($0) }.map { min(max(0, $0), 1_000_000) } ?? 1
+            )
         }
         // The answer to it got lost, or it was stored a second time after the stream had forgotten its id.
         if let id = message.header(RelayHeader.messageID), state.withLock({ $0.taken.contains(id) }) {
@@ -163,7 +167,8 @@ final class RelayDesk: IntakeObserver {
 
     /// What an exporter wrote; nil for what somebody else did.
     private func request(_ message: NATSMessage, _ memory: Reservation) -> IncomingRequest? {
-        guard let signal = Self.signal(of: message) else { return nil }
+        let headerBytes = message.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+        guard headerBytes <= Self.headersMax, let signal = Self.signal(of: message) else { return nil }
         var source = RequestSource(receiver: context.name)
         source.identity = message.header(RelayHeader.identity).map { Identity($0.percentDecoded) }
         if let text = message.header(RelayHeader.route) { source.route = Route(relayed: text) }
@@ -266,6 +271,9 @@ final class RelayDesk: IntakeObserver {
 
 /// The latest of many ids.
 struct RecentIDs {
+    /// Bytes of an id; a longer one is none of an exporter of Millrace, and not kept.
+    private static let lengthMax = 128
+
     private let max: Int
     private var ids: Set<String> = []
     /// In the order in which they came; once it is full, from `next` on.
@@ -280,7 +288,7 @@ struct RecentIDs {
 
     /// Takes one in, and forgets the oldest where there are too many.
     mutating func insert(_ id: String) {
-        guard ids.insert(id).inserted else { return }
+        guard id.utf8.count <= Self.lengthMax, ids.insert(id).inserted else { return }
         guard order.count == max else { return order.append(id) }
         ids.remove(order[next])
         order[next] = id
