@@ -71,7 +71,9 @@ struct RecordSplitter {
         buffer += bytes
     }
 
-    /// What stands next; nil while more bytes are needed, or where everything is read. Where `isWhole`, nothing is appended any more.
+    /// What stands next; nil while more bytes are needed, or where everything is read.
+    ///
+    /// Where `isWhole`, nothing is appended any more.
     mutating func finding(isWhole: Bool) -> Finding? {
         guard !isBroken else { return nil }
         if isJSON == nil { isJSON = Self.form(of: buffer[next...]) }
