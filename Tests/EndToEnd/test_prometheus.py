@@ -28,6 +28,8 @@ LEFT_OUT = {}
 """{metric: why neither the dashboard nor an alert has it}; none is now."""
 
 SILENT = {
+    "millrace_receiver_records_total": "needs a receiver of type otlp_file",
+    "millrace_receiver_unread_bytes": "needs a receiver of type otlp_file",
     "millrace_processor_unmapped_spans_total": "needs a span that grows by more than 64 KiB and three times its size",
     "millrace_processor_forgotten_routes_total": "needs more than max_routes routes and an idle hour",
 }
