@@ -21,7 +21,7 @@ PYTHON ?= $(or $(wildcard /usr/bin/python3),python3)
 
 PACKAGES = libcurl4-openssl-dev zlib1g-dev libzstd-dev libdeflate-dev libre2-dev libssl-dev python3-venv curl
 TEST_PACKAGES = nginx-light libnginx-mod-stream haproxy tinyproxy zstd postgresql-15 faketime nghttp2-client chromium chromium-driver
-TEST_PACKAGES += prometheus systemd man-db binutils strace
+TEST_PACKAGES += prometheus systemd man-db binutils strace tmux
 BENCH_PACKAGES = nginx-light nghttp2-client
 MICRO_PACKAGES = valgrind binutils nghttp2-client
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)

@@ -92,9 +92,11 @@ let package = Package(
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CMachine"),
+        // Programs that a command starts.
+        .target(name: "CChild"),
         // C++ behind a C header; RE2 itself is Debian's libre2-dev.
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
-        .target(name: "CEmbedded", exclude: ["rules", "console"]),
+        .target(name: "CEmbedded", exclude: ["rules", "console", "presets"]),
         layer("Basics", on: "CMachine", "COpenSSL"),
         layer("OTLP", on: "Basics"),
         layer("Journal", on: "Basics", logging),
@@ -171,7 +173,7 @@ let package = Package(
         .executableTarget(
             name: "Millrace",
             dependencies: [
-                "Basics", "Configuration", "Admin", "HTTPClient", "Journal", "Pipeline", "Settings",
+                "Basics", "Configuration", "Admin", "HTTPClient", "Journal", "Pipeline", "Settings", "CChild",
                 arguments, lifecycle, unixSignals, logging,
             ],
             swiftSettings: strict

@@ -167,8 +167,14 @@ final class AdminConnection: ChannelInboundHandler {
         }
     }
 
-    private func stream(_ head: HTTPRequestHead, _ tail: String?, _ context: ChannelHandlerContext) {
+    private func stream(_ head: HTTPRequestHead, _ wish: TailWish?, _ context: ChannelHandlerContext) {
         guard connections.streams < connections.limits.streams else { return answer(head, .tooManyStreams, context) }
+        let tail: (any AdminTail)?
+        do throws(TailProblem) {
+            tail = try wish.map { wish throws(TailProblem) in try shared.source.tail(wish) }
+        } catch {
+            return answer(head, AdminPage(.badRequest, error.message), context)
+        }
         connections.streams += 1
         enter(.streaming)
         var headers = AdminHeaders.headers(ofData: true)
@@ -178,7 +184,7 @@ final class AdminConnection: ChannelInboundHandler {
         stream = AdminStream(
             context,
             from: shared.source,
-            tail: tail.map(shared.source.tail),
+            tail: tail,
             writing: connections.limits.writing,
             while: { [shared] in shared.access.isToken(shownBy: head) || !shared.access.needsToken(head.path) }
         )

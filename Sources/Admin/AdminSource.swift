@@ -18,8 +18,10 @@ package protocol AdminSource: Sendable {
     var configurationJSON: [UInt8] { get }
     /// Lets a destination be sent nothing, or again.
     func set(paused isPaused: Bool, _ destination: ConsoleDestination) -> DeadLetterOffice.Answer
-    /// Begins to show requests in which a text is found.
-    func tail(finding text: String) -> any AdminTail
+    /// Begins to show requests.
+    ///
+    /// - Throws: What is wrong with the wish.
+    func tail(_ wish: TailWish) throws(TailProblem) -> any AdminTail
     /// What the journal still holds of a trace, its id in hexadecimal digits.
     func answer(trace id: String) async -> DeadLetterOffice.Answer
     /// Lists, shows, replays or purges dead letters.

@@ -36,6 +36,7 @@ struct ConsoleFile: Equatable {
     var contentType: String {
         if path == "/" { return "text/html; charset=utf-8" }
         if path.hasSuffix(".js") { return "text/javascript; charset=utf-8" }
+        if path.hasSuffix(".json") { return "application/json" }
         return path.hasSuffix(".css") ? "text/css; charset=utf-8" : "image/svg+xml"
     }
 }

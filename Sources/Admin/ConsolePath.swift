@@ -6,9 +6,9 @@ enum ConsolePath: Equatable {
     /// A part of the page itself, the same for everybody.
     case file(ConsoleFile)
     case status, services, configuration
-    /// `statusJSON` once a second, for as long as the client listens; where `tail` is there, also the requests in which its value is
-    /// found.
-    case stream(tail: String?)
+    /// `statusJSON` once a second, for as long as the client listens; where `tail` is there, also the requests that it
+    /// asks for.
+    case stream(tail: TailWish?)
     /// `/api/traces?id=ID`.
     case trace(String)
     /// `/api/destinations/{pause,resume}?exporter=NAME&pipeline=NAME`.
@@ -27,7 +27,7 @@ enum ConsolePath: Equatable {
         case "/api/status": self = .status
         case "/api/services": self = .services
         case "/api/config": self = .configuration
-        case "/api/stream": self = .stream(tail: values["tail"])
+        case "/api/stream": self = .stream(tail: TailWish(query: values))
         case "/api/traces": self = .trace(values["id"] ?? "")
         case "/api/destinations/pause", "/api/destinations/resume":
             let destination = ConsoleDestination(exporter: values["exporter"] ?? "", pipeline: values["pipeline"])

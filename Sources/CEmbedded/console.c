@@ -12,6 +12,9 @@ static const unsigned char app_js[] = {
 static const unsigned char chart_js[] = {
 #embed "console/chart.js"
 };
+static const unsigned char clients_json[] = {
+#embed "console/clients.json"
+};
 static const unsigned char config_js[] = {
 #embed "console/config.js"
 };
@@ -72,6 +75,7 @@ static const struct {
     {"api.js", api_js, sizeof api_js},
     {"app.js", app_js, sizeof app_js},
     {"chart.js", chart_js, sizeof chart_js},
+    {"clients.json", clients_json, sizeof clients_json},
     {"config.js", config_js, sizeof config_js},
     {"connect.js", connect_js, sizeof connect_js},
     {"destinations.js", destinations_js, sizeof destinations_js},

@@ -19,4 +19,19 @@ package struct CurlClient: HTTPClient {
     package func send(_ request: HTTPRequest) async throws(HTTPFailure) -> HTTPResponse {
         try await loop.run(request, over: connection)
     }
+
+    /// Sends one request and hands over the body of an answer with status 200 as it comes, in place of keeping it; other answers are
+    /// returned whole.
+    ///
+    /// - Parameters:
+    ///   - request: Its time-out counts for all of the answer.
+    ///   - receive: Called on the client's thread, which waits for it; false ends the exchange, as `unreachable`.
+    /// - Returns: The answer, without a body that was handed over.
+    /// - Throws: As `send`.
+    package func stream(
+        _ request: HTTPRequest,
+        _ receive: @escaping @Sendable ([UInt8]) -> Bool
+    ) async throws(HTTPFailure) -> HTTPResponse {
+        try await loop.run(request, over: connection, receive)
+    }
 }

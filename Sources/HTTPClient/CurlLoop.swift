@@ -38,7 +38,8 @@ package final class CurlLoop: Sendable {
     /// Sends one request; suspends without blocking.
     package func run(
         _ request: HTTPRequest,
-        over connection: ConnectionSettings
+        over connection: ConnectionSettings,
+        _ receive: (@Sendable ([UInt8]) -> Bool)? = nil
     ) async throws(HTTPFailure) -> HTTPResponse {
         let id = state.withLock { state in
             state.nextID &+= 1
@@ -46,7 +47,9 @@ package final class CurlLoop: Sendable {
         }
         let result: Result<HTTPResponse, HTTPFailure> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                submit(CurlJob(id: id, request: request, connection: connection, continuation: continuation))
+                var job = CurlJob(id: id, request: request, connection: connection, continuation: continuation)
+                job.receive = receive
+                submit(job)
             }
         } onCancel: {
             cancel(id)
@@ -132,4 +135,6 @@ struct CurlJob: Sendable {
     let request: HTTPRequest
     let connection: ConnectionSettings
     let continuation: CheckedContinuation<Result<HTTPResponse, HTTPFailure>, Never>
+    /// Takes the body of an answer with status 200 as it comes; nil to keep it.
+    var receive: (@Sendable ([UInt8]) -> Bool)?
 }

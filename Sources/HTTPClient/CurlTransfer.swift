@@ -203,6 +203,11 @@ extension CurlTransfer {
 
     /// Takes bytes of the answer's body; fewer than given ends the transfer.
     fileprivate func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+        if let receive = job.receive,
+            unsafe millrace_curl_get_long(handle, CURLINFO_RESPONSE_CODE) == 200
+        {
+            return receive(Array(bytes)) ? bytes.count : 0
+        }
         guard body.count + bytes.count <= job.connection.responseMax.bytes else {
             isTooLarge = true
             return 0

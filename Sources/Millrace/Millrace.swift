@@ -8,9 +8,11 @@ import Basics
         abstract: "Takes OpenTelemetry traces and delivers them to MLflow, to files and to OTLP backends.",
         version: "\(Product.name) \(Product.version)",
         subcommands: [
-            RunCommand.self, ValidateCommand.self, ExplainCommand.self, TestCommand.self, LedgerCommand.self,
-            DeadLettersCommand.self, ReloadCommand.self, JournalCommand.self, SchemaCommand.self, ReferenceCommand.self,
-            VersionCommand.self, KeepCommand.self, BacktestCommand.self,
+            RunCommand.self, InitCommand.self, PresetsCommand.self, ExecCommand.self, SendDemoCommand.self,
+            TopCommand.self, TapCommand.self, ValidateCommand.self, ExplainCommand.self, TestCommand.self,
+            LedgerCommand.self, DeadLettersCommand.self, ReloadCommand.self,
+            JournalCommand.self, SchemaCommand.self, ReferenceCommand.self, VersionCommand.self, KeepCommand.self,
+            BacktestCommand.self,
         ]
     )
 }

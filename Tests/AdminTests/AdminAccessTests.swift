@@ -45,7 +45,8 @@ import Testing
     @Test func `gives everybody the page, which holds nothing of the process`() async throws {
         for (path, type) in [
             ("/", "text/html; charset=utf-8"), ("/console/app.js", "text/javascript; charset=utf-8"),
-            ("/console/style.css", "text/css; charset=utf-8"), ("/console/icon.svg", "image/svg+xml"),
+            ("/console/style.css", "text/css; charset=utf-8"), ("/console/clients.json", "application/json"),
+            ("/console/icon.svg", "image/svg+xml"),
         ] {
             let answer = try await ask(path)
             #expect(answer.status == 200 && answer.headers["content-type"] == type)

@@ -23,7 +23,7 @@ struct FixedSource: AdminSource {
             ? .unknown("no exporter \"gone\"")
             : .done(Array("\(isPaused) \(destination.exporter) \(destination.pipeline ?? "-")".utf8))
     }
-    func tail(finding text: String) -> any AdminTail { FixedTail(text: text) }
+    func tail(_ wish: TailWish) -> any AdminTail { FixedTail(text: wish.text) }
     func answer(trace id: String) async -> DeadLetterOffice.Answer { .done(Array(#"{"trace":"\#(id)"}"#.utf8)) }
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer {
         switch request.id {

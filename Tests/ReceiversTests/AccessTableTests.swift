@@ -100,7 +100,7 @@ private struct EmptySource: AdminSource {
     let servicesJSON: [UInt8] = []
     let configurationJSON: [UInt8] = []
     func set(paused isPaused: Bool, _ destination: ConsoleDestination) -> DeadLetterOffice.Answer { .done([]) }
-    func tail(finding text: String) -> any AdminTail { EmptyTail() }
+    func tail(_ wish: TailWish) -> any AdminTail { EmptyTail() }
     func answer(trace id: String) async -> DeadLetterOffice.Answer { .done([]) }
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer { .done([]) }
     func reload(_ request: ReloadRequest) async -> ReloadAnswer { ReloadAnswer() }

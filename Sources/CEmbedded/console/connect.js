@@ -1,19 +1,21 @@
 // Lines that send an app's spans here as they stand, and a tick when the first one has come.
 
-import { SNIPPETS } from "./snippets.js";
+import { clients, curlParts, parts, readClients } from "./snippets.js";
 import { h } from "./dom.js";
 import { duration } from "./format.js";
 import { known, refresh } from "./services.js";
 
 /** Seconds without a span after which a service counts as new again. */
 const IDLE = 20;
-const view = { language: SNIPPETS[0].id, receiver: null, timer: null, seen: null, came: null, since: 0, copied: null };
+const view = { language: "curl", receiver: null, timer: null, seen: null, came: null, since: 0, copied: null };
 
 export const connect = {
   async enter(app) {
     Object.assign(view, { seen: null, came: null, since: Date.now(), copied: null });
     view.timer = setInterval(() => look(app), 1000);
+    await readClients().catch((error) => app.say(error.message));
     await look(app);
+    app.redraw();
   },
 
   leave() {
@@ -24,27 +26,36 @@ export const connect = {
     const receivers = Object.entries(app.model.file.receivers ?? {});
     const chosen = receivers.find(([name]) => name === view.receiver) ?? receivers.find(([, { type }]) => type === "otlp_http") ?? receivers[0];
     if (!chosen) return h("p", { class: "empty" }, "The pipeline file has no receiver.");
-    const snippet = SNIPPETS.find(({ id }) => id === view.language);
-    const target = place(chosen[0], chosen[1], receivers);
+    if (!clients) return h("p", { class: "empty" }, "Asking the process …");
+    const snippets = [CURL, ...clients.clients];
+    const snippet = snippets.find(({ id }) => id === view.language);
+    const target = place(chosen[0], chosen[1], receivers, Object.values(app.model.file.pipelines ?? {}));
+    const texts = snippet === CURL ? curlParts(target) : parts(snippet, target);
     return [
       h("div", { class: "bar", key: "bar" }, h("h1", {}, "Connect an app", h("small", {}, "lines that work as they stand"))),
       h("div", { class: "connect", key: "connect" },
-        h("div", { class: "panel languages", role: "group", "aria-label": "Language or tool" }, SNIPPETS.map(({ id, title }) =>
+        h("div", { class: "panel languages", role: "group", "aria-label": "Language or tool" }, snippets.map(({ id, title }) =>
           h("button", { key: id, class: "plain", "aria-pressed": String(id === view.language), onclick: () => { Object.assign(view, { language: id, copied: null }); app.redraw(); } }, title))),
         h("section", { class: "panel snippet", "aria-labelledby": "snippet-title" },
           h("div", { class: "bar" }, h("h2", { id: "snippet-title" }, snippet.title),
             receivers.length > 1 && h("label", {}, h("span", { class: "unseen" }, "Receiver"), h("select", { onchange: (event) => { view.receiver = event.target.value; app.redraw(); } },
               receivers.map(([name, { listen, type }]) => h("option", { key: name, value: name, selected: name === chosen[0] }, `${name}: ${type} at ${listen}`))))),
-          snippet.parts(target).map(({ title, text }, index) => block(app, title, text, index)),
+          texts.map(({ title, text }, index) => block(app, title, text, index)),
           target.token && h("p", { class: "note" }, "The receiver wants credentials: put a member's token in the place of YOUR_TOKEN."),
-          h("h3", {}, "What to know"), h("ul", { class: "know" }, snippet.know.map((line, index) => h("li", { key: index }, line)))),
+          h("h3", {}, "What to know"), h("ul", { class: "know" }, told(snippet).map((line, index) => h("li", { key: index }, line)))),
         h("section", { class: `panel arrival ${view.came ? "good" : ""}`, "aria-live": "polite", "aria-label": "First span" }, arrival())),
     ];
   },
 };
 
+const CURL = { id: "curl", title: "curl", know: ["An answer of {} or {\"partialSuccess\":{}} means that it is in the journal."] };
+
+function told({ know, default: usual, retries }) {
+  return [...(usual ? [`Unless told otherwise: ${usual}.`] : []), ...know, ...(retries ? [`Sent again: ${retries}.`] : [])];
+}
+
 /** Where apps send to: this receiver's address as the machine itself reaches it. */
-function place(name, settings, receivers) {
+function place(name, settings, receivers, pipelines) {
   const reachable = (listen) => listen.replace(/^0\.0\.0\.0:/, "127.0.0.1:").replace(/^\[::\]:/, "[::1]:");
   const scheme = settings.tls ? "https" : "http";
   const grpc = receivers.find(([, { type }]) => type === "otlp_grpc")?.[1];
@@ -53,6 +64,7 @@ function place(name, settings, receivers) {
     name, isGRPC, protocol: isGRPC ? "grpc" : "http/protobuf", isPlain: !settings.tls, token: Boolean(settings.auth),
     endpoint: settings.listen.startsWith("unix:") ? settings.listen : `${scheme}://${reachable(settings.listen)}`,
     path: settings.traces_path ?? "/v1/traces",
+    signals: pipelines.filter(({ receivers: names }) => names.includes(name)).flatMap(({ signals }) => signals ?? ["traces"]),
     grpc: grpc && `${grpc.tls ? "https" : "http"}://${reachable(grpc.listen)}`,
   };
 }

@@ -20,3 +20,12 @@ long millrace_wrappers_size(void);
 const unsigned char *millrace_precedence_bytes(void);
 /// How many bytes it has.
 long millrace_precedence_size(void);
+
+/// How many destinations are known by name.
+long millrace_preset_count(void);
+/// The name of one, ended by a zero byte; `index` is below the count.
+const char *millrace_preset_name(long index);
+/// What is known of it: a JSON text.
+const unsigned char *millrace_preset_bytes(long index);
+/// How many bytes that has.
+long millrace_preset_size(long index);

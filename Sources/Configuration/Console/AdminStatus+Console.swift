@@ -35,8 +35,8 @@ extension AdminStatus {
         return writer.bytes
     }
 
-    func tail(finding text: String) -> any AdminTail {
-        ConsoleTail(meters.tap, finding: text, of: parts?.file ?? PipelineFile())
+    func tail(_ wish: TailWish) throws(TailProblem) -> any AdminTail {
+        try ConsoleTail(meters.tap, wish, of: parts?.file ?? PipelineFile())
     }
 
     func answer(trace id: String) async -> DeadLetterOffice.Answer { await traces.answer(id) }

@@ -1,5 +1,6 @@
-import Admin
+package import Admin
 import Basics
+package import Conditions
 import OTLP
 import Pipeline
 import Settings
@@ -24,12 +25,20 @@ final class ConsoleTail: AdminTail {
     private let watcher: RequestTap.Watcher
     private let tap: RequestTap
     private let file: PipelineFile
+    private let condition: Condition?
+    private let exporter: String?
     private let thread = SerialThread(name: "millrace-tail")
     private let state = Mutex(State())
 
-    init(_ tap: RequestTap, finding text: String, of file: PipelineFile) {
-        (self.tap, self.file) = (tap, file)
-        watcher = tap.watch(finding: text)
+    /// - Throws: What is wrong with the wish.
+    init(_ tap: RequestTap, _ wish: TailWish, of file: PipelineFile) throws(TailProblem) {
+        condition = try wish.readCondition()
+        if let exporter = wish.exporter, !file.exporters.contains(where: { $0.name == exporter }) {
+            let names = file.exporters.map(\.name).joined(separator: ", ")
+            throw TailProblem("there is no exporter \"\(exporter.excerpt())\"; those of the file: \(names)")
+        }
+        (self.tap, self.file, exporter) = (tap, file, wish.exporter)
+        watcher = tap.watch(finding: wish.text)
     }
 
     deinit {
@@ -54,7 +63,7 @@ final class ConsoleTail: AdminTail {
     private func work() {
         let (requests, leftOut) = watcher.take()
         let runs = requests.isEmpty ? [:] : madeRuns
-        let shown = requests.map { json($0, runs) }
+        let shown = requests.compactMap { json($0, runs) }
         state.withLock { state in
             state.ready += shown
             state.leftOut += leftOut
@@ -72,21 +81,56 @@ final class ConsoleTail: AdminTail {
         return runs
     }
 
-    private func json(_ request: RequestTap.Request, _ runs: [String: DryRun]) -> JSON {
+    /// Nil where nothing of it is asked for.
+    private func json(_ request: RequestTap.Request, _ runs: [String: DryRun]) -> JSON? {
         let pipelines = request.pipelines.compactMap { name -> JSON? in
-            guard let run = runs[name] else { return nil }
+            guard let run = runs[name], isAskedFor(name) else { return nil }
             let dry = DryRunRequest(batch: request.batch, headers: request.source.headers)
-            let result = run.run([dry], from: request.source.identity)
+            let result = run.run([dry], from: request.source.identity, looking: condition)
+            let spans = result.spans.filter { $0.isLookedFor && (exporter == nil || $0.removal == nil) }
+            guard !spans.isEmpty || condition == nil && exporter == nil else { return nil }
             return [
                 "name": .text(name), "refused": result.refusal.map(JSON.text) ?? .null,
-                "spans": .array(result.spans.map { $0.json.adding($0.place).shortened(to: Self.textMax) }),
+                "spans": .array(spans.map { $0.json.adding($0.place).shortened(to: Self.textMax) }),
             ]
         }
+        guard !pipelines.isEmpty || condition == nil && exporter == nil else { return nil }
         return [
             "at": .text(request.time.text), "receiver": .text(request.source.receiver),
             "client": .text(request.source.client ?? ""),
             "identity": request.source.identity.map { .text($0.name) } ?? .null, "pipelines": .array(pipelines),
         ]
+    }
+}
+
+extension ConsoleTail {
+    private func isAskedFor(_ pipeline: String) -> Bool {
+        guard let exporter else { return true }
+        return file.pipelines.contains { $0.name == pipeline && $0.value.exporters.contains(exporter) }
+    }
+}
+
+extension TailWish {
+    /// Reads a condition, as pipeline files have them.
+    ///
+    /// - Throws: What is wrong with it.
+    package static func condition(_ text: String) throws(TailProblem) -> Condition {
+        let node: JSONNode
+        do throws(JSONSyntaxError) {
+            node = try JSONNode(parsing: Array(text.utf8))
+        } catch {
+            throw TailProblem("the condition is no JSON: \(error.reason)")
+        }
+        do throws(DocumentProblems) {
+            return try Condition(decoding: node)
+        } catch {
+            throw TailProblem("the condition: " + error.list.map(\.message).joined(separator: "; "))
+        }
+    }
+
+    fileprivate func readCondition() throws(TailProblem) -> Condition? {
+        guard let condition else { return nil }
+        return try Self.condition(condition)
     }
 }
 

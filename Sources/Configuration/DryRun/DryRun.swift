@@ -1,4 +1,5 @@
 package import Basics
+import Conditions
 import MLflow
 import OTLP
 package import Pipeline
@@ -63,12 +64,24 @@ package struct DryRun: Sendable {
     }
 
     /// Runs the processors over several requests of one client; those of spans are shown, each span once.
-    func run(_ requests: [DryRunRequest], from identity: Identity? = nil) -> DryRunResult {
+    ///
+    /// Spans are looked for that satisfy the condition behind what works on single spans; all where there is none.
+    func run(
+        _ requests: [DryRunRequest],
+        from identity: Identity? = nil,
+        looking condition: Condition? = nil
+    ) -> DryRunResult {
         var spans: [DryRunSpan] = []
+        var matcher = condition.map { ConditionMatcher([$0]) }
         var rehearsal = window.map { WindowRehearsal($0.processor) }
         for request in requests {
             var (work, own) = run(request, from: identity)
-            for span in own.indices { own[span].route = work.route(of: span) }
+            matcher?.begin()
+            for span in own.indices {
+                own[span].route = work.route(of: span)
+                let mapped = work.mapped.isEmpty ? nil : work.mapped[span]
+                own[span].isLookedFor = matcher?.matches(0, span, in: work.batch, mapped: mapped) ?? true
+            }
             rehearsal?.take(work, at: request.moment)
             var copy = work
             for stage in wholeStages where request.batch.signal == .traces { run(stage, on: &copy, &own) }

@@ -47,6 +47,8 @@ struct DryRunSpan: Sendable {
     /// Why it was taken out and by which processor, `receiver` for an invalid one; nil while it stays.
     var removal: (reason: Removal, processor: String)?
     var route = Route.none
+    /// Whether it is one of those that are looked for.
+    var isLookedFor = true
     /// What it has in the end; of one that was taken out, what it had before.
     var view: SpanView
     /// What it had before the processors that are listed ran; what redaction took out is in neither.

@@ -13,6 +13,10 @@ package struct OTLPHTTPSettings: Sendable {
     /// How bodies are written; protobuf by default.
     package var encoding = BodyEncoding.protobuf
     package var requests: RequestSettings
+    /// The destination's name, whose settings stand beside these already; nil for none.
+    package var preset: String?
+    /// Which of its addresses.
+    package var region: String?
 
     package init(endpoint: HTTPEndpoint?, requests: RequestSettings = RequestSettings()) {
         self.endpoint = endpoint
@@ -51,7 +55,20 @@ extension OTLPHTTPSettings: DestinationSettings {
                 "The whole address for log records, as it stands."
             ),
             Field("encoding", \.encoding, .choice(["protobuf": .protobuf, "json": .json]), "How bodies are written."),
-            .unavailable("preset"),
+            Field(
+                "preset",
+                optional: \.preset,
+                .text,
+                "A destination that `millrace presets` knows: its address, headers and limits, unless the file says them."
+            ),
+            Field(
+                "region",
+                optional: \.region,
+                .text,
+                "Which address of the preset; the first that it has by default."
+            ),
+            .unavailable("limits"),
+            .unavailable("endpoints"),
         ] + RequestSettings.fields(at: \.requests),
         check: { settings, group, context in
             RequestSettings.checkAuthorization(group, &context)
@@ -67,7 +84,12 @@ extension OTLPHTTPSettings: DestinationSettings {
                     )
                 }
             }
-            let names = ["endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint"]
+            if let region = group["region"], group["preset"] == nil {
+                context.within("region") { context in
+                    context.report("it chooses an address of a \"preset\", which is missing", at: region.offset)
+                }
+            }
+            let names = ["preset", "endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint"]
             guard names.allSatisfy({ group[$0] == nil }) else { return }
             let what = "\"endpoint\" or an address of a signal, such as \"traces_endpoint\", is missing"
             context.report("\(what); allowed: \(HTTPEndpoint.form)", at: group.offset)

@@ -6,8 +6,9 @@ import Journal
 
 /// Asks the admin endpoint of a running process, for commands.
 struct AdminClient {
-    /// For a whole answer.
+    /// For a whole answer, and for one that goes on.
     private static let timeout = Duration.seconds(60)
+    private static let streamTimeout = Duration.seconds(24 * 86400)
     private static let connectTimeout = Duration.seconds(5)
     /// Answers over it are refused.
     private static let answerMax = ByteCount.mebibytes(64)
@@ -16,16 +17,19 @@ struct AdminClient {
     /// Whether the pipeline file says that the endpoint speaks TLS.
     let isSecured: Bool
 
-    /// The body of the answer; `authorization` is a value for that header.
+    /// The body of the answer, unless `receive` takes it as it comes; `authorization` is a value for that header.
     ///
     /// - Throws: `AdminFailure` where nothing listens at the address, or something does and does not answer 200.
-    func send(_ method: String, _ path: String, authorization: String? = nil) async throws(AdminFailure) -> String {
+    func send(
+        _ method: String,
+        _ path: String,
+        authorization: String? = nil,
+        receive: (@Sendable ([UInt8]) -> Bool)? = nil
+    ) async throws(AdminFailure) -> String {
         guard !isSecured || place.publicKeyPin != nil else {
             let reason = "the process could not write down its certificate in admin.json beside the journal"
             throw AdminFailure(reason: "\(place.address) speaks TLS, and \(reason)")
         }
-        let loop = CurlLoop()
-        let client = CurlClient(loop: loop, connection: connection)
         var named = authorization.map { [HTTPHeader("Authorization", $0)] } ?? []
         if method == "POST" { named.append(HTTPHeader("Content-Type", "application/json")) }
         let request = HTTPRequest(
@@ -33,12 +37,9 @@ struct AdminClient {
             url: url + path,
             headers: [HTTPHeader("Host", "localhost")] + named,
             body: [],
-            timeout: Self.timeout
+            timeout: receive == nil ? Self.timeout : Self.streamTimeout
         )
-        let result: Result<HTTPResponse, HTTPFailure>
-        do throws(HTTPFailure) { result = .success(try await client.send(request)) } catch { result = .failure(error) }
-        await loop.close()
-        switch result {
+        switch await CurlClient.once(request, over: connection, receive: receive) {
         case .success(let response): return try body(of: response)
         case .failure(let failure): throw AdminFailure(failure, at: place.address)
         }
@@ -48,9 +49,7 @@ struct AdminClient {
         let scheme = place.publicKeyPin == nil ? "http" : "https"
         switch place.address {
         case .unix: return "\(scheme)://localhost"
-        case .tcp(let host, let port):
-            let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
-            return "\(scheme)://\(ListenAddress.tcp(host: reachable, port: port))"
+        case .tcp: return "\(scheme)://\(place.address.reachable)"
         }
     }
 
@@ -81,13 +80,43 @@ struct AdminClient {
 }
 
 extension PipelineFile {
+    /// What a person opens to see the console page of the running process, on a terminal with the token that is the process's own; nil
+    /// where it listens on a unix socket.
+    var pageAddress: String? {
+        let noted = AdminPlace.read(in: journal.directory)
+        let address = (noted?.address ?? admin.listen).reachable
+        guard case .tcp = address else { return nil }
+        let isSecured = noted.map { $0.publicKeyPin != nil } ?? (admin.tls != nil)
+        // What the pipeline file gives is printed nowhere, and what is kept of results has no token in it.
+        let isShown = admin.token == nil && Output.standardOutput.isTerminal
+        let token = isShown ? AdminToken.read(in: journal.directory) : nil
+        return "\(isSecured ? "https" : "http")://\(address)/" + (token.map { "#token=\($0.text)" } ?? "")
+    }
+
+    /// Asks the process that has the journal open.
+    ///
+    /// - Throws: `AdminFailure`, also where none has, or `JournalError` where there is no journal.
+    func askRunning(
+        _ method: String,
+        _ path: String,
+        receive: (@Sendable ([UInt8]) -> Bool)? = nil
+    ) async throws -> String {
+        if let answer = try await ask(method, path, receive: receive) { return answer }
+        let hint = "a process that was started with another \"directory\" cannot be found by this file"
+        throw AdminFailure(reason: "no process has the journal in \(journal.directory) open; \(hint)")
+    }
+
     /// Asks the process that has the journal open, and nobody else; nil where none has.
     ///
     /// The request shows the admin token, of the pipeline file or from beside the journal, where it is certain who is asked: a
     /// living process holds the journal or the note of its address, or has the key that was noted.
     ///
     /// - Throws: `AdminFailure`, or `JournalError` where there is no journal.
-    func ask(_ method: String, _ path: String) async throws -> String? {
+    func ask(
+        _ method: String,
+        _ path: String,
+        receive: (@Sendable ([UInt8]) -> Bool)? = nil
+    ) async throws -> String? {
         let isInMemory = journal.storage == .memory
         if !isInMemory, try !Journal.isInUse(in: journal.directory) { return nil }
         let noted = AdminPlace.read(in: journal.directory)
@@ -98,7 +127,8 @@ extension PipelineFile {
         )
         let isCertain = !isInMemory || client.place.isHeld || client.place.publicKeyPin != nil
         do throws(AdminFailure) {
-            return try await client.send(method, path, authorization: isCertain ? token?.authorization : nil)
+            let authorization = isCertain ? token?.authorization : nil
+            return try await client.send(method, path, authorization: authorization, receive: receive)
         } catch {
             guard error.isUnreachable else {
                 guard !isCertain, token != nil else { throw error }

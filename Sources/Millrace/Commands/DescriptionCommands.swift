@@ -22,8 +22,10 @@ struct ReferenceCommand: ParsableCommand {
         shouldDisplay: false
     )
 
+    @Flag(help: "The table of clients in pipelines/docs/connect.md instead.") var clients = false
+
     func run() {
-        writeLine(Catalogue.reference(), to: .standardOutput)
+        writeLine(clients ? KnownClient.reference : Catalogue.reference(), to: .standardOutput)
     }
 }
 

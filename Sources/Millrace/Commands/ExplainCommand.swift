@@ -21,7 +21,7 @@ struct ExplainCommand: ParsableCommand {
             "A header of the request, such as x-mlflow-experiment-id:7; may be repeated.",
             valueName: "name:value"
         ),
-        transform: header
+        transform: HTTPHeader.init(argument:)
     )
     var headers: [HTTPHeader] = []
     @Option(help: "The member that sends the body; its experiments bind.") var identity: String?
@@ -59,13 +59,5 @@ struct ExplainCommand: ParsableCommand {
             writeLine("\(error)", to: .standardError)
             throw ExitCode.failure
         }
-    }
-
-    private static func header(_ text: String) throws -> HTTPHeader {
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, !parts[0].isEmpty else {
-            throw ValidationError("\"\(text)\" is no NAME:VALUE, such as x-mlflow-experiment-id:7.")
-        }
-        return HTTPHeader(parts[0].lowercased(), String(parts[1].drop { $0 == " " }))
     }
 }

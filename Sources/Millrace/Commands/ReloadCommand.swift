@@ -28,11 +28,7 @@ struct ReloadCommand: AsyncParsableCommand {
         let answer: JSONNode
         do {
             let request = ReloadRequest(file: config.absolutePath, abandoning: abandon)
-            let text = try await file.ask("POST", ReloadPath.uri(request))
-            guard let text else {
-                let hint = "a process that was started with another \"directory\" cannot be found by this file"
-                throw AdminFailure(reason: "no process has the journal in \(file.journal.directory) open; \(hint)")
-            }
+            let text = try await file.askRunning("POST", ReloadPath.uri(request))
             answer = try JSONNode(parsing: Array(text.utf8))
         } catch {
             writeLine("\(error)", to: .standardError)

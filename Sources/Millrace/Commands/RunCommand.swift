@@ -25,8 +25,13 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: "Take the pipeline file again whenever it changes; a folder's link that is turned elsewhere counts.")
     var watch = false
 
+    // For `millrace exec`, whose command is to be heard.
+    @Flag(help: .hidden) var quiet = false
+    @Flag(help: .hidden) var untilInputEnds = false
+
     func run() async throws {
-        let file = try PipelineFile.loadOrExit(config, checkingFiles: true) { writeLine($0, to: .standardError) }
+        var file = try PipelineFile.loadOrExit(config, checkingFiles: true) { writeLine($0, to: .standardError) }
+        if quiet { file.log.level = max(file.log.level, .notice) }
         let sockets: GivenSockets
         do {
             sockets = try GivenSockets.take(for: file.receivers.map(\.name))
@@ -43,6 +48,7 @@ struct RunCommand: AsyncParsableCommand {
                 file,
                 from: config,
                 watching: watch,
+                untilInputEnds: untilInputEnds,
                 sockets: sockets,
                 abandoning: abandon,
                 log: log,

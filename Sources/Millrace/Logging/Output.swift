@@ -12,8 +12,13 @@ enum Output: Int32 {
 
 /// Writes a text without what a terminal would act on, ended by a line break, in one system call where the system takes it whole.
 func writeLine(_ text: String, to output: Output) {
-    var bytes = Array(text.withoutControls.utf8)
-    if bytes.last != UInt8(ascii: "\n") { bytes.append(UInt8(ascii: "\n")) }
+    let text = text.withoutControls
+    writeWhole(text.hasSuffix("\n") ? text : text + "\n", to: output)
+}
+
+/// Writes a text as it stands, in one system call where the system takes it whole.
+func writeWhole(_ text: String, to output: Output) {
+    let bytes = Array(text.utf8)
     var rest = bytes[...]
     while !rest.isEmpty {
         let count = unsafe rest.withUnsafeBytes { unsafe write(output.rawValue, $0.baseAddress, $0.count) }

@@ -1,0 +1,116 @@
+import ArgumentParser
+import Basics
+import Configuration
+import Glibc
+
+/// `millrace exec`: one command whose telemetry comes here, whatever language it is written in.
+struct ExecCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "exec",
+        abstract: "Run a command with the OTEL_… variables set; start a gateway for it when none listens.",
+        usage: "millrace exec [--config FILE] [--service NAME] -- COMMAND…",
+        discussion: """
+            The command has this process's standard input, output and error, gets its signals and gives its exit code, 127 where it \
+            is not found. A gateway that was started for it writes to standard error, and ends when it has delivered what came, or \
+            after the file's drain_timeout. Variables that say what to send stay as they are where they are set already.
+            """
+    )
+
+    @Option(help: "The pipeline file; without it, the built-in one.") var config: String?
+    @Option(help: "The command's service.name (OTEL_SERVICE_NAME).") var service: String?
+    @Argument(parsing: .postTerminator, help: "The command and its arguments, behind --.") var command: [String] = []
+
+    func validate() throws {
+        guard command.isEmpty else { return }
+        throw ValidationError("there is no command; it stands behind --, as in millrace exec -- python app.py.")
+    }
+
+    func run() throws {
+        let file = try PipelineFile.loadOrExit(config, checkingFiles: true) { writeLine($0, to: .standardError) }
+        guard let address = file.appAddresses.first else {
+            let what = "no receiver listens where apps can send to; allowed: otlp_http or otlp_grpc on a TCP port"
+            writeLine("\(config ?? PipelineFile.defaultName): \(what)", to: .standardError)
+            throw PipelineFile.wrongConfiguration
+        }
+        ChildProcess.keepSignals()
+        let gateway = address.listen.isAnswered ? nil : try CommandGateway(config, listening: address.listen)
+        setVariables(for: address)
+        let code = runCommand()
+        gateway?.end()
+        throw ExitCode(code)
+    }
+
+    private func runCommand() -> Int32 {
+        do throws(SystemReason) {
+            let child = try ChildProcess(command)
+            child.takeSignals(all: false)
+            return child.awaitEnd()
+        } catch {
+            writeLine("\(command[0]): \(error)", to: .standardError)
+            return error.number == ENOENT ? 127 : 126
+        }
+    }
+
+    private func setVariables(for address: AppAddress) {
+        for (name, value) in KnownClient.address(address) { setenv(name, value, 1) }
+        // They would win.
+        for signal in ["TRACES", "METRICS", "LOGS"] {
+            for setting in ["ENDPOINT", "PROTOCOL"] { unsetenv("OTEL_EXPORTER_OTLP_\(signal)_\(setting)") }
+        }
+        for (name, value) in KnownClient.content(for: address) { setenv(name, value, 0) }
+        if let service { setenv("OTEL_SERVICE_NAME", service, 1) }
+        if address.wantsCredentials, Environment.process.variable("OTEL_EXPORTER_OTLP_HEADERS") == nil {
+            let line = "OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20TOKEN"
+            writeLine("\(address.endpoint) takes members only: set \(line) with a member's token", to: .standardError)
+        }
+    }
+}
+
+/// A gateway that runs for one command, and as long as this process: it reads the end of it from a pipe, however it ends.
+private struct CommandGateway {
+    private static let startMax = Duration.seconds(20)
+
+    private let process: ChildProcess
+    /// Open while the gateway is to run.
+    private let lifeline: Int32
+
+    /// Returns when it listens.
+    ///
+    /// - Throws: Its exit code where it does not.
+    init(_ config: String?, listening address: ListenAddress) throws {
+        var ends: [Int32] = [-1, -1]
+        guard unsafe pipe(&ends) == 0 else { throw SystemReason(number: errno) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        lifeline = ends[1]
+        let own = config.map { ["--config", $0] } ?? []
+        let arguments = [Self.program, "run", "--quiet", "--until-input-ends"] + own
+        // Standard output is the command's alone.
+        process = try ChildProcess(arguments, files: .init(input: ends[0], output: 2), isApart: true)
+        close(ends[0])
+        let patience = ContinuousClock.now + Self.startMax
+        while !address.isAnswered {
+            if process.hasEnded { throw ExitCode(process.awaitEnd()) }
+            guard ContinuousClock.now < patience else {
+                writeLine("the gateway does not listen at \(address) within \(Self.startMax.text)", to: .standardError)
+                end()
+                throw ExitCode.failure
+            }
+            usleep(10_000)
+        }
+    }
+
+    /// Lets it deliver what came and end; a signal ends it at once.
+    func end() {
+        process.takeSignals(all: true)
+        close(lifeline)
+        _ = process.awaitEnd()
+    }
+
+    /// This one's path.
+    private static var program: String {
+        var path = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+        let count = unsafe readlink("/proc/self/exe", &path, path.count - 1)
+        guard count > 0 else { return "millrace" }
+        return String(decoding: path.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,151 @@
+"""`millrace exec`: a command with the variables of all SDKs set, and a gateway beside it where none listens."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from kit import otlp
+from kit.environments import APPS, BINARY, CHECKOUT, clean_environment, program
+from kit.millrace import pipeline, run
+from kit.waiting import eventually
+
+SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
+
+
+@pytest.fixture
+def file(tmp_path, archives):
+    """A pipeline file whose gateway nobody has started."""
+    path = tmp_path / "pipeline.json"
+    path.write_text(json.dumps(pipeline(tmp_path, {"archive": archives("archive")})))
+    return path
+
+
+def receiver(file):
+    return "http://" + json.loads(file.read_text())["receivers"]["otlp"]["listen"]
+
+
+def begin(file, *command, **settings):
+    """Starts `exec` in a process group of its own."""
+    return subprocess.Popen(
+        [str(BINARY), "exec", "--config", str(file), "--", *map(str, command)],
+        env=clean_environment(**settings), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    )
+
+
+def test_an_app_sends_to_a_gateway_that_is_started_for_it_and_drained_behind_it(file, archives):
+    done = run("exec", "--config", file, "--service", "shop", "--", program("clients", "python"), APPS / "shop.py")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert sum(archives.spans("archive").values()) == 4, "what the app sent at its end is delivered"
+    assert '"shop"' in (file.parent / "archive.jsonl").read_text()
+    ledger = json.loads(run("ledger", "--config", file).stdout)["pipelines"]["traces"]
+    assert (ledger["accepted_spans"], ledger["destinations"]["archive"]["queued"]) == (4, 0)
+
+
+def test_a_gateway_that_listens_already_is_used_and_goes_on(millrace, archives):
+    gateway = millrace({"archive": archives("archive")})
+    done = run("exec", "--config", gateway.file, "--", program("clients", "python"), APPS / "shop.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    gateway.settled(accepted=4)
+
+
+def test_the_variables_say_where_and_what_for_every_language(file):
+    given = {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://elsewhere:4318/v1/traces", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "OTEL_LOGS_EXPORTER": "console",
+    }
+    done = run("exec", "--config", file, "--", sys.executable, "-c", SHOW, **given)
+    seen = json.loads(done.stdout)
+    assert seen["OTEL_EXPORTER_OTLP_ENDPOINT"] == receiver(file)
+    assert seen["OTEL_EXPORTER_OTLP_PROTOCOL"] == "http/protobuf"
+    assert "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" not in seen, "it would win over the endpoint"
+    exporters = {signal: seen[f"OTEL_{signal}_EXPORTER"] for signal in ("TRACES", "METRICS", "LOGS")}
+    assert exporters == {"TRACES": "otlp", "METRICS": "none", "LOGS": "console"}, "what is set stays, what nobody takes is off"
+    assert seen["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] == "true"
+    assert seen["CLAUDE_CODE_ENABLE_TELEMETRY"] == seen["OTEL_LOG_USER_PROMPTS"] == "1"
+    assert seen["GEMINI_TELEMETRY_OTLP_ENDPOINT"] == receiver(file)
+    assert "OTEL_SERVICE_NAME" not in seen, "a name in the app's code is not to be lost"
+
+
+def test_the_table_of_clients_is_that_of_the_documentation():
+    written = (CHECKOUT / "pipelines/docs/connect.md").read_text()
+    assert written.endswith(run("reference", "--clients").stdout)
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -TERM $$"], 128 + signal.SIGTERM),
+        (["/nonexistent/app"], 127), (["/etc/passwd"], 126),
+    ],
+    ids=["its own", "of a signal", "not found", "no program"],
+)
+def test_the_exit_code_is_that_of_the_command(file, command, code):
+    assert run("exec", "--config", file, "--", *command).returncode == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1], ids=lambda number: number.name)
+def test_a_signal_reaches_the_command_and_the_gateway_drains_behind_it(file, archives, number):
+    app = """
+import signal, sys, urllib.request, os
+def end(number, frame):
+    body = open(sys.argv[1], "rb").read()
+    address = os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] + "/v1/traces"
+    request = urllib.request.Request(address, body, {"content-type": "application/x-protobuf"})
+    print("ended by", number, urllib.request.urlopen(request).status, flush=True)
+    sys.exit(3)
+signal.signal(int(sys.argv[2]), end)
+print("ready", flush=True)
+while True: signal.pause()
+"""
+    body = file.parent / "body.pb"
+    body.write_bytes(otlp.request("app").SerializeToString())
+    child = begin(file, sys.executable, "-c", app, body, int(number))
+    assert child.stdout.readline() == "ready\n"
+    os.kill(child.pid, number)
+    output, errors = child.communicate(timeout=30)
+    assert (output, child.returncode) == (f"ended by {int(number)} 200\n", 3), errors
+    assert sum(archives.spans("archive").values()) == 5
+
+
+def test_a_gateway_does_not_outlive_an_exec_that_is_killed(file):
+    child = begin(file, sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)")
+    assert child.stdout.readline() == "ready\n"
+    (command,) = subprocess.run(["pgrep", "-P", str(child.pid), "python"], capture_output=True, text=True).stdout.split()
+    child.kill()
+    child.wait()
+    os.kill(int(command), signal.SIGKILL)
+
+    def gone():
+        holder = subprocess.run([BINARY, "reload", "--config", file], capture_output=True, text=True, env=clean_environment())
+        return "no process has the journal" in holder.stderr
+
+    eventually(gone, within=15, every=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "hint"),
+    [
+        ([], 64, "millrace exec -- python app.py"),
+        (["--config", "/nonexistent.json", "--", "true"], 78, "No such file"),
+    ],
+    ids=["no command", "no file"],
+)
+def test_wrong_usage_is_told(arguments, code, hint):
+    done = run("exec", *arguments)
+    assert done.returncode == code
+    assert hint in done.stderr
+
+
+def test_a_gateway_that_cannot_start_says_why_and_the_command_does_not_run(file, millrace, archives, tmp_path):
+    gateway = millrace({"archive": archives("other")}, directory=tmp_path / "other")
+    document = json.loads(file.read_text())
+    document["journal"] = gateway.pipeline["journal"]
+    file.write_text(json.dumps(document))
+    done = run("exec", "--config", file, "--", "sh", "-c", "echo ran")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "journal" in done.stderr
