@@ -62,7 +62,7 @@ package struct Assembly: Sendable {
             logger: logger
         )
         let chains = try file.chains(of: journal, clock: clock)
-        windows = file.windowStages(of: store, chains: chains, meters: meters, logger: logger)
+        windows = file.windowStages(of: store, chains: chains, memory: memory, meters: meters, logger: logger)
         let fronts = file.fronts(chains, meters: meters)
         let intake = IntakeParts(
             fronts: fronts,

@@ -58,6 +58,7 @@ extension PipelineFile {
     func windowStages(
         of store: Store,
         chains: [String: ProcessorChain],
+        memory: MemoryBudget,
         meters: Meters,
         logger: Logger
     ) -> [WindowStage] {
@@ -82,6 +83,8 @@ extension PipelineFile {
                 shown: store.recovered[pipeline.name]?.shown ?? [],
                 forwardedHeaders: pipeline.value.receivers.reduce(into: []) { $0.formUnion(forwardedHeaders(of: $1)) },
                 bytesMax: recordsMemory.bytes / max(1, readers),
+                traceBytesMax: assembledBytesMax,
+                memory: memory,
                 clock: .system,
                 meters: windowMeters,
                 logger: logger

@@ -13,7 +13,7 @@ import OTLP
 /// One that is open for `showAfter` is shown: all its records go ahead but the first, which stands for the trace until it is decided, and
 /// those with a root. What comes later goes ahead in the same steps.
 ///
-/// Some 150 bytes a trace, 32 a span and 16 a record. What is due is found without looking at any trace that is not: there are
+/// Some 140 bytes a trace, 13 a span and 16 a record. What is due is found without looking at any trace that is not: there are
 /// three ways to wait, each as long for all, so those that wait the same way stand in the order of their moments.
 package struct TraceWindow: Sendable {
     /// A record of a trace.
@@ -30,31 +30,41 @@ package struct TraceWindow: Sendable {
         var last = noNumber
     }
 
+    /// In the order that leaves the least room between its parts.
     struct Trace: Sendable {
-        let key: TraceKey
-        fileprivate var spans = SpanLinks.Chain()
+        let id: TraceID
+        fileprivate var bytes = 0
+        /// Until when it waits, in nanoseconds.
+        var due: Int64 = 0
+        /// When it is shown, where it stands in that line.
+        var showDue: Int64 = 0
+        /// What is behind the last record that went ahead; zero for none.
+        fileprivate var shownEnd: UInt64 = 0
+        /// Whose it is (`identities`).
+        fileprivate let identity: UInt32
+        fileprivate var nextInSlot = noNumber
         fileprivate var records = RecordChain()
         fileprivate var logs = RecordChain()
         fileprivate var spanCount: UInt32 = 0
-        fileprivate var hasRoot = false
-        fileprivate var bytes = 0
-        fileprivate var nextInSlot = noNumber
-        /// How it waits, in which line, and until when in nanoseconds.
-        var way: WaitingWay?
-        var waiting = LinePlace()
-        var due: Int64 = 0
-        /// In the line of all traces.
-        var ageing = LinePlace()
-        /// In the line of those that are shown, and when that is; nil in none.
-        var showing = LinePlace()
-        var showDue: Int64?
-        /// What is behind the last record that went ahead; zero for none.
-        fileprivate var shownEnd: UInt64 = 0
         fileprivate var recordCount: UInt32 = 0
         /// How many records there were when it was found that its route may still change.
         fileprivate var triedCount: UInt32 = 0
+        /// In the line of those that wait the same way.
+        var waiting = LinePlace()
+        /// In the line of all traces.
+        var ageing = LinePlace()
+        /// In the line of those that are shown.
+        var showing = LinePlace()
+        fileprivate var spans = SpanLinks.Chain()
+        /// How it waits.
+        var way: WaitingWay?
+        var isInShowing = false
+        fileprivate var hasRoot = false
 
-        init(key: TraceKey) { self.key = key }
+        fileprivate init(_ id: TraceID, of identity: UInt32) {
+            self.id = id
+            self.identity = identity
+        }
 
         /// How it waits for what is missing.
         fileprivate var wait: WaitingWay {
@@ -67,6 +77,9 @@ package struct TraceWindow: Sendable {
     private let settings: WindowSettings
     private var traces = Slab<Trace>()
     private var slots = [UInt32](filledWith: noNumber, count: 64)
+    /// Whose traces there are, by their numbers; nil for who is bound to nothing.
+    private var identities: [String?] = [nil]
+    private var identityNumbers: [ExactText: UInt32] = [:]
     private var spans = SpanLinks()
     private var records = Slab<RecordLink>()
     private var lines: WaitingLines
@@ -91,7 +104,7 @@ package struct TraceWindow: Sendable {
 
     /// Bytes that it holds, as counted against `memory`.
     package var memoryBytes: Int {
-        traces.count * Self.traceBytes + spans.count * SpanLinks.linkBytes
+        traces.count * Self.traceBytes + spans.memoryBytes
             + records.count * MemoryLayout<RecordLink>.stride + decided.memoryBytes
     }
 
@@ -126,7 +139,7 @@ package struct TraceWindow: Sendable {
         traces[number].recordCount += 1
         if isShown { traces[number].shownEnd = max(traces[number].shownEnd, record + 1) }
         for span in sightings {
-            spans.see(span, of: number, &traces[number].spans)
+            spans.see(span, &traces[number].spans)
             traces[number].spanCount += 1
             guard span.parent == nil else { continue }
             traces[number].hasRoot = true
@@ -216,7 +229,7 @@ package struct TraceWindow: Sendable {
         // Where it went before, its route is known.
         let all = trace.shownEnd > 0 ? shown : links.map(\.id)
         let decision = WindowDecision(
-            key: trace.key,
+            key: key(of: trace),
             records: all,
             reason: .open,
             shownEnd: trace.shownEnd,
@@ -235,7 +248,7 @@ package struct TraceWindow: Sendable {
     private mutating func decide(_ number: UInt32, _ reason: WindowDecision.Reason) {
         let trace = traces[number]
         let decision = WindowDecision(
-            key: trace.key,
+            key: key(of: trace),
             records: takeOut(trace.records).sorted(),
             logRecords: takeOut(trace.logs),
             reason: reason,
@@ -245,7 +258,7 @@ package struct TraceWindow: Sendable {
         lines.remove(number, &traces)
         takeOut(number)
         // Spans that come after their logs were given up are those of a new trace.
-        if !decision.records.isEmpty { decided.insert(trace.key, at: now) }
+        if !decision.records.isEmpty { decided.insert(decision.key, at: now) }
         ready.append(decision)
     }
 
@@ -263,8 +276,9 @@ extension TraceWindow {
         if let number = find(key) { return number }
         guard !decided.contains(key, at: now) else { return nil }
         if traces.count >= slots.count { grow() }
-        let slot = slot(of: key)
-        var trace = Trace(key: key)
+        let identity = number(of: key.identity, adding: true) ?? 0
+        let slot = slot(of: key.trace, identity)
+        var trace = Trace(key.trace, of: identity)
         trace.nextInSlot = slots[slot]
         let number = traces.insert(trace)
         slots[slot] = number
@@ -274,16 +288,36 @@ extension TraceWindow {
 
     /// The number of a trace that waits; nil for any other.
     private func find(_ key: TraceKey) -> UInt32? {
-        var number = slots[slot(of: key)]
+        guard let identity = self.number(of: key.identity) else { return nil }
+        var number = slots[slot(of: key.trace, identity)]
         while number != noNumber {
-            if traces[number].key == key { return number }
+            if traces[number].id == key.trace, traces[number].identity == identity { return number }
             number = traces[number].nextInSlot
         }
         return nil
     }
 
+    private func key(of trace: Trace) -> TraceKey { TraceKey(trace.id, identity: identities[Int(trace.identity)]) }
+
+    /// The number of an identity; nil for one without traces.
+    ///
+    /// Few are bound, and they are forgotten with the last trace.
+    private mutating func number(of identity: String?, adding: Bool) -> UInt32? {
+        if let known = number(of: identity) { return known }
+        guard adding, let identity else { return nil }
+        let number = UInt32(truncatingIfNeeded: identities.count)
+        identities.append(identity)
+        identityNumbers[ExactText(identity)] = number
+        return number
+    }
+
+    private func number(of identity: String?) -> UInt32? {
+        guard let identity else { return 0 }
+        return identityNumbers[ExactText(identity)]
+    }
+
     private mutating func takeOut(_ number: UInt32) {
-        let slot = slot(of: traces[number].key)
+        let slot = slot(of: traces[number].id, traces[number].identity)
         let next = traces[number].nextInSlot
         if slots[slot] == number {
             slots[slot] = next
@@ -293,7 +327,9 @@ extension TraceWindow {
             traces[before].nextInSlot = next
         }
         traces.remove(number)
-        if traces.count == 0, slots.count > 64 { slots = [UInt32](filledWith: noNumber, count: 64) }
+        guard traces.count == 0 else { return }
+        if slots.count > 64 { slots = [UInt32](filledWith: noNumber, count: 64) }
+        (identities, identityNumbers) = ([nil], [:])
     }
 
     private mutating func grow() {
@@ -303,7 +339,7 @@ extension TraceWindow {
             var number = first
             while number != noNumber {
                 let next = traces[number].nextInSlot
-                let slot = slot(of: traces[number].key)
+                let slot = slot(of: traces[number].id, traces[number].identity)
                 traces[number].nextInSlot = slots[slot]
                 slots[slot] = number
                 number = next
@@ -311,7 +347,12 @@ extension TraceWindow {
         }
     }
 
-    private func slot(of key: TraceKey) -> Int { key.hashValue & (slots.count - 1) }
+    private func slot(of trace: TraceID, _ identity: UInt32) -> Int {
+        var hasher = Hasher()
+        hasher.combine(trace)
+        hasher.combine(identity)
+        return hasher.finalize() & (slots.count - 1)
+    }
 
     private mutating func append(_ id: UInt64, to trace: UInt32, _ chain: WritableKeyPath<Trace, RecordChain>) {
         let number = records.insert(RecordLink(id: id, next: noNumber))

@@ -43,6 +43,8 @@ package final class WindowStage: Sendable {
     let forwardedHeaders: Set<String>
     let clock: MonotonicClock
     let meters: WindowMeters
+    /// What putting traces together takes its room from; nil for no bound.
+    let memory: MemoryBudget?
     let state: Mutex<State>
     private let logger: Logger
     private let throttle = Mutex(LogThrottle<Trouble>(linesMax: 10, in: .seconds(60)))
@@ -70,6 +72,8 @@ package final class WindowStage: Sendable {
     ///   - shown: Records of open traces that went ahead in an earlier process.
     ///   - forwardedHeaders: Names in lower case of headers that exporters send along; others end here.
     ///   - bytesMax: Bytes of records held in memory, to be read no second time.
+    ///   - traceBytesMax: Bytes of one trace, whatever the processor allows.
+    ///   - memory: What putting large traces together takes its room from; nil for no bound.
     ///   - clock: For waiting.
     ///   - meters: Counts what is decided.
     ///   - logger: Tells of failures, at most once a minute each.
@@ -83,6 +87,8 @@ package final class WindowStage: Sendable {
         shown: [ShownRecord] = [],
         forwardedHeaders: Set<String> = [],
         bytesMax: Int,
+        traceBytesMax: ByteCount = ByteCount(bytes: .max),
+        memory: MemoryBudget? = nil,
         clock: MonotonicClock,
         meters: WindowMeters,
         logger: Logger
@@ -95,9 +101,12 @@ package final class WindowStage: Sendable {
         self.forwardedHeaders = forwardedHeaders
         self.clock = clock
         self.meters = meters
+        self.memory = memory
         self.logger = logger
         room = inputs.mapValues { _ in Doorbell() }
-        var window = TraceWindow(processor.window)
+        var settings = processor.window
+        settings.bytesMax = min(settings.bytesMax, traceBytesMax)
+        var window = TraceWindow(settings)
         let now = clock.now()
         for trace in decided {
             if !trace.isOpen { window.remember(trace.key, at: now) }
@@ -142,6 +151,7 @@ package final class WindowStage: Sendable {
     }
 
     private func read(_ source: WindowSource, _ input: WindowInput) async {
+        var metadata = MetadataReader()
         while !Task.isCancelled {
             guard state.withLock({ $0.workCount < Self.readyMax }) else {
                 await room[source]?.wait()
@@ -149,7 +159,7 @@ package final class WindowStage: Sendable {
             }
             let records = try? await input.reader.next(bytesMax: Self.readBytes, recordsMax: Self.readRecords)
             guard let records else { return }
-            let seen = records.map { sight($0, source) }
+            let seen = records.map { sight($0, source, &metadata) }
             let now = clock.now()
             state.withLock { state in
                 for (record, sight) in zip(records, seen) { state.take(record, sight, from: source, at: now) }
@@ -161,8 +171,12 @@ package final class WindowStage: Sendable {
     }
 
     /// What the window is told of a record.
-    private func sight(_ record: StoredRecord, _ source: WindowSource) -> WindowSight {
-        guard let metadata = RecordMetadata(decoding: record.metadata) else {
+    private func sight(
+        _ record: StoredRecord,
+        _ source: WindowSource,
+        _ reader: inout MetadataReader
+    ) -> WindowSight {
+        guard let metadata = reader.read(record.metadata) else {
             warn(.unreadable, because: "a newer version wrote it", ["record": "\(record.id)"])
             return .unreadable
         }
@@ -229,7 +243,7 @@ package final class WindowStage: Sendable {
 
     /// What may go wrong with a window, as the log says it.
     enum Trouble {
-        case unreadable, gone, failed, tooLarge
+        case unreadable, gone, failed, tooLarge, noMemory
 
         fileprivate var text: Logger.Message {
             switch self {
@@ -237,6 +251,7 @@ package final class WindowStage: Sendable {
             case .gone: "a record cannot be read any more; its trace goes on without it"
             case .failed: "a trace cannot be moved to the log of whole traces and is tried again"
             case .tooLarge: "a trace is too large for the journal; its records go on as they came"
+            case .noMemory: "there is no memory to put a trace together; its records go on one by one"
             }
         }
     }
@@ -249,77 +264,6 @@ package final class WindowStage: Sendable {
         if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
         logger.warning(trouble.text, metadata: metadata.merging(details) { $1 })
     }
-}
-
-/// What a window reads.
-package enum WindowSource: Sendable, Hashable {
-    /// The pipeline's spans.
-    case spans
-    /// Its log records, for those that belong to spans.
-    case logs
-}
-
-/// A log that a window reads.
-package struct WindowInput: Sendable {
-    package let log: Log
-    package let reader: LogReader
-    /// Told what is settled of each route.
-    package let shares: DestinationShares?
-
-    package init(log: Log, reader: LogReader, shares: DestinationShares? = nil) {
-        self.log = log
-        self.reader = reader
-        self.shares = shares
-    }
-}
-
-/// What is to be carried out.
-enum WindowWork: Sendable {
-    case decision(WindowDecision)
-    /// A record of spans of several traces, or of none: it goes on at once.
-    case passing(UInt64)
-
-    /// Whether a record of spans went ahead, if it is settled.
-    func wentAhead(_ id: UInt64) -> Bool {
-        guard case .decision(let decision) = self else { return false }
-        return id < decision.shownEnd && id != decision.records.first
-    }
-
-    /// Whether it is of a trace that is open, whose records are needed again.
-    var staysOpen: Bool {
-        if case .decision(let decision) = self { decision.reason == .open } else { false }
-    }
-
-    /// The ids of its records.
-    func records(of source: WindowSource) -> [UInt64] {
-        switch (self, source) {
-        case (.decision(let decision), .spans): decision.records
-        case (.decision(let decision), .logs): decision.logRecords
-        case (.passing(let id), .spans): [id]
-        case (.passing, .logs): []
-        }
-    }
-}
-
-/// What a record is to a window.
-enum WindowSight: Sendable {
-    case spans(TraceKey, [SpanSighting])
-    case logs(TraceKey)
-    case passing
-    /// A record of log records that belong to no span: it is done with.
-    case unwanted(RecordMetadata)
-    case unreadable
-}
-
-/// A window at the end of its process.
-struct WindowDrain: Sendable {
-    let decidesAll: Bool
-    /// What is due so soon is decided, too.
-    let ahead: Duration
-    /// What was there when it began.
-    let ends: [WindowSource: UInt64]
-    /// Whether all of that was decided that will be.
-    var isDecided = false
 }
 
 extension WindowStage.State {

@@ -46,12 +46,12 @@ package struct Assemble: WindowedProcessor {
             batch = again
         }
         let rootPart = Int(draft.parts[repair.top])
-        let place = TracePlace(key: trace.key, top: created == nil ? repair.top : 0)
-        var work = work(batch, place, of: trace.parts[rootPart])
+        let top = created == nil ? repair.top : 0
+        var work = work(batch, TracePlace(key: trace.key, top: top), of: trace.parts[rootPart])
         for processor in processors { processor.process(&work) }
-        let route = work.route(of: place.top)
+        let route = work.route(of: top)
         let offset = created == nil ? 0 : 1
-        let written = WrittenTrace(&work.batch, first: place.top, known) { span in
+        let written = WrittenTrace(&work.batch, first: top, known) { span in
             span >= offset && trace.ahead.contains(Int(draft.parts[span - offset]))
         }
         var assembled = AssembledTrace(
