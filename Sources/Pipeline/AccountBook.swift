@@ -28,16 +28,21 @@ struct AccountBook {
         accepted = source.statistics.acceptedItems
         let windows = source.windows.compactMap(source.account) + vanished.filter(\.isWindow).map(\.account)
         hasWindow = !windows.isEmpty
+        var vanished = vanished
         for (name, account) in source.accounts {
             if !source.windows.contains(name) {
-                add(name, DestinationAccount(account, aside: asideOf[ReaderID(name, of: front.id)] ?? []))
+                let aside = asideOf[ReaderID(name, of: front.id)] ?? []
+                let past = PastAccount(takenOutOf: &vanished, of: name, front.id.counterpart)
+                let all = past.aside + aside
+                add(name, DestinationAccount(account, past: past.main, aside: all, behind: past.windows))
             } else if front.id.signal != .traces {
                 add(name, DestinationAccount(joining: account))
             }
         }
         for (name, account) in own?.accounts ?? [] {
             let aside = behind.flatMap { asideOf[ReaderID(name, of: $0.id)] } ?? []
-            add(name, DestinationAccount(account, aside: aside, behind: windows))
+            let past = PastAccount(takenOutOf: &vanished, of: name, front.id)
+            add(name, DestinationAccount(account, past: past.main, aside: past.aside + aside, behind: windows))
         }
         add(vanished, behind: windows)
     }
@@ -74,19 +79,41 @@ struct AccountBook {
     }
 }
 
+/// The accounts of an exporter in the log that it read before a window came or went: its dead letters may be replayed in the other.
+private struct PastAccount {
+    private(set) var main: ReaderAccount?
+    private(set) var aside: [ReaderAccount] = []
+    /// Of the window that was before that log.
+    private(set) var windows: [ReaderAccount] = []
+
+    /// What is found there leaves the list, which has the readers of all logs that nobody reads any more.
+    init(takenOutOf vanished: inout [VanishedReader], of name: String, _ log: LogID?) {
+        let own = vanished.filter { !$0.isWindow && $0.name == name && $0.log.main == log }
+        guard let main = own.first(where: { $0.log.kind == .pipeline }) else { return }
+        self.main = main.account
+        aside = own.filter { $0.log.kind != .pipeline }.map(\.account)
+        // Nothing waits for one that was given up.
+        if main.log.isWindow, !main.abandoned { windows = vanished.filter(\.isWindow).map(\.account) }
+        vanished.removeAll { !$0.isWindow && $0.name == name && $0.log.main == log }
+    }
+}
+
 extension Journal {
     /// The logs of pipelines, in the order of the pipeline file; those of single exporters left out.
     package var pipelines: [Log] { logs.filter { $0.id.kind == .pipeline } }
 
     /// What became of the items of one reader of a pipeline's log, its dead letters included, and of what waits for it before a window.
     package func account(of reader: LogReader, in log: LogID) -> DestinationAccount {
-        let aside = asideAccounts(of: reader.name, in: log)
+        var vanished = vanishedReaders.filter { $0.log.main.front == log.front }
+        let past = PastAccount(takenOutOf: &vanished, of: reader.name, log.counterpart)
+        let aside = past.aside + asideAccounts(of: reader.name, in: log)
         guard log.isWindow, let own = self.log(log), let front = self.log(log.front) else {
-            return DestinationAccount(reader.account, aside: aside)
+            return DestinationAccount(reader.account, past: past.main, aside: aside, behind: past.windows)
         }
         let moment = own.snapshot(with: front)
         let windows = moment.source.windows.compactMap(moment.source.account)
-        return DestinationAccount(moment.own.account(of: reader.name) ?? reader.account, aside: aside, behind: windows)
+        let account = moment.own.account(of: reader.name) ?? reader.account
+        return DestinationAccount(account, past: past.main, aside: aside, behind: windows)
     }
 
     /// The accounts of an exporter's own logs.

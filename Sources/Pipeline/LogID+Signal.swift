@@ -27,4 +27,7 @@ extension LogID {
 
     /// The log that requests with its items are accepted in: itself, unless it lies behind a window.
     package var front: LogID { isWindow ? LogID(pipeline, .traces) : self }
+
+    /// The log that its exporters would read if a window came or went; nil where none can.
+    var counterpart: LogID? { isWindow ? front : signal == .traces ? LogID(windowOf: pipeline) : nil }
 }

@@ -14,7 +14,7 @@ package import OTLP
 /// 19 the trace and the span of the request, where that is recorded, in 24 bytes; 20 what a record behind a window is to a trace of
 /// which spans went ahead (`TraceShowing`); of a record before a window 21 the experiments that its client may write to, each a
 /// length and UTF-8; of one behind it 22 why its spans may not go where they would, and 26, empty, that its spans are of several whole
-/// traces.
+/// traces. Of a replay 25 the dead letter that it was in the exporter's box of the other log (`LogID.counterpart`).
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -46,6 +46,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var refusal: String?
     /// Of a record behind a window: whether its spans are of several traces, each of them whole; its mark names none then.
     package var areWholeTraces = false
+    /// Of a replay: the id of the letter, where that lay among those from before a window came or went.
+    package var counterpartLetter: UInt64?
 
     package init(
         signal: Signal,
@@ -77,7 +79,7 @@ package struct RecordMetadata: Hashable, Sendable {
     package var withoutAccount: RecordMetadata {
         var metadata = self
         (metadata.removed, metadata.created, metadata.replays, metadata.parked) = ([:], 0, nil, nil)
-        metadata.showing = nil
+        (metadata.showing, metadata.counterpartLetter) = (nil, nil)
         metadata.origin?.spans = []
         metadata.origin?.logs = []
         return metadata
@@ -93,6 +95,7 @@ private enum FieldTag {
     static let showing: UInt8 = 20
     static let experiments: UInt8 = 21
     static let refusal: UInt8 = 22
+    static let counterpartLetter: UInt8 = 25
     static let wholeTraces: UInt8 = 26
     static let known = trace...wholeTraces
 }
@@ -131,7 +134,7 @@ extension RecordMetadata {
 
     private var hasFields: Bool {
         trace != nil || origin != nil || created > 0 || request != nil || showing != nil || !experiments.isEmpty
-            || refusal != nil || areWholeTraces
+            || refusal != nil || areWholeTraces || counterpartLetter != nil
     }
 
     /// Says where the id of the trace stands.
@@ -156,6 +159,7 @@ extension RecordMetadata {
         }
         if let refusal { append(FieldTag.refusal) { $0.append(text: refusal) } }
         if areWholeTraces { append(FieldTag.wholeTraces) { _ in } }
+        if let counterpartLetter { append(FieldTag.counterpartLetter) { $0.append(leb128: counterpartLetter) } }
         return idStart
     }
 
@@ -188,6 +192,9 @@ extension RecordMetadata {
                 guard let reason = field.popText() else { return nil }
                 refusal = reason
             case FieldTag.wholeTraces: areWholeTraces = true
+            case FieldTag.counterpartLetter:
+                guard let id = field.popLEB128() else { return nil }
+                counterpartLetter = id
             default: continue
             }
         }

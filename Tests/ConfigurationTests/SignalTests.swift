@@ -117,6 +117,7 @@ import Testing
         for small in ["", #", "max_bytes": "8MiB""#] {
             let found = try warnings(small)
             #expect(!found.contains { $0.contains("/processors/whole") || $0.contains("pass it unchanged") })
+            #expect(!found.contains { $0.contains("do not go there") })
         }
         let large = try warnings(#", "max_bytes": "33MiB", "open_wait": "2h""#)
         #expect(large.contains { $0.contains("/processors/whole: warning: a trace goes on at ") })

@@ -84,7 +84,9 @@ def test_the_conventions_and_the_type_of_every_genai_span_are_told(tmp_path, cap
     body.write_bytes(capture.body)
     told = {(span["trace_id"], span["span_id"]): span for span in explained(SIDECAR, body)["spans"]}
     sent = {(span["trace"], span["id"]): span["attributes"] for span in capture.spans()}
-    assert set(told) == set(sent)
+    # A trace that never gets its root is given one.
+    created = {place for place, span in told.items() if "millrace.created" in span["attributes"]}
+    assert set(told) - created == set(sent)
     for place, attributes in sent.items():
         span = told[place]
         if span["dropped"] is False and any(key.startswith(GENAI) for key in attributes):

@@ -186,7 +186,7 @@ def test_an_open_trace_is_shown_and_right_at_its_end(millrace, archives, each_ml
     assert gateway.post(parts[0].SerializeToString()).status_code == 200
     (trace,) = each_mlflow.expect_traces(service, 4)
     row = gateway.settled(accepted=4)["destinations"]["mlflow"]
-    assert (row["delivered"], row["filtered"], row["created"]) == ((4, 2, 2) if is_old else (5, 0, 1))
+    assert (row["delivered"], row["filtered"], row["created"]) == ((4, 2, 2) if is_old else (6, 0, 2))
     assert gateway.row("kept")["created"] == 0
     assert set(archives.spans("kept")) == {root, tool, own, joined}
     assert trace["state"] == "OK" and trace["tokens"]["total_tokens"] == 24
@@ -228,6 +228,54 @@ def test_killed_at_any_moment_shown_traces_are_right_in_one_experiment(
     report(f"{len(traces)} traces, {gateway.row('mlflow')['created']} spans sent again")
 
 
+@pytest.mark.parametrize("ends", ["kill", "stop"])
+def test_late_spans_follow_their_trace_behind_a_restart(ends, millrace, mlflow, service, tmp_path):
+    """Also where the journal has deleted what the trace became."""
+    gateway = behind_a_window(
+        millrace(
+            {"mlflow": mlflow_exporter(mlflow)},
+            starts=False,
+            journal={"directory": str(tmp_path / "journal"), "min_free": "16MiB", "segment": "64KiB"},
+        ),
+        after_root="100ms",
+    ).start()
+    root, late = chain(service, 2), chain(f"{service}-other", 2)
+    (top, child), (_, leaf) = otlp.each_span(root), otlp.each_span(late)
+    leaf.trace_id, leaf.parent_span_id, leaf.flags = top.trace_id, child.span_id, 0x300
+    del late.resource_spans[0].scope_spans[0].spans[0]
+    assert gateway.post(root.SerializeToString()).status_code == 200
+    gateway.delivered("mlflow", 2)
+    # What is delivered leaves the disk by segments.
+    others = gateway.send(f"{service}-more", traces=20, padding=4000)
+    gateway.delivered("mlflow", 2 + len(others))
+    segments = tmp_path / "journal/traces"
+    eventually(lambda: not any(top.trace_id in path.read_bytes() for path in segments.glob("**/*.log")))
+    getattr(gateway, ends)()
+    gateway.start()
+    assert gateway.post(late.SerializeToString()).status_code == 200
+    eventually(lambda: otlp.pair(leaf) in mlflow.spans(service), within=10)
+    assert f"{service}-other" not in mlflow.experiments()
+    assert gateway.metric("millrace_window_decided_traces_total", reason="late") == 1
+
+
+def test_what_a_client_sends_twice_goes_ahead_once(millrace, archives, mlflow, service):
+    gateway = behind_a_window(
+        millrace({"mlflow": mlflow_exporter(mlflow), "kept": archives("kept")}, starts=False),
+        show_after="500ms",
+        after_root="200ms",
+    ).start()
+    (root, *parts), _ = agent(service)
+    for part in parts:
+        for _ in range(2):
+            assert gateway.post(part.SerializeToString()).status_code == 200
+    gateway.delivered("kept", 2)
+    assert gateway.post(root.SerializeToString()).status_code == 200
+    destinations = gateway.settled(accepted=7)["destinations"]
+    assert all((row["delivered"], row["filtered"], row["created"]) == (4, 3, 0) for row in destinations.values())
+    assert set(archives.spans("kept").values()) == {1}
+    assert len(mlflow.expect_traces(service, 4)) == 1
+
+
 def requests_of(service):
     parts, logs = agent(service)
     return [("/v1/traces", part) for part in parts] + [("/v1/logs", logs)]
@@ -257,24 +305,39 @@ def expect_ended(traces):
     return traces
 
 
-def test_dead_letters_from_before_a_window_stay_and_replay_says_why(millrace, sink, service):
+@pytest.mark.parametrize("comes", [True, False])
+def test_dead_letters_from_before_a_window_came_or_went_are_replayed(comes, millrace, sink, service):
     sink.refuses = lambda message: (400, {"message": "no"})
     gateway = millrace({"kept": otlp_exporter(sink)}, starts=False)
-    before = gateway.pipeline["pipelines"]["traces"]["processors"]
-    gateway.start()
-    sent = gateway.send(service)
+    without = gateway.pipeline["pipelines"]["traces"]["processors"]
+    behind_a_window(gateway, after_root="100ms")
+    within = gateway.pipeline["pipelines"]["traces"]["processors"]
+
+    def restart(processors):
+        if gateway.process.running:
+            gateway.stop()
+        gateway.pipeline["pipelines"]["traces"]["processors"] = processors
+        gateway.save()
+        gateway.start()
+
+    restart(without if comes else within)
+    sent = gateway.send(service, traces=3)
     eventually(lambda: gateway.row("kept")["dead_lettered"] == len(sent))
-    gateway.stop()
+    restart(within if comes else without)
+    letters = gateway.dead_letters()["dead_letters"]
+    assert gateway.row("kept")["dead_lettered"] == len(sent)
+    # Refused once more, it is a letter of the log that the exporter reads now.
+    attempts = gateway.failures("kept")
+    assert gateway.dead_letters("replay", "--id", letters[0]["id"])["letters"] == 1
+    eventually(lambda: gateway.failures("kept") > attempts and gateway.row("kept")["queued"] == 0)
+    assert gateway.row("kept")["dead_lettered"] == len(sent)
+    assert len(gateway.dead_letters()["dead_letters"]) == len(letters)
     sink.refuses = None
-    behind_a_window(gateway).start()
-    (letter, *others) = gateway.dead_letters()["dead_letters"]
-    refused = run("dead-letters", "replay", "--config", gateway.file)
-    assert refused.returncode == 1 and "before a windowed processor was added to pipeline traces" in refused.stderr
-    shown = run("dead-letters", "show", "--config", gateway.file, "--id", letter["id"])
-    assert shown.returncode == 0 and letter["id"] in shown.stdout
-    gateway.stop()
-    gateway.pipeline["pipelines"]["traces"]["processors"] = before
-    gateway.save()
+    new = gateway.send(service)
+    gateway.delivered("kept", len(new))
+    assert gateway.dead_letters("replay")["letters"] == len(letters)
+    gateway.kill()
     gateway.start()
-    assert gateway.dead_letters("replay")["letters"] == 1 + len(others)
-    eventually(lambda: gateway.row("kept")["delivered"] == len(sent))
+    row = gateway.settled()["destinations"]["kept"]
+    assert (row["delivered"], row["dead_lettered"], row["accepted"]) == (len(sent | new), 0, len(sent | new))
+    assert gateway.dead_letters()["dead_letters"] == [] and sent | new <= sink.spans

@@ -217,6 +217,9 @@ private struct WindowModel {
         var isComplete = false
         var due = 0
         var roots: Set<UInt64> = []
+        /// Records with spans of the same ids as one before, and those ids.
+        var repeats: Set<UInt64> = []
+        var known: Set<[SpanID]> = []
         var showDue: Int?
         var shownEnd: UInt64 = 0
         var triedCount = 0
@@ -234,6 +237,7 @@ private struct WindowModel {
             return late.append(WindowDecision(key: key, records: [record], reason: .late))
         }
         var trace = traces[key] ?? Trace()
+        if !trace.known.insert(spans.map(\.id)).inserted { trace.repeats.insert(record) }
         trace.records.append(record)
         trace.spans += spans
         let known = Set(trace.spans.map(\.id))
@@ -256,7 +260,8 @@ private struct WindowModel {
 
     /// What goes ahead of a trace now.
     private func shown(_ key: TraceKey, _ trace: Trace) -> WindowDecision? {
-        let shown = trace.records.dropFirst().filter { $0 >= trace.shownEnd && !trace.roots.contains($0) }
+        let waiting = trace.roots.union(trace.repeats)
+        let shown = trace.records.dropFirst().filter { $0 >= trace.shownEnd && !waiting.contains($0) }
         guard !trace.isComplete, !shown.isEmpty, trace.shownEnd > 0 || trace.records.count >= 2 * trace.triedCount
         else { return nil }
         let all = trace.shownEnd > 0 ? shown : trace.records

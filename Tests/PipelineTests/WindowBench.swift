@@ -177,6 +177,8 @@ struct Concatenation: WindowedProcessor {
     var window = WindowSettings()
     /// Whether complete traces become one request.
     var isTogether = false
+    /// Whether what went ahead is the same in the end.
+    var isSame = false
     let joinsLogs = false
 
     func joins(_ unit: Int, of logs: Envelope) -> Bool { false }
@@ -217,7 +219,10 @@ struct Concatenation: WindowedProcessor {
             rootPart: rootPart ?? 0,
             created: created
         )
-        if !ahead.isEmpty { assembled.amended = AmendedSpans(changed: try? SpanBatch(ahead).encoded()) }
+        if !ahead.isEmpty {
+            let units = try? SpanBatch(ahead).encoded()
+            assembled.amended = isSame ? AmendedSpans(same: units) : AmendedSpans(changed: units)
+        }
         return assembled
     }
 }

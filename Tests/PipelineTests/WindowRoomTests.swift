@@ -91,6 +91,15 @@ import Testing
         await bench.journal.close()
     }
 
+    @Test func `what will never move does not keep others from being decided early`() {
+        var state = WindowStage.State(window: TraceWindow(WindowSettings()), cache: RecordCache(bytesMax: 0))
+        #expect(!state.hasMovable)
+        state.putOff([.passing(1)], until: .seconds(1), because: [.tooLarge("larger than a limit that was lowered")])
+        #expect(!state.hasMovable)
+        state.putOff([.passing(1)], until: .seconds(1), because: [.tooLarge("larger"), .full(retryAfter: .seconds(1))])
+        #expect(state.hasMovable)
+    }
+
     @Test func `log records that were sampled out before the window stay so, also after a restart`() throws {
         var origin = TraceOrigin(spans: [0..<1], logs: [0..<3, 5..<8], joined: 2)
         origin.sampledOut = 3

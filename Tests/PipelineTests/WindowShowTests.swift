@@ -74,6 +74,84 @@ import Testing
         await bench.journal.close()
     }
 
+    @Test func `what found no room to go ahead is in the end of its trace, once`() async throws {
+        let files = FaultyFileSystem()
+        let exporter = ScriptedExporter(exclusive: true)
+        var window = Self.showing
+        window.window.openWait = .milliseconds(50)
+        let bench = try WindowBench(on: files, window: window, to: exporter)
+        #expect(await bench.send([TestSpan(id: 2, parent: 1)]) == .accepted)
+        #expect(await bench.send([TestSpan(id: 3, parent: 1)]) == .accepted)
+        files.setCapacity(0)
+        await withTaskGroup { group in
+            group.addTask { await bench.stage.run() }
+            let isPutOff = await until { bench.stage.trouble != nil && bench.stage.position.traces == 0 }
+            #expect(isPutOff && bench.row.account.queued == 2 && bench.isBalanced)
+            files.setCapacity(nil)
+            let isMoved = await until { bench.journal.logs[1].statistics.acceptedItems == 2 }
+            #expect(isMoved)
+            group.cancelAll()
+        }
+        await bench.deliver()
+        #expect(try spans(exporter.batches).flatMap { $0 }.sorted() == [2, 3])
+        let account = bench.row.account
+        #expect(account.accepted == 2 && account.outcomes == OutcomeCounts(delivered: 2) && bench.isBalanced)
+        #expect(bench.shares.held == 0)
+        await bench.journal.close()
+    }
+
+    @Test func `a trace that is decided while some of it goes ahead knows of that`() async throws {
+        let files = FaultyFileSystem()
+        let exporter = ScriptedExporter(exclusive: true, taking: .whole)
+        var window = Self.showing
+        window.window.spansMax = 2
+        let bench = try WindowBench(on: files, window: window, to: exporter)
+        // It reads a mebibyte at a time: the third comes with its second look.
+        let large = TestValue.string(String(repeating: "r", count: 400_000))
+        for id in [2, 3, 4] as [UInt64] {
+            let span = tracesRequest([TestSpan(id: id, parent: 1)], resource: ["large": large])
+            #expect(await bench.send(span) == .accepted)
+        }
+        let gate = files.holdSyncs()
+        await withTaskGroup { group in
+            group.addTask { await bench.stage.run() }
+            await gate.arrival()
+            let isDecided = await until { bench.stage.position.traces == 0 }
+            gate.open()
+            let isMoved = await until { bench.journal.logs[1].statistics.acceptedItems == 3 }
+            #expect(isDecided && isMoved)
+            group.cancelAll()
+        }
+        await bench.deliver()
+        #expect(try spans(exporter.batches).flatMap { $0 }.sorted() == [2, 3, 4])
+        let account = bench.row.account
+        #expect(account.outcomes == OutcomeCounts(delivered: 3, filtered: 1) && account.created == 1)
+        #expect(bench.isBalanced && bench.shares.held == 0)
+        await bench.journal.close()
+    }
+
+    @Test func `a destination that takes spans ahead only since a restart gets all in the end`() async throws {
+        let files = FaultyFileSystem()
+        var window = Self.showing
+        window.isSame = true
+        let old = ScriptedExporter(exclusive: true, taking: .whole)
+        var bench = try WindowBench(on: files, window: window, to: old)
+        for id in [2, 3] as [UInt64] { #expect(await bench.send([TestSpan(id: id, parent: 1)]) == .accepted) }
+        await bench.show(1)
+        await bench.deliver()
+        #expect(bench.row.account.outcomes == OutcomeCounts(filtered: 1))
+        await bench.journal.close()
+        let new = ScriptedExporter(exclusive: true, taking: .changes)
+        bench = try WindowBench(on: files, window: window, to: new)
+        #expect(await bench.send([TestSpan(id: 1)]) == .accepted)
+        await bench.decide()
+        await bench.deliver()
+        #expect(old.batches.isEmpty)
+        #expect(try spans(new.batches).flatMap { $0 }.sorted() == [1, 2, 3])
+        #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 3, filtered: 1) && bench.isBalanced)
+        await bench.journal.close()
+    }
+
     @Test func `spans that are sent again and refused are dead letters, and the account holds`() async throws {
         let exporter = ScriptedExporter(exclusive: true, refusing: { $0.items == 4 }, taking: .changes)
         let bench = try WindowBench(window: Self.showing, to: exporter)

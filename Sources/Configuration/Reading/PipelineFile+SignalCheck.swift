@@ -30,7 +30,11 @@ extension PipelineFile {
                     }
                 }
                 for exporter in exporters {
-                    warn(of: "exporters", exporter.name, exporter.settings.destination.signals, taken, node, &context)
+                    // What joins spans goes where these go.
+                    let joined = Signal.allCases.filter { window?.reads($0) == true }
+                    let signals = exporter.settings.destination.signals
+                    let reached = signals.contains(.traces) ? signals.union(joined) : signals
+                    warn(of: "exporters", exporter.name, reached, taken, node, &context)
                 }
                 for processor in processors where pipeline.value.processors.contains(processor.name) {
                     // What works on whole traces is given the log records that joined them.
@@ -54,9 +58,10 @@ extension PipelineFile {
                 processor.settings.signals.contains(signal)
                     && pipelines.contains { $0.value.takenSignals.contains(signal) }
             }
+            let wanted = signals.filter { signal in pipelines.contains { goesOn(signal, in: $0.value) } }
             guard let node = root["processors"]?[processor.name] else { continue }
             let found = processor.settings.questionsOfOneSignal(in: node).compactMap { question -> Problem? in
-                let others = signals.filter { $0 != question.signal }.map(\.name).joined(separator: " and ")
+                let others = wanted.filter { $0 != question.signal }.map(\.name).joined(separator: " and ")
                 guard !others.isEmpty else { return nil }
                 let subject = "only \(question.signal.units) have \(quoted(question.subject))"
                 return Problem(
@@ -67,6 +72,15 @@ extension PipelineFile {
                 )
             }
             context.within("processors", processor.name) { $0.report(DocumentProblems(list: found)) }
+        }
+    }
+
+    /// Whether a pipeline takes a signal for its own sake, and not only as content of spans.
+    private func goesOn(_ signal: Signal, in pipeline: PipelineSettings) -> Bool {
+        guard pipeline.takenSignals.contains(signal) else { return false }
+        guard signal != .traces, window(of: pipeline)?.reads(signal) == true else { return true }
+        return exporters.contains { exporter in
+            pipeline.exporters.contains(exporter.name) && exporter.settings.destination.signals.contains(signal)
         }
     }
 

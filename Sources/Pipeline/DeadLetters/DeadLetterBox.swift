@@ -108,7 +108,15 @@ package final class DeadLetterBox: Sendable {
             guard void.contains(origin) || !isSettled(origin) else { return }
             void.insert(DeadLetter.Origin(source: .deadLetters, id: letter.id))
             reader.settleHeld([record.moved])
-        } else if let replayed = RecordMetadata(decoding: record.metadata)?.replays, record.kind == .items {
+            return
+        }
+        guard record.kind == .items, let metadata = RecordMetadata(decoding: record.metadata) else { return }
+        if let letter = metadata.counterpartLetter {
+            let box = main.counterpart.flatMap { journal.storedLog(LogID(deadLettersOf: exporter, in: $0)) }
+            let reader = box?.storedReader(named: exporter)
+            guard let reader, !reader.isFinished(letter) else { return }
+            reader.settleHeld([SettledRecord(id: letter, items: record.items, outcomes: record.moved.outcomes)])
+        } else if let replayed = metadata.replays {
             let isVoid = void.contains(DeadLetter.Origin(source: .deadLetters, id: replayed))
             if isVoid { void.insert(DeadLetter.Origin(source: .deadLetters, id: record.id)) }
             let gone = isVoid ? record.id : replayed
@@ -169,9 +177,14 @@ extension DeadLetterBox {
     ///
     /// Holds a few megabytes of them at a time.
     ///
-    /// - Parameter id: One letter; nil for all.
+    /// - Parameters:
+    ///   - id: One letter; nil for all.
+    ///   - successor: The box of the log that the exporter reads now, where this one is of another.
     /// - Returns: What was queued, and whether everything was.
-    package func replay(_ id: UInt64?) async -> (moved: LetterCount, isComplete: Bool) {
+    package func replay(
+        _ id: UInt64?,
+        in successor: DeadLetterBox? = nil
+    ) async -> (moved: LetterCount, isComplete: Bool) {
         let claims = await claim(id)
         defer { release(claims) }
         var moved = LetterCount()
@@ -180,10 +193,10 @@ extension DeadLetterBox {
             let letters = await letters(group)
             let records = letters.map { letter in
                 NewRecord(
-                    log: log.id,
+                    log: (successor ?? self).log.id,
                     kind: .items,
                     items: UInt32(clamping: letter.letter.items),
-                    metadata: letter.replayMetadata.encoded(),
+                    metadata: letter.replayMetadata(inCounterpart: successor != nil).encoded(),
                     payload: letter.letter.payload
                 )
             }
@@ -289,9 +302,9 @@ package struct StoredLetter: Sendable {
         self.letter = letter
     }
 
-    fileprivate var replayMetadata: RecordMetadata {
+    fileprivate func replayMetadata(inCounterpart: Bool) -> RecordMetadata {
         var metadata = letter.metadata
-        metadata.replays = id
+        if inCounterpart { metadata.counterpartLetter = id } else { metadata.replays = id }
         return metadata
     }
 }

@@ -117,15 +117,14 @@ package struct DeadLetterOffice: Sendable {
 
     private func replay(_ target: LetterTarget) async -> Answer {
         var moved = LetterCount()
-        let boxes = target.boxes.filter { !$0.isGone }
-        let displaced = target.boxes.first(where: isDisplaced)
-        if boxes.isEmpty, let gone = target.boxes.first, displaced == nil {
+        let boxes = target.boxes.filter { !$0.isGone || successor(of: $0) != nil }
+        if boxes.isEmpty, let gone = target.boxes.first {
             return .unknown(
                 "nobody would deliver them: the pipeline file no longer names \(gone.exporter) for \(gone.main.signal.name) of pipeline \(gone.main.pipeline); name it again, or purge them"
             )
         }
         for box in boxes {
-            let (part, isComplete) = await box.replay(target.number)
+            let (part, isComplete) = await box.replay(target.number, in: box.isGone ? successor(of: box) : nil)
             moved.add(part)
             guard isComplete else {
                 return .incomplete(
@@ -133,18 +132,12 @@ package struct DeadLetterOffice: Sendable {
                 )
             }
         }
-        if let displaced {
-            return .incomplete(
-                "\(moved.letters) dead letters were queued; others of \(displaced.exporter) are from before a windowed processor was added to pipeline \(displaced.main.pipeline) or removed: replay them with its processors as they were then, or purge them"
-            )
-        }
         return answer(moved, target)
     }
 
-    /// Whether its exporter reads the other log of the pipeline now, before or behind a window.
-    private func isDisplaced(_ box: DeadLetterBox) -> Bool {
-        box.isGone
-            && boxes.contains { !$0.isGone && $0.exporter == box.exporter && $0.main.front == box.main.front }
+    /// The box of the log that its exporter reads since a window came or went; nil where nobody reads another.
+    private func successor(of box: DeadLetterBox) -> DeadLetterBox? {
+        boxes.first { !$0.isGone && $0.exporter == box.exporter && $0.main == box.main.counterpart }
     }
 
     private func purge(_ target: LetterTarget) async -> Answer {

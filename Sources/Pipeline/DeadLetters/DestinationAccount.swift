@@ -20,16 +20,22 @@ package struct DestinationAccount: Sendable, Equatable {
 
     /// - Parameters:
     ///   - main: The account of the exporter's cursor on the pipeline's log.
+    ///   - past: That of its cursor on the log that it read before a window came or went; nil where there is none.
     ///   - aside: Those of its other logs, dead letters and parked, read before `main`: what moved to them is dead-lettered in
-    ///     `main`, and what moves between them or within one is so there.
+    ///     `main` or `past`, and what moves between them or within one is so there.
     ///   - windows: Those of the windows before that log, read in one moment with `main`: what they moved is accepted there.
-    package init(_ main: ReaderAccount, aside: [ReaderAccount], behind windows: [ReaderAccount] = []) {
-        since = main.since
-        accepted = main.accepted
-        created = main.created
-        var outcomes = main.outcomes
-        var (queued, gone): (UInt64, UInt64) = (main.queued, 0)
-        var oldest = main.oldestQueued
+    package init(
+        _ main: ReaderAccount,
+        past: ReaderAccount? = nil,
+        aside: [ReaderAccount],
+        behind windows: [ReaderAccount] = []
+    ) {
+        since = min(main.since, past?.since ?? main.since)
+        accepted = main.accepted + (past?.accepted ?? 0)
+        created = main.created + (past?.created ?? 0)
+        var outcomes = main.outcomes + (past?.outcomes ?? [:])
+        var (queued, gone): (UInt64, UInt64) = (main.queued + (past?.queued ?? 0), 0)
+        var oldest = [main.oldestQueued, past?.oldestQueued].compactMap { $0 }.min()
         for account in aside {
             let waiting = account.queued - min(account.queued, account.held)
             var ended = account.outcomes

@@ -33,6 +33,7 @@ package final class Delivery: Sendable {
     /// Rings when what waits for parked routes may have to move: whenever something was read or sent.
     let crowded = Doorbell()
     private let limits: BatchLimits
+    private let startedAt: UnixTime
     private let isAwaited: Bool
     private let logger: Logger
     /// Records of a form that this version cannot read; they stay in the journal.
@@ -102,6 +103,7 @@ package final class Delivery: Sendable {
         self.retry = retry
         self.clock = clock
         self.wallClock = wallClock
+        startedAt = wallClock.now()
         self.telemetry = telemetry
         self.meters = meters
         self.logger = logger
@@ -234,8 +236,13 @@ package final class Delivery: Sendable {
 
     /// A record as the destination gets it.
     func queue(_ record: StoredRecord, _ metadata: RecordMetadata, from source: RecordSource) async -> QueuedRecord {
-        guard metadata.showing != nil else { return QueuedRecord(record, metadata, from: source) }
-        return QueuedRecord(record, metadata, from: source, taking: await exporter.amendmentsTaken)
+        guard let showing = metadata.showing else { return QueuedRecord(record, metadata, from: source) }
+        var taken = await exporter.amendmentsTaken
+        // To an earlier process the destination may have been one that takes nothing ahead.
+        if taken == .changes, showing != .ahead, metadata.parked?.receivedAt ?? record.receivedAt < startedAt {
+            taken = .whole
+        }
+        return QueuedRecord(record, metadata, from: source, taking: taken)
     }
 
     private func dispatch(in group: inout DiscardingTaskGroup) async {

@@ -11,7 +11,7 @@ import OTLP
 /// - else `openWait` after its last span.
 ///
 /// One that is open for `showAfter` is shown: all its records go ahead but the first, which stands for the trace until it is decided, and
-/// those with a root. What comes later goes ahead in the same steps.
+/// those with a root or that repeat one before. What comes later goes ahead in the same steps.
 ///
 /// Some 140 bytes a trace, 13 a span and 16 a record. What is due is found without looking at any trace that is not: there are
 /// three ways to wait, each as long for all, so those that wait the same way stand in the order of their moments.
@@ -19,9 +19,23 @@ package struct TraceWindow: Sendable {
     /// A record of a trace.
     fileprivate struct RecordLink: Sendable {
         let id: UInt64
-        var next: UInt32
+        var next = noNumber
+        /// The ids of its spans and its length, hashed; the lowest bit is `hasRoot`.
+        private var bits: UInt32
+
+        init(id: UInt64, digest: Int = 0) {
+            self.id = id
+            bits = UInt32(truncatingIfNeeded: digest) & ~1
+        }
+
         /// Whether a root is among its spans.
-        var hasRoot = false
+        var hasRoot: Bool {
+            get { bits & 1 == 1 }
+            set { bits = digest | (newValue ? 1 : 0) }
+        }
+
+        /// The same for records that are the same, and hardly ever for others of one trace.
+        var digest: UInt32 { bits & ~1 }
     }
 
     /// Records in the order in which they came.
@@ -134,7 +148,10 @@ package struct TraceWindow: Sendable {
         guard let number = open(key) else {
             return ready.append(WindowDecision(key: key, records: [record], reason: .late))
         }
-        append(record, to: number, \.records)
+        var digest = Hasher()
+        digest.combine(bytes)
+        for span in sightings { digest.combine(span.id.value) }
+        append(RecordLink(id: record, digest: digest.finalize()), to: number, \.records)
         traces[number].bytes += bytes
         traces[number].recordCount += 1
         if isShown { traces[number].shownEnd = max(traces[number].shownEnd, record + 1) }
@@ -156,7 +173,7 @@ package struct TraceWindow: Sendable {
         guard let number = open(key) else {
             return ready.append(WindowDecision(key: key, records: [], logRecords: [record], reason: .late))
         }
-        append(record, to: number, \.logs)
+        append(RecordLink(id: record), to: number, \.logs)
         traces[number].bytes += bytes
         if traces[number].spanCount == 0 { lines.wait(number, .open, from: now, &traces) }
         bound(number)
@@ -224,7 +241,10 @@ package struct TraceWindow: Sendable {
         let trace = traces[number]
         guard trace.way != .complete, trace.shownEnd > 0 || trace.recordCount >= 2 * trace.triedCount else { return }
         let links = links(trace.records).sorted { $0.id < $1.id }
-        let shown = links.dropFirst().filter { !$0.hasRoot && $0.id >= trace.shownEnd }.map(\.id)
+        // What was sent twice is there once in the end: the second waits until then.
+        var known: Set<UInt32> = []
+        let firsts = links.filter { known.insert($0.digest).inserted }
+        let shown = firsts.dropFirst().filter { !$0.hasRoot && $0.id >= trace.shownEnd }.map(\.id)
         guard !shown.isEmpty else { return }
         // Where it went before, its route is known.
         let all = trace.shownEnd > 0 ? shown : links.map(\.id)
@@ -354,8 +374,8 @@ extension TraceWindow {
         return hasher.finalize() & (slots.count - 1)
     }
 
-    private mutating func append(_ id: UInt64, to trace: UInt32, _ chain: WritableKeyPath<Trace, RecordChain>) {
-        let number = records.insert(RecordLink(id: id, next: noNumber))
+    private mutating func append(_ link: RecordLink, to trace: UInt32, _ chain: WritableKeyPath<Trace, RecordChain>) {
+        let number = records.insert(link)
         let last = traces[trace][keyPath: chain].last
         if last == noNumber { traces[trace][keyPath: chain].first = number } else { records[last].next = number }
         traces[trace][keyPath: chain].last = number

@@ -20,7 +20,7 @@ extension WindowStage {
     func carryOut(_ work: [WindowWork]) async {
         var left = work[...]
         var (tried, failures): ([WindowWork], Int) = ([], 0)
-        var trouble: String?
+        var refusals: [CommitResult] = []
         while !left.isEmpty, failures < Self.failuresMax, !Task.isCancelled {
             let made = await make(left)
             left = left.dropFirst(made.count)
@@ -28,12 +28,12 @@ extension WindowStage {
             memory?.release(made.reserved)
             tried += refused.works
             failures = refused.works.isEmpty ? 0 : failures + 1
-            trouble = refused.trouble ?? trouble
+            if let refusal = refused.refusal { refusals.append(refusal) }
             state.withLock { $0.moving -= made.count - refused.works.count }
             for room in room.values { room.ring() }
         }
         let again = clock.now() + Self.retryPause
-        state.withLock { $0.putOff(Array(left) + tried, until: again, because: trouble) }
+        state.withLock { $0.putOff(Array(left) + tried, until: again, because: refusals) }
     }
 
     /// Moves one group, or what of it can be moved by itself, the smallest first.
@@ -41,35 +41,39 @@ extension WindowStage {
     /// - Returns: What was not moved, and why where that says something about others too.
     private func carryOut(
         _ made: [MadeWork]
-    ) async -> (works: [WindowWork], trouble: String?) {
+    ) async -> (works: [WindowWork], refusal: CommitResult?) {
+        for entry in made where entry.trace.records.isEmpty { settle(entry.trace) }
+        var made = made.filter { !$0.trace.records.isEmpty }
         if await move(made.map(\.trace)) == .moved { return ([], nil) }
-        let made = made.sorted { $0.trace.bytes < $1.trace.bytes }
+        made.sort { $0.trace.bytes < $1.trace.bytes }
         for (index, entry) in made.enumerated() {
-            switch await moveAlone(entry.trace) {
-            case .moved: continue
-            case .refused(let trouble): return (made[index...].flatMap(\.works), trouble)
-            }
+            guard let refused = await moveAlone(entry.trace) else { continue }
+            let left = refused.records.map { $0.map(WindowWork.passing) } ?? entry.works
+            return (left + made[(index + 1)...].flatMap(\.works), refused.result)
         }
         return ([], nil)
     }
 
     /// Moves a trace, or its records as they came where it is too large for the journal.
-    private func moveAlone(_ trace: MovedTrace) async -> Moved {
+    ///
+    /// - Returns: Nil where it moved; else why not, and the records that are left of it where the others moved by themselves.
+    private func moveAlone(_ trace: MovedTrace) async -> (records: [UInt64]?, result: CommitResult)? {
         let result = await move([trace])
-        guard case .tooLarge(let reason) = result else { return result == .moved ? .moved : .refused(result.trouble) }
+        guard case .tooLarge(let reason) = result else { return result == .moved ? nil : (nil, result) }
         // What would go ahead waits for the end.
-        guard trace.shown == nil else { return .moved }
+        guard trace.shown == nil else { return nil }
         warn(.tooLarge, because: reason)
-        for record in trace.spanRecords where !record.wentAhead {
+        settle(MovedTrace(unjoined: trace.logRecords))
+        let records = trace.spanRecords.filter { !$0.wentAhead }
+        for (index, record) in records.enumerated() {
             var result = await move([MovedTrace(dividing: [record], for: processor, to: output.id, forwardedHeaders)])
             if case .tooLarge = result {
                 result = await move([MovedTrace(asItCame: record, to: output.id, forwardedHeaders)])
             }
             // Larger than a limit that was lowered: it waits until somebody raises it.
-            if result != .moved { return .refused(result.trouble) }
+            if result != .moved { return (records[index...].map(\.stored.id), result) }
         }
-        settle(MovedTrace(unjoined: trace.logRecords))
-        return .moved
+        return nil
     }
 
     /// Makes the records of as many decisions as fit into one group, at least one.
@@ -159,8 +163,6 @@ extension WindowStage {
 
     /// Moves what was made, all or nothing of it.
     private func move(_ made: [MovedTrace]) async -> CommitResult {
-        for trace in made where trace.records.isEmpty { settle(trace) }
-        let made = made.filter { !$0.records.isEmpty }
         guard !made.isEmpty, let spans = inputs[.spans] else { return .moved }
         var moves = [RecordMove(of: spans.reader, made.flatMap(\.spans))]
         if let logs = inputs[.logs] { moves.append(RecordMove(of: logs.reader, made.flatMap(\.logs))) }
@@ -224,13 +226,9 @@ extension WholeTrace {
     }
 }
 
-/// What became of one decision.
-private enum Moved {
-    case moved
-    /// It is tried again; the text says why.
-    case refused(String)
-}
-
 extension CommitResult {
     fileprivate static var moved: CommitResult { .durable }
+
+    /// Whether it is over a limit, so that no room would help.
+    var isTooLarge: Bool { if case .tooLarge = self { true } else { false } }
 }

@@ -21,9 +21,9 @@ extension WindowStage {
         guard !ends.isEmpty else { return }
         let isDecided = state.withLock { state in
             // What was decided makes room first.
-            guard state.workCount == 0 else { return false }
+            guard !state.hasMovable else { return false }
             state.window.decide(spansBelow: ends[.spans] ?? 0, logsBelow: ends[.logs] ?? 0)
-            return state.workCount > 0
+            return state.hasMovable
         }
         if isDecided { due.ring() }
     }

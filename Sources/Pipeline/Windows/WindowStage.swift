@@ -30,7 +30,7 @@ package final class WindowStage: Sendable {
         /// Below which ids records of traces went ahead that were decided meanwhile, until the decision is carried out.
         var shownEnds: [TraceKey: UInt64] = [:]
         /// Decisions that found no room: when they are tried again, with all that is decided until then, and why they wait.
-        var putOff: (work: [WindowWork], until: Duration, reason: String?)?
+        var putOff: (work: [WindowWork], until: Duration, because: [CommitResult])?
     }
 
     /// The processor's key in the pipeline file, and the name of its cursors.
@@ -125,7 +125,7 @@ package final class WindowStage: Sendable {
 
     /// Why nothing goes on to the exporters; nil while it does.
     package var trouble: String? {
-        guard let reason = state.withLock({ $0.putOff?.reason }) else { return nil }
+        guard let reason = state.withLock({ $0.putOff?.because.last?.trouble }) else { return nil }
         return "\(name) of pipeline \(output.id.pipeline) cannot move traces: \(reason)"
     }
 
@@ -219,7 +219,7 @@ package final class WindowStage: Sendable {
             if alarm.map({ wake < $0.at }) ?? true {
                 alarm?.task.cancel()
                 let alarmed = Task {
-                    guard (try? await self.clock.sleep(wake - now)) != nil else { return }
+                    guard (try? await self.clock.sleep(wake - self.clock.now())) != nil else { return }
                     self.due.ring()
                 }
                 alarm = (wake, alarmed)
@@ -314,9 +314,15 @@ extension WindowStage.State {
     }
 
     /// Takes back what found no room.
-    mutating func putOff(_ work: [WindowWork], until moment: Duration, because reason: String?) {
+    mutating func putOff(_ work: [WindowWork], until moment: Duration, because refusals: [CommitResult]) {
         moving = 0
-        putOff = work.isEmpty ? nil : (work, moment, reason)
+        putOff = work.isEmpty ? nil : (work, moment, refusals)
+    }
+
+    /// Whether something is decided that may make room when it moves; what is larger than a limit never moves.
+    var hasMovable: Bool {
+        let waits = putOff.map { !$0.work.isEmpty && !$0.because.allSatisfy(\.isTooLarge) } ?? false
+        return waits || ready.count + moving + window.readyCount > 0
     }
 
     /// When there is something to do that nobody tells of; nil for never.
