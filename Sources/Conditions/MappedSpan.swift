@@ -6,10 +6,13 @@ package struct MappedSpan: Sendable, Equatable {
     package var type: String?
     /// All tokens of the model call; nil where none were reported.
     package var tokens: Int64?
+    /// What the model call cost, in the currency of the emitter; nil where none was reported.
+    package var cost: Double?
 
-    package init(type: String? = nil, tokens: Int64? = nil) {
+    package init(type: String? = nil, tokens: Int64? = nil, cost: Double? = nil) {
         self.type = type
         self.tokens = tokens
+        self.cost = cost
     }
 }
 
@@ -23,6 +26,8 @@ package struct MappedSpans: RandomAccessCollection, Sendable {
     private var types: [Int32]
     /// By span; -1 where none were reported.
     private var tokens: [Int64]
+    /// By span, of the few that have one.
+    private var costs: [Int32: Double] = [:]
 
     /// - Parameters:
     ///   - count: How many spans there are.
@@ -37,7 +42,11 @@ package struct MappedSpans: RandomAccessCollection, Sendable {
     package var endIndex: Int { types.count }
 
     package subscript(span: Int) -> MappedSpan {
-        MappedSpan(type: type(of: span).map { names[$0] }, tokens: tokens[span] < 0 ? nil : tokens[span])
+        MappedSpan(
+            type: type(of: span).map { names[$0] },
+            tokens: tokens[span] < 0 ? nil : tokens[span],
+            cost: cost(of: span)
+        )
     }
 
     /// The type of a span as a position among the names; nil where nothing decided one.
@@ -51,6 +60,13 @@ package struct MappedSpans: RandomAccessCollection, Sendable {
         if names.last != name { names.append(name) }
         setType(names.count - 1, of: span)
     }
+
+    private func cost(of span: Int) -> Double? {
+        costs.isEmpty ? nil : costs[Int32(truncatingIfNeeded: span)]
+    }
+
+    /// Notes what a model call cost.
+    package mutating func setCost(_ cost: Double, of span: Int) { costs[Int32(truncatingIfNeeded: span)] = cost }
 
     /// Notes the tokens of a model call, none of them below zero.
     package mutating func setTokens(_ count: Int64?, of span: Int) { tokens[span] = count ?? -1 }

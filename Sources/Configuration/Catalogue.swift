@@ -24,7 +24,7 @@ package enum Catalogue {
         ProcessorType("redact", RedactSettings.shape),
         ProcessorType("truncate", TruncateSettings.shape),
         ProcessorType("assemble", AssembleSettings.shape, stage: .windowed),
-        ProcessorType(unavailable: "tail_sample", .windowed),
+        ProcessorType("tail_sample", TailSampleSettings.shape, stage: .windowed),
     ]
 
     static let exporters: [ExporterType] = [

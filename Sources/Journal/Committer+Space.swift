@@ -169,6 +169,8 @@ extension Committer {
         }
         // What was moved there is known by its records alone until the cursor says it.
         if let source = core.source, let origin = self.writer(of: source), !persistCursors(of: origin) { return false }
+        // The same of what was noted of them.
+        core.notes.withLock(\.self)?.flush(sync: settings.sync != .never)
         remove(core.state.withLock { $0.removeFirst() })
         onRoom()
         return true

@@ -98,6 +98,7 @@ final class Committer {
         boundDeadLetters()
         reserveDeadLetters()
         persistCursors()
+        for writer in writers { writer.core.notes.withLock(\.self)?.flush(sync: false) }
         collect()
         reportExpiries(atOnce: false)
     }
@@ -113,6 +114,7 @@ final class Committer {
             if settings.sync != .never { sync(writer) }
             writer.seal()
             _ = persistCursors(of: writer)
+            writer.core.notes.withLock(\.self)?.flush(sync: settings.sync != .never)
             for waiter in writer.core.update({ $0.close() }) { waiter.resume() }
         }
         reportExpiries(atOnce: true)

@@ -11,7 +11,7 @@ import Basics
 // Slot
 //   offset  size
 //   0       8     "MILLCURS"; this field and the next keep their place in every version
-//   8       4     version, 1
+//   8       4     version: 1, or 2 with the part that only that has
 //   12      4     number of ranges
 //   16      8     generation, from 1; the valid slot with the higher one counts
 //   24      8     since, nanoseconds since 1970
@@ -22,6 +22,8 @@ import Basics
 //   64      56    totals of the outcomes with the codes 0 to 6 (Outcome.swift), 8 each; with items that take no id, which only
 //                 a log that records are moved to has
 //   120     16    for each range its first id and the id after its last
+//   –       4     version 2: how many policies follow; for each the length of its name in one byte, the name, and in 8 bytes how many
+//                 items of the outcome 2 it dropped
 //   –       4     CRC-32C of everything before
 
 /// The size of a slot and how many ranges fit.
@@ -49,7 +51,7 @@ struct CursorSlot: Sendable, Equatable {
 
 /// What a cursor file says.
 struct CursorSnapshot: Sendable, Equatable {
-    private static let version: UInt32 = 1
+    private static let versions: (plain: UInt32, withPolicies: UInt32) = (1, 2)
     private static let fixedBytes = 120
     private static let magic = Array("MILLCURS".utf8)
 
@@ -62,7 +64,8 @@ struct CursorSnapshot: Sendable, Equatable {
         let ranges = cursor.finished.rangesAboveLow
         guard ranges.count <= slot.rangesMax else { return nil }
         var bytes = Self.magic
-        bytes.append(littleEndian: Self.version)
+        let hasPolicies = !cursor.totals.sampledOutBy.isEmpty
+        bytes.append(littleEndian: hasPolicies ? Self.versions.withPolicies : Self.versions.plain)
         bytes.append(littleEndian: UInt32(truncatingIfNeeded: ranges.count))
         bytes.append(littleEndian: generation)
         bytes.append(littleEndian: cursor.since)
@@ -75,6 +78,8 @@ struct CursorSnapshot: Sendable, Equatable {
             bytes.append(littleEndian: range.lowerBound)
             bytes.append(littleEndian: range.upperBound)
         }
+        if hasPolicies { cursor.totals.appendPolicies(to: &bytes) }
+        guard bytes.count + 4 <= slot.bytes else { return nil }
         var checksum = CRC32C()
         checksum.update(bytes.span.bytes)
         bytes.append(littleEndian: checksum.value)
@@ -92,14 +97,20 @@ struct CursorSnapshot: Sendable, Equatable {
     static func reading(_ slot: [UInt8]) -> Reading {
         guard slot.count >= fixedBytes + 4, slot[..<8].elementsEqual(magic) else { return .invalid }
         let bytes = slot.span.bytes
-        guard bytes.uint32(at: 8) == version else { return .foreign(version: bytes.uint32(at: 8)) }
+        let version = bytes.uint32(at: 8)
+        guard version == versions.plain || version == versions.withPolicies else { return .foreign(version: version) }
         let count = Int(bytes.uint32(at: 12))
-        let end = fixedBytes + 16 * count
+        var end = fixedBytes + 16 * count
         guard end + 4 <= slot.count else { return .invalid }
+        var named = OutcomeCounts()
+        if version == versions.withPolicies {
+            guard let behind = named.readPolicies(bytes, from: end), behind + 4 <= slot.count else { return .invalid }
+            end = behind
+        }
         var checksum = CRC32C()
         checksum.update(bytes.extracting(0..<end))
         guard checksum.value == bytes.uint32(at: end) else { return .invalid }
-        guard let snapshot = Self(validated: bytes, ranges: count) else { return .invalid }
+        guard let snapshot = Self(validated: bytes, ranges: count, named) else { return .invalid }
         return .valid(snapshot, generation: bytes.word(at: 16))
     }
 
@@ -108,8 +119,8 @@ struct CursorSnapshot: Sendable, Equatable {
         self.endID = endID
     }
 
-    private init?(validated bytes: RawSpan, ranges count: Int) {
-        var totals = OutcomeCounts()
+    private init?(validated bytes: RawSpan, ranges count: Int, _ named: OutcomeCounts) {
+        var totals = named
         for outcome in Outcome.allCases { totals[outcome] = bytes.word(at: 64 + 8 * Int(outcome.rawValue)) }
         var ranges: [Range<UInt64>] = []
         for index in 0..<count {

@@ -76,6 +76,8 @@ final class LogCore: Sendable {
     let directory: String
     let fileSystem: any FileSystem
     let state: Mutex<LogState>
+    /// Notes that outlive its records; nil where nobody asked for them.
+    let notes = Mutex<LogNotes?>(nil)
     /// Reads segments.
     let readThread: SerialThread
     /// Wakes the journal's thread.

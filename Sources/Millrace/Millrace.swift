@@ -10,7 +10,7 @@ import Basics
         subcommands: [
             RunCommand.self, ValidateCommand.self, ExplainCommand.self, TestCommand.self, LedgerCommand.self,
             DeadLettersCommand.self, JournalCommand.self, SchemaCommand.self, ReferenceCommand.self,
-            VersionCommand.self,
+            VersionCommand.self, KeepCommand.self, BacktestCommand.self,
         ]
     )
 }

@@ -121,6 +121,19 @@ package struct Ledger: Sendable {
             writer.key("created")
             writer.integer(account.created)
         }
+        let policies = account.outcomes.sampledOutBy
+        if !policies.isEmpty {
+            writer.key("by")
+            writer.beginObject()
+            writer.key(Outcome.sampledOut.word)
+            writer.beginObject()
+            for (policy, count) in policies.sorted(by: { $0.key < $1.key }) {
+                writer.key(policy)
+                writer.integer(count)
+            }
+            writer.endObject()
+            writer.endObject()
+        }
         writer.key("queued")
         writer.integer(account.queued)
         writer.key("oldest_queued_seconds")

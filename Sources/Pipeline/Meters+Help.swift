@@ -47,6 +47,11 @@ extension Meters {
             "Texts that were cut, and attributes and events taken out, by where they stood.",
         "millrace_processor_created_spans_total": "Spans added to traces that lack them.",
         "millrace_processor_joined_log_records_total": "Log records that became content of spans.",
+        "millrace_window_seen_traces_total":
+            "Traces that were decided, kept or not, by experiment and by the model that they used most.",
+        "millrace_window_seen_error_traces_total": "Those of them with a span whose status is an error.",
+        "millrace_window_seen_tokens_total": "Tokens of decided traces, kept or not, by experiment and model.",
+        "millrace_window_seen_cost_total": "What decided traces cost, kept or not, by experiment and model.",
         "millrace_window_traces": "Traces that wait until they are complete.",
         "millrace_window_bytes": "Bytes held of them: what `memory` bounds, decisions under way, and some records.",
         "millrace_window_decided_traces_total":

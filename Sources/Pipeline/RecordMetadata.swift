@@ -13,8 +13,9 @@ package import OTLP
 /// (`TraceMark`), 17 what a record behind it was made of (`TraceOrigin`), 18 how many of its items nobody sent,
 /// 19 the trace and the span of the request, where that is recorded, in 24 bytes; 20 what a record behind a window is to a trace of
 /// which spans went ahead (`TraceShowing`); of a record before a window 21 the experiments that its client may write to, each a
-/// length and UTF-8; of one behind it 22 why its spans may not go where they would, and 26, empty, that its spans are of several whole
-/// traces. Of a replay 25 the dead letter that it was in the exporter's box of the other log (`LogID.counterpart`).
+/// length and UTF-8; of one behind it 22 why its spans may not go where they would, 23 what a sampler decided (`TraceVerdict`),
+/// 24 how many of its items that are sampled out which policy dropped, each a count and a name, and 26, empty, that its spans are of
+/// several whole traces. Of a replay 25 the dead letter that it was in the exporter's box of the other log (`LogID.counterpart`).
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -48,6 +49,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var areWholeTraces = false
     /// Of a replay: the id of the letter, where that lay among those from before a window came or went.
     package var counterpartLetter: UInt64?
+    /// Of a record behind a window: what a sampler decided about its trace.
+    package var verdict: TraceVerdict?
 
     package init(
         signal: Signal,
@@ -95,6 +98,8 @@ private enum FieldTag {
     static let showing: UInt8 = 20
     static let experiments: UInt8 = 21
     static let refusal: UInt8 = 22
+    static let verdict: UInt8 = 23
+    static let policies: UInt8 = 24
     static let counterpartLetter: UInt8 = 25
     static let wholeTraces: UInt8 = 26
     static let known = trace...wholeTraces
@@ -134,7 +139,8 @@ extension RecordMetadata {
 
     private var hasFields: Bool {
         trace != nil || origin != nil || created > 0 || request != nil || showing != nil || !experiments.isEmpty
-            || refusal != nil || areWholeTraces || counterpartLetter != nil
+            || refusal != nil || verdict != nil || !removed.sampledOutBy.isEmpty || areWholeTraces
+            || counterpartLetter != nil
     }
 
     /// Says where the id of the trace stands.
@@ -160,6 +166,15 @@ extension RecordMetadata {
         if let refusal { append(FieldTag.refusal) { $0.append(text: refusal) } }
         if areWholeTraces { append(FieldTag.wholeTraces) { _ in } }
         if let counterpartLetter { append(FieldTag.counterpartLetter) { $0.append(leb128: counterpartLetter) } }
+        if let verdict { append(FieldTag.verdict) { verdict.append(to: &$0) } }
+        if !removed.sampledOutBy.isEmpty {
+            append(FieldTag.policies) { bytes in
+                for (policy, count) in removed.sampledOutBy.sorted(by: { $0.key < $1.key }) {
+                    bytes.append(leb128: count)
+                    bytes.append(text: policy)
+                }
+            }
+        }
         return idStart
     }
 
@@ -195,6 +210,16 @@ extension RecordMetadata {
             case FieldTag.counterpartLetter:
                 guard let id = field.popLEB128() else { return nil }
                 counterpartLetter = id
+            case FieldTag.verdict:
+                guard let decided = TraceVerdict(popping: &field) else { return nil }
+                verdict = decided
+            case FieldTag.policies:
+                while !field.isEmpty {
+                    guard let count = field.popLEB128(), let policy = field.popText() else { return nil }
+                    let named = min(count, removed[.sampledOut])
+                    removed[.sampledOut] -= named
+                    removed.addSampledOut(named, by: policy)
+                }
             default: continue
             }
         }

@@ -119,6 +119,8 @@ package struct ProcessorTally: Sendable {
         case unmapped
         /// Spans that it removed.
         case removed(Outcome)
+        /// Spans that a policy dropped.
+        case sampledOut(policy: String)
         /// Spans whose own route found no room in `max_routes` or has too long a name, so that they went to the default.
         case defaulted
         /// Routes, not spans, that were forgotten to make room for others.
@@ -136,6 +138,7 @@ package struct ProcessorTally: Sendable {
                 case .repaired: "repaired_\(signal.itemsName)"
                 case .unmapped: "unmapped_\(signal.itemsName)"
                 case .removed(let outcome): "\(outcome.word)_\(signal.itemsName)"
+                case .sampledOut: "\(Outcome.sampledOut.word)_\(signal.itemsName)"
                 case .defaulted: "defaulted_\(signal.itemsName)"
                 case .forgottenRoutes: "forgotten_routes"
                 case .redacted: "redacted"
@@ -149,6 +152,7 @@ package struct ProcessorTally: Sendable {
             switch self {
             case .redacted(let detector, let place): ["detector": detector, "place": place.rawValue]
             case .truncated(let place): ["place": place.rawValue]
+            case .sampledOut(let policy): ["policy": policy]
             case .mapped, .repaired, .unmapped, .removed, .defaulted, .forgottenRoutes: [:]
             }
         }

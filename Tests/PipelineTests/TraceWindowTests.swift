@@ -74,8 +74,10 @@ struct TraceWindowTests {
         window.see(key(1), record: 2, spans: [span(2, below: 1)], bytes: 1, at: .seconds(102))
         #expect(window.nextDue == .seconds(102))
         #expect(window.due(at: .seconds(102)) == [WindowDecision(key: key(1), records: [2], reason: .late)])
-        window.see(key(1), record: 3, spans: [span(3, below: 1)], bytes: 1, at: .seconds(103))
-        #expect(window.due(at: .seconds(103)) == [])
+        window.see(key(1), record: 3, spans: [span(3, below: 1)], bytes: 1, at: .seconds(202))
+        #expect(window.due(at: .seconds(202)).map(\.reason) == [.late])
+        window.see(key(1), record: 3, spans: [span(3, below: 1)], bytes: 1, at: .seconds(303))
+        #expect(window.due(at: .seconds(303)) == [])
         var restarted = TraceWindow(Self.settings)
         restarted.remember(key(1), at: .zero)
         restarted.see(key(1), record: 4, spans: [span(4)], bytes: 1, at: .seconds(1))
@@ -234,6 +236,7 @@ private struct WindowModel {
 
     mutating func see(_ key: TraceKey, _ record: UInt64, _ spans: [SpanSighting], at now: Int) {
         if traces[key] == nil, let time = decided[key], .seconds(now - time) <= settings.remember {
+            decided[key] = now
             return late.append(WindowDecision(key: key, records: [record], reason: .late))
         }
         var trace = traces[key] ?? Trace()

@@ -81,6 +81,7 @@ extension PipelineFile {
                 journal: journal,
                 decided: store.recovered[pipeline.name]?.decided ?? [],
                 shown: store.recovered[pipeline.name]?.shown ?? [],
+                isNoted: self.journal.storage == .disk,
                 forwardedHeaders: pipeline.value.receivers.reduce(into: []) { $0.formUnion(forwardedHeaders(of: $1)) },
                 bytesMax: recordsMemory.bytes / max(1, readers),
                 traceBytesMax: assembledBytesMax,

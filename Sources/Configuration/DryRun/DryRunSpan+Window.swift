@@ -22,13 +22,38 @@ extension [DryRunSpan] {
                 let index = known ?? spans.count - 1
                 spans[index].view = SpanView(batch, unit)
                 spans[index].route = trace.route
-                spans[index].steps.append(.init(processor: window.name, type: window.type, findings: []))
+                let findings = trace.verdict.map { [finding(.kept(reason: $0.reason))] } ?? []
+                spans[index].steps.append(.init(processor: window.name, type: window.type, findings: findings))
                 delivered.insert(index)
+            }
+        }
+        for (key, trace) in traces {
+            guard let verdict = trace.verdict, !verdict.isKept else { continue }
+            for index in (places[key.trace] ?? [:]).values where !delivered.contains(index) {
+                let findings = [finding(.removed(.sampledOut, reason: verdict.reason))]
+                spans[index].route = trace.route
+                spans[index].steps.append(.init(processor: window.name, type: window.type, findings: findings))
+                spans[index].removal = (.sampledOut, window.name)
             }
         }
         for index in indices where spans[index].removal == nil && !delivered.contains(index) {
             spans[index].removal = (.filtered, window.name)
         }
         return spans
+    }
+
+    private func finding(_ finding: SpanNote.Finding) -> DryRunSpan.Finding {
+        .init(finding: finding, value: nil, isEvent: false)
+    }
+}
+
+extension TraceVerdict {
+    /// In words, for `explain`.
+    fileprivate var reason: String {
+        switch (isKept, threshold) {
+        case (true, nil): "policy \(policy) keeps its trace"
+        case (true, _?): "its trace is in the share of policy \(policy)"
+        case (false, _): "policy \(policy) drops its trace"
+        }
     }
 }

@@ -35,6 +35,7 @@ extension SpanMapper {
             node.flatMap { member(name, of: $0, bytes) }?.number(in: bytes)
         }
         let cost = CallCost(input: number("input_cost"), output: number("output_cost"), total: number("total_cost"))
+        if let cost { outcome.spans.setCost(cost.total, of: index) }
         if let node, cost != nil, number("total_cost") != nil, content.tape.nodes[node].origin == .wire,
             areAllNumbers(node, bytes)
         {

@@ -112,6 +112,7 @@ extension SpanMapper {
         }
         if let cost {
             call.cost = batch.addedBytes
+            outcome.spans.setCost(cost.total, of: index)
             batch.addAttribute("mlflow.llm.cost", to: .span(index)) { cost.write(to: &$0) }
             didSet("mlflow.llm.cost", index, by: rule)
         }

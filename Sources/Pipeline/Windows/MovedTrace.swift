@@ -33,6 +33,8 @@ struct MovedTrace: Sendable {
     let counted: [(made: AssembledTrace, reasons: [WindowDecision.Reason])]
     /// Of an open trace: that what lies below this id went ahead.
     var shown: (key: TraceKey, end: UInt64)?
+    /// Of one that is decided: what came of it.
+    var outcomes: [(key: TraceKey, of: DecidedOutcome)] = []
 
     /// Of what goes on.
     var bytes: Int { records.reduce(0) { $0 + $1.metadata.count + $1.payload.count } }
@@ -55,12 +57,14 @@ struct MovedTrace: Sendable {
             removed: spans.reduce([:]) { $0 + $1.part.metadata.removed },
             receivedAt: spans.map(\.stored.receivedAt).min()
         )
-        let origin = TraceOrigin(spans, logs, joined: made.joined)
+        var origin = TraceOrigin(spans, logs, joined: made.joined)
+        origin.sampledOut += UInt64(made.sampledOutLogs)
         records = [part.record(origin, to: log, forwardedHeaders)]
         (spanRecords, logRecords) = (spans, logs)
         self.spans = TraceOrigin.moved(origin.spans)
         self.logs = TraceOrigin.joined(origin.logs, origin)
         counted = [(made, [decision.reason])]
+        outcomes = [(decision.key, made.outcome)]
     }
 
     /// Several traces, of which nothing went ahead and no log records came.
@@ -82,6 +86,10 @@ struct MovedTrace: Sendable {
         self.spans = TraceOrigin.moved(origin.spans)
         logs = []
         counted = [(made, traces.compactMap(\.work.reason))]
+        outcomes = traces.compactMap { found in
+            guard case .decision(let decision) = found.work else { return nil }
+            return (decision.key, made.outcome)
+        }
     }
 
     /// Records of an open trace that go ahead.
@@ -114,13 +122,14 @@ struct MovedTrace: Sendable {
     init(
         dividing spans: [WindowRecord],
         _ logs: [WindowRecord] = [],
-        for processor: any WindowedProcessor,
         to log: LogID,
-        _ forwardedHeaders: Set<String>
+        _ forwardedHeaders: Set<String>,
+        assemble: (WholeTrace) -> AssembledTrace
     ) {
         var (made, counted): ([NewRecord], [(made: AssembledTrace, reasons: [WindowDecision.Reason])]) = ([], [])
+        var outcomes: [(key: TraceKey, of: DecidedOutcome)] = []
         for record in spans {
-            let parts = record.stored.kind == .items ? WindowPart.parts(of: record, for: processor) : []
+            let parts = record.stored.kind == .items ? WindowPart.parts(of: record, assemble) : []
             let origin = TraceOrigin([record], [], joined: 0)
             if parts.isEmpty { made.append(record.asItCame(origin, to: log, forwardedHeaders)) }
             // What lies in the journal together says once what it was made of.
@@ -128,8 +137,12 @@ struct MovedTrace: Sendable {
                 made.append(part.record(index == 0 ? origin : TraceOrigin(spans: []), to: log, forwardedHeaders))
             }
             counted += parts.map { ($0.made, [.tooLarge]) }
+            // What comes of them later follows what a sampler decided.
+            outcomes += parts.compactMap { part in
+                part.made.verdict == nil ? nil : part.key.map { ($0, part.made.outcome) }
+            }
         }
-        (records, self.counted) = (made, counted)
+        (records, self.counted, self.outcomes) = (made, counted, outcomes)
         (spanRecords, logRecords) = (spans, logs)
         self.spans = spans.flatMap { TraceOrigin.moved([$0.ids]) }
         self.logs = Self.unjoined(logs)
@@ -175,6 +188,8 @@ private struct WindowPart {
     let receivedAt: UnixTime?
     /// Whether its trace is open.
     let isAhead: Bool
+    /// Of a part of a request: the trace that it is of; nil where it is of several.
+    var key: TraceKey?
 
     init(
         _ made: AssembledTrace,
@@ -193,7 +208,7 @@ private struct WindowPart {
     }
 
     /// The traces of a record, and in the end what would repeat too much; empty where it cannot be read.
-    static func parts(of record: WindowRecord, for processor: any WindowedProcessor) -> [WindowPart] {
+    static func parts(of record: WindowRecord, _ assemble: (WholeTrace) -> AssembledTrace) -> [WindowPart] {
         let payload = record.stored.payload
         guard let division = try? EnvelopeDivision(framesOf: payload, signal: .traces) else { return [] }
         var repeats = EnvelopeDivision.Repeats(for: payload.count + repeatsMax)
@@ -206,6 +221,7 @@ private struct WindowPart {
             let traces = TraceID.all(in: units.payload, signal: .traces)
             var made = AssembledTrace(route: metadata.route, payload: units.payload, items: units.items)
             made.refusal = metadata.refusalUnrouted
+            var key: TraceKey?
             if traces.count == 1 {
                 let source = WholeTrace.Part(
                     receivedAt: record.stored.receivedAt,
@@ -213,18 +229,19 @@ private struct WindowPart {
                     payload: units.payload
                 )
                 let isBound = metadata.trace?.isBound ?? false
-                let key = TraceKey(traces[0], identity: isBound ? metadata.identity : nil)
-                made = processor.assemble(WholeTrace(key: key, parts: [source], reason: .tooLarge))
+                let trace = TraceKey(traces[0], identity: isBound ? metadata.identity : nil)
+                key = trace
+                made = assemble(WholeTrace(key: trace, parts: [source], reason: .tooLarge))
             }
-            parts.append(
-                WindowPart(
-                    made,
-                    metadata: metadata,
-                    ids: units.items + Int(clamping: removed.sum),
-                    removed: removed,
-                    receivedAt: record.stored.receivedAt
-                )
+            var own = WindowPart(
+                made,
+                metadata: metadata,
+                ids: units.items + Int(clamping: removed.sum),
+                removed: removed,
+                receivedAt: record.stored.receivedAt
             )
+            own.key = key
+            parts.append(own)
             removed = [:]
         }
         return parts
@@ -235,8 +252,11 @@ private struct WindowPart {
         let created = max(made.created, made.items - came)
         var metadata = metadata
         (metadata.route, metadata.refusal) = (made.route, made.refusal)
+        metadata.verdict = made.verdict
         metadata.removed = removed
-        metadata.removed[.filtered] += UInt64(came + created - made.items)
+        let sampledOut = min(made.sampledOut, came + created - made.items)
+        metadata.removed[.filtered] += UInt64(came + created - made.items - sampledOut)
+        metadata.removed.addSampledOut(UInt64(sampledOut), by: made.verdict?.policy ?? "")
         metadata.created = UInt32(clamping: created)
         metadata.headers.removeAll { !forwardedHeaders.contains($0.name) }
         metadata.experiments = []

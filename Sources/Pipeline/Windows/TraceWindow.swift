@@ -16,34 +16,6 @@ import OTLP
 /// Some 140 bytes a trace, 13 a span and 16 a record. What is due is found without looking at any trace that is not: there are
 /// three ways to wait, each as long for all, so those that wait the same way stand in the order of their moments.
 package struct TraceWindow: Sendable {
-    /// A record of a trace.
-    fileprivate struct RecordLink: Sendable {
-        let id: UInt64
-        var next = noNumber
-        /// The ids of its spans and its length, hashed; the lowest bit is `hasRoot`.
-        private var bits: UInt32
-
-        init(id: UInt64, digest: Int = 0) {
-            self.id = id
-            bits = UInt32(truncatingIfNeeded: digest) & ~1
-        }
-
-        /// Whether a root is among its spans.
-        var hasRoot: Bool {
-            get { bits & 1 == 1 }
-            set { bits = digest | (newValue ? 1 : 0) }
-        }
-
-        /// The same for records that are the same, and hardly ever for others of one trace.
-        var digest: UInt32 { bits & ~1 }
-    }
-
-    /// Records in the order in which they came.
-    fileprivate struct RecordChain: Sendable {
-        var first = noNumber
-        var last = noNumber
-    }
-
     /// In the order that leaves the least room between its parts.
     struct Trace: Sendable {
         let id: TraceID
@@ -74,6 +46,10 @@ package struct TraceWindow: Sendable {
         var way: WaitingWay?
         var isInShowing = false
         fileprivate var hasRoot = false
+        /// What its records say of the decision.
+        fileprivate var foresight = TraceForesight()
+        /// Whether it is certain that it is kept.
+        fileprivate var isKept = false
 
         fileprivate init(_ id: TraceID, of identity: UInt32) {
             self.id = id
@@ -83,12 +59,13 @@ package struct TraceWindow: Sendable {
         /// How it waits for what is missing.
         fileprivate var wait: WaitingWay {
             guard spans.missingHere == 0, spanCount > 0 else { return .open }
-            if hasRoot { return .complete }
+            if hasRoot { return isKept ? .kept : .complete }
             return spans.missing > 0 ? .remote : .open
         }
     }
 
     private let settings: WindowSettings
+    private let dropCertainty: DropCertainty
     private var traces = Slab<Trace>()
     private var slots = [UInt32](filledWith: noNumber, count: 64)
     /// Whose traces there are, by their numbers; nil for who is bound to nothing.
@@ -97,17 +74,23 @@ package struct TraceWindow: Sendable {
     private var spans = SpanLinks()
     private var records = Slab<RecordLink>()
     private var lines: WaitingLines
-    private var decided: DecidedTraces
+    var decided: DecidedTraces
     private var ready: [WindowDecision] = []
-    private var now: Int64 = 0
+    private(set) var now: Int64 = 0
 
     package init(_ settings: WindowSettings) {
+        self.init(settings, decided: DecidedTraces(settings))
+    }
+
+    /// - Parameters:
+    ///   - settings: How long traces wait.
+    ///   - decided: What is known of traces that were decided before.
+    ///   - dropCertainty: When it is certain that a trace is not dropped.
+    init(_ settings: WindowSettings, decided: DecidedTraces, dropCertainty: DropCertainty = .never) {
         self.settings = settings
+        self.dropCertainty = dropCertainty
+        self.decided = decided
         lines = WaitingLines(settings)
-        decided = DecidedTraces(
-            remember: settings.remember.wholeNanoseconds,
-            bytesMax: settings.memoryMax.bytes / Self.decidedShare
-        )
     }
 
     /// Traces that wait.
@@ -135,6 +118,7 @@ package struct TraceWindow: Sendable {
     ///   - sightings: The spans in it.
     ///   - bytes: How long its payload is.
     ///   - moment: Now, by a clock that only goes forward.
+    ///   - foresight: What the spans say of the decision.
     ///   - isShown: Whether it went ahead before the process started.
     package mutating func see(
         _ key: TraceKey,
@@ -142,6 +126,7 @@ package struct TraceWindow: Sendable {
         spans sightings: some Sequence<SpanSighting>,
         bytes: Int,
         at moment: Duration,
+        foresight: TraceForesight = TraceForesight(),
         isShown: Bool = false
     ) {
         advance(to: moment)
@@ -162,9 +147,27 @@ package struct TraceWindow: Sendable {
             traces[number].hasRoot = true
             records[traces[number].records.last].hasRoot = true
         }
+        foresee(foresight, number, isShown: isShown)
         lines.wait(number, traces[number].wait, from: now, &traces)
-        if !isShown { lines.show(number, from: now, &traces) }
+        let mayShow = traces[number].isKept || !settings.showsOnlyKept
+        if !isShown, mayShow { lines.show(number, from: now, &traces) }
         bound(number)
+    }
+
+    /// Takes note of what the spans of a trace say of the decision about it.
+    private mutating func foresee(_ foresight: TraceForesight, _ number: UInt32, isShown: Bool) {
+        guard !traces[number].isKept else { return }
+        if foresight.keeps { traces[number].foresight.keeps = true }
+        if foresight.drops { traces[number].foresight.drops = true }
+        let isCertain =
+            switch dropCertainty {
+            case .always: true
+            case .withRoot: traces[number].hasRoot
+            case .never: false
+            }
+        let known = traces[number].foresight
+        // What went ahead did so because that was certain.
+        traces[number].isKept = isShown && settings.showsOnlyKept || isCertain && known.keeps && !known.drops
     }
 
     /// Takes note of a record of log records that belong to spans of a trace; it makes only a trace without spans wait longer.
@@ -180,15 +183,24 @@ package struct TraceWindow: Sendable {
     }
 
     /// Takes note of a trace that was decided before the process started.
-    package mutating func remember(_ key: TraceKey, at moment: Duration) {
+    package mutating func remember(
+        _ key: TraceKey,
+        as outcome: DecidedOutcome = DecidedOutcome(),
+        at moment: Duration
+    ) {
         advance(to: moment)
-        decided.insert(key, at: now)
+        // What was noted on the disk is known already.
+        guard outcome == DecidedOutcome() || decided.outcome(of: key) != outcome else { return }
+        decided.keep(outcome, of: key, at: now)
     }
+
+    /// Takes note of what came of a trace, so that it outlives the process.
+    mutating func keep(_ outcome: DecidedOutcome, of key: TraceKey) { decided.keep(outcome, of: key, at: now) }
 
     /// What is due, in the order in which it became so; it is forgotten, but that it was decided.
     package mutating func due(at moment: Duration) -> [WindowDecision] {
         advance(to: moment)
-        while let (number, way) = lines.due(at: now, traces) { decide(number, way == .complete ? .complete : .waited) }
+        while let (number, way) = lines.due(at: now, traces) { decide(number, way.isWhole ? .complete : .waited) }
         while let number = lines.takeShown(at: now, &traces) { show(number) }
         defer { ready = [] }
         return ready
@@ -239,7 +251,9 @@ package struct TraceWindow: Sendable {
     /// Has what is new of an open trace go ahead.
     private mutating func show(_ number: UInt32) {
         let trace = traces[number]
-        guard trace.way != .complete, trace.shownEnd > 0 || trace.recordCount >= 2 * trace.triedCount else { return }
+        guard trace.way?.isWhole != true, trace.shownEnd > 0 || trace.recordCount >= 2 * trace.triedCount else {
+            return
+        }
         let links = links(trace.records).sorted { $0.id < $1.id }
         // What was sent twice is there once in the end: the second waits until then.
         var known: Set<UInt32> = []
@@ -282,8 +296,6 @@ package struct TraceWindow: Sendable {
         ready.append(decision)
     }
 
-    /// The share of `memory` for traces that were decided: one part of so many.
-    private static let decidedShare = 4
     /// What one trace takes, with its place in the table.
     private static let traceBytes = MemoryLayout<Trace>.stride + 2 * MemoryLayout<UInt32>.stride
 }

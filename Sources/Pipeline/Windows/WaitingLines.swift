@@ -4,10 +4,17 @@ import Basics
 enum WaitingWay: UInt8, CaseIterable, Sendable {
     /// For spans that may still come, though none is missing here.
     case complete
+    /// The same, and it is certain that it is kept.
+    case kept
     /// For parents in other processes.
     case remote
     /// For a parent that is missing, or for its root.
     case open
+}
+
+extension WaitingWay {
+    /// Whether nothing is missing.
+    var isWhole: Bool { self == .complete || self == .kept }
 }
 
 /// Where a trace stands in a line.
@@ -39,6 +46,7 @@ struct WaitingLines: Sendable {
         times = WaitingWay.allCases.map { way in
             switch way {
             case .complete: settings.afterRoot.wholeNanoseconds
+            case .kept: min(settings.afterRoot, settings.afterRootKept).wholeNanoseconds
             case .remote: settings.wait.wholeNanoseconds
             case .open: settings.openWait.wholeNanoseconds
             }
@@ -63,7 +71,7 @@ struct WaitingLines: Sendable {
     /// Makes a trace wait that way from now on; one that waits for nothing that is missing here waits on as it did.
     mutating func wait(_ trace: UInt32, _ way: WaitingWay, from now: Int64, _ traces: inout Slab<TraceWindow.Trace>) {
         let before = traces[trace].way
-        if before == .complete, way == .complete { return }
+        if before == way, way.isWhole { return }
         if let before { Self.remove(trace, from: &waiting[Int(before.rawValue)], \.waiting, &traces) }
         Self.append(trace, to: &waiting[Int(way.rawValue)], \.waiting, &traces)
         traces[trace].way = way

@@ -9,6 +9,7 @@ package struct WindowMeters: Sendable {
     private let meters: Meters
     private let labels: [String: String]
     private let pipeline: String
+    private let spent: SpentMeters
 
     /// Registers the window's counters.
     package init(_ meters: Meters, pipeline: String, processor: String) {
@@ -16,6 +17,7 @@ package struct WindowMeters: Sendable {
         self.meters = meters
         self.labels = labels
         self.pipeline = pipeline
+        spent = SpentMeters(meters, labels)
         decided = Dictionary(
             uniqueKeysWithValues: WindowDecision.Reason.allCases.map { reason in
                 let labels = labels.merging(["reason": reason.rawValue]) { $1 }
@@ -43,10 +45,12 @@ package struct WindowMeters: Sendable {
             for reason in reasons { decided[reason]?.add() }
             created.add(trace.created)
             joined.add(trace.joined)
+            if let totals = trace.totals { spent.add(totals) }
             for entry in trace.tally.entries { tally.add(entry.spans, entry.kind, by: entry.processor) }
         }
         for entry in tally.entries {
-            let labels = ["pipeline": pipeline, "processor": entry.processor, "signal": Signal.traces.name]
+            let own = ["pipeline": pipeline, "processor": entry.processor, "signal": Signal.traces.name]
+            let labels = own.merging(entry.kind.labels) { $1 }
             meters.counter(entry.kind.meter(.traces), labels).add(entry.spans)
         }
     }

@@ -30,9 +30,9 @@ package struct WindowRecovery {
             moved += TraceOrigin.moved(origin.spans)
             joined += TraceOrigin.joined(origin.logs, origin)
             let isOpen = metadata.showing == .ahead
+            let outcome = DecidedOutcome(route: metadata.route, verdict: metadata.verdict)
             for key in Self.traces(of: stored, metadata) {
-                let (route, time) = (metadata.route, stored.receivedAt)
-                decided.append(DecidedTrace(key: key, route: route, receivedAt: time, isOpen: isOpen))
+                decided.append(DecidedTrace(key: key, outcome: outcome, receivedAt: stored.receivedAt, isOpen: isOpen))
             }
             if moved.count > Self.settledMax { Self.settle(&moved, spans, journal) }
             if joined.count > Self.settledMax { Self.settle(&joined, logs, journal) }
@@ -80,7 +80,7 @@ package struct WindowRecovery {
 /// A trace that an earlier process decided.
 package struct DecidedTrace: Sendable {
     package let key: TraceKey
-    package let route: Route
+    package let outcome: DecidedOutcome
     package let receivedAt: UnixTime
     /// Whether it is still open, and only some of it went ahead.
     package let isOpen: Bool

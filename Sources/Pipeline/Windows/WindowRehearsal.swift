@@ -58,9 +58,12 @@ package struct WindowRehearsal {
                 key: decision.key,
                 parts: decision.records.map { records[Int($0)] },
                 logs: decision.logRecords.map { records[Int($0)] },
-                reason: decision.reason
+                reason: decision.reason,
+                decided: window.decided.outcome(of: decision.key)
             )
-            decided.append((decision.key, processor.assemble(whole)))
+            let made = processor.assemble(whole)
+            window.decided.note(made.outcome, of: decision.key)
+            decided.append((decision.key, made))
         }
     }
 }

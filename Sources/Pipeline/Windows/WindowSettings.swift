@@ -14,6 +14,10 @@ package struct WindowSettings: Sendable, Equatable {
     package var bytesMax = ByteCount.mebibytes(64)
     /// After how long an open trace is shown as far as it has come; nil for never.
     package var showAfter: Duration?
+    /// Whether only traces are shown of which it is certain that they are kept.
+    package var showsOnlyKept = false
+    /// How long one of which that is certain waits after its root, where that is less than the others wait.
+    package var afterRootKept = Duration.seconds(2)
     /// How long a decided trace is remembered, so that its late spans wait for nothing.
     package var remember = Duration.seconds(3600)
     /// Bytes of the index; over it the oldest traces are decided early.

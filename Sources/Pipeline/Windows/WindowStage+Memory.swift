@@ -34,7 +34,7 @@ extension WindowStage {
         let divided = large.map { entry -> MadeWork in
             warn(.noMemory, because: "memory_limit", ["bytes": "\(entry.bytes)"])
             let records = entry.spans.filter { !$0.wentAhead }
-            let trace = MovedTrace(dividing: records, entry.logs, for: processor, to: output.id, forwardedHeaders)
+            let trace = MovedTrace(dividing: records, entry.logs, to: output.id, forwardedHeaders, assemble: assemble)
             return ([entry.work], trace)
         }
         return make(found.filter { $0.bytes <= Self.freeBytes }) + divided

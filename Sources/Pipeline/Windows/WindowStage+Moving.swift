@@ -66,7 +66,8 @@ extension WindowStage {
         settle(MovedTrace(unjoined: trace.logRecords))
         let records = trace.spanRecords.filter { !$0.wentAhead }
         for (index, record) in records.enumerated() {
-            var result = await move([MovedTrace(dividing: [record], for: processor, to: output.id, forwardedHeaders)])
+            let divided = MovedTrace(dividing: [record], to: output.id, forwardedHeaders, assemble: assemble)
+            var result = await move([divided])
             if case .tooLarge = result {
                 result = await move([MovedTrace(asItCame: record, to: output.id, forwardedHeaders)])
             }
@@ -155,10 +156,19 @@ extension WindowStage {
             return logs.isEmpty ? nil : MovedTrace(unjoined: logs)
         }
         guard case .decision(let decision) = work else {
-            return MovedTrace(dividing: [first], for: processor, to: output.id, forwardedHeaders)
+            return MovedTrace(dividing: [first], to: output.id, forwardedHeaders, assemble: assemble)
         }
-        let made = processor.assemble(WholeTrace(decision, spans, logs))
+        let made = assemble(WholeTrace(decision, spans, logs))
         return MovedTrace(made, of: decision, spans, logs, to: output.id, forwardedHeaders)
+    }
+
+    /// Makes one request of a trace; spans that come late, and another try, get what was decided.
+    func assemble(_ trace: WholeTrace) -> AssembledTrace {
+        var trace = trace
+        trace.decided = state.withLock { $0.window.decided.outcome(of: trace.key) }
+        let made = processor.assemble(trace)
+        state.withLock { $0.window.decided.note(made.outcome, of: trace.key) }
+        return made
     }
 
     /// Moves what was made, all or nothing of it.
@@ -169,6 +179,7 @@ extension WindowStage {
         let result = await journal.append(RecordGroup(entries: made.flatMap(\.records), moving: moves))
         if result == .moved {
             for trace in made { noteMoved(trace) }
+            writeNotes()
             meters.count(made.flatMap(\.counted))
         } else if made.count == 1 {
             warn(.failed, because: result.trouble)
@@ -187,6 +198,9 @@ extension WindowStage {
             state.withLock { state in
                 if !state.window.noteShown(key, below: end) { state.shownEnds[key] = end }
             }
+        }
+        state.withLock { state in
+            for (key, outcome) in trace.outcomes { state.window.keep(outcome, of: key) }
         }
         for (source, records) in [(WindowSource.spans, trace.spanRecords), (.logs, trace.logRecords)] {
             guard let shares = inputs[source]?.shares else { continue }

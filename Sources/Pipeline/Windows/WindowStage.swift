@@ -45,6 +45,8 @@ package final class WindowStage: Sendable {
     let meters: WindowMeters
     /// What putting traces together takes its room from; nil for no bound.
     let memory: MemoryBudget?
+    /// Where decided traces are noted; nil for nowhere.
+    let notes: LogNotes?
     let state: Mutex<State>
     private let logger: Logger
     private let throttle = Mutex(LogThrottle<Trouble>(linesMax: 10, in: .seconds(60)))
@@ -70,6 +72,7 @@ package final class WindowStage: Sendable {
     ///   - journal: Holds all of them.
     ///   - decided: Traces that an earlier process decided (`WindowRecovery`).
     ///   - shown: Records of open traces that went ahead in an earlier process.
+    ///   - isNoted: Whether decided traces are noted on the disk, and those of earlier processes known.
     ///   - forwardedHeaders: Names in lower case of headers that exporters send along; others end here.
     ///   - bytesMax: Bytes of records held in memory, to be read no second time.
     ///   - traceBytesMax: Bytes of one trace, whatever the processor allows.
@@ -85,6 +88,7 @@ package final class WindowStage: Sendable {
         journal: Journal,
         decided: [DecidedTrace] = [],
         shown: [ShownRecord] = [],
+        isNoted: Bool = false,
         forwardedHeaders: Set<String> = [],
         bytesMax: Int,
         traceBytesMax: ByteCount = ByteCount(bytes: .max),
@@ -106,11 +110,14 @@ package final class WindowStage: Sendable {
         room = inputs.mapValues { _ in Doorbell() }
         var settings = processor.window
         settings.bytesMax = min(settings.bytesMax, traceBytesMax)
-        var window = TraceWindow(settings)
         let now = clock.now()
+        let (found, notes) = DecidedTraces.open(settings, beside: isNoted ? output : nil, at: now)
+        var window = TraceWindow(settings, decided: found, dropCertainty: processor.dropCertainty)
+        self.notes = notes
         for trace in decided {
-            if !trace.isOpen { window.remember(trace.key, at: now) }
-            processor.restore(trace.key, route: trace.route, receivedAt: trace.receivedAt)
+            if !trace.isOpen { window.remember(trace.key, as: trace.outcome, at: now) }
+            guard let route = trace.outcome.route else { continue }
+            processor.restore(trace.key, route: route, receivedAt: trace.receivedAt)
         }
         for record in shown {
             window.see(record.key, record: record.id, spans: record.spans, bytes: record.bytes, at: now, isShown: true)
@@ -185,7 +192,7 @@ package final class WindowStage: Sendable {
         }
         let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
         guard source == .spans else { return .logs(key) }
-        return .spans(key, SpanSighting.all(in: record.payload))
+        return .spans(key, SpanSighting.all(in: record.payload), processor.foresee(record.payload))
     }
 
     /// Log records that belong to no span are done with at once.
@@ -271,8 +278,9 @@ extension WindowStage.State {
     mutating func take(_ record: StoredRecord, _ sight: WindowSight, from source: WindowSource, at now: Duration) {
         count(record, source)
         switch sight {
-        case .spans(let key, let spans):
-            window.see(key, record: record.id, spans: spans, bytes: record.payload.count, at: now)
+        case .spans(let key, let spans, let foresight):
+            let bytes = record.payload.count
+            window.see(key, record: record.id, spans: spans, bytes: bytes, at: now, foresight: foresight)
         case .logs(let key): window.see(key, logRecord: record.id, bytes: record.payload.count, at: now)
         case .passing: ready.append(.passing(record.id))
         case .unreadable, .unwanted: return
@@ -304,7 +312,9 @@ extension WindowStage.State {
         }
         if let putOff {
             guard putOff.until <= now else { return [] }
-            ready += putOff.work
+            // Late spans go by what is decided about their traces.
+            let late = ready.filter(\.isLate)
+            ready = ready.filter { !$0.isLate } + putOff.work + late
             self.putOff?.work = []
         }
         defer { ready = [] }

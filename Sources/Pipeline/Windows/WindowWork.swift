@@ -57,7 +57,7 @@ enum WindowWork: Sendable {
 
 /// What a record is to a window.
 enum WindowSight: Sendable {
-    case spans(TraceKey, [SpanSighting])
+    case spans(TraceKey, [SpanSighting], TraceForesight)
     case logs(TraceKey)
     case passing
     /// A record of log records that belong to no span: it is done with.

@@ -12,6 +12,10 @@ package protocol WindowedProcessor: Sendable {
 
     /// Whether a log record may become content of the span that it names; `logs` is an envelope of logs.
     func joins(_ unit: Int, of logs: Envelope) -> Bool
+    /// When it is certain that an open trace is not dropped; `never` for who does not foresee anything.
+    var dropCertainty: DropCertainty { get }
+    /// What records of an open trace say of the decision about it; `payload` is an export request in wire form.
+    func foresee(_ payload: [UInt8]) -> TraceForesight
     /// Makes one request of records of an open trace, each as if there were no other; what it makes depends on the record alone.
     ///
     /// - Parameters:
@@ -33,6 +37,8 @@ package protocol WindowedProcessor: Sendable {
 }
 
 extension WindowedProcessor {
+    package var dropCertainty: DropCertainty { .never }
+    package func foresee(_ payload: [UInt8]) -> TraceForesight { TraceForesight() }
     package func assembleTogether(_ traces: [WholeTrace]) -> [AssembledGroup] { [] }
 }
 
@@ -74,19 +80,23 @@ package struct WholeTrace: Sendable {
     package let logs: [Part]
     /// Why it does not wait any longer.
     package let reason: WindowDecision.Reason
+    /// What came of it, where it was decided before.
+    package var decided: DecidedOutcome?
 
     package init(
         key: TraceKey,
         parts: [Part],
         ahead: Set<Int> = [],
         logs: [Part] = [],
-        reason: WindowDecision.Reason
+        reason: WindowDecision.Reason,
+        decided: DecidedOutcome? = nil
     ) {
         self.key = key
         self.parts = parts
         self.ahead = ahead
         self.logs = logs
         self.reason = reason
+        self.decided = decided
     }
 }
 
@@ -111,6 +121,14 @@ package struct AssembledTrace: Sendable {
     package var filtered: Int
     /// Why its client may not write where it would go; nil where it may.
     package var refusal: String?
+    /// What a sampler decided; nil where none was asked.
+    package var verdict: TraceVerdict?
+    /// Spans that it dropped; all of the trace or none.
+    package var sampledOut = 0
+    /// Log records that would have become content of these.
+    package var sampledOutLogs = 0
+    /// What was spent in it; nil where nobody counts that.
+    package var totals: TraceTotals?
     /// What the processors counted.
     package var tally: ProcessorTally
 
@@ -133,6 +151,11 @@ package struct AssembledTrace: Sendable {
         self.filtered = filtered
         self.tally = tally
     }
+}
+
+extension AssembledTrace {
+    /// What late spans of it have to know.
+    var outcome: DecidedOutcome { DecidedOutcome(route: route, verdict: verdict) }
 }
 
 /// Spans of a trace that went ahead while it was open, as they are in the end.

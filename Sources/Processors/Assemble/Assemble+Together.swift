@@ -9,6 +9,8 @@ extension Assemble {
     private static let openMax = 8
 
     package func assembleTogether(_ traces: [WholeTrace]) -> [AssembledGroup] {
+        // A sampler looks at one trace.
+        guard sampler == nil else { return [] }
         var gatherings: [Gathering] = []
         for index in traces.indices where traces[index].reason == .complete {
             guard let trace = PlainTrace(traces[index]), trace.spanCount <= Gathering.spansMax else { continue }

@@ -10,11 +10,18 @@ package struct Assemble: WindowedProcessor {
     package let joinsLogs: Bool
     private let repairs: Bool
     let processors: [any SpanProcessor]
+    /// Decides which traces are kept; nil where all are.
+    private let sampler: TailSampler?
 
     /// - Parameters:
     ///   - settings: What it is to do.
     ///   - processors: Those that work on the whole trace, in their order.
     package init(settings: AssembleSettings, processors: [any SpanProcessor]) {
+        self.init(settings: settings, processors: processors, sampler: nil)
+    }
+
+    init(settings: AssembleSettings, processors: [any SpanProcessor], sampler: TailSampler?) {
+        self.sampler = sampler
         window = settings.window
         joinsLogs = settings.joinLogEvents
         repairs = settings.repair
@@ -23,6 +30,10 @@ package struct Assemble: WindowedProcessor {
 
     package func joins(_ unit: Int, of logs: Envelope) -> Bool { joinsLogs && GenAIEvent(unit, of: logs) != nil }
 
+    package var dropCertainty: DropCertainty { sampler?.dropCertainty ?? .never }
+
+    package func foresee(_ payload: [UInt8]) -> TraceForesight { sampler?.foresee(payload) ?? TraceForesight() }
+
     package func restore(_ key: TraceKey, route: Route, receivedAt: UnixTime) {
         for case let router as MLflowExperiment in processors {
             router.restore(key.trace, route: route, identity: key.identity, receivedAt: receivedAt)
@@ -30,6 +41,9 @@ package struct Assemble: WindowedProcessor {
     }
 
     package func assemble(_ trace: WholeTrace) -> AssembledTrace {
+        if trace.reason == .late, let route = trace.decided?.route {
+            restore(trace.key, route: route, receivedAt: trace.parts[0].receivedAt)
+        }
         let known = ahead(of: trace)
         let draft = TraceDraft(trace.parts)
         guard var batch = try? SpanBatch(draft.bytes), batch.spans.count == draft.heads.count, !draft.heads.isEmpty
@@ -51,11 +65,16 @@ package struct Assemble: WindowedProcessor {
         for processor in processors { processor.process(&work) }
         let route = work.route(of: top)
         let offset = created == nil ? 0 : 1
+        let target = route == .none ? trace.parts[rootPart].metadata.route : route
+        let decision = sampler?.decide(&work, of: trace, created: offset, top: top, target)
+        if let decision, !decision.verdict.isKept {
+            return sampledOut(decision, work, target, created: offset, joined: joined, rootPart: rootPart)
+        }
         let written = WrittenTrace(&work.batch, first: top, known) { span in
             span >= offset && trace.ahead.contains(Int(draft.parts[span - offset]))
         }
         var assembled = AssembledTrace(
-            route: route == .none ? trace.parts[rootPart].metadata.route : route,
+            route: target,
             payload: written.payload,
             items: written.items
         )
@@ -66,7 +85,27 @@ package struct Assemble: WindowedProcessor {
         assembled.joined = joined
         assembled.filtered = work.batch.itemCount - work.batch.keptCount
         assembled.tally = work.tally
+        (assembled.verdict, assembled.totals) = (decision?.verdict, decision?.totals)
         return assembled
+    }
+
+    /// A trace that a policy drops: nothing but what is counted.
+    private func sampledOut(
+        _ decision: TailSampler.Decision,
+        _ work: SpanWork,
+        _ route: Route,
+        created: Int,
+        joined: Int,
+        rootPart: Int
+    ) -> AssembledTrace {
+        var made = AssembledTrace(route: route, payload: [], items: 0, rootPart: rootPart)
+        made.sampledOut = work.batch.keptCount - created
+        made.sampledOutLogs = joined
+        made.filtered = work.batch.itemCount - work.batch.keptCount
+        made.tally = work.tally
+        made.tally.add(made.sampledOut, .sampledOut(policy: decision.verdict.policy), by: sampler?.name ?? "")
+        (made.verdict, made.totals) = (decision.verdict, decision.totals)
+        return made
     }
 
     /// Bytes that log records may add to any trace, besides twice those of it and of them: written as a message, text in JSON takes

@@ -12,11 +12,11 @@ struct TraceState: Equatable {
     /// `ot=th:`: the threshold below which spans were dropped, in 2⁵⁶ths; nil where none is known.
     var threshold: UInt64?
     /// `ot=rv:`: randomness that counts instead of the trace id's.
-    let randomness: UInt64?
+    private(set) var randomness: UInt64?
     /// Whether `th` or `rv` is there and is none.
     let isMalformed: Bool
     /// `rv` as it came, which is passed on whatever it is.
-    private let randomnessField: Substring?
+    private var randomnessField: Substring?
     /// The other parts of OpenTelemetry's member.
     private let rest: [Substring]
     private let others: [Substring]
@@ -49,6 +49,14 @@ struct TraceState: Equatable {
         randomnessField = randomness
         self.rest = rest
         self.others = others
+    }
+
+    /// Gives it randomness of its own, where it has none.
+    mutating func giveRandomness(_ value: UInt64) {
+        guard randomnessField == nil else { return }
+        let digits = String(value, radix: 16)
+        randomness = value
+        randomnessField = Substring("rv:" + String(repeating: "0", count: max(0, 14 - digits.count)) + digits)
     }
 
     /// The list, OpenTelemetry's member first because it was changed; without the threshold where that finds no room.
