@@ -72,7 +72,7 @@ package struct TraceWindow: Sendable {
     private var identities: [String?] = [nil]
     private var identityNumbers: [ExactText: UInt32] = [:]
     private var spans = SpanLinks()
-    private var records = Slab<RecordLink>()
+    private var records = RecordLinks()
     private var lines: WaitingLines
     var decided: DecidedTraces
     private var ready: [WindowDecision] = []
@@ -136,7 +136,7 @@ package struct TraceWindow: Sendable {
         var digest = Hasher()
         digest.combine(bytes)
         for span in sightings { digest.combine(span.id.value) }
-        append(RecordLink(id: record, digest: digest.finalize()), to: number, \.records)
+        records.append(RecordLink(id: record, digest: digest.finalize()), to: &traces[number].records)
         traces[number].bytes += bytes
         traces[number].recordCount += 1
         if isShown { traces[number].shownEnd = max(traces[number].shownEnd, record + 1) }
@@ -176,7 +176,7 @@ package struct TraceWindow: Sendable {
         guard let number = open(key) else {
             return ready.append(WindowDecision(key: key, records: [], logRecords: [record], reason: .late))
         }
-        append(RecordLink(id: record), to: number, \.logs)
+        records.append(RecordLink(id: record), to: &traces[number].logs)
         traces[number].bytes += bytes
         if traces[number].spanCount == 0 { lines.wait(number, .open, from: now, &traces) }
         bound(number)
@@ -238,7 +238,7 @@ package struct TraceWindow: Sendable {
             let isLogBelow = firstLog != noNumber && records[firstLog].id < logs
             // After a restart those that went ahead come before the others.
             let isAhead = traces[number].shownEnd > 0
-            let ids = isAhead ? links(traces[number].records).map(\.id) : []
+            let ids = isAhead ? records.links(of: traces[number].records).map(\.id) : []
             let first = traces[number].records.first
             let lowest = ids.min() ?? (first == noNumber ? .max : records[first].id)
             guard lowest < spans || isLogBelow else { continue }
@@ -254,7 +254,7 @@ package struct TraceWindow: Sendable {
         guard trace.way?.isWhole != true, trace.shownEnd > 0 || trace.recordCount >= 2 * trace.triedCount else {
             return
         }
-        let links = links(trace.records).sorted { $0.id < $1.id }
+        let links = records.links(of: trace.records).sorted { $0.id < $1.id }
         // What was sent twice is there once in the end: the second waits until then.
         var known: Set<UInt32> = []
         let firsts = links.filter { known.insert($0.digest).inserted }
@@ -283,8 +283,8 @@ package struct TraceWindow: Sendable {
         let trace = traces[number]
         let decision = WindowDecision(
             key: key(of: trace),
-            records: takeOut(trace.records).sorted(),
-            logRecords: takeOut(trace.logs),
+            records: records.takeOut(trace.records).sorted(),
+            logRecords: records.takeOut(trace.logs),
             reason: reason,
             shownEnd: trace.shownEnd
         )
@@ -384,34 +384,5 @@ extension TraceWindow {
         hasher.combine(trace)
         hasher.combine(identity)
         return hasher.finalize() & (slots.count - 1)
-    }
-
-    private mutating func append(_ link: RecordLink, to trace: UInt32, _ chain: WritableKeyPath<Trace, RecordChain>) {
-        let number = records.insert(link)
-        let last = traces[trace][keyPath: chain].last
-        if last == noNumber { traces[trace][keyPath: chain].first = number } else { records[last].next = number }
-        traces[trace][keyPath: chain].last = number
-    }
-
-    private func links(_ chain: RecordChain) -> [RecordLink] {
-        var links: [RecordLink] = []
-        var number = chain.first
-        while number != noNumber {
-            links.append(records[number])
-            number = records[number].next
-        }
-        return links
-    }
-
-    private mutating func takeOut(_ chain: RecordChain) -> [UInt64] {
-        var ids: [UInt64] = []
-        var number = chain.first
-        while number != noNumber {
-            let link = records[number]
-            ids.append(link.id)
-            records.remove(number)
-            number = link.next
-        }
-        return ids
     }
 }
