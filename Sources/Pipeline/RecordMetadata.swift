@@ -14,8 +14,8 @@ package import OTLP
 /// 19 the trace and the span of the request, where that is recorded, in 24 bytes; 20 what a record behind a window is to a trace of
 /// which spans went ahead (`TraceShowing`); of a record before a window 21 the experiments that its client may write to, each a
 /// length and UTF-8; of one behind it 22 why its spans may not go where they would, 23 what a sampler decided (`TraceVerdict`),
-/// and 24 how many of its items that are sampled out which policy dropped, each a count and a name. Of a replay 25 the
-/// dead letter that it was in the exporter's box of the other log (`LogID.counterpart`).
+/// 24 how many of its items that are sampled out which policy dropped, each a count and a name, and 26, empty, that its spans are of
+/// several whole traces. Of a replay 25 the dead letter that it was in the exporter's box of the other log (`LogID.counterpart`).
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -45,6 +45,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var experiments: [String] = []
     /// Of a record behind a window: why its client may not write where it would go; nil where it may.
     package var refusal: String?
+    /// Of a record behind a window: whether its spans are of several traces, each of them whole; its mark names none then.
+    package var areWholeTraces = false
     /// Of a replay: the id of the letter, where that lay among those from before a window came or went.
     package var counterpartLetter: UInt64?
     /// Of a record behind a window: what a sampler decided about its trace.
@@ -99,12 +101,19 @@ private enum FieldTag {
     static let verdict: UInt8 = 23
     static let policies: UInt8 = 24
     static let counterpartLetter: UInt8 = 25
-    static let known = trace...counterpartLetter
+    static let wholeTraces: UInt8 = 26
+    static let known = trace...wholeTraces
 }
 
 extension RecordMetadata {
     /// The bytes for the journal.
     package func encoded() -> [UInt8] {
+        var trace: Int?
+        return encoded(traceAt: &trace)
+    }
+
+    /// The bytes for the journal, and where in them the id of the trace stands.
+    func encoded(traceAt trace: inout Int?) -> [UInt8] {
         var bytes: [UInt8] = [signal.rawValue]
         route.append(to: &bytes)
         bytes.append(text: identity ?? "")
@@ -124,23 +133,29 @@ extension RecordMetadata {
         }
         if hasMore { bytes.append(leb128: address.bits) }
         parked?.append(to: &bytes)
-        if hasFields { appendFields(to: &bytes) }
+        if hasFields { trace = appendFields(to: &bytes) }
         return bytes
     }
 
     private var hasFields: Bool {
         trace != nil || origin != nil || created > 0 || request != nil || showing != nil || !experiments.isEmpty
-            || refusal != nil || verdict != nil || !removed.sampledOutBy.isEmpty || counterpartLetter != nil
+            || refusal != nil || verdict != nil || !removed.sampledOutBy.isEmpty || areWholeTraces
+            || counterpartLetter != nil
     }
 
-    private func appendFields(to bytes: inout [UInt8]) {
+    /// Says where the id of the trace stands.
+    private func appendFields(to bytes: inout [UInt8]) -> Int? {
         func append(_ tag: UInt8, _ write: (inout [UInt8]) -> Void) {
             var field: [UInt8] = []
             write(&field)
             bytes.append(tag)
             bytes.append(counted: field)
         }
-        if let trace { append(FieldTag.trace) { trace.append(to: &$0) } }
+        var idStart: Int?
+        if let trace {
+            append(FieldTag.trace) { trace.append(to: &$0) }
+            idStart = bytes.count - trace.byteCount
+        }
         if let origin { append(FieldTag.origin) { origin.append(to: &$0) } }
         if created > 0 { append(FieldTag.created) { $0.append(leb128: UInt64(created)) } }
         if let request { append(FieldTag.request) { $0.append(request) } }
@@ -149,6 +164,7 @@ extension RecordMetadata {
             append(FieldTag.experiments) { bytes in for entry in experiments { bytes.append(text: entry) } }
         }
         if let refusal { append(FieldTag.refusal) { $0.append(text: refusal) } }
+        if areWholeTraces { append(FieldTag.wholeTraces) { _ in } }
         if let counterpartLetter { append(FieldTag.counterpartLetter) { $0.append(leb128: counterpartLetter) } }
         if let verdict { append(FieldTag.verdict) { verdict.append(to: &$0) } }
         if !removed.sampledOutBy.isEmpty {
@@ -159,15 +175,17 @@ extension RecordMetadata {
                 }
             }
         }
+        return idStart
     }
 
     /// Nil where a field is cut short or is not what its tag says.
-    private mutating func read(fields bytes: ArraySlice<UInt8>) -> Void? {
+    private mutating func read(fields bytes: ArraySlice<UInt8>, traceAt idStart: inout Int?) -> Void? {
         var rest = bytes
         while let tag = rest.popFirst() {
             guard var field = rest.popCounted() else { return FieldTag.known.contains(tag) ? nil : () }
             switch tag {
             case FieldTag.trace:
+                idStart = field.startIndex
                 guard let mark = TraceMark(popping: &field) else { return nil }
                 trace = mark
             case FieldTag.origin:
@@ -188,6 +206,7 @@ extension RecordMetadata {
             case FieldTag.refusal:
                 guard let reason = field.popText() else { return nil }
                 refusal = reason
+            case FieldTag.wholeTraces: areWholeTraces = true
             case FieldTag.counterpartLetter:
                 guard let id = field.popLEB128() else { return nil }
                 counterpartLetter = id
@@ -209,6 +228,12 @@ extension RecordMetadata {
 
     /// Reads what `encoded()` wrote; nil where the bytes are something else.
     package init?(decoding bytes: [UInt8]) {
+        var trace: Int?
+        self.init(decoding: bytes, traceAt: &trace)
+    }
+
+    /// Reads what `encoded()` wrote, and says where the id of the trace stands; nil where the bytes are something else.
+    init?(decoding bytes: [UInt8], traceAt trace: inout Int?) {
         var rest = bytes[...]
         guard let signal = rest.popFirst().flatMap(Signal.init(rawValue:)), let route = Route(popping: &rest),
             let identity = rest.popText(), let filtered = rest.popLEB128(), let sampledOut = rest.popLEB128(),
@@ -243,7 +268,7 @@ extension RecordMetadata {
             parked = ParkedOrigin(popping: &rest)
             guard parked != nil else { return }
         }
-        if read(fields: rest) == nil { return nil }
+        if read(fields: rest, traceAt: &trace) == nil { return nil }
     }
 }
 

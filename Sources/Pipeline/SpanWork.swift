@@ -22,7 +22,7 @@ package struct SpanWork: Sendable {
     package var whenRefused: [@Sendable () -> Void] = []
     /// What the processors counted.
     package var tally = ProcessorTally()
-    /// Behind a window the trace that all spans are of; nil before the journal.
+    /// Behind a window the trace that all spans are of, or one of several; nil before the journal.
     package var trace: TracePlace?
     /// What `mlflow_map` found out about each span, by position; empty until it ran.
     package var mapped = MappedSpans()
@@ -97,13 +97,13 @@ package struct SpanWork: Sendable {
     }
 }
 
-/// The trace of spans that are processed together.
+/// The trace of spans that are processed together; of several traces the first, which has the identity of all of them.
 package struct TracePlace: Sendable {
     package let key: TraceKey
-    /// Its root, else its topmost span.
-    package let top: Int
+    /// Its root, else its topmost span; nil among several traces, each of which has a root.
+    package let top: Int?
 
-    package init(key: TraceKey, top: Int) {
+    package init(key: TraceKey, top: Int?) {
         self.key = key
         self.top = top
     }

@@ -40,7 +40,8 @@ struct WindowBench {
         to exporter: any Exporter,
         costs: CostLimits = CostLimits(),
         retry: RetrySettings = .standard,
-        maxBytes: ByteCount = .gibibytes(2)
+        maxBytes: ByteCount = .gibibytes(2),
+        cached: Int = 1 << 20
     ) throws {
         var settings = JournalSettings(directory: "/data", maxBytes: maxBytes, minFree: .kibibytes(0))
         settings.storage = files == nil ? .memory : .disk
@@ -98,7 +99,7 @@ struct WindowBench {
             decided: recovery.decided,
             shown: recovery.shown,
             forwardedHeaders: ["x-tenant"],
-            bytesMax: 1 << 20,
+            bytesMax: cached,
             clock: .system,
             meters: WindowMeters(meters, pipeline: "traces", processor: "whole"),
             logger: logger
@@ -176,6 +177,8 @@ struct WindowBench {
 /// Puts the parts of a trace one behind the other, and a root above several tops.
 struct Concatenation: WindowedProcessor {
     var window = WindowSettings()
+    /// Whether complete traces become one request.
+    var isTogether = false
     /// Whether what went ahead is the same in the end.
     var isSame = false
     let joinsLogs = false
@@ -191,6 +194,16 @@ struct Concatenation: WindowedProcessor {
             payload: payload,
             items: SpanHead.all(in: payload).count
         )
+    }
+
+    func assembleTogether(_ traces: [WholeTrace]) -> [AssembledGroup] {
+        let complete = traces.indices.filter { isTogether && traces[$0].reason == .complete }
+        guard complete.count > 1 else { return [] }
+        let payload = complete.flatMap { traces[$0].parts.flatMap(\.payload) }
+        let items = SpanHead.all(in: payload).count
+        return [
+            AssembledGroup(AssembledTrace(route: .experimentName("all"), payload: payload, items: items), of: complete)
+        ]
     }
 
     func assemble(_ trace: WholeTrace) -> AssembledTrace {

@@ -114,6 +114,56 @@ import Testing
         await bench.journal.close()
     }
 
+    @Test func `traces that became one record are settled and remembered one by one`() async throws {
+        let files = FaultyFileSystem()
+        let exporter = ScriptedExporter(exclusive: true)
+        let window = Concatenation(isTogether: true)
+        var bench = try WindowBench(on: files, window: window, to: exporter)
+        let bound = Identity("ada", experiments: ExperimentList(["all"]))
+        let spans = (1...3).map { TestSpan(id: $0, trace: $0) } + [TestSpan(id: 4, parent: 9, trace: 4)]
+        #expect(await bench.send(spans, identity: bound) == .accepted)
+        await bench.decide(all: false)
+        #expect(bench.row.account.queued == 4 && bench.isBalanced)
+        files.crash(losing: .nothing)
+        await bench.journal.close()
+        bench = try WindowBench(on: files, window: window, to: exporter)
+        #expect(bench.row.account.queued == 4 && bench.isBalanced)
+        // A late span of the second one waits for nothing, but only its own client's.
+        let late = [TestSpan(id: 5, parent: 2, trace: 2)]
+        #expect(await bench.send(late, identity: bound) == .accepted)
+        #expect(await bench.send(late) == .accepted)
+        await bench.decide(all: false)
+        await bench.deliver()
+        #expect(try traces(exporter.batches) == [[1, 2, 3], [5]])
+        #expect(exporter.batches.map(\.route) == [.experimentName("all"), .experimentName("trace 2")])
+        #expect(bench.row.account.queued == 2 && bench.isBalanced)
+        await bench.decide()
+        await bench.deliver()
+        #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 6) && bench.isBalanced)
+        #expect(bench.shares.held == 0)
+        await bench.journal.close()
+    }
+
+    /// Ten traces that begin one after the other and end one after the other, of more bytes than one group has.
+    @Test(arguments: [0, 2 << 20, 1 << 30])
+    func `what has no room in memory is read again, far apart or not`(cached: Int) async throws {
+        let exporter = ScriptedExporter(exclusive: true)
+        let bench = try WindowBench(to: exporter, cached: cached)
+        let text = TestValue.string(String(repeating: "x", count: 250_000))
+        for id in [UInt64(2), 3, 1] {
+            for trace in UInt64(1)...10 {
+                let span = TestSpan(id: id, parent: id == 1 ? 0 : 1, trace: trace, ["text": text])
+                #expect(await bench.send([span]) == .accepted)
+            }
+        }
+        await bench.decide(all: false)
+        await bench.deliver()
+        #expect(try traces(exporter.batches) == Array(repeating: [2, 3, 1], count: 10))
+        #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 30) && bench.isBalanced)
+        #expect(bench.stage.position.bytes < 1 << 16)
+        await bench.journal.close()
+    }
+
     @Test func `a request that would repeat too much is one record, whose traces part behind the window`() async throws
     {
         let exporter = ScriptedExporter(exclusive: true)

@@ -113,12 +113,13 @@ extension Assembly {
             defer { journal.persistCursors() }
             return file.recoverWindows(of: journal, only: names)
         }
-        let (meters, logger) = (ground.meters, ground.logger)
+        let (memory, meters, logger) = (ground.memory, ground.meters, ground.logger)
         return file.windowStages(
             of: ground.store,
             recovered,
             only: names,
             chains: chains,
+            memory: memory,
             meters: meters,
             logger: logger
         )

@@ -60,6 +60,7 @@ extension PipelineFile {
         _ recovered: [String: WindowRecovery],
         only names: Set<String>? = nil,
         chains: [String: ProcessorChain],
+        memory: MemoryBudget,
         meters: Meters,
         logger: Logger
     ) -> [String: WindowStage] {
@@ -85,6 +86,8 @@ extension PipelineFile {
                 isNoted: self.journal.storage == .disk,
                 forwardedHeaders: forwardedHeaders(of: pipeline.value),
                 bytesMax: recordsMemory.bytes / max(1, readers),
+                traceBytesMax: assembledBytesMax,
+                memory: memory,
                 clock: .system,
                 meters: windowMeters,
                 logger: logger

@@ -53,6 +53,7 @@ struct RunningParts: Sendable {
             of: store,
             store.recovered,
             chains: chains,
+            memory: ground.memory,
             meters: ground.meters,
             logger: ground.logger
         )

@@ -18,25 +18,21 @@ package struct SpanHead: BitwiseCopyable, Sendable {
     /// The spans of a request in wire form that was validated before, in their order; of a broken one those before the break.
     package static func all(in request: [UInt8]) -> [SpanHead] {
         var heads: [SpanHead] = []
-        try? descend(into: 0..<request.count, [0x0A, 0x12, 0x12], request.span.bytes, &heads)
+        try? collect(from: request.span.bytes, 0..<request.count, &heads)
         return heads
     }
 
-    /// Walks the part of a message that the tags of resources, scopes and spans lead to.
-    private static func descend(
-        into part: Range<Int>,
-        _ path: ArraySlice<UInt32>,
-        _ text: RawSpan,
+    private static func collect(
+        from text: RawSpan,
+        _ request: Range<Int>,
         _ heads: inout [SpanHead]
     ) throws(WireError) {
-        guard let next = path.first else { return heads.append(try SpanHead(part, text)) }
-        var cursor = WireCursor(part)
-        while !cursor.isAtEnd {
-            let tag = try cursor.tag(in: text)
-            if tag == next {
-                try descend(into: cursor.content(in: text), path.dropFirst(), text, &heads)
-            } else {
-                try cursor.skip(tag, in: text)
+        var resources = WireCursor(request)
+        while let resource = try resources.content(ofNext: 0x0A, in: text) {
+            var scopes = WireCursor(resource)
+            while let scope = try scopes.content(ofNext: 0x12, in: text) {
+                var spans = WireCursor(scope)
+                while let span = try spans.content(ofNext: 0x12, in: text) { heads.append(try SpanHead(span, text)) }
             }
         }
     }
@@ -50,6 +46,8 @@ package struct SpanHead: BitwiseCopyable, Sendable {
             case 0x39: start = try cursor.fixed64(in: text)
             case 0x41: end = try cursor.fixed64(in: text)
             case 0x85: flags = try cursor.fixed32(in: text)
+            // Nearly all that is left: a name, attributes, events.
+            case 0x2A, 0x4A, 0x5A: _ = try cursor.content(in: text)
             case let tag: try cursor.skip(tag, in: text)
             }
         }
@@ -57,5 +55,18 @@ package struct SpanHead: BitwiseCopyable, Sendable {
 
     private static func id(_ range: Range<Int>, _ text: RawSpan) -> UInt64 {
         range.count == 8 ? text.word(at: range.lowerBound).byteSwapped : 0
+    }
+}
+
+extension WireCursor {
+    /// What the next field of a tag holds; nil behind the last.
+    @inline(__always)
+    fileprivate mutating func content(ofNext tag: UInt32, in text: RawSpan) throws(WireError) -> Range<Int>? {
+        while !isAtEnd {
+            let found = try self.tag(in: text)
+            guard found != tag else { return try content(in: text) }
+            try skip(found, in: text)
+        }
+        return nil
     }
 }

@@ -81,15 +81,18 @@ package struct PipelineFront: Sendable {
         if window != nil { metadata.experiments = source.identity?.experiments?.entries ?? [] }
         var removed = Int(metadata.removed.sum)
         var records: [IntakeRecord] = []
+        var writer = MetadataWriter()
+        var services = GroupServices()
         do throws(CostExcess) { try work.account.check() } catch { throw Refused(error) }
         try checkRoutes(of: work)
         for group in work.batch.groups {
             let encoded = try written(group, &work, memory)
             metadata.route = work.routes[Int(group.number)]
             let trace = traces[Int(group.number)] ?? (window != nil && signal == .traces ? TraceID.zero : nil)
-            metadata.trace = trace.map { work.mark($0, group) }
+            metadata.trace = trace.map { work.mark($0, group, &services) }
             let items = encoded.items + removed
-            records.append(try held(record(.items, items: items, metadata, encoded.payload), &memory))
+            let text = writer.write(metadata)
+            records.append(try held(record(.items, items: items, metadata, text, encoded.payload), &memory))
             metadata.removed = [:]
             removed = 0
         }
@@ -100,7 +103,7 @@ package struct PipelineFront: Sendable {
         }
         if records.isEmpty, removed > 0 {
             metadata.trace = nil
-            records.append(try held(record(.counts, items: removed, metadata, []), &memory))
+            records.append(try held(record(.counts, items: removed, metadata, metadata.encoded(), []), &memory))
         }
         tally.process(work.tally)
         return records
@@ -156,13 +159,14 @@ package struct PipelineFront: Sendable {
         _ kind: RecordKind,
         items: Int,
         _ metadata: RecordMetadata,
+        _ encoded: [UInt8],
         _ payload: [UInt8]
     ) -> IntakeRecord {
         let record = NewRecord(
             log: log,
             kind: kind,
             items: UInt32(clamping: items),
-            metadata: metadata.encoded(),
+            metadata: encoded,
             payload: payload
         )
         return IntakeRecord(record: record, key: metadata.key(in: log))
@@ -182,19 +186,30 @@ extension Envelope {
 
 extension SpanWork {
     /// What the records of a trace are known by.
-    fileprivate func mark(_ trace: TraceID, _ group: UnitGroup) -> TraceMark {
+    fileprivate func mark(_ trace: TraceID, _ group: UnitGroup, _ services: inout GroupServices) -> TraceMark {
         let isRouted = routes[Int(group.number)] != .none
         return TraceMark(
             trace: trace,
             isBound: source.identity?.experiments != nil,
-            service: isRouted ? "" : service(of: group)
+            service: isRouted ? "" : service(of: group, &services)
         )
     }
 
     /// The service of its first span; empty where that names none.
-    private func service(of group: UnitGroup) -> String {
-        batch.firstUnit(of: group).map { service(ofScope: batch.unit($0).scope) } ?? ""
+    private func service(of group: UnitGroup, _ services: inout GroupServices) -> String {
+        guard let unit = batch.firstUnit(of: group) else { return "" }
+        let scope = batch.unit(unit).scope
+        let resource = batch.scopes[scope].resource
+        if let latest = services.latest, latest.resource == resource { return latest.name }
+        let name = service(ofScope: scope)
+        services.latest = (resource, name)
+        return name
     }
+}
+
+/// The service of the resource that was asked for last.
+private struct GroupServices {
+    var latest: (resource: Int, name: String)?
 }
 
 /// A record of a request, and whose it is.

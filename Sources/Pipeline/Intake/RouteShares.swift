@@ -256,6 +256,23 @@ package struct DestinationShares: Sendable {
         for part in metadata.parts(of: bytes, in: log) { shares.settle(part, by: settlement) }
     }
 
+    /// The destination is done with records that were in no parked log.
+    func settled(_ records: some Sequence<(bytes: Int, metadata: RecordMetadata)>) {
+        var sums: [ShareTable.Part] = []
+        for (bytes, metadata) in records {
+            for part in metadata.parts(of: bytes, in: log) {
+                // Most are of one client and service.
+                if let last = sums.last, last.key == part.key {
+                    sums[sums.count - 1] = ShareTable.Part(key: part.key, bytes: last.bytes + part.bytes)
+                } else {
+                    sums.append(part)
+                }
+            }
+        }
+        let settlement = ShareTable.Settlement(destination: index, wasParked: false)
+        for part in sums { shares.settle(part, by: settlement) }
+    }
+
     /// The destination has put a record into its parked log, where it is held as before.
     package func park(_ bytes: Int, of metadata: RecordMetadata, at time: UnixTime) {
         for part in metadata.parts(of: bytes, in: log) { shares.park(part, by: index, at: time) }

@@ -10,14 +10,14 @@ struct WindowRecord: Sendable {
     let wentAhead: Bool
 
     /// Nil where its metadata is of another version.
-    init?(_ stored: StoredRecord, wentAhead: Bool = false) {
-        guard let metadata = RecordMetadata(decoding: stored.metadata) else { return nil }
+    init?(_ stored: StoredRecord, _ reader: inout MetadataReader, wentAhead: Bool = false) {
+        guard let metadata = reader.read(stored.metadata) else { return nil }
         self.stored = stored
         self.wentAhead = wentAhead
         part = WholeTrace.Part(receivedAt: stored.receivedAt, metadata: metadata, payload: stored.payload)
     }
 
-    fileprivate var ids: Range<UInt64> { stored.id..<stored.id + UInt64(stored.items) }
+    var ids: Range<UInt64> { stored.id..<stored.id + UInt64(stored.items) }
 }
 
 /// A decision on its way to the second log: what is made of it, and what that takes the place of.
@@ -30,7 +30,7 @@ struct MovedTrace: Sendable {
     let spans: [SettledRecord]
     let logs: [SettledRecord]
     /// For the meters; empty for what is no trace.
-    let counted: [(made: AssembledTrace, reason: WindowDecision.Reason)]
+    let counted: [(made: AssembledTrace, reasons: [WindowDecision.Reason])]
     /// Of an open trace: that what lies below this id went ahead.
     var shown: (key: TraceKey, end: UInt64)?
     /// Of one that is decided: what came of it.
@@ -63,8 +63,33 @@ struct MovedTrace: Sendable {
         (spanRecords, logRecords) = (spans, logs)
         self.spans = TraceOrigin.moved(origin.spans)
         self.logs = TraceOrigin.joined(origin.logs, origin)
-        counted = [(made, decision.reason)]
+        counted = [(made, [decision.reason])]
         outcomes = [(decision.key, made.outcome)]
+    }
+
+    /// Several traces, of which nothing went ahead and no log records came.
+    init(_ made: AssembledTrace, of traces: [FoundWork], to log: LogID, _ forwardedHeaders: Set<String>) {
+        let spans = traces.flatMap(\.spans)
+        var metadata = spans[0].part.metadata
+        metadata.trace = TraceMark(trace: .zero, isBound: metadata.trace?.isBound ?? false)
+        metadata.areWholeTraces = true
+        let part = WindowPart(
+            made,
+            metadata: metadata,
+            ids: spans.reduce(0) { $0 + Int($1.stored.items) },
+            removed: spans.reduce([:]) { $0 + $1.part.metadata.removed },
+            receivedAt: spans.map(\.stored.receivedAt).min()
+        )
+        let origin = TraceOrigin(spans, [], joined: 0)
+        records = [part.record(origin, to: log, forwardedHeaders)]
+        (spanRecords, logRecords) = (spans, [])
+        self.spans = TraceOrigin.moved(origin.spans)
+        logs = []
+        counted = [(made, traces.compactMap(\.work.reason))]
+        outcomes = traces.compactMap { found in
+            guard case .decision(let decision) = found.work else { return nil }
+            return (decision.key, made.outcome)
+        }
     }
 
     /// Records of an open trace that go ahead.
@@ -88,36 +113,39 @@ struct MovedTrace: Sendable {
         (spanRecords, logRecords) = (spans, [])
         self.spans = TraceOrigin.moved(origin.spans)
         logs = []
-        counted = [(made, decision.reason)]
+        counted = [(made, [decision.reason])]
         shown = (decision.key, spans.map(\.ids.upperBound).max() ?? 0)
     }
 
-    /// A record that is of no trace or of several: each trace by itself, as far as that repeats not too much.
+    /// Records that are of no trace or of several, or that are not put together: each trace of each by itself, as far as that repeats
+    /// not too much.
     init(
-        dividing record: WindowRecord,
+        dividing spans: [WindowRecord],
+        _ logs: [WindowRecord] = [],
         to log: LogID,
         _ forwardedHeaders: Set<String>,
         assemble: (WholeTrace) -> AssembledTrace
     ) {
-        let parts = record.stored.kind == .items ? WindowPart.parts(of: record, assemble) : []
-        let origin = TraceOrigin([record], [], joined: 0)
-        if parts.isEmpty {
-            records = [record.asItCame(origin, to: log, forwardedHeaders)]
-        } else {
+        var (made, counted): ([NewRecord], [(made: AssembledTrace, reasons: [WindowDecision.Reason])]) = ([], [])
+        var outcomes: [(key: TraceKey, of: DecidedOutcome)] = []
+        for record in spans {
+            let parts = record.stored.kind == .items ? WindowPart.parts(of: record, assemble) : []
+            let origin = TraceOrigin([record], [], joined: 0)
+            if parts.isEmpty { made.append(record.asItCame(origin, to: log, forwardedHeaders)) }
             // What lies in the journal together says once what it was made of.
-            records = parts.enumerated().map { index, part in
-                part.record(index == 0 ? origin : TraceOrigin(spans: []), to: log, forwardedHeaders)
+            for (index, part) in parts.enumerated() {
+                made.append(part.record(index == 0 ? origin : TraceOrigin(spans: []), to: log, forwardedHeaders))
+            }
+            counted += parts.map { ($0.made, [.tooLarge]) }
+            // What comes of them later follows what a sampler decided.
+            outcomes += parts.compactMap { part in
+                part.made.verdict == nil ? nil : part.key.map { ($0, part.made.outcome) }
             }
         }
-        spanRecords = [record]
-        logRecords = []
-        spans = TraceOrigin.moved([record.ids])
-        logs = []
-        counted = parts.map { ($0.made, .tooLarge) }
-        // What comes of them later follows what a sampler decided.
-        outcomes = parts.compactMap { part in
-            part.made.verdict == nil ? nil : part.key.map { ($0, part.made.outcome) }
-        }
+        (records, self.counted, self.outcomes) = (made, counted, outcomes)
+        (spanRecords, logRecords) = (spans, logs)
+        self.spans = spans.flatMap { TraceOrigin.moved([$0.ids]) }
+        self.logs = Self.unjoined(logs)
     }
 
     /// A record that nothing is made of.
@@ -137,8 +165,12 @@ struct MovedTrace: Sendable {
         spanRecords = []
         logRecords = records
         spans = []
-        logs = records.map { $0.stored.settled($0.part.metadata.removed, joined: 0) }
+        logs = Self.unjoined(records)
         counted = []
+    }
+
+    private static func unjoined(_ records: [WindowRecord]) -> [SettledRecord] {
+        records.map { $0.stored.settled($0.part.metadata.removed, joined: 0) }
     }
 }
 
@@ -277,91 +309,6 @@ extension WindowRecord {
             payload: stored.payload,
             receivedAt: stored.receivedAt
         )
-    }
-}
-
-extension TraceOrigin {
-    fileprivate init(_ spans: [WindowRecord], _ logs: [WindowRecord], joined: Int) {
-        var holdings: [Holding] = []
-        var places: [HoldingKey: Int] = [:]
-        for record in spans {
-            let metadata = record.part.metadata
-            let holding = Holding(
-                identity: metadata.identity,
-                address: metadata.address,
-                route: metadata.route,
-                service: metadata.trace?.service ?? "",
-                bytes: record.stored.sharedBytes
-            )
-            if let place = places[HoldingKey(holding)] {
-                holdings[place].bytes += holding.bytes
-            } else {
-                places[HoldingKey(holding)] = holdings.count
-                holdings.append(holding)
-            }
-        }
-        self.init(
-            spans: Self.merged(spans.map(\.ids)),
-            logs: Self.merged(logs.map(\.ids)),
-            joined: UInt32(clamping: joined),
-            holdings: holdings
-        )
-        sampledOut = logs.reduce(0) { $0 + $1.part.metadata.removed[.sampledOut] }
-    }
-
-    /// Ascending ranges, without those that are empty, joined where one ends at the next.
-    private static func merged(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
-        var merged: [Range<UInt64>] = []
-        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
-            if let last = merged.last, last.upperBound == range.lowerBound {
-                merged[merged.count - 1] = last.lowerBound..<range.upperBound
-            } else {
-                merged.append(range)
-            }
-        }
-        return merged
-    }
-
-    /// The accounts of records of spans that it takes the place of: what became of the spans is counted behind the window.
-    static func moved(_ ranges: [Range<UInt64>]) -> [SettledRecord] {
-        ranges.flatMap(pieces).map { range in
-            let items = UInt32(range.upperBound - range.lowerBound)
-            return SettledRecord(id: range.lowerBound, items: items, outcomes: [.delivered: UInt64(items)])
-        }
-    }
-
-    /// The accounts of records of log records: so many joined, which counts as delivered there, some were sampled out before; the
-    /// others are filtered.
-    static func joined(_ ranges: [Range<UInt64>], _ origin: TraceOrigin) -> [SettledRecord] {
-        var (left, sampledLeft) = (UInt64(origin.joined), origin.sampledOut)
-        return ranges.flatMap(pieces).map { range in
-            let items = range.upperBound - range.lowerBound
-            let joined = min(left, items)
-            let sampledOut = min(sampledLeft, items - joined)
-            (left, sampledLeft) = (left - joined, sampledLeft - sampledOut)
-            let outcomes: OutcomeCounts = [
-                .delivered: joined, .sampledOut: sampledOut, .filtered: items - joined - sampledOut,
-            ]
-            return SettledRecord(id: range.lowerBound, items: UInt32(items), outcomes: outcomes)
-        }
-    }
-
-    /// A range in parts whose lengths a record may have.
-    private static func pieces(_ range: Range<UInt64>) -> [Range<UInt64>] {
-        stride(from: range.lowerBound, to: range.upperBound, by: Int(UInt32.max)).map { start in
-            start..<min(range.upperBound, start + UInt64(UInt32.max))
-        }
-    }
-}
-
-/// Whose share a holding is of.
-private struct HoldingKey: Hashable {
-    let sender: Sender
-    let route: Route
-    let service: ExactText
-
-    init(_ holding: TraceOrigin.Holding) {
-        (sender, route, service) = (holding.sender, holding.route, ExactText(holding.service))
     }
 }
 

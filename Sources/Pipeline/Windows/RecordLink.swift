@@ -20,8 +20,51 @@ struct RecordLink: Sendable {
     var digest: UInt32 { bits & ~1 }
 }
 
-/// The records of a trace in the order in which they came.
+/// Records in the order in which they came.
 struct RecordChain: Sendable {
     var first = noNumber
     var last = noNumber
+}
+
+/// The records of all traces, in a chain for each.
+struct RecordLinks: Sendable {
+    private var links = Slab<RecordLink>()
+
+    init() {}
+
+    var count: Int { links.count }
+
+    subscript(_ number: UInt32) -> RecordLink {
+        get { links[number] }
+        _modify { yield &links[number] }
+    }
+
+    mutating func append(_ link: RecordLink, to chain: inout RecordChain) {
+        let number = links.insert(link)
+        if chain.last == noNumber { chain.first = number } else { links[chain.last].next = number }
+        chain.last = number
+    }
+
+    func links(of chain: RecordChain) -> [RecordLink] {
+        var found: [RecordLink] = []
+        var number = chain.first
+        while number != noNumber {
+            found.append(links[number])
+            number = links[number].next
+        }
+        return found
+    }
+
+    /// Forgets the records of a chain and says their ids.
+    mutating func takeOut(_ chain: RecordChain) -> [UInt64] {
+        var ids: [UInt64] = []
+        var number = chain.first
+        while number != noNumber {
+            let link = links[number]
+            ids.append(link.id)
+            links.remove(number)
+            number = link.next
+        }
+        return ids
+    }
 }

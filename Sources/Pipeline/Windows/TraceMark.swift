@@ -1,3 +1,4 @@
+import Basics
 package import OTLP
 
 /// Of which trace a record is: before a window every record holds items of one trace, of one sender.
@@ -45,5 +46,31 @@ extension TraceMark {
         bytes = bytes.dropFirst(16)
         guard let bound = bytes.popFirst(), let service = bytes.popText() else { return nil }
         self.init(trace: TraceID(high: words[0], low: words[1]), isBound: bound == 1, service: service)
+    }
+
+    /// Bytes of the id, which stands first.
+    static let idBytes = 16
+
+    /// Bytes that `append` takes.
+    var byteCount: Int { Self.idBytes + 1 + varintSize(service.utf8.count) + service.utf8.count }
+
+    /// Whether nothing but the trace differs.
+    func isLike(_ other: TraceMark) -> Bool {
+        isBound == other.isBound && ExactText(service) == ExactText(other.service)
+    }
+
+    /// The same of another trace, whose id stands in `text`.
+    func with(idAt start: Int, in text: RawSpan) -> TraceMark {
+        let trace = TraceID(high: text.word(at: start).byteSwapped, low: text.word(at: start + 8).byteSwapped)
+        return TraceMark(trace: trace, isBound: isBound, service: service)
+    }
+
+    /// Writes the id over that of another trace.
+    func write(idTo bytes: inout [UInt8], at start: Int) {
+        for (word, value) in [trace.high, trace.low].enumerated() {
+            for byte in 0..<8 {
+                bytes[start + 8 * word + byte] = UInt8(truncatingIfNeeded: value >> UInt64(56 - 8 * byte))
+            }
+        }
     }
 }

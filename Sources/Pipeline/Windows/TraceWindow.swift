@@ -13,38 +13,48 @@ import OTLP
 /// One that is open for `showAfter` is shown: all its records go ahead but the first, which stands for the trace until it is decided, and
 /// those with a root or that repeat one before. What comes later goes ahead in the same steps.
 ///
-/// Some 150 bytes a trace, 32 a span and 16 a record. What is due is found without looking at any trace that is not: there are
+/// Some 140 bytes a trace, 13 a span and 16 a record. What is due is found without looking at any trace that is not: there are
 /// three ways to wait, each as long for all, so those that wait the same way stand in the order of their moments.
 package struct TraceWindow: Sendable {
+    /// In the order that leaves the least room between its parts.
     struct Trace: Sendable {
-        let key: TraceKey
-        fileprivate var spans = SpanLinks.Chain()
+        let id: TraceID
+        fileprivate var bytes = 0
+        /// Until when it waits, in nanoseconds.
+        var due: Int64 = 0
+        /// When it is shown, where it stands in that line.
+        var showDue: Int64 = 0
+        /// What is behind the last record that went ahead; zero for none.
+        fileprivate var shownEnd: UInt64 = 0
+        /// Whose it is (`identities`).
+        fileprivate let identity: UInt32
+        fileprivate var nextInSlot = noNumber
         fileprivate var records = RecordChain()
         fileprivate var logs = RecordChain()
         fileprivate var spanCount: UInt32 = 0
-        fileprivate var hasRoot = false
-        fileprivate var bytes = 0
-        fileprivate var nextInSlot = noNumber
-        /// How it waits, in which line, and until when in nanoseconds.
-        var way: WaitingWay?
-        var waiting = LinePlace()
-        var due: Int64 = 0
-        /// In the line of all traces.
-        var ageing = LinePlace()
-        /// In the line of those that are shown, and when that is; nil in none.
-        var showing = LinePlace()
-        var showDue: Int64?
-        /// What is behind the last record that went ahead; zero for none.
-        fileprivate var shownEnd: UInt64 = 0
         fileprivate var recordCount: UInt32 = 0
         /// How many records there were when it was found that its route may still change.
         fileprivate var triedCount: UInt32 = 0
+        /// In the line of those that wait the same way.
+        var waiting = LinePlace()
+        /// In the line of all traces.
+        var ageing = LinePlace()
+        /// In the line of those that are shown.
+        var showing = LinePlace()
+        fileprivate var spans = SpanLinks.Chain()
+        /// How it waits.
+        var way: WaitingWay?
+        var isInShowing = false
+        fileprivate var hasRoot = false
         /// What its records say of the decision.
         fileprivate var foresight = TraceForesight()
         /// Whether it is certain that it is kept.
         fileprivate var isKept = false
 
-        init(key: TraceKey) { self.key = key }
+        fileprivate init(_ id: TraceID, of identity: UInt32) {
+            self.id = id
+            self.identity = identity
+        }
 
         /// How it waits for what is missing.
         fileprivate var wait: WaitingWay {
@@ -58,8 +68,11 @@ package struct TraceWindow: Sendable {
     private let dropCertainty: DropCertainty
     private var traces = Slab<Trace>()
     private var slots = [UInt32](filledWith: noNumber, count: 64)
+    /// Whose traces there are, by their numbers; nil for who is bound to nothing.
+    private var identities: [String?] = [nil]
+    private var identityNumbers: [ExactText: UInt32] = [:]
     private var spans = SpanLinks()
-    private var records = Slab<RecordLink>()
+    private var records = RecordLinks()
     private var lines: WaitingLines
     var decided: DecidedTraces
     private var ready: [WindowDecision] = []
@@ -88,7 +101,7 @@ package struct TraceWindow: Sendable {
 
     /// Bytes that it holds, as counted against `memory`.
     package var memoryBytes: Int {
-        traces.count * Self.traceBytes + spans.count * SpanLinks.linkBytes
+        traces.count * Self.traceBytes + spans.memoryBytes
             + records.count * MemoryLayout<RecordLink>.stride + decided.memoryBytes
     }
 
@@ -123,12 +136,12 @@ package struct TraceWindow: Sendable {
         var digest = Hasher()
         digest.combine(bytes)
         for span in sightings { digest.combine(span.id.value) }
-        append(RecordLink(id: record, digest: digest.finalize()), to: number, \.records)
+        records.append(RecordLink(id: record, digest: digest.finalize()), to: &traces[number].records)
         traces[number].bytes += bytes
         traces[number].recordCount += 1
         if isShown { traces[number].shownEnd = max(traces[number].shownEnd, record + 1) }
         for span in sightings {
-            spans.see(span, of: number, &traces[number].spans)
+            spans.see(span, &traces[number].spans)
             traces[number].spanCount += 1
             guard span.parent == nil else { continue }
             traces[number].hasRoot = true
@@ -163,7 +176,7 @@ package struct TraceWindow: Sendable {
         guard let number = open(key) else {
             return ready.append(WindowDecision(key: key, records: [], logRecords: [record], reason: .late))
         }
-        append(RecordLink(id: record), to: number, \.logs)
+        records.append(RecordLink(id: record), to: &traces[number].logs)
         traces[number].bytes += bytes
         if traces[number].spanCount == 0 { lines.wait(number, .open, from: now, &traces) }
         bound(number)
@@ -225,7 +238,7 @@ package struct TraceWindow: Sendable {
             let isLogBelow = firstLog != noNumber && records[firstLog].id < logs
             // After a restart those that went ahead come before the others.
             let isAhead = traces[number].shownEnd > 0
-            let ids = isAhead ? links(traces[number].records).map(\.id) : []
+            let ids = isAhead ? records.links(of: traces[number].records).map(\.id) : []
             let first = traces[number].records.first
             let lowest = ids.min() ?? (first == noNumber ? .max : records[first].id)
             guard lowest < spans || isLogBelow else { continue }
@@ -241,7 +254,7 @@ package struct TraceWindow: Sendable {
         guard trace.way?.isWhole != true, trace.shownEnd > 0 || trace.recordCount >= 2 * trace.triedCount else {
             return
         }
-        let links = links(trace.records).sorted { $0.id < $1.id }
+        let links = records.links(of: trace.records).sorted { $0.id < $1.id }
         // What was sent twice is there once in the end: the second waits until then.
         var known: Set<UInt32> = []
         let firsts = links.filter { known.insert($0.digest).inserted }
@@ -250,7 +263,7 @@ package struct TraceWindow: Sendable {
         // Where it went before, its route is known.
         let all = trace.shownEnd > 0 ? shown : links.map(\.id)
         let decision = WindowDecision(
-            key: trace.key,
+            key: key(of: trace),
             records: all,
             reason: .open,
             shownEnd: trace.shownEnd,
@@ -269,9 +282,9 @@ package struct TraceWindow: Sendable {
     private mutating func decide(_ number: UInt32, _ reason: WindowDecision.Reason) {
         let trace = traces[number]
         let decision = WindowDecision(
-            key: trace.key,
-            records: takeOut(trace.records).sorted(),
-            logRecords: takeOut(trace.logs),
+            key: key(of: trace),
+            records: records.takeOut(trace.records).sorted(),
+            logRecords: records.takeOut(trace.logs),
             reason: reason,
             shownEnd: trace.shownEnd
         )
@@ -279,7 +292,7 @@ package struct TraceWindow: Sendable {
         lines.remove(number, &traces)
         takeOut(number)
         // Spans that come after their logs were given up are those of a new trace.
-        if !decision.records.isEmpty { decided.insert(trace.key, at: now) }
+        if !decision.records.isEmpty { decided.insert(decision.key, at: now) }
         ready.append(decision)
     }
 
@@ -295,8 +308,9 @@ extension TraceWindow {
         if let number = find(key) { return number }
         guard !decided.contains(key, at: now) else { return nil }
         if traces.count >= slots.count { grow() }
-        let slot = slot(of: key)
-        var trace = Trace(key: key)
+        let identity = number(of: key.identity, adding: true) ?? 0
+        let slot = slot(of: key.trace, identity)
+        var trace = Trace(key.trace, of: identity)
         trace.nextInSlot = slots[slot]
         let number = traces.insert(trace)
         slots[slot] = number
@@ -306,16 +320,36 @@ extension TraceWindow {
 
     /// The number of a trace that waits; nil for any other.
     private func find(_ key: TraceKey) -> UInt32? {
-        var number = slots[slot(of: key)]
+        guard let identity = self.number(of: key.identity) else { return nil }
+        var number = slots[slot(of: key.trace, identity)]
         while number != noNumber {
-            if traces[number].key == key { return number }
+            if traces[number].id == key.trace, traces[number].identity == identity { return number }
             number = traces[number].nextInSlot
         }
         return nil
     }
 
+    private func key(of trace: Trace) -> TraceKey { TraceKey(trace.id, identity: identities[Int(trace.identity)]) }
+
+    /// The number of an identity; nil for one without traces.
+    ///
+    /// Few are bound, and they are forgotten with the last trace.
+    private mutating func number(of identity: String?, adding: Bool) -> UInt32? {
+        if let known = number(of: identity) { return known }
+        guard adding, let identity else { return nil }
+        let number = UInt32(truncatingIfNeeded: identities.count)
+        identities.append(identity)
+        identityNumbers[ExactText(identity)] = number
+        return number
+    }
+
+    private func number(of identity: String?) -> UInt32? {
+        guard let identity else { return 0 }
+        return identityNumbers[ExactText(identity)]
+    }
+
     private mutating func takeOut(_ number: UInt32) {
-        let slot = slot(of: traces[number].key)
+        let slot = slot(of: traces[number].id, traces[number].identity)
         let next = traces[number].nextInSlot
         if slots[slot] == number {
             slots[slot] = next
@@ -325,7 +359,9 @@ extension TraceWindow {
             traces[before].nextInSlot = next
         }
         traces.remove(number)
-        if traces.count == 0, slots.count > 64 { slots = [UInt32](filledWith: noNumber, count: 64) }
+        guard traces.count == 0 else { return }
+        if slots.count > 64 { slots = [UInt32](filledWith: noNumber, count: 64) }
+        (identities, identityNumbers) = ([nil], [:])
     }
 
     private mutating func grow() {
@@ -335,7 +371,7 @@ extension TraceWindow {
             var number = first
             while number != noNumber {
                 let next = traces[number].nextInSlot
-                let slot = slot(of: traces[number].key)
+                let slot = slot(of: traces[number].id, traces[number].identity)
                 traces[number].nextInSlot = slots[slot]
                 slots[slot] = number
                 number = next
@@ -343,34 +379,10 @@ extension TraceWindow {
         }
     }
 
-    private func slot(of key: TraceKey) -> Int { key.hashValue & (slots.count - 1) }
-
-    private mutating func append(_ link: RecordLink, to trace: UInt32, _ chain: WritableKeyPath<Trace, RecordChain>) {
-        let number = records.insert(link)
-        let last = traces[trace][keyPath: chain].last
-        if last == noNumber { traces[trace][keyPath: chain].first = number } else { records[last].next = number }
-        traces[trace][keyPath: chain].last = number
-    }
-
-    private func links(_ chain: RecordChain) -> [RecordLink] {
-        var links: [RecordLink] = []
-        var number = chain.first
-        while number != noNumber {
-            links.append(records[number])
-            number = records[number].next
-        }
-        return links
-    }
-
-    private mutating func takeOut(_ chain: RecordChain) -> [UInt64] {
-        var ids: [UInt64] = []
-        var number = chain.first
-        while number != noNumber {
-            let link = records[number]
-            ids.append(link.id)
-            records.remove(number)
-            number = link.next
-        }
-        return ids
+    private func slot(of trace: TraceID, _ identity: UInt32) -> Int {
+        var hasher = Hasher()
+        hasher.combine(trace)
+        hasher.combine(identity)
+        return hasher.finalize() & (slots.count - 1)
     }
 }

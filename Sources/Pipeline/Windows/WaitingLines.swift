@@ -30,6 +30,8 @@ struct WaitingLines: Sendable {
         var last = noNumber
     }
 
+    private static let ways = WaitingWay.allCases
+
     /// By way: how long, in nanoseconds.
     private let times: [Int64]
     private var waiting = [Line](repeating: Line(), count: WaitingWay.allCases.count)
@@ -87,24 +89,25 @@ struct WaitingLines: Sendable {
 
     /// Has a trace shown after a while, unless it stands in that line already.
     mutating func show(_ trace: UInt32, from now: Int64, _ traces: inout Slab<TraceWindow.Trace>) {
-        guard let showAfter, traces[trace].showDue == nil else { return }
+        guard let showAfter, !traces[trace].isInShowing else { return }
         Self.append(trace, to: &showing, \.showing, &traces)
         let (due, overflow) = now.addingReportingOverflow(showAfter)
         traces[trace].showDue = overflow ? .max : due
+        traces[trace].isInShowing = true
     }
 
     /// The trace that is to be shown first of those whose turn it is; it leaves that line.
     mutating func takeShown(at now: Int64, _ traces: inout Slab<TraceWindow.Trace>) -> UInt32? {
         let first = showing.first
-        guard first != noNumber, let due = traces[first].showDue, due <= now else { return nil }
+        guard first != noNumber, traces[first].showDue <= now else { return nil }
         unshow(first, &traces)
         return first
     }
 
     private mutating func unshow(_ trace: UInt32, _ traces: inout Slab<TraceWindow.Trace>) {
-        guard traces[trace].showDue != nil else { return }
+        guard traces[trace].isInShowing else { return }
         Self.remove(trace, from: &showing, \.showing, &traces)
-        traces[trace].showDue = nil
+        traces[trace].isInShowing = false
     }
 
     /// When the next trace is due, in nanoseconds.
@@ -117,7 +120,7 @@ struct WaitingLines: Sendable {
     /// The trace whose turn came first of those whose turn it is.
     func due(at now: Int64, _ traces: Slab<TraceWindow.Trace>) -> (trace: UInt32, way: WaitingWay)? {
         var found: (trace: UInt32, way: WaitingWay, due: Int64)?
-        for way in WaitingWay.allCases {
+        for way in Self.ways {
             let first = waiting[Int(way.rawValue)].first
             guard first != noNumber, case let due = traces[first].due, due <= now else { continue }
             if found.map({ due < $0.due }) ?? true { found = (first, way, due) }

@@ -39,10 +39,10 @@ package struct WindowMeters: Sendable {
     }
 
     /// Counts traces that were moved, and what processors did to them.
-    func count(_ traces: some Sequence<(made: AssembledTrace, reason: WindowDecision.Reason)>) {
+    func count(_ traces: some Sequence<(made: AssembledTrace, reasons: [WindowDecision.Reason])>) {
         var tally = ProcessorTally()
-        for (trace, reason) in traces {
-            decided[reason]?.add()
+        for (trace, reasons) in traces {
+            for reason in reasons { decided[reason]?.add() }
             created.add(trace.created)
             joined.add(trace.joined)
             if let totals = trace.totals { spent.add(totals) }

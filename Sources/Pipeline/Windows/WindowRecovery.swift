@@ -1,5 +1,6 @@
 package import Basics
 package import Journal
+import OTLP
 
 /// Settles what an earlier process moved behind a window and had no time to settle.
 package struct WindowRecovery {
@@ -28,10 +29,9 @@ package struct WindowRecovery {
             guard let metadata = RecordMetadata(decoding: stored.metadata), let origin = metadata.origin else { return }
             moved += TraceOrigin.moved(origin.spans)
             joined += TraceOrigin.joined(origin.logs, origin)
-            if let mark = metadata.trace, mark.isOfOneTrace {
-                let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
-                let isOpen = metadata.showing == .ahead
-                let outcome = DecidedOutcome(route: metadata.route, verdict: metadata.verdict)
+            let isOpen = metadata.showing == .ahead
+            let outcome = DecidedOutcome(route: metadata.route, verdict: metadata.verdict)
+            for key in Self.traces(of: stored, metadata) {
                 decided.append(DecidedTrace(key: key, outcome: outcome, receivedAt: stored.receivedAt, isOpen: isOpen))
             }
             if moved.count > Self.settledMax { Self.settle(&moved, spans, journal) }
@@ -41,6 +41,15 @@ package struct WindowRecovery {
         Self.settle(&joined, logs, journal)
         self.decided = decided
         shown = Self.shown(in: front, spans)
+    }
+
+    /// The traces that a record behind the window has whole, or as far as they have come.
+    private static func traces(of stored: StoredRecord, _ metadata: RecordMetadata) -> [TraceKey] {
+        guard let mark = metadata.trace else { return [] }
+        let identity = mark.isBound ? metadata.identity : nil
+        if mark.isOfOneTrace { return [TraceKey(mark.trace, identity: identity)] }
+        guard metadata.areWholeTraces else { return [] }
+        return TraceID.all(in: stored.payload, signal: .traces).map { TraceKey($0, identity: identity) }
     }
 
     /// What is settled behind the first record of a trace that is not, because that one stands for it until it is decided.

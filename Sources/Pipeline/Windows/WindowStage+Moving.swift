@@ -25,6 +25,7 @@ extension WindowStage {
             let made = await make(left)
             left = left.dropFirst(made.count)
             let refused = await carryOut(made.traces)
+            memory?.release(made.reserved)
             tried += refused.works
             failures = refused.works.isEmpty ? 0 : failures + 1
             if let refusal = refused.refusal { refusals.append(refusal) }
@@ -39,7 +40,7 @@ extension WindowStage {
     ///
     /// - Returns: What was not moved, and why where that says something about others too.
     private func carryOut(
-        _ made: [(work: WindowWork, trace: MovedTrace)]
+        _ made: [MadeWork]
     ) async -> (works: [WindowWork], refusal: CommitResult?) {
         for entry in made where entry.trace.records.isEmpty { settle(entry.trace) }
         var made = made.filter { !$0.trace.records.isEmpty }
@@ -47,8 +48,8 @@ extension WindowStage {
         made.sort { $0.trace.bytes < $1.trace.bytes }
         for (index, entry) in made.enumerated() {
             guard let refused = await moveAlone(entry.trace) else { continue }
-            let left = refused.records.map { $0.map(WindowWork.passing) } ?? [entry.work]
-            return (left + made[(index + 1)...].map(\.work), refused.result)
+            let left = refused.records.map { $0.map(WindowWork.passing) } ?? entry.works
+            return (left + made[(index + 1)...].flatMap(\.works), refused.result)
         }
         return ([], nil)
     }
@@ -65,7 +66,7 @@ extension WindowStage {
         settle(MovedTrace(unjoined: trace.logRecords))
         let records = trace.spanRecords.filter { !$0.wentAhead }
         for (index, record) in records.enumerated() {
-            let divided = MovedTrace(dividing: record, to: output.id, forwardedHeaders, assemble: assemble)
+            let divided = MovedTrace(dividing: [record], to: output.id, forwardedHeaders, assemble: assemble)
             var result = await move([divided])
             if case .tooLarge = result {
                 result = await move([MovedTrace(asItCame: record, to: output.id, forwardedHeaders)])
@@ -77,79 +78,62 @@ extension WindowStage {
     }
 
     /// Makes the records of as many decisions as fit into one group, at least one.
-    private func make(
-        _ work: ArraySlice<WindowWork>
-    ) async -> (traces: [(work: WindowWork, trace: MovedTrace)], count: Int) {
-        var (made, count, bytes): ([(work: WindowWork, trace: MovedTrace)], Int, Int) = ([], 0, 0)
+    private func make(_ work: ArraySlice<WindowWork>) async -> (traces: [MadeWork], count: Int, reserved: Int) {
+        var chosen = Array(work.prefix(Self.groupMax.records))
+        let ends = state.withLock { $0.shownEnds }
+        if !ends.isEmpty { chosen = chosen.map { $0.with(shownEnds: ends) } }
+        // What goes ahead and what ends a trace are two steps: the second asks what the first has settled.
         var (shown, ended): (Set<TraceKey>, Set<TraceKey>) = ([], [])
-        for work in work.prefix(Self.groupMax.records) where bytes < Self.groupMax.bytes {
-            var work = work
-            if case .decision(let decision) = work {
-                // What goes ahead and what ends a trace are two steps: the second asks what the first has settled.
-                let isShown = decision.reason == .open
-                guard !shown.contains(decision.key), !(isShown && ended.contains(decision.key)) else { break }
-                if isShown { shown.insert(decision.key) } else { ended.insert(decision.key) }
-                work = .decision(withShownEnd(decision))
+        for (place, work) in (chosen.contains(where: \.staysOpen) ? chosen : []).enumerated() {
+            guard case .decision(let decision) = work else { continue }
+            guard !shown.contains(decision.key), !(work.staysOpen && ended.contains(decision.key)) else {
+                chosen.removeSubrange(place...)
+                break
             }
-            count += 1
-            guard let trace = await trace(of: work) else { continue }
-            made.append((work, trace))
-            bytes += trace.bytes
+            if work.staysOpen { shown.insert(decision.key) } else { ended.insert(decision.key) }
         }
-        return (made, count)
+        let found = await records(of: chosen, bytesMax: Self.groupMax.bytes)
+        if !ends.isEmpty {
+            state.withLock { state in
+                for case .decision(let decision) in found.lazy.map(\.work) where decision.takesShownEnd {
+                    state.shownEnds[decision.key] = nil
+                }
+            }
+        }
+        guard let reserved = await reserve(for: found) else { return (divide(found), found.count, 0) }
+        return (make(found), found.count, reserved)
     }
 
-    /// A decision with what went ahead after it was made.
-    private func withShownEnd(_ decision: WindowDecision) -> WindowDecision {
-        guard decision.reason != .open, decision.reason != .late else { return decision }
-        var decision = decision
-        let end = state.withLock { $0.shownEnds.removeValue(forKey: decision.key) } ?? 0
-        decision.shownEnd = max(decision.shownEnd, end)
-        return decision
+    /// Makes records of decisions, of many at once as far as they need nothing of their own.
+    func make(_ found: [FoundWork]) -> [MadeWork] {
+        var (whole, places): ([WholeTrace], [Int]) = ([], [])
+        for (place, entry) in found.enumerated() {
+            guard case .decision(let decision) = entry.work, decision.reason != .open, entry.logs.isEmpty,
+                !entry.spans.isEmpty, !entry.spans.contains(where: \.wentAhead)
+            else { continue }
+            whole.append(WholeTrace(decision, entry.spans, []))
+            places.append(place)
+        }
+        var made: [MadeWork] = []
+        var done: Set<Int> = []
+        for group in whole.count > 1 ? processor.assembleTogether(whole) : [] {
+            let members = group.traces.map { found[places[$0]] }
+            let trace = MovedTrace(group.made, of: members, to: output.id, forwardedHeaders)
+            // What is too large for a small journal together may have room one by one.
+            guard journal.excess(of: RecordGroup(entries: trace.records)) == nil else { continue }
+            done.formUnion(group.traces.lazy.map { places[$0] })
+            made.append((members.map(\.work), trace))
+        }
+        for (place, entry) in found.enumerated() where !done.contains(place) {
+            if let trace = trace(of: entry) { made.append(([entry.work], trace)) }
+        }
+        return made
     }
 
     /// Nil where nothing is left to move.
-    private func trace(of work: WindowWork) async -> MovedTrace? {
-        let spans = await records(work, .spans)
-        if case .decision(let decision) = work, decision.reason == .open { return ahead(decision, spans) }
-        return trace(of: work, spans, await records(work, .logs))
-    }
-
-    /// The records of a decision that are still to be settled, and those that went ahead, in the order in which they came.
-    private func records(_ work: WindowWork, _ source: WindowSource) async -> [WindowRecord] {
-        let ids = work.records(of: source)
-        guard !ids.isEmpty, let input = inputs[source] else { return [] }
-        var found = state.withLock { state in
-            ids.compactMap { work.staysOpen ? state.cache.look($0, source) : state.cache.take($0, source) }
-        }
-        if found.count < ids.count {
-            let known = Set(found.map(\.id))
-            found += await read(
-                ids.filter { !known.contains($0) && (work.wentAhead($0) || !input.reader.isFinished($0)) },
-                input
-            )
-            found.sort { $0.id < $1.id }
-        }
-        return found.compactMap { record in
-            guard input.reader.isFinished(record.id) else { return WindowRecord(record) }
-            // What the journal gave up meanwhile is counted where it was.
-            return source == .spans && work.wentAhead(record.id) ? WindowRecord(record, wentAhead: true) : nil
-        }
-    }
-
-    private func read(_ ids: [UInt64], _ input: WindowInput) async -> [StoredRecord] {
-        var (found, left): ([StoredRecord], ArraySlice<UInt64>) = ([], ids[...])
-        while !left.isEmpty {
-            let read = await input.log.records(left, bytesMax: Self.groupMax.bytes)
-            let end = read.last?.id ?? .max
-            let known = Set(read.map(\.id))
-            for id in left.prefix(while: { $0 <= end }) where !known.contains(id) && !input.reader.isFinished(id) {
-                warn(.gone, because: "damage", ["record": "\(id)"])
-            }
-            found += read
-            left = left.drop { $0 <= end }
-        }
-        return found
+    private func trace(of found: FoundWork) -> MovedTrace? {
+        if case .decision(let decision) = found.work, decision.reason == .open { return ahead(decision, found.spans) }
+        return trace(of: found.work, found.spans, found.logs)
     }
 
     /// What of an open trace goes ahead; nil where its route may still change.
@@ -172,20 +156,14 @@ extension WindowStage {
             return logs.isEmpty ? nil : MovedTrace(unjoined: logs)
         }
         guard case .decision(let decision) = work else {
-            return MovedTrace(dividing: first, to: output.id, forwardedHeaders, assemble: assemble)
+            return MovedTrace(dividing: [first], to: output.id, forwardedHeaders, assemble: assemble)
         }
-        let whole = WholeTrace(
-            key: decision.key,
-            parts: spans.map(\.part),
-            ahead: Set(spans.indices.filter { spans[$0].wentAhead }),
-            logs: logs.map(\.part),
-            reason: decision.reason
-        )
-        return MovedTrace(assemble(whole), of: decision, spans, logs, to: output.id, forwardedHeaders)
+        let made = assemble(WholeTrace(decision, spans, logs))
+        return MovedTrace(made, of: decision, spans, logs, to: output.id, forwardedHeaders)
     }
 
     /// Makes one request of a trace; spans that come late, and another try, get what was decided.
-    private func assemble(_ trace: WholeTrace) -> AssembledTrace {
+    func assemble(_ trace: WholeTrace) -> AssembledTrace {
         var trace = trace
         trace.decided = state.withLock { $0.window.decided.outcome(of: trace.key) }
         let made = processor.assemble(trace)
@@ -226,10 +204,39 @@ extension WindowStage {
         }
         for (source, records) in [(WindowSource.spans, trace.spanRecords), (.logs, trace.logRecords)] {
             guard let shares = inputs[source]?.shares else { continue }
-            for record in records {
-                shares.settled(record.stored.sharedBytes, of: record.part.metadata, wasParked: false)
-            }
+            shares.settled(records.lazy.map { ($0.stored.sharedBytes, $0.part.metadata) })
         }
+    }
+}
+
+/// A record of the second log, or none, and what is carried out with it.
+typealias MadeWork = (works: [WindowWork], trace: MovedTrace)
+
+extension WindowDecision {
+    /// Whether it asks what went ahead before it.
+    fileprivate var takesShownEnd: Bool { reason != .open && reason != .late }
+}
+
+extension WindowWork {
+    /// The same with what went ahead after it was decided.
+    fileprivate func with(shownEnds ends: [TraceKey: UInt64]) -> WindowWork {
+        guard case .decision(var decision) = self, decision.takesShownEnd, let end = ends[decision.key] else {
+            return self
+        }
+        decision.shownEnd = max(decision.shownEnd, end)
+        return .decision(decision)
+    }
+}
+
+extension WholeTrace {
+    fileprivate init(_ decision: WindowDecision, _ spans: [WindowRecord], _ logs: [WindowRecord]) {
+        self.init(
+            key: decision.key,
+            parts: spans.map(\.part),
+            ahead: Set(spans.indices.filter { spans[$0].wentAhead }),
+            logs: logs.map(\.part),
+            reason: decision.reason
+        )
     }
 }
 

@@ -42,6 +42,8 @@ package final class WindowStage: Sendable {
     private let work: Mutex<(processor: any WindowedProcessor, forwardedHeaders: Set<String>)>
     let clock: MonotonicClock
     let meters: WindowMeters
+    /// What putting traces together takes its room from; nil for no bound.
+    let memory: MemoryBudget?
     /// Where decided traces are noted; nil for nowhere.
     let notes: LogNotes?
     let state: Mutex<State>
@@ -72,6 +74,8 @@ package final class WindowStage: Sendable {
     ///   - isNoted: Whether decided traces are noted on the disk, and those of earlier processes known.
     ///   - forwardedHeaders: Names in lower case of headers that exporters send along; others end here.
     ///   - bytesMax: Bytes of records held in memory, to be read no second time.
+    ///   - traceBytesMax: Bytes of one trace, whatever the processor allows.
+    ///   - memory: What putting large traces together takes its room from; nil for no bound.
     ///   - clock: For waiting.
     ///   - meters: Counts what is decided.
     ///   - logger: Tells of failures, at most once a minute each.
@@ -86,6 +90,8 @@ package final class WindowStage: Sendable {
         isNoted: Bool = false,
         forwardedHeaders: Set<String> = [],
         bytesMax: Int,
+        traceBytesMax: ByteCount = ByteCount(bytes: .max),
+        memory: MemoryBudget? = nil,
         clock: MonotonicClock,
         meters: WindowMeters,
         logger: Logger
@@ -97,11 +103,14 @@ package final class WindowStage: Sendable {
         self.journal = journal
         self.clock = clock
         self.meters = meters
+        self.memory = memory
         self.logger = logger
         room = inputs.mapValues { _ in Doorbell() }
+        var settings = processor.window
+        settings.bytesMax = min(settings.bytesMax, traceBytesMax)
         let now = clock.now()
-        let (found, notes) = DecidedTraces.open(processor.window, beside: isNoted ? output : nil, at: now)
-        var window = TraceWindow(processor.window, decided: found, dropCertainty: processor.dropCertainty)
+        let (found, notes) = DecidedTraces.open(settings, beside: isNoted ? output : nil, at: now)
+        var window = TraceWindow(settings, decided: found, dropCertainty: processor.dropCertainty)
         self.notes = notes
         for trace in decided {
             if !trace.isOpen { window.remember(trace.key, as: trace.outcome, at: now) }
@@ -155,6 +164,7 @@ package final class WindowStage: Sendable {
     }
 
     private func read(_ source: WindowSource, _ input: WindowInput) async {
+        var metadata = MetadataReader()
         while !Task.isCancelled {
             guard state.withLock({ $0.workCount < Self.readyMax }) else {
                 await room[source]?.wait()
@@ -162,7 +172,7 @@ package final class WindowStage: Sendable {
             }
             let records = try? await input.reader.next(bytesMax: Self.readBytes, recordsMax: Self.readRecords)
             guard let records else { return }
-            let seen = records.map { sight($0, source) }
+            let seen = records.map { sight($0, source, &metadata) }
             let now = clock.now()
             state.withLock { state in
                 for (record, sight) in zip(records, seen) { state.take(record, sight, from: source, at: now) }
@@ -174,8 +184,12 @@ package final class WindowStage: Sendable {
     }
 
     /// What the window is told of a record.
-    private func sight(_ record: StoredRecord, _ source: WindowSource) -> WindowSight {
-        guard let metadata = RecordMetadata(decoding: record.metadata) else {
+    private func sight(
+        _ record: StoredRecord,
+        _ source: WindowSource,
+        _ reader: inout MetadataReader
+    ) -> WindowSight {
+        guard let metadata = reader.read(record.metadata) else {
             warn(.unreadable, because: "a newer version wrote it", ["record": "\(record.id)"])
             return .unreadable
         }
@@ -242,7 +256,7 @@ package final class WindowStage: Sendable {
 
     /// What may go wrong with a window, as the log says it.
     enum Trouble {
-        case unreadable, gone, failed, tooLarge
+        case unreadable, gone, failed, tooLarge, noMemory
 
         fileprivate var text: Logger.Message {
             switch self {
@@ -250,6 +264,7 @@ package final class WindowStage: Sendable {
             case .gone: "a record cannot be read any more; its trace goes on without it"
             case .failed: "a trace cannot be moved to the log of whole traces and is tried again"
             case .tooLarge: "a trace is too large for the journal; its records go on as they came"
+            case .noMemory: "there is no memory to put a trace together; its records go on one by one"
             }
         }
     }
@@ -262,39 +277,6 @@ package final class WindowStage: Sendable {
         if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
         logger.warning(trouble.text, metadata: metadata.merging(details) { $1 })
     }
-}
-
-/// What a window reads.
-package enum WindowSource: Sendable, Hashable {
-    /// The pipeline's spans.
-    case spans
-    /// Its log records, for those that belong to spans.
-    case logs
-}
-
-/// A log that a window reads.
-package struct WindowInput: Sendable {
-    package let log: Log
-    package let reader: LogReader
-    /// Told what is settled of each route.
-    package let shares: DestinationShares?
-
-    package init(log: Log, reader: LogReader, shares: DestinationShares? = nil) {
-        self.log = log
-        self.reader = reader
-        self.shares = shares
-    }
-}
-
-/// A window at the end of its process.
-struct WindowDrain: Sendable {
-    let decidesAll: Bool
-    /// What is due so soon is decided, too.
-    let ahead: Duration
-    /// What was there when it began.
-    let ends: [WindowSource: UInt64]
-    /// Whether all of that was decided that will be.
-    var isDecided = false
 }
 
 extension WindowStage.State {

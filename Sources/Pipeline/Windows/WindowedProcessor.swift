@@ -26,6 +26,12 @@ package protocol WindowedProcessor: Sendable {
     func show(_ parts: [WholeTrace.Part], of key: TraceKey, amid all: [WholeTrace.Part]?) -> AssembledTrace?
     /// Makes one request of everything that came of a trace.
     func assemble(_ trace: WholeTrace) -> AssembledTrace
+    /// Makes requests of several traces at once, because that costs less than one request for each.
+    ///
+    /// - Parameter traces: Those of which nothing went ahead and no log records came.
+    /// - Returns: Requests of two traces or more, each trace in at most one of them, of which comes what `assemble` makes of them alone;
+    ///   those that are in none have to be assembled alone.
+    func assembleTogether(_ traces: [WholeTrace]) -> [AssembledGroup]
     /// Remembers where a trace went before the process started; oldest first.
     func restore(_ key: TraceKey, route: Route, receivedAt: UnixTime)
 }
@@ -33,6 +39,18 @@ package protocol WindowedProcessor: Sendable {
 extension WindowedProcessor {
     package var dropCertainty: DropCertainty { .never }
     package func foresee(_ payload: [UInt8]) -> TraceForesight { TraceForesight() }
+    package func assembleTogether(_ traces: [WholeTrace]) -> [AssembledGroup] { [] }
+}
+
+/// Traces as one request.
+package struct AssembledGroup: Sendable {
+    package let made: AssembledTrace
+    /// Which traces these are, by their positions.
+    package let traces: [Int]
+
+    package init(_ made: AssembledTrace, of traces: [Int]) {
+        (self.made, self.traces) = (made, traces)
+    }
 }
 
 /// Everything that came of a trace.

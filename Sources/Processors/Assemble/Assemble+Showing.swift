@@ -115,8 +115,7 @@ struct WrittenTrace {
         }
         var ahead: [UInt8] = []
         // What the records cost was accounted for when they came.
-        let free = CostLimits(heldPerByte: .max, writtenPerByte: .max, stepsPerByte: .max)
-        var account = RequestAccount(bytes: batch.bytes.count, limits: free)
+        var account = RequestAccount(bytes: batch.bytes.count, limits: .none)
         for group in batch.groups {
             guard let written = try? batch.encoded(group, charging: &account) else { continue }
             if group.number < 2 {

@@ -11,7 +11,7 @@ package struct Assemble: WindowedProcessor {
     private let repairs: Bool
     let processors: [any SpanProcessor]
     /// Decides which traces are kept; nil where all are.
-    private let sampler: TailSampler?
+    let sampler: TailSampler?
 
     /// - Parameters:
     ///   - settings: What it is to do.
@@ -60,17 +60,17 @@ package struct Assemble: WindowedProcessor {
             batch = again
         }
         let rootPart = Int(draft.parts[repair.top])
-        let place = TracePlace(key: trace.key, top: created == nil ? repair.top : 0)
-        var work = work(batch, place, of: trace.parts[rootPart])
+        let top = created == nil ? repair.top : 0
+        var work = work(batch, TracePlace(key: trace.key, top: top), of: trace.parts[rootPart])
         for processor in processors { processor.process(&work) }
-        let route = work.route(of: place.top)
+        let route = work.route(of: top)
         let offset = created == nil ? 0 : 1
         let target = route == .none ? trace.parts[rootPart].metadata.route : route
-        let decision = sampler?.decide(&work, of: trace, created: offset, top: place.top, target)
+        let decision = sampler?.decide(&work, of: trace, created: offset, top: top, target)
         if let decision, !decision.verdict.isKept {
             return sampledOut(decision, work, target, created: offset, joined: joined, rootPart: rootPart)
         }
-        let written = WrittenTrace(&work.batch, first: place.top, known) { span in
+        let written = WrittenTrace(&work.batch, first: top, known) { span in
             span >= offset && trace.ahead.contains(Int(draft.parts[span - offset]))
         }
         var assembled = AssembledTrace(
