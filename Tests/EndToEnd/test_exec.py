@@ -11,6 +11,7 @@ import pytest
 from kit import otlp
 from kit.environments import APPS, BINARY, CHECKOUT, clean_environment, program
 from kit.millrace import pipeline, run
+from kit.terminal import Terminal
 from kit.waiting import eventually
 
 SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
@@ -109,6 +110,39 @@ while True: signal.pause()
     os.kill(child.pid, number)
     output, errors = child.communicate(timeout=30)
     assert (output, child.returncode) == (f"ended by {int(number)} 200\n", 3), errors
+    assert sum(archives.spans("archive").values()) == 5
+
+
+def test_on_a_terminal_the_command_has_the_keys_and_ctrl_c_reaches_it_once(file, archives, tmp_path):
+    app = """
+import os, signal, sys, urllib.request
+count = []
+def interrupted(*_):
+    count.append(1)
+    body = open(sys.argv[1], "rb").read()
+    address = os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] + "/v1/traces"
+    urllib.request.urlopen(urllib.request.Request(address, body, {"content-type": "application/x-protobuf"}))
+    print("interrupted", len(count), flush=True)
+    sys.exit(5)
+signal.signal(signal.SIGINT, interrupted)
+print("ready", flush=True)
+print("got", input(), flush=True)
+while True: signal.pause()
+"""
+    body = tmp_path / "body.pb"
+    body.write_bytes(otlp.request("app").SerializeToString())
+    script = tmp_path / "app.py"
+    script.write_text(app)
+    terminal = Terminal(tmp_path, BINARY, "exec", "--config", file, "--", sys.executable, script, body)
+    try:
+        eventually(lambda: "ready" in terminal.text, within=30, every=0.2)
+        terminal.keys("hello", "Enter")
+        eventually(lambda: "got hello" in terminal.text, within=15, every=0.2)
+        terminal.keys("C-c")
+        eventually(lambda: terminal.ended.exists() and terminal.ended.read_text() == "5\n", within=30, every=0.2)
+        assert "interrupted 1" in terminal.text
+    finally:
+        terminal.close()
     assert sum(archives.spans("archive").values()) == 5
 
 

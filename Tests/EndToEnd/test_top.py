@@ -1,43 +1,14 @@
 """`millrace top`: a table of the running process, on a terminal as it changes."""
 
 import re
-import shlex
-import subprocess
-import uuid
 
 import pytest
 
 from conftest import AWAY
-from kit import otlp
 from kit.environments import BINARY
 from kit.millrace import run
+from kit.terminal import Terminal
 from kit.waiting import eventually
-
-
-class Terminal:
-    """A terminal of its own, by tmux, in which one command runs."""
-
-    def __init__(self, directory, *command, columns=120, rows=30):
-        self.socket = f"millrace-{uuid.uuid4().hex[:8]}"
-        line = " ".join(shlex.quote(str(word)) for word in command)
-        self.ended = directory / "ended"
-        shell = f"{line}; echo $? > {self.ended}; echo back at the shell; exec sleep 60"
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), "sh", "-c", shell)
-
-    def tmux(self, *arguments):
-        done = subprocess.run(["tmux", "-L", self.socket, *arguments], capture_output=True, text=True, timeout=20)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    @property
-    def text(self):
-        return self.tmux("capture-pane", "-p")
-
-    def keys(self, *keys):
-        self.tmux("send-keys", *keys)
-
-    def close(self):
-        subprocess.run(["tmux", "-L", self.socket, "kill-server"], capture_output=True, timeout=20)
 
 
 @pytest.fixture

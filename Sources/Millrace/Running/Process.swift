@@ -40,13 +40,14 @@ func runProcess(
     )
     let reloader = Reloader(assembly, path: path, logger: logger) { log.change($0.log) }
     assembly.answerReloads { await reloader.reload($0) }
+    let greeting = untilInputEnds ? nil : Greeting(file, from: path)
     let group = ServiceGroup(
         configuration: ServiceGroupConfiguration(
             services: [
                 .init(service: MemoryService()),
                 .init(service: JournalService(journal: assembly.journal)),
                 .init(service: AdminService(admin: assembly.admin, directory: file.journal.directory)),
-                .init(service: ReceiverService(assembly: assembly, greeting: Greeting(file, from: path))),
+                .init(service: ReceiverService(assembly: assembly, greeting: greeting)),
                 .init(service: DeliveryService(assembly: assembly, logger: logger)),
                 .init(service: FirstItemService(assembly: assembly, logger: logger)),
                 .init(service: WatchService(watch: watching ? path.map { FileWatch($0) } : nil, reloader: reloader)),

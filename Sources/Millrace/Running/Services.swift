@@ -129,11 +129,12 @@ struct MemoryService: Service {
 /// Takes requests; at the end, when the deliveries have drained, finishes those it has received.
 struct ReceiverService: Service {
     let assembly: Assembly
-    let greeting: Greeting
+    /// For whoever started the process on a terminal; nil where `millrace exec` did.
+    let greeting: Greeting?
 
     func run() async throws {
         try await assembly.startReceiving()
-        if Output.standardError.isTerminal { writeLine(greeting.text, to: .standardError) }
+        if let greeting, Output.standardError.isTerminal { writeLine(greeting.text, to: .standardError) }
         try? await gracefulShutdown()
         await assembly.stopReceiving()
     }
