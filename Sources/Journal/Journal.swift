@@ -134,9 +134,19 @@ package final class Journal: Sendable {
     /// Whether a record that came then is older than records may become, as far as the clock can be believed.
     ///
     /// Any thread.
-    package func isTooOld(_ receivedAt: UnixTime) -> Bool {
-        ages.isOlder(than: settings.maxAge, receivedAt.nanoseconds)
+    package func isTooOld(_ receivedAt: UnixTime) -> Bool { isOlder(than: settings.maxAge, receivedAt) }
+
+    /// Whether a record that came then is older than that, as far as the clock can be believed.
+    ///
+    /// Any thread.
+    package func isOlder(than age: Duration, _ receivedAt: UnixTime) -> Bool {
+        ages.isOlder(than: age, receivedAt.nanoseconds)
     }
+
+    /// What the machine's clock shows without the steps that are known of it: it goes on where that of an earlier process was.
+    ///
+    /// Any thread.
+    package var steadyNow: UnixTime { ages.steadyNow }
 
     /// The logs that are defined now, in the order of their definitions.
     package var logs: [Log] { registry.withLock { $0.logs } }

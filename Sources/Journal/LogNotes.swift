@@ -31,6 +31,8 @@ package final class LogNotes: Sendable {
     private struct Queue: Sendable {
         var writes: [Write] = []
         var bytes = 0
+        /// Whether some of it was forgotten that the log has told of.
+        var isOver = false
     }
 
     /// The journal's thread has it.
@@ -100,12 +102,24 @@ package final class LogNotes: Sendable {
     /// Adds slots; never blocks.
     package func write(_ slots: [UInt8]) {
         guard !slots.isEmpty else { return }
-        queue.withLock { queue in
-            guard queue.bytes + slots.count <= Self.pendingMax else { return }
+        let isFirstOver = queue.withLock { queue in
+            guard queue.bytes + slots.count <= Self.pendingMax else {
+                defer { queue.isOver = true }
+                return !queue.isOver
+            }
             queue.writes.append(.slots(slots))
             queue.bytes += slots.count
+            return false
         }
+        guard isFirstOver else { return }
+        core.logger.warning(
+            "More notes of decided traces wait than may; what is decided now is forgotten with the process.",
+            metadata: ["log": "\(core.directory)"]
+        )
     }
+
+    /// Writes what waits; the calling thread waits for the disk.
+    package func flush() { flush(sync: false) }
 
     /// What is written from now on goes into a new file, and only the one before it stays; never blocks.
     package func turn() {
@@ -138,6 +152,7 @@ package final class LogNotes: Sendable {
                     disk.isDirty = false
                 }
                 disk.isFailing = false
+                queue.withLock { $0.isOver = false }
             } catch {
                 if !disk.isFailing {
                     core.logger.warning("Notes of decided traces cannot be written.", metadata: ["cause": "\(error)"])

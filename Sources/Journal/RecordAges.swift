@@ -87,6 +87,13 @@ final class RecordAges: Sendable {
         return UnixTime(nanoseconds: now).since(UnixTime(nanoseconds: receivedAt)) - steps > age
     }
 
+    /// What the clock shows without the steps that are known.
+    var steadyNow: UnixTime {
+        let steps = known.jumps.reduce(Duration.zero) { $0 + $1.step }
+        let shown = Int64(clamping: clock.now().nanoseconds)
+        return UnixTime(nanoseconds: UInt64(clamping: shown &- steps.wholeNanoseconds))
+    }
+
     private static func offset(_ now: UnixTime, _ sinceBoot: Duration) -> Int64 {
         Int64(clamping: now.nanoseconds) &- Int64(clamping: sinceBoot.wholeNanoseconds)
     }

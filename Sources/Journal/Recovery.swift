@@ -138,10 +138,40 @@ extension Recovery {
         signal: ThreadSignal
     ) throws(JournalError) -> [RecoveredLog] {
         var logs: [RecoveredLog] = []
-        for definition in definitions + (try vanishedLogs(besides: definitions)) {
+        let defined = definitions.map { resuming($0, definitions) }
+        for definition in defined + (try vanishedLogs(besides: definitions)) {
             logs.append(try log(definition, readThread: readThread, signal: signal))
         }
         return logs
+    }
+
+    /// A window that has moved records before had a cursor: where that is gone, it begins again with the oldest record.
+    ///
+    /// What it moved is settled by what lies behind it. One that has a new name takes the place of one that was done.
+    private func resuming(_ definition: LogDefinition, _ all: [LogDefinition]) -> LogDefinition {
+        let windows = definition.readers.indices.filter { definition.readers[$0].isWindow }
+        let hasMoved = all.contains { $0.source == definition.id && !entries(of: $0.id.folder).isEmpty }
+        let stored = Set(entries(of: definition.id.folder).compactMap(FileName.reader))
+        let others = stored.subtracting(definition.readers.map(\.name))
+        guard !windows.isEmpty, hasMoved, !others.contains(where: { isWindow($0, of: definition.id) }) else {
+            return definition
+        }
+        var definition = definition
+        for window in windows where !stored.contains(definition.readers[window].name) {
+            definition.readers[window].start = .oldest
+            logger.error(
+                "The cursor of a window is gone; it begins again with the oldest record.",
+                metadata: ["log": "\(definition.id.folder)", "window": "\(definition.readers[window].name)"]
+            )
+        }
+        return definition
+    }
+
+    /// Whether a reader that is no longer defined was a window: its cursor has the room of one.
+    private func isWindow(_ reader: String, of log: LogID) -> Bool {
+        let path = "\(settings.directory)/\(log.folder)/\(FileName.escaped(reader))\(FileName.cursorSuffix)"
+        let size = try? fileSystem.open(path, .existing).size()
+        return CursorSlot.of(.pipeline, fileBytes: size ?? 0) == .window
     }
 
     /// One log, whose folder is created where missing.

@@ -1,7 +1,6 @@
 import Basics
 import Journal
 import OTLP
-import Synchronization
 
 /// Traces that were decided, for a while and as many as there is room for: 16 bytes each.
 ///
@@ -17,10 +16,33 @@ struct DecidedTraces: Sendable {
         var print: UInt64 = 0
         /// When it was seen last, in seconds of the table's own clock.
         var seconds: UInt32 = 0
-        /// Its route and its verdict, by their numbers; zero for none.
-        var route: UInt16 = 0
+        /// The number of its route, zero for none; there are fewer than 2¹⁵ (`NumberedTexts`), and the highest bit is `isKept`.
+        private var routeAndFlag: UInt16 = 0
+        /// The number of its verdict; zero for none.
         var verdict: UInt16 = 0
+
+        init(print: UInt64 = 0, seconds: UInt32 = 0, route: UInt16 = 0, verdict: UInt16 = 0, isKept: Bool = false) {
+            (self.print, self.seconds, self.verdict) = (print, seconds, verdict)
+            routeAndFlag = route
+            self.isKept = isKept
+        }
+
+        var route: UInt16 {
+            get { routeAndFlag & 0x7FFF }
+            set { routeAndFlag = routeAndFlag & 0x8000 | newValue & 0x7FFF }
+        }
+
+        /// Whether what came of it is to outlive the process, and was handed out for that as it is.
+        var isKept: Bool {
+            get { routeAndFlag & 0x8000 != 0 }
+            set { routeAndFlag = routeAndFlag & 0x7FFF | (newValue ? 0x8000 : 0) }
+        }
     }
+
+    /// Bytes of slots that are handed out in one piece.
+    private static let pieceBytes = 64 << 10
+    /// How often what is remembered is written before a new file begins, on average.
+    private static let writesMax = 4
 
     private let remember: Int64
     private let countMax: Int
@@ -32,8 +54,11 @@ struct DecidedTraces: Sendable {
     private let offset: Int64
     private var routes = NumberedTexts(kind: 0)
     private var verdicts = NumberedTexts(kind: 1)
-    /// What is to be written.
-    private(set) var unwritten: [DecidedNote] = []
+    /// What is to be written: pieces that are full, then the slots behind them.
+    private var unwritten: [DecidedNote] = []
+    private var slots: [UInt8] = []
+    /// Slots of the file under way.
+    private var slotCount = 0
 
     /// - Parameters:
     ///   - remember: For how long, in nanoseconds.
@@ -81,6 +106,7 @@ struct DecidedTraces: Sendable {
         for (index, file) in files.enumerated() {
             if index > 0 { (old, young) = (young, Generation(countMax: countMax)) }
             read(file, newest: seconds(offset(now)))
+            slotCount = file.count / LogNotes.slotBytes
         }
         since = files.isEmpty ? since : offset(now)
         // What follows is written behind them: their texts have to be said again.
@@ -88,11 +114,17 @@ struct DecidedTraces: Sendable {
         verdicts.forgetWritten()
     }
 
-    /// A trace was decided; what came of it is not known yet.
+    /// A trace was decided; what came of it is not known yet, unless some of it was decided before.
     mutating func insert(_ key: TraceKey, at now: Int64) {
         let now = offset(now)
         age(at: now)
-        young.put(Entry(print: print(key), seconds: seconds(now)))
+        let print = print(key)
+        if let before = young.find(print) ?? old.find(print), isRemembered(before, at: now),
+            before.route != 0 || before.verdict != 0
+        {
+            return
+        }
+        young.put(Entry(print: print, seconds: seconds(now)))
     }
 
     /// Whether a trace was decided; it is remembered longer for that.
@@ -102,31 +134,50 @@ struct DecidedTraces: Sendable {
         let print = print(key)
         guard var entry = young.find(print) ?? old.find(print) else { return false }
         let time = seconds(now)
-        guard Int64(time) - Int64(entry.seconds) <= wholeSeconds else { return false }
+        guard isRemembered(entry, at: now) else { return false }
         guard entry.seconds != time else { return true }
-        // On the disk as often as it takes to be found there.
-        let step = max(1, wholeSeconds / 4)
-        let isOld = Int64(time) / step != Int64(entry.seconds) / step || young.find(print) == nil
-        let isWritten = entry.route != 0 || entry.verdict != 0
+        let isWritten = entry.isKept && !isFresh(entry, at: time)
         entry.seconds = time
         young.put(entry)
-        if isWritten, isOld { write(entry) }
+        if isWritten { write(entry) }
         return true
+    }
+
+    /// Whether that is known of a trace, and not for longer than a trace is remembered.
+    func knows(_ outcome: DecidedOutcome, of key: TraceKey, at now: Int64) -> Bool {
+        let print = print(key)
+        guard let entry = young.find(print) ?? old.find(print) else { return false }
+        return isRemembered(entry, at: offset(now)) && self.outcome(of: entry) == outcome
+    }
+
+    /// Whether some of a trace went on before, so that what came of it is to outlive the process.
+    func isKept(_ key: TraceKey) -> Bool {
+        let print = print(key)
+        return (young.find(print) ?? old.find(print))?.isKept ?? false
     }
 
     /// Notes what came of a trace that was decided.
     mutating func note(_ outcome: DecidedOutcome, of key: TraceKey) {
         let print = print(key)
-        guard var entry = young.find(print) ?? old.find(print) else { return }
+        let isYoung = young.find(print) != nil
+        guard var entry = isYoung ? young.find(print) : old.find(print) else { return }
+        let before = (entry.route, entry.verdict)
         set(outcome, &entry)
-        young.put(entry)
+        if before != (entry.route, entry.verdict) { entry.isKept = false }
+        // One of the elder generation is not in the file under way: it stays there until it is written.
+        if isYoung { young.put(entry) } else { old.put(entry) }
     }
 
     /// What came of a trace, as far as it is known.
     func outcome(of key: TraceKey) -> DecidedOutcome? {
         let print = print(key)
         guard let entry = young.find(print) ?? old.find(print) else { return nil }
-        let outcome = DecidedOutcome(
+        let outcome = outcome(of: entry)
+        return outcome == DecidedOutcome() ? nil : outcome
+    }
+
+    private func outcome(of entry: Entry) -> DecidedOutcome {
+        DecidedOutcome(
             route: routes[entry.route].flatMap { text in
                 var bytes = text[...]
                 return Route(popping: &bytes)
@@ -136,7 +187,6 @@ struct DecidedTraces: Sendable {
                 return TraceVerdict(popping: &bytes)
             }
         )
-        return outcome == DecidedOutcome() ? nil : outcome
     }
 
     /// What came of a trace is to outlive the process.
@@ -144,17 +194,40 @@ struct DecidedTraces: Sendable {
         let now = offset(now)
         age(at: now)
         let print = print(key)
-        var entry = young.find(print) ?? old.find(print) ?? Entry(print: print)
+        let before = young.find(print) ?? old.find(print)
+        var entry = before ?? Entry(print: print)
         entry.seconds = seconds(now)
         set(outcome, &entry)
+        let isNoted = before.map { before in
+            let isSame = before.route == entry.route && before.verdict == entry.verdict
+            return before.isKept && isSame && isFresh(before, at: entry.seconds)
+        }
+        entry.isKept = true
         young.put(entry)
-        write(entry)
+        if isNoted != true { write(entry) }
+    }
+
+    /// Whether what was written of an entry is in the file under way, and young enough to be found there for what it is.
+    private func isFresh(_ entry: Entry, at time: UInt32) -> Bool {
+        let step = max(1, wholeSeconds / 4)
+        return Int64(time) / step == Int64(entry.seconds) / step && young.find(entry.print) != nil
+    }
+
+    private func isRemembered(_ entry: Entry, at now: Int64) -> Bool {
+        Int64(seconds(now)) - Int64(entry.seconds) <= wholeSeconds
     }
 
     /// What is to be written since the last time.
     mutating func takeUnwritten() -> [DecidedNote] {
+        endPiece()
         defer { unwritten = [] }
         return unwritten
+    }
+
+    private mutating func endPiece() {
+        guard !slots.isEmpty else { return }
+        unwritten.append(.slots(slots))
+        slots = []
     }
 
     private mutating func set(_ outcome: DecidedOutcome, _ entry: inout Entry) {
@@ -171,7 +244,8 @@ struct DecidedTraces: Sendable {
     }
 
     private mutating func age(at now: Int64) {
-        guard now - since > remember || young.count >= countMax else { return }
+        let isFull = young.count >= countMax || slotCount >= Self.writesMax * countMax
+        guard now - since > remember || isFull else { return }
         old = now - since > 2 * remember && young.count < countMax ? Generation(countMax: countMax) : young
         young = Generation(countMax: countMax)
         since = now
@@ -182,7 +256,9 @@ struct DecidedTraces: Sendable {
         }
         routes.keep(used.0)
         verdicts.keep(used.1)
+        endPiece()
         unwritten.append(.turn)
+        slotCount = 0
     }
 
     private func offset(_ now: Int64) -> Int64 { now.addingReportingOverflow(offset).partialValue }
@@ -197,50 +273,17 @@ struct DecidedTraces: Sendable {
     }
 }
 
-extension DecidedTraces {
-    /// Those of earlier processes, as far as they are noted beside a log; the calling thread waits for the disk.
-    static func open(
-        _ settings: WindowSettings,
-        beside log: Log?,
-        at moment: Duration
-    ) -> (traces: DecidedTraces, notes: LogNotes?) {
-        guard let log else { return (DecidedTraces(settings), nil) }
-        let (notes, content) = LogNotes.open(beside: log)
-        let now = moment.wholeNanoseconds
-        let offset = Int64(clamping: WallClock.system.now().nanoseconds) - now
-        var traces = DecidedTraces(settings, key: notes.key, offset: offset)
-        traces.restore(content.files, at: now)
-        return (traces, notes)
-    }
-}
-
-extension WindowStage {
-    /// Has written what is to be known of decided traces in the next process.
-    func writeNotes() {
-        let writes = state.withLock { $0.window.decided.takeUnwritten() }
-        guard let notes, !writes.isEmpty else { return }
-        for write in writes {
-            switch write {
-            case .slots(let slots): notes.write(slots)
-            case .turn: notes.turn()
-            }
-        }
-        journal.flush(notes)
-    }
-}
-
 // Slots on the disk: a text (`NumberedTexts`), or the fingerprint, the seconds, the numbers of route and verdict.
 extension DecidedTraces {
     private mutating func write(_ entry: Entry) {
-        var slots = routes.unwritten(entry.route) + verdicts.unwritten(entry.verdict)
+        let before = slots.count
+        slots += routes.unwritten(entry.route)
+        slots += verdicts.unwritten(entry.verdict)
         slots.append(word: entry.print)
         let numbers = UInt64(entry.route) << 32 | UInt64(entry.verdict) << 48
         slots.append(word: UInt64(entry.seconds) | numbers)
-        if case .slots(let before) = unwritten.last {
-            unwritten[unwritten.count - 1] = .slots(before + slots)
-        } else {
-            unwritten.append(.slots(slots))
-        }
+        slotCount += (slots.count - before) / LogNotes.slotBytes
+        if slots.count >= Self.pieceBytes { endPiece() }
     }
 
     private mutating func read(_ file: [UInt8], newest: UInt32) {
@@ -262,13 +305,16 @@ extension DecidedTraces {
                 }
                 continue
             }
-            guard print != 0, young.count < countMax else { continue }
+            guard print != 0 else { continue }
+            // There was more room when it was written: the younger ones stay.
+            if young.count >= countMax { (old, young) = (young, Generation(countMax: countMax)) }
             let entry = Entry(
                 print: print,
                 // A clock that was set back must not make it last.
                 seconds: min(UInt32(truncatingIfNeeded: rest), newest),
                 route: routeNumbers[UInt16(truncatingIfNeeded: rest >> 32)] ?? 0,
-                verdict: verdictNumbers[UInt16(truncatingIfNeeded: rest >> 48)] ?? 0
+                verdict: verdictNumbers[UInt16(truncatingIfNeeded: rest >> 48)] ?? 0,
+                isKept: true
             )
             young.put(entry)
         }

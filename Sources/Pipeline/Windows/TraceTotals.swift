@@ -56,7 +56,8 @@ final class SpentMeters: Sendable {
             var sum = rows[row] ?? TraceTotals.Entry()
             sum.traces += entry.traces
             sum.errors += entry.errors
-            sum.tokens = sum.tokens.addingReportingOverflow(entry.tokens).partialValue
+            let (tokens, overflow) = sum.tokens.addingReportingOverflow(entry.tokens)
+            sum.tokens = overflow ? .max : tokens
             sum.cost += entry.cost
             rows[row] = sum
             return isNew

@@ -65,7 +65,8 @@ package struct TraceWindow: Sendable {
     }
 
     private let settings: WindowSettings
-    private let dropCertainty: DropCertainty
+    /// When it is certain that a trace is not dropped.
+    var dropCertainty: DropCertainty
     private var traces = Slab<Trace>()
     private var slots = [UInt32](filledWith: noNumber, count: 64)
     /// Whose traces there are, by their numbers; nil for who is bound to nothing.
@@ -190,7 +191,7 @@ package struct TraceWindow: Sendable {
     ) {
         advance(to: moment)
         // What was noted on the disk is known already.
-        guard outcome == DecidedOutcome() || decided.outcome(of: key) != outcome else { return }
+        guard outcome == DecidedOutcome() || !decided.knows(outcome, of: key, at: now) else { return }
         decided.keep(outcome, of: key, at: now)
     }
 
@@ -202,6 +203,13 @@ package struct TraceWindow: Sendable {
         advance(to: moment)
         while let (number, way) = lines.due(at: now, traces) { decide(number, way.isWhole ? .complete : .waited) }
         while let number = lines.takeShown(at: now, &traces) { show(number) }
+        defer { ready = [] }
+        return ready
+    }
+
+    /// Decides what is whole and certain to be kept, without waiting for more.
+    mutating func takeKept() -> [WindowDecision] {
+        while let number = lines.firstKept { decide(number, .complete) }
         defer { ready = [] }
         return ready
     }

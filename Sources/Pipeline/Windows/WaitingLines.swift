@@ -56,6 +56,12 @@ struct WaitingLines: Sendable {
     /// The trace that came first of those that wait.
     var oldest: UInt32? { ageing.first == noNumber ? nil : ageing.first }
 
+    /// The trace that is due first of those that are whole and certain to be kept.
+    var firstKept: UInt32? {
+        let first = waiting[Int(WaitingWay.kept.rawValue)].first
+        return first == noNumber ? nil : first
+    }
+
     /// The trace that came next.
     func next(after trace: UInt32, _ traces: Slab<TraceWindow.Trace>) -> UInt32? {
         let after = traces[trace].ageing.after

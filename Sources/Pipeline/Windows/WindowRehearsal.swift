@@ -54,15 +54,18 @@ package struct WindowRehearsal {
 
     private mutating func carryOut(_ decisions: [WindowDecision]) {
         for decision in decisions where !decision.records.isEmpty {
-            let whole = WholeTrace(
+            var whole = WholeTrace(
                 key: decision.key,
                 parts: decision.records.map { records[Int($0)] },
                 logs: decision.logRecords.map { records[Int($0)] },
                 reason: decision.reason,
                 decided: window.decided.outcome(of: decision.key)
             )
+            whole.isContinued = window.decided.isKept(decision.key)
+            whole.decidedAt = .nanoseconds(window.now)
             let made = processor.assemble(whole)
             window.decided.note(made.outcome, of: decision.key)
+            window.keep(made.outcome, of: decision.key)
             decided.append((decision.key, made))
         }
     }

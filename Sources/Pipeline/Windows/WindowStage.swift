@@ -59,6 +59,8 @@ package final class WindowStage: Sendable {
     /// Decisions that wait to be carried out, beyond which nothing more is read.
     private static let readyMax = 10_000
     private static let readBytes = 1 << 20
+    /// Traces that may have been moved and not noted when a process ended: some groups.
+    private static let unnotedMax = 1024
     private static let readRecords = 1024
     /// A reader that has caught up reads so often, and not once for every record.
     static let readPause = Duration.milliseconds(20)
@@ -109,17 +111,27 @@ package final class WindowStage: Sendable {
         var settings = processor.window
         settings.bytesMax = min(settings.bytesMax, traceBytesMax)
         let now = clock.now()
-        let (found, notes) = DecidedTraces.open(settings, beside: isNoted ? output : nil, at: now)
+        let (found, notes) = DecidedTraces.open(
+            settings,
+            beside: isNoted ? output : nil,
+            at: now,
+            showing: journal.steadyNow
+        )
         var window = TraceWindow(settings, decided: found, dropCertainty: processor.dropCertainty)
         self.notes = notes
-        for trace in decided {
-            if !trace.isOpen { window.remember(trace.key, as: trace.outcome, at: now) }
+        for (index, trace) in decided.enumerated() {
+            let isYoung = !journal.isOlder(than: processor.window.remember, trace.receivedAt)
+            // What was moved last may have no notes yet, however long ago its trace began.
+            if !trace.isOpen, isYoung || index + Self.unnotedMax >= decided.count {
+                window.remember(trace.key, as: trace.outcome, at: now)
+            }
             guard let route = trace.outcome.route else { continue }
             processor.restore(trace.key, route: route, receivedAt: trace.receivedAt)
         }
         for record in shown {
             window.see(record.key, record: record.id, spans: record.spans, bytes: record.bytes, at: now, isShown: true)
         }
+        notes?.write(window.decided.takeUnwritten())
         state = Mutex(State(window: window, cache: RecordCache(bytesMax: bytesMax)))
     }
 
@@ -129,6 +141,7 @@ package final class WindowStage: Sendable {
     /// From now on another processor makes requests of traces, which waits as this one does.
     package func change(_ processor: any WindowedProcessor, forwardedHeaders: Set<String>) {
         work.withLock { $0 = (processor, forwardedHeaders) }
+        state.withLock { $0.window.dropCertainty = processor.dropCertainty }
     }
 
     /// Traces that wait, and the bytes of what is known of them.
@@ -153,11 +166,13 @@ package final class WindowStage: Sendable {
 
     /// From now on decides what would be complete in a moment, or all where it `decidesAll`, and returns once that is carried out.
     ///
-    /// What stays undecided waits in the journal. Returns early where it is cancelled.
+    /// What stays undecided waits in the journal: where it samples, also what is complete and not kept for certain, because what is still
+    /// to come may change that. Returns early where it is cancelled.
     ///
     /// `run` has to be at work.
     package func drain(decidingAll: Bool) async {
-        let (ends, ahead) = (inputs.mapValues(\.reader.endID), processor.window.afterRoot)
+        let (ends, processor) = (inputs.mapValues(\.reader.endID), processor)
+        let ahead = processor.samples ? Duration.zero : processor.window.afterRoot
         state.withLock { $0.drain = WindowDrain(decidesAll: decidingAll, ahead: ahead, ends: ends) }
         due.ring()
         while !Task.isCancelled, state.withLock({ !$0.isDrained }) { await settled.wait() }
@@ -311,7 +326,7 @@ extension WindowStage.State {
         ready += window.due(at: now).map(WindowWork.decision)
         if var drain, !drain.isDecided, isRead {
             // What is complete came whole: it only waits in case that it did not.
-            let decisions = drain.decidesAll ? window.close() : window.due(at: now + drain.ahead)
+            let decisions = drain.decidesAll ? window.close() : window.takeKept() + window.due(at: now + drain.ahead)
             ready += decisions.map(WindowWork.decision)
             drain.isDecided = true
             self.drain = drain

@@ -10,6 +10,9 @@ package protocol WindowedProcessor: Sendable {
     /// Whether log records may become content of the spans that they name.
     var joinsLogs: Bool { get }
 
+    /// Whether what is decided about a trace depends on all of it, so that none is decided early.
+    var samples: Bool { get }
+
     /// Whether a log record may become content of the span that it names; `logs` is an envelope of logs.
     func joins(_ unit: Int, of logs: Envelope) -> Bool
     /// When it is certain that an open trace is not dropped; `never` for who does not foresee anything.
@@ -37,6 +40,7 @@ package protocol WindowedProcessor: Sendable {
 }
 
 extension WindowedProcessor {
+    package var samples: Bool { false }
     package var dropCertainty: DropCertainty { .never }
     package func foresee(_ payload: [UInt8]) -> TraceForesight { TraceForesight() }
     package func assembleTogether(_ traces: [WholeTrace]) -> [AssembledGroup] { [] }
@@ -82,6 +86,10 @@ package struct WholeTrace: Sendable {
     package let reason: WindowDecision.Reason
     /// What came of it, where it was decided before.
     package var decided: DecidedOutcome?
+    /// Whether some of it went on like that already.
+    package var isContinued = false
+    /// When it is decided, by a clock that only goes forward; nil where nothing has one.
+    package var decidedAt: Duration?
 
     package init(
         key: TraceKey,

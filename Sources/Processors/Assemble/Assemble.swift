@@ -30,6 +30,8 @@ package struct Assemble: WindowedProcessor {
 
     package func joins(_ unit: Int, of logs: Envelope) -> Bool { joinsLogs && GenAIEvent(unit, of: logs) != nil }
 
+    package var samples: Bool { sampler != nil }
+
     package var dropCertainty: DropCertainty { sampler?.dropCertainty ?? .never }
 
     package func foresee(_ payload: [UInt8]) -> TraceForesight { sampler?.foresee(payload) ?? TraceForesight() }

@@ -2,7 +2,7 @@ import Basics
 import Pipeline
 import Synchronization
 
-/// How many traces of each kind came in the window under way; at most 10,000 kinds, and of others none is rare.
+/// How many traces of each kind came in the window under way; of more than 10,000 kinds those are forgotten that came least lately.
 ///
 /// Any thread.
 final class RareTraces: Sendable {
@@ -15,9 +15,13 @@ final class RareTraces: Sendable {
         let tools: Set<String>
     }
 
+    /// By kind, in two generations.
+    ///
+    /// Where the younger one is full, the elder one is forgotten.
     private struct State {
-        var begin: UInt64 = 0
-        var counts: [Int: Int] = [:]
+        var begin: Int64?
+        var young: [Int: Int] = [:]
+        var old: [Int: Int] = [:]
     }
 
     private static let sortsMax = 10_000
@@ -27,21 +31,19 @@ final class RareTraces: Sendable {
 
     init(_ settings: RareSettings) { self.settings = settings }
 
-    /// Counts a trace, and says whether it is among the first of its kind.
-    func takes(_ sort: Sort, at moment: UnixTime) -> Bool {
-        let window = UInt64(clamping: settings.window.wholeNanoseconds)
+    /// Counts a trace, and says whether it is among the first of its kind; `moment` is now by a clock that only goes forward.
+    func takes(_ sort: Sort, at moment: Duration) -> Bool {
+        let (now, window) = (moment.wholeNanoseconds, settings.window.wholeNanoseconds)
         // Another in each process, so that nobody makes two kinds look alike.
         let hash = sort.hashValue
         return state.withLock { state in
-            if moment.nanoseconds >= state.begin &+ window { state = State(begin: moment.nanoseconds) }
-            guard let count = state.counts[hash] else {
-                guard state.counts.count < Self.sortsMax else { return false }
-                state.counts[hash] = 1
-                return true
+            if state.begin.map({ now - $0 >= window }) ?? true { state = State(begin: now) }
+            if state.young.count >= Self.sortsMax / 2, state.young[hash] == nil {
+                (state.old, state.young) = (state.young, [:])
             }
-            guard count < settings.first else { return false }
-            state.counts[hash] = count + 1
-            return true
+            let count = state.young[hash] ?? state.old[hash] ?? 0
+            state.young[hash] = min(count + 1, settings.first)
+            return count < settings.first
         }
     }
 }

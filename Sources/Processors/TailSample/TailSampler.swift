@@ -75,20 +75,22 @@ struct TailSampler: Sendable {
         _ route: Route
     ) -> Decision {
         let reading = TraceReading(work, created: created)
-        let isWhole = trace.reason != .late
+        // What comes of it later, or came in another request, was counted and signed with the rest.
+        let isFirst = trace.reason != .late && !trace.isContinued
         let draw = TraceDraw(work.batch, top: top, bySession: drawsBySession)
-        var verdict = trace.decided?.verdict ?? self.verdict(of: work, reading, draw, top: top, route)
+        let moment = trace.decidedAt ?? .nanoseconds(Int64(clamping: work.receivedAt.nanoseconds))
+        var verdict = trace.decided?.verdict ?? self.verdict(of: work, reading, draw, top: top, route, at: moment)
         if !verdict.isKept, !trace.ahead.isEmpty {
-            // Spans went ahead, because a policy kept it.
-            verdict = TraceVerdict(policy: verdict.policy, isKept: true)
+            // Spans went ahead because a policy kept it, which is in the file no longer.
+            verdict = TraceVerdict(policy: Self.noPolicy, isKept: true)
         }
         if verdict.isKept {
-            let adjusted = draw.write(verdict.threshold, to: &work.batch, top: top)
-            if isWhole || work.batch.spans[top].parentID == nil {
-                sign(&work, top, verdict.policy, adjusted)
-            }
+            // Which number a session has is not known from a span that does not name it.
+            let isDrawKnown = isFirst || !drawsBySession || !draw.isOfTraceID
+            let adjusted = draw.write(isDrawKnown ? verdict.threshold : nil, to: &work.batch, top: top)
+            if isFirst { sign(&work, top, verdict.policy, adjusted) }
         }
-        return Decision(verdict: verdict, totals: reading.totals(route, isWhole: isWhole))
+        return Decision(verdict: verdict, totals: reading.totals(route, isWhole: isFirst))
     }
 
     /// When it is certain that an open trace is not dropped.
@@ -120,7 +122,8 @@ struct TailSampler: Sendable {
         _ reading: TraceReading,
         _ draw: TraceDraw,
         top: Int,
-        _ route: Route
+        _ route: Route,
+        at moment: Duration
     ) -> TraceVerdict {
         var matcher = matcher
         matcher.look(at: work.batch, mapped: work.mapped)
@@ -131,7 +134,6 @@ struct TailSampler: Sendable {
                 return TraceVerdict(policy: policy.name, isKept: false)
             }
         }
-        let moment = work.receivedAt
         for policy in asked {
             switch policy.kind {
             case .keep(let condition) where holds(condition): break

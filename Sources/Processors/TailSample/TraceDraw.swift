@@ -11,6 +11,8 @@ struct TraceDraw: Sendable {
     let earlier: UInt64?
     /// Whether the number is the session's, which others cannot know from the trace id.
     private let isOfSession: Bool
+    /// Whether it is the trace id's, because no span has another.
+    let isOfTraceID: Bool
 
     /// - Parameters:
     ///   - batch: The trace.
@@ -26,6 +28,7 @@ struct TraceDraw: Sendable {
         }
         let session = randomness == nil && bySession ? Self.session(of: batch, top: top) : nil
         isOfSession = session != nil
+        isOfTraceID = randomness == nil && session == nil
         let drawn = randomness ?? session ?? batch.spans[top].traceID.low & (SamplingRatio.whole - 1)
         self.randomness = drawn
         earlier = own?.threshold.flatMap { $0 <= drawn ? $0 : nil }

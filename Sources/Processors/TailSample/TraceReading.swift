@@ -86,17 +86,22 @@ struct TraceReading {
         let own = sides.isEmpty ? nil : Int64(exactly: sides.reduce(0, +).rounded())
         let tokens = mapped == nil ? own : mapped?.tokens
         let cost = mapped?.cost ?? (mapped == nil ? number(.cost) : nil)
-        if let tokens, tokens > 0 {
+        // No client makes sums that others read overflow.
+        if let tokens = tokens.map({ min($0, Self.tokensMax) }), tokens > 0 {
             figures.tokens = (figures.tokens ?? 0).addingClamped(tokens)
             let before = spent[model ?? ""]?.tokens ?? 0
             spent[model ?? "", default: .init()].tokens = before.addingClamped(tokens)
         }
         if let cost, cost.isFinite, cost > 0 {
+            let cost = min(cost, Self.costMax)
             figures.cost = (figures.cost ?? 0) + cost
             spent[model ?? "", default: .init()].cost += cost
         }
     }
 
+    /// What is counted of one span, at most.
+    private static let tokensMax: Int64 = 1_000_000_000_000
+    private static let costMax = 1e9
     private static let textMax = 200
     private static let namesMax = 100
 
