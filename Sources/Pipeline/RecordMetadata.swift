@@ -14,8 +14,8 @@ package import OTLP
 /// 19 the trace and the span of the request, where that is recorded, in 24 bytes; 20 what a record behind a window is to a trace of
 /// which spans went ahead (`TraceShowing`); of a record before a window 21 the experiments that its client may write to, each a
 /// length and UTF-8; of one behind it 22 why its spans may not go where they would, 23 what a sampler decided (`TraceVerdict`),
-/// and 24 how many of its items that are sampled out which policy dropped, each a count and a name. Of a replay 25 the
-/// dead letter that it was in the exporter's box of the other log (`LogID.counterpart`).
+/// 24 how many of its items that are sampled out which policy dropped, each a count and a name, and 27, empty, that nobody sent any
+/// of its items. Of a replay 25 the dead letter that it was in the exporter's box of the other log (`LogID.counterpart`).
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -49,6 +49,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var counterpartLetter: UInt64?
     /// Of a record behind a window: what a sampler decided about its trace.
     package var verdict: TraceVerdict?
+    /// Of a record behind a window: whether nobody sent any of its items, so that its id counts for none that was accepted.
+    package var isUnsent = false
 
     package init(
         signal: Signal,
@@ -80,7 +82,7 @@ package struct RecordMetadata: Hashable, Sendable {
     package var withoutAccount: RecordMetadata {
         var metadata = self
         (metadata.removed, metadata.created, metadata.replays, metadata.parked) = ([:], 0, nil, nil)
-        (metadata.showing, metadata.counterpartLetter) = (nil, nil)
+        (metadata.showing, metadata.counterpartLetter, metadata.isUnsent) = (nil, nil, false)
         metadata.origin?.spans = []
         metadata.origin?.logs = []
         return metadata
@@ -99,7 +101,8 @@ private enum FieldTag {
     static let verdict: UInt8 = 23
     static let policies: UInt8 = 24
     static let counterpartLetter: UInt8 = 25
-    static let known = trace...counterpartLetter
+    static let unsent: UInt8 = 27
+    static let known = trace...unsent
 }
 
 extension RecordMetadata {
@@ -131,6 +134,7 @@ extension RecordMetadata {
     private var hasFields: Bool {
         trace != nil || origin != nil || created > 0 || request != nil || showing != nil || !experiments.isEmpty
             || refusal != nil || verdict != nil || !removed.sampledOutBy.isEmpty || counterpartLetter != nil
+            || isUnsent
     }
 
     private func appendFields(to bytes: inout [UInt8]) {
@@ -151,6 +155,7 @@ extension RecordMetadata {
         if let refusal { append(FieldTag.refusal) { $0.append(text: refusal) } }
         if let counterpartLetter { append(FieldTag.counterpartLetter) { $0.append(leb128: counterpartLetter) } }
         if let verdict { append(FieldTag.verdict) { verdict.append(to: &$0) } }
+        if isUnsent { append(FieldTag.unsent) { _ in } }
         if !removed.sampledOutBy.isEmpty {
             append(FieldTag.policies) { bytes in
                 for (policy, count) in removed.sampledOutBy.sorted(by: { $0.key < $1.key }) {
@@ -194,6 +199,7 @@ extension RecordMetadata {
             case FieldTag.verdict:
                 guard let decided = TraceVerdict(popping: &field) else { return nil }
                 verdict = decided
+            case FieldTag.unsent: isUnsent = true
             case FieldTag.policies:
                 while !field.isEmpty {
                     guard let count = field.popLEB128(), let policy = field.popText() else { return nil }

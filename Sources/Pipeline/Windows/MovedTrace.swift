@@ -143,7 +143,7 @@ struct MovedTrace: Sendable {
 }
 
 /// What becomes one record: a trace, or a part of a request of several.
-private struct WindowPart {
+struct WindowPart {
     /// Bytes of resources that may be written again for the sake of division, besides twice those of the record.
     private static let repeatsMax = 8 << 20
 
@@ -281,7 +281,7 @@ extension WindowRecord {
 }
 
 extension TraceOrigin {
-    fileprivate init(_ spans: [WindowRecord], _ logs: [WindowRecord], joined: Int) {
+    init(_ spans: [WindowRecord], _ logs: [WindowRecord], joined: Int) {
         var holdings: [Holding] = []
         var places: [HoldingKey: Int] = [:]
         for record in spans {

@@ -169,7 +169,7 @@ extension WindowStage {
     /// Nil where nothing is left to move.
     private func trace(of work: WindowWork, _ spans: [WindowRecord], _ logs: [WindowRecord]) -> MovedTrace? {
         guard let first = spans.first(where: { !$0.wentAhead }) else {
-            return logs.isEmpty ? nil : MovedTrace(unjoined: logs)
+            return logs.isEmpty ? nil : turns(of: work, logs) ?? MovedTrace(unjoined: logs)
         }
         guard case .decision(let decision) = work else {
             return MovedTrace(dividing: first, to: output.id, forwardedHeaders, assemble: assemble)
@@ -185,7 +185,7 @@ extension WindowStage {
     }
 
     /// Makes one request of a trace; spans that come late, and another try, get what was decided.
-    private func assemble(_ trace: WholeTrace) -> AssembledTrace {
+    func assemble(_ trace: WholeTrace) -> AssembledTrace {
         var trace = trace
         trace.decided = state.withLock { $0.window.decided.outcome(of: trace.key) }
         let made = processor.assemble(trace)
