@@ -7,6 +7,8 @@ struct Cursor: Sendable, Equatable {
     /// When the account was opened.
     private(set) var since: UInt64
     /// Where the account begins: `accepted` counts from here.
+    ///
+    /// Ids of what nobody sent move it on once they are finished.
     private(set) var startID: UInt64
     /// Where an abandoned reader's account ends; nil while it is read.
     private(set) var closedID: UInt64?
@@ -22,7 +24,7 @@ struct Cursor: Sendable, Equatable {
 
     /// Restores an account; nil when it does not balance.
     init?(since: UInt64, startID: UInt64, closedID: UInt64?, finished: IDSet, totals: OutcomeCounts) {
-        guard finished.low >= startID, closedID ?? startID >= startID,
+        guard finished.count >= startID, closedID ?? startID >= startID,
             totals.sum >= finished.count - startID
         else { return nil }
         self.since = since
@@ -33,11 +35,24 @@ struct Cursor: Sendable, Equatable {
     }
 
     /// Counts ids as `outcomes`, those that are finished already left out; `created` items more where all are fresh.
-    mutating func finish(_ ids: Range<UInt64>, as outcomes: OutcomeCounts, created: UInt64 = 0) {
+    ///
+    /// Ids that are `isUnsent` are no longer accepted.
+    mutating func finish(
+        _ ids: Range<UInt64>,
+        as outcomes: OutcomeCounts,
+        created: UInt64 = 0,
+        isUnsent: Bool = false
+    ) {
         guard closedID == nil else { return }
         let fresh = finished.insert(ids)
         let all = fresh == ids.length ? fresh + created : fresh
         if fresh > 0 { totals = totals + outcomes.fitted(to: all) }
+        if isUnsent { startID += fresh }
+    }
+
+    /// Counts the ids of a record that was settled.
+    mutating func finish(_ ids: Range<UInt64>, of record: SettledRecord) {
+        finish(ids, as: record.outcomes, created: UInt64(record.created), isUnsent: record.isUnsent)
     }
 
     /// Counts what is unfinished of `ids` as lost.

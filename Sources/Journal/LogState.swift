@@ -380,8 +380,7 @@ extension LogState {
         for record in settled {
             let (end, overflow) = record.id.addingReportingOverflow(UInt64(record.items))
             guard !overflow && end <= endID else { continue }
-            let created = UInt64(record.created)
-            readers[reader].cursor.finish(record.id..<end, as: record.outcomes, created: created)
+            readers[reader].cursor.finish(record.id..<end, of: record)
             if record.isMoved {
                 followed.forget(record.id, by: readers[reader].name)
             } else {

@@ -145,6 +145,8 @@ package struct SettledRecord: Sendable, Equatable {
     package let outcomes: OutcomeCounts
     /// Items in it that take no id, because nobody sent them.
     package let created: UInt32
+    /// Whether nobody sent those that take an id, either: once it is settled, they are among those that were created.
+    package let isUnsent: Bool
     /// Whether its items wait in another log now: nothing has come of them, and who follows it is told nothing.
     package let isMoved: Bool
 
@@ -153,12 +155,14 @@ package struct SettledRecord: Sendable, Equatable {
         items: UInt32,
         outcomes: OutcomeCounts,
         created: UInt32 = 0,
+        isUnsent: Bool = false,
         isMoved: Bool = false
     ) {
         self.id = id
         self.items = items
         self.outcomes = outcomes
         self.created = created
+        self.isUnsent = isUnsent
         self.isMoved = isMoved
     }
 

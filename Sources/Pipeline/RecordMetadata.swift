@@ -14,8 +14,9 @@ package import OTLP
 /// 19 the trace and the span of the request, where that is recorded, in 24 bytes; 20 what a record behind a window is to a trace of
 /// which spans went ahead (`TraceShowing`); of a record before a window 21 the experiments that its client may write to, each a
 /// length and UTF-8; of one behind it 22 why its spans may not go where they would, 23 what a sampler decided (`TraceVerdict`),
-/// 24 how many of its items that are sampled out which policy dropped, each a count and a name, and 26, empty, that its spans are of
-/// several whole traces. Of a replay 25 the dead letter that it was in the exporter's box of the other log (`LogID.counterpart`).
+/// 24 how many of its items that are sampled out which policy dropped, each a count and a name, 26, empty, that its spans are of
+/// several whole traces, and 27, empty, that nobody sent any of its items. Of a replay 25 the dead letter that it was in the
+/// exporter's box of the other log (`LogID.counterpart`).
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -51,6 +52,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var counterpartLetter: UInt64?
     /// Of a record behind a window: what a sampler decided about its trace.
     package var verdict: TraceVerdict?
+    /// Of a record behind a window: whether nobody sent any of its items, so that its id counts for none that was accepted.
+    package var isUnsent = false
 
     package init(
         signal: Signal,
@@ -82,7 +85,7 @@ package struct RecordMetadata: Hashable, Sendable {
     package var withoutAccount: RecordMetadata {
         var metadata = self
         (metadata.removed, metadata.created, metadata.replays, metadata.parked) = ([:], 0, nil, nil)
-        (metadata.showing, metadata.counterpartLetter) = (nil, nil)
+        (metadata.showing, metadata.counterpartLetter, metadata.isUnsent) = (nil, nil, false)
         metadata.origin?.spans = []
         metadata.origin?.logs = []
         return metadata
@@ -102,7 +105,8 @@ private enum FieldTag {
     static let policies: UInt8 = 24
     static let counterpartLetter: UInt8 = 25
     static let wholeTraces: UInt8 = 26
-    static let known = trace...wholeTraces
+    static let unsent: UInt8 = 27
+    static let known = trace...unsent
 }
 
 extension RecordMetadata {
@@ -140,7 +144,7 @@ extension RecordMetadata {
     private var hasFields: Bool {
         trace != nil || origin != nil || created > 0 || request != nil || showing != nil || !experiments.isEmpty
             || refusal != nil || verdict != nil || !removed.sampledOutBy.isEmpty || areWholeTraces
-            || counterpartLetter != nil
+            || counterpartLetter != nil || isUnsent
     }
 
     /// Says where the id of the trace stands.
@@ -167,6 +171,7 @@ extension RecordMetadata {
         if areWholeTraces { append(FieldTag.wholeTraces) { _ in } }
         if let counterpartLetter { append(FieldTag.counterpartLetter) { $0.append(leb128: counterpartLetter) } }
         if let verdict { append(FieldTag.verdict) { verdict.append(to: &$0) } }
+        if isUnsent { append(FieldTag.unsent) { _ in } }
         if !removed.sampledOutBy.isEmpty {
             append(FieldTag.policies) { bytes in
                 for (policy, count) in removed.sampledOutBy.sorted(by: { $0.key < $1.key }) {
@@ -213,6 +218,7 @@ extension RecordMetadata {
             case FieldTag.verdict:
                 guard let decided = TraceVerdict(popping: &field) else { return nil }
                 verdict = decided
+            case FieldTag.unsent: isUnsent = true
             case FieldTag.policies:
                 while !field.isEmpty {
                     guard let count = field.popLEB128(), let policy = field.popText() else { return nil }

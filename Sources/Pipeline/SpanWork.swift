@@ -76,9 +76,12 @@ package struct SpanWork: Sendable {
     /// - Returns: By output group the trace of its items; nil for a group of several traces, and for what the window does not want.
     mutating func divideByTrace(for window: any WindowedProcessor) -> [TraceID?] {
         let repeatsMax = account.repeatsMax(beside: batch.bytes.count + batch.addedBytes)
-        let isLog = batch.signal == .logs
+        let (isLog, sender) = (batch.signal == .logs, source.identity?.name)
         let (traces, origins) = batch.divideByTrace(groups: routes.count, repeatsMax: repeatsMax) { unit, batch in
-            !isLog || window.joins(unit, of: batch)
+            let named = batch.unit(unit).hasTrace ? batch.unit(unit).traceID : nil
+            guard isLog else { return named }
+            if let named, window.joins(unit, of: batch) { return named }
+            return window.turn(unit, of: batch, from: sender).map { named ?? $0 }
         }
         account.add(steps: batch.unitCount)
         routes += origins.map { routes[Int($0)] }

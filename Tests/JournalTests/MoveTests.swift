@@ -180,6 +180,20 @@ import Testing
         await journal.close()
     }
 
+    @Test func `an id of what nobody sent counts as created once it is finished, in any order`() async throws {
+        var journal = try disk.open(logs)
+        #expect(await journal.append(["a", "b"].map { NewRecord($0, log: .behind) }) == .durable)
+        let out = journal.logs[1].readers[0]
+        _ = try await out.read(through: "b")
+        out.finish([SettledRecord(id: 1, items: 1, outcomes: [.delivered: 4], created: 3, isUnsent: true)])
+        await journal.close()
+        journal = try disk.open(logs)
+        let account = journal.logs[1].readers[0].account
+        #expect(account.accepted == 1 && account.created == 4 && account.queued == 1)
+        #expect(account.outcomes == OutcomeCounts(delivered: 4))
+        await journal.close()
+    }
+
     @Test func `copies go when their readers have passed them and the window's cursor says so`() async throws {
         let stepped = try disk.openStepped(logs)
         let (window, out) = (stepped.logs[0].readers[0], stepped.logs[1].readers[0])

@@ -140,7 +140,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["gateway.json", "in-house.json", "cost-control.json"])
+    @Test(arguments: ["gateway.json", "in-house.json", "cost-control.json", "cli-sessions.json"])
     func `the tests of an example pass`(example: String) throws {
         let result = try Program.run("test", repository.appending(path: "pipelines/\(example)").path)
         #expect(result.code == 0)

@@ -8,20 +8,20 @@ extension Envelope {
     /// - Parameters:
     ///   - groups: How many there are.
     ///   - repeatsMax: Bytes of resources and scopes that may be written again, for each new group and for all together.
-    ///   - isDivided: Whether a unit is to be found by its trace.
+    ///   - place: The trace that a unit is to be found by; nil for none. Without it, that which it is of.
     /// - Returns: The trace of each group, by number, nil for one of several traces or of none; and for each new group, numbered
     ///   on from `groups`, the group that it was taken from.
     package mutating func divideByTrace(
         groups: Int,
         repeatsMax: (perGroup: Int, all: Int),
-        where isDivided: (Int, Envelope) -> Bool = { _, _ in true }
+        by place: (Int, Envelope) -> TraceID? = { $1.unit($0).hasTrace ? $1.unit($0).traceID : nil }
     ) -> (traces: [TraceID?], origins: [UInt16]) {
         var division = TraceDivision(groups: groups, repeatsMax)
         var numbers = TraceNumbers()
         for index in 0..<unitCount where removal(of: index) == nil {
             let unit = unit(index)
             let origin = group(of: index)
-            let id = unit.hasTrace && isDivided(index, self) ? unit.traceID : nil
+            let id = place(index, self)
             let trace = id.map { numbers.number(of: $0) } ?? -1
             let target = division.group(of: trace, id, from: origin, unit.scope, self)
             if target != origin { assign(index, to: target) }

@@ -230,6 +230,12 @@ extension QueuedRecord {
             delivered -= count
         }
         outcomes[.delivered] += delivered
-        return SettledRecord(id: id, items: items, outcomes: outcomes, created: metadata.created)
+        return SettledRecord(
+            id: id,
+            items: items,
+            outcomes: outcomes,
+            created: metadata.created,
+            isUnsent: metadata.isUnsent
+        )
     }
 }

@@ -175,7 +175,7 @@ struct MovedTrace: Sendable {
 }
 
 /// What becomes one record: a trace, or a part of a request of several.
-private struct WindowPart {
+struct WindowPart {
     /// Bytes of resources that may be written again for the sake of division, besides twice those of the record.
     private static let repeatsMax = 8 << 20
 

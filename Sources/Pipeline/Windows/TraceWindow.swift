@@ -183,6 +183,9 @@ package struct TraceWindow: Sendable {
         bound(number)
     }
 
+    /// Spans that came of a trace that waits; nil for any other.
+    func spanCount(of key: TraceKey) -> Int? { find(key).map { Int(traces[$0].spanCount) } }
+
     /// Takes note of a trace that was decided before the process started.
     package mutating func remember(
         _ key: TraceKey,

@@ -30,6 +30,8 @@ package struct WindowDecision: Sendable, Equatable {
     package internal(set) var shownEnd: UInt64
     /// Of an open trace: the records that go ahead now.
     package let shown: [UInt64]
+    /// Whether it is a turn of a session, of which spans are made from its log records.
+    package var isTurn = false
 
     package init(
         key: TraceKey,

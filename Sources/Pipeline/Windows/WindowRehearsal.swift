@@ -5,6 +5,7 @@ import OTLP
 package struct WindowRehearsal {
     private let processor: any WindowedProcessor
     private var window: TraceWindow
+    private var turns: OpenTurns
     /// By their ids, which are positions.
     private var records: [WholeTrace.Part] = []
     private var decided: [(key: TraceKey, trace: AssembledTrace)] = []
@@ -15,6 +16,7 @@ package struct WindowRehearsal {
         // What comes of a trace in the end is the same.
         settings.showAfter = nil
         window = TraceWindow(settings)
+        turns = OpenTurns(settings)
     }
 
     /// Takes a request of spans or log records that the processors before the window have worked on.
@@ -24,6 +26,7 @@ package struct WindowRehearsal {
     ///   - moment: When it comes, since the first one; never less than before.
     package mutating func take(_ work: SpanWork, at moment: Duration) {
         carryOut(window.due(at: moment))
+        carryOut(turns.due(at: moment))
         var work = work
         let traces = work.divideByTrace(for: processor)
         let isBound = work.source.identity?.experiments != nil
@@ -34,12 +37,16 @@ package struct WindowRehearsal {
             var metadata = RecordMetadata(signal: work.batch.signal, route: work.routes[Int(group.number)])
             (metadata.identity, metadata.headers) = (work.source.identity?.name, work.source.headers)
             metadata.experiments = work.source.identity?.experiments?.entries ?? []
+            metadata.trace = TraceMark(trace: trace, isBound: isBound)
             let id = UInt64(records.count)
             records.append(.init(receivedAt: work.receivedAt, metadata: metadata, payload: encoded.payload))
             let key = TraceKey(trace, identity: isBound ? metadata.identity : nil)
             if work.batch.signal == .logs {
-                window.see(key, logRecord: id, bytes: encoded.payload.count, at: moment)
+                see(id, key, at: moment)
             } else {
+                for record in turns.take(naming: key) {
+                    window.see(key, logRecord: record.id, bytes: record.bytes, at: moment)
+                }
                 let spans = SpanSighting.all(in: encoded.payload)
                 window.see(key, record: id, spans: spans, bytes: encoded.payload.count, at: moment)
             }
@@ -49,7 +56,35 @@ package struct WindowRehearsal {
     /// What became of everything, once all that waits has waited; in the order of the decisions.
     package mutating func finish() -> [(key: TraceKey, trace: AssembledTrace)] {
         while let due = window.nextDue { carryOut(window.due(at: due)) }
+        while let due = turns.nextDue { carryOut(turns.due(at: due)) }
         return decided
+    }
+
+    /// Takes in log records that lie under a trace, as `WindowStage` does.
+    private mutating func see(_ id: UInt64, _ key: TraceKey, at moment: Duration) {
+        let part = records[Int(id)]
+        guard let turn = processor.turn(in: part.payload, from: part.metadata.identity)?.bound(to: key.identity) else {
+            return window.see(key, logRecord: id, bytes: part.payload.count, at: moment)
+        }
+        if key != turn.key, window.hasSpans(key, at: moment) {
+            turns.noteSpans(turn, at: moment)
+            window.see(key, logRecord: id, bytes: part.payload.count, at: moment)
+        } else {
+            let trace = key == turn.key ? nil : key
+            turns.see(turn, OpenTurns.Record(id: id, bytes: part.payload.count, trace: trace), at: moment)
+        }
+    }
+
+    private mutating func carryOut(_ ended: [OpenTurns.Ended]) {
+        for turn in ended where !turn.hasSpans {
+            let isLate = turn.isOneTurn && window.decideTurn(turn.key)
+            let logs = turn.records.map { records[Int($0.id)] }
+            for composed in processor.turns(of: logs, isLate: isLate) {
+                let reason = isLate ? .late : turn.reason
+                let whole = WholeTrace(key: composed.key, parts: [composed.part], reason: reason)
+                decided.append((composed.key, processor.assemble(whole)))
+            }
+        }
     }
 
     private mutating func carryOut(_ decisions: [WindowDecision]) {

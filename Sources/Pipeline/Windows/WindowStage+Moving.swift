@@ -153,7 +153,7 @@ extension WindowStage {
     /// Nil where nothing is left to move.
     private func trace(of work: WindowWork, _ spans: [WindowRecord], _ logs: [WindowRecord]) -> MovedTrace? {
         guard let first = spans.first(where: { !$0.wentAhead }) else {
-            return logs.isEmpty ? nil : MovedTrace(unjoined: logs)
+            return logs.isEmpty ? nil : turns(of: work, logs) ?? MovedTrace(unjoined: logs)
         }
         guard case .decision(let decision) = work else {
             return MovedTrace(dividing: [first], to: output.id, forwardedHeaders, assemble: assemble)

@@ -23,6 +23,7 @@ extension WindowStage {
             // What was decided makes room first.
             guard !state.hasMovable else { return false }
             state.window.decide(spansBelow: ends[.spans] ?? 0, logsBelow: ends[.logs] ?? 0)
+            state.turns.decide(below: ends[.logs] ?? 0)
             return state.hasMovable
         }
         if isDecided { due.ring() }

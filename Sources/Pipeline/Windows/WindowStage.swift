@@ -16,6 +16,8 @@ package final class WindowStage: Sendable {
     /// What waits, and what is known of it.
     struct State {
         var window: TraceWindow
+        /// Turns of sessions of which no spans came.
+        var turns = OpenTurns(WindowSettings())
         /// Decisions that are not carried out, in order.
         var ready: [WindowWork] = []
         var cache: RecordCache
@@ -132,7 +134,7 @@ package final class WindowStage: Sendable {
             window.see(record.key, record: record.id, spans: record.spans, bytes: record.bytes, at: now, isShown: true)
         }
         notes?.write(window.decided.takeUnwritten())
-        state = Mutex(State(window: window, cache: RecordCache(bytesMax: bytesMax)))
+        state = Mutex(State(window: window, turns: OpenTurns(processor.window), cache: RecordCache(bytesMax: bytesMax)))
     }
 
     var processor: any WindowedProcessor { work.withLock { $0.processor } }
@@ -146,7 +148,10 @@ package final class WindowStage: Sendable {
 
     /// Traces that wait, and the bytes of what is known of them.
     package var position: (traces: Int, bytes: Int) {
-        state.withLock { ($0.window.traceCount, $0.window.memoryBytes + $0.cache.bytes + $0.workBytes) }
+        state.withLock { state in
+            let bytes = state.window.memoryBytes + state.turns.memoryBytes + state.cache.bytes + state.workBytes
+            return (state.window.traceCount + state.turns.count, bytes)
+        }
     }
 
     /// Why nothing goes on to the exporters; nil while it does.
@@ -212,7 +217,10 @@ package final class WindowStage: Sendable {
             return source == .spans ? .passing : .unwanted(metadata)
         }
         let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
-        guard source == .spans else { return .logs(key) }
+        guard source == .spans else {
+            let turn = processor.turn(in: record.payload, from: metadata.identity)
+            return turn.map { .turn(key, $0.bound(to: key.identity)) } ?? .logs(key)
+        }
         return .spans(key, SpanSighting.all(in: record.payload), processor.foresee(record.payload))
     }
 
@@ -301,8 +309,10 @@ extension WindowStage.State {
         switch sight {
         case .spans(let key, let spans, let foresight):
             let bytes = record.payload.count
+            takeBack(key, at: now)
             window.see(key, record: record.id, spans: spans, bytes: bytes, at: now, foresight: foresight)
         case .logs(let key): window.see(key, logRecord: record.id, bytes: record.payload.count, at: now)
+        case .turn(let key, let turn): take(record, key, turn, at: now)
         case .passing: ready.append(.passing(record.id))
         case .unreadable, .unwanted: return
         }
@@ -316,18 +326,21 @@ extension WindowStage.State {
     }
 
     /// Decisions that are not carried out.
-    var workCount: Int { ready.count + moving + window.readyCount + (putOff?.work.count ?? 0) }
+    var workCount: Int {
+        ready.count + moving + window.readyCount + turns.readyCount + (putOff?.work.count ?? 0)
+    }
 
     /// What they take in memory, with the list of one record each.
     var workBytes: Int { workCount * (MemoryLayout<WindowWork>.stride + 2 * MemoryLayout<[UInt64]>.stride + 64) }
 
     /// What is to be carried out now; nothing while that is still under way, or has to wait.
     mutating func takeWork(at now: Duration, isRead: Bool) -> [WindowWork] {
-        ready += window.due(at: now).map(WindowWork.decision)
+        ready += window.due(at: now).map(WindowWork.decision) + turnWork(turns.due(at: now))
         if var drain, !drain.isDecided, isRead {
             // What is complete came whole: it only waits in case that it did not.
             let decisions = drain.decidesAll ? window.close() : window.takeKept() + window.due(at: now + drain.ahead)
-            ready += decisions.map(WindowWork.decision)
+            let ended = drain.decidesAll ? turns.close() : turns.due(at: now + drain.ahead)
+            ready += decisions.map(WindowWork.decision) + turnWork(ended)
             drain.isDecided = true
             self.drain = drain
         }
@@ -353,7 +366,7 @@ extension WindowStage.State {
     /// Whether something is decided that may make room when it moves; what is larger than a limit never moves.
     var hasMovable: Bool {
         let waits = putOff.map { !$0.work.isEmpty && !$0.because.allSatisfy(\.isTooLarge) } ?? false
-        return waits || ready.count + moving + window.readyCount > 0
+        return waits || ready.count + moving + window.readyCount + turns.readyCount > 0
     }
 
     /// When there is something to do that nobody tells of; nil for never.
@@ -361,9 +374,10 @@ extension WindowStage.State {
         if let putOff { return putOff.until }
         guard ready.isEmpty else { return .zero }
         // A reader passes over what is finished without a word, so that its end has to be looked for.
-        guard let drain, !drain.isDecided else { return window.nextDue }
+        let nextDue = [window.nextDue, turns.nextDue].compactMap { $0 }.min()
+        guard let drain, !drain.isDecided else { return nextDue }
         let look = now + WindowStage.readPause
-        return min(look, window.nextDue ?? look)
+        return min(look, nextDue ?? look)
     }
 
     /// Whether everything is carried out that draining asks for.

@@ -59,6 +59,8 @@ enum WindowWork: Sendable {
 enum WindowSight: Sendable {
     case spans(TraceKey, [SpanSighting], TraceForesight)
     case logs(TraceKey)
+    /// Log records of a turn of a session: where they lie, and what they say of it.
+    case turn(TraceKey, TurnSighting)
     case passing
     /// A record of log records that belong to no span: it is done with.
     case unwanted(RecordMetadata)

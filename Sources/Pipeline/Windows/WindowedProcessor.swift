@@ -15,6 +15,23 @@ package protocol WindowedProcessor: Sendable {
 
     /// Whether a log record may become content of the span that it names; `logs` is an envelope of logs.
     func joins(_ unit: Int, of logs: Envelope) -> Bool
+    /// The turn of a session that a log record tells of; nil where that is nothing to it.
+    ///
+    /// - Parameters:
+    ///   - unit: The record's position.
+    ///   - logs: An envelope of logs.
+    ///   - identity: Who sent it.
+    /// - Returns: The trace that the turn becomes where nobody sends its spans.
+    func turn(_ unit: Int, of logs: Envelope, from identity: String?) -> TraceID?
+    /// What log records say of the turn that they tell of; nil where they tell of none. `payload` is an export request in wire form.
+    func turn(in payload: [UInt8], from identity: String?) -> TurnSighting?
+    /// Makes spans of the log records of a turn, or of several turns of a session.
+    ///
+    /// - Parameters:
+    ///   - logs: What came of it, of one sender.
+    ///   - isLate: Whether its root went before.
+    /// - Returns: The turns in the order of their beginnings; empty where nothing is made of them.
+    func turns(of logs: [WholeTrace.Part], isLate: Bool) -> [ComposedTurn]
     /// When it is certain that an open trace is not dropped; `never` for who does not foresee anything.
     var dropCertainty: DropCertainty { get }
     /// What records of an open trace say of the decision about it; `payload` is an export request in wire form.
@@ -41,6 +58,9 @@ package protocol WindowedProcessor: Sendable {
 
 extension WindowedProcessor {
     package var samples: Bool { false }
+    package func turn(_ unit: Int, of logs: Envelope, from identity: String?) -> TraceID? { nil }
+    package func turn(in payload: [UInt8], from identity: String?) -> TurnSighting? { nil }
+    package func turns(of logs: [WholeTrace.Part], isLate: Bool) -> [ComposedTurn] { [] }
     package var dropCertainty: DropCertainty { .never }
     package func foresee(_ payload: [UInt8]) -> TraceForesight { TraceForesight() }
     package func assembleTogether(_ traces: [WholeTrace]) -> [AssembledGroup] { [] }

@@ -8,6 +8,9 @@ package import Pipeline
 package struct Assemble: WindowedProcessor {
     package let window: WindowSettings
     package let joinsLogs: Bool
+    private let joinsEvents: Bool
+    /// Whether log records of sessions become traces.
+    let joinsSessions: Bool
     private let repairs: Bool
     let processors: [any SpanProcessor]
     /// Decides which traces are kept; nil where all are.
@@ -23,12 +26,13 @@ package struct Assemble: WindowedProcessor {
     init(settings: AssembleSettings, processors: [any SpanProcessor], sampler: TailSampler?) {
         self.sampler = sampler
         window = settings.window
-        joinsLogs = settings.joinLogEvents
+        (joinsEvents, joinsSessions) = (settings.joinLogEvents, settings.logSessions)
+        joinsLogs = settings.joinLogEvents || settings.logSessions
         repairs = settings.repair
         self.processors = processors
     }
 
-    package func joins(_ unit: Int, of logs: Envelope) -> Bool { joinsLogs && GenAIEvent(unit, of: logs) != nil }
+    package func joins(_ unit: Int, of logs: Envelope) -> Bool { joinsEvents && GenAIEvent(unit, of: logs) != nil }
 
     package var samples: Bool { sampler != nil }
 
@@ -121,12 +125,17 @@ package struct Assemble: WindowedProcessor {
         _ draft: TraceDraft,
         _ batch: inout SpanBatch
     ) -> Int {
-        guard joinsLogs, !logs.isEmpty else { return 0 }
-        var joined = JoinedLogs(logs, of: trace.key.trace)
+        guard !logs.isEmpty else { return 0 }
         let bytes = draft.bytes.count + logs.reduce(0) { $0 + $1.payload.count }
-        return joined.apply(to: &batch, bytesMax: 2 * bytes + Self.joinedBytesMin) { span in
-            trace.parts[Int(draft.parts[span])].metadata.identity
+        let bytesMax = 2 * bytes + Self.joinedBytesMin
+        let identity = { (span: Int) in trace.parts[Int(draft.parts[span])].metadata.identity }
+        var count = 0
+        if joinsEvents {
+            var joined = JoinedLogs(logs, of: trace.key.trace)
+            count += joined.apply(to: &batch, bytesMax: bytesMax, identity: identity)
         }
+        guard joinsSessions else { return count }
+        return count + SessionTools(logs).apply(to: &batch, bytesMax: bytesMax, identity: identity)
     }
 
     func work(_ batch: SpanBatch, _ place: TracePlace, of part: WholeTrace.Part) -> SpanWork {

@@ -10,6 +10,8 @@ package struct AssembleSettings: Sendable {
     package var repair = true
     /// Whether log records of GenAI events become content of the spans that they name.
     package var joinLogEvents = true
+    /// Whether log records of sessions without spans become traces.
+    package var logSessions = false
 
     /// After how long an open trace is shown; zero for never.
     package var showAfter: Duration {
@@ -90,7 +92,13 @@ extension AssembleSettings: ProcessorSettings {
                 .flag,
                 "Whether log records of GenAI events become messages of the spans that they name, where the pipeline takes logs."
             ),
-            .unavailable("log_sessions"),
+            Field(
+                "log_sessions",
+                \.logSessions,
+                .flag,
+                "Whether sessions of Claude Code, Codex, Gemini CLI and Qwen Code that send log records and no spans become traces, one for "
+                    + "each turn, where the pipeline takes logs."
+            ),
         ]
     )
 

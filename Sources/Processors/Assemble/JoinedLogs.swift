@@ -175,7 +175,7 @@ struct GenAIEvent {
     init?(_ unit: Int, of batch: borrowing Envelope) {
         guard batch.unit(unit).hasTrace, batch.unit(unit).spanID.value != 0 else { return nil }
         let event = batch.logEvent(unit)
-        guard !event.name.isEmpty, let index = Self.names.find(batch.bytes.span.bytes, event.name) else { return nil }
+        guard let index = batch.index(of: event, in: Self.names) else { return nil }
         let known = Self.known[index]
         (name, content, isDetails) = (known.becomes ?? "\(known.name)", known.content, known.isDetails)
     }
@@ -196,6 +196,8 @@ struct GenAIEvent {
         Known(name: "gen_ai.client.inference.operation.details", isDetails: true),
         Known(name: "codex.user_prompt", becomes: "gen_ai.user.message", content: "prompt"),
         Known(name: "gemini_cli.user_prompt", becomes: "gen_ai.user.message", content: "prompt"),
+        Known(name: "claude_code.user_prompt", becomes: "gen_ai.user.message", content: "prompt"),
+        Known(name: "claude_code.assistant_response", becomes: "gen_ai.choice", content: "response"),
     ]
     private static let names = KeyTable(known.map { "\($0.name)" })
 }

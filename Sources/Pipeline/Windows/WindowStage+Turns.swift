@@ -1,0 +1,79 @@
+import Basics
+import Journal
+import OTLP
+
+extension TraceWindow {
+    /// Whether spans of a trace came, or it was decided.
+    mutating func hasSpans(_ key: TraceKey, at moment: Duration) -> Bool {
+        if let count = spanCount(of: key) { return count > 0 }
+        return decided.contains(key, at: moment.wholeNanoseconds)
+    }
+
+    /// Takes note that a turn of a session is decided; says whether it was before.
+    mutating func decideTurn(_ key: TraceKey) -> Bool {
+        guard !decided.contains(key, at: now) else { return true }
+        decided.insert(key, at: now)
+        return false
+    }
+}
+
+/// Turns of sessions that send log records only become traces.
+extension WindowStage.State {
+    /// Takes in log records of a turn: they belong to the spans of the trace that they name, where there are any.
+    mutating func take(_ record: StoredRecord, _ key: TraceKey, _ turn: TurnSighting, at now: Duration) {
+        let bytes = record.payload.count
+        let named = key == turn.key ? nil : key
+        if let named, window.hasSpans(named, at: now) {
+            turns.noteSpans(turn, at: now)
+            window.see(named, logRecord: record.id, bytes: bytes, at: now)
+        } else {
+            turns.see(turn, OpenTurns.Record(id: record.id, bytes: bytes, trace: named), at: now)
+        }
+    }
+
+    /// Gives a trace of which spans come the log records that name it.
+    mutating func takeBack(_ trace: TraceKey, at now: Duration) {
+        for record in turns.take(naming: trace) {
+            window.see(trace, logRecord: record.id, bytes: record.bytes, at: now)
+        }
+    }
+
+    /// What is to be carried out of turns that have ended.
+    mutating func turnWork(_ ended: [OpenTurns.Ended]) -> [WindowWork] {
+        ended.map { turn in
+            let isLate = turn.isOneTurn && !turn.hasSpans && window.decideTurn(turn.key)
+            var decision = WindowDecision(
+                key: turn.key,
+                records: [],
+                logRecords: turn.records.map(\.id),
+                reason: isLate || turn.hasSpans ? .late : turn.reason
+            )
+            decision.isTurn = !turn.hasSpans
+            return .decision(decision)
+        }
+    }
+}
+
+extension WindowStage {
+    /// The traces that log records of a session become; nil where nothing is made of them.
+    func turns(of work: WindowWork, _ logs: [WindowRecord]) -> MovedTrace? {
+        guard case .decision(let decision) = work, decision.isTurn else { return nil }
+        let turns = processor.turns(of: logs.map(\.part), isLate: decision.reason == .late)
+        guard !turns.isEmpty else { return nil }
+        let made = turns.map { turn in
+            (assemble(WholeTrace(key: turn.key, parts: [turn.part], reason: decision.reason)).made(of: turn), turn)
+        }
+        return MovedTrace(turns: made, logs, decision.reason, to: output.id, forwardedHeaders)
+    }
+}
+
+extension AssembledTrace {
+    /// The same with the account of a turn: nobody sent its spans, and log records became them.
+    fileprivate func made(of turn: ComposedTurn) -> AssembledTrace {
+        var made = self
+        made.created = turn.spans
+        let isDropped = verdict.map { !$0.isKept } ?? false
+        if isDropped { made.sampledOutLogs = turn.joined } else { made.joined = turn.joined }
+        return made
+    }
+}
