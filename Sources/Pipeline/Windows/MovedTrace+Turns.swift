@@ -26,7 +26,7 @@ extension MovedTrace {
         (spanRecords, logRecords) = ([], logs)
         spans = []
         self.logs = TraceOrigin.joined(origin.logs, origin)
-        counted = turns.map { ($0.made, reason) }
+        counted = turns.map { ($0.made, [reason]) }
         outcomes = turns.map { ($0.turn.key, $0.made.outcome) }
     }
 }
