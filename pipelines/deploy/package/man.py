@@ -26,7 +26,7 @@ what has begun is answered; a second one ends at once. SIGHUP: the pipeline file
 
 def plain(text):
     """Text as roff reads it."""
-    text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
+    text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("…", "...")
     return "\n".join("\\&" + line if line.startswith(".") else line for line in text.splitlines())
 
 
