@@ -161,3 +161,24 @@ def test_a_trace_that_is_kept_for_certain_is_shown_and_one_that_may_be_dropped_w
     gateway.delivered("kept", 4, within=30)
     assert {span for _, span in archives.spans("kept")} == {span for _, span in otlp.spans_of(failed)}
     assert gateway.row("kept")["queued"] == 3
+
+
+def test_a_restart_in_order_decides_no_trace_whose_spans_are_still_to_come(millrace, archives, service):
+    gateway = sampled(
+        millrace({"kept": archives("kept")}, starts=False),
+        policies=[POLICIES[0], {"name": "none", "ratio": 0}],
+        after_root="5s",
+    ).start()
+    messages = [chain(service, 2) for _ in range(5)]
+    for message in messages:
+        root = ExportTraceServiceRequest.FromString(message.SerializeToString())
+        del root.resource_spans[0].scope_spans[0].spans[1:]
+        assert gateway.post(root.SerializeToString()).status_code == 200
+    gateway.stop()
+    gateway.start()
+    for message in messages:
+        del message.resource_spans[0].scope_spans[0].spans[0]
+        otlp.each_span(message)[0].status.code = ERROR
+        assert gateway.post(message.SerializeToString()).status_code == 200
+    gateway.delivered("kept", 10, within=30)
+    assert gateway.row("kept")["sampled_out"] == 0

@@ -37,6 +37,19 @@ struct RecordAgesTests {
     private let hour = Duration.seconds(3600)
     private let minute = Duration.seconds(60)
 
+    @Test func `what the clock shows without its steps goes on, also in the next process`() {
+        let ages = RecordAges(machine.clock)
+        machine.pass(hour)
+        let before = ages.steadyNow
+        machine.set(by: week)
+        _ = ages.observe()
+        machine.pass(hour)
+        #expect(ages.steadyNow.since(before) == hour)
+        let next = RecordAges(machine.clock, known: ages.known)
+        machine.pass(hour)
+        #expect(next.steadyNow.since(before) == hour * 2)
+    }
+
     @Test func `a clock that goes a week forward and back makes no record older`() {
         let ages = RecordAges(machine.clock)
         let first = machine.now

@@ -67,6 +67,15 @@ struct TraceWindowTests {
         #expect(window.nextDue == nil)
     }
 
+    @Test func `what the journal has of a trace is known again, also where its note is too old`() {
+        let outcome = DecidedOutcome(route: .experimentName("one"), verdict: TraceVerdict(policy: "p", isKept: false))
+        var window = TraceWindow(Self.settings)
+        window.remember(key(1), as: outcome, at: .zero)
+        window.remember(key(1), as: outcome, at: .seconds(200))
+        window.see(key(1), record: 1, spans: [span(1)], bytes: 1, at: .seconds(201))
+        #expect(window.due(at: .seconds(201)).map(\.reason) == [.late])
+    }
+
     @Test func `late spans pass at once while their trace is remembered, and open it anew afterwards`() {
         var window = TraceWindow(Self.settings)
         window.see(key(1), record: 1, spans: [span(1)], bytes: 1, at: .zero)

@@ -181,9 +181,19 @@ struct Concatenation: WindowedProcessor {
     var isTogether = false
     /// Whether what went ahead is the same in the end.
     var isSame = false
+    /// Whether it decides as a sampler does.
+    var samples = false
+    var dropCertainty = DropCertainty.never
+    /// Spans that say that their trace is kept.
+    var keeping: Set<UInt64> = []
+    var onAssemble: @Sendable (WholeTrace) -> Void = { _ in }
     let joinsLogs = false
 
     func joins(_ unit: Int, of logs: Envelope) -> Bool { false }
+
+    func foresee(_ payload: [UInt8]) -> TraceForesight {
+        TraceForesight(keeps: SpanHead.all(in: payload).contains { keeping.contains($0.id.value) })
+    }
 
     func restore(_ key: TraceKey, route: Route, receivedAt: UnixTime) {}
 
@@ -207,6 +217,7 @@ struct Concatenation: WindowedProcessor {
     }
 
     func assemble(_ trace: WholeTrace) -> AssembledTrace {
+        onAssemble(trace)
         var payload = trace.parts.indices.filter { !trace.ahead.contains($0) }.flatMap { trace.parts[$0].payload }
         let ahead = trace.ahead.sorted().flatMap { trace.parts[$0].payload }
         let spans = SpanHead.all(in: payload)

@@ -2,6 +2,7 @@ import Basics
 import Journal
 import OTLP
 import Pipeline
+import Synchronization
 import TestKit
 import Testing
 
@@ -164,6 +165,47 @@ import Testing
         await bench.journal.close()
     }
 
+    @Test func `a sampler that ends decides what is kept for certain, by the policies that are`() async throws {
+        let moments = Moments()
+        var window = Concatenation(samples: true, dropCertainty: .always, keeping: [1])
+        window.window.afterRoot = .seconds(600)
+        window.onAssemble = { trace in moments.all.withLock { $0.append(trace.decidedAt) } }
+        let exporter = ScriptedExporter(exclusive: true)
+        let bench = try WindowBench(window: window, to: exporter)
+        #expect(await bench.send([TestSpan(id: 1, trace: 1)]) == .accepted)
+        #expect(await bench.send([TestSpan(id: 2, trace: 2)]) == .accepted)
+        await bench.decide(all: false)
+        await bench.deliver()
+        #expect(try traces(exporter.batches) == [[1]])
+        let decidedAt = moments.all.withLock { $0 }
+        #expect(decidedAt.count == 1 && decidedAt[0] != nil)
+        // Another file, in which a policy drops.
+        window.dropCertainty = .never
+        bench.stage.change(window, forwardedHeaders: [])
+        #expect(await bench.send([TestSpan(id: 1, trace: 3)]) == .accepted)
+        await bench.decide(all: false)
+        #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 1))
+        #expect(bench.row.account.queued == 2 && bench.isBalanced)
+        await bench.journal.close()
+    }
+
+    @Test func `a window whose cursor is gone loses nothing that it had not moved`() async throws {
+        let files = FaultyFileSystem()
+        let exporter = ScriptedExporter(exclusive: true)
+        var bench = try WindowBench(on: files, to: exporter)
+        #expect(await bench.send([TestSpan(id: 1, trace: 1)]) == .accepted)
+        #expect(await bench.send([TestSpan(id: 2, parent: 9, trace: 2)]) == .accepted)
+        await bench.decide(all: false)
+        await bench.deliver()
+        await bench.journal.close()
+        try files.remove("/data/traces/whole.cursor")
+        bench = try WindowBench(on: files, to: exporter)
+        await bench.decide()
+        await bench.deliver()
+        #expect(try traces(exporter.batches) == [[1], [2]])
+        await bench.journal.close()
+    }
+
     @Test func `a request that would repeat too much is one record, whose traces part behind the window`() async throws
     {
         let exporter = ScriptedExporter(exclusive: true)
@@ -182,6 +224,11 @@ import Testing
         #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 40) && bench.isBalanced)
         await bench.journal.close()
     }
+}
+
+/// When traces were decided.
+private final class Moments: Sendable {
+    let all = Mutex<[Duration?]>([])
 }
 
 /// Filters spans of one name out.

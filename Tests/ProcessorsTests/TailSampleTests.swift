@@ -12,7 +12,7 @@ struct TailSampleTests {
     private static let map = Result { try MLflowMap(name: "map", settings: MLflowMapSettings()) }
 
     /// A window with these policies, in JSON.
-    private static func window(_ policies: String, sessions: Bool = false, mapped: Bool = true) throws -> Assemble {
+    static func window(_ policies: String, sessions: Bool = false, mapped: Bool = true) throws -> Assemble {
         let text = #"{"policies": \#(policies), "sessions": \#(sessions)}"#
         let node = try JSONNode(parsing: Array(text.utf8))
         var context = DecodeContext()
@@ -22,7 +22,7 @@ struct TailSampleTests {
         return Assemble(settings: settings.assemble, processors: mapped ? [try map.get()] : [], sampler: sampler)
     }
 
-    private static func trace(
+    static func trace(
         _ spans: [TestSpan],
         at moment: UInt64 = 1_000_000_000,
         reason: WindowDecision.Reason = .complete,
@@ -145,7 +145,7 @@ struct TailSampleTests {
         }
     }
 
-    private static func states(_ payload: [UInt8]) throws -> [String] {
+    static func states(_ payload: [UInt8]) throws -> [String] {
         let batch = try SpanBatch(payload)
         return batch.spans.map { batch.text($0.traceState) }
     }
@@ -183,9 +183,20 @@ struct TailSampleTests {
         var late = TestSpan("late", id: 9, parent: 1, trace: spans[0].trace)
         late.status = 2
         let decided = DecidedOutcome(route: made.route, verdict: made.verdict)
-        let again = window.assemble(Self.trace([late], reason: .late, decided: decided))
-        #expect(again.items == 1)
-        #expect(try readSpans(again.payload)[0]["millrace.sampling.policy"] == nil)
+        for parent in [1, 0] as [UInt64] {
+            late.parent = parent
+            let again = window.assemble(Self.trace([late], reason: .late, decided: decided))
+            #expect(again.items == 1)
+            // The trace was signed before, whether this is its root or not.
+            #expect(try readSpans(again.payload)[0]["millrace.sampling.policy"] == nil)
+        }
+        // Another request of it, which was divided.
+        var more = Self.trace([late], reason: .tooLarge, decided: decided)
+        more.isContinued = true
+        let other = window.assemble(more)
+        #expect(try readSpans(other.payload)[0]["millrace.sampling.policy"] == nil)
+        let counted = try #require(other.totals).entries.values.reduce(0) { $0 + $1.traces }
+        #expect(counted == 0)
         let dropped = DecidedOutcome(verdict: TraceVerdict(policy: "gone", isKept: false))
         let gone = window.assemble(Self.trace([late], reason: .late, decided: dropped))
         #expect((gone.items, gone.sampledOut) == (0, 1))
