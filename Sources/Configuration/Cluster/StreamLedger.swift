@@ -58,7 +58,7 @@ struct StreamState: Sendable {
 
 /// The consumers of a stream, one for each partition, in sum.
 struct ConsumerState: Sendable {
-    /// Those that some gateway has a lease of.
+    /// Those that some gateway has a lease of, or pulls from.
     private(set) var served = 0
     /// Messages that nobody was given yet.
     private(set) var waiting = 0
@@ -68,7 +68,9 @@ struct ConsumerState: Sendable {
     /// Of an element of an answer to `CONSUMER.LIST`.
     mutating func add(_ consumer: JSONNode) {
         let groups = consumer["priority_groups"]?.elements ?? []
-        if groups.contains(where: { $0["pinned_client_id"]?.string?.isEmpty == false }) { served += 1 }
+        let isPinned = groups.contains { $0["pinned_client_id"]?.string?.isEmpty == false }
+        // A lease begins with the first message.
+        if isPinned || consumer["num_waiting"]?.integer ?? 0 > 0 { served += 1 }
         waiting += consumer["num_pending"]?.integer ?? 0
         underWay += consumer["num_ack_pending"]?.integer ?? 0
     }
