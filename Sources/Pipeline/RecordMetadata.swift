@@ -15,7 +15,8 @@ package import OTLP
 /// which spans went ahead (`TraceShowing`); of a record before a window 21 the experiments that its client may write to, each a
 /// length and UTF-8; of one behind it 22 why its spans may not go where they would, 23 what a sampler decided (`TraceVerdict`),
 /// and 24 how many of its items that are sampled out which policy dropped, each a count and a name. Of a replay 25 the
-/// dead letter that it was in the exporter's box of the other log (`LogID.counterpart`).
+/// dead letter that it was in the exporter's box of the other log (`LogID.counterpart`). Of a record before a window 27 the spans
+/// that a filter dropped (`Tombstone`).
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -49,6 +50,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var counterpartLetter: UInt64?
     /// Of a record behind a window: what a sampler decided about its trace.
     package var verdict: TraceVerdict?
+    /// Of a record before a window: spans of its trace that a filter dropped.
+    package var tombstones: [Tombstone] = []
 
     package init(
         signal: Signal,
@@ -80,7 +83,7 @@ package struct RecordMetadata: Hashable, Sendable {
     package var withoutAccount: RecordMetadata {
         var metadata = self
         (metadata.removed, metadata.created, metadata.replays, metadata.parked) = ([:], 0, nil, nil)
-        (metadata.showing, metadata.counterpartLetter) = (nil, nil)
+        (metadata.showing, metadata.counterpartLetter, metadata.tombstones) = (nil, nil, [])
         metadata.origin?.spans = []
         metadata.origin?.logs = []
         return metadata
@@ -99,7 +102,8 @@ private enum FieldTag {
     static let verdict: UInt8 = 23
     static let policies: UInt8 = 24
     static let counterpartLetter: UInt8 = 25
-    static let known = trace...counterpartLetter
+    static let tombstones: UInt8 = 27
+    static let known = Set(trace...counterpartLetter).union([tombstones])
 }
 
 extension RecordMetadata {
@@ -131,6 +135,7 @@ extension RecordMetadata {
     private var hasFields: Bool {
         trace != nil || origin != nil || created > 0 || request != nil || showing != nil || !experiments.isEmpty
             || refusal != nil || verdict != nil || !removed.sampledOutBy.isEmpty || counterpartLetter != nil
+            || !tombstones.isEmpty
     }
 
     private func appendFields(to bytes: inout [UInt8]) {
@@ -159,6 +164,7 @@ extension RecordMetadata {
                 }
             }
         }
+        if !tombstones.isEmpty { append(FieldTag.tombstones) { tombstones.append(to: &$0) } }
     }
 
     /// Nil where a field is cut short or is not what its tag says.
@@ -201,6 +207,9 @@ extension RecordMetadata {
                     removed[.sampledOut] -= named
                     removed.addSampledOut(named, by: policy)
                 }
+            case FieldTag.tombstones:
+                guard let dropped = [Tombstone](popping: &field) else { return nil }
+                tombstones = dropped
             default: continue
             }
         }

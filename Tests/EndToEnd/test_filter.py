@@ -4,6 +4,8 @@ import json
 
 import pytest
 from conftest import mlflow_exporter
+from kit import otlp
+from kit.windows import behind_a_window, chain
 
 GENAI = {"attribute": "gen_ai.operation.name", "exists": True}
 
@@ -67,3 +69,35 @@ def test_children_move_stay_or_go(millrace, run_app, tmp_path, children, parents
         for span in spans.values()
     }
     assert found == {"POST /ask": None} | parents
+
+
+@pytest.mark.parametrize("first", ["dropped", "kept"])
+def test_children_in_another_request_are_moved_behind_a_window(millrace, archives, tmp_path, service, first):
+    gateway = behind_a_window(millrace({"kept": archives("kept")}, starts=False), after_root="1s")
+    gateway.pipeline["processors"]["lean"] = {"type": "filter", "drop": {"name": {"matches": "^(GET|send)"}}}
+    gateway.pipeline["pipelines"]["traces"]["processors"].insert(0, "lean")
+    gateway.save()
+    gateway.start()
+    message = chain(service, 5)
+    server, agent, call, send, answer = otlp.each_span(message)
+    server.name, agent.name, call.name, send.name, answer.name = "GET /ask", "agent", "chat", "send", "answer"
+    requests = {"dropped": [server, send], "kept": [agent, call, answer]}
+    order = ["dropped", "kept"] if first == "dropped" else ["kept", "dropped"]
+    for name in order:
+        piece = otlp.ExportTraceServiceRequest.FromString(message.SerializeToString())
+        del piece.resource_spans[0].scope_spans[0].spans[:]
+        piece.resource_spans[0].scope_spans[0].spans.extend(requests[name])
+        assert gateway.post(piece.SerializeToString()).status_code == 200
+    row = gateway.settled(accepted=5)["destinations"]["kept"]
+    assert (row["delivered"], row["filtered"], row["created"]) == (3, 2, 0)
+    spans = {
+        span["name"]: span
+        for line in (tmp_path / "kept.jsonl").read_text().splitlines()
+        for resource in json.loads(line)["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    }
+    assert not spans["agent"].get("parentSpanId")
+    assert spans["chat"]["parentSpanId"] == spans["agent"]["spanId"]
+    assert spans["answer"]["parentSpanId"] == spans["chat"]["spanId"]
+    assert gateway.metric("millrace_window_decided_traces_total", reason="complete") >= 1

@@ -16,6 +16,12 @@ package struct ParentLink: Sendable, Equatable {
         remoteBits = 0x100
     }
 
+    /// A parent that is in another process, as far as that is known; nil for none.
+    package init(_ id: SpanID?, isRemote: Bool) {
+        self.id = id
+        remoteBits = id != nil && isRemote ? Self.mask : 0x100
+    }
+
     fileprivate init(_ entry: SpanEntry) {
         id = entry.parentID
         remoteBits = entry.flagBits & Self.mask
@@ -28,7 +34,7 @@ package struct ParentLink: Sendable, Equatable {
     static func isRemote(_ flags: UInt32) -> Bool { flags & mask == mask }
 
     /// The same flags with what they say of the parent.
-    fileprivate func flags(_ flags: UInt32) -> UInt32 { flags & ~Self.mask | remoteBits }
+    func flags(_ flags: UInt32) -> UInt32 { flags & ~Self.mask | remoteBits }
 }
 
 extension SpanBatch {

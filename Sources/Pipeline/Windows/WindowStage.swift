@@ -184,7 +184,7 @@ package final class WindowStage: Sendable {
         }
         let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
         guard source == .spans else { return .logs(key) }
-        return .spans(key, SpanSighting.all(in: record.payload), processor.foresee(record.payload))
+        return .spans(key, SpanSighting.all(in: record.payload, metadata), processor.foresee(record.payload))
     }
 
     /// Log records that belong to no span are done with at once.

@@ -32,7 +32,7 @@ extension FilterSettings: ProcessorSettings {
 
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Drops spans, log records and metrics by a condition, and keeps the tree of a trace connected, as far as it is in one request. It belongs before `mlflow_map`, "
+        "Drops spans, log records and metrics by a condition, and keeps the tree of a trace connected: as far as it is in one request, and of all requests where the pipeline has `assemble`. It belongs before `mlflow_map`, "
             + "which then names the trace after the root that is left; behind it, conditions see `span_type` and `tokens` of every span, and what was said of a "
             + "dropped root is gone.",
         FilterSettings(),
@@ -136,6 +136,7 @@ package struct Filter: SpanProcessor {
             case .droppedWithParent: tell(unit, .droppedWithParent)
             case .kept, .gone: continue
             }
+            if work.batch.signal == .traces, children == .reparent { leaveTombstone(of: unit, &work) }
             work.batch.remove(unit, as: .filtered)
         }
         work.tally.add(
@@ -143,6 +144,11 @@ package struct Filter: SpanProcessor {
             .removed(.filtered),
             by: name
         )
+    }
+
+    private func leaveTombstone(of span: Int, _ work: inout SpanWork) {
+        let (entry, link) = (work.batch.spans[span], work.batch.parentLink(of: span))
+        work.leave(Tombstone(entry.spanID, parent: link.id, isParentRemote: link.isRemote), in: entry.traceID)
     }
 
     private func reconnect(

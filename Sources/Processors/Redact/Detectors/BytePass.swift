@@ -6,7 +6,7 @@ import Basics
 /// Costs about one instruction for each byte of a text without candidates. `work` counts what candidates cost on top.
 struct BytePass: Sendable {
     /// Stops everywhere at the singles, and at the firsts where one of the seconds follows.
-    private static let marks = ByteMarks("-_@:=~/J\\", "ASdbB", before: "KSBCIGae")
+    static let marks = ByteMarks("-_@:=~/J\\", "ASdbBU", before: "KSBCIGaek")
 
     /// By the detectors' numbers.
     private let isOn: [Bool]
@@ -19,9 +19,9 @@ struct BytePass: Sendable {
     /// What `work` may become; the pass ends there, about, and has not seen the rest.
     var workMax = Int.max
     /// Whether there was a backslash in the text passed last.
-    private(set) var hasBackslash = false
+    var hasBackslash = false
     /// Whether there may have been a name in quotes before a colon.
-    private(set) var hasMember = false
+    var hasMember = false
     /// The text that is being passed.
     var start = 0
     var end = 0
@@ -112,7 +112,7 @@ struct BytePass: Sendable {
         Int(byte(text, offset)) << 8 | Int(byte(text, offset &+ 1))
     }
 
-    private mutating func stop(_ text: RawSpan, at position: Int) {
+    mutating func stop(_ text: RawSpan, at position: Int) {
         switch text.byte(at: position) {
         case UInt8(ascii: "-"):
             if TokenShape.isBeforeMark[pair(text, position &- 2)] { token(text, at: position) }
@@ -133,6 +133,7 @@ struct BytePass: Sendable {
         case UInt8(ascii: "J"): webToken(text, at: position)
         case UInt8(ascii: "b"), UInt8(ascii: "B"): scheme(text, at: position)
         case UInt8(ascii: "\\"): hasBackslash = true
+        case UInt8(ascii: "U"): break
         default: number(text, at: position)
         }
     }
