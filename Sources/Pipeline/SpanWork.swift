@@ -51,11 +51,23 @@ package struct SpanWork: Sendable {
         self.receivedAt = receivedAt
     }
 
-    /// Leaves word of a span that was dropped, where a window may need it.
+    /// Whether a window behind the journal has to know of spans that are dropped.
+    package var leavesTombstones: Bool { tombstones != nil }
+
+    /// From now on word is left of spans that are dropped.
+    package mutating func leaveTombstones() { tombstones = tombstones ?? [:] }
+
+    /// Leaves word of a span that was dropped, where a window may need it; of one root in a trace with what it said of that.
     package mutating func leave(_ tombstone: Tombstone, in trace: TraceID) {
-        guard tombstones != nil, tombstones?[trace]?.count ?? 0 < Tombstone.recordMax else { return }
+        guard let others = tombstones?[trace, default: []], others.count < Tombstone.recordMax else { return }
+        var tombstone = tombstone
+        let isFirst = !others.contains { $0.remains != nil }
+        tombstone.remains = isFirst ? tombstone.remains?.bounded(to: Tombstone.remainsMax) : nil
         tombstones?[trace, default: []].append(tombstone)
     }
+
+    /// Takes what was left of dropped spans of a trace.
+    mutating func takeTombstones(of trace: TraceID) -> [Tombstone] { tombstones?.removeValue(forKey: trace) ?? [] }
 
     /// Puts other texts in the place of some; before anything was marked or assigned.
     ///

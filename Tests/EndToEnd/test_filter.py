@@ -5,6 +5,7 @@ import json
 import pytest
 from conftest import mlflow_exporter
 from kit import otlp
+from kit.fake_words import ANSWER
 from kit.windows import behind_a_window, chain
 
 GENAI = {"attribute": "gen_ai.operation.name", "exists": True}
@@ -24,18 +25,27 @@ def filtering(exporter, **settings):
     }
 
 
-def test_only_genai_spans_are_a_whole_trace_in_mlflow(millrace, mlflow, run_app, service):
-    gateway = millrace({"mlflow": mlflow_exporter(mlflow)}, **filtering("mlflow", keep=GENAI))
-    run_app("plumbing_fastapi.py", OTEL_EXPORTER_OTLP_ENDPOINT=gateway.url, OTEL_SERVICE_NAME=service)
-    ledger = gateway.settled()
+@pytest.mark.parametrize("requests", ["one", "each"])
+def test_only_genai_spans_are_a_whole_trace_in_mlflow(millrace, mlflow, run_app, fake_openai, service, requests):
+    gateway = millrace({"mlflow": mlflow_exporter(mlflow)}, starts=False, **filtering("mlflow", keep=GENAI))
+    settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": gateway.url, "OTEL_SERVICE_NAME": service}
+    if requests == "each":
+        # Every span comes alone, the endpoint's own last.
+        settings["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"] = "1"
+        parts = behind_a_window(gateway, after_root="1s").pipeline["pipelines"]["traces"]
+        parts["processors"] = ["only", "map", "whole", "route"]
+        gateway.save()
+    gateway.start()
+    run_app("plumbing_fastapi.py", fake_openai.url, **settings)
+    ledger = gateway.settled(accepted=8)
 
     (trace,) = mlflow.expect_traces(service, 2)
     # The endpoint's own span is gone, and its error is the trace's.
     assert trace["state"] == "ERROR"
     assert trace["name"] == "invoke_agent weather"
-    assert (trace["request_preview"], trace["response_preview"]) == ("Weather in Paris?", "Sunny.")
+    assert (trace["request_preview"], trace["response_preview"]) == ("Weather in Paris?", ANSWER)
     spans = {span["name"]: span for span in trace["spans"]}
-    assert spans["chat gpt-4o"]["parent"] == spans["invoke_agent weather"]["id"]
+    assert spans["openai.chat"]["parent"] == spans["invoke_agent weather"]["id"]
     assert spans["invoke_agent weather"]["parent"] is None
     delivered = ledger["destinations"]["mlflow"]
     assert delivered["delivered"] == 2
@@ -45,17 +55,17 @@ def test_only_genai_spans_are_a_whole_trace_in_mlflow(millrace, mlflow, run_app,
 @pytest.mark.parametrize(
     ("children", "parents"),
     [
-        ("reparent", {"invoke_agent weather": "POST /ask", "chat gpt-4o": "invoke_agent weather"}),
-        ("keep", {"invoke_agent weather": "?", "chat gpt-4o": "?"}),
+        ("reparent", {"invoke_agent weather": "POST /ask", "openai.chat": "invoke_agent weather"}),
+        ("keep", {"invoke_agent weather": "?", "openai.chat": "?"}),
         ("drop", {}),
     ],
 )
-def test_children_move_stay_or_go(millrace, run_app, tmp_path, children, parents):
+def test_children_move_stay_or_go(millrace, run_app, fake_openai, tmp_path, children, parents):
     path = tmp_path / "spans.jsonl"
-    plumbing = {"name": {"matches": "^(plan|POST|SELECT users)$| http (send|receive)$"}}
+    plumbing = {"name": {"matches": "^(plan|POST|SELECT)$| http (send|receive)$"}}
     archive = {"type": "file", "path": str(path)}
     gateway = millrace({"out": archive}, **filtering("out", drop=plumbing, children=children))
-    run_app("plumbing_fastapi.py", OTEL_EXPORTER_OTLP_ENDPOINT=gateway.url, OTEL_SERVICE_NAME="shop")
+    run_app("plumbing_fastapi.py", fake_openai.url, OTEL_EXPORTER_OTLP_ENDPOINT=gateway.url, OTEL_SERVICE_NAME="shop")
     gateway.settled()
     spans = {
         span["spanId"]: span

@@ -93,58 +93,6 @@ struct AssembleTests {
         }
     }
 
-    /// Spans that a filter dropped, each with its parent, and the parent that every kept one gets.
-    @Test(
-        arguments: [
-            ("the root", [(1, nil, false)], [(2, 1, nil)]),
-            ("a chain of them", [(3, 2, false), (2, 1, false)], [(1, 0, 0), (4, 3, 1)]),
-            ("a chain up to the root", [(2, 1, false), (1, nil, false)], [(3, 2, nil), (4, 3, 3)]),
-            ("with a parent elsewhere", [(2, 9, true)], [(3, 2, 9)]),
-            ("a circle", [(2, 3, false), (3, 2, false)], [(4, 3, nil)]),
-            ("beside a root", [(2, nil, false)], [(1, 0, 0), (4, 2, 1)]),
-            ("a root above several", [(1, nil, false)], [(2, 1, 1), (3, 1, 1)]),
-            ("another one", [(7, nil, false)], [(1, 0, 0), (4, 3, 3)]),
-        ] as [(String, [(UInt64, UInt64?, Bool)], [(id: UInt64, parent: UInt64, new: UInt64?)])]
-    )
-    func `spans below dropped ones get the nearest that stays`(
-        name: String,
-        dropped: [(UInt64, UInt64?, Bool)],
-        kept: [(id: UInt64, parent: UInt64, new: UInt64?)]
-    ) throws {
-        let tombstones = dropped.map { span, parent, isRemote in
-            Tombstone(SpanID(span), parent: parent.map { SpanID($0) }, isParentRemote: isRemote)
-        }
-        var parts = kept.map { part(request(TestSpan("s", id: $0.id, parent: $0.parent))) }
-        parts.append(
-            WholeTrace.Part(
-                receivedAt: UnixTime(nanoseconds: 1),
-                metadata: RecordMetadata(signal: .traces),
-                payload: []
-            )
-        )
-        for index in parts.indices {
-            var metadata = RecordMetadata(signal: .traces)
-            metadata.tombstones = tombstones
-            var with = parts
-            with[index] = WholeTrace.Part(
-                receivedAt: parts[index].receivedAt,
-                metadata: metadata,
-                payload: parts[index].payload
-            )
-            for parts in [with, with.reversed()] {
-                let trace = WholeTrace(key: TraceKey(TraceID(high: 0, low: 7)), parts: parts, reason: .complete)
-                let made = Assemble(settings: AssembleSettings(), processors: []).assemble(trace)
-                let batch = try SpanBatch(made.payload)
-                let found = Dictionary(uniqueKeysWithValues: batch.spans.map { ($0.spanID.value, $0.parentID?.value) })
-                for span in kept {
-                    #expect(found[span.id] == .some(span.new == 0 ? nil : span.new), "\(name): \(span.id)")
-                }
-                // Several below a dropped root get one together.
-                #expect(made.created == (name == "a root above several" ? 1 : 0))
-            }
-        }
-    }
-
     @Test func `session and user of the root come first in the output`() throws {
         var root = TestSpan("GET /chat", id: 1)
         root.end = 9000

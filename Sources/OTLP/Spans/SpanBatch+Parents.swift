@@ -71,14 +71,6 @@ extension SpanBatch {
         spans = Table(table)
     }
 
-    /// Puts an event of another span behind those of a span, as it came.
-    package mutating func copyEvent(_ event: Int, to span: Int) {
-        let field = events[event].frame.field
-        let body = bytes
-        beginAddition(to: .span(span))
-        marks.builder.bytes.write(atMost: field.count) { $0.bytes(body.span.bytes, field) }
-    }
-
     /// Takes an event out.
     package mutating func removeEvent(_ event: Int) {
         append(ShortRange(events[event].frame.field), to: .span(events[event].span))

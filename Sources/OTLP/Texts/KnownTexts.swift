@@ -14,6 +14,8 @@ package struct KnownTexts: Sendable {
     private var words: [UInt64] = []
     /// By place the length of the text, then its facts.
     private var heads: [UInt16] = []
+    /// By place a part of the fingerprint of the text that came last.
+    private var notes: [UInt16] = []
 
     package init() {}
 
@@ -22,7 +24,7 @@ package struct KnownTexts: Sendable {
     package func facts(of text: RawSpan, _ range: Range<Int>) -> Facts {
         let count = range.upperBound &- range.lowerBound
         guard count <= Self.bytesMax, count > 0, !heads.isEmpty else { return .none }
-        let place = Self.place(of: text, range)
+        let place = Int(truncatingIfNeeded: text.fingerprint(range) >> UInt64(64 - Self.placesBits))
         let head = heads[place]
         guard Int(head & 0xFF) == count else { return .none }
         let start = place &* Self.bytesMax
@@ -30,38 +32,49 @@ package struct KnownTexts: Sendable {
         return same ? Facts(rawValue: UInt8(truncatingIfNeeded: head >> 8)) : .none
     }
 
+    /// Whether nothing is to be done about an attribute in the form that nearly all have: a key and then a value.
+    ///
+    /// - Parameters:
+    ///   - member: The `KeyValue` message, which begins with the tag of its key and has all of that; at most 127 bytes.
+    ///   - text: The request.
+    /// - Returns: False also where it has not been kept.
+    @inline(__always)
+    func settles(_ member: Range<Int>, of text: RawSpan) -> Bool {
+        let key = member.lowerBound &+ 2
+        let value = key &+ Int(text.byte(at: member.lowerBound &+ 1))
+        if value &+ 2 < member.upperBound, text.byte(at: value) == 0x12,
+            value &+ 2 &+ Int(text.byte(at: value &+ 1)) == member.upperBound,
+            AttributeValue.isSmallNumber(Range(uncheckedBounds: (value &+ 2, member.upperBound)), text)
+        {
+            return facts(of: text, Range(uncheckedBounds: (key, value))).contains(.settlesNumbers)
+        }
+        return facts(of: text, member).contains(.isSettledMember)
+    }
+
     /// Keeps what else is known of the bytes in `range`, in the place of others; not where they are too many.
+    ///
+    /// What comes for the first time is only noted, because most of that does not come again.
     package mutating func keep(_ new: Facts, of text: RawSpan, _ range: Range<Int>) {
         guard range.count <= Self.bytesMax, !range.isEmpty else { return }
         if heads.isEmpty {
             words = Array(repeating: 0, count: (Self.bytesMax / 8) << Self.placesBits)
             heads = Array(repeating: 0, count: 1 << Self.placesBits)
+            notes = Array(repeating: 0, count: 1 << Self.placesBits)
+        }
+        let fingerprint = text.fingerprint(range)
+        let place = Int(truncatingIfNeeded: fingerprint >> UInt64(64 - Self.placesBits))
+        let note = UInt16(truncatingIfNeeded: fingerprint)
+        guard notes[place] == note else {
+            notes[place] = note
+            return
         }
         let facts = facts(of: text, range).union(new)
-        let place = Self.place(of: text, range)
         var word = place * Self.bytesMax / 8
         for offset in stride(from: range.lowerBound, to: range.upperBound, by: 8) {
             words[word] = text.word(at: offset, to: range.upperBound).littleEndian
             word += 1
         }
         heads[place] = UInt16(range.count) | UInt16(facts.rawValue) << 8
-    }
-
-    /// Where a text has its place: by its length and 24 of its bytes.
-    @inline(__always)
-    private static func place(of text: RawSpan, _ range: Range<Int>) -> Int {
-        let odd: UInt64 = 0x9E37_79B9_7F4A_7C15
-        let count = range.upperBound &- range.lowerBound
-        var sum = UInt64(truncatingIfNeeded: count)
-        if count >= 8 {
-            sum ^= text.word(at: range.lowerBound &+ (count &- 8) >> 1)
-            sum = (sum &* odd) ^ (sum >> 29) ^ text.word(at: range.lowerBound)
-            sum = (sum &* odd) ^ (sum >> 29) ^ text.word(at: range.upperBound &- 8)
-        } else {
-            for offset in range { sum = sum << 8 ^ UInt64(text.byte(at: offset)) }
-        }
-        sum = (sum ^ sum >> 32) &* odd
-        return Int(truncatingIfNeeded: sum >> UInt64(64 - placesBits))
     }
 }
 
@@ -77,6 +90,9 @@ package struct TextFacts: OptionSet, Sendable {
     @inlinable package static var isSettledMember: TextFacts { TextFacts(rawValue: 1) }
     /// Nothing is to be done about the text that these bytes are.
     @inlinable package static var isSettled: TextFacts { TextFacts(rawValue: 1 << 1) }
+
+    /// Nothing is to be done about truths and small numbers whose key these bytes are, nor about the key.
+    @inlinable package static var settlesNumbers: TextFacts { TextFacts(rawValue: 1 << 6) }
 
     /// No fact; what the literal would be, at no cost.
     @inlinable package static var none: TextFacts { TextFacts(rawValue: 0) }

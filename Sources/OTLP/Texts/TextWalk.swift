@@ -66,11 +66,11 @@ package struct TextWalk: Sendable {
         passing known: KnownTexts = KnownTexts()
     ) throws(WireError) -> TextItem? {
         while true {
-            if let member = shortMember(body) {
-                if known.facts(of: body, member).contains(.isSettledMember) { continue }
+            if frame.memberTag != 0, let member = shortMember(body, passing: known) {
                 if let item = try self.member(member, frame.site, body) { return item }
                 continue
             }
+            if passShortFields(body) { continue }
             while frame.offset >= frame.end {
                 guard let last = outer.popLast() else { return nil }
                 frame = last
@@ -96,17 +96,48 @@ package struct TextWalk: Sendable {
         }
     }
 
-    /// The attribute at which the walk stands, and moves past it; nil where there is none, or a long one.
+    /// The next of the short attributes at which the walk stands about which something may have to be done, and moves past it; nil where
+    /// there is none, or a long one comes first.
     @inline(__always)
-    private mutating func shortMember(_ body: RawSpan) -> Range<Int>? {
-        let start = frame.offset
-        guard frame.memberTag != 0, frame.end &- start >= 4 else { return nil }
-        // Tag, length, tag of the key.
-        let head = body.uint32(at: start)
-        let end = start &+ 2 &+ Int(head >> 8 & 0x7F)
-        guard head & 0xFF_80FF == 0x0A_0000 | UInt32(frame.memberTag), end <= frame.end else { return nil }
-        frame.offset = end
-        return Range(uncheckedBounds: (start &+ 2, end))
+    private mutating func shortMember(_ body: RawSpan, passing known: KnownTexts) -> Range<Int>? {
+        let wanted = 0x0A_0000 | UInt32(frame.memberTag)
+        let last = frame.end
+        var start = frame.offset
+        while last &- start >= 4 {
+            // Tag, length, tag of the key, and the length of that.
+            let head = body.uint32(at: start)
+            let end = start &+ 2 &+ Int(head >> 8 & 0x7F)
+            guard head & 0x80FF_80FF == wanted, end <= last, start &+ 4 &+ Int(head >> 24) <= end else { break }
+            let member = Range(uncheckedBounds: (start &+ 2, end))
+            start = end
+            guard !known.settles(member, of: body) else { continue }
+            frame.offset = start
+            return member
+        }
+        frame.offset = start
+        return nil
+    }
+
+    /// Moves past fields in which no text stands, as far as one byte is the tag of each, and one the length or the number; says whether
+    /// there are any.
+    @inline(__always)
+    private mutating func passShortFields(_ body: RawSpan) -> Bool {
+        let last = frame.end
+        var start = frame.offset
+        while last &- start >= 2 {
+            let rest = steps.rest(of: body.byte(at: start), in: frame.type)
+            guard rest != 0 else { break }
+            var end = start &+ Int(rest)
+            if rest <= TextSteps.lengthDelimited {
+                let next = body.byte(at: start &+ 1)
+                guard next < 0x80 else { break }
+                end = start &+ 2 &+ (rest == TextSteps.lengthDelimited ? Int(next) : 0)
+            }
+            guard end <= last else { break }
+            start = end
+        }
+        defer { frame.offset = start }
+        return start > frame.offset
     }
 
     /// What stands in a field; nil for what is entered.
@@ -240,6 +271,11 @@ struct TextSteps: Sendable {
     private let steps: [Step]
     /// By raw value of `MessageType`.
     private let memberTags: [UInt8]
+    /// By raw value of `MessageType` and first byte of a field.
+    private let rests: [UInt8]
+    /// What stands for a number in one byte, and for a length in one byte.
+    static let varint: UInt8 = 1
+    static let lengthDelimited: UInt8 = 2
 
     init() {
         var steps = [Step](repeating: Step(), count: MessageType.allCases.count * Self.numberEnd)
@@ -252,6 +288,20 @@ struct TextSteps: Sendable {
         memberTags = MessageType.allCases.map { type in
             let field = MessageSchema.all[type.rawValue].fields.first { Self.step($0, in: type).action == .member }
             return UInt8(field?.tag ?? 0)
+        }
+        rests = MessageType.allCases.flatMap { type in
+            (0..<256).map { byte in
+                guard (8..<0x80).contains(byte) else { return 0 }
+                switch UInt32(byte & 7) {
+                case WireType.varint: return Self.varint
+                case WireType.fixed64: return 9
+                case WireType.fixed32: return 5
+                case WireType.lengthDelimited:
+                    let isSkipped = steps[type.rawValue * Self.numberEnd + byte >> 3].action == .skip
+                    return isSkipped ? Self.lengthDelimited : 0
+                default: return 0
+                }
+            }
         }
     }
 
@@ -280,6 +330,11 @@ struct TextSteps: Sendable {
     /// The step for a field of a message, by number and raw value.
     @inline(__always)
     func of(_ number: Int, in type: Int) -> Step { steps[type &* Self.numberEnd &+ number] }
+
+    /// How many bytes a field takes that begins with this byte and holds no text, by raw value of its message; `varint` or
+    /// `lengthDelimited` where the next byte tells, and 0 where it may hold a text.
+    @inline(__always)
+    func rest(of byte: UInt8, in type: Int) -> UInt8 { rests[type &* 256 &+ Int(byte)] }
 
     /// The tag of the attributes of a message, by raw value; 0 where it has none.
     @inline(__always)

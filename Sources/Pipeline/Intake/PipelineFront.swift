@@ -65,7 +65,7 @@ package struct PipelineFront: Sendable {
     ) throws(Refused) -> [IntakeRecord] {
         var work = SpanWork(batch: spans, source: source, receivedAt: time, account: account)
         work.addedMax = memory.addedMax(to: spans.bytes.count)
-        if window != nil, signal == .traces { work.tombstones = [:] }
+        if window != nil, signal == .traces { work.leaveTombstones() }
         for processor in processors where work.refusal == nil { processor.process(&work) }
         whenRefused += work.whenRefused
         if let refusal = work.refusal { throw Refused(refusal) }
@@ -96,7 +96,7 @@ package struct PipelineFront: Sendable {
             metadata.route = work.routes[Int(group.number)]
             let trace = traces[Int(group.number)] ?? (window != nil && signal == .traces ? TraceID.zero : nil)
             metadata.trace = trace.map { work.mark($0, group) }
-            metadata.tombstones = trace.flatMap { work.takeTombstones(of: $0) } ?? []
+            metadata.tombstones = trace.map { work.takeTombstones(of: $0) } ?? []
             let items = encoded.items + removed
             records.append(try held(record(.items, items: items, metadata, encoded.payload), &memory))
             metadata.removed = [:]
@@ -210,11 +210,6 @@ extension Envelope {
 }
 
 extension SpanWork {
-    /// What is left of dropped spans of a trace, for the first of its records.
-    fileprivate mutating func takeTombstones(of trace: TraceID) -> [Tombstone]? {
-        tombstones?.removeValue(forKey: trace)
-    }
-
     /// What the records of a trace are known by.
     fileprivate func mark(_ trace: TraceID, _ group: UnitGroup) -> TraceMark {
         let isRouted = routes[Int(group.number)] != .none

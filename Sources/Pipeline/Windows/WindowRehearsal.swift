@@ -34,15 +34,27 @@ package struct WindowRehearsal {
             var metadata = RecordMetadata(signal: work.batch.signal, route: work.routes[Int(group.number)])
             (metadata.identity, metadata.headers) = (work.source.identity?.name, work.source.headers)
             metadata.experiments = work.source.identity?.experiments?.entries ?? []
-            let id = UInt64(records.count)
-            records.append(.init(receivedAt: work.receivedAt, metadata: metadata, payload: encoded.payload))
-            let key = TraceKey(trace, identity: isBound ? metadata.identity : nil)
-            if work.batch.signal == .logs {
-                window.see(key, logRecord: id, bytes: encoded.payload.count, at: moment)
-            } else {
-                let spans = SpanSighting.all(in: encoded.payload)
-                window.see(key, record: id, spans: spans, bytes: encoded.payload.count, at: moment)
-            }
+            metadata.tombstones = work.takeTombstones(of: trace)
+            let part = WholeTrace.Part(receivedAt: work.receivedAt, metadata: metadata, payload: encoded.payload)
+            see(part, TraceKey(trace, identity: isBound ? metadata.identity : nil), at: moment)
+        }
+        // Those of which nothing else is left.
+        for (trace, tombstones) in work.tombstones ?? [:] {
+            var metadata = RecordMetadata(signal: .traces, identity: work.source.identity?.name)
+            metadata.tombstones = tombstones
+            let part = WholeTrace.Part(receivedAt: work.receivedAt, metadata: metadata, payload: [])
+            see(part, TraceKey(trace, identity: isBound ? metadata.identity : nil), at: moment)
+        }
+    }
+
+    private mutating func see(_ part: WholeTrace.Part, _ key: TraceKey, at moment: Duration) {
+        let (id, bytes) = (UInt64(records.count), part.payload.count)
+        records.append(part)
+        if part.metadata.signal == .logs {
+            window.see(key, logRecord: id, bytes: bytes, at: moment)
+        } else {
+            let spans = SpanSighting.all(in: part.payload, part.metadata)
+            window.see(key, record: id, spans: spans, bytes: bytes, at: moment)
         }
     }
 

@@ -53,9 +53,10 @@ package struct Assemble: WindowedProcessor {
         let joined = join(trace.logs, of: trace, draft, &batch)
         let adoption = Adoption(draft.heads, trace.parts.flatMap(\.metadata.tombstones))
         batch.setParents(adoption.links)
+        for (heir, remains) in adoption.heirs { batch.inherit(remains, to: heir) }
         let repair = TraceRepair(adoption.heads)
         let isOver = trace.isOver || adoption.lacksRoot
-        let created = repairs && isOver ? repair.apply(to: &batch) : nil
+        let created = repairs && isOver ? repair.apply(to: &batch, adoption.remains) : nil
         if repairs, !isOver { repair.breakCircles(of: &batch) }
         if created != nil || batch.isMarked {
             let changed = (created ?? []) + (batch.encoded()?.payload ?? [])

@@ -12,7 +12,10 @@ extension TextRedactor {
     @inline(never)
     private mutating func newFacts(ofKey text: RawSpan, _ range: Range<Int>) -> KnownTexts.Facts {
         var facts = facts(ofName: text, range).union(.isKey)
-        if hits(in: text, range).isEmpty { facts.insert(.isSettled) }
+        if hits(in: text, range).isEmpty {
+            facts.insert(.isSettled)
+            if !facts.contains(.isHidden) { facts.insert(.settlesNumbers) }
+        }
         known.keep(facts, of: text, range)
         return facts
     }

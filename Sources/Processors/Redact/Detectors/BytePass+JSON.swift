@@ -13,24 +13,31 @@ extension BytePass {
         (skipped, hasBackslash, hasMember) = (0, false, false)
         let count = hits.count
         var offset = start
-        var carry: UInt64 = 0
         while offset < end {
-            let (marks, digits) = Self.marks.find(in: text, from: offset, to: end)
-            var stops = marks | digits & ~(digits << 1 | carry)
-            carry = digits >> 63
-            while stops != 0 {
-                let position = offset &+ stops.trailingZeroBitCount
-                stops &= stops &- 1
-                if text.byte(at: position) == UInt8(ascii: ":"), let quote = quote(text, before: position) {
-                    guard let name = name(text, endingAt: quote) else { return false }
-                    names.append(name)
-                } else {
-                    stop(text, at: position)
-                    if stubsMedia, beginsMedia(text, at: position) { return false }
+            let partCount = Self.marks.find(in: text, from: offset, to: end, into: &parts)
+            for part in 0..<partCount {
+                var stops = parts[part]
+                while stops != 0 {
+                    let position = offset &+ stops.trailingZeroBitCount
+                    stops &= stops &- 1
+                    switch text.byte(at: position) {
+                    case UInt8(ascii: ":"):
+                        guard let quote = quote(text, before: position) else {
+                            stop(text, at: position)
+                            continue
+                        }
+                        guard let name = name(text, endingAt: quote) else { return false }
+                        names.append(name)
+                    case UInt8(ascii: "\\"): return false
+                    case UInt8(ascii: "/"), UInt8(ascii: "J"), UInt8(ascii: "U"), UInt8(ascii: "0"):
+                        stop(text, at: position)
+                        if stubsMedia, beginsMedia(text, at: position) { return false }
+                    default: stop(text, at: position)
+                    }
                 }
+                if hits.count > count || work > workMax { return false }
+                offset &+= 64
             }
-            if hasBackslash || hits.count > count || work > workMax { return false }
-            offset &+= 64
         }
         return true
     }

@@ -29,6 +29,8 @@ struct BytePass: Sendable {
     var skipped = 0
     /// Where the pass goes on: what stands before has been found.
     var resume = 0
+    /// Where the pass stops in the next parts of the text, kept for its memory.
+    var parts = [UInt64](repeating: 0, count: ByteMarks.partsMax)
 
     init(_ detectors: Set<Detector>, stubsMedia: Bool) {
         isOn = Detector.allCases.map(detectors.contains)
@@ -87,22 +89,21 @@ struct BytePass: Sendable {
         (skipped, hasBackslash, hasMember) = (0, false, false)
         if stubsMedia { bareMedia(text, at: start) }
         var offset = start
-        var carry: UInt64 = 0
         while offset < end, work <= workMax {
             if resume >= offset &+ 64 {
                 offset &+= (resume &- offset) & ~63
-                carry = 0
                 continue
             }
-            let (marks, digits) = Self.marks.find(in: text, from: offset, to: end)
-            var stops = marks | digits & ~(digits << 1 | carry)
-            carry = digits >> 63
-            while stops != 0 {
-                let position = offset &+ stops.trailingZeroBitCount
-                stops &= stops &- 1
-                if position >= resume { stop(text, at: position) }
+            let count = Self.marks.find(in: text, from: offset, to: end, into: &parts)
+            for part in 0..<count where work <= workMax {
+                var stops = parts[part]
+                while stops != 0 {
+                    let position = offset &+ stops.trailingZeroBitCount
+                    stops &= stops &- 1
+                    if position >= resume { stop(text, at: position) }
+                }
+                offset &+= 64
             }
-            offset &+= 64
         }
     }
 
@@ -131,10 +132,12 @@ struct BytePass: Sendable {
         case UInt8(ascii: "~"): azureSecret(text, at: position)
         case UInt8(ascii: "/"): slackHook(text, at: position)
         case UInt8(ascii: "J"): webToken(text, at: position)
-        case UInt8(ascii: "b"), UInt8(ascii: "B"): scheme(text, at: position)
+        case UInt8(ascii: "b"), UInt8(ascii: "B"):
+            if !isOne(text, position &- 1, of: .word) { scheme(text, at: position) }
         case UInt8(ascii: "\\"): hasBackslash = true
         case UInt8(ascii: "U"): break
-        default: number(text, at: position)
+        // Digits behind a small letter are a part of its word.
+        default: if !isOne(text, position &- 1, of: .lower) { number(text, at: position) }
         }
     }
 }
