@@ -69,6 +69,24 @@ extension RawSpan {
             let difference = (first ^ same) | (last ^ too)
             return difference.x | difference.y == 0
         }
+        if count > 32, count <= 96 {
+            var difference = SIMD2<UInt64>(repeating: 0)
+            var offset = 0
+            let tail = count &- 16
+            while offset < tail {
+                let part = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ offset, as: SIMD2<UInt64>.self)
+                let same = unsafe other.unsafeLoadUnaligned(
+                    fromUncheckedByteOffset: right &+ offset,
+                    as: SIMD2<UInt64>.self
+                )
+                difference |= part ^ same
+                offset &+= 16
+            }
+            let last = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ tail, as: SIMD2<UInt64>.self)
+            let same = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: right &+ tail, as: SIMD2<UInt64>.self)
+            difference |= last ^ same
+            return difference.x | difference.y == 0
+        }
         var offset = 0
         while offset &+ 8 <= count {
             let word = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ offset, as: UInt64.self)
@@ -98,6 +116,29 @@ extension RawSpan {
             offset &+= 1
         }
         return true
+    }
+
+    /// A number that different texts seldom share: made of their length and of 24 bytes, of a short one of all.
+    ///
+    /// Traps outside the span.
+    @inlinable @inline(__always)
+    package func fingerprint(_ range: Range<Int>) -> UInt64 {
+        let (start, end) = (range.lowerBound, range.upperBound)
+        precondition(start >= 0 && start <= end && end <= byteCount)
+        let count = end &- start
+        var sum = UInt64(truncatingIfNeeded: count)
+        if count >= 8 {
+            let middle = start &+ (count &- 8) >> 1
+            let first = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: start, as: UInt64.self)
+            let second = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: middle, as: UInt64.self)
+            let third = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: end &- 8, as: UInt64.self)
+            sum &+= first &* 0x9E37_79B9_7F4A_7C15 &+ second &* 0xC2B2_AE3D_27D4_EB4F &+ third &* 0x1656_67B1_9E37_79F9
+        } else {
+            for offset in start..<end {
+                sum = sum << 8 ^ UInt64(unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self))
+            }
+        }
+        return (sum ^ sum >> 32) &* 0x9E37_79B9_7F4A_7C15
     }
 
     /// Whether all bytes of `range` are under 0x80.
@@ -166,23 +207,33 @@ package struct ByteMarks: Sendable {
         }
     }
 
-    /// One bit for each of the up to 64 bytes of `text` from `start` to `end`, the first in the lowest: whether it is marked,
-    /// and whether it is a digit.
+    /// Parts of 64 bytes that are looked at together.
+    package static let partsMax = 16
+
+    /// Marks the bytes of `text` from `start` on, up to `end` or `partsMax` parts of 64 bytes.
     ///
-    /// Traps outside the span.
-    @inline(__always)
-    package func find(in text: RawSpan, from start: Int, to end: Int) -> (marks: UInt64, digits: UInt64) {
+    /// Of each part one bit for each byte is written into `found`, the first in the lowest: whether it is marked, or the first of several
+    /// digits. Traps outside the span, and unless `found` has `partsMax` elements.
+    ///
+    /// - Returns: How many parts were looked at.
+    package func find(in text: RawSpan, from start: Int, to end: Int, into found: inout [UInt64]) -> Int {
         precondition(start >= 0 && start <= end && end <= text.byteCount && sets.count == 48)
-        var (marks, digits): (UInt64, UInt64) = (0, 0)
+        precondition(found.count == Self.partsMax)
+        let count = min(end &- start, 64 &* Self.partsMax)
+        let follows = start &+ count < end
         sets.withUnsafeBufferPointer { sets in
-            text.withUnsafeBytes { bytes in
-                guard let base = bytes.baseAddress, let table = sets.baseAddress else { return }
-                unsafe UnsafeRawPointer(table).withMemoryRebound(to: millrace_byte_sets.self, capacity: 1) { table in
-                    unsafe millrace_mark(table, base + start, end &- start, &marks, &digits)
+            found.withUnsafeMutableBufferPointer { found in
+                text.withUnsafeBytes { bytes in
+                    guard let base = bytes.baseAddress, let table = sets.baseAddress, let first = found.baseAddress
+                    else { return }
+                    unsafe UnsafeRawPointer(table).withMemoryRebound(to: millrace_byte_sets.self, capacity: 1) {
+                        table in
+                        unsafe millrace_mark(table, base + start, count, follows ? 1 : 0, first)
+                    }
                 }
             }
         }
-        return (marks, digits)
+        return (count &+ 63) >> 6
     }
 }
 

@@ -21,14 +21,25 @@ static int is_ascii(const uint8_t *bytes, size_t offset, size_t count) {
 
 static int is_in(const uint8_t *set, uint8_t byte) { return byte < 0x80 && set[byte & 15] >> (byte >> 4) & 1; }
 
-static void mark(const millrace_byte_sets *sets, const uint8_t *bytes, size_t count, uint64_t *marks, uint64_t *digits) {
-    *marks = 0;
-    *digits = 0;
-    for (size_t offset = 0; offset < count && offset < 64; offset++) {
-        uint8_t byte = bytes[offset], next = offset + 1 < count ? bytes[offset + 1] : 0x80;
+// The first digit of several alone is found; `*wasDigit` says whether the byte before was one.
+static uint64_t mark(const millrace_byte_sets *sets, const uint8_t *bytes, size_t count, size_t readable, uint64_t *wasDigit) {
+    uint64_t marks = 0;
+    for (size_t offset = 0; offset < count; offset++) {
+        uint8_t byte = bytes[offset], next = offset + 1 < readable ? bytes[offset + 1] : 0x80;
         uint64_t isMarked = is_in(sets->singles, byte) || (is_in(sets->firsts, byte) && is_in(sets->seconds, next));
-        *marks |= isMarked << offset;
-        *digits |= (uint64_t)(byte >= '0' && byte <= '9') << offset;
+        uint64_t isDigit = byte >= '0' && byte <= '9';
+        marks |= (isMarked | (isDigit & ~*wasDigit)) << offset;
+        *wasDigit = isDigit;
+    }
+    return marks;
+}
+
+static void mark_all(
+    const millrace_byte_sets *sets, const uint8_t *bytes, size_t count, int follows, uint64_t *found) {
+    uint64_t wasDigit = 0;
+    for (size_t offset = 0; offset < count; offset += 64) {
+        size_t part = count - offset < 64 ? count - offset : 64;
+        found[offset / 64] = mark(sets, bytes + offset, part, count - offset + (follows ? 1 : 0), &wasDigit);
     }
 }
 
@@ -83,34 +94,47 @@ VECTOR static inline __m256i upper_bits(__m256i bytes) {
     return _mm256_shuffle_epi8(bits, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(15)));
 }
 
-// At least 65 bytes can be read.
-VECTOR static void mark_by_vector(const millrace_byte_sets *sets, const uint8_t *bytes, uint64_t *marks, uint64_t *digits) {
+// What follows the last byte is in no set, unless another one can be read.
+VECTOR static void mark_by_vector(
+    const millrace_byte_sets *sets, const uint8_t *bytes, size_t count, int follows, uint64_t *found) {
     const __m256i singles = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)sets->singles));
     const __m256i firsts = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)sets->firsts));
     const __m256i seconds = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)sets->seconds));
-    uint64_t marked = 0, numbers = 0;
-    for (int half = 0; half < 64; half += 32) {
-        __m256i part = _mm256_loadu_si256((const __m256i *)(bytes + half));
-        __m256i next = _mm256_loadu_si256((const __m256i *)(bytes + half + 1));
-        __m256i upper = upper_bits(part);
-        __m256i others = _mm256_and_si256(
-            is_outside(singles, part, upper),
-            _mm256_or_si256(is_outside(firsts, part, upper), is_outside(seconds, next, upper_bits(next))));
-        __m256i value = _mm256_sub_epi8(part, _mm256_set1_epi8('0'));
-        __m256i isDigit = _mm256_cmpeq_epi8(_mm256_min_epu8(value, _mm256_set1_epi8(9)), value);
-        marked |= (uint64_t)(uint32_t)~_mm256_movemask_epi8(others) << half;
-        numbers |= (uint64_t)(uint32_t)_mm256_movemask_epi8(isDigit) << half;
+    uint64_t wasDigit = 0;
+    uint8_t padded[96];
+    for (size_t offset = 0; offset < count; offset += 64) {
+        const uint8_t *part = bytes + offset;
+        size_t left = count - offset;
+        if (left + (follows ? 1 : 0) < 65) {
+            memset(padded, 0x80, sizeof padded);
+            memcpy(padded, part, left);
+            part = padded;
+        }
+        uint64_t marked = 0, numbers = 0;
+        for (int half = 0; half < 64; half += 32) {
+            __m256i here = _mm256_loadu_si256((const __m256i *)(part + half));
+            __m256i next = _mm256_loadu_si256((const __m256i *)(part + half + 1));
+            __m256i upper = upper_bits(here);
+            __m256i others = _mm256_and_si256(
+                is_outside(singles, here, upper),
+                _mm256_or_si256(is_outside(firsts, here, upper), is_outside(seconds, next, upper_bits(next))));
+            __m256i value = _mm256_sub_epi8(here, _mm256_set1_epi8('0'));
+            __m256i isDigit = _mm256_cmpeq_epi8(_mm256_min_epu8(value, _mm256_set1_epi8(9)), value);
+            marked |= (uint64_t)(uint32_t)~_mm256_movemask_epi8(others) << half;
+            numbers |= (uint64_t)(uint32_t)_mm256_movemask_epi8(isDigit) << half;
+        }
+        found[offset / 64] = marked | (numbers & ~(numbers << 1 | wasDigit));
+        wasDigit = numbers >> 63;
     }
-    *marks = marked;
-    *digits = numbers;
 }
 
 static int has_vectors(void) { return __builtin_cpu_supports("avx2"); }
 #else
 static size_t string_run_by_vector(const uint8_t *bytes, size_t count) { return string_run(bytes, 0, count); }
 static int is_ascii_by_vector(const uint8_t *bytes, size_t count) { return is_ascii(bytes, 0, count); }
-static void mark_by_vector(const millrace_byte_sets *sets, const uint8_t *bytes, uint64_t *marks, uint64_t *digits) {
-    mark(sets, bytes, 64, marks, digits);
+static void mark_by_vector(
+    const millrace_byte_sets *sets, const uint8_t *bytes, size_t count, int follows, uint64_t *found) {
+    mark_all(sets, bytes, count, follows, found);
 }
 static int has_vectors(void) { return 0; }
 #endif
@@ -123,12 +147,7 @@ int millrace_is_ascii(const void *bytes, size_t count) {
     return count >= 32 && has_vectors() ? is_ascii_by_vector(bytes, count) : is_ascii(bytes, 0, count);
 }
 
-void millrace_mark(const millrace_byte_sets *sets, const void *bytes, size_t count, uint64_t *marks, uint64_t *digits) {
-    if (!has_vectors()) return mark(sets, bytes, count, marks, digits);
-    if (count >= 65) return mark_by_vector(sets, bytes, marks, digits);
-    // What follows the last byte is in no set.
-    uint8_t padded[96];
-    memset(padded, 0x80, sizeof padded);
-    memcpy(padded, bytes, count);
-    mark_by_vector(sets, padded, marks, digits);
+void millrace_mark(const millrace_byte_sets *sets, const void *bytes, size_t count, int follows, uint64_t *found) {
+    if (has_vectors()) return mark_by_vector(sets, bytes, count, follows, found);
+    mark_all(sets, bytes, count, follows, found);
 }

@@ -16,7 +16,8 @@ package import OTLP
 /// length and UTF-8; of one behind it 22 why its spans may not go where they would, 23 what a sampler decided (`TraceVerdict`),
 /// 24 how many of its items that are sampled out which policy dropped, each a count and a name, 26, empty, that its spans are of
 /// several whole traces, and 27, empty, that nobody sent any of its items. Of a replay 25 the dead letter that it was in the
-/// exporter's box of the other log (`LogID.counterpart`).
+/// exporter's box of the other log (`LogID.counterpart`). Of a record before a window
+/// 28 the spans that a filter dropped (`Tombstone`).
 package struct RecordMetadata: Hashable, Sendable {
     package var signal: Signal
     package var route: Route
@@ -54,6 +55,8 @@ package struct RecordMetadata: Hashable, Sendable {
     package var verdict: TraceVerdict?
     /// Of a record behind a window: whether nobody sent any of its items, so that its id counts for none that was accepted.
     package var isUnsent = false
+    /// Of a record before a window: spans of its trace that a filter dropped.
+    package var tombstones: [Tombstone] = []
 
     package init(
         signal: Signal,
@@ -86,6 +89,7 @@ package struct RecordMetadata: Hashable, Sendable {
         var metadata = self
         (metadata.removed, metadata.created, metadata.replays, metadata.parked) = ([:], 0, nil, nil)
         (metadata.showing, metadata.counterpartLetter, metadata.isUnsent) = (nil, nil, false)
+        metadata.tombstones = []
         metadata.origin?.spans = []
         metadata.origin?.logs = []
         return metadata
@@ -106,7 +110,8 @@ private enum FieldTag {
     static let counterpartLetter: UInt8 = 25
     static let wholeTraces: UInt8 = 26
     static let unsent: UInt8 = 27
-    static let known = trace...unsent
+    static let tombstones: UInt8 = 28
+    static let known = trace...tombstones
 }
 
 extension RecordMetadata {
@@ -144,7 +149,7 @@ extension RecordMetadata {
     private var hasFields: Bool {
         trace != nil || origin != nil || created > 0 || request != nil || showing != nil || !experiments.isEmpty
             || refusal != nil || verdict != nil || !removed.sampledOutBy.isEmpty || areWholeTraces
-            || counterpartLetter != nil || isUnsent
+            || counterpartLetter != nil || isUnsent || !tombstones.isEmpty
     }
 
     /// Says where the id of the trace stands.
@@ -180,6 +185,7 @@ extension RecordMetadata {
                 }
             }
         }
+        if !tombstones.isEmpty { append(FieldTag.tombstones) { tombstones.append(to: &$0) } }
         return idStart
     }
 
@@ -226,6 +232,9 @@ extension RecordMetadata {
                     removed[.sampledOut] -= named
                     removed.addSampledOut(named, by: policy)
                 }
+            case FieldTag.tombstones:
+                guard let dropped = [Tombstone](popping: &field) else { return nil }
+                tombstones = dropped
             default: continue
             }
         }

@@ -6,8 +6,8 @@ package import OTLP
 package struct SpanWork: Sendable {
     /// The spans, with every mark made so far.
     package var batch: SpanBatch
-    /// Why the request costs too much to be taken, where a processor found that.
-    package private(set) var excess: CostExcess?
+    /// Why the request is not taken, where a processor found that.
+    package private(set) var refusal: WorkRefusal?
     /// Whether the request was written anew.
     private(set) var isRewritten = false
     /// Where the request came from.
@@ -24,6 +24,8 @@ package struct SpanWork: Sendable {
     package var tally = ProcessorTally()
     /// Behind a window the trace that all spans are of, or one of several; nil before the journal.
     package var trace: TracePlace?
+    /// By trace what is left of dropped spans, for a window behind the journal; nil where there is none.
+    var tombstones: [TraceID: [Tombstone]]?
     /// What `mlflow_map` found out about each span, by position; empty until it ran.
     package var mapped = MappedSpans()
     /// The routes that spans were assigned to; the position is the output group of the batch, of which a route may have several.
@@ -49,14 +51,51 @@ package struct SpanWork: Sendable {
         self.receivedAt = receivedAt
     }
 
-    /// Puts a request in the place of this one that has the same units; before anything was marked or assigned.
-    package mutating func replaceBatch(_ batch: SpanBatch) {
-        self.batch = batch
-        isRewritten = true
+    /// Whether a window behind the journal has to know of spans that are dropped.
+    package var leavesTombstones: Bool { tombstones != nil }
+
+    /// From now on word is left of spans that are dropped.
+    package mutating func leaveTombstones() { tombstones = tombstones ?? [:] }
+
+    /// Leaves word of a span that was dropped, where a window may need it; of one root in a trace with what it said of that.
+    package mutating func leave(_ tombstone: Tombstone, in trace: TraceID) {
+        guard let others = tombstones?[trace, default: []], others.count < Tombstone.recordMax else { return }
+        var tombstone = tombstone
+        let isFirst = !others.contains { $0.remains != nil }
+        tombstone.remains = isFirst ? tombstone.remains?.bounded(to: Tombstone.remainsMax) : nil
+        tombstones?[trace, default: []].append(tombstone)
+    }
+
+    /// Takes what was left of dropped spans of a trace.
+    mutating func takeTombstones(of trace: TraceID) -> [Tombstone] { tombstones?.removeValue(forKey: trace) ?? [] }
+
+    /// Puts other texts in the place of some; before anything was marked or assigned.
+    ///
+    /// The request is refused where the result is too large to be indexed, or where a unit of it would be invalid.
+    package mutating func rewrite(_ edits: TextEdits) {
+        guard !edits.isEmpty, refusal == nil else { return }
+        do throws(WireError) {
+            let limits = WireLimits(indexBytesMax: max(0, account.heldMax))
+            let written = try batch.rewritten(edits, limits: limits)
+            for unit in 0..<batch.unitCount where batch.unit(unit).flaw == nil {
+                guard let flaw = written.unit(unit).flaw else { continue }
+                return refuse(.invalid("\(batch.signal.unit) \(unit) would be invalid with other texts in it: \(flaw)"))
+            }
+            addedMax -= max(0, written.bytes.count - batch.bytes.count)
+            batch = written
+            isRewritten = true
+        } catch {
+            refuse(.written(limit: account.writtenMax))
+        }
     }
 
     /// Refuses the whole request.
-    package mutating func refuse(_ excess: CostExcess) { self.excess = self.excess ?? excess }
+    package mutating func refuse(_ excess: CostExcess) { refuse(.excess(excess)) }
+
+    /// Refuses the whole request, which cannot be read as it should after it was indexed.
+    package mutating func refuse(_ error: WireError) { refuse(.invalid(error.description)) }
+
+    private mutating func refuse(_ reason: WorkRefusal) { refusal = refusal ?? reason }
 
     /// Sends a span to a route; the last assignment counts.
     ///
@@ -98,6 +137,14 @@ package struct SpanWork: Sendable {
         groups[route] = new
         return new
     }
+}
+
+/// Why processors refuse a request.
+package enum WorkRefusal: Sendable, Equatable {
+    /// It costs too much for its size.
+    case excess(CostExcess)
+    /// Something in it would be invalid when it leaves.
+    case invalid(String)
 }
 
 /// The trace of spans that are processed together; of several traces the first, which has the identity of all of them.

@@ -35,6 +35,7 @@ SPANS = {"small": 10, "large": 512}
 REQUESTS = {
     "receive": (500, 40),
     "index": (1000, 20),
+    "redact": (1000, 20),
     "map": (1000, 20),
     "encode": (1000, 20),
     "append": (400, 20),
@@ -49,7 +50,7 @@ REQUESTS = {
     "gateway": (400, 16),
 }
 # A step that is run after another one and holds its costs, too.
-CONTAINS = {"map": "index", "encode": "map", "read": "append"}
+CONTAINS = {"redact": "index", "map": "index", "encode": "map", "read": "append"}
 # The others run on one thread and give the same each time.
 PATHS = ("path", "secured", "grpc", "redacted")
 HALVES = ("edge", "gateway")

@@ -17,6 +17,8 @@ struct StepRun {
         case receive
         /// Validating and indexing the protobuf.
         case index
+        /// `index`, then `redact` with every usual detector, which finds nothing.
+        case redact
         /// `index`, then `mlflow_map` and `mlflow_experiment`.
         case map
         /// `map`, then division and the records for the journal.
@@ -69,6 +71,7 @@ struct StepRun {
         switch step {
         case .receive: passed = try await ReceiveStep(wire).run(requests) * spans
         case .index: passed = try repeated { try SpanBatch(wire).spans.count }
+        case .redact: passed = try redacted()
         case .map: passed = try mapped()
         case .encode: passed = try encoded()
         case .append:
@@ -88,6 +91,11 @@ struct StepRun {
         var total = 0
         for _ in 0..<requests { total += try work() }
         return total
+    }
+
+    private func redacted() throws -> Int {
+        let processors = [try RedactSettings().makeProcessor(named: "hide")].compactMap { $0 }
+        return try repeated { try work(processors).batch.keptCount }
     }
 
     private func mapped() throws -> Int {

@@ -4,6 +4,9 @@ import json
 
 import pytest
 from conftest import mlflow_exporter
+from kit import otlp
+from kit.fake_words import ANSWER
+from kit.windows import behind_a_window, chain
 
 GENAI = {"attribute": "gen_ai.operation.name", "exists": True}
 
@@ -22,18 +25,27 @@ def filtering(exporter, **settings):
     }
 
 
-def test_only_genai_spans_are_a_whole_trace_in_mlflow(millrace, mlflow, run_app, service):
-    gateway = millrace({"mlflow": mlflow_exporter(mlflow)}, **filtering("mlflow", keep=GENAI))
-    run_app("plumbing_fastapi.py", OTEL_EXPORTER_OTLP_ENDPOINT=gateway.url, OTEL_SERVICE_NAME=service)
-    ledger = gateway.settled()
+@pytest.mark.parametrize("requests", ["one", "each"])
+def test_only_genai_spans_are_a_whole_trace_in_mlflow(millrace, mlflow, run_app, fake_openai, service, requests):
+    gateway = millrace({"mlflow": mlflow_exporter(mlflow)}, starts=False, **filtering("mlflow", keep=GENAI))
+    settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": gateway.url, "OTEL_SERVICE_NAME": service}
+    if requests == "each":
+        # Every span comes alone, the endpoint's own last.
+        settings["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"] = "1"
+        parts = behind_a_window(gateway, after_root="1s").pipeline["pipelines"]["traces"]
+        parts["processors"] = ["only", "map", "whole", "route"]
+        gateway.save()
+    gateway.start()
+    run_app("plumbing_fastapi.py", fake_openai.url, **settings)
+    ledger = gateway.settled(accepted=8)
 
     (trace,) = mlflow.expect_traces(service, 2)
     # The endpoint's own span is gone, and its error is the trace's.
     assert trace["state"] == "ERROR"
     assert trace["name"] == "invoke_agent weather"
-    assert (trace["request_preview"], trace["response_preview"]) == ("Weather in Paris?", "Sunny.")
+    assert (trace["request_preview"], trace["response_preview"]) == ("Weather in Paris?", ANSWER)
     spans = {span["name"]: span for span in trace["spans"]}
-    assert spans["chat gpt-4o"]["parent"] == spans["invoke_agent weather"]["id"]
+    assert spans["openai.chat"]["parent"] == spans["invoke_agent weather"]["id"]
     assert spans["invoke_agent weather"]["parent"] is None
     delivered = ledger["destinations"]["mlflow"]
     assert delivered["delivered"] == 2
@@ -43,17 +55,17 @@ def test_only_genai_spans_are_a_whole_trace_in_mlflow(millrace, mlflow, run_app,
 @pytest.mark.parametrize(
     ("children", "parents"),
     [
-        ("reparent", {"invoke_agent weather": "POST /ask", "chat gpt-4o": "invoke_agent weather"}),
-        ("keep", {"invoke_agent weather": "?", "chat gpt-4o": "?"}),
+        ("reparent", {"invoke_agent weather": "POST /ask", "openai.chat": "invoke_agent weather"}),
+        ("keep", {"invoke_agent weather": "?", "openai.chat": "?"}),
         ("drop", {}),
     ],
 )
-def test_children_move_stay_or_go(millrace, run_app, tmp_path, children, parents):
+def test_children_move_stay_or_go(millrace, run_app, fake_openai, tmp_path, children, parents):
     path = tmp_path / "spans.jsonl"
-    plumbing = {"name": {"matches": "^(plan|POST|SELECT users)$| http (send|receive)$"}}
+    plumbing = {"name": {"matches": "^(plan|POST|SELECT)$| http (send|receive)$"}}
     archive = {"type": "file", "path": str(path)}
     gateway = millrace({"out": archive}, **filtering("out", drop=plumbing, children=children))
-    run_app("plumbing_fastapi.py", OTEL_EXPORTER_OTLP_ENDPOINT=gateway.url, OTEL_SERVICE_NAME="shop")
+    run_app("plumbing_fastapi.py", fake_openai.url, OTEL_EXPORTER_OTLP_ENDPOINT=gateway.url, OTEL_SERVICE_NAME="shop")
     gateway.settled()
     spans = {
         span["spanId"]: span
@@ -67,3 +79,35 @@ def test_children_move_stay_or_go(millrace, run_app, tmp_path, children, parents
         for span in spans.values()
     }
     assert found == {"POST /ask": None} | parents
+
+
+@pytest.mark.parametrize("first", ["dropped", "kept"])
+def test_children_in_another_request_are_moved_behind_a_window(millrace, archives, tmp_path, service, first):
+    gateway = behind_a_window(millrace({"kept": archives("kept")}, starts=False), after_root="1s")
+    gateway.pipeline["processors"]["lean"] = {"type": "filter", "drop": {"name": {"matches": "^(GET|send)"}}}
+    gateway.pipeline["pipelines"]["traces"]["processors"].insert(0, "lean")
+    gateway.save()
+    gateway.start()
+    message = chain(service, 5)
+    server, agent, call, send, answer = otlp.each_span(message)
+    server.name, agent.name, call.name, send.name, answer.name = "GET /ask", "agent", "chat", "send", "answer"
+    requests = {"dropped": [server, send], "kept": [agent, call, answer]}
+    order = ["dropped", "kept"] if first == "dropped" else ["kept", "dropped"]
+    for name in order:
+        piece = otlp.ExportTraceServiceRequest.FromString(message.SerializeToString())
+        del piece.resource_spans[0].scope_spans[0].spans[:]
+        piece.resource_spans[0].scope_spans[0].spans.extend(requests[name])
+        assert gateway.post(piece.SerializeToString()).status_code == 200
+    row = gateway.settled(accepted=5)["destinations"]["kept"]
+    assert (row["delivered"], row["filtered"], row["created"]) == (3, 2, 0)
+    spans = {
+        span["name"]: span
+        for line in (tmp_path / "kept.jsonl").read_text().splitlines()
+        for resource in json.loads(line)["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    }
+    assert not spans["agent"].get("parentSpanId")
+    assert spans["chat"]["parentSpanId"] == spans["agent"]["spanId"]
+    assert spans["answer"]["parentSpanId"] == spans["chat"]["spanId"]
+    assert gateway.metric("millrace_window_decided_traces_total", reason="complete") >= 1

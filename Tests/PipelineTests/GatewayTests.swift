@@ -63,6 +63,18 @@ import Testing
         #expect(bench.reader.account.queued == 0)
     }
 
+    @Test func `a request that a processor makes invalid is refused and counted`() async throws {
+        let bench = try PipelineBench(processors: [BrokenName()], to: ScriptedExporter())
+        guard case .invalid(let message) = try await bench.send(Fixtures.bytes("payloads/small.pb")) else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(message.hasPrefix("span 0 would be invalid"))
+        #expect(bench.reader.account.accepted == 0)
+        let refused = /millrace_receiver_refused_spans_total\{.*reason="invalid".*\} 10\n/
+        #expect(bench.meters.prometheusText().contains(refused))
+    }
+
     @Test func `each route is a record of its own`() async throws {
         let exporter = ScriptedExporter(exclusive: true)
         let bench = try PipelineBench(processors: [ByTrace()], to: exporter)
@@ -79,6 +91,15 @@ import Testing
 private struct EveryOther: SpanProcessor {
     func process(_ work: inout SpanWork) {
         for span in work.batch.spans.indices where span % 2 == 0 { work.batch.remove(span, as: .sampledOut) }
+    }
+}
+
+/// Puts something that is no text in the place of a name.
+private struct BrokenName: SpanProcessor {
+    func process(_ work: inout SpanWork) {
+        var edits = TextEdits()
+        edits.replace(work.batch.spans[0].name, with: [0xFF])
+        work.rewrite(edits)
     }
 }
 

@@ -42,7 +42,7 @@ struct RedactBoundsTests {
         processor.process(&done)
         // Of what the request may cost, which is 64 steps for each of its bytes.
         #expect(done.account.steps - before <= 24 * bytes)
-        #expect(done.excess == nil)
+        #expect(done.refusal == nil)
     }
 
     @Test func `a value over its budget goes whole`() throws {
@@ -58,7 +58,7 @@ struct RedactBoundsTests {
         span.attributes = (0..<20_000).map { ("k\($0 % 10)", .int(Int64($0))) }
         var done = try work([span])
         processor.process(&done)
-        guard case .written? = done.excess else {
+        guard case .excess(.written)? = done.refusal else {
             Issue.record("not refused")
             return
         }

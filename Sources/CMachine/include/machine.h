@@ -106,6 +106,6 @@ typedef struct {
     uint8_t seconds[16];
 } millrace_byte_sets;
 
-// One bit for each of up to 64 bytes from `bytes`, the first in the lowest: those that are marked, and those that are digits.
-// `count` is how many bytes may be looked at.
-void millrace_mark(const millrace_byte_sets *sets, const void *bytes, size_t count, uint64_t *marks, uint64_t *digits);
+// Writes one bit for each of `count` bytes, the first of each 64 in the lowest, into an element of `found` for each 64: whether it is
+// marked, or the first of several digits. One more byte can be read where one `follows` in the text.
+void millrace_mark(const millrace_byte_sets *sets, const void *bytes, size_t count, int follows, uint64_t *found);

@@ -102,6 +102,7 @@ package struct DryRun: Sendable {
         let receiver = pipeline.value.receivers.first ?? ""
         let source = RequestSource(receiver: receiver, headers: request.headers, identity: identity)
         var work = SpanWork(batch: request.batch, source: source, receivedAt: WallClock.system.now())
+        if window != nil { work.leaveTombstones() }
         let first = stages.prefix { $0.isFirst }
         guard request.batch.signal == .traces else {
             for stage in first { stage.processor.process(&work) }

@@ -38,7 +38,7 @@ package enum AttributeValue: Sendable, Equatable {
 
     /// One text under 16384 bytes and nothing else.
     @inline(__always)
-    private static func plainText(_ range: Range<Int>, _ text: RawSpan) -> Range<Int>? {
+    static func plainText(_ range: Range<Int>, _ text: RawSpan) -> Range<Int>? {
         let (start, end) = (range.lowerBound, range.upperBound)
         guard end &- start >= 4 else { return nil }
         let head = text.uint32(at: start)
@@ -60,6 +60,17 @@ package enum AttributeValue: Sendable, Equatable {
         if range.count == 2 { return first < 0x80 ? first : nil }
         let second = Int64(text.byte(at: range.lowerBound + 2))
         return first >= 0x80 && second < 0x80 ? first & 0x7F | second << 7 : nil
+    }
+
+    /// Whether there is room for a truth or a number only, beside which no text fits in.
+    @inline(__always)
+    static func isSmallNumber(_ range: Range<Int>, _ text: RawSpan) -> Bool {
+        guard !range.isEmpty else { return true }
+        switch text.byte(at: range.lowerBound) {
+        case 0x10, 0x18: return range.count <= 4
+        case 0x21: return range.count <= 11
+        default: return false
+        }
     }
 
     /// The next field; `.empty` for an unknown one.

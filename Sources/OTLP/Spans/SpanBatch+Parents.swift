@@ -16,6 +16,12 @@ package struct ParentLink: Sendable, Equatable {
         remoteBits = 0x100
     }
 
+    /// A parent that is in another process, as far as that is known; nil for none.
+    package init(_ id: SpanID?, isRemote: Bool) {
+        self.id = id
+        remoteBits = id != nil && isRemote ? Self.mask : 0x100
+    }
+
     fileprivate init(_ entry: SpanEntry) {
         id = entry.parentID
         remoteBits = entry.flagBits & Self.mask
@@ -28,7 +34,7 @@ package struct ParentLink: Sendable, Equatable {
     static func isRemote(_ flags: UInt32) -> Bool { flags & mask == mask }
 
     /// The same flags with what they say of the parent.
-    fileprivate func flags(_ flags: UInt32) -> UInt32 { flags & ~Self.mask | remoteBits }
+    func flags(_ flags: UInt32) -> UInt32 { flags & ~Self.mask | remoteBits }
 }
 
 extension SpanBatch {
@@ -63,14 +69,6 @@ extension SpanBatch {
             }
         }
         spans = Table(table)
-    }
-
-    /// Puts an event of another span behind those of a span, as it came.
-    package mutating func copyEvent(_ event: Int, to span: Int) {
-        let field = events[event].frame.field
-        let body = bytes
-        beginAddition(to: .span(span))
-        marks.builder.bytes.write(atMost: field.count) { $0.bytes(body.span.bytes, field) }
     }
 
     /// Takes an event out.

@@ -15,6 +15,13 @@ package struct SpanHead: BitwiseCopyable, Sendable {
     /// Whether its flags say that its parent is in another process; false where they do not say so.
     package var isParentRemote: Bool { ParentLink.isRemote(flags) }
 
+    /// The same span below another one.
+    package func adopted(by link: ParentLink) -> SpanHead {
+        var head = self
+        (head.parentBits, head.flags) = (link.id?.value ?? 0, link.flags(flags))
+        return head
+    }
+
     /// The spans of a request in wire form that was validated before, in their order; of a broken one those before the break.
     package static func all(in request: [UInt8]) -> [SpanHead] {
         var heads: [SpanHead] = []

@@ -65,9 +65,10 @@ package struct PipelineFront: Sendable {
     ) throws(Refused) -> [IntakeRecord] {
         var work = SpanWork(batch: spans, source: source, receivedAt: time, account: account)
         work.addedMax = memory.addedMax(to: spans.bytes.count)
-        for processor in processors where work.excess == nil { processor.process(&work) }
+        if window != nil, signal == .traces { work.leaveTombstones() }
+        for processor in processors where work.refusal == nil { processor.process(&work) }
         whenRefused += work.whenRefused
-        if let excess = work.excess { throw Refused(excess) }
+        if let refusal = work.refusal { throw Refused(refusal) }
         if work.isRewritten { try memory.check(work.batch.bytes.count + work.batch.indexBytes) }
         let traces = divide(&work)
         var metadata = RecordMetadata(
@@ -85,11 +86,19 @@ package struct PipelineFront: Sendable {
         var services = GroupServices()
         do throws(CostExcess) { try work.account.check() } catch { throw Refused(error) }
         try checkRoutes(of: work)
+        records += try recordsOfDropped(
+            &work,
+            beside: Set(work.batch.groups.compactMap { traces[Int($0.number)] }),
+            &metadata,
+            &memory
+        )
+        removed = Int(metadata.removed.sum)
         for group in work.batch.groups {
             let encoded = try written(group, &work, memory)
             metadata.route = work.routes[Int(group.number)]
             let trace = traces[Int(group.number)] ?? (window != nil && signal == .traces ? TraceID.zero : nil)
             metadata.trace = trace.map { work.mark($0, group, &services) }
+            metadata.tombstones = trace.map { work.takeTombstones(of: $0) } ?? []
             let items = encoded.items + removed
             let text = writer.write(metadata)
             records.append(try held(record(.items, items: items, metadata, text, encoded.payload), &memory))
@@ -106,6 +115,26 @@ package struct PipelineFront: Sendable {
             records.append(try held(record(.counts, items: removed, metadata, metadata.encoded(), []), &memory))
         }
         tally.process(work.tally)
+        return records
+    }
+
+    /// A record for each trace of which only tombstones are left; it stands for the spans that were dropped.
+    private func recordsOfDropped(
+        _ work: inout SpanWork,
+        beside kept: Set<TraceID>,
+        _ metadata: inout RecordMetadata,
+        _ memory: inout RequestMemory
+    ) throws(Refused) -> [IntakeRecord] {
+        var records: [IntakeRecord] = []
+        for (trace, tombstones) in work.tombstones ?? [:] where !kept.contains(trace) {
+            guard records.count < Tombstone.recordsMax else { break }
+            var own = metadata
+            own.removed = [.filtered: UInt64(tombstones.count)]
+            metadata.removed[.filtered] -= UInt64(tombstones.count)
+            own.trace = TraceMark(trace: trace, isBound: work.source.identity?.experiments != nil)
+            own.tombstones = tombstones
+            records.append(try held(record(.items, items: tombstones.count, own, own.encoded(), []), &memory))
+        }
         return records
     }
 

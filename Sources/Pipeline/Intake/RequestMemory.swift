@@ -90,6 +90,14 @@ struct Refused: Error {
             }
     }
 
+    /// A processor does not take the request.
+    init(_ refusal: WorkRefusal) {
+        switch refusal {
+        case .excess(let excess): self.init(excess)
+        case .invalid(let text): self.init(reason: .invalid, .invalid(text))
+        }
+    }
+
     init(reason: IntakeTally.RefusalReason, _ answer: IntakeAnswer) {
         self.reason = reason
         self.answer = answer

@@ -259,7 +259,7 @@ struct WindowPart {
         metadata.removed.addSampledOut(UInt64(sampledOut), by: made.verdict?.policy ?? "")
         metadata.created = UInt32(clamping: created)
         metadata.headers.removeAll { !forwardedHeaders.contains($0.name) }
-        metadata.experiments = []
+        (metadata.experiments, metadata.tombstones) = ([], [])
         metadata.origin = origin
         let (payload, showing) = payload
         metadata.showing = showing
@@ -299,7 +299,7 @@ extension WindowRecord {
         var metadata = part.metadata
         metadata.headers.removeAll { !forwardedHeaders.contains($0.name) }
         metadata.refusal = metadata.refusalUnrouted
-        metadata.experiments = []
+        (metadata.experiments, metadata.tombstones) = ([], [])
         metadata.origin = origin
         return NewRecord(
             log: log,

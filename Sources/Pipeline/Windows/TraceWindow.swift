@@ -148,6 +148,8 @@ package struct TraceWindow: Sendable {
             traces[number].hasRoot = true
             records[traces[number].records.last].hasRoot = true
         }
+        // Nothing but what is left of dropped spans: there is nothing to show.
+        if bytes == 0 { records[traces[number].records.last].hasRoot = true }
         foresee(foresight, number, isShown: isShown)
         lines.wait(number, traces[number].wait, from: now, &traces)
         let mayShow = traces[number].isKept || !settings.showsOnlyKept

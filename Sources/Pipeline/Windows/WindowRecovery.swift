@@ -64,7 +64,7 @@ package struct WindowRecovery {
             if !reader.isFinished(stored.id) {
                 open.insert(key)
             } else if open.contains(key) {
-                let spans = SpanSighting.all(in: stored.payload)
+                let spans = SpanSighting.all(in: stored.payload, metadata)
                 shown.append(ShownRecord(key: key, id: stored.id, spans: spans, bytes: stored.payload.count))
             }
         }

@@ -38,18 +38,28 @@ package struct WindowRehearsal {
             (metadata.identity, metadata.headers) = (work.source.identity?.name, work.source.headers)
             metadata.experiments = work.source.identity?.experiments?.entries ?? []
             metadata.trace = TraceMark(trace: trace, isBound: isBound)
-            let id = UInt64(records.count)
-            records.append(.init(receivedAt: work.receivedAt, metadata: metadata, payload: encoded.payload))
-            let key = TraceKey(trace, identity: isBound ? metadata.identity : nil)
-            if work.batch.signal == .logs {
-                see(id, key, at: moment)
-            } else {
-                for record in turns.take(naming: key) {
-                    window.see(key, logRecord: record.id, bytes: record.bytes, at: moment)
-                }
-                let spans = SpanSighting.all(in: encoded.payload)
-                window.see(key, record: id, spans: spans, bytes: encoded.payload.count, at: moment)
-            }
+            metadata.tombstones = work.takeTombstones(of: trace)
+            let part = WholeTrace.Part(receivedAt: work.receivedAt, metadata: metadata, payload: encoded.payload)
+            see(part, TraceKey(trace, identity: isBound ? metadata.identity : nil), at: moment)
+        }
+        // Those of which nothing else is left.
+        for (trace, tombstones) in work.tombstones ?? [:] {
+            var metadata = RecordMetadata(signal: .traces, identity: work.source.identity?.name)
+            metadata.tombstones = tombstones
+            let part = WholeTrace.Part(receivedAt: work.receivedAt, metadata: metadata, payload: [])
+            see(part, TraceKey(trace, identity: isBound ? metadata.identity : nil), at: moment)
+        }
+    }
+
+    private mutating func see(_ part: WholeTrace.Part, _ key: TraceKey, at moment: Duration) {
+        let (id, bytes) = (UInt64(records.count), part.payload.count)
+        records.append(part)
+        if part.metadata.signal == .logs { return see(id, key, at: moment) }
+        for record in turns.take(naming: key) {
+            window.see(key, logRecord: record.id, bytes: record.bytes, at: moment)
+        }
+        let spans = SpanSighting.all(in: part.payload, part.metadata)
+        window.see(key, record: id, spans: spans, bytes: bytes, at: moment)
         }
     }
 

@@ -221,7 +221,7 @@ package final class WindowStage: Sendable {
             let turn = processor.turn(in: record.payload, from: metadata.identity)
             return turn.map { .turn(key, $0.bound(to: key.identity)) } ?? .logs(key)
         }
-        return .spans(key, SpanSighting.all(in: record.payload), processor.foresee(record.payload))
+        return .spans(key, SpanSighting.all(in: record.payload, metadata), processor.foresee(record.payload))
     }
 
     /// Log records that belong to no span are done with at once.

@@ -57,9 +57,13 @@ package struct Assemble: WindowedProcessor {
             return draft.asItCame(trace)
         }
         let joined = join(trace.logs, of: trace, draft, &batch)
-        let repair = TraceRepair(draft.heads)
-        let created = repairs && trace.isOver ? repair.apply(to: &batch) : nil
-        if repairs, !trace.isOver { repair.breakCircles(of: &batch) }
+        let adoption = Adoption(draft.heads, trace.parts.flatMap(\.metadata.tombstones))
+        batch.setParents(adoption.links)
+        for (heir, remains) in adoption.heirs { batch.inherit(remains, to: heir) }
+        let repair = TraceRepair(adoption.heads)
+        let isOver = trace.isOver || adoption.lacksRoot
+        let created = repairs && isOver ? repair.apply(to: &batch, adoption.remains) : nil
+        if repairs, !isOver { repair.breakCircles(of: &batch) }
         if created != nil || batch.isMarked {
             let changed = (created ?? []) + (batch.encoded()?.payload ?? [])
             guard let again = try? SpanBatch(changed) else { return draft.asItCame(trace) }

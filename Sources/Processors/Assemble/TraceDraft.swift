@@ -42,7 +42,7 @@ struct TraceDraft {
     func asItCame(_ trace: WholeTrace) -> AssembledTrace {
         let first = trace.parts.first?.metadata
         var made = AssembledTrace(route: first?.route ?? .none, payload: bytes, items: heads.count)
-        if first?.experiments.isEmpty == false { made.refusal = "it could not be put together" }
+        if !bytes.isEmpty, first?.experiments.isEmpty == false { made.refusal = "it could not be put together" }
         return made
     }
 }

@@ -59,8 +59,11 @@ struct TraceRepair {
     ///
     /// A parent that comes later after all takes the place of the one that was created, because it has the same id.
     ///
+    /// - Parameters:
+    ///   - batch: The trace.
+    ///   - remains: What a dropped root said of it, for the span that is created.
     /// - Returns: A request with the span that was created; nil where none was.
-    func apply(to batch: inout SpanBatch) -> [UInt8]? {
+    func apply(to batch: inout SpanBatch, _ remains: RootRemains? = nil) -> [UInt8]? {
         if let root {
             move(orphans, below: heads[root].id, &batch)
             return nil
@@ -73,7 +76,7 @@ struct TraceRepair {
             return nil
         }
         move(orphans.filter { heads[$0].parent != parent }, below: parent, &batch)
-        return created(parent, above: first, batch)
+        return created(parent, above: first, batch, remains)
     }
 
     /// Puts what stands in a circle below the root, where there is one; what waits for its parent stays as it is.
@@ -91,10 +94,16 @@ struct TraceRepair {
     }
 
     /// A span of the service of another one, which it is named after, as long as the whole trace.
-    private func created(_ id: SpanID, above span: Int, _ batch: borrowing SpanBatch) -> [UInt8] {
+    private func created(
+        _ id: SpanID,
+        above span: Int,
+        _ batch: borrowing SpanBatch,
+        _ remains: RootRemains?
+    ) -> [UInt8] {
         let entry = batch.spans[span]
-        let start = heads.map(\.start).min() ?? 0
-        let end = heads.map { max($0.start, $0.end) }.max() ?? start
+        var start = heads.map(\.start).min() ?? 0
+        if let before = remains?.start, before > 0 { start = min(start, before) }
+        let end = max(heads.map { max($0.start, $0.end) }.max() ?? start, remains?.end ?? 0)
         var message: [UInt8] = []
         var ids: [UInt8] = []
         for word in [entry.traceID.high, entry.traceID.low, id.value] { ids.append(bigEndian: word) }
@@ -107,6 +116,7 @@ struct TraceRepair {
         message.append(0x41)
         message.appendFixed64(end)
         message.append(field: 0x4A, mark)
+        if let remains { message += remains.exceptions + remains.status }
         var resource: [UInt8] = []
         for attribute in batch.resources[batch.scopes[entry.scope].resource].attributes {
             resource += batch.bytes[batch.attributes[attribute].field]

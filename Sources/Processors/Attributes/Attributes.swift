@@ -178,7 +178,7 @@ extension Kind<AttributeLiteral> {
 }
 
 /// Changes attributes of spans, of their events, of log records, metrics and data points, and of their scopes and resources.
-package struct Attributes: ExplainableProcessor {
+package struct Attributes: NotingProcessor {
     private let name: String
     private let condition: ConditionMatcher?
     /// By signal: those of spans, of metrics and of log records.
@@ -214,18 +214,7 @@ package struct Attributes: ExplainableProcessor {
         }
     }
 
-    package func process(_ work: inout SpanWork) {
-        var notes: [SpanNote]?
-        change(&work, noting: &notes)
-    }
-
-    package func process(_ work: inout SpanWork, noting notes: inout [SpanNote]) {
-        var own: [SpanNote]? = []
-        change(&work, noting: &own)
-        notes += own ?? []
-    }
-
-    private func change(_ work: inout SpanWork, noting notes: inout [SpanNote]?) {
+    package func run(_ work: inout SpanWork, _ notes: inout [SpanNote]?) {
         var condition = condition
         var unchanged = 0
         var copied: (resource: Int, attributes: [Int?]) = (-1, [])

@@ -32,7 +32,7 @@ extension FilterSettings: ProcessorSettings {
 
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Drops spans, log records and metrics by a condition, and keeps the tree of a trace connected, as far as it is in one request. It belongs before `mlflow_map`, "
+        "Drops spans, log records and metrics by a condition, and keeps the tree of a trace connected: as far as it is in one request, and of all requests where the pipeline has `assemble`. It belongs before `mlflow_map`, "
             + "which then names the trace after the root that is left; behind it, conditions see `span_type` and `tokens` of every span, and what was said of a "
             + "dropped root is gone.",
         FilterSettings(),
@@ -122,12 +122,14 @@ package struct Filter: SpanProcessor {
         }
         work.account.add(steps: matcher?.steps ?? 0)
         guard dropped > 0 else { return }
+        // Roots whose place another span of the request takes.
+        var taken: Set<Int> = []
         if work.batch.signal == .traces, children != .keep {
             work.account.add(steps: 2 * fates.count)
             var lineage = Lineage(of: work.batch, fates)
             switch children {
             case .drop: fates = lineage.droppingDescendants()
-            case .reparent, .keep: reconnect(&lineage, &fates, &work, tell)
+            case .reparent, .keep: taken = reconnect(&lineage, &fates, &work, tell)
             }
         }
         for unit in fates.indices {
@@ -135,6 +137,9 @@ package struct Filter: SpanProcessor {
             case .dropped: tell(unit, .dropped)
             case .droppedWithParent: tell(unit, .droppedWithParent)
             case .kept, .gone: continue
+            }
+            if work.batch.signal == .traces, children == .reparent {
+                leaveTombstone(of: unit, isTaken: taken.contains(unit), &work)
             }
             work.batch.remove(unit, as: .filtered)
         }
@@ -145,12 +150,22 @@ package struct Filter: SpanProcessor {
         )
     }
 
+    /// What is left of a dropped span, for spans of other requests.
+    private func leaveTombstone(of span: Int, isTaken: Bool, _ work: inout SpanWork) {
+        guard work.leavesTombstones else { return }
+        let (entry, link) = (work.batch.spans[span], work.batch.parentLink(of: span))
+        var tombstone = Tombstone(entry.spanID, parent: link.id, isParentRemote: link.isRemote)
+        if link.id == nil || link.isRemote, !isTaken { tombstone.remains = RootRemains(of: span, in: work.batch) }
+        work.leave(tombstone, in: entry.traceID)
+    }
+
+    /// Says which roots have spans in their place.
     private func reconnect(
         _ lineage: inout Lineage,
         _ fates: inout [Fate],
         _ work: inout SpanWork,
         _ tell: (Int, Effect) -> Void
-    ) {
+    ) -> Set<Int> {
         let plan = lineage.reconnection()
         for top in plan.thinned {
             fates[top] = .kept
@@ -159,9 +174,12 @@ package struct Filter: SpanProcessor {
         }
         for (span, link) in plan.links { tell(span, .reparented(link.id)) }
         work.batch.setParents(plan.links)
+        var taken: Set<Int> = []
         for (heir, top) in plan.heirs where work.batch.addedBytes + work.batch.spans[top].size <= work.addedMax {
-            work.batch.inherit(from: top, to: heir)
+            work.batch.inherit(RootRemains(of: top, in: work.batch), to: heir)
+            taken.insert(top)
         }
+        return taken
     }
 }
 
@@ -170,16 +188,5 @@ extension SpanBatch {
     fileprivate mutating func thin(_ span: Int) {
         for attribute in spans[span].attributes { removeAttribute(attribute) }
         for event in spans[span].events where !equals("exception", events[event].name) { removeEvent(event) }
-    }
-
-    /// Gives the span that takes a root's place what the root says of the whole trace.
-    fileprivate mutating func inherit(from top: Int, to heir: Int) {
-        let (root, span) = (spans[top], spans[heir])
-        if root.start > 0, root.start < span.start { setStart(root.start, of: heir) }
-        if root.end > span.end { setEnd(root.end, of: heir) }
-        let failed = 2
-        if root.statusCode == failed, span.statusCode != failed { setFailed(root.statusMessage, of: heir) }
-        guard !span.events.contains(where: { equals("exception", events[$0].name) }) else { return }
-        for event in root.events where equals("exception", events[event].name) { copyEvent(event, to: heir) }
     }
 }

@@ -8,7 +8,7 @@ import Settings
 ///
 /// The request is written anew with something else in their place, and indexed anew, so that no processor behind it and
 /// nothing that is written ever holds them. A request in which nothing is found stays as it is, byte for byte.
-package struct Redact: ExplainableProcessor {
+package struct Redact: NotingProcessor {
     private let name: String
     private let plan: RedactionPlan
     private let redactors = Pool<TextRedactor>()
@@ -41,47 +41,27 @@ package struct Redact: ExplainableProcessor {
         )
     }
 
-    package func process(_ work: inout SpanWork) {
-        var findings: [RedactionFinding]?
-        redact(&work, &findings)
-    }
-
-    package func process(_ work: inout SpanWork, noting notes: inout [SpanNote]) {
-        var findings: [RedactionFinding]? = []
-        redact(&work, &findings)
-        notes += noted(findings ?? [], in: work.batch, plan.labels)
-    }
-
-    private func redact(_ work: inout SpanWork, _ findings: inout [RedactionFinding]?) {
-        let limits = WireLimits(indexBytesMax: max(0, work.account.heldMax))
-        var excess: CostExcess?
-        redactors.use(make: { TextRedactor(plan) }) { redactor in
+    package func run(_ work: inout SpanWork, _ notes: inout [SpanNote]?) {
+        var request = RequestRedaction(plan, growthMax: work.addedMax, isNoting: notes != nil)
+        let stepsLeft = work.account.stepsLeft
+        let steps = redactors.use(make: { TextRedactor(plan) }) { redactor in
             let before = redactor.steps
-            var request = RequestRedaction(redactor, growthMax: work.addedMax, stepsMax: work.account.stepsLeft)
-            request.findings = findings
             do throws(WireError) {
-                if let batch = try work.batch.replacingTexts(by: &request, limits: limits) {
-                    work.addedMax -= max(0, batch.bytes.count - work.batch.bytes.count)
-                    work.replaceBatch(batch)
-                }
+                try request.run(work.batch, &redactor, stepsEnd: before + stepsLeft)
             } catch {
-                // The index of what is written is over its limit.
-                excess = .written(limit: work.account.writtenMax)
+                work.refuse(error)
             }
-            if request.isOver {
-                excess =
-                    request.isOverSteps
-                    ? .steps(limit: work.account.stepsMax) : .written(limit: work.account.writtenMax)
-            }
-            redactor = request.redactor
-            findings = request.findings
-            work.account.add(steps: redactor.steps - before)
-            for (index, count) in request.counts.enumerated() where count > 0 {
-                let detector = plan.labels.names[index / TextPlace.allCases.count]
-                let place = TextPlace.allCases[index % TextPlace.allCases.count]
-                work.tally.add(count, .redacted(detector: detector, place: place), by: name)
-            }
+            return redactor.steps - before
         }
-        if let excess { work.refuse(excess) }
+        work.account.add(steps: steps)
+        if steps > stepsLeft { work.refuse(.steps(limit: work.account.stepsMax)) }
+        if request.isOverGrowth { work.refuse(.written(limit: work.account.writtenMax)) }
+        work.rewrite(request.edits)
+        for (index, count) in request.counts.enumerated() where count > 0 {
+            let detector = plan.labels.names[index / TextPlace.allCases.count]
+            let place = TextPlace.allCases[index % TextPlace.allCases.count]
+            work.tally.add(count, .redacted(detector: detector, place: place), by: name)
+        }
+        notes? += noted(request.findings ?? [], in: work.batch, plan.labels)
     }
 }

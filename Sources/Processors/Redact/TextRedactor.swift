@@ -1,5 +1,6 @@
 import Basics
 import Conditions
+import OTLP
 
 /// What is looked for, made once for each processor.
 struct RedactionPlan: Sendable {
@@ -38,6 +39,10 @@ struct TextRedactor: Sendable {
     private var searched = 0
     private(set) var isOver = false
     private var buffers: [[UInt8]] = []
+    /// Names before colons in a text, kept for its memory.
+    private var names: [Range<Int>] = []
+    /// What is known of short texts and attributes, from request to request.
+    var known = KnownTexts()
     /// What all texts cost so far, in steps of a request.
     private(set) var steps = 0
 
@@ -71,6 +76,24 @@ struct TextRedactor: Sendable {
         return pass.hits.isEmpty ? [] : pass.hits.merged()
     }
 
+    /// The bytes of `range` with something else in the place of the hits that were found last.
+    func written(_ hits: [Hit], _ body: RawSpan, _ range: Range<Int>) -> [UInt8] {
+        var written: [UInt8] = []
+        written.reserveCapacity(range.count + 32 * hits.count)
+        var offset = range.lowerBound
+        for hit in hits {
+            // No character is cut in two.
+            var (first, end) = (hit.range.lowerBound, hit.range.upperBound)
+            while first > offset, body.byte(at: first) & 0xC0 == 0x80 { first -= 1 }
+            while end < range.upperBound, body.byte(at: end) & 0xC0 == 0x80 { end += 1 }
+            written.append(body, offset..<first)
+            plan.stand.write(hit, of: body, plan.labels, texts, to: &written)
+            offset = end
+        }
+        written.append(body, offset..<range.upperBound)
+        return written
+    }
+
     /// Looks at a text that may be JSON.
     mutating func look(_ text: RawSpan, _ range: Range<Int>, _ depth: Int) {
         guard plan.insideJSON, depth < Self.depthMax, range.count >= Self.shortest else {
@@ -80,6 +103,7 @@ struct TextRedactor: Sendable {
         if text.equalsStart("\u{FEFF}", range) { first += 3 }
         first = afterBlanks(text, first..<range.upperBound)
         guard first < range.upperBound else { return }
+        if depth == 0, Self.opens(text.byte(at: first)), isClear(ofJSON: text, range) { return }
         switch text.byte(at: first) {
         case UInt8(ascii: "{"), UInt8(ascii: "["):
             var goesOn = true
@@ -95,6 +119,29 @@ struct TextRedactor: Sendable {
         default: return scan(text, range, depth)
         }
         if first < range.upperBound { scan(text, first..<range.upperBound, depth) }
+    }
+
+    /// Whether JSON without escapes holds nothing, as one pass over it as it stands can tell.
+    ///
+    /// What is in one of its strings stands between quotes, which are no part of anything that is found. In broken JSON what
+    /// follows a number or a word is one word with it.
+    private mutating func isClear(ofJSON text: RawSpan, _ range: Range<Int>) -> Bool {
+        guard plan.patterns.isEmpty, range.count <= plan.budget else { return false }
+        names.removeAll(keepingCapacity: true)
+        var isClear = pass.isClear(ofJSON: text, range, names: &names) && (plan.keys.isEmpty || !pass.hasMember)
+        for name in names where isClear {
+            let facts = facts(ofName: text, name)
+            isClear = !facts.contains(.isTelling) && !facts.contains(.isHidden)
+        }
+        if isClear {
+            scanned += range.count
+        } else {
+            steps += pass.work / 16 + 1
+            pass.work = 0
+            pass.hits.removeAll(keepingCapacity: true)
+            pass.texts.removeAll(keepingCapacity: true)
+        }
+        return isClear
     }
 
     private static func opens(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") }

@@ -2,7 +2,7 @@ import Basics
 import OTLP
 
 /// The texts of one request while those that are too long are cut.
-struct TextCuts: TextVisitor {
+struct TextCuts {
     /// One text that was cut, for people.
     struct Cut: Sendable {
         let place: TextPlace
@@ -18,6 +18,7 @@ struct TextCuts: TextVisitor {
     /// The work done: one step for 16 bytes of a text that is cut, and one for each of its values where it is JSON.
     private(set) var steps = 0
     private(set) var cuts: [Cut] = []
+    private(set) var edits = TextEdits()
 
     /// - Parameters:
     ///   - textMax: Bytes that a text may have.
@@ -28,19 +29,29 @@ struct TextCuts: TextVisitor {
 
     var isOver: Bool { steps > stepsMax }
 
-    mutating func replacement(for range: Range<Int>, of body: RawSpan, at site: TextSite) -> [UInt8]? {
-        guard range.count > textMax else { return nil }
+    /// Cuts every text of a request that is too long, until that is found to cost too much.
+    mutating func run(_ batch: Envelope) throws(WireError) {
+        let body = batch.bytes.span.bytes
+        var walk = TextWalk(batch.signal, body)
+        while !isOver, let item = try walk.next(in: body) {
+            var site = item.site
+            site.key = 0..<0
+            if item.bringsKey { cut(item.site.key, at: site, body) }
+            cut(item.text, at: item.site, body)
+        }
+    }
+
+    private mutating func cut(_ range: Range<Int>, at site: TextSite, _ body: RawSpan) {
+        guard range.count > textMax else { return }
         steps += range.count / 16
         let text = body.extracting(range)
         let json = JSONText(text)
         steps += json?.count ?? 0
         let shorter = json?.shortened(text, to: textMax) ?? TextCut.plain(text, 0..<text.byteCount, to: textMax)
-        let key = site.key.map { body.text($0).excerpt(max: 100) } ?? ""
+        let key = site.key.isEmpty ? "" : body.text(site.key).excerpt(max: 100)
         cuts.append(Cut(place: site.place, unit: site.unit, key: key, bytes: range.count - shorter.count))
-        return shorter
+        edits.replace(range, with: shorter)
     }
-
-    func replacement(forValue range: Range<Int>, of body: RawSpan, at site: TextSite) -> [UInt8]? { nil }
 }
 
 /// How one text is cut.

@@ -52,7 +52,7 @@ extension TruncateSettings: ProcessorSettings {
 /// Cuts long texts, and takes attributes and events out where there are too many.
 ///
 /// A request with something to cut is written and indexed anew; another one stays as it is, byte for byte.
-package struct Truncate: ExplainableProcessor {
+package struct Truncate: NotingProcessor {
     private let name: String
     private let settings: TruncateSettings
 
@@ -63,20 +63,9 @@ package struct Truncate: ExplainableProcessor {
         (self.name, self.settings) = (name, settings)
     }
 
-    package func process(_ work: inout SpanWork) {
-        var notes: [SpanNote]?
-        truncate(&work, &notes)
-    }
-
-    package func process(_ work: inout SpanWork, noting notes: inout [SpanNote]) {
-        var own: [SpanNote]? = []
-        truncate(&work, &own)
-        notes += own ?? []
-    }
-
-    private func truncate(_ work: inout SpanWork, _ notes: inout [SpanNote]?) {
+    package func run(_ work: inout SpanWork, _ notes: inout [SpanNote]?) {
         cutTexts(&work, &notes)
-        guard work.excess == nil else { return }
+        guard work.refusal == nil else { return }
         for unit in 0..<work.batch.unitCount where work.batch.removal(of: unit) == nil {
             if let max = settings.attributesMax, work.batch.signal != .metrics {
                 limitAttributes(of: unit, max, &work, &notes)
@@ -87,14 +76,10 @@ package struct Truncate: ExplainableProcessor {
 
     private func cutTexts(_ work: inout SpanWork, _ notes: inout [SpanNote]?) {
         var cuts = TextCuts(textMax: settings.valueMax.bytes, stepsMax: work.account.stepsLeft)
-        do throws(WireError) {
-            let limits = WireLimits(indexBytesMax: max(0, work.account.heldMax))
-            if let batch = try work.batch.replacingTexts(by: &cuts, limits: limits) { work.replaceBatch(batch) }
-        } catch {
-            return work.refuse(.written(limit: work.account.writtenMax))
-        }
+        do throws(WireError) { try cuts.run(work.batch) } catch { return work.refuse(error) }
         work.account.add(steps: cuts.steps)
         if cuts.isOver { return work.refuse(.steps(limit: work.account.stepsMax)) }
+        work.rewrite(cuts.edits)
         for cut in cuts.cuts {
             work.tally.add(1, .truncated(place: cut.place), by: name)
             let target = cut.key.isEmpty ? cut.place.rawValue : "\(cut.place.rawValue) \(cut.key)"

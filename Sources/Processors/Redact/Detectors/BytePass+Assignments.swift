@@ -218,9 +218,9 @@ extension BytePass {
         return token
     }
 
-    /// `Bearer TOKEN` and `Basic TOKEN` without the name of the header, at `position`.
+    /// `Bearer TOKEN` and `Basic TOKEN` without the name of the header, at `position`, before which no word stands.
     mutating func scheme(_ text: RawSpan, at position: Int) {
-        guard finds(.authorization), !isOne(text, position &- 1, of: .word) else { return }
+        guard finds(.authorization) else { return }
         let isBearer = hasLetters("bearer", text, at: position)
         guard isBearer || hasLetters("basic", text, at: position) else { return }
         guard let first = credentialsStart(text, at: position) else { return }

@@ -6,7 +6,7 @@ import Basics
 /// Costs about one instruction for each byte of a text without candidates. `work` counts what candidates cost on top.
 struct BytePass: Sendable {
     /// Stops everywhere at the singles, and at the firsts where one of the seconds follows.
-    private static let marks = ByteMarks("-_@:=~/J\\", "ASdbB", before: "KSBCIGae")
+    static let marks = ByteMarks("-_@:=~/J\\", "ASdbBU", before: "KSBCIGaek")
 
     /// By the detectors' numbers.
     private let isOn: [Bool]
@@ -19,9 +19,9 @@ struct BytePass: Sendable {
     /// What `work` may become; the pass ends there, about, and has not seen the rest.
     var workMax = Int.max
     /// Whether there was a backslash in the text passed last.
-    private(set) var hasBackslash = false
+    var hasBackslash = false
     /// Whether there may have been a name in quotes before a colon.
-    private(set) var hasMember = false
+    var hasMember = false
     /// The text that is being passed.
     var start = 0
     var end = 0
@@ -29,6 +29,8 @@ struct BytePass: Sendable {
     var skipped = 0
     /// Where the pass goes on: what stands before has been found.
     var resume = 0
+    /// Where the pass stops in the next parts of the text, kept for its memory.
+    var parts = [UInt64](repeating: 0, count: ByteMarks.partsMax)
 
     init(_ detectors: Set<Detector>, stubsMedia: Bool) {
         isOn = Detector.allCases.map(detectors.contains)
@@ -87,22 +89,21 @@ struct BytePass: Sendable {
         (skipped, hasBackslash, hasMember) = (0, false, false)
         if stubsMedia { bareMedia(text, at: start) }
         var offset = start
-        var carry: UInt64 = 0
         while offset < end, work <= workMax {
             if resume >= offset &+ 64 {
                 offset &+= (resume &- offset) & ~63
-                carry = 0
                 continue
             }
-            let (marks, digits) = Self.marks.find(in: text, from: offset, to: end)
-            var stops = marks | digits & ~(digits << 1 | carry)
-            carry = digits >> 63
-            while stops != 0 {
-                let position = offset &+ stops.trailingZeroBitCount
-                stops &= stops &- 1
-                if position >= resume { stop(text, at: position) }
+            let count = Self.marks.find(in: text, from: offset, to: end, into: &parts)
+            for part in 0..<count where work <= workMax {
+                var stops = parts[part]
+                while stops != 0 {
+                    let position = offset &+ stops.trailingZeroBitCount
+                    stops &= stops &- 1
+                    if position >= resume { stop(text, at: position) }
+                }
+                offset &+= 64
             }
-            offset &+= 64
         }
     }
 
@@ -112,7 +113,7 @@ struct BytePass: Sendable {
         Int(byte(text, offset)) << 8 | Int(byte(text, offset &+ 1))
     }
 
-    private mutating func stop(_ text: RawSpan, at position: Int) {
+    mutating func stop(_ text: RawSpan, at position: Int) {
         switch text.byte(at: position) {
         case UInt8(ascii: "-"):
             if TokenShape.isBeforeMark[pair(text, position &- 2)] { token(text, at: position) }
@@ -131,9 +132,12 @@ struct BytePass: Sendable {
         case UInt8(ascii: "~"): azureSecret(text, at: position)
         case UInt8(ascii: "/"): slackHook(text, at: position)
         case UInt8(ascii: "J"): webToken(text, at: position)
-        case UInt8(ascii: "b"), UInt8(ascii: "B"): scheme(text, at: position)
+        case UInt8(ascii: "b"), UInt8(ascii: "B"):
+            if !isOne(text, position &- 1, of: .word) { scheme(text, at: position) }
         case UInt8(ascii: "\\"): hasBackslash = true
-        default: number(text, at: position)
+        case UInt8(ascii: "U"): break
+        // Digits behind a small letter are a part of its word.
+        default: if !isOne(text, position &- 1, of: .lower) { number(text, at: position) }
         }
     }
 }

@@ -1,0 +1,55 @@
+import OTLP
+import Pipeline
+
+/// The spans of a whole trace whose parents a filter dropped in other requests, and who takes them.
+struct Adoption {
+    /// The spans with the parents that they get.
+    private(set) var heads: [SpanHead]
+    private(set) var links: [(span: Int, link: ParentLink)] = []
+    /// Whether several spans would take the place of a dropped root: they stay below it, so that they can get one together.
+    private(set) var lacksRoot = false
+    /// What that root said of the trace.
+    private(set) var remains: RootRemains?
+    /// Spans that alone take the place of a dropped root, and what that said of the trace.
+    private(set) var heirs: [(span: Int, remains: RootRemains)] = []
+
+    /// - Parameters:
+    ///   - heads: The spans as they came.
+    ///   - tombstones: What is left of dropped spans; another missing parent is none of them.
+    init(_ heads: [SpanHead], _ tombstones: [Tombstone]) {
+        self.heads = heads
+        guard !tombstones.isEmpty else { return }
+        let dropped = Dictionary(tombstones.map { ($0.span, $0) }) { first, _ in first }
+        let known = Set(heads.map(\.id))
+        // Spans above which nothing of this process stays, by the dropped one that stood topmost, and those without any parent.
+        var below: [SpanID: [Int]] = [:]
+        var tops: [(span: Int, top: SpanID)] = []
+        for (span, head) in heads.enumerated() {
+            guard let parent = head.parent, !known.contains(parent), let first = dropped[parent] else { continue }
+            var (last, steps) = (first, 0)
+            while let next = last.parent, !known.contains(next), let above = dropped[next], steps < dropped.count {
+                (last, steps) = (above, steps + 1)
+            }
+            // A circle of dropped spans has nothing above.
+            if steps == dropped.count { last = Tombstone(first.span, parent: nil) }
+            if last.parent == nil || last.isParentRemote { below[last.span, default: []].append(span) }
+            if last.parent == nil {
+                tops.append((span, last.span))
+            } else {
+                links.append((span, ParentLink(last.parent, isRemote: last.isParentRemote)))
+            }
+        }
+        let root = heads.first { $0.parent == nil }?.id
+        lacksRoot = root == nil && tops.count > 1
+        links += tops.map { ($0.span, ParentLink(local: lacksRoot ? $0.top : root)) }
+        for (span, link) in links { self.heads[span] = heads[span].adopted(by: link) }
+        if lacksRoot {
+            remains = tops.lazy.compactMap { dropped[$0.top]?.remains }.first
+        } else {
+            for (top, spans) in below where spans.count == 1 && (root == nil || dropped[top]?.parent != nil) {
+                if let remains = dropped[top]?.remains { heirs.append((spans[0], remains)) }
+            }
+            heirs.sort { $0.span < $1.span }
+        }
+    }
+}
