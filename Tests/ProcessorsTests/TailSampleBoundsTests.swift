@@ -41,7 +41,10 @@ struct TailSampleBoundsTests {
     /// Twenty traces a second, and a clock that shows another hour for one of them.
     @Test func `a clock that is set changes neither a rate nor what is rare`() throws {
         let rare = #"{"name": "rare", "when": {"name": "k"}, "rare": {"first": 1, "window": "2s"}}"#
-        let window = try TailSampleTests.window(#"[\#(rare), {"name": "r", "when": {"name": "s"}, "rate": 100}]"#, mapped: false)
+        let window = try TailSampleTests.window(
+            #"[\#(rare), {"name": "r", "when": {"name": "s"}, "rate": 100}]"#,
+            mapped: false
+        )
         var kept = (0, 0)
         for number in 0..<400 {
             let shown = UInt64(number) * 50_000_000 + ((100..<120).contains(number) ? 3600 : 0) * 1_000_000_000

@@ -23,7 +23,9 @@ extension PipelineFile {
             else { continue }
             let most = assembledBytesMax
             context.within("processors", processor.name) { context in
-                if limits.bytesMax > most, let written = node["max_bytes"] {
+                // The default is no wish.
+                if limits.bytesMax > most, limits.bytesMax != WindowSettings().bytesMax, let written = node["max_bytes"]
+                {
                     let what = "a trace goes on at \(most) already, not at \(limits.bytesMax)"
                     let half =
                         "half of journal.max_bytes, \(journal.maxBytes), because it lies there twice while it moves"

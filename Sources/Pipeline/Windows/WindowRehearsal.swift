@@ -60,7 +60,6 @@ package struct WindowRehearsal {
         }
         let spans = SpanSighting.all(in: part.payload, part.metadata)
         window.see(key, record: id, spans: spans, bytes: bytes, at: moment)
-        }
     }
 
     /// What became of everything, once all that waits has waited; in the order of the decisions.

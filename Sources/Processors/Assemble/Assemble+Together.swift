@@ -106,9 +106,9 @@ private struct PlainTrace {
     /// When its first part came.
     let receivedAt: UnixTime
 
-    /// Nil for a trace of parts that differ, or of none.
+    /// Nil for a trace of parts that differ, or of none, or of which spans were dropped before.
     init?(_ trace: WholeTrace) {
-        guard let first = trace.parts.first else { return nil }
+        guard let first = trace.parts.first, first.metadata.tombstones.isEmpty else { return nil }
         let shared = first.metadata.ofAnyTrace
         guard trace.parts.dropFirst().allSatisfy({ $0.metadata.ofAnyTrace == shared }) else { return nil }
         if trace.parts.count == 1 {
