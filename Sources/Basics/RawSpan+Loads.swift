@@ -69,24 +69,7 @@ extension RawSpan {
             let difference = (first ^ same) | (last ^ too)
             return difference.x | difference.y == 0
         }
-        if count > 32, count <= 96 {
-            var difference = SIMD2<UInt64>(repeating: 0)
-            var offset = 0
-            let tail = count &- 16
-            while offset < tail {
-                let part = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ offset, as: SIMD2<UInt64>.self)
-                let same = unsafe other.unsafeLoadUnaligned(
-                    fromUncheckedByteOffset: right &+ offset,
-                    as: SIMD2<UInt64>.self
-                )
-                difference |= part ^ same
-                offset &+= 16
-            }
-            let last = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ tail, as: SIMD2<UInt64>.self)
-            let same = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: right &+ tail, as: SIMD2<UInt64>.self)
-            difference |= last ^ same
-            return difference.x | difference.y == 0
-        }
+        if count > 32, count <= 96 { return isSame(left, as: other, right, count) }
         var offset = 0
         while offset &+ 8 <= count {
             let word = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ offset, as: UInt64.self)
@@ -116,6 +99,29 @@ extension RawSpan {
             offset &+= 1
         }
         return true
+    }
+
+    /// The same of 16 bytes or more.
+    @inlinable @inline(__always)
+    func isSame(_ left: Int, as other: RawSpan, _ right: Int, _ count: Int) -> Bool {
+        precondition(count >= 16 && left >= 0 && left <= byteCount &- count)
+        precondition(right >= 0 && right <= other.byteCount &- count)
+        var difference = SIMD2<UInt64>(repeating: 0)
+        var offset = 0
+        let tail = count &- 16
+        while offset < tail {
+            let part = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ offset, as: SIMD2<UInt64>.self)
+            let same = unsafe other.unsafeLoadUnaligned(
+                fromUncheckedByteOffset: right &+ offset,
+                as: SIMD2<UInt64>.self
+            )
+            difference |= part ^ same
+            offset &+= 16
+        }
+        let last = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: left &+ tail, as: SIMD2<UInt64>.self)
+        let same = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: right &+ tail, as: SIMD2<UInt64>.self)
+        difference |= last ^ same
+        return difference.x | difference.y == 0
     }
 
     /// A number that different texts seldom share: made of their length and of 24 bytes, of a short one of all.

@@ -80,19 +80,12 @@ package struct PipelineFront: Sendable {
             request: source.trace?.context
         )
         if window != nil { metadata.experiments = source.identity?.experiments?.entries ?? [] }
-        var removed = Int(metadata.removed.sum)
-        var records: [IntakeRecord] = []
-        var writer = MetadataWriter()
-        var services = GroupServices()
+        var (writer, services) = (MetadataWriter(), GroupServices())
         do throws(CostExcess) { try work.account.check() } catch { throw Refused(error) }
         try checkRoutes(of: work)
-        records += try recordsOfDropped(
-            &work,
-            beside: Set(work.batch.groups.compactMap { traces[Int($0.number)] }),
-            &metadata,
-            &memory
-        )
-        removed = Int(metadata.removed.sum)
+        let kept = Set(work.batch.groups.compactMap { traces[Int($0.number)] })
+        var records = try recordsOfDropped(&work, beside: kept, &metadata, &memory)
+        var removed = Int(metadata.removed.sum)
         for group in work.batch.groups {
             let encoded = try written(group, &work, memory)
             metadata.route = work.routes[Int(group.number)]

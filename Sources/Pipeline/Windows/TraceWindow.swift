@@ -357,8 +357,7 @@ extension TraceWindow {
     }
 
     private func number(of identity: String?) -> UInt32? {
-        guard let identity else { return 0 }
-        return identityNumbers[ExactText(identity)]
+        identity.map { identityNumbers[ExactText($0)] } ?? 0
     }
 
     private mutating func takeOut(_ number: UInt32) {
