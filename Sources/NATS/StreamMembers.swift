@@ -9,7 +9,8 @@ package enum StreamMembers {
     /// Lets a client answer from now on, as long as it lives; `report` is called on its thread and must not block.
     package static func answer(_ stream: String, over client: NATSClient, _ report: @escaping @Sendable () -> JSON) {
         _ = client.subscribe(subject(of: stream)) { [weak client] message in
-            guard let client, let reply = message.reply else { return }
+            // Nobody has anything published elsewhere with the rights of a member.
+            guard let client, let reply = message.reply, reply.hasPrefix("_INBOX.") else { return }
             let text = Array(report().lineText.utf8)
             // A server ends the connection of who sends more.
             if text.count <= client.payloadMax { client.publish(reply, text) }

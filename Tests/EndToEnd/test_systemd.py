@@ -90,6 +90,10 @@ def test_it_makes_no_system_call_that_the_service_forbids(shipped, tmp_path, ser
     allowed, forbidden = (words.lstrip("~").split() for words in setting(SERVICE, "SystemCallFilter"))
     trace = tmp_path / "trace"
     gateway = shipped()
+    # Its own addresses may be taken on this machine.
+    for receiver in gateway.pipeline["receivers"].values():
+        receiver["listen"] = f"127.0.0.1:{free_port()}"
+    gateway.save()
     gateway.process.arguments[:0] = ["strace", "-D", "-f", "-qq", "-o", str(trace)]
     gateway.start()
     gateway.send(service)

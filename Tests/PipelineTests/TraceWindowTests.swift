@@ -67,6 +67,18 @@ struct TraceWindowTests {
         #expect(window.nextDue == nil)
     }
 
+    @Test func `a trace of which everything was dropped waits for what is below, and is not decided without it`() {
+        var window = TraceWindow(Self.settings)
+        window.see(key(1), record: 1, spans: [span(1)], bytes: 0, at: .seconds(10))
+        #expect(window.due(at: .seconds(15)) == [])
+        window.see(key(1), record: 2, spans: [span(2, below: 1)], bytes: 1, at: .seconds(15))
+        #expect(window.due(at: .seconds(17)) == [WindowDecision(key: key(1), records: [1, 2], reason: .complete)])
+        window.see(key(2), record: 3, spans: [span(1)], bytes: 0, at: .seconds(20))
+        #expect(window.due(at: .seconds(50)) == [WindowDecision(key: key(2), records: [3], reason: .waited)])
+        window.see(key(2), record: 4, spans: [span(2)], bytes: 1, at: .seconds(51))
+        #expect(window.due(at: .seconds(53)) == [WindowDecision(key: key(2), records: [4], reason: .complete)])
+    }
+
     @Test func `what the journal has of a trace is known again, also where its note is too old`() {
         let outcome = DecidedOutcome(route: .experimentName("one"), verdict: TraceVerdict(policy: "p", isKept: false))
         var window = TraceWindow(Self.settings)

@@ -165,6 +165,20 @@ import Testing
         await bench.journal.close()
     }
 
+    @Test(arguments: [(1, 300), (300, 1), (3, 2)])
+    func `all that is dropped of a request is in its row`(traces: Int, spans: Int) async throws {
+        let bench = try WindowBench(processors: [Noise()], to: ScriptedExporter(exclusive: true))
+        let all = (1...traces).flatMap { trace in
+            (1...spans).map { TestSpan(id: UInt64($0), trace: UInt64(trace)) }
+        }
+        #expect(await bench.send(all) == .accepted)
+        #expect(bench.row.accepted == UInt64(all.count) && bench.isBalanced)
+        await bench.decide()
+        await bench.deliver()
+        #expect(bench.row.account.outcomes == OutcomeCounts(filtered: UInt64(all.count)) && bench.isBalanced)
+        await bench.journal.close()
+    }
+
     @Test func `a sampler that ends decides what is kept for certain, by the policies that are`() async throws {
         let moments = Moments()
         var window = Concatenation(samples: true, dropCertainty: .always, keeping: [1])
@@ -241,6 +255,16 @@ private struct DropsNamed: SpanProcessor {
 
     func process(_ work: inout SpanWork) {
         for (index, span) in work.batch.spans.enumerated() where work.batch.text(span.name) == name {
+            work.batch.remove(index, as: .filtered)
+        }
+    }
+}
+
+/// Drops every span, and leaves what is needed to put its children elsewhere.
+private struct Noise: SpanProcessor {
+    func process(_ work: inout SpanWork) {
+        for (index, span) in work.batch.spans.enumerated() {
+            work.leave(Tombstone(span.spanID, parent: span.parentID), in: span.traceID)
             work.batch.remove(index, as: .filtered)
         }
     }

@@ -242,7 +242,14 @@ package final class Delivery: Sendable {
         let queued = await queue(record, metadata, from: source)
         guard queued.payloadItems > 0 else {
             let outcomes = queued.metadata.removed
-            readers[source]?.finish([SettledRecord(id: queued.id, items: queued.items, outcomes: outcomes)])
+            let account = SettledRecord(
+                id: queued.id,
+                items: queued.items,
+                outcomes: outcomes,
+                created: queued.metadata.created,
+                isUnsent: queued.metadata.isUnsent
+            )
+            readers[source]?.finish([account])
             // What went ahead, or goes to others only, holds its share as any other.
             if record.kind == .items { shares?.settled(queued.sharedBytes, of: metadata, wasParked: source == .parked) }
             settled.ring()

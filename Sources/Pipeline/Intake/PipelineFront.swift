@@ -103,8 +103,8 @@ package struct PipelineFront: Sendable {
             try memory.add(services.bytes)
             records[0].services = services
         }
-        if records.isEmpty, removed > 0 {
-            metadata.trace = nil
+        if removed > 0 {
+            (metadata.trace, metadata.tombstones) = (nil, [])
             records.append(try held(record(.counts, items: removed, metadata, metadata.encoded(), []), &memory))
         }
         tally.process(work.tally)

@@ -81,6 +81,13 @@ extension QueuedRecord {
     fileprivate var moved: SettledRecord {
         var all: OutcomeCounts = [.deadLettered: UInt64(payloadItems)]
         let settled = settled(taking: &all)
-        return SettledRecord(id: settled.id, items: settled.items, outcomes: settled.outcomes, isMoved: true)
+        return SettledRecord(
+            id: settled.id,
+            items: settled.items,
+            outcomes: settled.outcomes,
+            created: settled.created,
+            isUnsent: settled.isUnsent,
+            isMoved: true
+        )
     }
 }

@@ -64,7 +64,8 @@ struct MovedTrace: Sendable {
         self.spans = TraceOrigin.moved(origin.spans)
         self.logs = TraceOrigin.joined(origin.logs, origin)
         counted = [(made, [decision.reason])]
-        outcomes = [(decision.key, made.outcome)]
+        // Of a trace of which everything was dropped before, the rest may still come.
+        if made.items + made.created > 0 || made.verdict != nil { outcomes = [(decision.key, made.outcome)] }
     }
 
     /// Several traces, of which nothing went ahead and no log records came.

@@ -224,7 +224,7 @@ private struct SpanTable: Sendable {
     /// Where it is, or else the free place where it would be.
     private func place(of id: UInt64) -> Int {
         // By the highest bits, which depend on all others.
-        var place = (Int(truncatingIfNeeded: id &* Self.factor >> 32) &* ids.count) >> 32
+        var place = (Int(truncatingIfNeeded: (id &* Self.factor) >> 32) &* ids.count) >> 32
         while ids[place] != 0, ids[place] != id { place = (place + 1) & (ids.count - 1) }
         return place
     }

@@ -52,15 +52,15 @@ package struct TraceWindow: Sendable {
         fileprivate var isKept = false
 
         fileprivate init(_ id: TraceID, of identity: UInt32) {
-            self.id = id
-            self.identity = identity
+            (self.id, self.identity) = (id, identity)
         }
 
         /// How it waits for what is missing.
         fileprivate var wait: WaitingWay {
             guard spans.missingHere == 0, spanCount > 0 else { return .open }
-            if hasRoot { return isKept ? .kept : .complete }
-            return spans.missing > 0 ? .remote : .open
+            // What a filter dropped has no bytes: what is below it may still come.
+            guard hasRoot, bytes > 0 else { return spans.missing > 0 || hasRoot ? .remote : .open }
+            return isKept ? .kept : .complete
         }
     }
 
@@ -305,7 +305,7 @@ package struct TraceWindow: Sendable {
         lines.remove(number, &traces)
         takeOut(number)
         // Spans that come after their logs were given up are those of a new trace.
-        if !decision.records.isEmpty { decided.insert(decision.key, at: now) }
+        if !decision.records.isEmpty, trace.bytes > 0 { decided.insert(decision.key, at: now) }
         ready.append(decision)
     }
 

@@ -45,7 +45,7 @@ package struct WindowRecovery {
 
     /// The traces that a record behind the window has whole, or as far as they have come.
     private static func traces(of stored: StoredRecord, _ metadata: RecordMetadata) -> [TraceKey] {
-        guard let mark = metadata.trace else { return [] }
+        guard let mark = metadata.trace, stored.kind == .items || metadata.verdict != nil else { return [] }
         let identity = mark.isBound ? metadata.identity : nil
         if mark.isOfOneTrace { return [TraceKey(mark.trace, identity: identity)] }
         guard metadata.areWholeTraces else { return [] }

@@ -134,7 +134,7 @@ package final class WindowStage: Sendable {
             window.see(record.key, record: record.id, spans: record.spans, bytes: record.bytes, at: now, isShown: true)
         }
         notes?.write(window.decided.takeUnwritten())
-        state = Mutex(State(window: window, turns: OpenTurns(processor.window), cache: RecordCache(bytesMax: bytesMax)))
+        state = Mutex(State(window: window, turns: OpenTurns(settings), cache: RecordCache(bytesMax: bytesMax)))
     }
 
     var processor: any WindowedProcessor { work.withLock { $0.processor } }

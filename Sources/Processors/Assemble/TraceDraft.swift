@@ -41,7 +41,11 @@ struct TraceDraft {
     /// The request as it is, without anything that the whole trace decides.
     func asItCame(_ trace: WholeTrace) -> AssembledTrace {
         let first = trace.parts.first?.metadata
-        var made = AssembledTrace(route: first?.route ?? .none, payload: bytes, items: heads.count)
+        var made = AssembledTrace(
+            route: trace.decided?.route ?? first?.route ?? .none,
+            payload: bytes,
+            items: heads.count
+        )
         if !bytes.isEmpty, first?.experiments.isEmpty == false { made.refusal = "it could not be put together" }
         return made
     }

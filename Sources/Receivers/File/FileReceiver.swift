@@ -79,6 +79,7 @@ final class FileReceiver: Receiver {
     private func run(_ settings: FileReceiverSettings) async {
         guard var positions = await openPositions() else { return }
         let pattern = FilePattern(settings.path)
+        var pace = Pace(settings.requestsPerSecond, clock.now())
         progress.begin(showing: !settings.follows)
         repeat {
             let files = await thread.run { pattern.files() }
@@ -88,7 +89,7 @@ final class FileReceiver: Receiver {
             }
             let news = files.filter(positions.hasNews)
             progress.look(at: news)
-            for file in news where !Task.isCancelled { await read(file, settings, &positions) }
+            for file in news where !Task.isCancelled { await read(file, settings, &positions, &pace) }
             if settings.follows { try? await Task.sleep(for: Self.interval) }
         } while settings.follows && !Task.isCancelled
         if !settings.follows, !Task.isCancelled { progress.end(context.logger, settings.path) }
@@ -105,10 +106,15 @@ final class FileReceiver: Receiver {
         }
     }
 
-    private func read(_ file: SourceFile, _ settings: FileReceiverSettings, _ positions: inout ReadPositions) async {
+    private func read(
+        _ file: SourceFile,
+        _ settings: FileReceiverSettings,
+        _ positions: inout ReadPositions,
+        _ pace: inout Pace
+    ) async {
         do throws(FileReadError) {
             let opened = try await open(file, settings, &positions)
-            try await readOn(file, opened, settings, &positions)
+            try await readOn(file, opened, settings, &positions, &pace)
         } catch {
             note(.file, "a file cannot be read", error.reason, of: file.path)
         }
@@ -144,9 +150,10 @@ final class FileReceiver: Receiver {
         _ file: SourceFile,
         _ opened: OpenedFile,
         _ settings: FileReceiverSettings,
-        _ positions: inout ReadPositions
+        _ positions: inout ReadPositions,
+        _ pace: inout Pace
     ) async throws(FileReadError) {
-        var (pace, saveAt) = (Pace(settings.requestsPerSecond, clock.now()), clock.now() + Self.saveInterval)
+        var saveAt = clock.now() + Self.saveInterval
         while !Task.isCancelled {
             let (findings, offset, end) = try await thread.run { () throws(FileReadError) in try self.nextFindings() }
             guard !findings.isEmpty else {
@@ -216,6 +223,7 @@ extension FileReceiver {
                 note(.file, "a file is read no further", reason, of: "\(file.path), byte \(start)")
             }
         }
+        var unended: Int?
         while !waiting.isEmpty {
             if let pause = pace.pause(before: waiting.count, clock.now()) { try? await Task.sleep(for: pause) }
             guard !Task.isCancelled else { return waiting[0].start }
@@ -230,7 +238,7 @@ extension FileReceiver {
                 case .invalid(let reason), .tooLarge(let reason), .forbidden(let reason):
                     refuse(reason, at: record.start, of: file)
                     // The line may be whole another time.
-                    if !record.isEnded { return record.start }
+                    if !record.isEnded { unended = record.start }
                 case .throttled(let reason, let after), .unavailable(let reason, let after):
                     note(.postponed, "records have to wait", reason, of: file.path)
                     left.append(record)
@@ -240,7 +248,7 @@ extension FileReceiver {
             waiting = left
             if !waiting.isEmpty { try? await Task.sleep(for: pause) }
         }
-        return nil
+        return unended
     }
 
     private func request(_ record: RecordSplitter.Record, _ signal: Signal) -> IncomingRequest {

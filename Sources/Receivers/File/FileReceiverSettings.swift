@@ -32,14 +32,14 @@ extension FileReceiverSettings: ReceiverSettings {
                 "path",
                 \.path,
                 .text,
-                "A file, or a pattern with `*`, `?` and `[…]`; the files are read from the one that was changed first to the last.",
+                "A file, or a pattern with `*`, `?` and `[…]`; the files are read from the one that was changed first to the last. A copy of a file is another file, and is read too.",
                 required: true
             ),
             Field(
                 "follow",
                 \.follows,
                 .flag,
-                "Whether files are looked at again for what was added, also under another name after they were rotated, and for new ones."
+                "Whether files are looked at again for what was added, and for new ones. A file that is rotated is read to its end where `path` matches its new name, too; rotation by copying (`copytruncate`) may lose what is written meanwhile."
             ),
             Field(
                 "signal",

@@ -15,6 +15,7 @@ struct ReadPositions: Sendable {
         var headChecksum: UInt32 = 0
     }
 
+    private static let goneMax = 1000
     private static let headMax = 16_384
     private static let fileMax = ByteCount.mebibytes(16)
 
@@ -76,8 +77,9 @@ struct ReadPositions: Sendable {
         entries[file.identity] = entry
     }
 
-    /// Forgets files that are gone.
+    /// Forgets files that are gone, once they are many: a folder may be away for a while, and a file come back under another name.
     mutating func keep(_ files: [SourceFile]) {
+        guard entries.count > files.count + Self.goneMax else { return }
         let identities = Set(files.map(\.identity))
         entries = entries.filter { identities.contains($0.key) }
     }

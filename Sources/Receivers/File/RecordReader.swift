@@ -62,8 +62,10 @@ struct RecordReader {
 
     /// Reads on; what is wrong with the content where it cannot be read any further.
     private mutating func fill() throws(FileReadError) -> Finding? {
-        let max = inflater == nil ? Self.chunkBytes : Self.gzipChunkBytes
-        let bytes = try file.read(at: offset, max: max)
+        let chunk = inflater == nil ? Self.chunkBytes : Self.gzipChunkBytes
+        // What is written meanwhile has its turn after other files.
+        let room = isWhole ? chunk : min(chunk, max(0, file.size - offset))
+        let bytes = room == 0 ? [] : try file.read(at: offset, max: room)
         offset += bytes.count
         isAtEnd = bytes.isEmpty
         guard let inflater else {

@@ -21,6 +21,7 @@ final class ReplayProgress: Sendable {
     private static let barWidth = 30
 
     private let receiver: String
+    private let meters: Meters
     private let clock = MonotonicClock.system
     private let state = Mutex(State())
     private let accepted: Counter
@@ -32,17 +33,18 @@ final class ReplayProgress: Sendable {
             meters.counter("millrace_receiver_records_total", ["receiver": receiver, "outcome": outcome])
         }
         (accepted, refusals) = (count("accepted"), count("refused"))
-        let unread: @Sendable () -> Double = { [weak self] in Double(self?.unread ?? 0) }
-        meters.gauge("millrace_receiver_unread_bytes", ["receiver": receiver], read: unread)
+        self.meters = meters
     }
 
     private var unread: Int {
         state.withLock { state in state.sizes.reduce(0) { $0 + max(0, $1.value - (state.read[$1.key] ?? 0)) } }
     }
 
-    /// - Parameter shown: Whether a bar is drawn, where standard error is a terminal.
-    func begin(showing shown: Bool) {
-        state.withLock { $0.isShown = shown && isatty(STDERR_FILENO) == 1 }
+    /// The files are read from now on; a bar is drawn where that is wanted and standard error is a terminal.
+    func begin(showing isShown: Bool) {
+        let unread: @Sendable () -> Double = { [weak self] in Double(self?.unread ?? 0) }
+        meters.gauge("millrace_receiver_unread_bytes", ["receiver": receiver], read: unread)
+        state.withLock { $0.isShown = isShown && isatty(STDERR_FILENO) == 1 }
     }
 
     /// These are the files to read.
