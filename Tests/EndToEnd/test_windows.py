@@ -341,3 +341,14 @@ def test_dead_letters_from_before_a_window_came_or_went_are_replayed(comes, mill
     row = gateway.settled()["destinations"]["kept"]
     assert (row["delivered"], row["dead_lettered"], row["accepted"]) == (len(sent | new), 0, len(sent | new))
     assert gateway.dead_letters()["dead_letters"] == [] and sent | new <= sink.spans
+
+
+def test_traces_of_hundreds_and_thousands_of_spans_are_put_together(millrace, archives, service):
+    gateway = millrace(
+        {"out": archives("out")},
+        processors={"whole": {"type": "assemble", "after_root": "100ms", "wait": "1s", "open_wait": "2s"}},
+        pipelines={"traces": {"receivers": ["otlp"], "processors": ["whole"], "exporters": ["out"]}},
+    )
+    sent = gateway.send(service, traces=6, spans=500) | gateway.send(service, traces=2, spans=5000)
+    gateway.delivered("out", len(sent))
+    assert set(archives.spans("out")) == sent and sum(archives.spans("out").values()) == len(sent)
