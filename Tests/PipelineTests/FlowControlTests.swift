@@ -69,7 +69,8 @@ import Testing
         for second in 1...20 {
             circuit.begin()
             circuit.refused(now: .seconds(second), using: &generator)
-            #expect(circuit.isOpen && circuit.admits(now: .seconds(second) + Self.retry.initial), "what it takes must not wait")
+            #expect(circuit.isOpen)
+            #expect(circuit.admits(now: .seconds(second) + Self.retry.initial), "what it takes must not wait")
         }
         circuit.begin()
         circuit.succeeded()

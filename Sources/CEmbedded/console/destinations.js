@@ -15,7 +15,8 @@ export function destinations(app) {
 function panel(app, pipeline, row, several) {
   const state = standing(row);
   const settings = app.model.component(row.window ? "processors" : "exporters", row.name);
-  const whither = settings.endpoint ?? settings.traces_endpoint ?? settings.path ?? "";
+  const inUse = row.delivery?.endpoints?.find((endpoint) => endpoint.in_use);
+  const whither = inUse?.address ?? settings.endpoint ?? settings.traces_endpoint ?? settings.endpoints?.[0] ?? settings.path ?? "";
   const id = `destination-${pipeline.name}-${pipeline.signal}-${row.name}`;
   return h("article", { class: `panel destination ${state.level}`, key: id, "aria-labelledby": id },
     h("header", {},
@@ -23,9 +24,20 @@ function panel(app, pipeline, row, several) {
       h("span", { class: `pill ${state.level}` }, h("i", { "aria-hidden": "true" }, state.mark), state.word),
       row.delivery && pauser(app, pipeline, row)),
     h("p", { class: "faint where" }, [settings.type, whither].filter(Boolean).join(" → ")),
+    endpoints(row),
     ledger(pipeline, row),
     backlog(app.model, pipeline, row),
     trouble(row));
+}
+
+/** Its addresses in order, where it has several. */
+function endpoints({ name, delivery }) {
+  if (!delivery?.endpoints?.length) return null;
+  return h("ol", { class: "endpoints", "aria-label": `Endpoints of ${name}` }, delivery.endpoints.map(({ address: place, circuit, in_use: isInUse }) =>
+    h("li", { key: place, class: circuit === "closed" ? (isInUse ? "good" : "quiet") : "bad" },
+      h("i", { "aria-hidden": "true" }, circuit === "closed" ? (isInUse ? "●" : "○") : "▲"),
+      h("span", {}, ` ${place}`),
+      h("span", { class: "faint" }, circuit === "closed" ? (isInUse ? " in use" : " stands by") : ` circuit ${circuit}`))));
 }
 
 function pauser(app, pipeline, row) {

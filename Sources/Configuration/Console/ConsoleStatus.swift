@@ -138,6 +138,18 @@ struct ConsoleStatus {
         if let next = condition.nextTry { writer.double(next.inSeconds) } else { writer.null() }
         writer.key("last_delivered_at")
         if let time = condition.lastDelivered { writer.string(time.text) } else { writer.null() }
+        if !condition.endpoints.isEmpty {
+            writeArray("endpoints", condition.endpoints) { writer, endpoint in
+                writer.beginObject()
+                writer.key("address")
+                writer.string(endpoint.address)
+                writer.key("circuit")
+                writer.string(endpoint.circuit.rawValue)
+                writer.key("in_use")
+                writer.bool(endpoint.isInUse)
+                writer.endObject()
+            }
+        }
         writer.key("error")
         if let failure = condition.lastFailure { write(failure) } else { writer.null() }
         writer.endObject()

@@ -119,6 +119,10 @@ struct TopStatus {
         default: break
         }
         if delivery["failures_in_a_row"]?.integer ?? 0 > 0 { return "retrying" }
+        let endpoints = delivery["endpoints"]?.elements ?? []
+        if let used = endpoints.firstIndex(where: { $0["in_use"]?.bool == true }), used > 0 {
+            return "delivering to endpoint \(used + 1)"
+        }
         return delivery["last_delivered_at"]?.string == nil ? "ready" : "delivering"
     }
 }
