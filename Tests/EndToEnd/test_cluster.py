@@ -228,5 +228,5 @@ def test_a_rolling_restart_of_everything_under_load_loses_nothing(
             member.start()
             cluster.goes_on()
     report(f"{len(cluster.acknowledged)} spans, {cluster.twice} twice, {cluster.redelivered} redelivered")
-    # Acknowledgements that a server had not passed on when it stopped.
-    assert cluster.twice <= cluster.redelivered
+    # Each acknowledgement is confirmed before the servers may give the message to another gateway.
+    assert cluster.twice == 0
