@@ -32,7 +32,8 @@ struct ExplainCommand: ParsableCommand {
         let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardError) }
         let names = file.pipelines.map(\.name)
         if let pipeline, !names.contains(pipeline) {
-            throw ValidationError("\(config ?? PipelineFile.defaultName) has no pipeline \"\(pipeline)\", only \(names.joined(separator: ", ")).")
+            let named = config ?? PipelineFile.defaultName
+            throw ValidationError("\(named) has no pipeline \"\(pipeline)\", only \(names.joined(separator: ", ")).")
         }
         let request: DryRunBody
         do throws(DryRunBodyError) {

@@ -37,7 +37,8 @@ struct LedgerCommand: AsyncParsableCommand {
         var logger = logger
         logger.logLevel = .critical
         guard let ledger = await ClusterLedger(file, logger: logger) else {
-            throw ValidationError("\(config ?? PipelineFile.defaultName) has no exporter and no receiver \"jetstream\" to ask by")
+            let named = config ?? PipelineFile.defaultName
+            throw ValidationError("\(named) has no exporter and no receiver \"jetstream\" to ask by")
         }
         let text = json ? ledger.json.indentedText().escapingControlsInJSON : ledger.text.withoutControls
         writeLine(text, to: .standardOutput)

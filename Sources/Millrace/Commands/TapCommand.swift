@@ -43,7 +43,8 @@ struct TapCommand: AsyncParsableCommand {
         let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardError) }
         if let exporter, !file.exporters.contains(where: { $0.name == exporter }) {
             let names = file.exporters.map(\.name).joined(separator: ", ")
-            throw ValidationError("\(config ?? PipelineFile.defaultName) has no exporter \"\(exporter)\", only \(names).")
+            let named = config ?? PipelineFile.defaultName
+            throw ValidationError("\(named) has no exporter \"\(exporter)\", only \(names).")
         }
         let printer = TapPrinter(limit: limit, printsJSON: json)
         let wish = TailWish(condition: condition, exporter: exporter)
