@@ -17,6 +17,12 @@ package struct UnixTime: Hashable, Comparable, Sendable {
         .nanoseconds(Int64(clamping: nanoseconds)) - .nanoseconds(Int64(clamping: earlier.nanoseconds))
     }
 
+    /// The moment so much before this one; the epoch where there is none.
+    package func earlier(by duration: Duration) -> UnixTime {
+        let (sum, isBefore) = nanoseconds.subtractingReportingOverflow(UInt64(clamping: duration.wholeNanoseconds))
+        return UnixTime(nanoseconds: isBefore ? 0 : sum)
+    }
+
     /// RFC 3339 in UTC with whole seconds, such as `2026-11-22T10:00:00Z`.
     package var text: String {
         var seconds = time_t(nanoseconds / 1_000_000_000)

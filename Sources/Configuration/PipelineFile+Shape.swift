@@ -2,6 +2,7 @@ import Basics
 import Journal
 import Logging
 import OTLP
+import Pipeline
 import Settings
 import TLS
 
@@ -102,10 +103,6 @@ extension PipelineSettings {
             Field("signals", \.signals, .list(of: .signal), "Kinds of telemetry that the pipeline takes."),
         ]
     )
-}
-
-extension Kind<Signal> {
-    static let signal = choice(["traces": .traces, "metrics": .metrics, "logs": .logs])
 }
 
 extension Shape<JournalSettings> {

@@ -12,6 +12,11 @@ package typealias ExporterType = Component<ExporterSettings>
 package struct ExporterSettings: Sendable {
     package let destination: any DestinationSettings
     package let reader: ReaderSettings
+
+    /// What goes there: what the destination takes, but for what the file keeps from it.
+    package var signals: Set<Signal> {
+        reader.signals.map { destination.signals.intersection($0) } ?? destination.signals
+    }
 }
 
 /// Where an exporter sends and how, and what the program has to know of that before the exporter is made.
@@ -26,6 +31,8 @@ package protocol DestinationSettings: Sendable {
     var ownedFile: (setting: String, path: String)? { get }
     /// The setting by which it writes signals so that they cannot be told apart; nil where they can.
     var oneSignalSetting: String? { get }
+    /// What it takes of a request, and of what age.
+    var limits: DestinationLimits { get }
     /// Where it files spans without a route; nil where it has no places for routes.
     var unrouted: Route? { get }
 
@@ -43,6 +50,7 @@ extension DestinationSettings {
     package var ownedFile: (setting: String, path: String)? { nil }
     package var oneSignalSetting: String? { nil }
     package var unrouted: Route? { nil }
+    package var limits: DestinationLimits { DestinationLimits() }
     package var places: [DestinationPlace] { [] }
 }
 
@@ -52,14 +60,18 @@ package struct ExporterContext: Sendable {
     let encoder = BodyEncoder()
     let files = SerialThread(name: "files")
     let logger: Logger
+    let meters: Meters
     let report: ProcessReport
     /// The exporter's key in the pipeline file.
     package var name = ""
+    /// The pauses of a destination that is down.
+    package var retry = RetrySettings.standard
     /// What the pipelines that end at the exporter say about routes.
     package var routing = Routing()
 
     /// Starts the threads; `report` is what exporters say of the process where others of its cluster ask.
-    package init(logger: Logger, report: ProcessReport = ProcessReport()) {
+    package init(meters: Meters = Meters(), logger: Logger, report: ProcessReport = ProcessReport()) {
+        self.meters = meters
         self.logger = logger
         self.report = report
     }
@@ -83,9 +95,28 @@ extension ExporterType {
             own.summary,
             Whole(own: own.initial),
             own.fields.map { $0.at(\.own) } + reader + withoutRequests,
-            check: { whole, group, context in own.check(&whole.own, group, &context) }
+            check: { whole, group, context in
+                own.check(&whole.own, group, &context)
+                Self.checkSignals(whole.reader.signals, of: whole.own, group, &context)
+            }
         )
         self.init(type, shape) { ExporterSettings(destination: $0.own, reader: $0.reader) }
+    }
+
+    /// Reports signals that the destination never takes, and a list of none. What it takes is empty where its settings could not be read.
+    private static func checkSignals(
+        _ wanted: [Signal]?,
+        of destination: any DestinationSettings,
+        _ group: Group,
+        _ context: inout DecodeContext
+    ) {
+        guard let wanted, let node = group["signals"], !destination.signals.isEmpty else { return }
+        let allowed = Signal.allCases.filter(destination.signals.contains).map { quoted($0.name) }.joined(separator: ", ")
+        context.within("signals") { context in
+            if node.elements?.isEmpty == true { context.report("it is empty; allowed: \(allowed)", at: node.offset) }
+            guard let other = wanted.first(where: { !destination.signals.contains($0) }) else { return }
+            context.report("it never takes \(quoted(other.name)); allowed: \(allowed)", at: node.offset)
+        }
     }
 
     /// What only exporters have that send requests.

@@ -64,7 +64,11 @@ struct CursorSnapshot: Sendable, Equatable {
         let ranges = cursor.finished.rangesAboveLow
         guard ranges.count <= slot.rangesMax else { return nil }
         var bytes = Self.magic
-        let hasPolicies = !cursor.totals.sampledOutBy.isEmpty
+        var policies: [UInt8] = []
+        if !cursor.totals.sampledOutBy.isEmpty { cursor.totals.appendPolicies(to: &policies) }
+        // Where there is no room for names, only how much was sampled out is kept.
+        let hasPolicies =
+            !policies.isEmpty && Self.fixedBytes + 16 * ranges.count + policies.count + 4 <= slot.bytes
         bytes.append(littleEndian: hasPolicies ? Self.versions.withPolicies : Self.versions.plain)
         bytes.append(littleEndian: UInt32(truncatingIfNeeded: ranges.count))
         bytes.append(littleEndian: generation)
@@ -78,7 +82,7 @@ struct CursorSnapshot: Sendable, Equatable {
             bytes.append(littleEndian: range.lowerBound)
             bytes.append(littleEndian: range.upperBound)
         }
-        if hasPolicies { cursor.totals.appendPolicies(to: &bytes) }
+        if hasPolicies { bytes += policies }
         guard bytes.count + 4 <= slot.bytes else { return nil }
         var checksum = CRC32C()
         checksum.update(bytes.span.bytes)

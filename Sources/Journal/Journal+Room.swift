@@ -15,12 +15,17 @@ extension Journal {
     /// Up to which id a log's records have to be finished for the journal to have room again; nil while it has, or where others than
     /// this log hold it.
     ///
-    /// Any thread; asks the disk what is free.
+    /// Where the logs that windows read hold too much together, the largest of them is asked, as far as its share. Any thread; asks
+    /// the disk what is free.
     package func endToPass(in log: Log) -> UInt64? {
         let spare = settings.maxBytes.bytes / Self.spareShare
         let left = settings.bytesLeft(beside: everyLog.reduce(0) { $0 + $1.itemBytes }, on: fileSystem)
-        guard left < spare, case let bytes = log.itemBytes, bytes > spare else { return nil }
-        var excess = min(spare - left, bytes - spare)
+        guard left < spare, case let bytes = log.itemBytes, bytes > 0 else { return nil }
+        let others = everyLog.filter { $0.id != log.id && $0.isReadByWindow }.map(\.itemBytes)
+        let isLargest = bytes + others.reduce(0, +) > spare && others.allSatisfy { $0 <= bytes }
+        let limit = isLargest ? spare / (others.count + 1) : spare
+        guard bytes > limit else { return nil }
+        var excess = min(spare - left, bytes - limit)
         var end: UInt64?
         for segment in log.core.state.withLock({ $0.segments }) where excess > 0 {
             end = segment.endID
@@ -41,4 +46,6 @@ extension JournalSettings {
 extension Log {
     /// What it takes of the budget that ordinary logs share.
     fileprivate var itemBytes: Int { role == .items ? core.state.withLock { $0.bytes } : 0 }
+
+    fileprivate var isReadByWindow: Bool { readers.contains(where: \.isWindow) }
 }

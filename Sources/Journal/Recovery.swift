@@ -150,7 +150,10 @@ extension Recovery {
     /// What it moved is settled by what lies behind it. One that has a new name takes the place of one that was done.
     private func resuming(_ definition: LogDefinition, _ all: [LogDefinition]) -> LogDefinition {
         let windows = definition.readers.indices.filter { definition.readers[$0].isWindow }
-        let hasMoved = all.contains { $0.source == definition.id && !entries(of: $0.id.folder).isEmpty }
+        // What it made of the log records lies where what it made of the spans does.
+        let hasMoved = all.contains { log in
+            log.source?.pipeline == definition.id.pipeline && !entries(of: log.id.folder).isEmpty
+        }
         let stored = Set(entries(of: definition.id.folder).compactMap(FileName.reader))
         let others = stored.subtracting(definition.readers.map(\.name))
         guard !windows.isEmpty, hasMoved, !others.contains(where: { isWindow($0, of: definition.id) }) else {

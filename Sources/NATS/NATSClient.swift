@@ -152,6 +152,16 @@ package final class NATSClient: Sendable {
         channel.writeAndFlush(buffer, promise: nil)
     }
 
+    /// Sends short messages in one write, where there is a connection; whether they arrive the replies say.
+    package func publish(all messages: [(subject: String, reply: String, payload: [UInt8])]) {
+        guard !messages.isEmpty, let channel = state.withLock({ $0.channel }) else { return }
+        Self.write(to: channel) { buffer in
+            for message in messages {
+                buffer.writePublication(to: message.subject, reply: message.reply, message.payload)
+            }
+        }
+    }
+
     /// Sends a message and waits for the answer; suspends without blocking.
     package func request(
         _ subject: String,

@@ -85,6 +85,9 @@ package protocol Exporter: Sendable {
     /// What it takes of traces of which spans went ahead while they were open (`WindowStage`); suspends without blocking.
     var amendmentsTaken: AmendmentsTaken { get async }
 
+    /// Its addresses, where it has several that stand in for each other; any thread.
+    var endpoints: [EndpointCondition] { get }
+
     /// Sends one batch and says what became of it; suspends without blocking, never throws.
     func export(_ batch: Batch) async -> DeliveryOutcome
 
@@ -97,6 +100,7 @@ extension Exporter {
     package var keepsIdentity: Bool { false }
     package var deliversOneAtATimePerRoute: Bool { false }
     package var concurrency: Int { 1 }
+    package var endpoints: [EndpointCondition] { [] }
     package var amendmentsTaken: AmendmentsTaken { .nothing }
     package func close() async {}
 }

@@ -69,6 +69,8 @@ extension Meters {
         "millrace_exporter_attempts_total": "Requests sent to the destination, by outcome.",
         "millrace_exporter_attempt_seconds": "Time from sending a request to its outcome.",
         "millrace_exporter_circuit_open": "1 while the destination is taken to be down and only probed, else 0.",
+        "millrace_exporter_endpoint_in_use":
+            "Which of its `endpoints` an exporter sends to, from 1 in the order of the file; 0 while none of them answers.",
         "millrace_exporter_queued_spans": "Spans in the journal that are not settled yet.",
         "millrace_exporter_oldest_queued_seconds": "Age of the oldest item that is not settled yet.",
         "millrace_journal_bytes": "Bytes of all segments.",

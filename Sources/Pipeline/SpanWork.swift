@@ -26,6 +26,8 @@ package struct SpanWork: Sendable {
     package var trace: TracePlace?
     /// By trace what is left of dropped spans, for a window behind the journal; nil where there is none.
     var tombstones: [TraceID: [Tombstone]]?
+    /// Bytes that they take.
+    private(set) var tombstoneBytes = 0
     /// What `mlflow_map` found out about each span, by position; empty until it ran.
     package var mapped = MappedSpans()
     /// The routes that spans were assigned to; the position is the output group of the batch, of which a route may have several.
@@ -58,12 +60,26 @@ package struct SpanWork: Sendable {
     package mutating func leaveTombstones() { tombstones = tombstones ?? [:] }
 
     /// Leaves word of a span that was dropped, where a window may need it; of one root in a trace with what it said of that.
+    ///
+    /// All of a request take no more than `Tombstone.requestMax` and what the request takes itself; what would be more is forgotten.
     package mutating func leave(_ tombstone: Tombstone, in trace: TraceID) {
         guard let others = tombstones?[trace, default: []], others.count < Tombstone.recordMax else { return }
         var tombstone = tombstone
         let isFirst = !others.contains { $0.remains != nil }
         tombstone.remains = isFirst ? tombstone.remains?.bounded(to: Tombstone.remainsMax) : nil
+        guard tombstoneBytes + tombstone.heldBytes <= Tombstone.requestMax + batch.bytes.count else { return }
+        tombstoneBytes += tombstone.heldBytes
         tombstones?[trace, default: []].append(tombstone)
+    }
+
+    /// The traces of which spans stay.
+    ///
+    /// - Parameter traces: By output group the trace of its spans; nil for a group of several.
+    func keptTraces(_ traces: [TraceID?]) -> Set<TraceID> {
+        var kept = Set(batch.groups.compactMap { traces[Int($0.number)] })
+        guard tombstones?.isEmpty == false, traces.contains(nil) else { return kept }
+        for span in batch.spans.indices where batch.removal(of: span) == nil { kept.insert(batch.spans[span].traceID) }
+        return kept
     }
 
     /// Takes what was left of dropped spans of a trace.

@@ -27,7 +27,7 @@ import Testing
         ),
         (
             "exporters", "otlp_http",
-            "endpoint traces_endpoint encoding preset timeout concurrency compression headers oauth2 batch retry backlog start tls proxy signals"
+            "endpoint traces_endpoint endpoints encoding preset region limits timeout concurrency compression headers oauth2 batch retry backlog start tls proxy signals"
         ),
         (
             "exporters", "file",

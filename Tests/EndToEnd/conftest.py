@@ -13,6 +13,7 @@ from kit import otlp
 from kit.disk import SmallDisk
 from kit.environments import APPS, BINARY, free_port
 from kit.fake_openai import FakeOpenAI
+from kit.lossy_way import LossyWay
 from kit.millrace import QUICK_RETRY, Millrace, pipeline
 from kit.mlflow_server import MLflowServer
 from kit.nats_server import NATS
@@ -173,6 +174,20 @@ def nats_server(tmp_path):
     yield start
     for server in started:
         server.close()
+
+
+@pytest.fixture
+def lossy_way():
+    """`lossy_way(port)` listens for clients of a server on that port."""
+    ways = []
+
+    def start(port):
+        ways.append(LossyWay(port))
+        return ways[-1]
+
+    yield start
+    for way in ways:
+        way.close()
 
 
 @pytest.fixture

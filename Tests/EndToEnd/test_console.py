@@ -27,8 +27,28 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-class Watched(Millrace):
-    """A gateway and what was sent to it."""
+class Paged(Millrace):
+    """A gateway whose page is looked at."""
+
+    @property
+    def token(self):
+        return (pathlib.Path(self.pipeline["journal"]["directory"]) / "admin-token").read_text()
+
+    @property
+    def origin(self):
+        return "http://" + self.pipeline["admin"]["listen"]
+
+    @property
+    def page(self):
+        return f"{self.origin}/#token={self.token}"
+
+    def api(self, path, method="GET", **headers):
+        shown = {"Authorization": f"Bearer {self.token}"} | {name.replace("_", "-"): text for name, text in headers.items()}
+        return self.session.request(method, self.origin + path, headers=shown, timeout=10)
+
+
+class Watched(Paged):
+    """One with all that the page shows, and what was sent to it."""
 
     def __init__(self, directory, sink, picky):
         exporters = {
@@ -55,22 +75,6 @@ class Watched(Millrace):
         answer = self.post(json.dumps(body), content_type="application/json", user_agent=agent)
         assert answer.status_code == 200, answer.content
         return trace
-
-    @property
-    def token(self):
-        return (pathlib.Path(self.pipeline["journal"]["directory"]) / "admin-token").read_text()
-
-    @property
-    def origin(self):
-        return "http://" + self.pipeline["admin"]["listen"]
-
-    @property
-    def page(self):
-        return f"{self.origin}/#token={self.token}"
-
-    def api(self, path, method="GET", **headers):
-        shown = {"Authorization": f"Bearer {self.token}"} | {name.replace("_", "-"): text for name, text in headers.items()}
-        return self.session.request(method, self.origin + path, headers=shown, timeout=10)
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +147,18 @@ def test_a_destination_shows_its_balance_backlog_and_last_error(page):
         return True
 
     eventually(shown, within=30, every=0.2)
+
+
+def test_what_a_window_takes_is_no_destination_that_is_gone(browser, tmp_path, sink):
+    names = {"receivers": ["otlp"], "processors": ["whole"], "exporters": ["store"], "signals": ["traces", "logs"]}
+    parts = {"processors": {"whole": {"type": "assemble"}}, "pipelines": {"traces": names}}
+    gateway = Paged(tmp_path, pipeline(tmp_path, {"store": {"type": "mlflow", "endpoint": sink.url}}, **parts)).start()
+    try:
+        browser.open(gateway.page)
+        browser.says("joined with spans", "assemble", "The window makes them content of the spans that they name.")
+        assert "gone from the file" not in browser.text
+    finally:
+        gateway.stop()
 
 
 def test_the_timeline_and_deviations_name_what_happened(page, watched):

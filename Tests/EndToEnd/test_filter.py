@@ -5,6 +5,7 @@ import json
 import pytest
 from conftest import mlflow_exporter
 from kit import otlp
+from kit.environments import CHECKOUT, DATA
 from kit.fake_words import ANSWER
 from kit.windows import behind_a_window, chain
 
@@ -111,3 +112,26 @@ def test_children_in_another_request_are_moved_behind_a_window(millrace, archive
     assert spans["chat"]["parentSpanId"] == spans["agent"]["spanId"]
     assert spans["answer"]["parentSpanId"] == spans["chat"]["spanId"]
     assert gateway.metric("millrace_window_decided_traces_total", reason="complete") >= 1
+
+
+def test_lean_keeps_a_trace_of_five_services_connected(millrace, archives, tmp_path):
+    lean = json.loads((CHECKOUT / "pipelines/lean.json").read_text())
+    sections = {name: lean[name] for name in ("processors", "pipelines")}
+    gateway = millrace({"mlflow": archives("lean")}, **sections)
+    for language in ("java", "rust", "node", "python", "go"):
+        body = (DATA / f"clients/five-{language}-1.pb").read_bytes()
+        assert gateway.post(body).status_code == 200
+    row = gateway.settled(accepted=17)["destinations"]["mlflow"]
+    assert row["delivered"] == row["accepted"] - row["filtered"] and row["filtered"] > 4 and row["created"] == 0
+    spans = [
+        span
+        for line in (tmp_path / "lean.jsonl").read_text().splitlines()
+        for resource in json.loads(line)["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    ]
+    ids = {span["spanId"] for span in spans}
+    (root,) = [span for span in spans if not span.get("parentSpanId")]
+    assert {span["traceId"] for span in spans} == {root["traceId"]}
+    assert all(span["parentSpanId"] in ids for span in spans if span is not root)
+    assert not any(key["key"].startswith("millrace.parent") for span in spans for key in span["attributes"])

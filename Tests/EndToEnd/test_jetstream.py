@@ -1,5 +1,6 @@
 """Edges store spans in a stream of NATS JetStream, gateways share its partitions: nothing acknowledged is lost, whoever dies."""
 
+import signal
 import threading
 import time
 
@@ -198,6 +199,34 @@ def test_a_gateway_without_state_acknowledges_what_its_destination_has(nats_serv
     eventually(lambda: (nats.stream("spans-refused") or {"state": {"messages": 0}})["state"]["messages"] == 1, within=30)
     eventually(lambda: nats.stream("spans")["state"]["messages"] == 0, within=15)
     assert other.metric("millrace_receiver_messages_total", outcome="refused") == 1
+
+
+@pytest.mark.parametrize("then", ["goes on", "stops"])
+def test_what_is_acknowledged_is_confirmed_though_the_connection_loses_it(
+    nats_server, edge, centre, sink, service, lossy_way, then
+):
+    nats = nats_server()
+    sender, way = edge(nats), lossy_way(nats.nodes[0].client)
+    release = threading.Event()
+    sink.refuses = lambda message: release.wait() and None
+    gateway = centre(nats, {"sink": otlp_exporter(sink)}, receiver={"ack": "settled", "servers": [way.url]})
+    sent = sender.send(service, traces=6)
+    sender.settled(accepted=len(sent))
+    messages = nats.stream("spans")["state"]["messages"]
+    pulled = lambda: sum(consumer["num_ack_pending"] for consumer in nats.stream("spans")["consumer_detail"])
+    eventually(lambda: pulled() == messages > 0, within=15)
+    way.loses = True
+    release.set()
+    acknowledged = lambda: gateway.metric("millrace_receiver_messages_total", outcome="acknowledged")
+    eventually(lambda: acknowledged() == messages, within=10)
+    assert sink.spans == sent and nats.stream("spans")["state"]["messages"] == messages, "no acknowledgement arrived"
+    if then == "stops":
+        gateway.process.send(signal.SIGTERM)
+    way.cut()
+    if then == "stops":
+        gateway.process.wait(15)
+    # Well before `ack_wait` (30 s), after which all of it comes to somebody again.
+    eventually(lambda: nats.stream("spans")["state"]["messages"] == 0, within=0.1 if then == "stops" else 10)
 
 
 def test_an_answer_waits_until_the_stream_has_the_request(nats_server, edge, service):

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import QUICK_RETRY
 from kit import otlp
-from kit.millrace import Millrace, pipeline, run
+from kit.millrace import Millrace, all_signals, pipeline, run
 from kit.sink import DECODERS, Sink
 from kit.waiting import eventually
 
@@ -110,7 +110,8 @@ def test_the_address_is_that_of_the_region_and_what_is_needed_is_told(name, tmp_
         assert printed.returncode == 0, printed.stdout + printed.stderr
         assert json.loads(printed.stdout)["exporters"]["there"]["endpoint"] == address
         assert KEY not in printed.stdout
-    required = [variable for variable in facts.variables if f"${{env:{variable}}}" in told]
+    always = told.split("\nwhere ")[0]
+    required = [variable for variable in facts.variables if f"${{env:{variable}}}" in always]
     unset = run("validate", path)
     assert unset.returncode == (78 if required else 0)
     for variable in required:
@@ -184,6 +185,33 @@ def test_one_bad_id_does_not_cost_the_others_at_langfuse(tmp_path, sink):
         gateway.stop()
     finally:
         gateway.process.end_group()
+
+
+@pytest.mark.parametrize("name", ["braintrust", "phoenix"])
+def test_what_a_destination_never_takes_is_not_sent_there(name, tmp_path, sink):
+    """Only spans go to one that takes nothing else; no credentials where none are set; `endpoints` win over the preset's address."""
+    seen = []
+    sink.admits = lambda path, headers, body: seen.append((path, headers.get("authorization")))
+    exporters = {"there": {"type": "otlp_http", "preset": name, "endpoints": [sink.url], "retry": QUICK_RETRY}, "here": {"type": "discard"}}
+    key = {"BRAINTRUST_API_KEY": KEY, "BRAINTRUST_PARENT": "project_name:shop"} if name == "braintrust" else {}
+    gateway = Millrace(tmp_path, pipeline(tmp_path, exporters, **all_signals(exporters, ("traces", "logs"))), **key)
+    try:
+        gateway.start()
+        for signal in "logs", "traces":
+            assert gateway.post(otlp.request_of(signal, "shop").SerializeToString(), path=f"/v1/{signal}").status_code == 200
+        authorization, paths = (f"Bearer {KEY}", {"/v1/traces"}) if key else (None, {"/v1/traces", "/v1/logs"})
+        eventually(lambda: {path for path, _ in seen} == paths)
+        gateway.stop()
+    finally:
+        gateway.process.end_group()
+    assert {given for _, given in seen} == {authorization} and {path for path, _ in seen} == paths
+
+
+def test_an_encoding_that_is_never_taken_is_warned_of(tmp_path):
+    path = tmp_path / "pipeline.json"
+    path.write_text(json.dumps(pipeline(tmp_path, {"there": {"type": "otlp_http", "preset": "phoenix", "encoding": "json"}})))
+    done = run("validate", path)
+    assert done.returncode == 0 and "/exporters/there/encoding: warning: Arize Phoenix takes protobuf alone" in done.stdout + done.stderr
 
 
 def test_phoenix_itself_takes_spans(tmp_path, phoenix):

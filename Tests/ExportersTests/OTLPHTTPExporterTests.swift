@@ -1,9 +1,11 @@
 import Basics
 import CZstd
 import HTTPClient
+import Logging
 import OTLP
 import Pipeline
 import Settings
+import Synchronization
 import TestKit
 import Testing
 
@@ -49,6 +51,61 @@ import Testing
         #expect(await exporter.export(batch()) == .delivered)
         #expect(client.calls == ["POST http://h/api/public/otel/traces"])
         #expect(await exporter.export(batch(.metrics)) == .unsendable(reason: "there is no endpoint for metrics"))
+    }
+
+    /// Three addresses, of which some are down; the clock moves by hand.
+    private func failover(_ down: Mutex<Set<String>>, _ clock: ManualClock) throws -> (OTLPHTTPExporter, ScriptedHTTPClient) {
+        let client = ScriptedHTTPClient { request, _ in
+            let host = request.url.dropFirst("http://".count).prefix { $0 != "/" }
+            return down.withLock { $0.contains(String(host)) } ? .failure(.unreachable("refused")) : .reply(200)
+        }
+        var settings = OTLPHTTPSettings(endpoint: nil, requests: RequestSettings(compression: .none))
+        settings.endpoints = try ["a", "b", "c"].map { try #require(HTTPEndpoint(text: "http://\($0)")) }
+        let circuits = EndpointCircuits(
+            settings.endpoints.map(\.url),
+            of: "there",
+            retry: RetrySettings(initial: .seconds(1), max: .seconds(1)),
+            clock: MonotonicClock(clock),
+            events: Timeline(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        return (OTLPHTTPExporter(settings, encoder: BodyEncoder(), circuits: circuits) { _ in client }, client)
+    }
+
+    @Test func `what fails at an address whose circuit is open goes to the next, and back after one request`() async throws {
+        let (down, clock) = (Mutex<Set<String>>(["a", "b"]), ManualClock())
+        let (exporter, client) = try failover(down, clock)
+        let unreachable = DeliveryOutcome.unavailable(reason: "refused", after: nil)
+        // Nobody knows yet whether the first is down.
+        #expect(await exporter.export(batch()) == unreachable)
+        #expect(await exporter.export(batch()) == unreachable)
+        // It is; so far nothing is known of the second.
+        #expect(await exporter.export(batch()) == unreachable)
+        #expect(await exporter.export(batch()) == unreachable)
+        #expect(await exporter.export(batch()) == .delivered)
+        #expect(exporter.endpoints.map(\.isInUse) == [false, false, true])
+        #expect(exporter.endpoints.map(\.circuit) == [.open, .open, .closed])
+        let hosts = client.requests.map { $0.url.dropFirst(7).prefix(1) }
+        #expect(hosts == ["a", "a", "a", "b", "b", "b", "c"])
+        // The first is asked again by one request, which is not lost where it is still down.
+        try await clock.sleep(for: .seconds(1))
+        #expect(await exporter.export(batch()) == .delivered)
+        #expect(client.requests.suffix(3).map(\.url).map { $0.dropFirst(7).prefix(1) } == ["a", "b", "c"])
+        down.withLock { $0 = [] }
+        try await clock.sleep(for: .seconds(1))
+        #expect(await exporter.export(batch()) == .delivered)
+        #expect(exporter.endpoints.map(\.isInUse) == [true, false, false])
+        #expect(client.requests.last?.url == "http://a/v1/traces")
+    }
+
+    @Test func `where all are down one is asked all the same, and the delivery's circuit says when`() async throws {
+        let (down, clock) = (Mutex<Set<String>>(["a", "b", "c"]), ManualClock())
+        let (exporter, client) = try failover(down, clock)
+        for _ in 0..<12 { _ = await exporter.export(batch()) }
+        #expect(exporter.endpoints.allSatisfy { $0.circuit == .open && !$0.isInUse })
+        let before = client.requests.count
+        #expect(await exporter.export(batch()) == .unavailable(reason: "refused", after: nil))
+        #expect(client.requests.count == before + 1)
     }
 
     @Test func `JSON bodies are OTLP's own JSON`() async throws {

@@ -166,6 +166,29 @@ import Testing
         await journal.close()
     }
 
+    @Test func `windows that hold too much together give way one by one, the largest first`() async throws {
+        let windows = (0..<4).map { number in
+            LogDefinition(LogID("p\(number)"), readers: [ReaderDefinition(name: "window", isWindow: true)])
+        }
+        let journal = try disk.open(windows + [.traces()])
+        let text = String(repeating: "x", count: 20_000)
+        var count = 0
+        // No log of a window has a quarter when the journal has less than that left.
+        while journal.logs[..<4].allSatisfy({ journal.endToPass(in: $0) == nil }), count < 100 {
+            let target = count % 6 < 4 ? count % 6 : 4
+            #expect(await journal.append([NewRecord(text, log: journal.logs[target].id)]) == .durable)
+            count += 1
+        }
+        // The first of them is the largest now, or one of several.
+        var asked = journal.logs[..<4].filter { journal.endToPass(in: $0) != nil }.map(\.id)
+        #expect(asked.contains(LogID("p0")))
+        let more = [NewRecord(text, log: LogID("p3")), NewRecord(text, log: LogID("p3"))]
+        #expect(await journal.append(more) == .durable)
+        asked = journal.logs[..<4].filter { journal.endToPass(in: $0) != nil }.map(\.id)
+        #expect(asked == [LogID("p3")])
+        await journal.close()
+    }
+
     @Test func `items that nobody sent take no id and are counted where they end`() async throws {
         var journal = try disk.open(logs)
         #expect(await journal.append([NewRecord("a", items: 2, log: .behind)]) == .durable)

@@ -28,6 +28,23 @@ struct OutcomeCountsTests {
         }
     }
 
+    @Test func `where a cursor has no room for names, it keeps how much was sampled out`() throws {
+        var cursor = Cursor(since: UnixTime(nanoseconds: 5), startID: 0)
+        for number in 0..<UInt64(CursorSlot.ordinary.rangesMax - 1) {
+            var outcomes = OutcomeCounts()
+            outcomes.addSampledOut(1, by: "\(number % 128)" + String(repeating: "p", count: 61))
+            cursor.finish(number * 2 + 1..<number * 2 + 2, as: outcomes)
+        }
+        #expect(cursor.totals.sampledOutBy.count == 128)
+        let slot = try #require(CursorSnapshot(cursor: cursor, endID: 999_999).encoded(generation: 3))
+        guard case .valid(let read, 3) = CursorSnapshot.reading(slot) else {
+            Issue.record("no valid slot")
+            return
+        }
+        #expect(read.cursor.totals[.sampledOut] == cursor.totals[.sampledOut] && read.cursor.totals.sampledOutBy.isEmpty)
+        #expect(read.cursor.finished == cursor.finished)
+    }
+
     @Test func `what is cut down to fewer items names no more of them`() {
         var outcomes: OutcomeCounts = [.delivered: 2]
         outcomes.addSampledOut(3, by: "a")

@@ -54,6 +54,26 @@ import Testing
         #expect(after.contains { $0.hasPrefix("/data/traces/logs/") && $0.hasSuffix(".log") })
     }
 
+    @Test func `a window whose cursors are gone begins with the oldest record, of log records too`() async throws {
+        var disk = disk
+        disk.settings.parts = ["logs", "window"]
+        let logs = LogID("traces", part: "logs")
+        let window = ReaderDefinition(name: "whole", isWindow: true)
+        let out = ReaderDefinition(name: "out")
+        let definitions = [
+            LogDefinition(.traces, readers: [window]), LogDefinition(logs, readers: [out, window]),
+            LogDefinition(LogID("traces", part: "window"), readers: [out], source: .traces),
+            LogDefinition(LogID("other", part: "logs"), readers: [window]),
+        ]
+        let first = try disk.open(definitions)
+        for log in first.logs { #expect(await first.append([NewRecord("old", log: log.id)]) == .durable) }
+        await first.close()
+        for path in disk.files.paths(endingWith: "whole.cursor") { try disk.files.remove(path) }
+        let second = try disk.open(definitions)
+        #expect(second.logs.map { $0.reader(named: "whole")?.account.queued } == [1, 1, nil, 0])
+        await second.close()
+    }
+
     @Test func `parts that are no longer defined are found`() async throws {
         let part = LogID("traces", part: "logs")
         let parked = LogID(parkedBy: "one", in: part)

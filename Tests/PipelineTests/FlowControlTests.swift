@@ -6,7 +6,8 @@ import Testing
 
 @Suite struct `The circuit of a destination` {
     private var generator = SeededGenerator(seed: 1)
-    private var circuit = Circuit(RetrySettings(initial: .seconds(1), max: .seconds(60)))
+    private static let retry = RetrySettings(initial: .seconds(1), max: .seconds(60))
+    private var circuit = Circuit(Self.retry)
 
     private mutating func fail(_ times: Int, at now: Duration = .zero, atLeast pause: Duration = .zero) {
         for _ in 0..<times { circuit.failed(now: now, atLeast: pause, using: &generator) }
@@ -65,9 +66,12 @@ import Testing
         #expect(!circuit.isOpen)
         circuit.refused(now: .zero, using: &generator)
         #expect(circuit.isOpen)
-        circuit.begin()
-        circuit.refused(now: .seconds(1), using: &generator)
-        #expect(circuit.isOpen)
+        for second in 1...20 {
+            circuit.begin()
+            circuit.refused(now: .seconds(second), using: &generator)
+            #expect(circuit.isOpen)
+            #expect(circuit.admits(now: .seconds(second) + Self.retry.initial), "what it takes must not wait")
+        }
         circuit.begin()
         circuit.succeeded()
         #expect(!circuit.isOpen)

@@ -1,4 +1,5 @@
 import Basics
+import Journal
 import OTLP
 import Testing
 
@@ -50,6 +51,58 @@ import Testing
         // One whose spans were there first leaves nothing behind.
         turns.noteSpans(turn(3), at: .seconds(40))
         #expect(turns.due(at: .seconds(100)).isEmpty && turns.memoryBytes == 0)
+    }
+
+    private func stored(_ id: UInt64, _ payload: [UInt8], metadata: Int = 0) -> StoredRecord {
+        StoredRecord(
+            id: id,
+            items: 1,
+            kind: .items,
+            receivedAt: UnixTime(nanoseconds: 1),
+            metadata: [UInt8](repeating: 0, count: metadata),
+            payload: payload
+        )
+    }
+
+    @Test(arguments: [false, true])
+    func `spans that a filter drops end no turn, others do`(isKept: Bool) {
+        let turns = OpenTurns(settings)
+        var state = WindowStage.State(window: TraceWindow(settings), turns: turns, cache: RecordCache(bytesMax: 0))
+        let root = WindowSight.spans(named, [SpanSighting(SpanID(1), parent: nil)], TraceForesight())
+        state.take(stored(1, [1]), .turn(named, turn()), from: .logs, at: .zero)
+        state.take(stored(7, isKept ? [1] : []), root, from: .spans, at: .zero)
+        state.take(stored(2, [1]), .turn(named, turn(answered: true)), from: .logs, at: .zero)
+        let work = state.takeWork(at: .seconds(31), isRead: false)
+        let decisions = work.compactMap { if case .decision(let decision) = $0 { decision } else { nil } }
+        #expect(decisions.filter(\.isTurn).map(\.logRecords) == (isKept ? [] : [[1, 2]]))
+        #expect(decisions.first { $0.key == named }?.logRecords == (isKept ? [1, 2] : []))
+    }
+
+    @Test func `what is left of dropped spans counts against the bounds of a trace`() {
+        var bounded = settings
+        bounded.bytesMax = .kibibytes(16)
+        var state = WindowStage.State(window: TraceWindow(bounded), cache: RecordCache(bytesMax: 0))
+        for id in 1...3 as ClosedRange<UInt64> {
+            let sight = WindowSight.spans(named, [SpanSighting(SpanID(id), parent: SpanID(9))], TraceForesight())
+            state.take(stored(id, [], metadata: 8192), sight, from: .spans, at: .zero)
+        }
+        let work = state.takeWork(at: .zero, isRead: false)
+        #expect(work.map(\.reason) == [.tooLarge])
+    }
+
+    @Test(arguments: [1, 500])
+    func `what is left of the dropped spans of a request is bounded by its size`(roots: UInt64) throws {
+        let batch = try SpanBatch([])
+        var work = SpanWork(batch: batch, source: RequestSource(receiver: ""), receivedAt: UnixTime(nanoseconds: 1))
+        work.leaveTombstones()
+        let remains = RootRemains(start: 1, end: 2, status: [], exceptions: [UInt8](repeating: 0, count: 16 << 10))
+        for id in 1...roots {
+            let root = Tombstone(SpanID(id), parent: nil, remains: remains)
+            work.leave(root, in: TraceID(high: 0, low: id))
+        }
+        let left = work.tombstones?.values.reduce(0) { $0 + $1.count } ?? 0
+        #expect(roots == 1 ? left == 1 : 50 < left && left < 65)
+        #expect(work.tombstoneBytes <= Tombstone.requestMax)
     }
 
     @Test func `the oldest go on early where they take more memory than they may, or the journal needs room`() {

@@ -69,14 +69,44 @@ struct TraceWindowTests {
 
     @Test func `a trace of which everything was dropped waits for what is below, and is not decided without it`() {
         var window = TraceWindow(Self.settings)
-        window.see(key(1), record: 1, spans: [span(1)], bytes: 0, at: .seconds(10))
+        window.see(key(1), record: 1, spans: [span(1)], bytes: 20, hasContent: false, at: .seconds(10))
         #expect(window.due(at: .seconds(15)) == [])
         window.see(key(1), record: 2, spans: [span(2, below: 1)], bytes: 1, at: .seconds(15))
         #expect(window.due(at: .seconds(17)) == [WindowDecision(key: key(1), records: [1, 2], reason: .complete)])
-        window.see(key(2), record: 3, spans: [span(1)], bytes: 0, at: .seconds(20))
+        window.see(key(2), record: 3, spans: [span(1)], bytes: 20, hasContent: false, at: .seconds(20))
         #expect(window.due(at: .seconds(50)) == [WindowDecision(key: key(2), records: [3], reason: .waited)])
         window.see(key(2), record: 4, spans: [span(2)], bytes: 1, at: .seconds(51))
         #expect(window.due(at: .seconds(53)) == [WindowDecision(key: key(2), records: [4], reason: .complete)])
+        // Log records of it make no spans of what was dropped.
+        window.see(key(3), record: 5, spans: [span(1)], bytes: 20, hasContent: false, at: .seconds(60))
+        window.see(key(3), logRecord: 6, bytes: 100, at: .seconds(60))
+        var hasSpans = window.hasSpans(key(3), at: .seconds(60))
+        #expect(!hasSpans && window.due(at: .seconds(65)) == [])
+        window.see(key(3), record: 7, spans: [span(2, below: 1)], bytes: 1, at: .seconds(66))
+        hasSpans = window.hasSpans(key(3), at: .seconds(66))
+        #expect(hasSpans)
+    }
+
+    @Test func `what is certain depends on the policies that are, and on a root that stays`() {
+        var settings = Self.settings
+        (settings.showsOnlyKept, settings.showAfter) = (true, .seconds(1))
+        var window = TraceWindow(settings, decided: DecidedTraces(settings), dropCertainty: .withRoot)
+        let keeps = TraceForesight(keeps: true)
+        let root = TraceForesight(keeps: true, hasRoot: true)
+        window.see(key(1), record: 1, spans: [span(1)], bytes: 1, at: .zero, foresight: root)
+        // One span of which is dropped: the one in its place is asked.
+        window.see(key(2), record: 2, spans: [span(2, below: 1), span(1)], bytes: 1, at: .zero, foresight: keeps)
+        #expect(window.takeKept().map(\.key) == [key(1)])
+        for id in 3...4 as ClosedRange<UInt64> {
+            window.see(key(3), record: id, spans: [span(id, below: 9), span(1)], bytes: 1, at: .zero, foresight: root)
+        }
+        window.see(key(4), record: 5, spans: [span(1)], bytes: 1, at: .zero, foresight: root)
+        window.change(.withRoot)
+        window.see(key(4), record: 6, spans: [span(2, below: 1)], bytes: 1, at: .zero, foresight: root)
+        window.see(key(5), record: 7, spans: [span(1)], bytes: 1, at: .zero, foresight: root)
+        #expect(window.takeKept().map(\.key) == [key(5)])
+        let due = window.due(at: .seconds(2))
+        #expect(due.map(\.reason) == [.complete, .complete] && due.map(\.key) == [key(2), key(4)])
     }
 
     @Test func `what the journal has of a trace is known again, also where its note is too old`() {

@@ -100,6 +100,28 @@ import Testing
         #expect(state.hasMovable)
     }
 
+    @Test func `parts of one trace that are made one by one are one trace to a sampler`() throws {
+        var (reader, seen) = (MetadataReader(), [Bool]())
+        let records = try (1...3 as ClosedRange<UInt64>).map { id in
+            var metadata = RecordMetadata(signal: .traces)
+            metadata.trace = TraceMark(trace: TraceID(high: 0, low: id < 3 ? 7 : 8))
+            let stored = StoredRecord(
+                id: id,
+                items: 1,
+                kind: .items,
+                receivedAt: UnixTime(nanoseconds: 1),
+                metadata: metadata.encoded(),
+                payload: tracesRequest([TestSpan(id: id, trace: id < 3 ? 7 : 8)])
+            )
+            return try #require(WindowRecord(stored, &reader))
+        }
+        let moved = MovedTrace(dividing: records, to: WindowBench.behind, []) { trace in
+            seen.append(trace.isContinued)
+            return AssembledTrace(route: .none, payload: trace.parts[0].payload, items: 1)
+        }
+        #expect(seen == [false, true, false] && moved.records.count == 3)
+    }
+
     @Test func `log records that were sampled out before the window stay so, also after a restart`() throws {
         var origin = TraceOrigin(spans: [0..<1], logs: [0..<3, 5..<8], joined: 2)
         origin.sampledOut = 3

@@ -203,6 +203,33 @@ import Testing
         await bench.journal.close()
     }
 
+    /// A request that costs too much to be divided, with a part of a trace that waits.
+    @Test func `what waits of a trace is decided before a part that waits for nothing, and once over a restart`() async throws {
+        let files = FaultyFileSystem()
+        let moments = Moments()
+        var window = Concatenation(samples: true)
+        window.onAssemble = { trace in moments.keys.withLock { $0.append(trace.key.trace.low) } }
+        let exporter = ScriptedExporter(exclusive: true)
+        var bench = try WindowBench(on: files, window: window, to: exporter)
+        for id in 101...102 as ClosedRange<UInt64> {
+            #expect(await bench.send([TestSpan(id: id, parent: 1, trace: 7)]) == .accepted)
+        }
+        let large = TestValue.string(String(repeating: "r", count: 200_000))
+        let spans = (1...40).map { TestSpan(id: UInt64($0), trace: UInt64($0)) }
+        #expect(await bench.send(tracesRequest(spans, resource: ["large": large])) == .accepted)
+        await bench.decide(all: false)
+        #expect(moments.keys.withLock { $0.filter { $0 == 7 } } == [7, 7])
+        files.crash(losing: .nothing)
+        await bench.journal.close()
+        bench = try WindowBench(on: files, window: window, to: exporter)
+        await bench.decide()
+        await bench.deliver()
+        let own = try traces(exporter.batches.filter { $0.route == .experimentName("trace 7") })
+        #expect(own.first?.sorted() == [101, 102] && own.flatMap { $0 }.sorted() == [7, 101, 102])
+        #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 42) && bench.isBalanced)
+        await bench.journal.close()
+    }
+
     @Test func `a window whose cursor is gone loses nothing that it had not moved`() async throws {
         let files = FaultyFileSystem()
         let exporter = ScriptedExporter(exclusive: true)
@@ -240,9 +267,10 @@ import Testing
     }
 }
 
-/// When traces were decided.
+/// When traces were decided, and which.
 private final class Moments: Sendable {
     let all = Mutex<[Duration?]>([])
+    let keys = Mutex<[UInt64]>([])
 }
 
 /// Filters spans of one name out.

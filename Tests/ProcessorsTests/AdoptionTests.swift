@@ -17,6 +17,8 @@ struct AdoptionTests {
             ("a chain up to the root", [(2, 1, false), (1, nil, false)], [(3, 2, nil), (4, 3, 3)]),
             ("with a parent elsewhere", [(2, 9, true)], [(3, 2, 9)]),
             ("a circle", [(2, 3, false), (3, 2, false)], [(4, 3, nil)]),
+            ("a circle of one", [(2, 2, false)], [(4, 2, nil)]),
+            ("two below a circle", [(2, 3, false), (3, 2, false)], [(1, 0, 0), (4, 3, 1), (5, 2, 1)]),
             ("beside a root", [(2, nil, false)], [(1, 0, 0), (4, 2, 1)]),
             ("a root above several", [(1, nil, false)], [(2, 1, 1), (3, 1, 1)]),
             ("another one", [(7, nil, false)], [(1, 0, 0), (4, 3, 3)]),
@@ -58,6 +60,19 @@ struct AdoptionTests {
                 #expect(made.created == (name == "a root above several" ? 1 : 0))
             }
         }
+    }
+
+    /// Each of many spans below a long chain of dropped ones.
+    @Test func `a chain of dropped spans is walked once`() {
+        let count = UInt64(20_000)
+        let chain = (2...count).map { Tombstone(SpanID($0), parent: SpanID($0 - 1)) }
+        let spans = [TestSpan("root", id: 1)] + (1...count).map { TestSpan("s", id: count + $0, parent: count) }
+        let heads = SpanHead.all(in: tracesRequest(spans))
+        var links: [(span: Int, link: ParentLink)] = []
+        let time = ContinuousClock().measure { links = Adoption(heads, chain).links }
+        #expect(links.count == Int(count) && links.allSatisfy { $0.link.id == SpanID(1) })
+        // One step for each of 400 million pairs takes minutes.
+        #expect(time < .seconds(20))
     }
 
     /// A root, and spans below it in other requests, which come before it or after.

@@ -80,6 +80,9 @@ struct AssembleTogetherTests {
             // Later than one account of ages allows, and alone with its client.
             trace(8, [tracesRequest(spans(8))], at: 60_000_000_000),
             trace(10, [tracesRequest(spans(10))], identity: "bob"),
+            // Two names of one look.
+            trace(12, [tracesRequest(spans(12))], identity: "\u{E9}"),
+            trace(13, [tracesRequest(spans(13))], identity: "e\u{301}"),
         ]
         let groups = try assembly().assembleTogether(traces)
         #expect(Set(groups.flatMap(\.traces)) == [0, 1, 2, 3, 4, 5, 6])

@@ -14,18 +14,30 @@ export function destinations(app) {
 
 function panel(app, pipeline, row, several) {
   const state = standing(row);
-  const settings = app.model.component("exporters", row.name);
-  const whither = settings.endpoint ?? settings.traces_endpoint ?? settings.path ?? "";
+  const settings = app.model.component(row.window ? "processors" : "exporters", row.name);
+  const inUse = row.delivery?.endpoints?.find((endpoint) => endpoint.in_use);
+  const whither = inUse?.address ?? settings.endpoint ?? settings.traces_endpoint ?? settings.endpoints?.[0] ?? settings.path ?? "";
   const id = `destination-${pipeline.name}-${pipeline.signal}-${row.name}`;
   return h("article", { class: `panel destination ${state.level}`, key: id, "aria-labelledby": id },
     h("header", {},
-      h("h3", { id }, row.name, several && h("small", {}, ` ${pipeline.name}, ${pipeline.signal}`)),
+      h("h3", { id }, row.name, several && h("small", {}, ` ${[...new Set([pipeline.name, pipeline.signal])].join(", ")}`)),
       h("span", { class: `pill ${state.level}` }, h("i", { "aria-hidden": "true" }, state.mark), state.word),
       row.delivery && pauser(app, pipeline, row)),
     h("p", { class: "faint where" }, [settings.type, whither].filter(Boolean).join(" → ")),
+    endpoints(row),
     ledger(pipeline, row),
     backlog(app.model, pipeline, row),
     trouble(row));
+}
+
+/** Its addresses in order, where it has several. */
+function endpoints({ name, delivery }) {
+  if (!delivery?.endpoints?.length) return null;
+  return h("ol", { class: "endpoints", "aria-label": `Endpoints of ${name}` }, delivery.endpoints.map(({ address: place, circuit, in_use: isInUse }) =>
+    h("li", { key: place, class: circuit === "closed" ? (isInUse ? "good" : "quiet") : "bad" },
+      h("i", { "aria-hidden": "true" }, circuit === "closed" ? (isInUse ? "●" : "○") : "▲"),
+      h("span", {}, ` ${place}`),
+      h("span", { class: "faint" }, circuit === "closed" ? (isInUse ? " in use" : " stands by") : ` circuit ${circuit}`))));
 }
 
 function pauser(app, pipeline, row) {
@@ -83,7 +95,7 @@ function backlog(model, pipeline, row) {
 
 function trouble(row) {
   const { delivery } = row;
-  if (!delivery?.error) return h("p", { class: "faint error-free" }, delivery ? "No attempt has failed." : "The pipeline file no longer names it.");
+  if (!delivery?.error) return h("p", { class: "faint error-free" }, withoutError(row));
   const { error } = delivery;
   const isNow = isFailing(delivery);
   const next = delivery.paused ? "not while paused" : delivery.next_try_seconds === null ? (delivery.under_way > 0 ? "under way" : "with the next item") : delivery.next_try_seconds <= 0.05 ? "now" : `in ${duration(delivery.next_try_seconds)}`;
@@ -94,6 +106,11 @@ function trouble(row) {
       [["attempt", count(error.attempt)], ["failed in a row", count(delivery.failures_in_a_row)], ["kind", error.outcome.replaceAll("_", " ")],
         [pluralItems(error.items), count(error.items)], ["next try", isNow ? next : "not needed"], ["circuit", delivery.circuit]].map(([title, value]) =>
         h("div", {}, h("dt", {}, title), h("dd", {}, value)))));
+}
+
+function withoutError({ window, delivery }) {
+  if (window) return "The window makes them content of the spans that they name.";
+  return delivery ? "No attempt has failed." : "The pipeline file no longer names it.";
 }
 
 const pluralItems = (items) => (items === 1 ? "item in it" : "items in it");

@@ -10,6 +10,7 @@ const WORDS = {
   reload_refused: ["▲", "bad", "configuration refused"],
   circuit_opened: ["▲", "bad", "circuit opened"],
   circuit_closed: ["●", "good", "circuit closed"],
+  endpoint_changed: ["◆", "warn", "endpoint changed"],
   paused: ["❚❚", "held", "paused"],
   resumed: ["▶", "good", "resumed"],
 };

@@ -105,9 +105,10 @@ export function find(status, pipeline, name) {
     ?.destinations.find((row) => row.name === name);
 }
 
-/** How a destination stands, in one word: away, held, slow, idle, or well. */
+/** How a destination stands, in few words: a window of the pipeline, away, held, slow, idle, or well. */
 export function standing(row) {
   const { delivery } = row;
+  if (row.window) return { word: "joined with spans", level: "good", mark: "●" };
   if (!delivery) return { word: "gone from the file", level: "quiet", mark: "○" };
   if (delivery.paused) return { word: "paused", level: "held", mark: "❚❚" };
   if (delivery.circuit === "open") return { word: "circuit open", level: "bad", mark: "▲" };

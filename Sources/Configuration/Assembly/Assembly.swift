@@ -51,7 +51,7 @@ package final class Assembly: Sendable {
         let line = file.waitingLine(meters)
         let store = try file.openStore(abandoning: abandoning, before: line, meters: meters, logger: logger)
         let report = ProcessReport()
-        let exporters = ExporterSet(file, report: report, logger: logger)
+        let exporters = ExporterSet(file, report: report, meters: meters, logger: logger)
         let telemetry = try file.telemetryParts(to: exporters, meters: meters, logger: logger)
         let ground = Ground(
             store: store,

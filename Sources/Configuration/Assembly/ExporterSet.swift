@@ -9,8 +9,13 @@ package final class ExporterSet: Sendable {
     private let exporters: Mutex<[String: CurrentExporter]>
     private let context: ExporterContext
 
-    init(_ file: PipelineFile, report: ProcessReport = ProcessReport(), logger: Logger) {
-        let context = ExporterContext(logger: logger, report: report)
+    init(
+        _ file: PipelineFile,
+        report: ProcessReport = ProcessReport(),
+        meters: Meters = Meters(),
+        logger: Logger
+    ) {
+        let context = ExporterContext(meters: meters, logger: logger, report: report)
         self.context = context
         exporters = Mutex(
             file.exporters.reduce(into: [:]) { $0[$1.name] = CurrentExporter(file.makeExporter($1, context)) }
@@ -60,6 +65,7 @@ extension PipelineFile {
     ) -> any Exporter {
         var context = context
         (context.name, context.routing) = (exporter.name, routing(before: exporter.name))
+        context.retry = exporter.settings.reader.retry
         return exporter.settings.destination.makeExporter(in: context)
     }
 }

@@ -58,25 +58,28 @@ extension PipelineFile {
 
     /// What the file says of a delivery, one of `count`; nil where it has none like it.
     func deliverySettings(of exporter: String, from log: LogID, among count: Int) -> DeliverySettings? {
-        guard let settings = settings(of: exporter)?.reader,
+        guard let own = settings(of: exporter),
             let pipeline = pipelines.first(where: { $0.name == log.pipeline })
         else { return nil }
-        let limits = settings.batch ?? batchLimits(of: pipeline.value)
+        let limits = batchLimits(of: own, in: pipeline.value)
         return DeliverySettings(
             limits: limits,
-            retry: settings.retry,
+            retry: own.reader.retry,
             bytesMax: max(recordsMemory.bytes / max(1, count), limits.bytes.bytes),
             isAwaited: receivers.contains { receiver in
                 pipeline.value.receivers.contains(receiver.name)
                     && awaitedExporters(of: receiver).contains(exporter)
-            }
+            },
+            ageMax: own.destination.limits.age
         )
     }
 
     /// Items in one record at most: as many as any exporter of the pipeline sends at once, so that nobody gets less than that.
     func recordItems(of pipeline: PipelineSettings) -> Int {
         let own = batchLimits(of: pipeline).items
-        return pipeline.exporters.map { settings(of: $0)?.reader.batch?.items ?? own }.max() ?? own
+        return pipeline.exporters.map { exporter in
+            settings(of: exporter).map { batchLimits(of: $0, in: pipeline).items } ?? own
+        }.max() ?? own
     }
 
     /// The exporters that the answers of a receiver wait for; empty where the journal is enough.
@@ -85,6 +88,10 @@ extension PipelineFile {
             return Set(pipelines.filter { $0.value.receivers.contains(receiver.name) }.flatMap(\.value.exporters))
         }
         return Set([receiver.settings.answerAfter].compactMap { $0 })
+    }
+
+    private func batchLimits(of exporter: ExporterSettings, in pipeline: PipelineSettings) -> BatchLimits {
+        (exporter.reader.batch ?? batchLimits(of: pipeline)).within(exporter.destination.limits)
     }
 
     private func batchLimits(of pipeline: PipelineSettings) -> BatchLimits {

@@ -28,7 +28,7 @@ extension PipelineFile {
 
     private func logs(of pipeline: Named<PipelineSettings>, _ signal: Signal) -> [LogDefinition] {
         let exporters = pipeline.value.exporters.filter {
-            settings(of: $0)?.destination.signals.contains(signal) ?? false
+            settings(of: $0)?.signals.contains(signal) ?? false
         }
         let id = LogID(pipeline.name, signal)
         let readers = exporters.map(reader)

@@ -21,7 +21,7 @@ extension PipelineFile {
         let sender = TelemetrySender(
             recorder,
             to: exporter,
-            taking: settings.destination.signals.intersection(telemetry.signals),
+            taking: settings.signals.intersection(telemetry.signals),
             meters: meters,
             interval: telemetry.interval,
             logger: logger

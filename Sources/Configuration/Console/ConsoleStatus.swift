@@ -2,6 +2,7 @@ import Basics
 import Journal
 import OTLP
 import Pipeline
+import Settings
 
 /// What the console page draws, as JSON: totals since the process started and the present state, of which the page makes rates.
 ///
@@ -117,6 +118,8 @@ struct ConsoleStatus {
         write("oldest_queued_seconds", account.oldestQueuedAge(now: now))
         writer.key("attempts")
         write(counts.attempts[[log.pipeline, log.signal.name, name]] ?? [:])
+        writer.key("window")
+        writer.bool(status.parts?.file.processors.contains { $0.name == name } ?? false)
         let delivery = status.deliveries.first { $0.name == name && $0.log?.front == log.front }
         writer.key("delivery")
         if let delivery { write(delivery.condition) } else { writer.null() }
@@ -135,6 +138,18 @@ struct ConsoleStatus {
         if let next = condition.nextTry { writer.double(next.inSeconds) } else { writer.null() }
         writer.key("last_delivered_at")
         if let time = condition.lastDelivered { writer.string(time.text) } else { writer.null() }
+        if !condition.endpoints.isEmpty {
+            writeArray("endpoints", condition.endpoints) { writer, endpoint in
+                writer.beginObject()
+                writer.key("address")
+                writer.string(endpoint.address)
+                writer.key("circuit")
+                writer.string(endpoint.circuit.rawValue)
+                writer.key("in_use")
+                writer.bool(endpoint.isInUse)
+                writer.endObject()
+            }
+        }
         writer.key("error")
         if let failure = condition.lastFailure { write(failure) } else { writer.null() }
         writer.endObject()

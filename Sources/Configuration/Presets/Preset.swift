@@ -18,6 +18,10 @@ package struct Preset: Sendable {
     package let notes: [String]
     /// Settings of the exporter, with substitutions.
     let settings: [JSONNode.Member]
+    /// Further ones, each for the case that an environment variable is set.
+    let optional: [(variable: String, settings: [JSONNode.Member])]
+    /// How it reads bodies; empty where nothing is known of that.
+    let encodings: [String]
 
     private init?(_ name: String, _ node: JSONNode) {
         guard let title = node["title"]?.string else { return nil }
@@ -27,6 +31,8 @@ package struct Preset: Sendable {
         needs = Self.texts(node["needs"]).map { ($0.0, $0.1) }
         notes = (node["notes"]?.elements ?? []).compactMap(\.string)
         settings = node["settings"]?.members ?? []
+        optional = (node["optional"]?.members ?? []).map { ($0.name, $0.node.members ?? []) }
+        encodings = (node["encodings"]?.elements ?? []).compactMap(\.string)
     }
 
     private static func texts(_ node: JSONNode?) -> [(String, String)] {
@@ -61,24 +67,37 @@ package struct Preset: Sendable {
         let endpoint = regions.first.map { [JSON.Member("endpoint", .text($0.endpoint))] } ?? []
         return JSON.object(endpoint + settings.map { JSON.Member($0.name, JSON($0.node)) }).indentedText()
     }
+
+    /// What comes to that where a variable is set, the same way.
+    package var optionalTexts: [(variable: String, settings: String)] {
+        optional.map { variable, settings in
+            (variable, JSON.object(settings.map { JSON.Member($0.name, JSON($0.node)) }).indentedText())
+        }
+    }
 }
 
 extension Preset {
     /// A pipeline file in which exporters with a preset have its settings beside their own; their own win.
     ///
     /// Problems of what is added stand at the name of the preset.
-    static func expand(_ root: JSONNode, _ context: inout DecodeContext) -> JSONNode {
+    static func expand(_ root: JSONNode, _ environment: Environment, _ context: inout DecodeContext) -> JSONNode {
         root.replacing("exporters") { exporters in
             guard let members = exporters.members else { return exporters }
             let expanded = members.map { member in
-                let node = context.within("exporters", member.name) { context in exporter(member.node, &context) }
+                let node = context.within("exporters", member.name) { context in
+                    exporter(member.node, environment, &context)
+                }
                 return JSONNode.Member(name: member.name, nameOffset: member.nameOffset, node: node)
             }
             return JSONNode(.object(expanded), offset: exporters.offset)
         }
     }
 
-    private static func exporter(_ node: JSONNode, _ context: inout DecodeContext) -> JSONNode {
+    private static func exporter(
+        _ node: JSONNode,
+        _ environment: Environment,
+        _ context: inout DecodeContext
+    ) -> JSONNode {
         guard node["type"]?.string == "otlp_http", let written = node["preset"], let name = written.string else {
             return node
         }
@@ -86,11 +105,25 @@ extension Preset {
             context.within("preset") { $0.report(refusal(of: name), at: written.offset) }
             return node
         }
+        preset.check(node["encoding"], &context)
         var added = preset.settings
         if let endpoint = preset.endpoint(node["region"], &context) {
             added.append(.init(name: "endpoint", nameOffset: 0, node: JSONNode(.string(endpoint))))
         }
-        return node.filled(with: added, at: written.offset)
+        if node["endpoints"] != nil { added.removeAll { $0.name == "endpoint" } }
+        let known = preset.optional.filter { environment.variable($0.variable)?.isEmpty == false }
+        return known.reduce(node.filled(with: added, at: written.offset)) { node, optional in
+            node.filled(with: optional.settings, at: written.offset)
+        }
+    }
+
+    /// Warns of an encoding that the destination is known to refuse.
+    private func check(_ encoding: JSONNode?, _ context: inout DecodeContext) {
+        guard let encoding, let name = encoding.string, !encodings.isEmpty, !encodings.contains(name) else { return }
+        context.within("encoding") { context in
+            let taken = encodings.joined(separator: " and ")
+            context.report("\(title) takes \(taken) alone", at: encoding.offset, as: .warning)
+        }
     }
 
     /// Nil where the settings have it, or the region is none.

@@ -66,6 +66,6 @@ extension PipelineFile {
     /// What an exporter gets of some pipelines.
     private func signals(of exporter: String, in pipelines: [Named<PipelineSettings>]) -> Set<Signal> {
         let taken = pipelines.filter { $0.value.exporters.contains(exporter) }.flatMap(\.value.takenSignals)
-        return settings(of: exporter)?.destination.signals.intersection(taken) ?? []
+        return settings(of: exporter)?.signals.intersection(taken) ?? []
     }
 }

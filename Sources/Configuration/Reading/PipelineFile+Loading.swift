@@ -65,7 +65,7 @@ extension PipelineFile {
         do {
             let written = try JSONNode(parsing: text)
             var substitution = Substitution(environment: environment)
-            root = substitution.apply(to: Preset.expand(written, &context), &context)
+            root = substitution.apply(to: Preset.expand(written, environment, &context), &context)
             context.files = substitution.files
             let file = shape.read(root, &context, partly: true)
             file?.check(against: root, &context)

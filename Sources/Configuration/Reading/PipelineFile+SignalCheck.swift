@@ -15,13 +15,13 @@ extension PipelineFile {
             let taken = pipeline.value.takenSignals
             // One that could not be read takes what nobody knows.
             let exporters = exporters.filter { exporter in
-                pipeline.value.exporters.contains(exporter.name) && !exporter.settings.destination.signals.isEmpty
+                pipeline.value.exporters.contains(exporter.name) && !exporter.settings.signals.isEmpty
             }
             let isComplete = exporters.count == Set(pipeline.value.exporters).count
             context.within("pipelines", pipeline.name) { context in
                 let window = window(of: pipeline.value)
                 for signal in taken where isComplete && window?.reads(signal) != true {
-                    guard !exporters.contains(where: { $0.settings.destination.signals.contains(signal) }) else {
+                    guard !exporters.contains(where: { $0.settings.signals.contains(signal) }) else {
                         continue
                     }
                     context.within("signals") { context in
@@ -32,7 +32,7 @@ extension PipelineFile {
                 for exporter in exporters {
                     // What joins spans goes where these go.
                     let joined = Signal.allCases.filter { window?.reads($0) == true }
-                    let signals = exporter.settings.destination.signals
+                    let signals = exporter.settings.signals
                     let reached = signals.contains(.traces) ? signals.union(joined) : signals
                     warn(of: "exporters", exporter.name, reached, taken, node, &context)
                 }
@@ -80,7 +80,7 @@ extension PipelineFile {
         guard pipeline.takenSignals.contains(signal) else { return false }
         guard signal != .traces, window(of: pipeline)?.reads(signal) == true else { return true }
         return exporters.contains { exporter in
-            pipeline.exporters.contains(exporter.name) && exporter.settings.destination.signals.contains(signal)
+            pipeline.exporters.contains(exporter.name) && exporter.settings.signals.contains(signal)
         }
     }
 

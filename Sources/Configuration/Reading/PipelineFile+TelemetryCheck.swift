@@ -15,7 +15,7 @@ extension PipelineFile {
                 return context.refuse(unknown: name, at: node.offset, allowed: declared, what: what)
             }
             // One that could not be read takes what nobody knows.
-            guard let taken = settings(of: name)?.destination.signals, !taken.isEmpty else { return }
+            guard let taken = settings(of: name)?.signals, !taken.isEmpty else { return }
             let missing = Signal.allCases.filter { telemetry.signals.contains($0) && !taken.contains($0) }
             guard !missing.isEmpty else { return }
             let all = Signal.allCases.filter(taken.contains).map(\.name).joined(separator: " and ")

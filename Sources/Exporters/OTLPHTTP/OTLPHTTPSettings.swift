@@ -8,6 +8,8 @@ package import Settings
 package struct OTLPHTTPSettings: Sendable {
     /// The base address, to which `/v1/traces` and the like are added; nil where every signal has its own.
     package var endpoint: HTTPEndpoint?
+    /// Base addresses that stand in for each other, the best first; empty where `endpoint` says where to send.
+    package var endpoints: [HTTPEndpoint] = []
     /// Whole addresses of single signals (`traces_endpoint`, …), used as they are.
     package var signalEndpoints: [Signal: HTTPEndpoint] = [:]
     /// How bodies are written; protobuf by default.
@@ -17,6 +19,7 @@ package struct OTLPHTTPSettings: Sendable {
     package var preset: String?
     /// Which of its addresses.
     package var region: String?
+    package var limits = DestinationLimits()
 
     package init(endpoint: HTTPEndpoint?, requests: RequestSettings = RequestSettings()) {
         self.endpoint = endpoint
@@ -67,8 +70,14 @@ extension OTLPHTTPSettings: DestinationSettings {
                 .text,
                 "Which address of the preset; the first that it has by default."
             ),
-            .unavailable("limits"),
-            .unavailable("endpoints"),
+            Field("limits", \.limits, .group(.destinationLimits), "What the destination takes; a preset says it."),
+            Field(
+                "endpoints",
+                \.endpoints,
+                .list(of: .endpoint),
+                "In place of `endpoint`: base addresses in order. Everything goes to the first; while its circuit is open, to the next one, and back to "
+                    + "the first once it takes one request. A request that an address did not answer in time may be stored at two of them."
+            ),
         ] + RequestSettings.fields(at: \.requests),
         check: { settings, group, context in
             RequestSettings.checkAuthorization(group, &context)
@@ -89,7 +98,8 @@ extension OTLPHTTPSettings: DestinationSettings {
                     context.report("it chooses an address of a \"preset\", which is missing", at: region.offset)
                 }
             }
-            let names = ["preset", "endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint"]
+            checkEndpoints(group, &context)
+            let names = ["preset", "endpoint", "endpoints", "traces_endpoint", "metrics_endpoint", "logs_endpoint"]
             guard names.allSatisfy({ group[$0] == nil }) else { return }
             let what = "\"endpoint\" or an address of a signal, such as \"traces_endpoint\", is missing"
             context.report("\(what); allowed: \(HTTPEndpoint.form)", at: group.offset)
@@ -97,9 +107,16 @@ extension OTLPHTTPSettings: DestinationSettings {
     )
 
     /// All where there is a base address, else those with one of their own.
-    package var signals: Set<Signal> { endpoint == nil ? Set(signalEndpoints.keys) : Set(Signal.allCases) }
+    package var signals: Set<Signal> {
+        endpoint == nil && endpoints.isEmpty ? Set(signalEndpoints.keys) : Set(Signal.allCases)
+    }
 
     package var places: [DestinationPlace] {
+        guard endpoints.isEmpty else {
+            return endpoints.map { endpoint in
+                DestinationPlace(setting: "endpoints", endpoint: endpoint, signals: Set(Signal.allCases), speech: .http)
+            }
+        }
         let own = Signal.allCases.compactMap { signal in
             signalEndpoints[signal].map { endpoint in
                 let setting = "\(signal.name)_endpoint"
@@ -111,9 +128,48 @@ extension OTLPHTTPSettings: DestinationSettings {
         return own + [DestinationPlace(setting: "endpoint", endpoint: endpoint, signals: rest, speech: .http)]
     }
 
-    package var descriptors: Int { CurlLoop.descriptorsPerExporter }
+    package var descriptors: Int { CurlLoop.descriptorsPerExporter * max(1, endpoints.count) }
 
     package func makeExporter(in context: ExporterContext) -> any Exporter {
-        OTLPHTTPExporter(self, encoder: context.encoder, client: requests.clients(in: context))
+        OTLPHTTPExporter(
+            self,
+            encoder: context.encoder,
+            circuits: circuits(in: context),
+            client: requests.clients(in: context)
+        )
     }
+
+    private func circuits(in context: ExporterContext) -> EndpointCircuits? {
+        guard !endpoints.isEmpty else { return nil }
+        let circuits = EndpointCircuits(
+            endpoints.map { endpoint in endpoint.unixSocket.map { "unix:\($0)" } ?? endpoint.url },
+            of: context.name,
+            retry: context.retry,
+            events: context.meters.events,
+            logger: context.logger
+        )
+        context.meters.gauge("millrace_exporter_endpoint_in_use", ["exporter": context.name]) { [weak circuits] in
+            // One that has no endpoints any more sends to its one address.
+            Double(circuits?.positionInUse ?? 1)
+        }
+        return circuits
+    }
+
+    /// Reports a list that says nothing, or other addresses beside it.
+    private static func checkEndpoints(_ group: Group, _ context: inout DecodeContext) {
+        guard let list = group["endpoints"]?.elements else { return }
+        context.within("endpoints") { context in
+            let offset = group["endpoints"]?.offset ?? group.offset
+            if list.isEmpty { context.report("it is empty; allowed: at least one address", at: offset) }
+            if list.count > endpointsMax {
+                context.report("\(list.count) addresses; at most \(endpointsMax) are allowed", at: offset)
+            }
+            let others = ["endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint"]
+            guard let other = others.first(where: { group[$0] != nil }) else { return }
+            context.report("\(quoted("endpoints")) and \(quoted(other)) exclude each other", at: offset)
+        }
+    }
+
+    /// Addresses in `endpoints`, at most.
+    private static let endpointsMax = 16
 }

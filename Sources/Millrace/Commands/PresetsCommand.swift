@@ -40,7 +40,8 @@ struct PresetsCommand: ParsableCommand {
             lines += ["regions, of which the first is taken unless the exporter says \"region\":"]
             lines += preset.regions.map { "  \($0.name): \($0.endpoint)" } + [""]
         }
-        lines += ["is short for these settings, of which those win that the file has:", preset.settingsText, ""]
+        lines += ["stands for these settings; the file's own settings win:", preset.settingsText, ""]
+        lines += preset.optionalTexts.flatMap { ["where \($0.variable) is set, also:", $0.settings, ""] }
         lines += preset.notes.map { "- \($0)" } + ["- Source: \(preset.source)"]
         return lines.joined(separator: "\n")
     }

@@ -100,7 +100,7 @@ struct TopStatus {
             let vain = (destination["attempts"]?.members ?? []).filter { $0.name != "delivered" }
             row.errors = vain.reduce(0) { $0 + ($1.node.double ?? 0) }
             let delivery = destination["delivery"]
-            row.state = state(of: delivery)
+            row.state = destination["window"]?.bool == true ? "joined with spans" : state(of: delivery)
             let letters = destination["dead_lettered"]?.integer ?? 0
             if letters > 0 { row.state += ", \(letters) dead letters" }
             guard delivery?["failures_in_a_row"]?.integer ?? 0 > 0 else { return row }
@@ -119,6 +119,10 @@ struct TopStatus {
         default: break
         }
         if delivery["failures_in_a_row"]?.integer ?? 0 > 0 { return "retrying" }
+        let endpoints = delivery["endpoints"]?.elements ?? []
+        if let used = endpoints.firstIndex(where: { $0["in_use"]?.bool == true }), used > 0 {
+            return "delivering to endpoint \(used + 1)"
+        }
         return delivery["last_delivered_at"]?.string == nil ? "ready" : "delivering"
     }
 }

@@ -22,6 +22,8 @@ package struct DeliveryCondition: Sendable {
     package let lastDelivered: UnixTime?
     /// Attempts that were not delivered since the last one that was.
     package let failuresInARow: Int
+    /// Its addresses, where it has several.
+    package let endpoints: [EndpointCondition]
 }
 
 /// What the last attempt came to that was not delivered, as the destination put it.
@@ -81,7 +83,7 @@ package final class DeliveryMemory: Sendable {
 
 extension DeliveryOutcome {
     /// What the destination said, and its answer's body; nil where it took the request or was not asked.
-    fileprivate var complaint: (reason: String, body: [UInt8])? {
+    var complaint: (reason: String, body: [UInt8])? {
         switch self {
         case .delivered, .cancelled: nil
         case .unavailable(let reason, _), .timedOut(let reason), .parked(let reason), .unsendable(let reason):
@@ -106,7 +108,8 @@ extension Delivery {
             parkedRecords: parked.withLock { $0.count },
             lastFailure: last.failure,
             lastDelivered: last.delivered,
-            failuresInARow: last.failuresInARow
+            failuresInARow: last.failuresInARow,
+            endpoints: exporter.endpoints
         )
     }
 

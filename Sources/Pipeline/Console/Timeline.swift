@@ -16,6 +16,7 @@ package final class Timeline: Sendable {
         case reloadRefused = "reload_refused"
         case circuitOpened = "circuit_opened"
         case circuitClosed = "circuit_closed"
+        case endpointChanged = "endpoint_changed"
         case paused, resumed
     }
 

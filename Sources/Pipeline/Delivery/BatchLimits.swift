@@ -8,6 +8,8 @@ package struct BatchLimits: Sendable, Hashable {
     package var bytes: ByteCount
     /// How long the first record of a batch waits for others.
     package var linger: Duration
+    /// Whether a trace that is over them is divided before it is refused.
+    package var dividesTraces = false
 
     /// 500 items, 4 MiB, 200 ms.
     package static let standard = BatchLimits(items: 500, bytes: .mebibytes(4), linger: .milliseconds(200))

@@ -226,14 +226,4 @@ extension QueuedRecord {
     fileprivate var traceKey: TraceKey? {
         metadata.trace.map { TraceKey($0.trace, identity: $0.isBound ? metadata.identity : nil) }
     }
-
-    /// What holding a record takes besides its payload and headers, and what holding a header takes besides its text.
-    private static let overhead = (record: 256, header: 64)
-
-    /// What it takes in memory: a client may send small spans with long headers.
-    fileprivate var heldBytes: Int {
-        metadata.headers.reduce(payload.count + Self.overhead.record) { bytes, header in
-            bytes + header.name.utf8.count + header.value.utf8.count + Self.overhead.header
-        }
-    }
 }

@@ -4,7 +4,9 @@ import Basics
 ///
 /// A state machine without a clock. It opens after failures in a row, whoever caused them, and after many refusals in a
 /// row, because a destination that refuses everything is set up wrongly and must not be asked about every single span.
-/// While it is open one probe goes after each pause; any answer that shows the destination at work closes it.
+/// While it is open one probe goes after each pause; any answer that shows the destination at work closes it. The pauses
+/// grow while it fails, and stay the first one while it refuses: it works then, and what it takes must not wait for what it
+/// refuses.
 package struct Circuit: Sendable {
     /// Failures in a row that open it.
     package static let failuresMax = 3
@@ -90,7 +92,9 @@ package struct Circuit: Sendable {
     package mutating func refused(now: Duration, using generator: inout some RandomNumberGenerator) {
         refusals += 1
         failures = 0
-        if refusals >= Self.refusalsMax { open(now, .zero, &generator) } else { answered() }
+        guard refusals >= Self.refusalsMax else { return answered() }
+        backoff.reset()
+        open(now, .zero, &generator)
     }
 
     /// Nothing is known of a request that had begun.

@@ -28,6 +28,7 @@ package final class CurrentExporter: Exporter {
     package var keepsIdentity: Bool { latest.keepsIdentity }
     package var deliversOneAtATimePerRoute: Bool { latest.deliversOneAtATimePerRoute }
     package var concurrency: Int { latest.concurrency }
+    package var endpoints: [EndpointCondition] { latest.endpoints }
     package var amendmentsTaken: AmendmentsTaken {
         get async {
             let exporter = await enter()

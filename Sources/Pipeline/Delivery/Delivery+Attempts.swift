@@ -12,6 +12,8 @@ extension Delivery {
     /// Sends the requests of a batch one after the other, until all are done or one has to wait.
     func attempt(_ batch: PendingBatch) async {
         var batch = batch
+        expireOldSpans(of: &batch)
+        guard batch.items > 0 else { return finish(batch) }
         batch.prepare(limits: flow.withLock { $0.limits })
         while var request = batch.nextRequest() {
             if let reason = batch.key.refusal {
@@ -58,6 +60,14 @@ extension Delivery {
             }
         }
         finish(batch)
+    }
+
+    /// Takes out what the destination is known to refuse for its age.
+    private func expireOldSpans(of batch: inout PendingBatch) {
+        guard let ageMax else { return }
+        let count = batch.expireSpans(endedBefore: wallClock.now().earlier(by: ageMax))
+        guard count > 0 else { return }
+        warn(.expired, because: "they ended more than \(ageMax.text) ago", [signal.itemsName: "\(count)"])
     }
 
     /// Tells the flow control, and whether the destination has shown that the spans, or their number, are at fault for a failure.
@@ -201,7 +211,7 @@ extension PendingBatch {
         let parts =
             records.count == 1
             ? [(records[0], request.batch.payload, request.batch.items)]
-            : records.map { ($0, $0.payload, $0.payloadItems) }
+            : records.filter { $0.payloadItems > 0 }.map { ($0, $0.payload, $0.payloadItems) }
         return parts.map { record, payload, items in
             DeadLetter(
                 origin: DeadLetter.Origin(source: record.source, id: record.id),

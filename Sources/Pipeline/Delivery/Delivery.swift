@@ -112,6 +112,8 @@ package final class Delivery: Sendable {
 
     /// The pauses of a batch that failed, and of a destination that is down.
     var retry: RetrySettings { settings.withLock { $0.retry } }
+    /// How long ago a span may have ended that is sent.
+    var ageMax: Duration? { settings.withLock { $0.ageMax } }
     private var limits: BatchLimits { settings.withLock { $0.limits } }
     private var isAwaited: Bool { settings.withLock { $0.isAwaited } }
 
@@ -333,11 +335,12 @@ package final class Delivery: Sendable {
 
     /// What may go wrong with a delivery, as the log says it.
     enum Trouble {
-        case deadLettered, failed, parked, rejected, unreadable
+        case deadLettered, expired, failed, parked, rejected, unreadable
 
         fileprivate func text(_ signal: Signal) -> String {
             switch self {
             case .deadLettered: "\(signal.items) are dead letters now"
+            case .expired: "\(signal.items) are older than the destination takes them, and count as expired"
             case .failed: "a delivery failed and is tried again"
             case .parked: "a route is parked"
             case .rejected: "the destination rejected \(signal.items)"

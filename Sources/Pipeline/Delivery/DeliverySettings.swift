@@ -8,8 +8,17 @@ package struct DeliverySettings: Sendable, Equatable {
     package var bytesMax: Int
     /// Whether clients of some receiver wait for it (`answer_after`).
     package var isAwaited: Bool
+    /// How long ago a span may have ended that is sent; nil for any time.
+    package var ageMax: Duration?
 
-    package init(limits: BatchLimits, retry: RetrySettings, bytesMax: Int, isAwaited: Bool = false) {
+    package init(
+        limits: BatchLimits,
+        retry: RetrySettings,
+        bytesMax: Int,
+        isAwaited: Bool = false,
+        ageMax: Duration? = nil
+    ) {
+        self.ageMax = ageMax
         self.limits = limits
         self.retry = retry
         self.bytesMax = bytesMax

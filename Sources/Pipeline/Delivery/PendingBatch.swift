@@ -47,8 +47,8 @@ package struct QueuedRecord: Sendable {
     package let id: UInt64
     /// Items that the record stands for, removed ones included.
     package let items: UInt32
-    package let metadata: RecordMetadata
-    package let payload: [UInt8]
+    package private(set) var metadata: RecordMetadata
+    package private(set) var payload: [UInt8]
     /// What it counts against the share of its route.
     package let sharedBytes: Int
     /// When a client sent it.
@@ -57,6 +57,8 @@ package struct QueuedRecord: Sendable {
     package var parkedSince: UnixTime?
     /// Whether a client waits for it: it waits for no others.
     package var isAwaited = false
+    /// What it took in memory when it was read: a client may send small spans with long headers.
+    let heldBytes: Int
 
     /// Items inside the payload.
     package var payloadItems: Int { Int(items) - Int(clamping: metadata.removed.sum) + Int(metadata.created) }
@@ -78,6 +80,28 @@ package struct QueuedRecord: Sendable {
         self.sharedBytes = sharedBytes
         self.receivedAt = receivedAt
         parkedSince = metadata.parked?.parkedSince
+        heldBytes = metadata.headers.reduce(payload.count + Self.overhead.record) { bytes, header in
+            bytes + header.name.utf8.count + header.value.utf8.count + Self.overhead.header
+        }
+    }
+
+    /// What holding a record takes besides its payload and headers, and what holding a header takes besides its text.
+    private static let overhead = (record: 256, header: 64)
+
+    /// Takes the spans out that ended before `time`, which count as expired; those without an end stay.
+    ///
+    /// - Returns: How many went.
+    mutating func expireSpans(endedBefore time: UnixTime) -> Int {
+        guard metadata.signal == .traces, payloadItems > 0, var batch = try? Envelope(payload) else { return 0 }
+        for span in 0..<batch.unitCount where batch.removal(of: span) == nil {
+            let end = batch.spans[span].end
+            if end > 0, end < time.nanoseconds { batch.remove(span, as: .filtered) }
+        }
+        let count = batch.removedCount(.filtered)
+        guard count > 0 else { return 0 }
+        payload = batch.encoded()?.payload ?? []
+        metadata.removed[.expired] += UInt64(count)
+        return count
     }
 
     /// - Parameters:
@@ -119,7 +143,7 @@ package struct PendingBatch: Sendable {
     }
 
     package let key: MergeKey
-    package let records: [QueuedRecord]
+    package private(set) var records: [QueuedRecord]
     /// The request that is sent next, as far as it was made.
     private var current: PendingRequest?
     private var later: [Later] = []
@@ -156,6 +180,14 @@ package struct PendingBatch: Sendable {
     /// Whether every request is done with.
     package var isDone: Bool { isPlanned && current == nil && later.isEmpty }
 
+    /// Takes the spans out that ended before `time` and count as expired, where no request was planned yet.
+    ///
+    /// - Returns: How many went.
+    package mutating func expireSpans(endedBefore time: UnixTime) -> Int {
+        guard !isPlanned, key.signal == .traces else { return 0 }
+        return records.indices.reduce(0) { $0 + records[$1].expireSpans(endedBefore: time) }
+    }
+
     /// Plans the requests, where that was not done yet: everything in one, or one record over the limits split by trace.
     package mutating func prepare(limits: BatchLimits) {
         guard !isPlanned else { return }
@@ -167,6 +199,7 @@ package struct PendingBatch: Sendable {
                 of: division.whole,
                 itemsMax: limits.items,
                 bytesMax: limits.bytes.bytes,
+                dividesTraces: limits.dividesTraces,
                 repeats: &repeats
             ), parts.count > 1
         else {

@@ -1,5 +1,6 @@
 import Basics
 package import Journal
+package import OTLP
 package import Settings
 
 /// How an exporter reads the journal.
@@ -13,6 +14,8 @@ package struct ReaderSettings: Sendable {
     package var backlog: Backlog?
     /// What may lie among its dead letters.
     package var deadLetters = DeadLetterLimits()
+    /// What goes there of its pipelines' signals; nil for all that the destination takes.
+    package var signals: [Signal]?
 
     package init() {}
 }
@@ -35,8 +38,18 @@ extension ReaderSettings {
         ),
         Field("backlog", optional: \.backlog, .group(.backlog), "Limits what may wait for this exporter alone."),
         Field("dead_letters", \.deadLetters, .group(.deadLetters), "Limits what the destination refuses for good."),
-        .unavailable("signals"),
+        Field(
+            "signals",
+            optional: \.signals,
+            .list(of: .signal),
+            "What goes there of its pipelines' signals; without it, all that the destination takes."
+        ),
     ]
+}
+
+extension Kind<Signal> {
+    /// A kind of telemetry.
+    package static let signal = choice(["traces": .traces, "metrics": .metrics, "logs": .logs])
 }
 
 extension Shape<BatchLimits> {

@@ -68,6 +68,7 @@ package struct PipelineFront: Sendable {
         if window != nil, signal == .traces { work.leaveTombstones() }
         for processor in processors where work.refusal == nil { processor.process(&work) }
         whenRefused += work.whenRefused
+        try memory.add(work.tombstoneBytes)
         if let refusal = work.refusal { throw Refused(refusal) }
         if work.isRewritten { try memory.check(work.batch.bytes.count + work.batch.indexBytes) }
         let bundled = window.flatMap { work.traces(toBundleFor: $0) }
@@ -85,7 +86,7 @@ package struct PipelineFront: Sendable {
         var (writer, services) = (MetadataWriter(), GroupServices())
         do throws(CostExcess) { try work.account.check() } catch { throw Refused(error) }
         try checkRoutes(of: work)
-        let kept = Set(work.batch.groups.compactMap { traces[Int($0.number)] })
+        let kept = work.keptTraces(traces)
         var records = try recordsOfDropped(&work, beside: kept, &metadata, &memory)
         var removed = Int(metadata.removed.sum)
         for group in work.batch.groups {
@@ -127,6 +128,7 @@ package struct PipelineFront: Sendable {
             var own = metadata
             own.removed = [.filtered: UInt64(tombstones.count)]
             metadata.removed[.filtered] -= UInt64(tombstones.count)
+            own.route = work.source.route
             own.trace = TraceMark(trace: trace, isBound: work.source.identity?.experiments != nil)
             own.tombstones = tombstones
             records.append(try held(record(.items, items: tombstones.count, own, own.encoded(), []), &memory))

@@ -168,8 +168,9 @@ struct MovedTrace: Sendable {
     ) {
         var (made, counted): ([NewRecord], [(made: AssembledTrace, reasons: [WindowDecision.Reason])]) = ([], [])
         var outcomes: [(key: TraceKey, of: DecidedOutcome)] = []
+        var known: Set<TraceKey> = []
         for record in spans {
-            let parts = record.stored.kind == .items ? WindowPart.parts(of: record, assemble) : []
+            let parts = record.stored.kind == .items ? WindowPart.parts(of: record, &known, assemble) : []
             let origin = TraceOrigin([record], [], joined: 0)
             if parts.isEmpty { made.append(record.asItCame(origin, to: log, forwardedHeaders)) }
             // What lies in the journal together says once what it was made of.
@@ -248,7 +249,16 @@ struct WindowPart {
     }
 
     /// The traces of a record, and in the end what would repeat too much; empty where it cannot be read.
-    static func parts(of record: WindowRecord, _ assemble: (WholeTrace) -> AssembledTrace) -> [WindowPart] {
+    ///
+    /// - Parameters:
+    ///   - record: The record.
+    ///   - known: Traces of which there were parts before.
+    ///   - assemble: Makes one request of a part.
+    static func parts(
+        of record: WindowRecord,
+        _ known: inout Set<TraceKey>,
+        _ assemble: (WholeTrace) -> AssembledTrace
+    ) -> [WindowPart] {
         let payload = record.stored.payload
         guard let division = try? EnvelopeDivision(framesOf: payload, signal: .traces) else { return [] }
         var repeats = EnvelopeDivision.Repeats(for: payload.count + repeatsMax)
@@ -271,7 +281,9 @@ struct WindowPart {
                 let isBound = metadata.trace?.isBound ?? false
                 let trace = TraceKey(traces[0], identity: isBound ? metadata.identity : nil)
                 key = trace
-                made = assemble(WholeTrace(key: trace, parts: [source], reason: .tooLarge))
+                var whole = WholeTrace(key: trace, parts: [source], reason: .tooLarge)
+                whole.isContinued = !known.insert(trace).inserted
+                made = assemble(whole)
             }
             var own = WindowPart(
                 made,

@@ -22,8 +22,15 @@ package struct Tombstone: Hashable, Sendable {
     static let recordMax = 256
     /// Traces of which nothing but tombstones is left that one request makes a record for, at most.
     static let recordsMax = 64
+    /// Bytes that those of one request take in memory, besides those of the request, at most.
+    static let requestMax = 1 << 20
     /// Bytes of the exceptions of a root, and of the message of its status, at most.
     static let remainsMax = 16 << 10
+
+    /// Bytes that it takes in memory, about.
+    var heldBytes: Int {
+        2 * MemoryLayout<Tombstone>.stride + (remains.map { $0.status.count + $0.exceptions.count } ?? 0)
+    }
 }
 
 extension SpanSighting {

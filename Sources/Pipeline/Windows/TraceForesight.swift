@@ -4,9 +4,11 @@ package struct TraceForesight: Sendable, Equatable {
     package var keeps = false
     /// Whether one drops it.
     package var drops = false
+    /// Whether its root is among them; one that a filter dropped is not, because another span takes its place.
+    package var hasRoot = false
 
-    package init(keeps: Bool = false, drops: Bool = false) {
-        (self.keeps, self.drops) = (keeps, drops)
+    package init(keeps: Bool = false, drops: Bool = false, hasRoot: Bool = false) {
+        (self.keeps, self.drops, self.hasRoot) = (keeps, drops, hasRoot)
     }
 }
 

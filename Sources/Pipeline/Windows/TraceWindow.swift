@@ -16,57 +16,9 @@ import OTLP
 /// Some 140 bytes a trace, 13 a span and 16 a record. What is due is found without looking at any trace that is not: there are
 /// three ways to wait, each as long for all, so those that wait the same way stand in the order of their moments.
 package struct TraceWindow: Sendable {
-    /// In the order that leaves the least room between its parts.
-    struct Trace: Sendable {
-        let id: TraceID
-        fileprivate var bytes = 0
-        /// Until when it waits, in nanoseconds.
-        var due: Int64 = 0
-        /// When it is shown, where it stands in that line.
-        var showDue: Int64 = 0
-        /// What is behind the last record that went ahead; zero for none.
-        fileprivate var shownEnd: UInt64 = 0
-        /// Whose it is (`identities`).
-        fileprivate let identity: UInt32
-        fileprivate var nextInSlot = noNumber
-        fileprivate var records = RecordChain()
-        fileprivate var logs = RecordChain()
-        fileprivate var spanCount: UInt32 = 0
-        fileprivate var recordCount: UInt32 = 0
-        /// How many records there were when it was found that its route may still change.
-        fileprivate var triedCount: UInt32 = 0
-        /// In the line of those that wait the same way.
-        var waiting = LinePlace()
-        /// In the line of all traces.
-        var ageing = LinePlace()
-        /// In the line of those that are shown.
-        var showing = LinePlace()
-        fileprivate var spans = SpanLinks.Chain()
-        /// How it waits.
-        var way: WaitingWay?
-        var isInShowing = false
-        fileprivate var hasRoot = false
-        /// What its records say of the decision.
-        fileprivate var foresight = TraceForesight()
-        /// Whether it is certain that it is kept.
-        fileprivate var isKept = false
-
-        fileprivate init(_ id: TraceID, of identity: UInt32) {
-            (self.id, self.identity) = (id, identity)
-        }
-
-        /// How it waits for what is missing.
-        fileprivate var wait: WaitingWay {
-            guard spans.missingHere == 0, spanCount > 0 else { return .open }
-            // What a filter dropped has no bytes: what is below it may still come.
-            guard hasRoot, bytes > 0 else { return spans.missing > 0 || hasRoot ? .remote : .open }
-            return isKept ? .kept : .complete
-        }
-    }
-
     private let settings: WindowSettings
     /// When it is certain that a trace is not dropped.
-    var dropCertainty: DropCertainty
+    private var dropCertainty: DropCertainty
     private var traces = Slab<Trace>()
     private var slots = [UInt32](filledWith: noNumber, count: 64)
     /// Whose traces there are, by their numbers; nil for who is bound to nothing.
@@ -117,7 +69,8 @@ package struct TraceWindow: Sendable {
     ///   - key: The trace of all its spans.
     ///   - record: Its id in the pipeline's log; above all that were given before.
     ///   - sightings: The spans in it.
-    ///   - bytes: How long its payload is.
+    ///   - bytes: How many it takes.
+    ///   - hasContent: Whether spans are in it; else only what is left of those that a filter dropped.
     ///   - moment: Now, by a clock that only goes forward.
     ///   - foresight: What the spans say of the decision.
     ///   - isShown: Whether it went ahead before the process started.
@@ -126,6 +79,7 @@ package struct TraceWindow: Sendable {
         record: UInt64,
         spans sightings: some Sequence<SpanSighting>,
         bytes: Int,
+        hasContent: Bool = true,
         at moment: Duration,
         foresight: TraceForesight = TraceForesight(),
         isShown: Bool = false
@@ -148,8 +102,9 @@ package struct TraceWindow: Sendable {
             traces[number].hasRoot = true
             records[traces[number].records.last].hasRoot = true
         }
-        // Nothing but what is left of dropped spans: there is nothing to show.
-        if bytes == 0 { records[traces[number].records.last].hasRoot = true }
+        if hasContent { traces[number].hasContent = true }
+        // Where there is nothing to show, nothing goes ahead.
+        if !hasContent { records[traces[number].records.last].hasRoot = true }
         foresee(foresight, number, isShown: isShown)
         lines.wait(number, traces[number].wait, from: now, &traces)
         let mayShow = traces[number].isKept || !settings.showsOnlyKept
@@ -162,13 +117,14 @@ package struct TraceWindow: Sendable {
         guard !traces[number].isKept else { return }
         if foresight.keeps { traces[number].foresight.keeps = true }
         if foresight.drops { traces[number].foresight.drops = true }
+        if foresight.hasRoot { traces[number].foresight.hasRoot = true }
+        let known = traces[number].foresight
         let isCertain =
             switch dropCertainty {
-            case .always: true
-            case .withRoot: traces[number].hasRoot
+            case .always: !traces[number].isUncertain
+            case .withRoot: known.hasRoot && !traces[number].isUncertain
             case .never: false
             }
-        let known = traces[number].foresight
         // What went ahead did so because that was certain.
         traces[number].isKept = isShown && settings.showsOnlyKept || isCertain && known.keeps && !known.drops
     }
@@ -185,8 +141,8 @@ package struct TraceWindow: Sendable {
         bound(number)
     }
 
-    /// Spans that came of a trace that waits; nil for any other.
-    func spanCount(of key: TraceKey) -> Int? { find(key).map { Int(traces[$0].spanCount) } }
+    /// Whether spans came of a trace that waits, besides those that a filter dropped; nil for any other.
+    func hasContent(_ key: TraceKey) -> Bool? { find(key).map { traces[$0].hasContent } }
 
     /// Takes note of a trace that was decided before the process started.
     package mutating func remember(
@@ -208,6 +164,28 @@ package struct TraceWindow: Sendable {
         advance(to: moment)
         while let (number, way) = lines.due(at: now, traces) { decide(number, way.isWhole ? .complete : .waited) }
         while let number = lines.takeShown(at: now, &traces) { show(number) }
+        defer { ready = [] }
+        return ready
+    }
+
+    /// From now on other policies say when it is certain that a trace is not dropped.
+    ///
+    /// What waits was looked at by those before, so that nothing is certain of it, but for what went ahead.
+    mutating func change(_ certainty: DropCertainty) {
+        dropCertainty = certainty
+        var next = lines.oldest
+        while let number = next {
+            next = lines.next(after: number, traces)
+            traces[number].isUncertain = true
+            guard traces[number].isKept, traces[number].shownEnd == 0 else { continue }
+            traces[number].isKept = false
+            lines.wait(number, traces[number].wait, from: now, &traces)
+        }
+    }
+
+    /// Decides those of some traces that wait.
+    mutating func takeOpen(_ keys: [TraceKey]) -> [WindowDecision] {
+        for number in keys.compactMap(find) { decide(number, .tooLarge) }
         defer { ready = [] }
         return ready
     }
@@ -264,6 +242,7 @@ package struct TraceWindow: Sendable {
     /// Has what is new of an open trace go ahead.
     private mutating func show(_ number: UInt32) {
         let trace = traces[number]
+        guard trace.isKept || !settings.showsOnlyKept else { return }
         guard trace.way?.isWhole != true, trace.shownEnd > 0 || trace.recordCount >= 2 * trace.triedCount else {
             return
         }
@@ -305,7 +284,7 @@ package struct TraceWindow: Sendable {
         lines.remove(number, &traces)
         takeOut(number)
         // Spans that come after their logs were given up are those of a new trace.
-        if !decision.records.isEmpty, trace.bytes > 0 { decided.insert(decision.key, at: now) }
+        if trace.hasContent { decided.insert(decision.key, at: now) }
         ready.append(decision)
     }
 

@@ -55,11 +55,11 @@ package struct WindowRehearsal {
         let (id, bytes) = (UInt64(records.count), part.payload.count)
         records.append(part)
         if part.metadata.signal == .logs { return see(id, key, at: moment) }
-        for record in turns.take(naming: key) {
+        for record in bytes > 0 ? turns.take(naming: key) : [] {
             window.see(key, logRecord: record.id, bytes: record.bytes, at: moment)
         }
         let spans = SpanSighting.all(in: part.payload, part.metadata)
-        window.see(key, record: id, spans: spans, bytes: bytes, at: moment)
+        window.see(key, record: id, spans: spans, bytes: bytes, hasContent: bytes > 0, at: moment)
     }
 
     /// What became of everything, once all that waits has waited; in the order of the decisions.

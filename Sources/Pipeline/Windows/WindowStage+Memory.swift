@@ -29,18 +29,29 @@ extension WindowStage {
     }
 
     /// Makes what needs little as ever, and of the others one record after the other.
+    ///
+    /// A turn of a session is made as a whole: its bytes are bounded, and of one record alone no turn can be made.
     func divide(_ found: [FoundWork]) -> [MadeWork] {
-        let large = found.filter { $0.bytes > Self.freeBytes && !$0.work.staysOpen }
+        let isLarge = { (entry: FoundWork) in entry.bytes > Self.freeBytes && !entry.spans.isEmpty }
+        let large = found.filter { isLarge($0) && !$0.work.staysOpen }
         let divided = large.map { entry -> MadeWork in
             warn(.noMemory, because: "memory_limit", ["bytes": "\(entry.bytes)"])
             let records = entry.spans.filter { !$0.wentAhead }
             let trace = MovedTrace(dividing: records, entry.logs, to: output.id, forwardedHeaders, assemble: assemble)
             return ([entry.work], trace)
         }
-        return make(found.filter { $0.bytes <= Self.freeBytes }) + divided
+        return make(found.filter { !isLarge($0) }) + divided
     }
 }
 
 extension FoundWork {
-    fileprivate var bytes: Int { (spans + logs).reduce(0) { $0 + $1.part.payload.count } }
+    fileprivate var bytes: Int { (spans + logs).reduce(0) { $0 + $1.stored.traceBytes } }
+}
+
+extension StoredRecord {
+    /// Bytes of metadata that any record may have.
+    private static let usualMetadata = 256
+
+    /// What counts against the bounds of a trace: the payload, and metadata beyond what is usual, as what is left of dropped spans.
+    var traceBytes: Int { payload.count + max(0, metadata.count - Self.usualMetadata) }
 }

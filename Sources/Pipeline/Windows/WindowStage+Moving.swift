@@ -195,9 +195,10 @@ extension WindowStage {
     /// Makes one request of a trace; spans that come late, and another try, get what was decided.
     func assemble(_ trace: WholeTrace) -> AssembledTrace {
         var trace = trace
-        (trace.decided, trace.isContinued) = state.withLock { state in
+        let (outcome, isKept) = state.withLock { state in
             (state.window.decided.outcome(of: trace.key), state.window.decided.isKept(trace.key))
         }
+        (trace.decided, trace.isContinued) = (outcome, trace.isContinued || isKept)
         trace.decidedAt = clock.now()
         let made = processor.assemble(trace)
         state.withLock { $0.window.decided.note(made.outcome, of: trace.key) }

@@ -1,5 +1,6 @@
 import Journal
 import Logging
+import OTLP
 import Synchronization
 
 /// Something to carry out, with the records that are still to be settled, and those that went ahead, in the order in which they came.
@@ -20,6 +21,13 @@ struct FoundWorks: Sendable {
 /// The records of decisions: from memory, and the others of many decisions in one go.
 extension WindowStage {
     private typealias Stored = [UInt64: StoredRecord]
+
+    /// The traces in a record of several, where each gets a verdict.
+    func tracesToDecide(_ record: StoredRecord, _ metadata: RecordMetadata) -> [TraceKey] {
+        guard record.kind == .items, processor.samples else { return [] }
+        let identity = metadata.trace?.isBound == true ? metadata.identity : nil
+        return TraceID.all(in: record.payload, signal: .traces).map { TraceKey($0, identity: identity) }
+    }
 
     /// What of decisions, from the first on, can be carried out with about so many bytes; the first in any case.
     func records(of works: [WindowWork], bytesMax: Int) async -> FoundWorks {

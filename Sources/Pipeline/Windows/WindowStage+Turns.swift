@@ -1,11 +1,12 @@
 import Basics
 import Journal
 import OTLP
+import Synchronization
 
 extension TraceWindow {
-    /// Whether spans of a trace came, or it was decided.
+    /// Whether spans of a trace came, besides those that a filter dropped, or it was decided.
     mutating func hasSpans(_ key: TraceKey, at moment: Duration) -> Bool {
-        if let count = spanCount(of: key) { return count > 0 }
+        if let hasContent = hasContent(key) { return hasContent }
         return decided.contains(key, at: moment.wholeNanoseconds)
     }
 
@@ -21,7 +22,7 @@ extension TraceWindow {
 extension WindowStage.State {
     /// Takes in log records of a turn: they belong to the spans of the trace that they name, where there are any.
     mutating func take(_ record: StoredRecord, _ key: TraceKey, _ turn: TurnSighting, at now: Duration) {
-        let bytes = record.payload.count
+        let bytes = record.traceBytes
         let named = key == turn.key ? nil : key
         if let named, window.hasSpans(named, at: now) {
             turns.noteSpans(turn, at: now)
@@ -61,7 +62,9 @@ extension WindowStage {
         let turns = processor.turns(of: logs.map(\.part), isLate: decision.reason == .late)
         guard !turns.isEmpty else { return nil }
         let made = turns.map { turn in
-            (assemble(WholeTrace(key: turn.key, parts: [turn.part], reason: decision.reason)).made(of: turn), turn)
+            // Another try gets the verdict of this one.
+            state.withLock { _ = $0.window.decideTurn(turn.key) }
+            return (assemble(WholeTrace(key: turn.key, parts: [turn.part], reason: decision.reason)).made(of: turn), turn)
         }
         return MovedTrace(turns: made, logs, decision.reason, to: output.id, forwardedHeaders)
     }

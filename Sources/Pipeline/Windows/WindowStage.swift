@@ -147,7 +147,7 @@ package final class WindowStage: Sendable {
     /// From now on another processor makes requests of traces, which waits as this one does.
     package func change(_ processor: any WindowedProcessor, forwardedHeaders: Set<String>) {
         work.withLock { $0 = (processor, forwardedHeaders) }
-        state.withLock { $0.window.dropCertainty = processor.dropCertainty }
+        state.withLock { $0.window.change(processor.dropCertainty) }
     }
 
     /// Traces that wait, and the bytes of what is known of them.
@@ -221,7 +221,7 @@ package final class WindowStage: Sendable {
             return sight(bundle)
         }
         guard let mark = metadata.trace, mark.isOfOneTrace, record.kind == .items else {
-            return source == .spans ? .passing : .unwanted(metadata)
+            return source == .spans ? .passing(tracesToDecide(record, metadata)) : .unwanted(metadata)
         }
         let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
         guard source == .spans else {
@@ -315,13 +315,25 @@ extension WindowStage.State {
         count(record, source)
         switch sight {
         case .spans(let key, let spans, let foresight):
-            let bytes = record.payload.count
-            takeBack(key, at: now)
-            window.see(key, record: record.id, spans: spans, bytes: bytes, at: now, foresight: foresight)
-        case .logs(let key): window.see(key, logRecord: record.id, bytes: record.payload.count, at: now)
+            let (bytes, hasContent) = (record.traceBytes, !record.payload.isEmpty)
+            // Of spans that a filter drops nothing is shown: a session that sends no others has its turns.
+            if hasContent { takeBack(key, at: now) }
+            window.see(
+                key,
+                record: record.id,
+                spans: spans,
+                bytes: bytes,
+                hasContent: hasContent,
+                at: now,
+                foresight: foresight
+            )
+        case .logs(let key): window.see(key, logRecord: record.id, bytes: record.traceBytes, at: now)
         case .bundle(let bundle, let traces): return take(bundle, traces, at: now)
         case .turn(let key, let turn): take(record, key, turn, at: now)
-        case .passing: ready.append(.passing(record.id))
+        case .passing(let traces):
+            // What waits of a trace gets no verdict that is drawn from another part of it.
+            if !traces.isEmpty { ready += window.takeOpen(traces).map(WindowWork.decision) }
+            ready.append(.passing(record.id))
         case .unreadable, .unwanted: return
         }
         cache.keep(record, source)

@@ -63,7 +63,8 @@ enum WindowSight: Sendable {
     case bundle(TraceBundle, [BundledTrace])
     /// Log records of a turn of a session: where they lie, and what they say of it.
     case turn(TraceKey, TurnSighting)
-    case passing
+    /// Spans of several traces, or of none; of those that a sampler decides about, which ones.
+    case passing([TraceKey])
     /// A record of log records that belong to no span: it is done with.
     case unwanted(RecordMetadata)
     case unreadable

@@ -21,17 +21,13 @@ struct Adoption {
         guard !tombstones.isEmpty else { return }
         let dropped = Dictionary(tombstones.map { ($0.span, $0) }) { first, _ in first }
         let known = Set(heads.map(\.id))
+        var ladder = Ladder(dropped, known)
         // Spans above which nothing of this process stays, by the dropped one that stood topmost, and those without any parent.
         var below: [SpanID: [Int]] = [:]
         var tops: [(span: Int, top: SpanID)] = []
         for (span, head) in heads.enumerated() {
             guard let parent = head.parent, !known.contains(parent), let first = dropped[parent] else { continue }
-            var (last, steps) = (first, 0)
-            while let next = last.parent, !known.contains(next), let above = dropped[next], steps < dropped.count {
-                (last, steps) = (above, steps + 1)
-            }
-            // A circle of dropped spans has nothing above.
-            if steps == dropped.count { last = Tombstone(first.span, parent: nil) }
+            let last = ladder.top(of: first)
             if last.parent == nil || last.isParentRemote { below[last.span, default: []].append(span) }
             if last.parent == nil {
                 tops.append((span, last.span))
@@ -51,5 +47,33 @@ struct Adoption {
             }
             heirs.sort { $0.span < $1.span }
         }
+    }
+}
+
+/// Which dropped span stands topmost above each: however long their chains are, each is walked once.
+private struct Ladder {
+    private let dropped: [SpanID: Tombstone]
+    /// Spans that stay.
+    private let known: Set<SpanID>
+    private var tops: [SpanID: Tombstone] = [:]
+
+    init(_ dropped: [SpanID: Tombstone], _ known: Set<SpanID>) {
+        (self.dropped, self.known) = (dropped, known)
+    }
+
+    /// The topmost of those above one; of a circle one of it, with nothing above.
+    mutating func top(of first: Tombstone) -> Tombstone {
+        var (last, walked) = (first, Set<SpanID>())
+        while tops[last.span] == nil {
+            guard walked.insert(last.span).inserted else {
+                last = Tombstone(last.span, parent: nil)
+                break
+            }
+            guard let next = last.parent, !known.contains(next), let above = dropped[next] else { break }
+            last = above
+        }
+        let top = tops[last.span] ?? last
+        for span in walked { tops[span] = top }
+        return top
     }
 }

@@ -59,6 +59,8 @@ extension Assemble {
 
     /// Whether nothing that is still to come may send the trace elsewhere.
     private func isRouteSure(_ parts: [WholeTrace.Part], _ key: TraceKey) -> Bool {
+        // What is left of dropped spans alone says nothing of the route.
+        let parts = parts.filter { !$0.payload.isEmpty }
         guard Set(parts.map(\.metadata.route)).count == 1 else { return false }
         let routers = processors.compactMap { $0 as? MLflowExperiment }
         guard !routers.isEmpty else { return true }

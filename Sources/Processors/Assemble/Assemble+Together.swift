@@ -131,7 +131,7 @@ private struct PlainTrace {
     init?(_ trace: WholeTrace) {
         guard let first = trace.parts.first, first.metadata.tombstones.isEmpty else { return nil }
         let shared = first.metadata.ofAnyTrace
-        guard trace.parts.dropFirst().allSatisfy({ $0.metadata.ofAnyTrace == shared }) else { return nil }
+        guard trace.parts.dropFirst().allSatisfy({ $0.metadata.ofAnyTrace.isExactly(shared) }) else { return nil }
         if trace.parts.count == 1 {
             let known = RequestFrames(first.payload)
             (request, frames) = (first.payload, known)
@@ -143,6 +143,14 @@ private struct PlainTrace {
         metadata = shared
         key = trace.key
         receivedAt = trace.parts.lazy.map(\.receivedAt).min() ?? first.receivedAt
+    }
+}
+
+extension RecordMetadata {
+    /// Whether nothing differs, names and headers byte for byte.
+    fileprivate func isExactly(_ other: RecordMetadata) -> Bool {
+        self == other && sender == other.sender
+            && zip(headers, other.headers).allSatisfy { ExactText($0.value) == ExactText($1.value) }
     }
 }
 
@@ -170,8 +178,7 @@ private struct Gathering {
     func takes(_ trace: PlainTrace) -> Bool {
         let (first, last) = (min(receivedAt.lowerBound, trace.receivedAt), max(receivedAt.upperBound, trace.receivedAt))
         return spanCount + trace.spanCount <= Self.spansMax && bytes + trace.request.count <= Self.bytesMax
-            && last.since(first) <= Self.spread && traces[0].trace.key.identity == trace.key.identity
-            && traces[0].trace.metadata == trace.metadata
+            && last.since(first) <= Self.spread && traces[0].trace.metadata.isExactly(trace.metadata)
     }
 
     mutating func add(_ trace: PlainTrace, _ index: Int) {

@@ -113,7 +113,8 @@ struct TailSampler: Sendable {
         let figures = TraceReading(work, created: 0).figures
         return TraceForesight(
             keeps: lasting.indices.contains { matcher.holds($0, figures) },
-            drops: drops.indices.contains { matcher.holds(lasting.count + $0, figures) }
+            drops: drops.indices.contains { matcher.holds(lasting.count + $0, figures) },
+            hasRoot: batch.spans.contains { $0.parentID == nil }
         )
     }
 

@@ -10,7 +10,7 @@ final class PartitionPuller: Sendable {
     private struct State {
         /// The lease that messages come under; nil while there is none.
         var pin: String?
-        /// Messages that are not answered yet.
+        /// Messages whose answers the server has not confirmed yet.
         var pending = 0
         /// What the open pull may still bring; nil without one.
         var open: Int?
@@ -30,7 +30,7 @@ final class PartitionPuller: Sendable {
 
     private static let messagesMax = 64
     private static let expiry = Duration.seconds(1)
-    /// Messages here that are not answered, at most, whatever the consumer allows.
+    /// Of these at most, whatever the consumer allows.
     private static let pendingMax = 256
 
     /// Rings when there may be something to do.
@@ -75,7 +75,7 @@ final class PartitionPuller: Sendable {
         hasEnded.ring()
     }
 
-    /// Ends pulling, and the lease once everything is answered; returns then.
+    /// Ends pulling, and the lease once everything is answered and confirmed; returns then.
     func giveUp() async {
         state.withLock { $0.isLeaving = true }
         bell.ring()

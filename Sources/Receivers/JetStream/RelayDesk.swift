@@ -15,11 +15,16 @@ final class RelayDesk: IntakeObserver {
     /// A message that is not answered yet.
     private struct Waiting {
         let message: NATSMessage
-        let delivery: JetStreamDelivery
         let partition: Int
-        let done: @Sendable () -> Void
+        /// More than one where it came again meanwhile.
+        var copies: [Copy]
         /// When the server last heard of it.
         var since: Duration
+    }
+
+    private struct Copy {
+        let delivery: JetStreamDelivery
+        let done: @Sendable () -> Void
     }
 
     /// What is told of.
@@ -38,6 +43,8 @@ final class RelayDesk: IntakeObserver {
 
     private struct State {
         var waiting: [UInt64: Waiting] = [:]
+        /// Tickets of those that are waiting, by the ids of messages.
+        var tickets: [String: UInt64] = [:]
         var nextTicket: UInt64 = 0
         /// Until when nothing more is pulled, because there is no room.
         var pausedUntil = Duration.zero
@@ -55,6 +62,7 @@ final class RelayDesk: IntakeObserver {
 
     private let client: NATSClient
     private let ackWait: Duration
+    private let confirmations: Confirmations
     private let stream: JetStream
     private let context: ReceiverContext
     private let keptHeaders: Set<String>
@@ -72,6 +80,7 @@ final class RelayDesk: IntakeObserver {
     init(_ settings: JetStreamReceiverSettings, _ client: NATSClient, in context: ReceiverContext) {
         self.client = client
         ackWait = settings.ackWait
+        confirmations = Confirmations(client, within: ackWait, clock)
         self.context = context
         stream = JetStream(client)
         keptHeaders = Set((settings.forwardHeaders + context.processorHeaders).map { $0.lowercased() })
@@ -110,18 +119,20 @@ final class RelayDesk: IntakeObserver {
     /// Bytes that a pull has to allow for the largest message to come.
     var messageMax: Int { client.payloadMax + Self.overhead }
 
-    /// Tells the server of messages that take long that they are under way, so that nobody else gets them.
+    /// Tells the server of messages that take long that they are under way, so that nobody else gets them, and again what it has not
+    /// confirmed.
     func keepAlive() {
+        confirmations.sendAgain()
         let now = clock.now()
         let long = state.withLock { state in
             let long = state.waiting.filter { $0.value.since + ackWait / 3 <= now }
             for ticket in long.keys { state.waiting[ticket]?.since = now }
-            return long.values.map(\.delivery.reply)
+            return long.values.flatMap { $0.copies.map(\.delivery.reply) }
         }
         for reply in long { client.publish(reply, Array("+WPI".utf8)) }
     }
 
-    /// Hands a message on; `done` is called once it is answered.
+    /// Hands a message on; `done` is called once it is answered, and the server has confirmed that.
     func take(
         _ message: NATSMessage,
         _ delivery: JetStreamDelivery,
@@ -133,36 +144,54 @@ final class RelayDesk: IntakeObserver {
                 message.header(RelayHeader.items).flatMap { Int($0) }.map { min(max(0, $0), 1_000_000) } ?? 1
             )
         }
+        let copy = Copy(delivery: delivery, done: done)
+        switch state.withLock({ place(copy, of: message, in: partition, &$0) }) {
         // The answer to it got lost, or it was stored a second time after the stream had forgotten its id.
-        if let id = message.header(RelayHeader.messageID), state.withLock({ $0.taken.contains(id) }) {
+        case .known:
             known.add()
-            client.publish(delivery.reply, Array("+ACK".utf8))
-            return done()
-        }
-        let ticket = state.withLock { state in
-            state.nextTicket += 1
-            state.waiting[state.nextTicket] = Waiting(
-                message: message,
-                delivery: delivery,
-                partition: partition,
-                done: done,
-                since: clock.now()
-            )
-            return state.nextTicket
-        }
+            confirmations.send([confirmation(of: copy, .acknowledged)])
+        case .underWay: break
         // Messages of one partition stay in order.
-        loops[partition % loops.count].execute { self.accept(message, ticket) }
+        case .new(let ticket): loops[partition % loops.count].execute { self.accept(message, ticket) }
+        }
+    }
+
+    /// Where a message belongs that has come.
+    private enum Place {
+        case known
+        /// It gets the answer of the one that came before it.
+        case underWay
+        case new(UInt64)
+    }
+
+    private func place(_ copy: Copy, of message: NATSMessage, in partition: Int, _ state: inout State) -> Place {
+        let id = message.header(RelayHeader.messageID).flatMap { RecentIDs.isKept($0) ? $0 : nil }
+        if let id, state.taken.contains(id) { return .known }
+        if let id, let ticket = state.tickets[id] {
+            state.waiting[ticket]?.copies.append(copy)
+            return .underWay
+        }
+        state.nextTicket += 1
+        let waiting = Waiting(message: message, partition: partition, copies: [copy], since: clock.now())
+        state.waiting[state.nextTicket] = waiting
+        if let id { state.tickets[id] = state.nextTicket }
+        return .new(state.nextTicket)
+    }
+
+    private func confirmation(of copy: Copy, _ word: Confirmations.Word) -> Confirmations.Answer {
+        Confirmations.Answer(reply: copy.delivery.reply, word: word, done: copy.done)
     }
 
     private func accept(_ message: NATSMessage, _ ticket: UInt64) {
         let memory = Reservation(context.memory)
         guard memory.grow(to: message.payload.count, isAhead: true) else {
-            return answer(ticket, .unavailable("no memory for it", retryAfter: .seconds(1)))
+            return settled([(ticket, .unavailable("no memory for it", retryAfter: .seconds(1)))])
         }
         guard let request = request(message, memory) else {
-            return answer(ticket, .invalid("it is none of an exporter of Millrace: \(RelayHeader.signal) is missing"))
+            let reason = "it is none of an exporter of Millrace: \(RelayHeader.signal) is missing"
+            return settled([(ticket, .invalid(reason))])
         }
-        if let answer = context.intake.accept(request, ticket: ticket, observer: self) { self.answer(ticket, answer) }
+        if let answer = context.intake.accept(request, ticket: ticket, observer: self) { settled([(ticket, answer)]) }
     }
 
     /// What an exporter wrote; nil for what somebody else did.
@@ -202,32 +231,41 @@ final class RelayDesk: IntakeObserver {
     }
 
     func settled(_ answers: [(ticket: UInt64, answer: IntakeAnswer)]) {
-        for (ticket, answer) in answers { self.answer(ticket, answer) }
+        confirmations.send(answers.flatMap { acknowledgements(of: $0.ticket, $0.answer) })
     }
 
-    private func answer(_ ticket: UInt64, _ answer: IntakeAnswer) {
-        guard let waiting = state.withLock({ $0.waiting.removeValue(forKey: ticket) }) else { return }
+    /// What the server is told of a message that was taken; what it is told of others is sent.
+    private func acknowledgements(of ticket: UInt64, _ answer: IntakeAnswer) -> [Confirmations.Answer] {
+        guard let waiting = state.withLock({ end(ticket, isTaken: answer.isTaken, &$0) }) else { return [] }
         switch answer {
-        case .accepted: acknowledge(waiting)
+        case .accepted: return acknowledgements(of: waiting)
         case .partial(_, let message):
             note(.partial, message, of: waiting.partition)
-            acknowledge(waiting)
-        case .throttled(let reason, let pause):
-            postpone(waiting, pause, reason)
+            return acknowledgements(of: waiting)
+        case .throttled(let reason, let pause): postpone(waiting, pause, reason)
         case .unavailable(let reason, let pause):
             state.withLock { $0.pausedUntil = max($0.pausedUntil, clock.now() + pause) }
             postpone(waiting, pause, reason)
         case .invalid(let reason), .tooLarge(let reason), .forbidden(let reason):
             Task { await refuse(waiting, reason) }
-            return
         }
-        waiting.done()
+        return []
     }
 
-    private func acknowledge(_ waiting: Waiting) {
+    /// Takes a message out of those that wait; one that is taken is known from then on.
+    private func end(_ ticket: UInt64, isTaken: Bool, _ state: inout State) -> Waiting? {
+        guard let waiting = state.waiting.removeValue(forKey: ticket) else { return nil }
+        if let id = waiting.message.header(RelayHeader.messageID) {
+            if state.tickets[id] == ticket { state.tickets[id] = nil }
+            if isTaken { state.taken.insert(id) }
+        }
+        return waiting
+    }
+
+    private func acknowledgements(of waiting: Waiting) -> [Confirmations.Answer] {
         acknowledged.add()
-        if let id = waiting.message.header(RelayHeader.messageID) { state.withLock { $0.taken.insert(id) } }
-        client.publish(waiting.delivery.reply, Array("+ACK".utf8))
+        known.add(waiting.copies.count - 1)
+        return waiting.copies.map { confirmation(of: $0, .acknowledged) }
     }
 
     /// Has a message delivered again later.
@@ -235,22 +273,26 @@ final class RelayDesk: IntakeObserver {
         postponed.add()
         note(.postponed, reason, of: waiting.partition)
         let delay: JSON = ["delay": .integer(Int(pause.wholeNanoseconds))]
-        client.publish(waiting.delivery.reply, Array("-NAK \(delay.lineText)".utf8))
+        for copy in waiting.copies {
+            client.publish(copy.delivery.reply, Array("-NAK \(delay.lineText)".utf8))
+            copy.done()
+        }
     }
 
     /// Puts a message that will never be taken into the stream of refused ones, and takes it out of its own.
     private func refuse(_ waiting: Waiting, _ reason: String) async {
-        defer { waiting.done() }
-        guard let layout = state.withLock({ $0.layout }) else { return }
+        guard let layout = state.withLock({ $0.layout }), let first = waiting.copies.first else {
+            return postpone(waiting, .seconds(5), "it is refused, \(reason), and the stream's layout is not known")
+        }
         let store = RefusedMessages(stream, of: layout)
         do throws(JetStream.Failure) {
-            try await store.add(waiting.message, waiting.delivery, because: reason)
+            try await store.add(waiting.message, first.delivery, because: reason)
         } catch {
             return postpone(waiting, .seconds(5), "it is refused, \(reason), and cannot be put aside: \(error)")
         }
         refused.add()
         note(.refused, "\(reason); it lies in the stream \(store.name)", of: waiting.partition)
-        client.publish(waiting.delivery.reply, Array("+TERM".utf8))
+        confirmations.send(waiting.copies.map { confirmation(of: $0, .refused) })
     }
 
     /// Nothing more is pulled.
@@ -269,6 +311,15 @@ final class RelayDesk: IntakeObserver {
     }
 }
 
+extension IntakeAnswer {
+    fileprivate var isTaken: Bool {
+        switch self {
+        case .accepted, .partial: true
+        default: false
+        }
+    }
+}
+
 /// The latest of many ids.
 struct RecentIDs {
     /// Bytes of an id; a longer one is none of an exporter of Millrace, and not kept.
@@ -284,11 +335,14 @@ struct RecentIDs {
         self.max = max
     }
 
+    /// Whether an id may be kept.
+    static func isKept(_ id: String) -> Bool { id.utf8.count <= lengthMax }
+
     func contains(_ id: String) -> Bool { ids.contains(id) }
 
     /// Takes one in, and forgets the oldest where there are too many.
     mutating func insert(_ id: String) {
-        guard id.utf8.count <= Self.lengthMax, ids.insert(id).inserted else { return }
+        guard Self.isKept(id), ids.insert(id).inserted else { return }
         guard order.count == max else { return order.append(id) }
         ids.remove(order[next])
         order[next] = id
