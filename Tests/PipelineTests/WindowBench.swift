@@ -63,8 +63,7 @@ struct WindowBench {
         shares = RouteShares(budget: .mebibytes(64), logs: journal.pipelines)
         for log in journal.pipelines {
             log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: .mebibytes(64)) { [shares] record in
-                let pending = log.readers.filter { !$0.isFinished(record.id) }.map(\.name)
-                if !pending.isEmpty { shares.restore(record, of: log.id.main, pending: pending) }
+                shares.restore(record, of: log)
             }
         }
         let tally = IntakeTally(meters, pipeline: "traces", receiver: "otlp", signal: .traces)
@@ -179,6 +178,8 @@ struct Concatenation: WindowedProcessor {
     var window = WindowSettings()
     /// Whether complete traces become one request.
     var isTogether = false
+    /// Where requests of whole traces go; nil where each trace becomes a record.
+    var handover: BundleHandover?
     /// Whether what went ahead is the same in the end.
     var isSame = false
     /// Whether it decides as a sampler does.
@@ -214,6 +215,12 @@ struct Concatenation: WindowedProcessor {
         return [
             AssembledGroup(AssembledTrace(route: .experimentName("all"), payload: payload, items: items), of: complete)
         ]
+    }
+
+    func assemble(_ bundle: TraceBundle) -> [AssembledGroup] {
+        let (payload, items) = (bundle.part.payload, bundle.batch.spans.count)
+        let made = AssembledTrace(route: .experimentName("all"), payload: payload, items: items)
+        return [AssembledGroup(made, of: Array(bundle.trees.list.indices))]
     }
 
     func assemble(_ trace: WholeTrace) -> AssembledTrace {

@@ -186,8 +186,7 @@ extension PipelineFile {
         )
         for log in pipelines + parkedLogs {
             log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: .mebibytes(512)) { record in
-                let pending = log.readers.filter { !$0.isFinished(record.id) }.map(\.name)
-                if !pending.isEmpty { shares.restore(record, of: log.id.main, pending: pending) }
+                shares.restore(record, of: log)
             }
         }
         return shares
