@@ -67,7 +67,7 @@ import Testing
     @Test(arguments: [false, true])
     func `spans that a filter drops end no turn, others do`(isKept: Bool) {
         let turns = OpenTurns(settings)
-        var state = WindowStage.State(window: TraceWindow(settings), turns: turns, cache: RecordCache(bytesMax: 0), bundles: TraceBundles(bytesMax: 0))
+        var state = WindowStage.State(window: TraceWindow(settings), turns: turns, cache: RecordCache(bytesMax: 0))
         let root = WindowSight.spans(named, [SpanSighting(SpanID(1), parent: nil)], TraceForesight())
         state.take(stored(1, [1]), .turn(named, turn()), from: .logs, at: .zero)
         state.take(stored(7, isKept ? [1] : []), root, from: .spans, at: .zero)
@@ -81,7 +81,7 @@ import Testing
     @Test func `what is left of dropped spans counts against the bounds of a trace`() {
         var bounded = settings
         bounded.bytesMax = .kibibytes(16)
-        var state = WindowStage.State(window: TraceWindow(bounded), cache: RecordCache(bytesMax: 0), bundles: TraceBundles(bytesMax: 0))
+        var state = WindowStage.State(window: TraceWindow(bounded), cache: RecordCache(bytesMax: 0))
         for id in 1...3 as ClosedRange<UInt64> {
             let sight = WindowSight.spans(named, [SpanSighting(SpanID(id), parent: SpanID(9))], TraceForesight())
             state.take(stored(id, [], metadata: 8192), sight, from: .spans, at: .zero)

@@ -23,9 +23,8 @@ extension WindowStage {
         var refusals: [CommitResult] = []
         while !left.isEmpty, failures < Self.failuresMax, !Task.isCancelled {
             let made = await make(left)
-            let refused = await carryOut(made.traces)
-            release(left.prefix(made.count), but: refused.works)
             left = left.dropFirst(made.count)
+            let refused = await carryOut(made.traces)
             memory?.release(made.reserved)
             tried += refused.works
             failures = refused.works.isEmpty ? 0 : failures + 1
@@ -55,25 +54,12 @@ extension WindowStage {
         return ([], nil)
     }
 
-    /// Forgets the places of traces in bundles that are carried out.
-    private func release(_ works: ArraySlice<WindowWork>, but refused: [WindowWork]) {
-        let kept = Set(refused.flatMap { $0.records(of: .spans) })
-        state.withLock { state in
-            guard !state.bundles.isEmpty else { return }
-            for work in works where !work.staysOpen {
-                for id in work.records(of: .spans) where !kept.contains(id) { state.bundles.release(id) }
-            }
-        }
-    }
-
     /// Moves a trace, or its records as they came where it is too large for the journal.
     ///
     /// - Returns: Nil where it moved; else why not, and the records that are left of it where the others moved by themselves.
     private func moveAlone(_ trace: MovedTrace) async -> (records: [UInt64]?, result: CommitResult)? {
         let result = await move([trace])
         guard case .tooLarge(let reason) = result else { return result == .moved ? nil : (nil, result) }
-        // Where a limit was lowered meanwhile, its traces are tried one by one.
-        guard !trace.isBundle else { return (nil, result) }
         // What would go ahead waits for the end.
         guard trace.shown == nil else { return nil }
         warn(.tooLarge, because: reason)
@@ -94,7 +80,6 @@ extension WindowStage {
     /// Makes the records of as many decisions as fit into one group, at least one.
     private func make(_ work: ArraySlice<WindowWork>) async -> (traces: [MadeWork], count: Int, reserved: Int) {
         var chosen = Array(work.prefix(Self.groupMax.records))
-        chosen += state.withLock { $0.bundles.rest(of: chosen.last, in: work.dropFirst(chosen.count)) }
         let ends = state.withLock { $0.shownEnds }
         if !ends.isEmpty { chosen = chosen.map { $0.with(shownEnds: ends) } }
         // What goes ahead and what ends a trace are two steps: the second asks what the first has settled.
@@ -110,28 +95,13 @@ extension WindowStage {
         let found = await records(of: chosen, bytesMax: Self.groupMax.bytes)
         if !ends.isEmpty {
             state.withLock { state in
-                for case .decision(let decision) in chosen.prefix(found.count) where decision.takesShownEnd {
+                for case .decision(let decision) in found.lazy.map(\.work) where decision.takesShownEnd {
                     state.shownEnds[decision.key] = nil
                 }
             }
         }
-        guard let reserved = await reserve(for: found) else {
-            return (make(found.bundles) + divide(found.works), found.count, 0)
-        }
-        return (make(found.bundles) + make(found.works), found.count, reserved)
-    }
-
-    /// Makes records of bundles; of their traces one by one where one of them needs something of its own.
-    private func make(_ bundles: [FoundBundle]) -> [MadeWork] {
-        bundles.flatMap { found -> [MadeWork] in
-            let groups = processor.assemble(found.bundle)
-            if groups.reduce(0, { $0 + $1.traces.count }) == found.works.count {
-                let trace = MovedTrace(groups, of: found, to: output.id, forwardedHeaders)
-                // What is too large for a small journal together may have room one by one.
-                if journal.excess(of: RecordGroup(entries: trace.records)) == nil { return [(found.works, trace)] }
-            }
-            return make(found.apart)
-        }
+        guard let reserved = await reserve(for: found) else { return (divide(found), found.count, 0) }
+        return (make(found), found.count, reserved)
     }
 
     /// Makes records of decisions, of many at once as far as they need nothing of their own.
@@ -238,7 +208,7 @@ extension WindowStage {
         }
         for (source, records) in [(WindowSource.spans, trace.spanRecords), (.logs, trace.logRecords)] {
             guard let shares = inputs[source]?.shares else { continue }
-            shares.settled(records.lazy.map { ($0.sharedBytes, $0.part.metadata) })
+            shares.settled(records.lazy.map { ($0.stored.sharedBytes, $0.part.metadata) })
         }
     }
 }

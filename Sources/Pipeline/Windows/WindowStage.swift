@@ -21,7 +21,6 @@ package final class WindowStage: Sendable {
         /// Decisions that are not carried out, in order.
         var ready: [WindowWork] = []
         var cache: RecordCache
-        var bundles: TraceBundles
         /// Set while it drains: what is undecided then does not wait.
         var drain: WindowDrain?
         /// How many records were taken in of each log, and the id behind the last.
@@ -131,14 +130,11 @@ package final class WindowStage: Sendable {
             guard let route = trace.outcome.route else { continue }
             processor.restore(trace.key, route: route, receivedAt: trace.receivedAt)
         }
-        var bundles = TraceBundles(bytesMax: bytesMax)
         for record in shown {
-            if let ids = record.bundle { bundles.insert(ids, traces: 1, isWhole: false, nil) }
             window.see(record.key, record: record.id, spans: record.spans, bytes: record.bytes, at: now, isShown: true)
         }
         notes?.write(window.decided.takeUnwritten())
-        let cache = RecordCache(bytesMax: bytesMax)
-        state = Mutex(State(window: window, turns: OpenTurns(settings), cache: cache, bundles: bundles))
+        state = Mutex(State(window: window, turns: OpenTurns(settings), cache: RecordCache(bytesMax: bytesMax)))
     }
 
     var processor: any WindowedProcessor { work.withLock { $0.processor } }
@@ -154,7 +150,7 @@ package final class WindowStage: Sendable {
     package var position: (traces: Int, bytes: Int) {
         state.withLock { state in
             let bytes = state.window.memoryBytes + state.turns.memoryBytes + state.cache.bytes + state.workBytes
-            return (state.window.traceCount + state.turns.count, bytes + state.bundles.memoryBytes)
+            return (state.window.traceCount + state.turns.count, bytes)
         }
     }
 
@@ -216,9 +212,6 @@ package final class WindowStage: Sendable {
         guard let metadata = reader.read(record.metadata) else {
             warn(.unreadable, because: "a newer version wrote it", ["record": "\(record.id)"])
             return .unreadable
-        }
-        if source == .spans, metadata.areWholeTraces, let bundle = TraceBundle(record, metadata, processor.handover) {
-            return sight(bundle)
         }
         guard let mark = metadata.trace, mark.isOfOneTrace, record.kind == .items else {
             return source == .spans ? .passing(tracesToDecide(record, metadata)) : .unwanted(metadata)
@@ -328,7 +321,6 @@ extension WindowStage.State {
                 foresight: foresight
             )
         case .logs(let key): window.see(key, logRecord: record.id, bytes: record.traceBytes, at: now)
-        case .bundle(let bundle, let traces): return take(bundle, traces, at: now)
         case .turn(let key, let turn): take(record, key, turn, at: now)
         case .passing(let traces):
             // What waits of a trace gets no verdict that is drawn from another part of it.

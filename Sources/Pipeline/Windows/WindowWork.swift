@@ -59,8 +59,6 @@ enum WindowWork: Sendable {
 enum WindowSight: Sendable {
     case spans(TraceKey, [SpanSighting], TraceForesight)
     case logs(TraceKey)
-    /// Spans of several traces, and those of these that are not moved.
-    case bundle(TraceBundle, [BundledTrace])
     /// Log records of a turn of a session: where they lie, and what they say of it.
     case turn(TraceKey, TurnSighting)
     /// Spans of several traces, or of none; of those that a sampler decides about, which ones.
@@ -68,12 +66,6 @@ enum WindowSight: Sendable {
     /// A record of log records that belong to no span: it is done with.
     case unwanted(RecordMetadata)
     case unreadable
-}
-
-/// A trace of a bundle, as a window is told of it.
-struct BundledTrace: Sendable {
-    let tree: TraceTrees.Tree
-    let foresight: TraceForesight
 }
 
 /// A window at the end of its process.
