@@ -154,12 +154,17 @@ def test_a_session_that_sends_spans_is_not_there_twice(millrace, mlflow, seeded,
     assert {trace["id"] for trace in mlflow.traces(service)} <= traces
 
 
-def test_log_records_complete_the_spans_that_they_name(millrace, mlflow, seeded, service):
+@pytest.mark.parametrize("asks", [True, False])
+def test_log_records_complete_the_spans_that_they_name(millrace, mlflow, seeded, service, asks):
     """Claude Code's interaction with its prompt, its answer and what its tool was called with, which only its log records say."""
     gateway = windowed(millrace, mlflow, after_root="4s", wait="4s", open_wait="8s")
     spans, logs = message("clients/node-claude-code-3.pb", "traces"), message("clients/node-claude-code-1.logs.pb", "logs")
     retraced("traces", spans, uuid.uuid4().hex)
     (root,) = [span for span in otlp.each_span(spans) if not span.parent_span_id]
+    if not asks:
+        kept = [attribute for attribute in root.attributes if attribute.key != "user_prompt"]
+        del root.attributes[:]
+        root.attributes.extend(kept)
     (tool,) = [span for span in otlp.each_span(spans) if span.name == "claude_code.tool"]
     (call,) = [attribute for attribute in tool.attributes if attribute.key == "tool_use_id"]
     for request, groups in ((spans, spans.resource_spans), (logs, logs.resource_logs)):
@@ -182,7 +187,15 @@ def test_log_records_complete_the_spans_that_they_name(millrace, mlflow, seeded,
     gateway.settled(accepted=len(otlp.each_span(spans)))
     assert gateway.row("mlflow")["created"] == 0
     (trace,) = mlflow.traces(service)
-    assert len(trace["spans"]) == len(otlp.each_span(spans)) and ANSWER in trace["response_preview"]
+    assert len(trace["spans"]) == len(otlp.each_span(spans))
+    # The span has the question of its own recording.
+    own = {attribute.key: attribute.value.string_value for attribute in root.attributes}
+    assert trace["request_preview"] == own.get("user_prompt", QUESTION)
+    assert (trace["response_preview"], trace["state"]) == (ANSWER, "OK")
+    assert (trace["session"], trace["user"]) == (own["session.id"], own["user.id"])
+    assert [trace["tokens"][f"{kind}_tokens"] for kind in ("input", "output", "total")] == [28, 14, 42]
+    (shown,) = [span for span in trace["spans"] if span["parent"] is None]
+    assert shown["type"] == "AGENT" and shown["outputs"]["choices"][0]["message"]["content"] == ANSWER
     (shown,) = [span for span in trace["spans"] if span["id"] == tool.span_id.hex()]
     assert shown["inputs"] == {"file_path": "/srv/demo/node2/proj/a.txt"}
 
