@@ -1,5 +1,6 @@
 """Sessions of coding CLIs that send log records and no spans, as MLflow shows them."""
 
+import collections
 import json
 import pathlib
 import uuid
@@ -198,6 +199,46 @@ def test_log_records_complete_the_spans_that_they_name(millrace, mlflow, seeded,
     assert shown["type"] == "AGENT" and shown["outputs"]["choices"][0]["message"]["content"] == ANSWER
     (shown,) = [span for span in trace["spans"] if span["id"] == tool.span_id.hex()]
     assert shown["inputs"] == {"file_path": "/srv/demo/node2/proj/a.txt"}
+
+
+def test_a_turn_that_is_larger_than_the_journal_goes_on_in_parts(millrace, sink, service):
+    sink.bodies = []
+    gateway = behind_a_window(
+        millrace({"backend": otlp_exporter(sink)}, starts=False),
+        signals=["traces", "logs"],
+        log_sessions=True,
+        wait="3s",
+        open_wait="6s",
+    )
+    gateway.pipeline["journal"]["max_bytes"] = "1MiB"
+    gateway.save()
+    gateway.start()
+    request, _ = session("clients/node-claude-code-1.logs.pb", service)
+    prompt, _, tool, call, _, answer = otlp.units_of("logs", request)
+    # Arguments and question stand in a span twice, as they came and as MLflow reads them: more than the journal is then the turn.
+    texts = {"prompt": "q" * 46_000, "tool_input": "x" * 46_000}
+    parts = []
+    for number, record in enumerate([prompt] + 10 * [tool] + [call, answer]):
+        part = otlp.REQUESTS["logs"].FromString(request.SerializeToString())
+        (scope,) = (scope for resource in part.resource_logs for scope in resource.scope_logs)
+        del scope.log_records[:]
+        scope.log_records.append(record)
+        for attribute in scope.log_records[0].attributes:
+            if attribute.key in texts:
+                attribute.value.string_value = texts[attribute.key]
+            if attribute.key == "tool_use_id":
+                attribute.value.string_value = f"toolu_{number}"
+        parts.append(part.SerializeToString())
+    for part in parts:
+        post(gateway, part)
+    row = gateway.settled(signal="logs")["destinations"]["whole"]
+    assert (row["joined"], row["filtered"]) == (13, 0)
+    gateway.settled(accepted=0)
+    sent = [otlp.REQUESTS["traces"].FromString(body) for signal, body in sink.bodies if signal == "traces"]
+    spans = [span for request in sent for span in otlp.each_span(request)]
+    assert len({span.trace_id for span in spans}) == 1
+    names = collections.Counter(span.name for span in spans)
+    assert names == {f"invoke_agent {service}": 1, "execute_tool Read": 10, "chat claude-opus-4-8": 1}
 
 
 @pytest.mark.skipif(
