@@ -98,22 +98,6 @@ struct IDSet: Sendable, Equatable {
         return count
     }
 
-    /// The ranges of `ids` that are not in the set.
-    func missing(in ids: Range<UInt64>) -> [Range<UInt64>] {
-        var missing: [Range<UInt64>] = []
-        var id = ids.lowerBound
-        while id < ids.upperBound {
-            if let end = end(ofRangeWith: id) {
-                id = end
-            } else {
-                let next = min(start(ofRangeAfter: id) ?? .max, ids.upperBound)
-                missing.append(id..<next)
-                id = next
-            }
-        }
-        return missing
-    }
-
     /// The first id from `id` on, below `end`, that is neither in this set nor in `other`.
     func firstMissing(from id: UInt64, below end: UInt64, orIn other: IDSet) -> UInt64? {
         var id = id

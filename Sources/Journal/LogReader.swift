@@ -199,13 +199,6 @@ package struct LogReader: Sendable {
         core.state.withLock { $0.readers[index].cursor.finished.contains(id) }
     }
 
-    /// Those of these items that it is not done with, ascending.
-    ///
-    /// Any thread, never blocks.
-    package func unfinished(in ids: Range<UInt64>) -> [Range<UInt64>] {
-        core.state.withLock { $0.readers[index].cursor.finished.missing(in: ids) }
-    }
-
     /// Balanced at every moment.
     package var account: ReaderAccount { core.state.withLock { $0.account(of: index) } }
 }

@@ -334,8 +334,7 @@ extension LogState {
         for range in finding.missing { lose(range, for: reader) }
         let name = readers[reader].name
         let records = finding.records.compactMap { record -> StoredRecord? in
-            let ids = record.id..<record.id &+ UInt64(record.items)
-            guard record.items == 0 || !readers[reader].cursor.finished.contains(ids),
+            guard record.items == 0 || !readers[reader].cursor.finished.contains(record.id),
                 record.id < readers[reader].leavesAt ?? .max
             else { return nil }
             var record = record

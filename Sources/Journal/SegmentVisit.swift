@@ -62,9 +62,7 @@ struct SegmentVisit {
     /// Not where the record was finished before the journal was opened, is void, or is too old for the plan.
     private func isWanted(_ header: RecordHeader, expectedID: UInt64) -> Bool {
         guard header.id >= expectedID, !isVoid(header), header.receivedAt >= plan.since else { return false }
-        // Of a record of a window some of the items may be finished.
-        let isFinished =
-            header.items > 0 ? plan.resume.contains(header.id..<header.endID) : header.id < plan.resume.low
+        let isFinished = header.items > 0 && plan.resume.contains(header.id) || header.id < plan.resume.low
         return !isFinished
     }
 

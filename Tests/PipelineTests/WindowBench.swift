@@ -63,7 +63,8 @@ struct WindowBench {
         shares = RouteShares(budget: .mebibytes(64), logs: journal.pipelines)
         for log in journal.pipelines {
             log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: .mebibytes(64)) { [shares] record in
-                shares.restore(record, of: log)
+                let pending = log.readers.filter { !$0.isFinished(record.id) }.map(\.name)
+                if !pending.isEmpty { shares.restore(record, of: log.id.main, pending: pending) }
             }
         }
         let tally = IntakeTally(meters, pipeline: "traces", receiver: "otlp", signal: .traces)
@@ -178,8 +179,6 @@ struct Concatenation: WindowedProcessor {
     var window = WindowSettings()
     /// Whether complete traces become one request.
     var isTogether = false
-    /// Where requests of whole traces go; nil where each trace becomes a record.
-    var handover: BundleHandover?
     /// Whether what went ahead is the same in the end.
     var isSame = false
     /// Whether it decides as a sampler does.
@@ -215,12 +214,6 @@ struct Concatenation: WindowedProcessor {
         return [
             AssembledGroup(AssembledTrace(route: .experimentName("all"), payload: payload, items: items), of: complete)
         ]
-    }
-
-    func assemble(_ bundle: TraceBundle) -> [AssembledGroup] {
-        let (payload, items) = (bundle.part.payload, bundle.batch.spans.count)
-        let made = AssembledTrace(route: .experimentName("all"), payload: payload, items: items)
-        return [AssembledGroup(made, of: Array(bundle.trees.list.indices))]
     }
 
     func assemble(_ trace: WholeTrace) -> AssembledTrace {

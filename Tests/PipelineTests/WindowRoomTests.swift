@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test func `what will never move does not keep others from being decided early`() {
-        var state = WindowStage.State(window: TraceWindow(WindowSettings()), cache: RecordCache(bytesMax: 0), bundles: TraceBundles(bytesMax: 0))
+        var state = WindowStage.State(window: TraceWindow(WindowSettings()), cache: RecordCache(bytesMax: 0))
         #expect(!state.hasMovable)
         state.putOff([.passing(1)], until: .seconds(1), because: [.tooLarge("larger than a limit that was lowered")])
         #expect(!state.hasMovable)

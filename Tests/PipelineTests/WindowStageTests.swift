@@ -204,7 +204,9 @@ import Testing
     }
 
     /// A request that costs too much to be divided, with a part of a trace that waits.
-    @Test func `what waits of a trace is decided before a part that waits for nothing, and once over a restart`() async throws {
+    @Test func `what waits of a trace is decided before a part that waits for nothing, and once over a restart`()
+        async throws
+    {
         let files = FaultyFileSystem()
         let moments = Moments()
         var window = Concatenation(samples: true)

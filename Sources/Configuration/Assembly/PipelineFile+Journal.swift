@@ -186,7 +186,8 @@ extension PipelineFile {
         )
         for log in pipelines + parkedLogs {
             log.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: .mebibytes(512)) { record in
-                shares.restore(record, of: log)
+                let pending = log.readers.filter { !$0.isFinished(record.id) }.map(\.name)
+                if !pending.isEmpty { shares.restore(record, of: log.id.main, pending: pending) }
             }
         }
         return shares

@@ -71,8 +71,7 @@ package struct PipelineFront: Sendable {
         try memory.add(work.tombstoneBytes)
         if let refusal = work.refusal { throw Refused(refusal) }
         if work.isRewritten { try memory.check(work.batch.bytes.count + work.batch.indexBytes) }
-        let bundled = window.flatMap { work.traces(toBundleFor: $0) }
-        let traces = bundled == nil ? divide(&work) : [nil]
+        let traces = divide(&work)
         var metadata = RecordMetadata(
             signal: signal,
             identity: source.identity?.name,
@@ -81,7 +80,6 @@ package struct PipelineFront: Sendable {
             address: source.address,
             request: source.trace?.context
         )
-        metadata.areWholeTraces = bundled != nil
         if window != nil { metadata.experiments = source.identity?.experiments?.entries ?? [] }
         var (writer, services) = (MetadataWriter(), GroupServices())
         do throws(CostExcess) { try work.account.check() } catch { throw Refused(error) }
@@ -110,7 +108,6 @@ package struct PipelineFront: Sendable {
             (metadata.trace, metadata.tombstones) = (nil, [])
             records.append(try held(record(.counts, items: removed, metadata, metadata.encoded(), []), &memory))
         }
-        if let bundled { window?.handover?.give(work.batch, bundled) }
         tally.process(work.tally)
         return records
     }

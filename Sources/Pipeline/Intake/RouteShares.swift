@@ -82,23 +82,13 @@ package final class RouteShares: Sendable {
     /// What all routes hold together, in bytes.
     package var held: Int { table.withLock { $0.held } }
 
-    /// Counts what readers of its log have not finished of a record that an earlier process accepted; before the first request.
-    package func restore(_ record: StoredRecord, of log: Log) {
-        let ids = record.id..<record.id + UInt64(record.items)
-        let unfinished = log.readers.map { (name: $0.name, ids: $0.unfinished(in: ids)) }.filter { !$0.ids.isEmpty }
-        let held = unfinished.map { reader in reader.ids.reduce(0) { $0 + record.sharedBytes(of: $1) } }.max()
-        guard let held else { return }
-        restore(record, of: log.id.main, pending: unfinished.map(\.name), bytes: held)
-    }
-
     /// Counts a record that an earlier process accepted; before the first request.
     ///
     /// - Parameters:
     ///   - record: As the journal has it.
     ///   - log: The pipeline's log.
     ///   - pending: The destinations that have not settled it.
-    ///   - bytes: What it still holds; nil for all of it.
-    package func restore(_ record: StoredRecord, of log: LogID, pending: [String], bytes: Int? = nil) {
+    package func restore(_ record: StoredRecord, of log: LogID, pending: [String]) {
         guard let destinations = destinations.withLock({ $0[log.front] }), record.kind == .items,
             let metadata = RecordMetadata(decoding: record.metadata)
         else { return }
@@ -107,7 +97,7 @@ package final class RouteShares: Sendable {
         let holders = destinations.indices.filter { index in
             pending.contains(destinations[index].reader.name) || isBefore && destinations[index].window != nil
         }
-        let parts = metadata.parts(of: metadata.parked?.sharedBytes ?? bytes ?? record.sharedBytes, in: log.front)
+        let parts = metadata.parts(of: metadata.parked?.sharedBytes ?? record.sharedBytes, in: log.front)
         table.withLock { table in
             for part in parts {
                 table.restore(part, receivedAt: record.receivedAt, pending: holders)
@@ -325,12 +315,6 @@ extension LogReader {
 extension StoredRecord {
     /// What it counts against its route's share.
     package var sharedBytes: Int { kind == .items ? metadata.count + payload.count : 0 }
-
-    /// What some of its items count; those of all of them add up to what the record does.
-    func sharedBytes(of ids: Range<UInt64>) -> Int {
-        let (from, to) = (Int(ids.lowerBound - id), Int(ids.upperBound - id))
-        return sharedBytes * to / Int(items) - sharedBytes * from / Int(items)
-    }
 }
 
 extension ShareTable.Part {

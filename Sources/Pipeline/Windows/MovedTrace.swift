@@ -8,24 +8,14 @@ struct WindowRecord: Sendable {
     let part: WholeTrace.Part
     /// Whether it went ahead while its trace was open, and is settled.
     let wentAhead: Bool
-    /// What it holds of its sender's share of the journal.
-    let sharedBytes: Int
-
-    init(_ stored: StoredRecord, _ metadata: RecordMetadata, sharedBytes: Int, wentAhead: Bool = false) {
-        self.stored = stored
-        self.wentAhead = wentAhead
-        self.sharedBytes = sharedBytes
-        part = WholeTrace.Part(receivedAt: stored.receivedAt, metadata: metadata, payload: stored.payload)
-    }
 
     /// Nil where its metadata is of another version.
     init?(_ stored: StoredRecord, _ reader: inout MetadataReader, wentAhead: Bool = false) {
         guard let metadata = reader.read(stored.metadata) else { return nil }
-        self.init(stored, metadata, sharedBytes: stored.sharedBytes, wentAhead: wentAhead)
+        self.stored = stored
+        self.wentAhead = wentAhead
+        part = WholeTrace.Part(receivedAt: stored.receivedAt, metadata: metadata, payload: stored.payload)
     }
-
-    /// The same, settled while its trace was open.
-    var ahead: WindowRecord { WindowRecord(stored, part.metadata, sharedBytes: sharedBytes, wentAhead: true) }
 
     var ids: Range<UInt64> { stored.id..<stored.id + UInt64(stored.items) }
 }
@@ -43,8 +33,6 @@ struct MovedTrace: Sendable {
     let counted: [(made: AssembledTrace, reasons: [WindowDecision.Reason])]
     /// Of an open trace: that what lies below this id went ahead.
     var shown: (key: TraceKey, end: UInt64)?
-    /// Whether it is a bundle, which is never divided here.
-    var isBundle = false
     /// Of one that is decided: what came of it.
     var outcomes: [(key: TraceKey, of: DecidedOutcome)] = []
 
@@ -102,33 +90,6 @@ struct MovedTrace: Sendable {
         outcomes = traces.compactMap { found in
             guard case .decision(let decision) = found.work else { return nil }
             return (decision.key, made.outcome)
-        }
-    }
-
-    /// All traces of a bundle, one request or several.
-    init(_ groups: [AssembledGroup], of found: FoundBundle, to log: LogID, _ forwardedHeaders: Set<String>) {
-        let bundle = found.bundle
-        let whole = WindowRecord(bundle.stored, bundle.metadata, sharedBytes: bundle.stored.sharedBytes)
-        let trees = bundle.trees.list
-        // What lies in the journal together says once what it was made of.
-        records = groups.enumerated().map { index, group in
-            let part = WindowPart(
-                group.made,
-                metadata: bundle.metadata,
-                ids: group.traces.reduce(0) { $0 + trees[$1].spans.count },
-                removed: [:],
-                receivedAt: bundle.stored.receivedAt
-            )
-            let origin = index == 0 ? TraceOrigin([whole], [], joined: 0) : TraceOrigin(spans: [])
-            return part.record(origin, to: log, forwardedHeaders)
-        }
-        (spanRecords, logRecords) = ([whole], [])
-        isBundle = true
-        spans = TraceOrigin.moved([bundle.ids])
-        logs = []
-        counted = groups.map { ($0.made, found.works.prefix($0.traces.count).compactMap(\.reason)) }
-        outcomes = groups.flatMap { group in
-            group.traces.map { (bundle.key(of: trees[$0]), group.made.outcome) }
         }
     }
 

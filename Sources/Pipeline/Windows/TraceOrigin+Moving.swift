@@ -13,7 +13,7 @@ extension TraceOrigin {
                 address: metadata.address,
                 route: metadata.route,
                 service: metadata.trace?.service ?? "",
-                bytes: record.sharedBytes
+                bytes: record.stored.sharedBytes
             )
             let key = HoldingKey(holding)
             if let latest, latest.key == key {

@@ -58,29 +58,17 @@ package struct WindowRecovery {
         var shown: [ShownRecord] = []
         front.visitRetained(since: UnixTime(nanoseconds: 0), bytesMax: ByteCount(bytes: .max)) { stored in
             guard stored.kind == .items, let metadata = RecordMetadata(decoding: stored.metadata),
-                let mark = metadata.trace
+                let mark = metadata.trace, mark.isOfOneTrace
             else { return }
-            let ids = stored.id..<stored.id + UInt64(stored.items)
-            if open.isEmpty, reader.unfinished(in: ids).isEmpty { return }
-            if let bundle = TraceBundle(stored, metadata) {
-                for tree in bundle.trees.list {
-                    let (key, ids) = (bundle.key(of: tree), bundle.ids(of: tree))
-                    if !reader.isFinished(ids.lowerBound) {
-                        open.insert(key)
-                    } else if open.contains(key) {
-                        let (spans, bytes) = (bundle.sightings(of: tree), bundle.bytes(of: tree))
-                        shown.append(ShownRecord(key: key, id: ids.lowerBound, spans: spans, bytes: bytes, bundle: bundle.ids))
-                    }
-                }
-                return
-            }
-            guard mark.isOfOneTrace else { return }
             let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
             if !reader.isFinished(stored.id) {
                 open.insert(key)
             } else if open.contains(key) {
                 let spans = SpanSighting.all(in: stored.payload, metadata)
-                shown.append(ShownRecord(key: key, id: stored.id, spans: spans, bytes: stored.payload.count))
+                let bytes = stored.payload.count
+                shown.append(
+                    ShownRecord(key: key, id: stored.id, spans: spans, bytes: bytes, sender: metadata.sender)
+                )
             }
         }
         return shown
@@ -107,6 +95,20 @@ package struct ShownRecord: Sendable {
     package let id: UInt64
     package let spans: [SpanSighting]
     package let bytes: Int
-    /// The ids of the bundle that it lies in; nil for a record of its own.
-    var bundle: Range<UInt64>?
+    package let sender: Sender
+}
+
+extension TraceWindow {
+    /// Takes note of a record that went ahead in an earlier process.
+    mutating func see(_ shown: ShownRecord, at moment: Duration) {
+        see(
+            shown.key,
+            from: shown.sender,
+            record: shown.id,
+            spans: shown.spans,
+            bytes: shown.bytes,
+            at: moment,
+            isShown: true
+        )
+    }
 }

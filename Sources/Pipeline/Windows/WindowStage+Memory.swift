@@ -15,8 +15,8 @@ extension WindowStage {
     /// Reserves what putting these together takes, to be released by the caller.
     ///
     /// - Returns: Bytes; nil where there is no room for them.
-    func reserve(for found: FoundWorks) async -> Int? {
-        let bytes = found.works.reduce(0) { $0 + $1.bytes } + found.bundles.reduce(0) { $0 + $1.bundle.part.payload.count }
+    func reserve(for found: [FoundWork]) async -> Int? {
+        let bytes = found.reduce(0) { $0 + $1.bytes }
         guard let memory, bytes > Self.freeBytes else { return 0 }
         let needed = Self.assemblingFactor * bytes
         guard needed <= memory.limit.bytes else { return nil }

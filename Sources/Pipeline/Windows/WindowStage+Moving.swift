@@ -23,9 +23,8 @@ extension WindowStage {
         var refusals: [CommitResult] = []
         while !left.isEmpty, failures < Self.failuresMax, !Task.isCancelled {
             let made = await make(left)
-            let refused = await carryOut(made.traces)
-            release(left.prefix(made.count), but: refused.works)
             left = left.dropFirst(made.count)
+            let refused = await carryOut(made.traces)
             memory?.release(made.reserved)
             tried += refused.works
             failures = refused.works.isEmpty ? 0 : failures + 1
@@ -48,34 +47,24 @@ extension WindowStage {
         if await move(made.map(\.trace)) == .moved { return ([], nil) }
         made.sort { $0.trace.bytes < $1.trace.bytes }
         for (index, entry) in made.enumerated() {
-            guard let refused = await moveAlone(entry.trace) else { continue }
-            let left = refused.records.map { $0.map(WindowWork.passing) } ?? entry.works
-            return (left + made[(index + 1)...].flatMap(\.works), refused.result)
+            guard let refused = await moveAlone(entry) else { continue }
+            return (refused.works + made[(index + 1)...].flatMap(\.works), refused.result)
         }
         return ([], nil)
     }
 
-    /// Forgets the places of traces in bundles that are carried out.
-    private func release(_ works: ArraySlice<WindowWork>, but refused: [WindowWork]) {
-        let kept = Set(refused.flatMap { $0.records(of: .spans) })
-        state.withLock { state in
-            guard !state.bundles.isEmpty else { return }
-            for work in works where !work.staysOpen {
-                for id in work.records(of: .spans) where !kept.contains(id) { state.bundles.release(id) }
-            }
-        }
-    }
-
-    /// Moves a trace, or its records as they came where it is too large for the journal.
+    /// Moves a trace, or its records as they came where it is too large for the journal; a turn of a session in parts.
     ///
-    /// - Returns: Nil where it moved; else why not, and the records that are left of it where the others moved by themselves.
-    private func moveAlone(_ trace: MovedTrace) async -> (records: [UInt64]?, result: CommitResult)? {
+    /// - Returns: Nil where it moved; else why not, and what is left of it.
+    private func moveAlone(_ entry: MadeWork) async -> (works: [WindowWork], result: CommitResult)? {
+        let trace = entry.trace
         let result = await move([trace])
-        guard case .tooLarge(let reason) = result else { return result == .moved ? nil : (nil, result) }
-        // Where a limit was lowered meanwhile, its traces are tried one by one.
-        guard !trace.isBundle else { return (nil, result) }
+        guard case .tooLarge(let reason) = result else { return result == .moved ? nil : (entry.works, result) }
         // What would go ahead waits for the end.
         guard trace.shown == nil else { return nil }
+        if case .decision(let decision)? = entry.works.first, decision.isTurn {
+            return await moveParts(of: decision, trace.logRecords, because: reason)
+        }
         warn(.tooLarge, because: reason)
         settle(MovedTrace(unjoined: trace.logRecords))
         let records = trace.spanRecords.filter { !$0.wentAhead }
@@ -86,7 +75,7 @@ extension WindowStage {
                 result = await move([MovedTrace(asItCame: record, to: output.id, forwardedHeaders)])
             }
             // Larger than a limit that was lowered: it waits until somebody raises it.
-            if result != .moved { return (records[index...].map(\.stored.id), result) }
+            if result != .moved { return (records[index...].map { .passing($0.stored.id) }, result) }
         }
         return nil
     }
@@ -94,7 +83,6 @@ extension WindowStage {
     /// Makes the records of as many decisions as fit into one group, at least one.
     private func make(_ work: ArraySlice<WindowWork>) async -> (traces: [MadeWork], count: Int, reserved: Int) {
         var chosen = Array(work.prefix(Self.groupMax.records))
-        chosen += state.withLock { $0.bundles.rest(of: chosen.last, in: work.dropFirst(chosen.count)) }
         let ends = state.withLock { $0.shownEnds }
         if !ends.isEmpty { chosen = chosen.map { $0.with(shownEnds: ends) } }
         // What goes ahead and what ends a trace are two steps: the second asks what the first has settled.
@@ -110,28 +98,13 @@ extension WindowStage {
         let found = await records(of: chosen, bytesMax: Self.groupMax.bytes)
         if !ends.isEmpty {
             state.withLock { state in
-                for case .decision(let decision) in chosen.prefix(found.count) where decision.takesShownEnd {
+                for case .decision(let decision) in found.lazy.map(\.work) where decision.takesShownEnd {
                     state.shownEnds[decision.key] = nil
                 }
             }
         }
-        guard let reserved = await reserve(for: found) else {
-            return (make(found.bundles) + divide(found.works), found.count, 0)
-        }
-        return (make(found.bundles) + make(found.works), found.count, reserved)
-    }
-
-    /// Makes records of bundles; of their traces one by one where one of them needs something of its own.
-    private func make(_ bundles: [FoundBundle]) -> [MadeWork] {
-        bundles.flatMap { found -> [MadeWork] in
-            let groups = processor.assemble(found.bundle)
-            if groups.reduce(0, { $0 + $1.traces.count }) == found.works.count {
-                let trace = MovedTrace(groups, of: found, to: output.id, forwardedHeaders)
-                // What is too large for a small journal together may have room one by one.
-                if journal.excess(of: RecordGroup(entries: trace.records)) == nil { return [(found.works, trace)] }
-            }
-            return make(found.apart)
-        }
+        guard let reserved = await reserve(for: found) else { return (divide(found), found.count, 0) }
+        return (make(found), found.count, reserved)
     }
 
     /// Makes records of decisions, of many at once as far as they need nothing of their own.
@@ -206,7 +179,7 @@ extension WindowStage {
     }
 
     /// Moves what was made, all or nothing of it.
-    private func move(_ made: [MovedTrace]) async -> CommitResult {
+    func move(_ made: [MovedTrace]) async -> CommitResult {
         guard !made.isEmpty, let spans = inputs[.spans] else { return .moved }
         var moves = [RecordMove(of: spans.reader, made.flatMap(\.spans))]
         if let logs = inputs[.logs] { moves.append(RecordMove(of: logs.reader, made.flatMap(\.logs))) }
@@ -222,7 +195,7 @@ extension WindowStage {
     }
 
     /// Settles log records that joined nothing and whose spans never came.
-    private func settle(_ trace: MovedTrace) {
+    func settle(_ trace: MovedTrace) {
         inputs[.logs]?.reader.finish(trace.logs)
         noteMoved(trace)
     }
@@ -238,7 +211,7 @@ extension WindowStage {
         }
         for (source, records) in [(WindowSource.spans, trace.spanRecords), (.logs, trace.logRecords)] {
             guard let shares = inputs[source]?.shares else { continue }
-            shares.settled(records.lazy.map { ($0.sharedBytes, $0.part.metadata) })
+            shares.settled(records.lazy.map { ($0.stored.sharedBytes, $0.part.metadata) })
         }
     }
 }
@@ -275,7 +248,7 @@ extension WholeTrace {
 }
 
 extension CommitResult {
-    fileprivate static var moved: CommitResult { .durable }
+    static var moved: CommitResult { .durable }
 
     /// Whether it is over a limit, so that no room would help.
     var isTooLarge: Bool { if case .tooLarge = self { true } else { false } }

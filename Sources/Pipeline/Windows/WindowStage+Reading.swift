@@ -10,14 +10,6 @@ struct FoundWork: Sendable {
     let logs: [WindowRecord]
 }
 
-/// What of many decisions can be carried out together.
-struct FoundWorks: Sendable {
-    let works: [FoundWork]
-    let bundles: [FoundBundle]
-    /// Decisions in all of these.
-    let count: Int
-}
-
 /// The records of decisions: from memory, and the others of many decisions in one go.
 extension WindowStage {
     private typealias Stored = [UInt64: StoredRecord]
@@ -30,23 +22,13 @@ extension WindowStage {
     }
 
     /// What of decisions, from the first on, can be carried out with about so many bytes; the first in any case.
-    func records(of works: [WindowWork], bytesMax: Int) async -> FoundWorks {
+    func records(of works: [WindowWork], bytesMax: Int) async -> [FoundWork] {
         var stored: [WindowSource: Stored] = [:]
         var (count, bytes) = (0, 0)
-        var bundles = OpenedBundles()
         state.withLock { state in
-            for work in works {
-                guard bytes < bytesMax || bundles.lastHolds(work) else { break }
+            for work in works where bytes < bytesMax {
                 for source in inputs.keys {
                     for id in work.records(of: source) {
-                        if source == .spans, bundles.holds(id) { continue }
-                        if source == .spans, let entry = state.bundles.entry(of: id) {
-                            bundles.open(entry)
-                            guard let bundle = entry.bundle else { continue }
-                            stored[source, default: [:]][entry.ids.lowerBound] = bundle.stored
-                            bytes += bundle.stored.metadata.count + bundle.stored.payload.count
-                            continue
-                        }
                         guard let record = state.cache.look(id, source) else { continue }
                         stored[source, default: [:]][id] = record
                         bytes += record.metadata.count + record.payload.count
@@ -57,27 +39,20 @@ extension WindowStage {
         }
         for (source, input) in inputs {
             let left = max(0, bytesMax - bytes)
-            let read = await read(works[..<count], source, input, stored[source] ?? [:], bundles, bytesMax: left)
+            let read = await read(works[..<count], source, input, stored[source] ?? [:], bytesMax: left)
             (stored[source], count) = (read.stored, min(count, read.count))
             bytes += read.bytes
         }
-        var found = works[..<count]
-        var unused = count < works.count ? stored : [:]
-        for ids in bundles.ids { unused[.spans]?[ids.lowerBound] = nil }
-        forget(found, keeping: unused)
+        let found = works[..<count]
+        forget(found, keeping: count < works.count ? stored : [:])
         var reader = MetadataReader()
-        let whole = bundles.takeWhole(&found, stored[.spans] ?? [:], &reader) { ids in
-            inputs[.spans]?.reader.unfinished(in: ids) != [ids]
-        }
-        let apart = bundles.records(of: found, stored[.spans] ?? [:], &reader)
-        let singles = found.map { work in
+        return found.map { work in
             FoundWork(
                 work: work,
-                spans: records(work, .spans, stored[.spans] ?? [:], apart, bundles, &reader),
-                logs: records(work, .logs, stored[.logs] ?? [:], [:], bundles, &reader)
+                spans: records(work, .spans, stored[.spans] ?? [:], &reader),
+                logs: records(work, .logs, stored[.logs] ?? [:], &reader)
             )
         }
-        return FoundWorks(works: singles, bundles: whole, count: count)
     }
 
     /// What is not in memory of as many decisions as have room, the first in any case.
@@ -86,18 +61,15 @@ extension WindowStage {
         _ source: WindowSource,
         _ input: WindowInput,
         _ known: Stored,
-        _ bundles: OpenedBundles,
         bytesMax: Int
     ) async -> (stored: Stored, bytes: Int, count: Int) {
         var missing = works.map { work in
-            work.records(of: source).compactMap { id -> UInt64? in
-                let holder = source == .spans ? bundles.holder(of: id) : id
-                guard known[holder] == nil, work.wentAhead(id) || !input.reader.isFinished(id) else { return nil }
-                return holder
+            work.records(of: source).filter {
+                known[$0] == nil && (work.wentAhead($0) || !input.reader.isFinished($0))
             }
         }
         var (stored, bytes) = (known, 0)
-        var left = Set(missing.joined()).sorted()[...]
+        var left = missing.flatMap { $0 }.sorted()[...]
         while !left.isEmpty, bytes < bytesMax {
             bytes += await read(&left, input, &stored, bytesMax: bytesMax - bytes)
         }
@@ -148,16 +120,10 @@ extension WindowStage {
         _ work: WindowWork,
         _ source: WindowSource,
         _ stored: Stored,
-        _ apart: [UInt64: WindowRecord],
-        _ bundles: OpenedBundles,
         _ reader: inout MetadataReader
     ) -> [WindowRecord] {
         guard let input = inputs[source] else { return [] }
         return work.records(of: source).compactMap { id in
-            if source == .spans, bundles.holds(id) {
-                guard input.reader.isFinished(id) else { return apart[id] }
-                return work.wentAhead(id) ? apart[id]?.ahead : nil
-            }
             guard let record = stored[id] else { return nil }
             guard input.reader.isFinished(id) else { return WindowRecord(record, &reader) }
             // What the journal gave up meanwhile is counted where it was.

@@ -57,23 +57,15 @@ enum WindowWork: Sendable {
 
 /// What a record is to a window.
 enum WindowSight: Sendable {
-    case spans(TraceKey, [SpanSighting], TraceForesight)
-    case logs(TraceKey)
-    /// Spans of several traces, and those of these that are not moved.
-    case bundle(TraceBundle, [BundledTrace])
+    case spans(TraceKey, [SpanSighting], TraceForesight, Sender)
+    case logs(TraceKey, Sender)
     /// Log records of a turn of a session: where they lie, and what they say of it.
-    case turn(TraceKey, TurnSighting)
+    case turn(TraceKey, TurnSighting, Sender)
     /// Spans of several traces, or of none; of those that a sampler decides about, which ones.
     case passing([TraceKey])
     /// A record of log records that belong to no span: it is done with.
     case unwanted(RecordMetadata)
     case unreadable
-}
-
-/// A trace of a bundle, as a window is told of it.
-struct BundledTrace: Sendable {
-    let tree: TraceTrees.Tree
-    let foresight: TraceForesight
 }
 
 /// A window at the end of its process.

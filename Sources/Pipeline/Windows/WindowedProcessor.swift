@@ -52,10 +52,6 @@ package protocol WindowedProcessor: Sendable {
     /// - Returns: Requests of two traces or more, each trace in at most one of them, of which comes what `assemble` makes of them alone;
     ///   those that are in none have to be assembled alone.
     func assembleTogether(_ traces: [WholeTrace]) -> [AssembledGroup]
-    /// Where requests of whole traces are handed over to the window; nil where their traces are stored one by one.
-    var handover: BundleHandover? { get }
-    /// The same for the traces of a bundle, told by their positions in it; empty where they have to be assembled alone.
-    func assemble(_ bundle: TraceBundle) -> [AssembledGroup]
     /// Remembers where a trace went before the process started; oldest first.
     func restore(_ key: TraceKey, route: Route, receivedAt: UnixTime)
 }
@@ -68,8 +64,6 @@ extension WindowedProcessor {
     package var dropCertainty: DropCertainty { .never }
     package func foresee(_ payload: [UInt8]) -> TraceForesight { TraceForesight() }
     package func assembleTogether(_ traces: [WholeTrace]) -> [AssembledGroup] { [] }
-    package var handover: BundleHandover? { nil }
-    package func assemble(_ bundle: TraceBundle) -> [AssembledGroup] { [] }
 }
 
 /// Traces as one request.

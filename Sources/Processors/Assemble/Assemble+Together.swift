@@ -25,12 +25,7 @@ extension Assemble {
         return gatherings.flatMap { $0.traces.count > 1 ? assemble($0) : [] }
     }
 
-    package func assemble(_ bundle: TraceBundle) -> [AssembledGroup] {
-        guard sampler == nil else { return [] }
-        let place = TracePlace(key: bundle.key(of: bundle.trees.list[0]), top: nil)
-        return assemble(bundle.batch, bundle.trees, place, bundle.part, Array(bundle.trees.list.indices))
-    }
-
+    /// One request for each route; none where a trace needs more than its neighbours.
     private func assemble(_ gathering: Gathering) -> [AssembledGroup] {
         guard let batch = try? SpanBatch(RequestFrames.joined(gathering.requests)),
             let trees = TraceTrees(batch), trees.list.count == gathering.traces.count
@@ -41,32 +36,19 @@ extension Assemble {
             metadata: first.metadata,
             payload: []
         )
-        return assemble(batch, trees, TracePlace(key: first.key, top: nil), part, gathering.traces.map(\.index))
-    }
-
-    /// One request for each route, or more where they are large; none where a trace needs more than its neighbours.
-    ///
-    /// - Parameter indices: What the caller knows the trees by.
-    private func assemble(
-        _ batch: SpanBatch,
-        _ trees: TraceTrees,
-        _ place: TracePlace,
-        _ part: WholeTrace.Part,
-        _ indices: [Int]
-    ) -> [AssembledGroup] {
-        var work = work(batch, place, of: part)
+        var work = work(batch, TracePlace(key: first.key, top: nil), of: part)
         for processor in processors { processor.process(&work) }
         // What one trace takes of a budget is not to be missing for another.
         guard trees.list.allSatisfy({ work.batch.removal(of: $0.top) == nil }),
             !work.tally.entries.contains(where: { $0.kind == .unmapped })
         else { return [] }
-        return written(&work, trees, indices, part)
+        return written(&work, trees, gathering, part)
     }
 
     private func written(
         _ work: inout SpanWork,
         _ trees: TraceTrees,
-        _ indices: [Int],
+        _ gathering: Gathering,
         _ part: WholeTrace.Part
     ) -> [AssembledGroup] {
         let isReordered = trees.list.contains { $0.top != $0.spans.lowerBound }
@@ -74,16 +56,13 @@ extension Assemble {
         let places = trees.list.enumerated().map { index, tree in
             let route = work.route(of: tree.top)
             let target = route == .none ? part.metadata.route : route
-            // What a request of that route holds so far counts as `filtered` until it is written.
-            let known = made.lastIndex { $0.request.route == target }
-            let open = known.flatMap { made[$0].request.filtered + tree.spans.count <= Gathering.spansMax ? $0 : nil }
-            let place = open ?? made.count
+            let place = made.lastIndex { $0.request.route == target } ?? made.count
             if place == made.count {
                 var request = AssembledTrace(route: target, payload: [], items: 0)
                 if route != .none { request.refusal = work.source.identity?.refusal(of: route) }
                 made.append((request, []))
             }
-            made[place].traces.append(indices[index])
+            made[place].traces.append(gathering.traces[index].index)
             made[place].request.filtered += tree.spans.count
             return place
         }
@@ -186,5 +165,54 @@ private struct Gathering {
         receivedAt = min(receivedAt.lowerBound, trace.receivedAt)...max(receivedAt.upperBound, trace.receivedAt)
         spanCount += trace.spanCount
         bytes += trace.request.count
+    }
+}
+
+/// The traces of a request in which they stand one behind the other, each with a root and without circles of parents.
+struct TraceTrees {
+    struct Tree {
+        let spans: Range<Int>
+        /// The first span without a parent.
+        let top: Int
+    }
+
+    /// Spans of a trace, at most: parents are looked for one by one.
+    private static let spansMax = 64
+
+    private(set) var list: [Tree] = []
+
+    /// Nil where a trace has no root, has a circle of parents, is large, or comes twice.
+    init?(_ batch: borrowing SpanBatch) {
+        var start = 0
+        var known: Set<TraceID> = []
+        while start < batch.spans.count {
+            let id = batch.spans[start].traceID
+            var end = start + 1
+            while end < batch.spans.count, batch.spans[end].traceID == id { end += 1 }
+            guard known.insert(id).inserted, end - start <= Self.spansMax,
+                let top = Self.top(of: start..<end, batch)
+            else { return nil }
+            list.append(Tree(spans: start..<end, top: top))
+            start = end
+        }
+    }
+
+    private static func top(of spans: Range<Int>, _ batch: borrowing SpanBatch) -> Int? {
+        var top: Int?
+        for span in spans {
+            guard let parent = batch.spans[span].parentID else {
+                top = top ?? span
+                continue
+            }
+            // From most spans one step leads to a root.
+            var (next, steps) = (Optional(parent), 0)
+            while let wanted = next {
+                steps += 1
+                guard steps <= spans.count else { return nil }
+                guard let found = spans.first(where: { batch.spans[$0].spanID == wanted }) else { break }
+                next = batch.spans[found].parentID
+            }
+        }
+        return top
     }
 }

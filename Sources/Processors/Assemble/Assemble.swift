@@ -15,7 +15,6 @@ package struct Assemble: WindowedProcessor {
     let processors: [any SpanProcessor]
     /// Decides which traces are kept; nil where all are.
     let sampler: TailSampler?
-    private let handed = BundleHandover()
 
     /// - Parameters:
     ///   - settings: What it is to do.
@@ -36,9 +35,6 @@ package struct Assemble: WindowedProcessor {
     package func joins(_ unit: Int, of logs: Envelope) -> Bool { joinsEvents && GenAIEvent(unit, of: logs) != nil }
 
     package var samples: Bool { sampler != nil }
-
-    // A sampler looks at one trace.
-    package var handover: BundleHandover? { samples ? nil : handed }
 
     package var dropCertainty: DropCertainty { sampler?.dropCertainty ?? .never }
 

@@ -50,7 +50,7 @@ extension FilterSettings: ProcessorSettings {
                 .choice(["reparent": .reparent, "drop": .drop, "keep": .keep]),
                 "What becomes of the spans below one that is dropped: `reparent` gives them the nearest one above that stays, `drop` drops them too, `keep` "
                     + "leaves them as they are. A span that takes the place of a dropped root gets its times, its error and its exceptions; where several "
-                    + "would, the root stays without its attributes and its other events."
+                    + "would, the root stays without its attributes and its other events. Links to dropped spans stay as they came."
             ),
         ],
         check: { settings, group, context in
