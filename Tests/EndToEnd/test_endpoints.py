@@ -123,6 +123,7 @@ def test_signals_of_an_exporter(millrace, sink, service, archives):
 @pytest.mark.parametrize(
     ("exporter", "pointer", "hint"),
     [
+        ({"endpoints": []}, "", "is missing"),
         ({"endpoints": ["http://127.0.0.1:9"], "endpoint": "http://127.0.0.1:8"}, "/endpoints", '"endpoint" exclude'),
         ({"endpoints": ["http://127.0.0.1:9"], "logs_endpoint": "http://127.0.0.1:8"}, "/endpoints", '"logs_endpoint" exclude'),
         ({"endpoints": [f"http://127.0.0.1:{port}" for port in range(1, 18)]}, "/endpoints", "at most 16"),
@@ -133,7 +134,7 @@ def test_signals_of_an_exporter(millrace, sink, service, archives):
         ({"traces_endpoint": "http://127.0.0.1:9", "signals": ["traces", "logs"]}, "/signals", 'never takes "logs"'),
         ({"endpoint": "http://127.0.0.1:9", "limits": {"age": "1s"}}, "/limits/age", 'at least "1m"'),
     ],
-    ids=["endpoint too", "of a signal too", "many", "twice", "no address", "itself", "no signals", "other signals", "age"],
+    ids=["none", "endpoint too", "of a signal too", "many", "twice", "no address", "itself", "no signals", "other signals", "age"],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, exporter, pointer, hint):
     file = pipeline(tmp_path, {"there": {"type": "otlp_http"} | exporter})

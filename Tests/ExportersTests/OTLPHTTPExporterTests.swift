@@ -72,7 +72,9 @@ import Testing
         return (OTLPHTTPExporter(settings, encoder: BodyEncoder(), circuits: circuits) { _ in client }, client)
     }
 
-    @Test func `what fails at an address whose circuit is open goes to the next, and back after one request`() async throws {
+    @Test func `what fails at an address whose circuit is open goes to the next, and back after one request`()
+        async throws
+    {
         let (outage, clock) = (Outage(["a", "b"]), ManualClock())
         let (exporter, client) = try failover(outage, clock)
         let unreachable = DeliveryOutcome.unavailable(reason: "refused", after: nil)

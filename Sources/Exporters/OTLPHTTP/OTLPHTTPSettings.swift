@@ -100,7 +100,7 @@ extension OTLPHTTPSettings: DestinationSettings {
             }
             checkEndpoints(group, &context)
             let names = ["preset", "endpoint", "endpoints", "traces_endpoint", "metrics_endpoint", "logs_endpoint"]
-            guard names.allSatisfy({ group[$0] == nil }) else { return }
+            guard names.allSatisfy({ group[$0] == nil || group[$0]?.elements?.isEmpty == true }) else { return }
             let what = "\"endpoint\" or an address of a signal, such as \"traces_endpoint\", is missing"
             context.report("\(what); allowed: \(HTTPEndpoint.form)", at: group.offset)
         }
