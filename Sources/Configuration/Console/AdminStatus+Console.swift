@@ -57,7 +57,7 @@ extension AdminStatus {
 }
 
 extension JSONWriter {
-    /// - Parameter windowed: The pipelines that decide on the experiment when a trace is complete.
+    /// A row; `windowed` are the pipelines that decide on the experiment when a trace is complete.
     fileprivate mutating func write(_ row: ServiceActivity.Row, before windowed: Set<String>, now: UnixTime) {
         beginObject()
         if let key = row.key {
