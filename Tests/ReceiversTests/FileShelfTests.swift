@@ -76,6 +76,15 @@ import Testing
         #expect(try read() == numbers(30..<40))
     }
 
+    @Test func `are read from their beginning where they became shorter, and on from there`() throws {
+        try write(lines(0..<2000), to: "a.jsonl")
+        #expect(try read() == numbers(0..<2000))
+        try write(lines(0..<1000), to: "a.jsonl")
+        #expect(try read() == numbers(0..<1000))
+        try write(lines(1000..<1005), to: "a.jsonl", behind: true)
+        #expect(try read() == numbers(1000..<1005))
+    }
+
     @Test(arguments: [20, 2000])
     func `that rotation copied and cut off are read once`(count: Int) throws {
         try write(lines(0..<count), to: "a.jsonl")

@@ -86,9 +86,12 @@ struct ReadPositions: Sendable {
 
     /// How far a file was read that begins with the same bytes; nil for none.
     private func positionOfOriginal(of file: OpenedFile) -> Int? {
+        // What became shorter is no copy; of compressed files a position counts what they hold.
+        let end = (try? file.read(at: 0, max: 2)) == [0x1F, 0x8B] ? .max : file.size
         // Of others too little is known to tell.
         let known = (Array(entries.values) + former).filter { entry in
-            entry.position > 0 && (entry.headBytes == Self.headMax || entry.headBytes >= entry.position)
+            0 < entry.position && entry.position <= end
+                && (entry.headBytes == Self.headMax || entry.headBytes >= entry.position)
         }
         let heads = file.checksums(ofFirst: Set(known.map(\.headBytes)))
         return known.filter { heads[$0.headBytes] == $0.headChecksum }.map(\.position).max()
