@@ -43,7 +43,7 @@ package final class Timeline: Sendable {
         kept.withLock { kept in
             if kept.events.count == Self.eventsMax { kept.events.removeFirst() }
             kept.events.append(event)
-            kept.file?.append(event) { [weak self] in self?.events ?? [] }
+            kept.file?.append(event)
         }
     }
 

@@ -18,39 +18,53 @@ final class TimelineFile: Sendable {
     private let path: String
     private let logger: Logger
     private let thread = SerialThread(name: "millrace-events")
-    private let state = Mutex((lines: 0, hasFailed: false))
+    private let state: Mutex<State>
+
+    private struct State {
+        /// Those that the file is written anew with.
+        var events: [Timeline.Event]
+        var lines = 0
+        var hasFailed = false
+    }
 
     /// What earlier processes noted is put into `events`; blocks for the disk.
     init(in directory: String, _ events: inout [Timeline.Event], logger: Logger) {
         (path, self.logger) = ("\(directory)/\(Self.name)", logger)
         events = Self.events(at: path)
-        rewrite(events)
+        state = Mutex(State(events: events))
+        rewrite()
     }
 
     deinit {
         thread.stop()
     }
 
-    /// Writes an event, behind those before it; `all` are those that count when the file is written anew.
-    func append(_ event: Timeline.Event, all: @escaping @Sendable () -> [Timeline.Event]) {
+    /// Writes an event, behind those before it.
+    func append(_ event: Timeline.Event) {
         thread.submit { [self] in
-            if state.withLock({ $0.lines }) >= Self.linesMax { return rewrite(all()) }
-            let descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
-            write(event.line, to: descriptor)
-            state.withLock { $0.lines += 1 }
+            let isFull = state.withLock { state in
+                state.events = (state.events + [event]).suffix(Timeline.eventsMax)
+                state.lines += 1
+                return state.lines > Self.linesMax
+            }
+            if isFull { return rewrite() }
+            write(event.line, to: open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW))
         }
     }
 
     /// Returns once everything so far is written.
     func flush() async { await thread.run {} }
 
-    private func rewrite(_ events: [Timeline.Event]) {
+    private func rewrite() {
+        let events = state.withLock { state in
+            state.lines = state.events.count
+            return state.events
+        }
         let new = path + ".new"
         unlink(new)
         let descriptor = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard write(events.flatMap(\.line), to: descriptor) else { return }
-        guard rename(new, path) == 0 else { return warn() }
-        state.withLock { $0.lines = events.count }
+        if rename(new, path) != 0 { warn() }
     }
 
     /// Closes the file, too; false where it fails.
