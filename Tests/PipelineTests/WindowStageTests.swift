@@ -49,7 +49,9 @@ import Testing
 
     @Test func `services count what leaves the window, once, for where it goes`() async throws {
         let bench = try WindowBench(processors: [DropsNamed("noise")], to: ScriptedExporter())
-        let spans = [TestSpan(id: 1, trace: 1), TestSpan(id: 2, parent: 9, trace: 2), TestSpan("noise", id: 3, trace: 1)]
+        let spans = [
+            TestSpan(id: 1, trace: 1), TestSpan(id: 2, parent: 9, trace: 2), TestSpan("noise", id: 3, trace: 1),
+        ]
         #expect(await bench.send(spans) == .accepted)
         #expect(bench.meters.services.rows.isEmpty)
         #expect(bench.meters.arrivals.rows.map(\.sums.spans) == [2])

@@ -19,6 +19,7 @@ package struct ServiceCount: Sendable, Equatable {
     ///   - payload: The request; empty for none.
     ///   - items: Spans in it, which count for no service where it cannot be read.
     ///   - route: Where they go.
+    /// - Returns: Nothing for an empty one.
     static func all(in payload: [UInt8], items: Int, to route: Route) -> [ServiceCount] {
         guard !payload.isEmpty else { return [] }
         guard let batch = try? SpanBatch(payload) else {
@@ -55,6 +56,7 @@ extension SpanWork {
     /// - Parameters:
     ///   - isCounted: Whether a span counts.
     ///   - route: Where the spans of an output group go.
+    /// - Returns: Each service and route once, and one count for all services beyond those that are told from each other.
     package func services(
         counting isCounted: (Int) -> Bool = { _ in true },
         to route: (UInt16) -> Route
