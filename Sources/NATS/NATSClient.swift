@@ -46,6 +46,7 @@ package final class NATSClient: Sendable {
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let inbox: String
     private let state = Mutex(State())
+    private let throttle = Mutex(LogThrottle<Bool>(linesMax: 3, in: .seconds(60)))
     /// Rings with each connection.
     private let onConnect: @Sendable () -> Void
 
@@ -153,7 +154,7 @@ package final class NATSClient: Sendable {
     }
 
     /// Sends short messages in one write, where there is a connection; whether they arrive the replies say.
-    package func publish(all messages: [(subject: String, reply: String, payload: [UInt8])]) {
+    package func publish(all messages: [(subject: String, reply: String?, payload: [UInt8])]) {
         guard !messages.isEmpty, let channel = state.withLock({ $0.channel }) else { return }
         Self.write(to: channel) { buffer in
             for message in messages {
@@ -330,12 +331,14 @@ extension NATSClient {
 
 extension NATSClient: NATSConnectionListener {
     func opened(_ channel: any Channel, _ info: NATSServerInfo) {
-        let subscriptions = state.withLock { state in
+        let (subscriptions, isClosed) = state.withLock { state in
             state.channel = channel
             state.connections += 1
             note(info, &state)
-            return state.subscriptions.map { ($0.key, $0.value.subject) }
+            return (state.subscriptions.map { ($0.key, $0.value.subject) }, state.isClosed)
         }
+        // `close` waits for the end of a connection that was not there yet.
+        if isClosed { return channel.close(promise: nil) }
         Self.write(to: channel) { buffer in
             buffer.writeSubscription(Self.inboxNumber, to: "\(inbox).*")
             for (number, subject) in subscriptions { buffer.writeSubscription(number, to: subject) }
@@ -368,7 +371,11 @@ extension NATSClient: NATSConnectionListener {
     }
 
     func complained(_ text: String) {
-        logger.warning("NATS refuses something", metadata: ["client": "\(name)", "reason": "\(text)"])
+        let now = MonotonicClock.system.now()
+        guard let heldBack = throttle.withLock({ $0.admit(true, saying: text, now: now) }) else { return }
+        var metadata: Logger.Metadata = ["client": "\(name)", "reason": "\(text)"]
+        if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
+        logger.warning("NATS refuses something", metadata: metadata)
     }
 
     func closed(_ reason: String) {
