@@ -1,6 +1,7 @@
 #include "expression.h"
 
 #include <re2/re2.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cstring>
@@ -59,10 +60,19 @@ int first_match(bool (RE2::*match)(Text, size_t, size_t, RE2::Anchor, View *, in
     return 1;
 }
 
+int64_t thread_time() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return int64_t{now.tv_sec} * 1000000000 + now.tv_nsec;
+}
+
 }  // namespace
 
 int millrace_expression_first(const millrace_expression *expression, const void *bytes, size_t count, size_t start,
-                              size_t *first, size_t *last) {
+                              size_t *first, size_t *last, int64_t *nanoseconds) {
     const char *text = count > 0 ? static_cast<const char *>(bytes) : "";
-    return first_match(&RE2::Match, expression->compiled, text, count, start, first, last);
+    const int64_t before = nanoseconds ? thread_time() : 0;
+    const int found = first_match(&RE2::Match, expression->compiled, text, count, start, first, last);
+    if (nanoseconds) *nanoseconds = thread_time() - before;
+    return found;
 }

@@ -92,17 +92,17 @@ extension NodeReader {
         case "any": return conditions(member, depth: depth).map { .any($0) }
         case "not": return condition(member, depth: depth + 1).map { .not($0) }
         case "duration": return test(member, as: .duration).map { .duration($0) }
-        case "tokens": return test(member).map { .tokens($0) }
+        case "tokens": return test(member, as: .number).map { .tokens($0) }
         case "kind": return test(member, as: .names(Condition.kinds)).map { .kind($0) }
         case "status": return test(member, as: .names(Condition.statuses)).map { .status($0) }
         case "severity": return test(member, as: .severity).map { .severity($0) }
         case "body": return test(member).map { .body($0) }
-        case "metric": return test(member).map { .metric($0) }
-        case "event": return test(member).map { .event($0) }
-        case "name": return test(member).map { .name($0) }
-        case "span_type": return test(member).map { .spanType($0) }
-        case "scope": return test(member).map { .scope($0) }
-        default: return test(member).map { .service($0) }
+        case "metric": return test(member, as: .text).map { .metric($0) }
+        case "event": return test(member, as: .text).map { .event($0) }
+        case "name": return test(member, as: .text).map { .name($0) }
+        case "span_type": return test(member, as: .text).map { .spanType($0) }
+        case "scope": return test(member, as: .text).map { .scope($0) }
+        default: return test(member, as: .text).map { .service($0) }
         }
     }
 

@@ -19,7 +19,7 @@ package struct ConditionSubject: Sendable {
     package static let all = [
         ConditionSubject(
             "attribute",
-            "an attribute of that key, as it came; of a metric its metadata",
+            "an attribute of that key, as it came; of a metric its metadata, which few have: those of data points are not asked",
             #"{"attribute": "http.response.status_code", "over": 499}"#
         ),
         ConditionSubject(
@@ -93,7 +93,7 @@ package struct ConditionSubject: Sendable {
             A condition is an object with one of the members below. `attribute` and `resource` have the operators beside them; the \
             others take a value, which is to be equalled, or an object of operators, of which all must hold: `equals`, `in` (an \
             array), `matches` (RE2's syntax, found anywhere, at most 250 instructions of its program), `glob` (`*` and `?`), \
-            `exists`, `over`, `under`. Texts are compared with regard to case, and numbers only with numbers; a list passes where \
+            `exists`, `over`, `under`. What is always a text has no `over` and `under`, what is always a number no `matches` and `glob`. Texts are compared with regard to case, and numbers only with numbers; a list passes where \
             one of its elements does. What is missing passes `"exists": false` alone. Of signals that do not have what is asked, a \
             condition never holds; `validate` says so.
 

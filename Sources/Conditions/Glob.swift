@@ -3,10 +3,24 @@ import Basics
 /// A pattern for whole values: `*` stands for any text, `?` for one character, everything else for itself.
 package struct Glob: Sendable, Equatable {
     private let pattern: [UInt8]
+    private let ignoresCase: Bool
 
     /// Every text is a pattern.
     package init(_ pattern: String) {
-        self.pattern = Array(pattern.utf8)
+        self.init(Array(pattern.utf8), ignoresCase: false)
+    }
+
+    private init(_ pattern: [UInt8], ignoresCase: Bool) {
+        (self.pattern, self.ignoresCase) = (pattern, ignoresCase)
+    }
+
+    /// A pattern for values whose letters of ASCII may be of either case.
+    package static func ignoringCase(_ pattern: String) -> Glob {
+        Glob(pattern.utf8.map(lower), ignoresCase: true)
+    }
+
+    private static func lower(_ byte: UInt8) -> UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
 
     /// Whether a text has a wildcard, so that it is more than itself.
@@ -33,7 +47,9 @@ package struct Glob: Sendable, Equatable {
             } else if position < pattern.count, pattern[position] == Self.one {
                 position += 1
                 offset = text.endOfCharacter(at: offset, in: range)
-            } else if position < pattern.count, pattern[position] == text.byte(at: offset) {
+            } else if position < pattern.count,
+                pattern[position] == (ignoresCase ? Self.lower(text.byte(at: offset)) : text.byte(at: offset))
+            {
                 position += 1
                 offset += 1
             } else if let (star, start) = retry {

@@ -7,7 +7,9 @@ import Settings
 enum TestForm {
     /// Texts, numbers, true and false.
     case any
-    /// Durations, in the pipeline file's form; only compared.
+    case text
+    case number
+    /// Durations, in the pipeline file's form, under an operator.
     case duration
     /// One of these.
     case names([String])
@@ -62,6 +64,9 @@ extension NodeReader {
         case _ where form.isSeverity:
             report(place, "a severity has no text; its level is asked for with equals, in, over or under")
             return nil
+        case _ where form.isNumber:
+            report(place, "a number has no text; it is asked for with equals, in, over, under or exists")
+            return nil
         case "matches": return pattern(place)
         default: return text(place).map { .glob(Glob($0)) }
         }
@@ -85,15 +90,13 @@ extension NodeReader {
     /// What is compared; a level of severity is passed by its highest or lowest number.
     private mutating func limit(_ place: NodePlace, as form: TestForm, isOver: Bool) -> Double? {
         switch form {
-        case .duration:
-            if let duration = place.node.string.flatMap(Duration.init(text:)) {
-                return Double(duration.wholeNanoseconds)
-            }
-            report(place, "\(Duration.form) is expected")
-            return nil
+        case .duration: return duration(place)
         case .severity:
             return severity(place).map { Double(isOver ? $0.upperBound : $0.lowerBound) }
-        case .any, .names:
+        case .text, .names:
+            report(place, "a text is no number; it is asked for with equals, in, matches, glob or exists")
+            return nil
+        case .any, .number:
             if place.node.double == nil { report(place, "a number is expected") }
             return place.node.double
         }
@@ -108,13 +111,25 @@ extension NodeReader {
             return nil
         case .severity:
             return severity(place).map { $0.map { .number(Double($0)) } }
-        case .any, .duration:
+        case .text: return text(place).map { [.text(Array($0.utf8))] }
+        case .number:
+            if place.node.double == nil { report(place, "a number is expected") }
+            return place.node.double.map { [.number($0)] }
+        case .duration: return duration(place).map { [.number($0)] }
+        case .any:
             if let text = place.node.string { return [.text(Array(text.utf8))] }
             if let number = place.node.double { return [.number(number)] }
             if let bool = place.node.bool { return [.bool(bool)] }
             report(place, "a string, a number, true or false is expected")
             return nil
         }
+    }
+
+    /// Nanoseconds.
+    private mutating func duration(_ place: NodePlace) -> Double? {
+        if let duration = place.node.string.flatMap(Duration.init(text:)) { return Double(duration.wholeNanoseconds) }
+        report(place, "\(Duration.form) is expected")
+        return nil
     }
 
     /// The severity numbers that a name or a number stands for.
@@ -134,5 +149,12 @@ extension TestForm {
     fileprivate var isSeverity: Bool {
         if case .severity = self { return true }
         return false
+    }
+
+    fileprivate var isNumber: Bool {
+        switch self {
+        case .number, .duration: true
+        case .any, .text, .names, .severity: false
+        }
     }
 }

@@ -5,8 +5,9 @@ import CRE2
 ///
 /// RE2 reads a value once, front to back, whatever the pattern: about 2 ns a byte where the tables that it builds on the way
 /// fit into `memoryMax`, and where they do not, at most a few microseconds a byte, because `sizeMax` bounds what a byte costs
-/// then. Letters compare exactly unless the pattern says `(?i)`; `.` is any character, line breaks included; `^` and `$` are
-/// the ends of the value. Any number of threads search at once.
+/// then. A condition searches a value once; `firstMatch`, which is called for each match, says what it cost. Letters compare
+/// exactly unless the pattern says `(?i)`; `.` is any character, line breaks included; `^` and `$` are the ends of the value. Any
+/// number of threads search at once.
 package final class RegularExpression: @unchecked Sendable {
     // Sendable because a compiled expression only changes in RE2's tables, which RE2 guards.
     private let compiled: OpaquePointer
@@ -17,6 +18,16 @@ package final class RegularExpression: @unchecked Sendable {
     /// Instructions of RE2's program at most: a letter is one, any character (`.`) eight, and `{20}` repeats what stands
     /// before it twenty times.
     package static let sizeMax = 250
+    /// A text whose first search is timed, at least.
+    private static let timedMin = 1024
+    /// Nanoseconds that RE2 takes for a byte with its tables.
+    private static let fast = 2
+    /// Nanoseconds for a byte that it never takes with them, once they are built.
+    private static let slow = 16
+    /// Nanoseconds that building them may take in the first search of a text.
+    private static let firstPause = 50_000
+    /// The same behind a match.
+    private static let pause = 5000
     /// Bytes that one expression takes at most, the tables included that searches build.
     static let memoryMax: Int64 = 1 << 20
 
@@ -63,13 +74,44 @@ package final class RegularExpression: @unchecked Sendable {
 
     /// The first match in the UTF-8 in `range` of `text` that begins at `offset` or behind it, leftmost and as RE2 prefers.
     ///
-    /// Reads up to the end of the range, wherever the match ends.
-    package func firstMatch(in text: RawSpan, _ range: Range<Int>, from offset: Int) -> Range<Int>? {
-        var (first, last) = (0, 0)
+    /// Reads up to the end of the range, wherever the match ends. `cost` grows by the bytes up to there, and where RE2 had no
+    /// tables by those that it reads by tables in the same time. It does not say which it was, so that the time tells: of the
+    /// first search of a short text it is not worth asking.
+    package func firstMatch(
+        in text: RawSpan,
+        _ range: Range<Int>,
+        from offset: Int,
+        cost: inout Int
+    ) -> Range<Int>? {
+        var (first, last, nanoseconds) = (0, 0, Int64(0))
+        let isTimed = offset > range.lowerBound || range.count >= Self.timedMin
         let isFound = text.extracting(range).withUnsafeBytes { bytes in
             let start = offset - range.lowerBound
-            return unsafe millrace_expression_first(compiled, bytes.baseAddress, bytes.count, start, &first, &last) != 0
+            guard isTimed else {
+                return unsafe millrace_expression_first(
+                    compiled,
+                    bytes.baseAddress,
+                    bytes.count,
+                    start,
+                    &first,
+                    &last,
+                    nil
+                ) != 0
+            }
+            return unsafe millrace_expression_first(
+                compiled,
+                bytes.baseAddress,
+                bytes.count,
+                start,
+                &first,
+                &last,
+                &nanoseconds
+            ) != 0
         }
+        let bytes = range.upperBound - offset
+        let time = Int(nanoseconds)
+        let usual = Self.slow * bytes + (offset > range.lowerBound ? Self.pause : Self.firstPause)
+        cost += time > usual ? time / Self.fast : bytes
         return isFound ? range.lowerBound + first..<range.lowerBound + last : nil
     }
 }

@@ -213,9 +213,9 @@ extension NodeReader {
     private mutating func figure(_ name: String, _ member: NodePlace) -> TraceCondition? {
         switch name {
         case "duration": test(member, as: .duration).map { .duration($0) }
-        case "tokens": test(member).map { .tokens($0) }
-        case "cost": test(member).map { .cost($0) }
-        default: test(member).map { .spans($0) }
+        case "tokens": test(member, as: .number).map { .tokens($0) }
+        case "cost": test(member, as: .number).map { .cost($0) }
+        default: test(member, as: .number).map { .spans($0) }
         }
     }
 }

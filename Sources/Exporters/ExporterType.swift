@@ -103,7 +103,9 @@ extension ExporterType {
         self.init(type, shape) { ExporterSettings(destination: $0.own, reader: $0.reader) }
     }
 
-    /// Reports signals that the destination never takes, and a list of none. What it takes is empty where its settings could not be read.
+    /// Reports signals that the destination never takes, and a list of none.
+    ///
+    /// What it takes is empty where its settings could not be read.
     private static func checkSignals(
         _ wanted: [Signal]?,
         of destination: any DestinationSettings,
@@ -111,7 +113,9 @@ extension ExporterType {
         _ context: inout DecodeContext
     ) {
         guard let wanted, let node = group["signals"], !destination.signals.isEmpty else { return }
-        let allowed = Signal.allCases.filter(destination.signals.contains).map { quoted($0.name) }.joined(separator: ", ")
+        let allowed = Signal.allCases.filter(destination.signals.contains).map { quoted($0.name) }.joined(
+            separator: ", "
+        )
         context.within("signals") { context in
             if node.elements?.isEmpty == true { context.report("it is empty; allowed: \(allowed)", at: node.offset) }
             guard let other = wanted.first(where: { !destination.signals.contains($0) }) else { return }

@@ -75,6 +75,7 @@ package struct SpanWork: Sendable {
     /// The traces of which spans stay.
     ///
     /// - Parameter traces: By output group the trace of its spans; nil for a group of several.
+    /// - Returns: Each once.
     func keptTraces(_ traces: [TraceID?]) -> Set<TraceID> {
         var kept = Set(batch.groups.compactMap { traces[Int($0.number)] })
         guard tombstones?.isEmpty == false, traces.contains(nil) else { return kept }

@@ -61,6 +61,19 @@ import Testing
         }
     }
 
+    @Test func `a search without tables costs what it takes longer`() throws {
+        var generator = SystemRandomNumberGenerator()
+        let letters = (0..<1 << 15).map { _ in Bool.random(using: &generator) ? UInt8(ascii: "a") : UInt8(ascii: "b") }
+        func cost(_ pattern: String) throws -> Int {
+            var cost = 0
+            let expression = try RegularExpression(pattern)
+            _ = expression.firstMatch(in: letters.span.bytes, 0..<letters.count, from: 0, cost: &cost)
+            return cost
+        }
+        #expect(try cost("a{1,3}z") == letters.count)
+        #expect(try cost("[ab]*(a[ab]{60}x)|a") > 10 * letters.count)
+    }
+
     @Test func `one expression is searched with by many threads at once`() async throws {
         let expression = try RegularExpression("(a|b)*a(a|b){12}c$")
         let found = await withTaskGroup(of: Int.self) { group in

@@ -128,7 +128,7 @@ import Testing
         ),
         (
             "exporters", #"{"out": {"type": "console", "tls": {}}}"#,
-            #"f.json:3:42: /exporters/out/tls: "tls" has no meaning for this type, which sends no requests; allowed: type, style, batch, retry, start, backlog, dead_letters"#
+            #"f.json:3:42: /exporters/out/tls: "tls" has no meaning for this type, which sends no requests; allowed: type, style, batch, retry, start, backlog, dead_letters, signals"#
         ),
         (
             "exporters",

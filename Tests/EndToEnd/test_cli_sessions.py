@@ -1,5 +1,6 @@
 """Sessions of coding CLIs that send log records and no spans, as MLflow shows them."""
 
+import collections
 import json
 import pathlib
 import uuid
@@ -154,12 +155,17 @@ def test_a_session_that_sends_spans_is_not_there_twice(millrace, mlflow, seeded,
     assert {trace["id"] for trace in mlflow.traces(service)} <= traces
 
 
-def test_log_records_complete_the_spans_that_they_name(millrace, mlflow, seeded, service):
+@pytest.mark.parametrize("asks", [True, False])
+def test_log_records_complete_the_spans_that_they_name(millrace, mlflow, seeded, service, asks):
     """Claude Code's interaction with its prompt, its answer and what its tool was called with, which only its log records say."""
     gateway = windowed(millrace, mlflow, after_root="4s", wait="4s", open_wait="8s")
     spans, logs = message("clients/node-claude-code-3.pb", "traces"), message("clients/node-claude-code-1.logs.pb", "logs")
     retraced("traces", spans, uuid.uuid4().hex)
     (root,) = [span for span in otlp.each_span(spans) if not span.parent_span_id]
+    if not asks:
+        kept = [attribute for attribute in root.attributes if attribute.key != "user_prompt"]
+        del root.attributes[:]
+        root.attributes.extend(kept)
     (tool,) = [span for span in otlp.each_span(spans) if span.name == "claude_code.tool"]
     (call,) = [attribute for attribute in tool.attributes if attribute.key == "tool_use_id"]
     for request, groups in ((spans, spans.resource_spans), (logs, logs.resource_logs)):
@@ -182,9 +188,57 @@ def test_log_records_complete_the_spans_that_they_name(millrace, mlflow, seeded,
     gateway.settled(accepted=len(otlp.each_span(spans)))
     assert gateway.row("mlflow")["created"] == 0
     (trace,) = mlflow.traces(service)
-    assert len(trace["spans"]) == len(otlp.each_span(spans)) and ANSWER in trace["response_preview"]
+    assert len(trace["spans"]) == len(otlp.each_span(spans))
+    # The span has the question of its own recording.
+    own = {attribute.key: attribute.value.string_value for attribute in root.attributes}
+    assert trace["request_preview"] == own.get("user_prompt", QUESTION)
+    assert (trace["response_preview"], trace["state"]) == (ANSWER, "OK")
+    assert (trace["session"], trace["user"]) == (own["session.id"], own["user.id"])
+    assert [trace["tokens"][f"{kind}_tokens"] for kind in ("input", "output", "total")] == [28, 14, 42]
+    (shown,) = [span for span in trace["spans"] if span["parent"] is None]
+    assert shown["type"] == "AGENT" and shown["outputs"]["choices"][0]["message"]["content"] == ANSWER
     (shown,) = [span for span in trace["spans"] if span["id"] == tool.span_id.hex()]
     assert shown["inputs"] == {"file_path": "/srv/demo/node2/proj/a.txt"}
+
+
+def test_a_turn_that_is_larger_than_the_journal_goes_on_in_parts(millrace, sink, service):
+    sink.bodies = []
+    gateway = behind_a_window(
+        millrace({"backend": otlp_exporter(sink)}, starts=False),
+        signals=["traces", "logs"],
+        log_sessions=True,
+        wait="3s",
+        open_wait="6s",
+    )
+    gateway.pipeline["journal"]["max_bytes"] = "1MiB"
+    gateway.save()
+    gateway.start()
+    request, _ = session("clients/node-claude-code-1.logs.pb", service)
+    prompt, _, tool, call, _, answer = otlp.units_of("logs", request)
+    # Arguments and question stand in a span twice, as they came and as MLflow reads them: more than the journal is then the turn.
+    texts = {"prompt": "q" * 46_000, "tool_input": "x" * 46_000}
+    parts = []
+    for number, record in enumerate([prompt] + 10 * [tool] + [call, answer]):
+        part = otlp.REQUESTS["logs"].FromString(request.SerializeToString())
+        (scope,) = (scope for resource in part.resource_logs for scope in resource.scope_logs)
+        del scope.log_records[:]
+        scope.log_records.append(record)
+        for attribute in scope.log_records[0].attributes:
+            if attribute.key in texts:
+                attribute.value.string_value = texts[attribute.key]
+            if attribute.key == "tool_use_id":
+                attribute.value.string_value = f"toolu_{number}"
+        parts.append(part.SerializeToString())
+    for part in parts:
+        post(gateway, part)
+    row = gateway.settled(signal="logs")["destinations"]["whole"]
+    assert (row["joined"], row["filtered"]) == (13, 0)
+    gateway.settled(accepted=0)
+    sent = [otlp.REQUESTS["traces"].FromString(body) for signal, body in sink.bodies if signal == "traces"]
+    spans = [span for request in sent for span in otlp.each_span(request)]
+    assert len({span.trace_id for span in spans}) == 1
+    names = collections.Counter(span.name for span in spans)
+    assert names == {f"invoke_agent {service}": 1, "execute_tool Read": 10, "chat claude-opus-4-8": 1}
 
 
 @pytest.mark.skipif(

@@ -157,6 +157,9 @@ def test_what_a_window_takes_is_no_destination_that_is_gone(browser, tmp_path, s
         browser.open(gateway.page)
         browser.says("joined with spans", "assemble", "The window makes them content of the spans that they name.")
         assert "gone from the file" not in browser.text
+        gateway.send("shop")
+        browser.show("services")
+        browser.says("shop", "decided by the window")
     finally:
         gateway.stop()
 

@@ -30,6 +30,7 @@ LEFT_OUT = {}
 SILENT = {
     "millrace_receiver_records_total": "needs a receiver of type otlp_file",
     "millrace_receiver_unread_bytes": "needs a receiver of type otlp_file",
+    "millrace_exporter_endpoint_in_use": "needs an exporter with endpoints",
     "millrace_processor_unmapped_spans_total": "needs a span that grows by more than 64 KiB and three times its size",
     "millrace_processor_forgotten_routes_total": "needs more than max_routes routes and an idle hour",
 }

@@ -54,10 +54,10 @@ import Testing
     }
 
     /// Three addresses, of which some are down; the clock moves by hand.
-    private func failover(_ down: Mutex<Set<String>>, _ clock: ManualClock) throws -> (OTLPHTTPExporter, ScriptedHTTPClient) {
+    private func failover(_ outage: Outage, _ clock: ManualClock) throws -> (OTLPHTTPExporter, ScriptedHTTPClient) {
         let client = ScriptedHTTPClient { request, _ in
             let host = request.url.dropFirst("http://".count).prefix { $0 != "/" }
-            return down.withLock { $0.contains(String(host)) } ? .failure(.unreachable("refused")) : .reply(200)
+            return outage.hosts.withLock { $0.contains(String(host)) } ? .failure(.unreachable("refused")) : .reply(200)
         }
         var settings = OTLPHTTPSettings(endpoint: nil, requests: RequestSettings(compression: .none))
         settings.endpoints = try ["a", "b", "c"].map { try #require(HTTPEndpoint(text: "http://\($0)")) }
@@ -72,9 +72,11 @@ import Testing
         return (OTLPHTTPExporter(settings, encoder: BodyEncoder(), circuits: circuits) { _ in client }, client)
     }
 
-    @Test func `what fails at an address whose circuit is open goes to the next, and back after one request`() async throws {
-        let (down, clock) = (Mutex<Set<String>>(["a", "b"]), ManualClock())
-        let (exporter, client) = try failover(down, clock)
+    @Test func `what fails at an address whose circuit is open goes to the next, and back after one request`()
+        async throws
+    {
+        let (outage, clock) = (Outage(["a", "b"]), ManualClock())
+        let (exporter, client) = try failover(outage, clock)
         let unreachable = DeliveryOutcome.unavailable(reason: "refused", after: nil)
         // Nobody knows yet whether the first is down.
         #expect(await exporter.export(batch()) == unreachable)
@@ -91,7 +93,7 @@ import Testing
         try await clock.sleep(for: .seconds(1))
         #expect(await exporter.export(batch()) == .delivered)
         #expect(client.requests.suffix(3).map(\.url).map { $0.dropFirst(7).prefix(1) } == ["a", "b", "c"])
-        down.withLock { $0 = [] }
+        outage.hosts.withLock { $0 = [] }
         try await clock.sleep(for: .seconds(1))
         #expect(await exporter.export(batch()) == .delivered)
         #expect(exporter.endpoints.map(\.isInUse) == [true, false, false])
@@ -99,8 +101,8 @@ import Testing
     }
 
     @Test func `where all are down one is asked all the same, and the delivery's circuit says when`() async throws {
-        let (down, clock) = (Mutex<Set<String>>(["a", "b", "c"]), ManualClock())
-        let (exporter, client) = try failover(down, clock)
+        let (outage, clock) = (Outage(["a", "b", "c"]), ManualClock())
+        let (exporter, client) = try failover(outage, clock)
         for _ in 0..<12 { _ = await exporter.export(batch()) }
         #expect(exporter.endpoints.allSatisfy { $0.circuit == .open && !$0.isInUse })
         let before = client.requests.count
@@ -236,4 +238,11 @@ import Testing
         #expect(gunzip(request.body) == Self.payload)
         await loop.close()
     }
+}
+
+/// Hosts that are down.
+private final class Outage: Sendable {
+    let hosts: Mutex<Set<String>>
+
+    init(_ hosts: Set<String>) { self.hosts = Mutex(hosts) }
 }

@@ -41,7 +41,9 @@ struct OutcomeCountsTests {
             Issue.record("no valid slot")
             return
         }
-        #expect(read.cursor.totals[.sampledOut] == cursor.totals[.sampledOut] && read.cursor.totals.sampledOutBy.isEmpty)
+        #expect(
+            read.cursor.totals[.sampledOut] == cursor.totals[.sampledOut] && read.cursor.totals.sampledOutBy.isEmpty
+        )
         #expect(read.cursor.finished == cursor.finished)
     }
 

@@ -69,7 +69,7 @@ import Testing
         #expect(result.errors == "/nowhere/pipeline.json: cannot be read: No such file or directory\n")
     }
 
-    @Test(arguments: [["frobnicate"], ["run", "--frobnicate"], ["validate"], ["ledger"], ["run", "extra"]])
+    @Test(arguments: [["frobnicate"], ["run", "--frobnicate"], ["validate"], ["reload"], ["run", "extra"]])
     func `wrong usage ends with 64 and says how it is used`(arguments: [String]) throws {
         let result = try arguments.count > 1 ? Program.run(arguments[0], arguments[1]) : Program.run(arguments[0])
         #expect(result.code == 64)

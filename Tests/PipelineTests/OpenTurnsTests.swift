@@ -8,6 +8,7 @@ import Testing
 /// Turns of sessions of which log records came and no spans.
 @Suite struct OpenTurnsTests {
     private let settings: WindowSettings
+    private let sender = Sender.identity("ada")
     private let named = TraceKey(TraceID(high: 9, low: 9))
 
     init() {
@@ -68,10 +69,10 @@ import Testing
     func `spans that a filter drops end no turn, others do`(isKept: Bool) {
         let turns = OpenTurns(settings)
         var state = WindowStage.State(window: TraceWindow(settings), turns: turns, cache: RecordCache(bytesMax: 0))
-        let root = WindowSight.spans(named, [SpanSighting(SpanID(1), parent: nil)], TraceForesight())
-        state.take(stored(1, [1]), .turn(named, turn()), from: .logs, at: .zero)
+        let root = WindowSight.spans(named, [SpanSighting(SpanID(1), parent: nil)], TraceForesight(), sender)
+        state.take(stored(1, [1]), .turn(named, turn(), sender), from: .logs, at: .zero)
         state.take(stored(7, isKept ? [1] : []), root, from: .spans, at: .zero)
-        state.take(stored(2, [1]), .turn(named, turn(answered: true)), from: .logs, at: .zero)
+        state.take(stored(2, [1]), .turn(named, turn(answered: true), sender), from: .logs, at: .zero)
         let work = state.takeWork(at: .seconds(31), isRead: false)
         let decisions = work.compactMap { if case .decision(let decision) = $0 { decision } else { nil } }
         #expect(decisions.filter(\.isTurn).map(\.logRecords) == (isKept ? [] : [[1, 2]]))
@@ -83,7 +84,12 @@ import Testing
         bounded.bytesMax = .kibibytes(16)
         var state = WindowStage.State(window: TraceWindow(bounded), cache: RecordCache(bytesMax: 0))
         for id in 1...3 as ClosedRange<UInt64> {
-            let sight = WindowSight.spans(named, [SpanSighting(SpanID(id), parent: SpanID(9))], TraceForesight())
+            let sight = WindowSight.spans(
+                named,
+                [SpanSighting(SpanID(id), parent: SpanID(9))],
+                TraceForesight(),
+                sender
+            )
             state.take(stored(id, [], metadata: 8192), sight, from: .spans, at: .zero)
         }
         let work = state.takeWork(at: .zero, isRead: false)

@@ -189,6 +189,48 @@ struct TraceWindowTests {
         #expect(window.traceCount == 0 && window.nextDue == nil)
     }
 
+    @Test(arguments: [1, 40])
+    func `whoever sends very many traces decides nobody else's early`(flooders: UInt64) {
+        var settings = Self.settings
+        settings.memoryMax = .kibibytes(64)
+        var window = TraceWindow(settings)
+        for trace in 1...20 as ClosedRange<UInt64> {
+            let span = [span(2, below: 1)]
+            window.see(key(trace), from: .identity("ada"), record: trace, spans: span, bytes: 1, at: .zero)
+        }
+        var early: [UInt64] = []
+        for trace in 100...5000 as ClosedRange<UInt64> {
+            let sender = Sender.address(SourceAddress(bits: trace % flooders))
+            // Those of one are larger than those of another, who has as many.
+            let spans = (2...(trace % 2 == 0 ? 2 : 40)).map { span($0, below: 1) }
+            window.see(key(trace), from: sender, record: trace, spans: spans, bytes: 1, at: .seconds(1))
+            early += window.due(at: .seconds(1)).map(\.key.trace.low)
+            #expect(window.memoryBytes <= settings.memoryMax.bytes)
+        }
+        #expect(early.count > 4000)
+        // Where forty hold as much as the one each, it gives its share as well.
+        let others = early.filter { $0 < 100 }
+        #expect(flooders == 1 ? others.isEmpty : others == others.sorted())
+        let rest = Set(window.close().map(\.key.trace.low))
+        #expect(rest.count + early.count == 4921 && window.memoryBytes < settings.memoryMax.bytes)
+    }
+
+    @Test func `what each has to give is what it holds above a level`() {
+        var senders = OpenSenders()
+        let numbers = [50, 10, 30, 30].enumerated().map { index, bytes in
+            let number = senders.open(.address(SourceAddress(bits: UInt64(index))))
+            senders.add(bytes, to: number)
+            return number
+        }
+        #expect(numbers == [0, 1, 2, 3])
+        #expect(senders.shares(of: 10) == [10, 0, 0, 0])
+        #expect(senders.shares(of: 20) == [20, 0, 0, 0])
+        #expect(senders.shares(of: 50) == [30, 0, 10, 10])
+        #expect(senders.shares(of: 120) == [50, 10, 30, 30] && senders.shares(of: 500) == [50, 10, 30, 30])
+        senders.close(2, 30)
+        #expect(senders.open(.identity("new")) == 2 && senders.shares(of: 20) == [20, 0, 0, 0])
+    }
+
     @Test func `a trace takes some 150 bytes, a span 32 and a record 16`() {
         var window = TraceWindow(Self.settings)
         for trace in 0..<5000 as Range<UInt64> {

@@ -204,7 +204,9 @@ import Testing
     }
 
     /// A request that costs too much to be divided, with a part of a trace that waits.
-    @Test func `what waits of a trace is decided before a part that waits for nothing, and once over a restart`() async throws {
+    @Test func `what waits of a trace is decided before a part that waits for nothing, and once over a restart`()
+        async throws
+    {
         let files = FaultyFileSystem()
         let moments = Moments()
         var window = Concatenation(samples: true)
@@ -225,7 +227,9 @@ import Testing
         await bench.decide()
         await bench.deliver()
         let own = try traces(exporter.batches.filter { $0.route == .experimentName("trace 7") })
-        #expect(own.first?.sorted() == [101, 102] && own.flatMap { $0 }.sorted() == [7, 101, 102])
+        // In one request or in two.
+        let ids = own.flatMap { $0 }
+        #expect(ids.prefix(2).sorted() == [101, 102] && ids.sorted() == [7, 101, 102])
         #expect(bench.row.account.outcomes == OutcomeCounts(delivered: 42) && bench.isBalanced)
         await bench.journal.close()
     }

@@ -1,4 +1,5 @@
 import Basics
+import Conditions
 import Foundation
 import OTLP
 import Pipeline
@@ -50,6 +51,39 @@ struct RedactBoundsTests {
         #expect(try processor.become(String(repeating: "word ", count: 300)).text == "[redacted:budget]")
         #expect(try processor.become(String(repeating: "q", count: 1000)).text == "[redacted:budget]")
         #expect(try processor.become(String(repeating: "b", count: 1000)).by == [])
+    }
+
+    @Test func `searches for a pattern end where the request may cost no more`() throws {
+        var redactor = TextRedactor(try patternPlan("x.*z|x"))
+        redactor.stepsEnd = 100_000
+        let text = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 16)
+        let hits = redactor.hits(in: text.span.bytes, 0..<text.count)
+        #expect(hits.map(\.label) == [RedactionLabels.budget])
+        #expect(redactor.steps > 100_000 && redactor.steps < 200_000)
+    }
+
+    @Test func `hits inside of one character take it once`() throws {
+        var redactor = TextRedactor(try patternPlan(#"\C"#))
+        for text in ["é", "éé", "aé漢😀b"] {
+            let bytes = Array(text.utf8)
+            let hits = redactor.hits(in: bytes.span.bytes, 0..<bytes.count)
+            #expect(hits.count == bytes.count)
+            let written = redactor.written(hits, bytes.span.bytes, 0..<bytes.count)
+            #expect(String(decoding: written, as: UTF8.self) == String(repeating: "*", count: text.count))
+        }
+    }
+
+    private func patternPlan(_ pattern: String) throws -> RedactionPlan {
+        RedactionPlan(
+            detectors: [],
+            keys: [],
+            patterns: [("p", try RegularExpression(pattern))],
+            insideJSON: true,
+            media: false,
+            budget: 1 << 20,
+            stand: Replacement(template: "*", hash: nil),
+            labels: RedactionLabels(patterns: ["p"])
+        )
     }
 
     @Test func `a request that would grow beyond its limit is refused`() throws {

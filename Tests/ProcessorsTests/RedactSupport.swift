@@ -75,6 +75,12 @@ enum FakeSecrets {
         return header + "." + letters(60, seed: 2) + "." + letters(43, seed: 3)
     }
 
+    /// An encrypted token with a key that both sides have.
+    static func keylessToken() -> String {
+        let header = Array(#"{"alg":"dir","enc":"A256GCM"}"#.utf8).base64.filter { $0 != "=" }
+        return header + ".." + letters(16) + "." + letters(80, seed: 3) + "." + letters(22, seed: 4)
+    }
+
     static func privateKey(_ end: String = "\n") -> String {
         let dashes = "-----"
         let lines = (0..<4).map { letters(64, seed: 30 + $0) }.joined(separator: end)
@@ -86,6 +92,7 @@ enum FakeSecrets {
     static let all: [(detector: String, secret: String)] = [
         ("anthropic", "sk" + "-ant-api03-" + letters(93) + "AA"),
         ("anthropic", "sk" + "-ant-admin01-" + letters(93) + "AA"),
+        ("anthropic", "sk" + "-ant-oat01-" + letters(93) + "AA"),
         ("openai", "sk" + "-proj-" + letters(74) + "T3Blbk" + "FJ" + letters(74)),
         ("openai", "sk" + "-svcacct-" + letters(20) + "T3Blbk" + "FJ" + letters(20)),
         ("openai", "sk" + "-" + letters(20) + "T3Blbk" + "FJ" + letters(20)),
@@ -107,16 +114,21 @@ enum FakeSecrets {
         ("github", "gh" + "p_adE7dp8rHP6gUTuPwxLTZjZdtya3sV" + "0UQzQM"),
         ("github", "github" + "_pat_" + letters(22) + "_" + letters(59)),
         ("gitlab", "glpat" + "-" + letters(20)),
+        ("gitlab", "glpat" + "-" + letters(27) + ".01." + letters(9, of: hexadecimal)),
+        ("gitlab", "glpat" + "-" + letters(27) + "." + letters(9, of: hexadecimal)),
         ("slack", "xox" + "b-" + letters(12, of: "0123456789") + "-" + letters(24)),
         ("stripe", "sk" + "_live_" + letters(24)), ("stripe", "rk" + "_test_" + letters(24)),
         ("databricks", "da" + "pi" + letters(32, of: hexadecimal)),
         ("npm", "npm" + "_" + letters(36)), ("pypi", "pypi" + "-AgEIcHlwaS5vcmc" + letters(80)),
         ("azure", "abc8" + "Q~" + letters(34)),
         ("sendgrid", "SG" + "." + letters(22) + "." + letters(43, seed: 5)),
-        ("jwt", webToken()), ("private_key", privateKey()),
+        ("jwt", webToken()), ("jwt", keylessToken()), ("private_key", privateKey()),
         ("email", "ada.lovelace+notes@mail.example.org"),
         ("card", "4111" + "111111111111"), ("card", "5500-0000-0000-0004"), ("card", "3782 822463 10005"),
         ("iban", "DE89 3704 0044 0532 0130 00"), ("iban", "GB82WEST12345698765432"), ("ssn", "536-90-4399"),
+        ("card", "4111\u{A0}1111\u{A0}1111\u{A0}1111"), ("card", "4111\u{202F}1111\u{202F}1111\u{202F}1111"),
+        ("card", "4111\u{2011}1111\u{2011}1111\u{2011}1111"), ("ssn", "536\u{2011}90\u{2011}4399"),
+        ("iban", "DE89\u{A0}3704\u{A0}0044\u{A0}0532\u{A0}0130\u{A0}00"),
     ]
 
     /// In a text that says what they are: what is left of it follows.
@@ -183,6 +195,23 @@ enum FakeSecrets {
         ("aws_key_id", "_AK" + "IA" + letters(16, of: base32) + "_", "_[redacted:aws_key_id]_"),
         ("card", "4111" + "111111111111.Thanks", "[redacted:card].Thanks"),
         ("iban", "DE89370400440532013000EUR", "[redacted:iban]EUR"),
+        ("iban", "IBAN-DE89370400440532013000", "IBAN-[redacted:iban]"),
+        ("card", "card_4111" + "111111111111", "card_[redacted:card]"),
+        ("card", "VISA-4111-1111-1111-1111", "VISA-[redacted:card]"),
+        ("secret", "SMTP_PASS=hunter2x9Q!", "SMTP_PASS=[redacted:secret]"),
+        ("secret", #"{"user":"a","pass":"hunter2x9Q!"}"#, #"{"user":"a","pass":"[redacted:secret]"}"#),
+        ("secret", #"{"dbPass":"hunter2x9Q!"}"#, #"{"dbPass":"[redacted:secret]"}"#),
+        (
+            "secret", #"{"access_tokens":["\#(letters(24))"]}"#, #"{"access_tokens":["[redacted:secret]"]}"#
+        ),
+        (
+            "secret", #"[{"name":"X-Api-Key","value":"\#(letters(24))"},{"name":"n","value":"\#(letters(24))"}]"#,
+            #"[{"name":"X-Api-Key","value":"[redacted:secret]"},{"name":"n","value":"\#(letters(24))"}]"#
+        ),
+        (
+            "secret", #"{"secret":{"ref":{"value":"x"},"value":"\#(letters(24))"},"value":"\#(letters(24))"}"#,
+            #"{"secret":{"ref":{"value":"x"},"value":"[redacted:secret]"},"value":"\#(letters(24))"}"#
+        ),
     ]
 
     private static func address(_ user: String) -> (String, String, String) {
@@ -229,6 +258,9 @@ enum FakeSecrets {
         "startActivity(Intent(this@MainActivity.applicationContext))", "attn = q@k.transpose(-2,-1)",
         "y = x@self.weight",
         "EAN 4006381000093", "4111" + "111111111111.pdf", #"{"id":44051401359}"#, #"{"date":"2026-11-30"}"#,
+        "sk" + "-ant-oat01-" + letters(60), "glpat" + "-" + letters(27) + ".01." + letters(8, of: hexadecimal),
+        "ey" + "JhbGciOiJkaXIifQ..and so on", "order_4111" + "111111111111", "id-4111-1111-1111-1111",
+        "bypass=aB3dE6gH9jK2mN5p", "first pass: gpt-4o-2026-05-13", #"{"tokens":["aB3dE6gH9jK2mN5p"]}"#,
         "primary key: aB3dE6gH9jK2mN5p", "a@1.2.3-rc.1", "jquery@3.7.min.js", "x%40y",
         "https://hooks.slack.com/docs", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     ]

@@ -142,8 +142,48 @@ struct RedactTests {
     }
 
     @Test(arguments: [
+        (#"{"id":12345678,"s":"12345678"}"#, #"{"id":"[redacted:account]","s":"[redacted:account]"}"#),
+        ("[-12345678, 1.5, 1234567]", #"["[redacted:account]", 1.5, 1234567]"#),
+        (#"{"in":"{\"id\": 123456789}"}"#, #"{"in":"{\"id\": \"[redacted:account]\"}"}"#),
+        (#"x 12345678, {"id":12345678}"#, #"x [redacted:account], {"id":[redacted:account]}"#),
+    ])
+    func `patterns find numbers in JSON, which go whole`(text: String, left: String) throws {
+        let processor = try redact(#"{"patterns": [{"name": "account", "match": "[0-9]{8}"}]}"#)
+        #expect(try processor.become(text).text == left)
+    }
+
+    @Test func `the case of a hidden name does not matter`() throws {
+        let processor = try redact(#"{"keys": ["user.*", "passPhrase"]}"#)
+        #expect(try processor.become("Ada", key: "User.Name").text == "[redacted:key]")
+        #expect(
+            try processor.become(#"{"PASSPHRASE":"a b","user.Mail":1}"#).text
+                == #"{"PASSPHRASE":"[redacted:key]","user.Mail":"[redacted:key]"}"#
+        )
+    }
+
+    @Test(arguments: ["\n", "\r\n"]) func `media in lines goes whole, and what follows stays`(end: String) throws {
+        let image = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + Array(repeating: UInt8(7), count: 300)
+        let letters = Array(image.base64)
+        let lines = stride(from: 0, to: letters.count, by: 76)
+            .map { String(letters[$0..<min($0 + 76, letters.count)]) }
+            .joined(separator: end)
+        let stub = "[media:image/png,bytes=308,sha256=\(SHA256.hash(image).hexadecimal)]"
+        let processor = try redact()
+        for after in ["", end, end + "and a word.", "\""] {
+            #expect(try processor.become(lines + after).text == stub + after)
+            let address = "see data:image/png;base64,"
+            #expect(try processor.become(address + lines + after).text == "see " + stub + after)
+        }
+        // A word behind a full line is none of its letters.
+        let full = String(letters[..<76])
+        let (left, _) = try processor.become(full + end + "Hello you")
+        #expect(left.hasSuffix("]" + end + "Hello you"))
+    }
+
+    @Test(arguments: [
         (#"{"patterns": [{"name": "a", "match": "("}]}"#, "cannot be used"),
         (#"{"patterns": [{"name": "a", "match": "x*"}]}"#, "matches the empty text"),
+        (#"{"patterns": [{"name": "a", "match": "x\\C"}]}"#, "a single byte"),
         (#"{"patterns": [{"name": "email", "match": "x"}]}"#, "no detector's name"),
         (#"{"patterns": [{"name": "a", "match": "x"}, {"name": "a", "match": "y"}]}"#, "names two patterns"),
         (#"{"with": "say \"NAME\""}"#, "without quotes"),

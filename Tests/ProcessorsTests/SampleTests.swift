@@ -84,6 +84,7 @@ struct SampleTests {
             Row(any, "ot=rv:FD70A3D70A3D71", 0.01, same: "ot=rv:FD70A3D70A3D71;th:fd70a"),
             Row(any, "ot=rv:FD70A3D70A3D71", 0.01, precision: 3, nil, nil),
             Row(any, "ot=rv:FD70A3D70A3D70", 0.01, precision: 14, nil, nil),
+            Row(any, "ot=rv:FD70A3D70A3D70", 0.01, same: "ot=rv:FD70A3D70A3D70;th:fd70a"),
             Row(any, "ot=rv:90000000000000;th:80000000000000", 0.5, "ot=rv:90000000000000;th:8", nil),
             Row(any, "ot=rv:c0000000000000;th:8", 0.5, "ot=rv:c0000000000000;th:8", "ot=rv:c0000000000000;th:c"),
             Row(0x80_0000_0000_0000, "ot=th:8", 0.25, nil, nil),

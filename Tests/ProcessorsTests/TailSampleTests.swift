@@ -330,7 +330,8 @@ struct TailSampleTests {
         (#"[{"name": "a", "ratio": 1}, {"name": "a", "ratio": 1}]"#, "two policies have the name \"a\""),
         (#"[{"name": "no_policy", "ratio": 1}]"#, "cannot be the name of a policy"),
         (#"[{"name": "a", "slim": {"root": true}}]"#, "\"slim\" is not available in this version"),
-        (#"[{"name": "a", "keep": {"cost": "much"}}]"#, ""),
+        (#"[{"name": "a", "keep": {"cost": {"over": 1}}}]"#, ""),
+        (#"[{"name": "a", "keep": {"cost": "much"}}]"#, "a number is expected"),
         (#"[{"name": "a", "keep": {"all": [{"tokens": {"over": 1}, "root": true}]}}]"#, "\"root\" is not known here"),
         (#"[{"name": "a", "rare": {"window": "1h"}}]"#, "\"first\" is missing"),
     ])

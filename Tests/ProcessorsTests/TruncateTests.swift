@@ -86,7 +86,7 @@ struct TruncateTests {
 
     @Test func `a list of very many small values is cut in time`() throws {
         let short = try shortened("[" + String(repeating: "1,", count: 100_000) + "2]", to: 65_536)
-        #expect(short.hasPrefix("[1,1,") && short.hasSuffix(",1,2]") && short.utf8.count > 65_000)
+        #expect(short.hasPrefix(#"[1,"… ["#) && short.hasSuffix(",1,2]") && short.utf8.count > 65_000)
     }
 
     @Test func `a count of what was dropped before may be any number`() throws {
@@ -115,8 +115,11 @@ struct TruncateTests {
     @Test func `of long lists the first and the last elements stay`() throws {
         let turns = (0..<500).map { #"{"role":"user","content":"turn \#($0)"}"# }
         let short = try shortened("[\(turns.joined(separator: ","))]")
-        let read = try #require(try JSONSerialization.jsonObject(with: Data(short.utf8)) as? [[String: String]])
-        #expect(read.first?["content"] == "turn 0" && read.last?["content"] == "turn 499" && read.count > 15)
+        let read = try #require(try JSONSerialization.jsonObject(with: Data(short.utf8)) as? [Any])
+        #expect((read.first as? [String: String])?["content"] == "turn 0")
+        #expect((read.last as? [String: String])?["content"] == "turn 499" && read.count > 15)
+        // One in their place says how many are missing.
+        #expect(read[1] as? String == "… [\(500 - (read.count - 1)) elements cut]")
         #expect(short.utf8.count <= 1024)
     }
 
@@ -125,7 +128,38 @@ struct TruncateTests {
         let short = try shortened(#"{"rows":[\#(rows)],"total":400,"note":"all"}"#)
         let read = try #require(try JSONSerialization.jsonObject(with: Data(short.utf8)) as? [String: Any])
         #expect(read["total"] as? Int == 400 && read["note"] as? String == "all")
-        #expect((read["rows"] as? [[Int]])?.last == [399, 399] && short.utf8.count <= 1024)
+        #expect((read["rows"] as? [Any])?.last as? [Int] == [399, 399] && short.utf8.count <= 1024)
+    }
+
+    @Test func `members that do not fit are counted, and one that remains is left`() throws {
+        let digits = String(repeating: "1", count: 2000)
+        #expect(try shortened(#"{"n":\#(digits)}"#) == #"{"…":"1 member cut"}"#)
+        #expect(try shortened(#"{"n":\#(digits),"m":\#(digits),"a":1}"#) == #"{"a":1,"…":"2 members cut"}"#)
+        #expect(try shortened("[\(digits)]") == #"["… [1 element cut]"]"#)
+    }
+
+    @Test(arguments: [300, 700, 1024]) func `JSON in a text of JSON stays JSON`(max: Int) throws {
+        func quoted(_ text: String) -> String {
+            var writer = JSONWriter()
+            writer.string(text)
+            return writer.text
+        }
+        let query = String(repeating: #"say "ü" "#, count: 200)
+        let deepest = #"{"q":\#(quoted(query)),"n":7}"#
+        let arguments = #"{"deep":\#(quoted(deepest)),"k":true}"#
+        let short = try shortened(
+            #"[{"role":"tool","content":"\#(String(repeating: "x", count: 500))","arguments":\#(quoted(arguments))}]"#,
+            to: max
+        )
+        #expect(short.utf8.count <= max)
+        let message = try #require(try JSONNode(parsing: Array(short.utf8)).elements?.first)
+        let inner = try JSONNode(parsing: Array(try #require(message["arguments"]?.string).utf8))
+        guard max > 300 else { return }
+        let last = try JSONNode(parsing: Array(try #require(inner["deep"]?.string).utf8))
+        #expect(
+            last["q"]?.string?.hasPrefix(#"say "ü" "#) == true && last["q"]?.string?.hasSuffix(" bytes cut]") == true
+        )
+        #expect(last["n"]?.double == 7 && inner["k"]?.bool == true)
     }
 
     @Test(arguments: 1...40)

@@ -68,7 +68,7 @@ function tree(value, path) {
     if (value.every(isPlain)) return h("span", { class: "words" }, value.map((part, index) => h("code", { key: index }, String(part))));
     return h("ol", { class: "tree" }, value.map((part, index) => h("li", { key: index }, tree(part, `${path}/${index}`))));
   }
-  if (Object.keys(value).length === 0) return h("span", { class: "faint" }, "none");
+  if (Object.keys(value).length === 0) return h("span", { class: "faint" }, "default");
   return h("dl", { class: "tree" }, Object.entries(value).map(([name, part]) => {
     const isGroup = !isPlain(part) && Object.keys(part).length > 0 && !(Array.isArray(part) && part.every(isPlain));
     return h("div", { key: name, class: isGroup ? "group" : "" }, h("dt", {}, name), h("dd", {}, tree(part, `${path}/${name}`)));

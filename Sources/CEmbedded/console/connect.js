@@ -3,7 +3,7 @@
 import { clients, curlParts, parts, readClients } from "./snippets.js";
 import { h } from "./dom.js";
 import { duration } from "./format.js";
-import { known, refresh } from "./services.js";
+import { known, refresh, whither } from "./services.js";
 
 /** Seconds without a span after which a service counts as new again. */
 const IDLE = 20;
@@ -110,6 +110,6 @@ function arrival() {
   }
   const row = view.came;
   return [h("p", { class: "arrived" }, h("i", { "aria-hidden": "true" }, "✓"), " ", h("b", {}, "The first span has come")),
-    h("p", {}, "from ", h("b", {}, row.service || "an app without service.name"), ", for experiment ", h("b", {}, row.experiment ?? "Default"), ". "),
+    h("p", {}, "from ", h("b", {}, row.service || "an app without service.name"), ", for experiment ", h("b", {}, whither(row)), ". "),
     h("p", {}, h("a", { href: "#/services" }, "Services"), " · ", h("a", { href: "#/flow" }, "Flow"))];
 }

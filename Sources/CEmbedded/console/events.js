@@ -61,7 +61,7 @@ export function deviations(model) {
   return h("section", { class: "panel", key: "deviations", "aria-labelledby": "deviations-title" },
     h("h2", { id: "deviations-title" }, "Deviations", h("small", {}, "from OTLP, by client; all of it was understood")),
     rows.length === 0
-      ? h("p", { class: "empty" }, "Every client writes as the specification says.")
+      ? h("p", { class: "empty" }, "What was accepted is written as the specification says.")
       : h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "deviations-title" },
         h("table", {},
           h("thead", {}, h("tr", {}, ["Client", "Kind", "Receiver", "Count"].map((title) => h("th", { scope: "col", class: title === "Count" ? "number" : null }, title)))),

@@ -69,8 +69,10 @@ function measured() {
   });
 }
 
+/** The experiment of a row, as far as it is known where spans come in. */
+export const whither = (row) => row.experiment ?? (row.window ? "decided by the window" : "Default");
 const label = (row) => (row.others ? "all others" : row.service || "no service.name");
-const experiment = (row) => (row.others ? "" : row.experiment ?? "Default");
+const experiment = (row) => (row.others ? "" : whither(row));
 const matches = (row, text) => `${label(row)} ${experiment(row)}`.toLowerCase().includes(text.toLowerCase());
 
 function sorted(rows) {

@@ -25,9 +25,10 @@ int millrace_expression_size(const millrace_expression *expression);
 // Whether the expression is found anywhere in `count` bytes.
 int millrace_expression_finds(const millrace_expression *expression, const void *bytes, size_t count);
 
-// Looks for the first match that begins at `start` or behind it; 1, and where it begins and ends, or 0.
+// Looks for the first match that begins at `start` or behind it; 1, and where it begins and ends, or 0. `nanoseconds`, unless
+// it is NULL, gets what that took of the thread's time.
 int millrace_expression_first(const millrace_expression *expression, const void *bytes, size_t count, size_t start,
-                              size_t *first, size_t *last);
+                              size_t *first, size_t *last, int64_t *nanoseconds);
 
 #ifdef __cplusplus
 }

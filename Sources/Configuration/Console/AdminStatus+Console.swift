@@ -29,7 +29,8 @@ extension AdminStatus {
         writer.integer(ServiceActivity.rowsMax)
         writer.key("services")
         writer.beginArray()
-        for row in meters.services.rows { writer.write(row, now: clock.now()) }
+        let windowed = Set(parts?.windows.keys ?? [:].keys)
+        for row in meters.services.rows { writer.write(row, before: windowed, now: clock.now()) }
         writer.endArray()
         writer.endObject()
         return writer.bytes
@@ -56,7 +57,8 @@ extension AdminStatus {
 }
 
 extension JSONWriter {
-    fileprivate mutating func write(_ row: ServiceActivity.Row, now: UnixTime) {
+    /// A row; `windowed` are the pipelines that decide on the experiment when a trace is complete.
+    fileprivate mutating func write(_ row: ServiceActivity.Row, before windowed: Set<String>, now: UnixTime) {
         beginObject()
         if let key = row.key {
             self.key("pipeline")
@@ -68,6 +70,8 @@ extension JSONWriter {
             case .none: null()
             case .experimentName(let name), .experimentID(let name): string(name)
             }
+            self.key("window")
+            bool(windowed.contains(key.pipeline))
         } else {
             self.key("others")
             bool(true)

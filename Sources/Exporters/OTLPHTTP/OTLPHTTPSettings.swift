@@ -100,7 +100,7 @@ extension OTLPHTTPSettings: DestinationSettings {
             }
             checkEndpoints(group, &context)
             let names = ["preset", "endpoint", "endpoints", "traces_endpoint", "metrics_endpoint", "logs_endpoint"]
-            guard names.allSatisfy({ group[$0] == nil }) else { return }
+            guard names.allSatisfy({ group[$0] == nil || group[$0]?.elements?.isEmpty == true }) else { return }
             let what = "\"endpoint\" or an address of a signal, such as \"traces_endpoint\", is missing"
             context.report("\(what); allowed: \(HTTPEndpoint.form)", at: group.offset)
         }
@@ -155,12 +155,11 @@ extension OTLPHTTPSettings: DestinationSettings {
         return circuits
     }
 
-    /// Reports a list that says nothing, or other addresses beside it.
+    /// Reports a list that is too long, or other addresses beside it; an empty one is none.
     private static func checkEndpoints(_ group: Group, _ context: inout DecodeContext) {
-        guard let list = group["endpoints"]?.elements else { return }
+        guard let list = group["endpoints"]?.elements, !list.isEmpty else { return }
         context.within("endpoints") { context in
             let offset = group["endpoints"]?.offset ?? group.offset
-            if list.isEmpty { context.report("it is empty; allowed: at least one address", at: offset) }
             if list.count > endpointsMax {
                 context.report("\(list.count) addresses; at most \(endpointsMax) are allowed", at: offset)
             }

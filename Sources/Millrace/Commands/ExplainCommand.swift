@@ -13,7 +13,7 @@ struct ExplainCommand: ParsableCommand {
             "Reads an OTLP request of spans (.pb or .json, also gzipped). Nothing is journaled, delivered or listened to."
     )
 
-    @Option(help: "The pipeline file.") var config: String
+    @Option(help: "The pipeline file; without it, the built-in one.") var config: String?
     @Option(help: "Only this pipeline; without it, all of the file.") var pipeline: String?
     @Option(
         name: .customLong("header"),
@@ -32,7 +32,8 @@ struct ExplainCommand: ParsableCommand {
         let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardError) }
         let names = file.pipelines.map(\.name)
         if let pipeline, !names.contains(pipeline) {
-            throw ValidationError("\(config) has no pipeline \"\(pipeline)\", only \(names.joined(separator: ", ")).")
+            let named = config ?? PipelineFile.defaultName
+            throw ValidationError("\(named) has no pipeline \"\(pipeline)\", only \(names.joined(separator: ", ")).")
         }
         let request: DryRunBody
         do throws(DryRunBodyError) {

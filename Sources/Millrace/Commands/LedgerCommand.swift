@@ -12,7 +12,7 @@ struct LedgerCommand: AsyncParsableCommand {
         discussion: "With --cluster, what is where between edges, streams of NATS, gateways and destinations."
     )
 
-    @Option(help: "The pipeline file.") var config: String
+    @Option(help: "The pipeline file; without it, the built-in one.") var config: String?
     @Flag(help: "Of all edges and gateways at the streams of the file's exporters and receivers `jetstream`.")
     var cluster = false
     @Flag(help: "With --cluster, JSON in place of tables.") var json = false
@@ -37,7 +37,8 @@ struct LedgerCommand: AsyncParsableCommand {
         var logger = logger
         logger.logLevel = .critical
         guard let ledger = await ClusterLedger(file, logger: logger) else {
-            throw ValidationError("\(config) has no exporter and no receiver \"jetstream\" to ask by")
+            let named = config ?? PipelineFile.defaultName
+            throw ValidationError("\(named) has no exporter and no receiver \"jetstream\" to ask by")
         }
         let text = json ? ledger.json.indentedText().escapingControlsInJSON : ledger.text.withoutControls
         writeLine(text, to: .standardOutput)

@@ -16,7 +16,8 @@ struct TapCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(help: "The pipeline file that the process was started with.") var config: String
+    @Option(help: "The pipeline file that the process was started with; without it, the built-in one.")
+    var config: String?
     @Option(help: "Only spans that go to this exporter.") var exporter: String?
     @Option(
         name: .customLong("where"),
@@ -42,7 +43,8 @@ struct TapCommand: AsyncParsableCommand {
         let file = try PipelineFile.loadOrExit(config) { writeLine($0, to: .standardError) }
         if let exporter, !file.exporters.contains(where: { $0.name == exporter }) {
             let names = file.exporters.map(\.name).joined(separator: ", ")
-            throw ValidationError("\(config) has no exporter \"\(exporter)\", only \(names).")
+            let named = config ?? PipelineFile.defaultName
+            throw ValidationError("\(named) has no exporter \"\(exporter)\", only \(names).")
         }
         let printer = TapPrinter(limit: limit, printsJSON: json)
         let wish = TailWish(condition: condition, exporter: exporter)

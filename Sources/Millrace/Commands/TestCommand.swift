@@ -9,15 +9,15 @@ struct TestCommand: ParsableCommand {
         discussion: "Nothing is journaled, delivered or listened to."
     )
 
-    @Argument(help: "The pipeline file.") var file: String
+    @OptionGroup var file: PipelineFileArgument
 
     func run() throws {
-        let pipelineFile = try PipelineFile.loadOrExit(file) { writeLine($0, to: .standardError) }
+        let pipelineFile = try PipelineFile.loadOrExit(file.path) { writeLine($0, to: .standardError) }
         let tests = pipelineFile.tests
-        guard !tests.isEmpty else { return writeLine("no tests in \(file)", to: .standardOutput) }
+        guard !tests.isEmpty else { return writeLine("no tests in \(file.path)", to: .standardOutput) }
         var failed = 0
         for test in tests {
-            let result = try pipelineFile.run(test, besides: file)
+            let result = try pipelineFile.run(test, besides: file.path)
             writeLine(result.text, to: .standardOutput)
             if !result.failures.isEmpty { failed += 1 }
         }

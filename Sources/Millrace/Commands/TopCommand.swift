@@ -11,7 +11,8 @@ struct TopCommand: AsyncParsableCommand {
         discussion: "On a terminal, once a second until q is pressed; elsewhere one table, with the rates of a second."
     )
 
-    @Option(help: "The pipeline file that the process was started with.") var config: String
+    @Option(help: "The pipeline file that the process was started with; without it, the built-in one.")
+    var config: String?
 
     /// Between two looks.
     private static let interval = Duration.seconds(1)

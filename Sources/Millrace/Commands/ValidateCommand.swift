@@ -9,14 +9,14 @@ struct ValidateCommand: ParsableCommand {
         discussion: "Variables and files that the pipeline file refers to must be there, as for a run."
     )
 
-    @Argument(help: "The pipeline file.") var file: String
+    @OptionGroup var file: PipelineFileArgument
     @Flag(help: "Print the file with every default filled in and secrets masked.") var print = false
 
     func run() throws {
-        let pipelineFile = try PipelineFile.loadOrExit(file, checkingFiles: true) {
+        let pipelineFile = try PipelineFile.loadOrExit(file.path, checkingFiles: true) {
             writeLine($0, to: .standardOutput)
         }
         for warning in pipelineFile.warnings { writeLine(warning, to: .standardError) }
-        writeLine(print ? pipelineFile.printed : "\(file): valid", to: .standardOutput)
+        writeLine(print ? pipelineFile.printed : "\(file.path): valid", to: .standardOutput)
     }
 }

@@ -54,7 +54,9 @@ package final class EndpointCircuits: Sendable {
             let others = state.circuits.indices.filter { !asked.contains($0) }
             var chosen = others.first { state.circuits[$0].admits(now: now) }
             if chosen == nil, asked.isEmpty {
-                chosen = others.min { state.circuits[$0].wake ?? .seconds(Int64.max) < state.circuits[$1].wake ?? .seconds(Int64.max) }
+                chosen = others.min {
+                    state.circuits[$0].wake ?? .seconds(Int64.max) < state.circuits[$1].wake ?? .seconds(Int64.max)
+                }
                 if let chosen { state.circuits[chosen].hasten(now: now) }
             }
             if let chosen { state.circuits[chosen].begin() }
@@ -97,7 +99,9 @@ package final class EndpointCircuits: Sendable {
         let reason = outcome.complaint.map { ": \($0.reason)" } ?? ""
         let text = after.map { "requests go to \(addresses[$0])" } ?? "no address answers"
         events.add(.endpointChanged, of: exporter, text + reason, at: wallClock.now())
-        var details: Logger.Metadata = ["exporter": "\(exporter)", "endpoint": "\(after.map { addresses[$0] } ?? "none")"]
+        var details: Logger.Metadata = [
+            "exporter": "\(exporter)", "endpoint": "\(after.map { addresses[$0] } ?? "none")",
+        ]
         if let failure = outcome.complaint { details["reason"] = "\(failure.reason)" }
         // Back at one that is preferred to the last one.
         let isBetter = after ?? .max < before ?? .max

@@ -215,6 +215,7 @@ struct WindowPart {
     ///   - record: The record.
     ///   - known: Traces of which there were parts before.
     ///   - assemble: Makes one request of a part.
+    /// - Returns: The parts; none where the record cannot be read.
     static func parts(
         of record: WindowRecord,
         _ known: inout Set<TraceKey>,

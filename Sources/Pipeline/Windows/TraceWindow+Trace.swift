@@ -15,6 +15,10 @@ extension TraceWindow {
         var shownEnd: UInt64 = 0
         /// Whose it is (`identities`).
         let identity: UInt32
+        /// Who sent what came first of it (`OpenSenders`).
+        let sender: UInt32
+        /// Bytes that it takes in all tables.
+        var memory: UInt32 = 0
         var nextInSlot = noNumber
         var records = RecordChain()
         var logs = RecordChain()
@@ -43,8 +47,8 @@ extension TraceWindow {
         /// Whether some of it was looked at by other policies than those that are.
         var isUncertain = false
 
-        init(_ id: TraceID, of identity: UInt32) {
-            (self.id, self.identity) = (id, identity)
+        init(_ id: TraceID, of identity: UInt32, from sender: UInt32) {
+            (self.id, self.identity, self.sender) = (id, identity, sender)
         }
 
         /// How it waits for what is missing.

@@ -16,17 +16,18 @@ import OTLP
 /// Some 140 bytes a trace, 13 a span and 16 a record. What is due is found without looking at any trace that is not: there are
 /// three ways to wait, each as long for all, so those that wait the same way stand in the order of their moments.
 package struct TraceWindow: Sendable {
-    private let settings: WindowSettings
+    let settings: WindowSettings
     /// When it is certain that a trace is not dropped.
     private var dropCertainty: DropCertainty
-    private var traces = Slab<Trace>()
+    var traces = Slab<Trace>()
     private var slots = [UInt32](filledWith: noNumber, count: 64)
     /// Whose traces there are, by their numbers; nil for who is bound to nothing.
     private var identities: [String?] = [nil]
     private var identityNumbers: [ExactText: UInt32] = [:]
+    var senders = OpenSenders()
     private var spans = SpanLinks()
-    private var records = RecordLinks()
-    private var lines: WaitingLines
+    var records = RecordLinks()
+    var lines: WaitingLines
     var decided: DecidedTraces
     private var ready: [WindowDecision] = []
     private(set) var now: Int64 = 0
@@ -54,7 +55,7 @@ package struct TraceWindow: Sendable {
 
     /// Bytes that it holds, as counted against `memory`.
     package var memoryBytes: Int {
-        traces.count * Self.traceBytes + spans.memoryBytes
+        traces.count * Self.traceBytes + spans.memoryBytes + senders.memoryBytes
             + records.count * MemoryLayout<RecordLink>.stride + decided.memoryBytes
     }
 
@@ -67,6 +68,7 @@ package struct TraceWindow: Sendable {
     ///
     /// - Parameters:
     ///   - key: The trace of all its spans.
+    ///   - sender: Who sent it.
     ///   - record: Its id in the pipeline's log; above all that were given before.
     ///   - sightings: The spans in it.
     ///   - bytes: How many it takes.
@@ -76,6 +78,7 @@ package struct TraceWindow: Sendable {
     ///   - isShown: Whether it went ahead before the process started.
     package mutating func see(
         _ key: TraceKey,
+        from sender: Sender = .address(.unknown),
         record: UInt64,
         spans sightings: some Sequence<SpanSighting>,
         bytes: Int,
@@ -85,9 +88,10 @@ package struct TraceWindow: Sendable {
         isShown: Bool = false
     ) {
         advance(to: moment)
-        guard let number = open(key) else {
+        guard let number = open(key, from: sender) else {
             return ready.append(WindowDecision(key: key, records: [record], reason: .late))
         }
+        let spanBytes = spans.memoryBytes
         var digest = Hasher()
         digest.combine(bytes)
         for span in sightings { digest.combine(span.id.value) }
@@ -109,6 +113,7 @@ package struct TraceWindow: Sendable {
         lines.wait(number, traces[number].wait, from: now, &traces)
         let mayShow = traces[number].isKept || !settings.showsOnlyKept
         if !isShown, mayShow { lines.show(number, from: now, &traces) }
+        hold(MemoryLayout<RecordLink>.stride + spans.memoryBytes - spanBytes, number)
         bound(number)
     }
 
@@ -130,14 +135,21 @@ package struct TraceWindow: Sendable {
     }
 
     /// Takes note of a record of log records that belong to spans of a trace; it makes only a trace without spans wait longer.
-    package mutating func see(_ key: TraceKey, logRecord record: UInt64, bytes: Int, at moment: Duration) {
+    package mutating func see(
+        _ key: TraceKey,
+        from sender: Sender = .address(.unknown),
+        logRecord record: UInt64,
+        bytes: Int,
+        at moment: Duration
+    ) {
         advance(to: moment)
-        guard let number = open(key) else {
+        guard let number = open(key, from: sender) else {
             return ready.append(WindowDecision(key: key, records: [], logRecords: [record], reason: .late))
         }
         records.append(RecordLink(id: record), to: &traces[number].logs)
         traces[number].bytes += bytes
         if traces[number].spanCount == 0 { lines.wait(number, .open, from: now, &traces) }
+        hold(MemoryLayout<RecordLink>.stride, number)
         bound(number)
     }
 
@@ -220,23 +232,6 @@ package struct TraceWindow: Sendable {
         return ready
     }
 
-    /// Decides what has records with ids below these: what keeps them from being deleted.
-    mutating func decide(spansBelow spans: UInt64, logsBelow logs: UInt64) {
-        var next = lines.oldest
-        while let number = next {
-            next = lines.next(after: number, traces)
-            let firstLog = traces[number].logs.first
-            let isLogBelow = firstLog != noNumber && records[firstLog].id < logs
-            // After a restart those that went ahead come before the others.
-            let isAhead = traces[number].shownEnd > 0
-            let ids = isAhead ? records.links(of: traces[number].records).map(\.id) : []
-            let first = traces[number].records.first
-            let lowest = ids.min() ?? (first == noNumber ? .max : records[first].id)
-            guard lowest < spans || isLogBelow else { continue }
-            decide(number, .journal)
-        }
-    }
-
     private mutating func advance(to moment: Duration) { now = max(now, moment.wholeNanoseconds) }
 
     /// Has what is new of an open trace go ahead.
@@ -268,10 +263,16 @@ package struct TraceWindow: Sendable {
     private mutating func bound(_ number: UInt32) {
         let trace = traces[number]
         if trace.spanCount > settings.spansMax || trace.bytes > settings.bytesMax.bytes { decide(number, .tooLarge) }
-        while memoryBytes > settings.memoryMax.bytes, let oldest = lines.oldest { decide(oldest, .memory) }
+        if memoryBytes > settings.memoryMax.bytes { makeRoom() }
     }
 
-    private mutating func decide(_ number: UInt32, _ reason: WindowDecision.Reason) {
+    /// Notes what a trace takes more than before.
+    private mutating func hold(_ bytes: Int, _ number: UInt32) {
+        traces[number].memory += UInt32(clamping: bytes)
+        senders.add(bytes, to: traces[number].sender)
+    }
+
+    mutating func decide(_ number: UInt32, _ reason: WindowDecision.Reason) {
         let trace = traces[number]
         let decision = WindowDecision(
             key: key(of: trace),
@@ -296,17 +297,18 @@ package struct TraceWindow: Sendable {
 
 extension TraceWindow {
     /// The number of a trace, a new one where it does not wait yet; nil for one that was decided.
-    private mutating func open(_ key: TraceKey) -> UInt32? {
+    private mutating func open(_ key: TraceKey, from sender: Sender) -> UInt32? {
         if let number = find(key) { return number }
         guard !decided.contains(key, at: now) else { return nil }
         if traces.count >= slots.count { grow() }
         let identity = number(of: key.identity, adding: true) ?? 0
         let slot = slot(of: key.trace, identity)
-        var trace = Trace(key.trace, of: identity)
+        var trace = Trace(key.trace, of: identity, from: senders.open(sender))
         trace.nextInSlot = slots[slot]
         let number = traces.insert(trace)
         slots[slot] = number
         lines.insert(number, at: now, &traces)
+        hold(Self.traceBytes, number)
         return number
     }
 
@@ -349,6 +351,7 @@ extension TraceWindow {
             while traces[before].nextInSlot != number { before = traces[before].nextInSlot }
             traces[before].nextInSlot = next
         }
+        senders.close(traces[number].sender, Int(traces[number].memory))
         traces.remove(number)
         guard traces.count == 0 else { return }
         if slots.count > 64 { slots = [UInt32](filledWith: noNumber, count: 64) }

@@ -32,6 +32,8 @@ package struct WindowDecision: Sendable, Equatable {
     package let shown: [UInt64]
     /// Whether it is a turn of a session, of which spans are made from its log records.
     package var isTurn = false
+    /// Of such: whether its key is that of one turn (`TurnSighting`).
+    var isOneTurn = false
 
     package init(
         key: TraceKey,

@@ -65,7 +65,10 @@ package struct WindowRecovery {
                 open.insert(key)
             } else if open.contains(key) {
                 let spans = SpanSighting.all(in: stored.payload, metadata)
-                shown.append(ShownRecord(key: key, id: stored.id, spans: spans, bytes: stored.payload.count))
+                let bytes = stored.payload.count
+                shown.append(
+                    ShownRecord(key: key, id: stored.id, spans: spans, bytes: bytes, sender: metadata.sender)
+                )
             }
         }
         return shown
@@ -92,4 +95,20 @@ package struct ShownRecord: Sendable {
     package let id: UInt64
     package let spans: [SpanSighting]
     package let bytes: Int
+    package let sender: Sender
+}
+
+extension TraceWindow {
+    /// Takes note of a record that went ahead in an earlier process.
+    mutating func see(_ shown: ShownRecord, at moment: Duration) {
+        see(
+            shown.key,
+            from: shown.sender,
+            record: shown.id,
+            spans: shown.spans,
+            bytes: shown.bytes,
+            at: moment,
+            isShown: true
+        )
+    }
 }

@@ -47,21 +47,24 @@ extension WindowStage {
         if await move(made.map(\.trace)) == .moved { return ([], nil) }
         made.sort { $0.trace.bytes < $1.trace.bytes }
         for (index, entry) in made.enumerated() {
-            guard let refused = await moveAlone(entry.trace) else { continue }
-            let left = refused.records.map { $0.map(WindowWork.passing) } ?? entry.works
-            return (left + made[(index + 1)...].flatMap(\.works), refused.result)
+            guard let refused = await moveAlone(entry) else { continue }
+            return (refused.works + made[(index + 1)...].flatMap(\.works), refused.result)
         }
         return ([], nil)
     }
 
-    /// Moves a trace, or its records as they came where it is too large for the journal.
+    /// Moves a trace, or its records as they came where it is too large for the journal; a turn of a session in parts.
     ///
-    /// - Returns: Nil where it moved; else why not, and the records that are left of it where the others moved by themselves.
-    private func moveAlone(_ trace: MovedTrace) async -> (records: [UInt64]?, result: CommitResult)? {
+    /// - Returns: Nil where it moved; else why not, and what is left of it.
+    private func moveAlone(_ entry: MadeWork) async -> (works: [WindowWork], result: CommitResult)? {
+        let trace = entry.trace
         let result = await move([trace])
-        guard case .tooLarge(let reason) = result else { return result == .moved ? nil : (nil, result) }
+        guard case .tooLarge(let reason) = result else { return result == .moved ? nil : (entry.works, result) }
         // What would go ahead waits for the end.
         guard trace.shown == nil else { return nil }
+        if case .decision(let decision)? = entry.works.first, decision.isTurn {
+            return await moveParts(of: decision, trace.logRecords, because: reason)
+        }
         warn(.tooLarge, because: reason)
         settle(MovedTrace(unjoined: trace.logRecords))
         let records = trace.spanRecords.filter { !$0.wentAhead }
@@ -72,7 +75,7 @@ extension WindowStage {
                 result = await move([MovedTrace(asItCame: record, to: output.id, forwardedHeaders)])
             }
             // Larger than a limit that was lowered: it waits until somebody raises it.
-            if result != .moved { return (records[index...].map(\.stored.id), result) }
+            if result != .moved { return (records[index...].map { .passing($0.stored.id) }, result) }
         }
         return nil
     }
@@ -176,7 +179,7 @@ extension WindowStage {
     }
 
     /// Moves what was made, all or nothing of it.
-    private func move(_ made: [MovedTrace]) async -> CommitResult {
+    func move(_ made: [MovedTrace]) async -> CommitResult {
         guard !made.isEmpty, let spans = inputs[.spans] else { return .moved }
         var moves = [RecordMove(of: spans.reader, made.flatMap(\.spans))]
         if let logs = inputs[.logs] { moves.append(RecordMove(of: logs.reader, made.flatMap(\.logs))) }
@@ -192,7 +195,7 @@ extension WindowStage {
     }
 
     /// Settles log records that joined nothing and whose spans never came.
-    private func settle(_ trace: MovedTrace) {
+    func settle(_ trace: MovedTrace) {
         inputs[.logs]?.reader.finish(trace.logs)
         noteMoved(trace)
     }
@@ -245,7 +248,7 @@ extension WholeTrace {
 }
 
 extension CommitResult {
-    fileprivate static var moved: CommitResult { .durable }
+    static var moved: CommitResult { .durable }
 
     /// Whether it is over a limit, so that no room would help.
     var isTooLarge: Bool { if case .tooLarge = self { true } else { false } }

@@ -21,21 +21,27 @@ extension TraceWindow {
 /// Turns of sessions that send log records only become traces.
 extension WindowStage.State {
     /// Takes in log records of a turn: they belong to the spans of the trace that they name, where there are any.
-    mutating func take(_ record: StoredRecord, _ key: TraceKey, _ turn: TurnSighting, at now: Duration) {
+    mutating func take(
+        _ record: StoredRecord,
+        _ key: TraceKey,
+        _ turn: TurnSighting,
+        from sender: Sender,
+        at now: Duration
+    ) {
         let bytes = record.traceBytes
         let named = key == turn.key ? nil : key
         if let named, window.hasSpans(named, at: now) {
             turns.noteSpans(turn, at: now)
-            window.see(named, logRecord: record.id, bytes: bytes, at: now)
+            window.see(named, from: sender, logRecord: record.id, bytes: bytes, at: now)
         } else {
             turns.see(turn, OpenTurns.Record(id: record.id, bytes: bytes, trace: named), at: now)
         }
     }
 
     /// Gives a trace of which spans come the log records that name it.
-    mutating func takeBack(_ trace: TraceKey, at now: Duration) {
+    mutating func takeBack(_ trace: TraceKey, from sender: Sender, at now: Duration) {
         for record in turns.take(naming: trace) {
-            window.see(trace, logRecord: record.id, bytes: record.bytes, at: now)
+            window.see(trace, from: sender, logRecord: record.id, bytes: record.bytes, at: now)
         }
     }
 
@@ -49,7 +55,7 @@ extension WindowStage.State {
                 logRecords: turn.records.map(\.id),
                 reason: isLate || turn.hasSpans ? .late : turn.reason
             )
-            decision.isTurn = !turn.hasSpans
+            (decision.isTurn, decision.isOneTurn) = (!turn.hasSpans, turn.isOneTurn)
             return .decision(decision)
         }
     }
@@ -64,9 +70,56 @@ extension WindowStage {
         let made = turns.map { turn in
             // Another try gets the verdict of this one.
             state.withLock { _ = $0.window.decideTurn(turn.key) }
-            return (assemble(WholeTrace(key: turn.key, parts: [turn.part], reason: decision.reason)).made(of: turn), turn)
+            return (
+                assemble(WholeTrace(key: turn.key, parts: [turn.part], reason: decision.reason)).made(of: turn), turn
+            )
         }
         return MovedTrace(turns: made, logs, decision.reason, to: output.id, forwardedHeaders)
+    }
+}
+
+extension WindowStage {
+    /// Moves a turn that is too large for the journal in parts: what is behind the first goes below its root, as what comes late.
+    ///
+    /// - Returns: Nil where all of it moved; else what is left, and why.
+    func moveParts(
+        of decision: WindowDecision,
+        _ logs: [WindowRecord],
+        because reason: String
+    ) async -> (works: [WindowWork], result: CommitResult)? {
+        guard logs.count > 1 else {
+            warn(.recordTooLarge, because: reason)
+            settle(MovedTrace(unjoined: logs))
+            return nil
+        }
+        let (first, second) = (logs[..<(logs.count / 2)], logs[(logs.count / 2)...])
+        var decision = decision
+        for (part, left) in [(first, logs[...]), (second, second)] {
+            decision = decision.with(logRecords: part, isLate: decision.isOneTurn && part.startIndex > 0)
+            guard let made = turns(of: .decision(decision), Array(part)) else {
+                settle(MovedTrace(unjoined: Array(part)))
+                continue
+            }
+            let result = await move([made])
+            if case .tooLarge = result {
+                guard let refused = await moveParts(of: decision, Array(part), because: reason) else { continue }
+                let behind = part.startIndex == 0 ? [decision.with(logRecords: second, isLate: decision.isOneTurn)] : []
+                return (refused.works + behind.map(WindowWork.decision), refused.result)
+            }
+            guard result != .moved else { continue }
+            return ([.decision(decision.with(logRecords: left, isLate: false))], result)
+        }
+        return nil
+    }
+}
+
+extension WindowDecision {
+    /// The same about some of the log records of a turn.
+    fileprivate func with(logRecords: ArraySlice<WindowRecord>, isLate: Bool) -> WindowDecision {
+        let ids = logRecords.map(\.stored.id)
+        var decision = WindowDecision(key: key, records: [], logRecords: ids, reason: isLate ? .late : reason)
+        (decision.isTurn, decision.isOneTurn) = (isTurn, isOneTurn)
+        return decision
     }
 }
 

@@ -131,7 +131,7 @@ package final class WindowStage: Sendable {
             processor.restore(trace.key, route: route, receivedAt: trace.receivedAt)
         }
         for record in shown {
-            window.see(record.key, record: record.id, spans: record.spans, bytes: record.bytes, at: now, isShown: true)
+            window.see(record, at: now)
         }
         notes?.write(window.decided.takeUnwritten())
         state = Mutex(State(window: window, turns: OpenTurns(settings), cache: RecordCache(bytesMax: bytesMax)))
@@ -219,9 +219,14 @@ package final class WindowStage: Sendable {
         let key = TraceKey(mark.trace, identity: mark.isBound ? metadata.identity : nil)
         guard source == .spans else {
             let turn = processor.turn(in: record.payload, from: metadata.identity)
-            return turn.map { .turn(key, $0.bound(to: key.identity)) } ?? .logs(key)
+            return turn.map { .turn(key, $0.bound(to: key.identity), metadata.sender) } ?? .logs(key, metadata.sender)
         }
-        return .spans(key, SpanSighting.all(in: record.payload, metadata), processor.foresee(record.payload))
+        return .spans(
+            key,
+            SpanSighting.all(in: record.payload, metadata),
+            processor.foresee(record.payload),
+            metadata.sender
+        )
     }
 
     /// Log records that belong to no span are done with at once.
@@ -279,7 +284,7 @@ package final class WindowStage: Sendable {
 
     /// What may go wrong with a window, as the log says it.
     enum Trouble {
-        case unreadable, gone, failed, tooLarge, noMemory
+        case unreadable, gone, failed, tooLarge, recordTooLarge, noMemory
 
         fileprivate var text: Logger.Message {
             switch self {
@@ -287,6 +292,7 @@ package final class WindowStage: Sendable {
             case .gone: "a record cannot be read any more; its trace goes on without it"
             case .failed: "a trace cannot be moved to the log of whole traces and is tried again"
             case .tooLarge: "a trace is too large for the journal; its records go on as they came"
+            case .recordTooLarge: "a log record is too large for a span in the journal; nothing is made of it"
             case .noMemory: "there is no memory to put a trace together; its records go on one by one"
             }
         }
@@ -303,40 +309,6 @@ package final class WindowStage: Sendable {
 }
 
 extension WindowStage.State {
-    /// Takes a record in.
-    mutating func take(_ record: StoredRecord, _ sight: WindowSight, from source: WindowSource, at now: Duration) {
-        count(record, source)
-        switch sight {
-        case .spans(let key, let spans, let foresight):
-            let (bytes, hasContent) = (record.traceBytes, !record.payload.isEmpty)
-            // Of spans that a filter drops nothing is shown: a session that sends no others has its turns.
-            if hasContent { takeBack(key, at: now) }
-            window.see(
-                key,
-                record: record.id,
-                spans: spans,
-                bytes: bytes,
-                hasContent: hasContent,
-                at: now,
-                foresight: foresight
-            )
-        case .logs(let key): window.see(key, logRecord: record.id, bytes: record.traceBytes, at: now)
-        case .turn(let key, let turn): take(record, key, turn, at: now)
-        case .passing(let traces):
-            // What waits of a trace gets no verdict that is drawn from another part of it.
-            if !traces.isEmpty { ready += window.takeOpen(traces).map(WindowWork.decision) }
-            ready.append(.passing(record.id))
-        case .unreadable, .unwanted: return
-        }
-        cache.keep(record, source)
-    }
-
-    /// Counts a record that was taken in.
-    private mutating func count(_ record: StoredRecord, _ source: WindowSource) {
-        let count = taken[source]?.count ?? 0
-        taken[source] = (count + 1, record.id + UInt64(record.items))
-    }
-
     /// Decisions that are not carried out.
     var workCount: Int {
         ready.count + moving + window.readyCount + turns.readyCount + (putOff?.work.count ?? 0)

@@ -57,10 +57,10 @@ enum WindowWork: Sendable {
 
 /// What a record is to a window.
 enum WindowSight: Sendable {
-    case spans(TraceKey, [SpanSighting], TraceForesight)
-    case logs(TraceKey)
+    case spans(TraceKey, [SpanSighting], TraceForesight, Sender)
+    case logs(TraceKey, Sender)
     /// Log records of a turn of a session: where they lie, and what they say of it.
-    case turn(TraceKey, TurnSighting)
+    case turn(TraceKey, TurnSighting, Sender)
     /// Spans of several traces, or of none; of those that a sampler decides about, which ones.
     case passing([TraceKey])
     /// A record of log records that belong to no span: it is done with.

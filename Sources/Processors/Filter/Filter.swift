@@ -32,7 +32,7 @@ extension FilterSettings: ProcessorSettings {
 
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Drops spans, log records and metrics by a condition, and keeps the tree of a trace connected: as far as it is in one request, and of all requests where the pipeline has `assemble`. It belongs before `mlflow_map`, "
+        "Drops spans, log records and metrics by a condition, and keeps the tree of a trace connected: as far as it is in one request, and of all requests where the pipeline has `assemble` behind it and `children` is `reparent`. Links to spans that go stay as they are. It belongs before `mlflow_map`, "
             + "which then names the trace after the root that is left; behind it, conditions see `span_type` and `tokens` of every span, and what was said of a "
             + "dropped root is gone.",
         FilterSettings(),
@@ -48,9 +48,9 @@ extension FilterSettings: ProcessorSettings {
                 "children",
                 \.children,
                 .choice(["reparent": .reparent, "drop": .drop, "keep": .keep]),
-                "What becomes of the spans below one that is dropped: `reparent` gives them the nearest one above that stays, `drop` drops them too, `keep` "
+                "What becomes of the spans below one that is dropped: `reparent` gives them the nearest one above that stays, `drop` drops those of the same request too, and one that comes with another request stays, `keep` "
                     + "leaves them as they are. A span that takes the place of a dropped root gets its times, its error and its exceptions; where several "
-                    + "would, the root stays without its attributes and its other events."
+                    + "would, the root stays without its attributes and its other events. Links to dropped spans stay as they came."
             ),
         ],
         check: { settings, group, context in

@@ -28,7 +28,7 @@ package struct Redact: NotingProcessor {
         for pattern in settings.patterns { patterns.append((pattern.name, try RegularExpression(pattern.match))) }
         plan = RedactionPlan(
             detectors: detectors,
-            keys: settings.keys.map { Glob($0) },
+            keys: settings.keys.map { Glob.ignoringCase($0) },
             patterns: patterns,
             insideJSON: settings.insideJSON,
             media: settings.media,

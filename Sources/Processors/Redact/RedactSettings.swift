@@ -54,7 +54,7 @@ extension RedactSettings: ProcessorSettings {
                 "keys",
                 \.keys,
                 .list(of: .text),
-                "Names of attributes and of members of JSON, as globs, whose values go whole, whatever they are: texts, numbers, lists, objects."
+                "Names of attributes and of members of JSON, as globs in letters of either case, whose values go whole, whatever they are: texts, numbers, lists, objects. Of members inside one another each has its own name: `email`, not `user.email`."
             ),
             Field("patterns", \.patterns, .array(of: .pattern), "What else is found: regular expressions."),
             Field(
@@ -123,8 +123,13 @@ extension Shape<RedactSettings.Pattern> {
             context.within("match") { context in
                 do throws(PatternError) {
                     let empty: [UInt8] = [0]
+                    // Two backslashes are one that is meant.
+                    let cuts = pattern.match.replacing(#"\\"#, with: "").contains(#"\C"#)
                     if try RegularExpression(pattern.match).matches(empty.span.bytes, 0..<0) {
                         context.report("\(quoted(pattern.match)) also matches the empty text", at: node.offset)
+                    } else if cuts {
+                        let what = #"has \C, which is a single byte; `.` is a character"#
+                        context.report("\(quoted(pattern.match)) \(what)", at: node.offset)
                     }
                 } catch {
                     context.report("\(quoted(pattern.match)) cannot be used: \(error.reason)", at: node.offset)

@@ -27,7 +27,7 @@ struct Replacement: Sendable {
         switch Detector(named: name) {
         case .email: bytes.map { $0.isUpper ? $0 | 0x20 : $0 }
         case .card, .ssn, .phone, .nationalID: bytes.filter(\.isDigit)
-        case .iban: bytes.filter { $0 != UInt8(ascii: " ") }
+        case .iban: bytes.filter { !ByteClass.of($0).isDisjoint(with: .alphanumeric) }
         default: bytes
         }
     }

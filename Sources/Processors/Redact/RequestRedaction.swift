@@ -46,6 +46,7 @@ struct RequestRedaction {
     mutating func run(_ batch: Envelope, _ redactor: inout TextRedactor, stepsEnd: Int) throws(WireError) {
         let body = batch.bytes.span.bytes
         var walk = TextWalk(batch.signal, body)
+        redactor.stepsEnd = stepsEnd
         while growthLeft >= 0, redactor.steps <= stepsEnd, let item = try walk.next(in: body, passing: redactor.known) {
             if !clean.isEmpty, !item.member.isEmpty || item.text.lowerBound >= clean.upperBound {
                 redactor.known.keep(.isSettledMember, of: body, clean)

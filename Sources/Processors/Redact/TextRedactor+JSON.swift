@@ -9,8 +9,7 @@ extension TextRedactor {
         let count = pass.hits.count
         var scanner = JSONScanner(depthMax: 255)
         var key: JSONString?
-        // Lists of secrets, whose elements stand under the name of the list: headers of HTTP are such.
-        var lists: [(name: JSONString, depth: Int)] = []
+        var telling = TellingNames()
         var last = 0
         // The value of a hidden key, which is an object or array that is still open.
         var hidden: (start: Int, depth: Int)?
@@ -31,7 +30,7 @@ extension TextRedactor {
                     replace(base + open.start..<base + scanner.offset, isWhole: true)
                     hidden = nil
                 }
-                if let list = lists.last, scanner.depth < list.depth { lists.removeLast() }
+                telling.close(at: scanner.depth)
             case _ where hidden != nil: continue
             case .key(let string):
                 key = string
@@ -45,15 +44,19 @@ extension TextRedactor {
                 default: replace(base + scanner.tokenStart..<base + scanner.offset, isWhole: true)
                 }
             case .string(let string):
-                let listed = lists.last.flatMap { $0.depth == scanner.depth ? $0.name : nil }
-                self.string(text, string, base, depth, name: named ?? listed)
+                self.string(text, string, base, depth, name: telling.name(of: named, at: scanner.depth, json))
+                if let named, TellingNames.isName(named, json), kind(of: string, in: json) != nil {
+                    telling.value = (string, scanner.depth)
+                }
             case .number(let digits):
-                if digits.count >= 10, let label = number(text, digits.moved(by: base), named, base) {
+                if let label = number(text, digits.moved(by: base), named, base) {
                     replace(digits.moved(by: base), isWhole: true, label: label)
                 }
             case .arrayStart:
-                if let named, kind(of: named, in: json) != nil { lists.append((named, scanner.depth)) }
-            case .objectStart, .bool, .null: break
+                if let named, kind(of: named, in: json) != nil { telling.lists.append((named, scanner.depth)) }
+            case .objectStart:
+                if let named, kind(of: named, in: json) != nil { telling.value = (named, scanner.depth) }
+            case .bool, .null: break
             }
             // A value that breaks off is looked at together with its name.
             if hidden == nil { last = key == nil ? scanner.offset : scanner.tokenStart }
@@ -80,10 +83,12 @@ extension TextRedactor {
         return SecretNames.kind(name.span.bytes, 0..<name.count)
     }
 
-    /// What a number is, by itself or by its name; nil for any other.
+    /// What a number is, by a pattern, by itself or by its name; nil for any other.
     private mutating func number(_ text: RawSpan, _ digits: Range<Int>, _ name: JSONString?, _ base: Int) -> Int? {
         let count = pass.hits.count
         defer { pass.hits.removeLast(pass.hits.count - count) }
+        search(text, digits)
+        if pass.hits.count > count { return pass.hits[count].label }
         if digits.count >= 14 {
             pass.scan(text, digits)
             return pass.hits.count > count && pass.hits[count].label == Detector.card.number
@@ -140,6 +145,30 @@ extension TextRedactor {
         } else if value.byte(at: range.lowerBound).isDigit {
             pass.keyedNumber(value, range, of: name)
         }
+    }
+}
+
+/// Names that say of values of JSON what these are and do not stand right before them.
+private struct TellingNames {
+    /// Those of lists, which their elements stand under: headers of HTTP are such.
+    var lists: [(name: JSONString, depth: Int)] = []
+    /// What `value` is in the object of that depth: `{"name": "X-Api-Key", "value": "…"}`, `{"secret": {"value": "…"}}`.
+    var value: (name: JSONString, depth: Int)?
+
+    /// The name that a value stands under whose own name is `own`.
+    func name(of own: JSONString?, at depth: Int, _ json: RawSpan) -> JSONString? {
+        guard let own else { return lists.last.flatMap { $0.depth == depth ? $0.name : nil } }
+        return value?.depth == depth && own.isPlain && json.equals("value", own.range) ? value?.name : own
+    }
+
+    /// Whether the value of `key` is the name of the one that is called `value`.
+    static func isName(_ key: JSONString, _ json: RawSpan) -> Bool {
+        key.isPlain && (json.equals("name", key.range) || json.equals("key", key.range))
+    }
+
+    mutating func close(at depth: Int) {
+        if let list = lists.last, depth < list.depth { lists.removeLast() }
+        if let open = value, depth < open.depth { value = nil }
     }
 }
 

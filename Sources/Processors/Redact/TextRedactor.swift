@@ -27,8 +27,10 @@ struct TextRedactor: Sendable {
     private static let depthMax = 8
     /// What candidates may cost on top of the budget, as a multiple of it.
     private static let workFactor = 8
-    /// What searches of a pattern may cost, as a multiple of the budget.
+    /// What searches for patterns may cost, as a multiple of the budget.
     private static let searchFactor = 64
+    /// Bytes that a search reads in one step of a request.
+    private static let searchedPerStep = 4
     /// The shortest text in which anything can be found without patterns.
     static let shortest = 6
 
@@ -45,6 +47,8 @@ struct TextRedactor: Sendable {
     var known = KnownTexts()
     /// What all texts cost so far, in steps of a request.
     private(set) var steps = 0
+    /// What `steps` may become.
+    var stepsEnd = Int.max
 
     init(_ plan: RedactionPlan) {
         self.plan = plan
@@ -69,7 +73,7 @@ struct TextRedactor: Sendable {
         if !pass.texts.isEmpty { pass.texts.removeAll(keepingCapacity: true) }
         look(text, range, 0)
         if let key { value(text, range, of: (text, key)) }
-        steps += (scanned + pass.work) / 16 + searched / 4 + 1
+        steps += (scanned + pass.work) / 16 + searched / Self.searchedPerStep + 1
         if isOver || pass.work > pass.workMax {
             return [Hit(range: range, label: RedactionLabels.budget)]
         }
@@ -81,9 +85,9 @@ struct TextRedactor: Sendable {
         var written: [UInt8] = []
         written.reserveCapacity(range.count + 32 * hits.count)
         var offset = range.lowerBound
-        for hit in hits {
-            // No character is cut in two.
-            var (first, end) = (hit.range.lowerBound, hit.range.upperBound)
+        for hit in hits where hit.range.upperBound > offset {
+            // No character is cut in two, and of hits that share one the first takes it.
+            var (first, end) = (max(hit.range.lowerBound, offset), hit.range.upperBound)
             while first > offset, body.byte(at: first) & 0xC0 == 0x80 { first -= 1 }
             while end < range.upperBound, body.byte(at: end) & 0xC0 == 0x80 { end += 1 }
             written.append(body, offset..<first)
@@ -131,7 +135,8 @@ struct TextRedactor: Sendable {
         var isClear = pass.isClear(ofJSON: text, range, names: &names) && (plan.keys.isEmpty || !pass.hasMember)
         for name in names where isClear {
             let facts = facts(ofName: text, name)
-            isClear = !facts.contains(.isTelling) && !facts.contains(.isHidden)
+            // `value` may be that of the name beside it.
+            isClear = facts.isDisjoint(with: [.isTelling, .isHidden]) && !text.equals("value", name)
         }
         if isClear {
             scanned += range.count
@@ -160,9 +165,7 @@ struct TextRedactor: Sendable {
         scanned += range.count - pass.skipped
         isOver = scanned > plan.budget || pass.work > pass.workMax
         let (hasBackslash, hasMember) = (pass.hasBackslash, pass.hasMember)
-        for (index, pattern) in plan.patterns.enumerated() where !isOver {
-            search(text, range, pattern.expression, RedactionLabels.firstPattern + index)
-        }
+        search(text, range)
         if hasMember, plan.insideJSON, !plan.keys.isEmpty, !isOver { members(text, range) }
         guard hasBackslash, depth < Self.depthMax, !isOver else { return }
         let before = pass.hits.count
@@ -205,17 +208,25 @@ struct TextRedactor: Sendable {
         buffers.append(buffer)
     }
 
-    /// Finds every match of a pattern.
+    /// Finds every match of the patterns.
+    mutating func search(_ text: RawSpan, _ range: Range<Int>) {
+        for (index, pattern) in plan.patterns.enumerated() where !isOver {
+            search(text, range, pattern.expression, RedactionLabels.firstPattern + index)
+        }
+    }
+
     private mutating func search(_ text: RawSpan, _ range: Range<Int>, _ expression: RegularExpression, _ label: Int) {
         var offset = range.lowerBound
         while offset < range.upperBound {
             // A search may read to the end of the text, wherever its match ends.
-            searched += range.upperBound - offset
-            guard searched <= Self.searchFactor * plan.budget else {
+            let isPaid =
+                searched + range.upperBound - offset <= Self.searchFactor * plan.budget
+                && searched / Self.searchedPerStep <= stepsEnd - steps
+            guard isPaid else {
                 isOver = true
                 return
             }
-            guard let match = expression.firstMatch(in: text, range, from: offset) else { return }
+            guard let match = expression.firstMatch(in: text, range, from: offset, cost: &searched) else { return }
             if !match.isEmpty { pass.hits.append(Hit(range: match, label: label)) }
             offset = max(match.upperBound, offset + (match.isEmpty ? 1 : 0))
             if match.isEmpty { offset = max(offset, match.lowerBound + 1) }

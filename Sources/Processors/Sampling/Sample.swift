@@ -27,7 +27,7 @@ extension SampleSettings: ProcessorSettings {
 
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Keeps a share of the traces, the same ones on every machine that samples by trace id, and the log records of these; log records without a trace stay. The attribute `sampling.priority` of a span, where it is 0, drops its trace, and above 0 keeps it, as far as both are in one request.",
+        "Keeps a share of the traces, the same ones on every machine that samples by trace id, and the log records of these by the ratio and the id of their trace alone: what else keeps or drops spans, `keep`, `sampling.priority`, `rv` and what was sampled before, says nothing of their log records. Log records without a trace stay. The attribute `sampling.priority` of a span, where it is 0, drops its trace, and above 0 keeps it, as far as both are in one request.",
         SampleSettings(),
         [
             Field("ratio", \.ratio, .number(0...1), "The share of traces that is kept.", required: true),

@@ -57,10 +57,18 @@ struct JSONText {
         }
     }
 
-    /// The same value in at most `max` bytes, without blanks; nil where that cannot be.
+    /// The same value in at most `max` bytes, without blanks.
     ///
-    /// Strings are cut first, the longest most; then elements are left out of the middle of lists, and members of objects.
-    func shortened(_ text: RawSpan, to max: Int) -> [UInt8]? {
+    /// Strings are cut first, the longest most, those that are JSON themselves as such; then elements are left out of the middle
+    /// of lists, and members of objects, and say how many.
+    ///
+    /// - Parameters:
+    ///   - text: What was read.
+    ///   - max: Bytes of the result.
+    ///   - depth: How many texts it stands in.
+    ///   - steps: Grows by one for each value of the texts inside.
+    /// - Returns: JSON; nil where that cannot be.
+    func shortened(_ text: RawSpan, to max: Int, depth: Int = 0, steps: inout Int) -> [UInt8]? {
         var shorter = self
         let structure = shorter.measure(stringMax: 0)
         let lengths = nodes.filter { $0.kind == .string }.map(\.content.count)
@@ -70,9 +78,11 @@ struct JSONText {
             let all = lengths.reduce(structure) { $0 + min($1, middle) }
             if all <= max { low = middle } else { high = middle - 1 }
         }
-        var writer = Writer(text: shorter, stringMax: low)
+        var writer = Writer(text: shorter, stringMax: low, depth: depth)
         _ = writer.text.measure(stringMax: low)
-        return writer.write(0, text, in: max) && writer.written.count <= max ? writer.written : nil
+        let isWritten = writer.write(0, text, in: max)
+        steps += writer.steps
+        return isWritten && writer.written.count <= max ? writer.written : nil
     }
 
     /// What a string is not cut below.
@@ -109,10 +119,13 @@ struct JSONText {
     private struct Writer {
         var text: JSONText
         let stringMax: Int
+        /// How many texts this one stands in.
+        let depth: Int
+        var steps = 0
         var written: [UInt8] = []
 
-        init(text: JSONText, stringMax: Int) {
-            (self.text, self.stringMax) = (text, stringMax)
+        init(text: JSONText, stringMax: Int, depth: Int) {
+            (self.text, self.stringMax, self.depth) = (text, stringMax, depth)
         }
 
         /// Writes a value in at most `room` bytes; false where it does not fit.
@@ -129,7 +142,8 @@ struct JSONText {
                 if node.content.count <= max {
                     written.append(body, node.content)
                 } else {
-                    written += TextCut.escaped(body, node.content, to: max)
+                    let json = inner(body, node.content, to: max)
+                    written += json ?? TextCut.escaped(body, node.content, to: max)
                 }
                 written.append(UInt8(ascii: "\""))
             case .array, .object:
@@ -142,19 +156,49 @@ struct JSONText {
             return true
         }
 
-        /// Of a list the first and the last ones, of an object the smallest members, each in its order.
-        private mutating func writeChildren(of index: Int, _ body: RawSpan, in room: Int) {
+        /// A string that is JSON of its own, shortened as such; nil where it is none, or too deep inside others.
+        private mutating func inner(_ body: RawSpan, _ range: Range<Int>, to max: Int) -> [UInt8]? {
+            guard depth < Self.innerMax else { return nil }
+            var decoded: [UInt8] = []
+            Escapes.decode(body, range, into: &decoded)
+            guard let inner = JSONText(decoded.span.bytes), inner.nodes[0].kind != .string else { return nil }
+            // What its quotes and backslashes take besides is known when it is written.
+            var room = max * decoded.count / range.count
+            for _ in 0..<Self.triesMax {
+                steps += inner.count + decoded.count / 16
+                guard let shorter = inner.shortened(decoded.span.bytes, to: room, depth: depth + 1, steps: &steps)
+                else { return nil }
+                var writer = JSONWriter(reservingCapacity: max + 2)
+                writer.string(shorter.span.bytes, 0..<shorter.count)
+                let excess = writer.bytes.count - 2 - max
+                if excess <= 0 { return Array(writer.bytes[1..<writer.bytes.count - 1]) }
+                room -= excess
+            }
+            return nil
+        }
+
+        /// Texts inside texts that are shortened as JSON.
+        private static let innerMax = 3
+        /// How often each is tried.
+        private static let triesMax = 2
+
+        /// Of a list the first and the last ones, of an object the smallest members, each in its order; and how many are missing.
+        private mutating func writeChildren(of index: Int, _ body: RawSpan, in all: Int) {
             let children = text.children(of: index)
-            let kept =
-                text.nodes[index].size - 2 <= room ? children : kept(of: children, text.nodes[index].kind, in: room)
+            let isWhole = text.nodes[index].size - 2 <= all
+            let isMarked = !isWhole && all >= 2 * TextCut.markMax
+            let room = isMarked ? all - TextCut.markMax : all
+            let kept = isWhole ? children : kept(of: children, text.nodes[index].kind, in: room)
             // What those behind each need, a half of all at most.
             func need(_ child: Int) -> Int { min(text.field(child) + 1, room / 2) }
             var behind = kept.reduce(0) { $0 + need($1) }
             var left = room
-            var isFirst = true
-            for child in kept {
+            let begin = written.count
+            // Of a list, where the first of what is missing was; of an object, the end.
+            var (count, gap) = (0, nil as Int?)
+            for (position, child) in kept.enumerated() {
                 let start = written.count
-                if !isFirst { written.append(UInt8(ascii: ",")) }
+                if start > begin { written.append(UInt8(ascii: ",")) }
                 let key = text.nodes[child].key
                 if !key.isEmpty {
                     written.append(body, key)
@@ -162,12 +206,28 @@ struct JSONText {
                 }
                 behind -= need(child)
                 if write(child, body, in: left - (written.count - start) - behind) {
-                    isFirst = false
+                    count += 1
                 } else {
                     written.removeLast(written.count - start)
                 }
                 left -= written.count - start
+                if gap == nil, count <= position || child != children[position] { gap = start }
             }
+            guard isMarked, count < children.count else { return }
+            let isObject = text.nodes[index].kind == .object
+            mark(children.count - count, isMember: isObject, at: isObject ? written.count : gap ?? written.count, begin)
+        }
+
+        /// Writes how many children are missing at `place`, which is behind those from `begin` on or before some of them.
+        private mutating func mark(_ count: Int, isMember: Bool, at place: Int, _ begin: Int) {
+            let what = (isMember ? "member" : "element") + (count == 1 ? "" : "s")
+            var mark = isMember ? "\"…\":\"\(count) \(what) cut\"" : "\"… [\(count) \(what) cut]\""
+            if place > begin {
+                mark = "," + mark
+            } else if place < written.count {
+                mark += ","
+            }
+            written.insert(contentsOf: Array(mark.utf8), at: place)
         }
 
         private func kept(of children: [Int], _ kind: Kind, in room: Int) -> [Int] {

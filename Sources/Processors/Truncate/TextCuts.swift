@@ -15,7 +15,8 @@ struct TextCuts {
 
     private let textMax: Int
     private let stepsMax: Int
-    /// The work done: one step for 16 bytes of a text that is cut, and one for each of its values where it is JSON.
+    /// The work done: one step for 16 bytes of a text that is cut, and one for each of its values where it is JSON,
+    /// those of JSON in its strings included.
     private(set) var steps = 0
     private(set) var cuts: [Cut] = []
     private(set) var edits = TextEdits()
@@ -47,7 +48,8 @@ struct TextCuts {
         let text = body.extracting(range)
         let json = JSONText(text)
         steps += json?.count ?? 0
-        let shorter = json?.shortened(text, to: textMax) ?? TextCut.plain(text, 0..<text.byteCount, to: textMax)
+        let shorter =
+            json?.shortened(text, to: textMax, steps: &steps) ?? TextCut.plain(text, 0..<text.byteCount, to: textMax)
         let key = site.key.isEmpty ? "" : body.text(site.key).excerpt(max: 100)
         cuts.append(Cut(place: site.place, unit: site.unit, key: key, bytes: range.count - shorter.count))
         edits.replace(range, with: shorter)

@@ -22,7 +22,7 @@ extension TruncateSettings: ProcessorSettings {
 
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Bounds what is huge, before another processor than `redact` reads it, wherever it stands. A text that is a JSON object, array or string, up to 255 levels deep, stays one: its long texts are cut first, then elements are left out of the middle of lists, and members whose names or numbers do not fit.",
+        "Bounds what is huge, before another processor than `redact` reads it, wherever it stands. A text that is a JSON object, array or string, up to 255 levels deep, stays one: its long texts are cut first, those that are JSON themselves as such, three texts deep; then elements are left out of the middle of lists, and members whose names or numbers do not fit. Where there is room, `\"… [27 elements cut]\"` and `\"…\": \"2 members cut\"` say how many.",
         TruncateSettings(),
         [
             Field(

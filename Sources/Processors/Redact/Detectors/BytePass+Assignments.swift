@@ -70,7 +70,10 @@ extension BytePass {
     /// What the name says that ends at `end`; of `API key` both words count.
     private mutating func kindOfName(_ text: RawSpan, to end: Int) -> SecretNames.Kind? {
         let name = runBack(text, from: end, of: .name, max: 64)..<end
-        if let kind = SecretNames.kind(text, name) { return kind }
+        if let kind = SecretNames.kind(text, name) {
+            // `pass:` alone is a word of sentences, too.
+            return kind == .password && name.count == 4 && byte(text, end) == UInt8(ascii: ":") ? nil : kind
+        }
         guard name.count == 3, hasLetters("key", text, at: name.lowerBound),
             byte(text, name.lowerBound &- 1) == UInt8(ascii: " ")
         else { return nil }

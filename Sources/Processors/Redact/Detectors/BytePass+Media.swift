@@ -46,23 +46,58 @@ extension BytePass {
         return isType ? text.text(type) : "other"
     }
 
-    private mutating func endOfBase64(_ text: RawSpan, from offset: Int) -> Int {
+    /// Where base64 ends that begins at `offset`, in one line or in lines of one length as MIME has them (RFC 2045 section 6.8).
+    private func endOfBase64(_ text: RawSpan, from offset: Int) -> Int {
+        var stop = endOfLetters(text, from: offset)
+        let width = stop &- offset
+        var count = width
+        while width >= Self.lineMin {
+            let line = afterLineEnd(text, at: stop)
+            guard line > stop else { break }
+            let last = endOfLetters(text, from: line)
+            if last &- line == width {
+                (stop, count) = (last, count &+ width)
+                continue
+            }
+            // The last one is shorter; a word in its place makes no whole groups of four, or a sentence goes on behind it.
+            let close = endOfPadding(text, from: last)
+            let isLast =
+                last > line && last &- line < width && (count &+ close &- line) % 4 == 0
+                && (close == end || isOne(text, close, of: .valueEnd) && byte(text, close) != UInt8(ascii: " "))
+            if isLast { stop = close }
+            break
+        }
+        return endOfPadding(text, from: stop)
+    }
+
+    /// Letters of a line of base64 behind which another one may follow, at least.
+    private static let lineMin = 60
+
+    private func endOfLetters(_ text: RawSpan, from offset: Int) -> Int {
         var stop = offset
         while stop < end, !ByteClass.of(text.byte(at: stop)).isDisjoint(with: [.word, .base64Signs]) { stop &+= 1 }
-        while stop < end, byte(text, stop) == UInt8(ascii: "=") { stop &+= 1 }
         return stop
+    }
+
+    private func endOfPadding(_ text: RawSpan, from offset: Int) -> Int {
+        var stop = offset
+        while byte(text, stop) == UInt8(ascii: "=") { stop &+= 1 }
+        return stop
+    }
+
+    /// What stands behind a line end at `offset`; `offset` where there is none.
+    private func afterLineEnd(_ text: RawSpan, at offset: Int) -> Int {
+        let feed = byte(text, offset) == UInt8(ascii: "\r") ? offset &+ 1 : offset
+        return byte(text, feed) == UInt8(ascii: "\n") ? feed &+ 1 : offset
     }
 
     /// Puts type, size and hash in the place of `range`; no hash of what is so short that it can be guessed.
     private mutating func stub(_ range: Range<Int>, _ text: RawSpan, _ content: Range<Int>, _ type: String) {
-        var bytes = Base64.decode(text, content)
+        var letters: [UInt8] = []
+        letters.append(text, content)
+        letters.removeAll { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
         // Base64 that was cut has a hash of its letters.
-        if bytes == nil {
-            var letters: [UInt8] = []
-            letters.append(text, content)
-            bytes = letters
-        }
-        let media = bytes ?? []
+        let media = Base64.decode(letters.span.bytes, 0..<letters.count) ?? letters
         let hash = content.count < Self.lettersMin ? "" : ",sha256=\(SHA256.hash(media).hexadecimal)"
         texts.append(Array("[media:\(type),bytes=\(media.count)\(hash)]".utf8))
         hits.append(Hit(range: range, label: RedactionLabels.media, text: texts.count - 1))

@@ -15,30 +15,62 @@ extension BytePass {
         if finds(.phone), before == UInt8(ascii: "+"), !isOne(text, position &- 2, of: .alphanumeric) {
             return phone(text, at: position)
         }
-        guard count >= 3 || finds(.ip), !isOne(text, position &- 1, of: [.word, .dot]) else { return }
+        guard count >= 3 || finds(.ip),
+            !isOne(text, position &- 1, of: [.word, .dot]) || isNamedCard(text, at: position)
+        else { return }
         if finds(.ip), count <= 3 { networkAddress4(text, at: position) }
-        if count == 3, byte(text, stop) == UInt8(ascii: "-") { socialSecurity(text, at: position) }
+        if count == 3, isHyphen(text, at: stop) { socialSecurity(text, at: position) }
         if (3...4).contains(count) || count >= 10 { grouped(text, at: position, first: stop) }
     }
 
-    /// Cards and national ids: digits in one run, or in groups with single spaces or hyphens between them.
+    /// Whether a word that says card stands before the number at `position`, with a sign between them: `card_4…`, not `id_4…`.
+    private func isNamedCard(_ text: RawSpan, at position: Int) -> Bool {
+        isOne(text, position &- 1, of: [.underscore, .hyphen])
+            && Self.cardWords.contains { hasLetters($0, text, at: position &- 1 &- $0.utf8CodeUnitCount) }
+    }
+
+    private static let cardWords: [StaticString] = ["card", "visa", "amex", "pan"]
+
+    /// Bytes of a sign between groups at `offset`: a space or a hyphen, also one that does not break (U+00A0, U+202F, U+2011);
+    /// 0 for none.
+    private func separator(_ text: RawSpan, at offset: Int) -> Int {
+        switch byte(text, offset) {
+        case UInt8(ascii: " "), UInt8(ascii: "-"): return 1
+        case 0xC2: return byte(text, offset &+ 1) == 0xA0 ? 2 : 0
+        case 0xE2:
+            let last = byte(text, offset &+ 2)
+            return byte(text, offset &+ 1) == 0x80 && (last == 0x91 || last == 0xAF) ? 3 : 0
+        default: return 0
+        }
+    }
+
+    private func isHyphen(_ text: RawSpan, at offset: Int) -> Bool {
+        byte(text, offset) == UInt8(ascii: "-")
+            || separator(text, at: offset) == 3 && byte(text, offset &+ 2) == 0x91
+    }
+
+    /// Cards and national ids: digits in one run, or in groups with the same separator between them, once each.
     private mutating func grouped(_ text: RawSpan, at position: Int, first: Int) {
         var digits: [UInt8] = []
         // Where groups end, which are numbers of their own if another one follows: a date, a check digit.
         var ends: [(stop: Int, count: Int)] = []
         var stop = position
-        let separator = byte(text, first)
+        let width = separator(text, at: first)
+        let sign = byte(text, first &+ width &- 1)
         let isGrouped = first &- position <= 4
-        guard !isGrouped || separator == UInt8(ascii: " ") || separator == UInt8(ascii: "-") else { return }
+        guard !isGrouped || width > 0 else { return }
         while digits.count < 20 {
             if isOne(text, stop, of: .digit) {
                 digits.append(text.byte(at: stop) &- UInt8(ascii: "0"))
-            } else if !isGrouped || byte(text, stop) != separator || !isOne(text, stop &+ 1, of: .digit) {
-                break
-            } else {
-                ends.append((stop, digits.count))
+                stop &+= 1
+                continue
             }
-            stop &+= 1
+            let next = stop &+ width
+            guard isGrouped, separator(text, at: stop) == width, byte(text, next &- 1) == sign,
+                isOne(text, next, of: .digit)
+            else { break }
+            ends.append((stop, digits.count))
+            stop = next
         }
         work &+= stop &- position
         // A number with a fraction, a part of an identifier, or one that goes on.
@@ -104,23 +136,24 @@ extension BytePass {
 
     /// A US social security number that can have been issued (SSA): not 000, 666 or 9xx, 00, 0000.
     private mutating func socialSecurity(_ text: RawSpan, at position: Int) {
-        let isShaped = (0..<11).allSatisfy { index in
-            index == 3 || index == 6
-                ? byte(text, position &+ index) == UInt8(ascii: "-") : isOne(text, position &+ index, of: .digit)
-        }
-        let isCut = isOne(text, position &+ 11, of: .word)
-        guard finds(.ssn), isShaped, !isCut else { return }
-        let digits = (0..<11).map { Int(byte(text, position &+ $0)) &- 48 }
-        let (area, group) = (digits[0] * 100 + digits[1] * 10 + digits[2], digits[4] * 10 + digits[5])
-        let serial = digits[7...10].reduce(0) { $0 * 10 + $1 }
-        guard area != 0, area != 666, area < 900, group != 0, serial != 0 else { return }
-        add(position..<position &+ 11, .ssn)
-        resume = position &+ 11
+        let width = separator(text, at: position &+ 3)
+        let groups = [0..<3, 3 &+ width..<5 &+ width, 5 &+ 2 &* width..<9 &+ 2 &* width]
+        let stop = position &+ 9 &+ 2 &* width
+        let isShaped =
+            isHyphen(text, at: position &+ 5 &+ width)
+            && groups.allSatisfy { $0.allSatisfy { isOne(text, position &+ $0, of: .digit) } }
+        guard finds(.ssn), isShaped, !isOne(text, stop, of: .word) else { return }
+        let numbers = groups.map { $0.reduce(0) { $0 * 10 + Int(byte(text, position &+ $1)) &- 48 } }
+        guard numbers.allSatisfy({ $0 != 0 }), numbers[0] != 666, numbers[0] < 900 else { return }
+        add(position..<stop, .ssn)
+        resume = stop
     }
 
     /// An IBAN, with single spaces where there are any.
     private mutating func bankAccount(_ text: RawSpan, at position: Int) {
-        guard finds(.iban), !isOne(text, position &- 1, of: .word),
+        let isNamed =
+            isOne(text, position &- 1, of: [.underscore, .hyphen]) && hasLetters("iban", text, at: position &- 5)
+        guard finds(.iban), isNamed || !isOne(text, position &- 1, of: .word),
             let length = Checksums.ibanLength(text.byte(at: position), text.byte(at: position &+ 1))
         else { return }
         var letters: [UInt8] = []
@@ -128,10 +161,12 @@ extension BytePass {
         while letters.count < length {
             if isOne(text, stop, of: [.digit, .upper]) {
                 letters.append(text.byte(at: stop))
-            } else if byte(text, stop) != UInt8(ascii: " ") || !isOne(text, stop &+ 1, of: [.digit, .upper]) {
-                break
+                stop &+= 1
+                continue
             }
-            stop &+= 1
+            let width = isHyphen(text, at: stop) ? 0 : separator(text, at: stop)
+            guard width > 0, isOne(text, stop &+ width, of: [.digit, .upper]) else { break }
+            stop &+= width
         }
         work &+= stop &- position
         guard letters.count == length, !isOne(text, stop, of: .word) || isCurrency(text, at: stop),

@@ -53,8 +53,20 @@ extension BytePass {
             guard byte(text, body.upperBound) == UInt8(ascii: ".") else { return nil }
             let last = run(text, from: body.upperBound &+ 1, of: .word, max: 44)
             return last &- body.upperBound == 44 ? last : nil
+        case .routable:
+            // `.` and two letters of the version, in newer ones `.` again, and seven of a checksum or nine with its length.
+            let version = part(text, behind: body.upperBound)
+            if version &- body.upperBound == 10 { return version }
+            let last = version &- body.upperBound == 3 ? part(text, behind: version) : version
+            return last &- version == 10 ? last : nil
         }
         return isPassed ? body.upperBound : nil
+    }
+
+    /// Where a full stop at `offset` and the small letters and digits behind it end.
+    private mutating func part(_ text: RawSpan, behind offset: Int) -> Int {
+        guard byte(text, offset) == UInt8(ascii: ".") else { return offset }
+        return run(text, from: offset &+ 1, of: [.lower, .digit], max: 10)
     }
 
     /// 40 letters of base64 near an id of AWS, in the same text.
@@ -117,13 +129,20 @@ extension BytePass {
         guard byte(text, header.upperBound) == UInt8(ascii: "."), isHeader(text, header) else { return }
         // Nothing else begins inside, however long it is.
         var stop = run(text, from: header.upperBound &+ 1, of: .word, max: .max)
-        guard stop &- header.upperBound > 4 else { return }
+        guard stop &- header.upperBound > 4 || isKeyless(text, stop, behind: header) else { return }
         if byte(text, stop) == UInt8(ascii: ".") {
             stop = run(text, from: stop &+ 1, of: [.word, .dot], max: .max)
             while byte(text, stop &- 1) == UInt8(ascii: ".") { stop &-= 1 }
         }
         add(first..<stop, .jwt)
         resume = stop
+    }
+
+    /// Whether the second part, which ends at `stop`, is empty and an initialization vector follows: an encrypted token whose
+    /// key both sides have (RFC 7516 section 5.1, `"alg":"dir"`).
+    private mutating func isKeyless(_ text: RawSpan, _ stop: Int, behind header: Range<Int>) -> Bool {
+        stop == header.upperBound &+ 1 && byte(text, stop) == UInt8(ascii: ".")
+            && run(text, from: stop &+ 1, of: .word, max: 16) == stop &+ 17
     }
 
     /// Whether base64 holds a JSON object with `alg`.

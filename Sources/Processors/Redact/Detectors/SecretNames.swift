@@ -13,11 +13,12 @@ enum SecretNames {
 
     private static let words: [(letters: [UInt8], kind: Kind)] = [
         (["authorization"], Kind.authorization),
-        (["password", "passwd", "pwd", "passphrase", "passcode"], .password),
+        (["password", "passwords", "passwd", "pwd", "passphrase", "passcode"], .password),
         (
             [
                 "secret", "token", "apikey", "accesskey", "secretkey", "privatekey", "authkey", "accountkey",
-                "signingkey", "encryptionkey", "credential", "credentials",
+                "signingkey", "encryptionkey", "credential", "credentials", "secrets", "apikeys", "accesskeys",
+                "secretkeys", "privatekeys", "accesstokens", "refreshtokens", "authtokens", "apitokens",
             ], .secret
         ),
     ].flatMap { words, kind in words.map { (letters: Array($0.utf8.reversed()), kind: kind) } }
@@ -41,7 +42,16 @@ enum SecretNames {
         for word in byLast[Int(text.byte(at: last) & 31)] where ends(text, range, with: word.letters) {
             return word.kind
         }
-        return nil
+        return isPass(text, range) ? .password : nil
+    }
+
+    /// Whether the last word is `pass`, as in `SMTP_PASS` and `dbPass`; `bypass` and `compass` are other words.
+    private static func isPass(_ text: RawSpan, _ range: Range<Int>) -> Bool {
+        let first = range.upperBound - 4
+        guard first >= range.lowerBound, has("pass", text, at: first, to: range.upperBound) else { return false }
+        if first == range.lowerBound { return true }
+        let (letter, before) = (ByteClass.of(text.byte(at: first)), ByteClass.of(text.byte(at: first - 1)))
+        return before.isDisjoint(with: .alphanumeric) || letter.contains(.upper) && before.contains(.lower)
     }
 
     /// Whether the name in `range` says anything of its value.

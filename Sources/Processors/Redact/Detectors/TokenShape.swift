@@ -12,6 +12,8 @@ struct TokenShape: Sendable {
         case langSmith
         /// A full stop, then 43 letters more.
         case sendGrid
+        /// A full stop, a version and a checksum: GitLab's tokens that say which cell they are of.
+        case routable
         /// Nothing but letters and digits, of which some are digits.
         case mixed
     }
@@ -57,6 +59,8 @@ struct TokenShape: Sendable {
 
     private static let ofModels: [[TokenShape]] = [
         each(.anthropic, "sk-", ["ant-api03-", "ant-admin01-"], .word, exactly(95), .anthropic),
+        // Of people who signed in, and what renews these.
+        each(.anthropic, "sk-", ["ant-oat01-", "ant-ort01-"], .word, 80...120),
         each(.openai, "sk-", ["proj-", "svcacct-", "admin-"], .word, 40...300, .openAI),
         each(.llmProvider, "sk-", ["or-v1-"], .hex, exactly(64)),
         each(.openai, "sk-", [""], .alphanumeric, exactly(48), .openAI),
@@ -82,6 +86,7 @@ struct TokenShape: Sendable {
     private static let ofTools: [[TokenShape]] = [
         each(.github, "github_", ["pat_"], [.alphanumeric, .underscore], exactly(82)),
         each(.gitlab, "glpat-", [""], .word, exactly(20)),
+        each(.gitlab, "glpat-", [""], .word, 27...300, .routable),
         each(.npm, "npm_", [""], .alphanumeric, exactly(36)),
         each(.pypi, "pypi-", ["AgEIcHlwaS5vcmc"], .word, 50...400),
     ]
