@@ -51,6 +51,10 @@ void millrace_pass_signals_to(pid_t child, int all) {
     }
 }
 
+int millrace_kept_signal(void) {
+    return kept;
+}
+
 pid_t millrace_start_child(char *const arguments[], const int descriptors[3], int apart) {
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t actions;

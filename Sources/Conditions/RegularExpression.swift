@@ -87,26 +87,17 @@ package final class RegularExpression: @unchecked Sendable {
         let isTimed = offset > range.lowerBound || range.count >= Self.timedMin
         let isFound = text.extracting(range).withUnsafeBytes { bytes in
             let start = offset - range.lowerBound
-            guard isTimed else {
-                return unsafe millrace_expression_first(
+            return unsafe withUnsafeMutablePointer(to: &nanoseconds) { clock in
+                unsafe millrace_expression_first(
                     compiled,
                     bytes.baseAddress,
                     bytes.count,
                     start,
                     &first,
                     &last,
-                    nil
+                    isTimed ? clock : nil
                 ) != 0
             }
-            return unsafe millrace_expression_first(
-                compiled,
-                bytes.baseAddress,
-                bytes.count,
-                start,
-                &first,
-                &last,
-                &nanoseconds
-            ) != 0
         }
         let bytes = range.upperBound - offset
         let time = Int(nanoseconds)

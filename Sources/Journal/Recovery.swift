@@ -154,9 +154,13 @@ extension Recovery {
         let hasMoved = all.contains { log in
             log.source?.pipeline == definition.id.pipeline && !entries(of: log.id.folder).isEmpty
         }
-        let stored = Set(entries(of: definition.id.folder).compactMap(FileName.reader))
+        let names = entries(of: definition.id.folder)
+        let stored = Set(names.compactMap(FileName.reader))
         let others = stored.subtracting(definition.readers.map(\.name))
-        guard !windows.isEmpty, hasMoved, !others.contains(where: { isWindow($0, of: definition.id) }) else {
+        // A log that is new has no records to begin with.
+        let hasRecords = names.contains { FileName.segmentNumber($0) != nil }
+        guard !windows.isEmpty, hasMoved, hasRecords, !others.contains(where: { isWindow($0, of: definition.id) })
+        else {
             return definition
         }
         var definition = definition

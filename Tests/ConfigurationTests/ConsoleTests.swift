@@ -24,7 +24,8 @@ import Testing
 
     @Test func `a watched request has what each processor did, and nothing of what was redacted`() async throws {
         let tap = RequestTap()
-        let tail = try ConsoleTail(tap, TailWish(), of: try file())
+        let file = try file()
+        let tail = try ConsoleTail(tap, TailWish()) { file }
         defer { tail.leave() }
         let body = #"""
             {"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "<shop>"}}]},

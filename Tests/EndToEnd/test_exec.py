@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from kit import otlp
+from kit.certificates import Authority
 from kit.environments import APPS, BINARY, CHECKOUT, clean_environment, program
 from kit.millrace import pipeline, run
 from kit.terminal import Terminal
@@ -183,3 +184,64 @@ def test_a_gateway_that_cannot_start_says_why_and_the_command_does_not_run(file,
     done = run("exec", "--config", file, "--", "sh", "-c", "echo ran")
     assert (done.returncode, done.stdout) == (1, "")
     assert "journal" in done.stderr
+
+
+def test_a_signal_while_the_gateway_starts_ends_both_and_the_command_does_not_run(file, tmp_path):
+    """The gateway reads its file after `exec` has, and waits there for what a pipe is to give it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    document = json.loads(file.read_text())
+    document["exporters"]["more"] = {"type": "otlp_http", "endpoint": "http://127.0.0.1:9", "headers": {"x-key": f"${{file:{pipe}}}"}}
+    document["pipelines"]["traces"]["exporters"].append("more")
+    file.write_text(json.dumps(document))
+    child = begin(file, "sh", "-c", f"echo ran > {tmp_path}/ran")
+    try:
+        pipe.write_text("key")
+        eventually(lambda: subprocess.run(["pgrep", "-P", str(child.pid)], capture_output=True).returncode == 0, within=15, every=0.05)
+        os.kill(child.pid, signal.SIGINT)
+        child.communicate(timeout=15)
+        assert child.returncode == 128 + signal.SIGINT
+    finally:
+        child.kill()
+        child.communicate()
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_gateway_of_somebody_else_that_ends_is_told(millrace, archives):
+    gateway = millrace({"archive": archives("archive")})
+    child = subprocess.Popen(
+        [str(BINARY), "exec", "--config", str(gateway.file), "--", "cat"], env=clean_environment(),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    try:
+        child.stdin.write("line\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "line\n"
+        gateway.stop()
+        assert "has ended: what the command sends from now on is not taken" in child.stderr.readline()
+        child.stdin.close()
+        assert child.wait(timeout=15) == 0
+    finally:
+        child.kill()
+
+
+def test_what_answers_and_runs_another_file_is_told(millrace, file, archives, tmp_path):
+    gateway = millrace({"archive": archives("other")}, directory=tmp_path / "other")
+    document = json.loads(file.read_text())
+    document["receivers"] = gateway.pipeline["receivers"]
+    file.write_text(json.dumps(document))
+    done = run("exec", "--config", file, "--", "true")
+    assert done.returncode == 0 and "by no process that runs" in done.stderr
+
+
+def test_content_can_be_left_off_and_tls_asks_for_its_authority(file, tmp_path):
+    done = run("exec", "--config", file, "--no-content", "--", sys.executable, "-c", SHOW)
+    seen = json.loads(done.stdout)
+    assert seen["OTEL_TRACES_EXPORTER"] == "otlp" and seen["OTEL_EXPORTER_OTLP_ENDPOINT"] == receiver(file)
+    assert not {"ENABLE_SENSITIVE_DATA", "OTEL_LOG_USER_PROMPTS", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"} & set(seen)
+    certificate, key = Authority(tmp_path).issue("server")
+    document = json.loads(file.read_text())
+    document["receivers"]["otlp"]["tls"] = {"certificate": str(certificate), "key": str(key)}
+    file.write_text(json.dumps(document))
+    assert "set OTEL_EXPORTER_OTLP_CERTIFICATE" in run("exec", "--config", file, "--", "true").stderr
+    assert run("exec", "--config", file, "--", "true", OTEL_EXPORTER_OTLP_CERTIFICATE="/authority.pem").stderr == ""

@@ -148,6 +148,55 @@ def test_the_pace_is_kept_and_a_stop_in_the_middle_goes_on_there(millrace, archi
     assert archives.spans("out") == collections.Counter(sent)
 
 
+def test_the_pace_is_kept_over_many_files(millrace, archives, service, tmp_path):
+    messages, sent = requests_of(service, 40)
+    for number, message in enumerate(messages):
+        (tmp_path / f"in-{number:02}.jsonl").write_bytes(line(message))
+    begin = time.monotonic()
+    gateway = replaying(millrace, archives, tmp_path / "in-*.jsonl", requests_per_second=10)
+    gateway.delivered("out", len(sent), within=30)
+    assert time.monotonic() - begin > 3.5
+    assert archives.spans("out") == collections.Counter(sent)
+
+
+def test_what_rotation_by_copying_leaves_is_read_once(millrace, archives, service, tmp_path):
+    path, sent = tmp_path / "app.jsonl", set()
+    gateway = replaying(millrace, archives, tmp_path / "app*.jsonl", follow=True)
+    for step in range(4):
+        messages, spans = requests_of(service, 30)
+        sent |= spans
+        with open(path, "ab") as file:
+            file.write(b"".join(map(line, messages)))
+        if step:
+            gateway.delivered("out", len(sent), within=30)
+        if step < 3:
+            shutil.copyfile(path, tmp_path / f"app.{step}.jsonl")
+            os.truncate(path, 0)
+    gateway.delivered("out", len(sent), within=30)
+    assert archives.spans("out") == collections.Counter(sent)
+    # One that is written anew with as many bytes is another one.
+    size = path.stat().st_size
+    messages, spans = requests_of(service, 30)
+    text = b"".join(map(line, messages))
+    path.write_bytes(text + b"\n" * (size - len(text)) if len(text) <= size else text)
+    gateway.delivered("out", len(sent | spans), within=30)
+    assert archives.spans("out") == collections.Counter(sent | spans)
+
+
+def test_damaged_positions_hold_everything_until_they_are_gone(millrace, archives, service, tmp_path):
+    messages, sent = requests_of(service, 3)
+    (tmp_path / "in.jsonl").write_bytes(b"".join(map(line, messages)))
+    gateway = replaying(millrace, archives, tmp_path / "in.jsonl", starts=False)
+    positions = tmp_path / "journal/file.positions"
+    positions.parent.mkdir(exist_ok=True)
+    positions.write_text("{")
+    gateway.start()
+    eventually(lambda: "unknown how far files were read" in gateway.process.log)
+    assert gateway.ledger()["accepted_spans"] == 0
+    positions.unlink()
+    gateway.delivered("out", len(sent))
+
+
 def test_a_full_journal_holds_the_replay_back(millrace, archives, service, tmp_path):
     messages, sent = requests_of(service, 3000)
     (tmp_path / "in.jsonl").write_bytes(b"".join(map(line, messages)))

@@ -291,10 +291,24 @@ class TestInit:
         sink.start()
         path = tmp_path / "pipeline.json"
         asked = run("init", "--output", path)
-        assert asked.returncode == 1 and "--yes takes it" in asked.stderr and not path.exists()
+        assert asked.returncode == 1 and "--yes accepts it" in asked.stderr and not path.exists()
         done = run("init", "--yes", "--output", path)
         assert done.returncode == 0, done.stderr
         assert "mlflow" in json.loads(path.read_text())["exporters"]
+
+    def test_a_name_given_twice_is_one_and_only_mlflow_gets_what_is_mapped_for_it(self, tmp_path, sink):
+        path = tmp_path / "pipeline.json"
+        done = run("init", "--preset", "phoenix", "--preset", "phoenix", "--output", path, PHOENIX_COLLECTOR_ENDPOINT=sink.url)
+        assert done.returncode == 0, done.stderr
+        written = json.loads(path.read_text())
+        assert list(written["exporters"]) == ["phoenix"] and written["pipelines"]["traces"]["processors"] == []
+
+    def test_a_server_that_a_variable_names_is_offered(self, tmp_path, sink):
+        path = tmp_path / "pipeline.json"
+        asked = run("init", "--output", path, PHOENIX_COLLECTOR_ENDPOINT=sink.url)
+        assert asked.returncode == 1 and f"PHOENIX_COLLECTOR_ENDPOINT names Phoenix at {sink.url}" in asked.stderr
+        assert run("init", "--yes", "--output", path, PHOENIX_COLLECTOR_ENDPOINT=sink.url).returncode == 0
+        assert "phoenix" in json.loads(path.read_text())["exporters"]
 
     def test_unknown_presets_and_no_destination_are_said(self, tmp_path):
         assert run("init", "--preset", "nothing", "--output", tmp_path / "x.json").returncode == 64

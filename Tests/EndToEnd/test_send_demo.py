@@ -19,8 +19,8 @@ def test_the_trace_arrives_and_the_command_says_where_it_is_and_where_it_waits(m
     places = dict(line.split(None, 1) for line in lines[1:])
     assert places["console"] == f"page  http://{gateway.pipeline['admin']['listen']}/"
     experiment = re.search(r"experiments/(\d+)/", places["mlflow"])[1]
-    assert places["mlflow"] == f'{mlflow.url}/#/experiments/{experiment}/traces, experiment "millrace-demo"  (done)'
-    assert places["archive"].endswith("archive.jsonl  (done)")
+    assert places["mlflow"] == f'{mlflow.url}/#/experiments/{experiment}/traces, experiment "millrace-demo"  (nothing waits)'
+    assert places["archive"].endswith("archive.jsonl  (nothing waits)")
     assert re.search(r"\(waits: .*9.*\)", places["away"]), "the reason is the destination's"
 
     found = [trace for trace in mlflow.expect_traces("millrace-demo", spans=3) if trace_id in trace["id"]]

@@ -37,12 +37,15 @@ def outcome(message):
 
 
 def trace(service, random):
-    """A trace of some kind, and a span of it to be sent late."""
+    """A trace of some kind, and a span of it to be sent late.
+
+    What decides is on the root: a pause after it of more than `after_root`, as a kill may cause, ends the wait for pieces.
+    """
     message = chain(service, random.randint(2, 6))
     spans = otlp.each_span(message)
     kind = random.choice(["error", "health", "plain", "plain", "plain"])
     if kind == "error":
-        random.choice(spans[:-1]).status.code = ERROR
+        spans[0].status.code = ERROR
     if kind == "health":
         spans[0].name = "GET /health"
     late = ExportTraceServiceRequest.FromString(message.SerializeToString())

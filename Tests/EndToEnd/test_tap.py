@@ -11,6 +11,7 @@ import pytest
 from kit import otlp
 from kit.environments import BINARY, clean_environment
 from kit.millrace import run
+from kit.waiting import eventually
 
 
 @pytest.fixture
@@ -100,6 +101,43 @@ def test_what_comes_too_fast_is_left_out_and_counted_until_it_is_ended(gateway):
         output, errors = child.communicate(timeout=20)
     assert child.returncode == 0
     assert "requests left out" in errors.splitlines()[-1]
+
+
+def test_it_ends_with_who_reads_it(gateway):
+    command = f"'{BINARY}' tap --config '{gateway.file}' | head -1"
+    child = subprocess.Popen(["bash", "-c", command], env=clean_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+
+        def ended():
+            gateway.post(otlp.request("shop").SerializeToString())
+            return child.poll() is not None
+
+        eventually(ended, within=20, every=0.2)
+        assert "of shop" in child.stdout.read()
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_what_a_reload_takes_out_is_not_shown_any_more(gateway):
+    with tapping(gateway, "--json", "--exporter", "all") as child:
+        sent_until_shown(gateway, child, "shop")
+        assert "padding" not in json.loads(child.stdout.readline())["attributes"]
+        hide = {"type": "attributes", "actions": [{"on": "span", "action": "delete", "key": "padding"}, {"on": "span", "action": "insert", "key": "seen", "value": "later"}]}
+        gateway.pipeline["processors"]["hide"] = hide
+        gateway.pipeline["pipelines"]["traces"]["processors"].append("hide")
+        gateway.save()
+        assert run("reload", "--config", gateway.file).returncode == 0
+
+        def shown():
+            gateway.post(otlp.request("late", padding=50).SerializeToString())
+            while select.select([child.stdout], [], [], 0.5)[0]:
+                span = json.loads(child.stdout.readline())
+                if span["service"] == "late":
+                    return span
+
+        attributes = eventually(shown, within=20, every=0.1)["attributes"]
+        assert attributes["seen"] == "later" and "padding" not in attributes
 
 
 @pytest.mark.parametrize(

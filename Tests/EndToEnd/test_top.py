@@ -1,6 +1,7 @@
 """`millrace top`: a table of the running process, on a terminal as it changes."""
 
 import re
+import signal
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_a_terminal_shows_the_table_as_it_changes_until_q(terminal, gateway):
 def test_it_goes_on_through_a_restart_and_ends_by_ctrl_c(terminal, gateway):
     eventually(lambda: "COMPONENT" in terminal.text, within=30, every=0.2)
     gateway.stop()
-    eventually(lambda: "no answer, asking on" in terminal.text, within=15, every=0.2)
+    eventually(lambda: "no answer, retrying" in terminal.text, within=15, every=0.2)
     gateway.start()
     eventually(lambda: "q ends" in terminal.text and "away" in terminal.text, within=15, every=0.2)
     terminal.keys("C-c")
@@ -74,3 +75,15 @@ def test_elsewhere_it_prints_one_table_and_ends(gateway):
     assert row(done.stdout, "COMPONENT") == ["COMPONENT", "KIND", "PER S", "TOTAL", "BACKLOG", "OLDEST", "ERRORS", "STATE"]
     assert row(done.stdout, "map")[1] == "processor"
     assert row(done.stdout, "away")[4] == "100"
+
+
+@pytest.mark.parametrize("key", ["q", "C-c"])
+def test_a_process_that_hangs_keeps_nobody(terminal, gateway, key):
+    eventually(lambda: "COMPONENT" in terminal.text, within=30, every=0.2)
+    gateway.process.send(signal.SIGSTOP)
+    try:
+        eventually(lambda: "no answer, retrying" in terminal.text, within=20, every=0.2)
+        terminal.keys(key)
+        eventually(lambda: terminal.ended.exists() and terminal.ended.read_text() == "0\n", within=4, every=0.1)
+    finally:
+        gateway.process.send(signal.SIGCONT)

@@ -57,6 +57,7 @@ import Testing
     private func failover(_ outage: Outage, _ clock: ManualClock) throws -> (OTLPHTTPExporter, ScriptedHTTPClient) {
         let client = ScriptedHTTPClient { request, _ in
             let host = request.url.dropFirst("http://".count).prefix { $0 != "/" }
+            if outage.strangers.withLock({ $0.contains(String(host)) }) { return .reply(404) }
             return outage.hosts.withLock { $0.contains(String(host)) } ? .failure(.unreachable("refused")) : .reply(200)
         }
         var settings = OTLPHTTPSettings(endpoint: nil, requests: RequestSettings(compression: .none))
@@ -98,6 +99,21 @@ import Testing
         #expect(await exporter.export(batch()) == .delivered)
         #expect(exporter.endpoints.map(\.isInUse) == [true, false, false])
         #expect(client.requests.last?.url == "http://a/v1/traces")
+    }
+
+    @Test func `an address that was down is back when it takes a request, not when something answers there`()
+        async throws
+    {
+        let (outage, clock) = (Outage(["a"]), ManualClock())
+        let (exporter, _) = try failover(outage, clock)
+        for _ in 0..<3 { _ = await exporter.export(batch()) }
+        #expect(exporter.endpoints.map(\.isInUse) == [false, true, false])
+        outage.strangers.withLock { $0 = ["a"] }
+        for _ in 0..<3 {
+            try await clock.sleep(for: .seconds(1))
+            #expect(await exporter.export(batch()) == .delivered)
+            #expect(exporter.endpoints.map(\.isInUse) == [false, true, false])
+        }
     }
 
     @Test func `where all are down one is asked all the same, and the delivery's circuit says when`() async throws {
@@ -243,6 +259,8 @@ import Testing
 /// Hosts that are down.
 private final class Outage: Sendable {
     let hosts: Mutex<Set<String>>
+    /// Where something else answers that there is no such path.
+    let strangers = Mutex<Set<String>>([])
 
     init(_ hosts: Set<String>) { self.hosts = Mutex(hosts) }
 }

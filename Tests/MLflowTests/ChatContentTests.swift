@@ -28,6 +28,8 @@ struct ChatContentTests {
                 #"{"role":"system","content":"a"}"#
             ),
             (#""only text""#, #"{"role":"user","content":"only text"}"#),
+            // What `truncate` says of a list is no message.
+            (#"{"role":"user","content":"a"},"… [27 elements cut]""#, #"{"role":"user","content":"a"}"#),
             // Text.
             (#"{"role":"user","parts":[{"type":"text","content":"a"}]}"#, #"{"role":"user","content":"a"}"#),
             (#"{"role":"user","parts":["a"]}"#, #"{"role":"user","content":"a"}"#),

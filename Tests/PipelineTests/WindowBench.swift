@@ -162,6 +162,16 @@ struct WindowBench {
         }
     }
 
+    /// The same until nothing is queued: where no item is left of a record, it may come later than others.
+    func deliverAll() async {
+        await withTaskGroup { group in
+            group.addTask { await delivery.run() }
+            let isDone = await until { row.account.queued == 0 }
+            #expect(isDone)
+            group.cancelAll()
+        }
+    }
+
     /// The row of the ledger, and what the pipeline has accepted.
     var row: (account: DestinationAccount, accepted: UInt64) {
         let entry = Ledger(of: journal) { _ in 0 }.entries[0]

@@ -174,7 +174,7 @@ import Testing
         #expect(await bench.send(all) == .accepted)
         #expect(bench.row.accepted == UInt64(all.count) && bench.isBalanced)
         await bench.decide()
-        await bench.deliver()
+        await bench.deliverAll()
         #expect(bench.row.account.outcomes == OutcomeCounts(filtered: UInt64(all.count)) && bench.isBalanced)
         await bench.journal.close()
     }

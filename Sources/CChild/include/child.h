@@ -14,6 +14,9 @@ void millrace_catch_signals(void);
 // The child that signals go to, 0 for none. With `all` also those that a terminal sends to the whole process group.
 void millrace_pass_signals_to(pid_t child, int all);
 
+// The signal that came while there was no child to take it; 0 for none.
+int millrace_kept_signal(void);
+
 // Blocks until the child has ended; its exit code, or 128 and the number of the signal that ended it, as shells say it.
 int millrace_await_child(pid_t child);
 

@@ -52,8 +52,12 @@ package struct KnownClient: Sendable {
     package static func content(for address: AppAddress) -> [(name: String, value: String)] {
         var seen: Set<String> = []
         return all.flatMap(\.variables).filter { seen.insert($0.name).inserted }
-            .map { ($0.name, address.filling($0.value)) }
-            + ["traces", "metrics", "logs"].map { ("OTEL_\($0.uppercased())_EXPORTER", address.exporter(of: $0)) }
+            .map { ($0.name, address.filling($0.value)) } + exporters(for: address)
+    }
+
+    /// Those that say which signals are sent at all.
+    package static func exporters(for address: AppAddress) -> [(name: String, value: String)] {
+        ["traces", "metrics", "logs"].map { ("OTEL_\($0.uppercased())_EXPORTER", address.exporter(of: $0)) }
     }
 }
 

@@ -37,7 +37,7 @@ extension AdminStatus {
     }
 
     func tail(_ wish: TailWish) throws(TailProblem) -> any AdminTail {
-        try ConsoleTail(meters.tap, wish, of: parts?.file ?? PipelineFile())
+        try ConsoleTail(meters.tap, wish) { [weak self] in self?.parts?.file ?? PipelineFile() }
     }
 
     func answer(trace id: String) async -> DeadLetterOffice.Answer { await traces.answer(id) }

@@ -9,7 +9,7 @@ import Synchronization
 /// What one person watches: requests as they come, with what each processor does to their spans, as `explain` tells it.
 ///
 /// The processors that tell are not those that work: they are made when somebody begins to watch, and what they remember of routes is what
-/// came since. They run on a thread of their own.
+/// came since. They run on a thread of their own, and a reload makes them anew, so that what it takes out is not shown any more.
 final class ConsoleTail: AdminTail {
     /// Characters of one text that are shown, at most.
     static let textMax = 2000
@@ -18,26 +18,41 @@ final class ConsoleTail: AdminTail {
         var ready: [JSON] = []
         var leftOut = 0
         var isWorking = false
-        /// By pipeline; nil before the first request is shown.
-        var runs: [String: DryRun]?
+        /// Nil before the first request is shown.
+        var rehearsal: Rehearsal?
+    }
+
+    /// The processors of one pipeline file, by pipeline.
+    private struct Rehearsal {
+        let file: PipelineFile
+        let runs: [String: DryRun]
     }
 
     private let watcher: RequestTap.Watcher
     private let tap: RequestTap
-    private let file: PipelineFile
+    private let file: @Sendable () -> PipelineFile
     private let condition: Condition?
     private let exporter: String?
     private let thread = SerialThread(name: "millrace-tail")
     private let state = Mutex(State())
 
+    /// - Parameters:
+    ///   - tap: Where requests pass by.
+    ///   - wish: What is to be shown.
+    ///   - current: The file that counts now.
     /// - Throws: What is wrong with the wish.
-    init(_ tap: RequestTap, _ wish: TailWish, of file: PipelineFile) throws(TailProblem) {
+    init(
+        _ tap: RequestTap,
+        _ wish: TailWish,
+        _ current: @escaping @Sendable () -> PipelineFile
+    ) throws(TailProblem) {
         condition = try wish.readCondition()
+        let file = current()
         if let exporter = wish.exporter, !file.exporters.contains(where: { $0.name == exporter }) {
             let names = file.exporters.map(\.name).joined(separator: ", ")
             throw TailProblem("there is no exporter \"\(exporter.excerpt())\"; those of the file: \(names)")
         }
-        (self.tap, self.file, exporter) = (tap, file, wish.exporter)
+        (self.tap, self.file, exporter) = (tap, current, wish.exporter)
         watcher = tap.watch(finding: wish.text)
     }
 
@@ -62,8 +77,8 @@ final class ConsoleTail: AdminTail {
 
     private func work() {
         let (requests, leftOut) = watcher.take()
-        let runs = requests.isEmpty ? [:] : madeRuns
-        let shown = requests.compactMap { json($0, runs) }
+        let rehearsal = requests.isEmpty ? nil : self.rehearsal
+        let shown = requests.compactMap { request in rehearsal.flatMap { json(request, $0) } }
         state.withLock { state in
             state.ready += shown
             state.leftOut += leftOut
@@ -72,19 +87,22 @@ final class ConsoleTail: AdminTail {
     }
 
     /// The processors that tell; making them takes a while the first time.
-    private var madeRuns: [String: DryRun] {
-        if let runs = state.withLock({ $0.runs }) { return runs }
+    private var rehearsal: Rehearsal {
+        let file = file()
+        let known = state.withLock { $0.rehearsal }
+        if let known, known.file.source.digest == file.source.digest { return known }
         let runs = file.pipelines.reduce(into: [String: DryRun]()) { runs, pipeline in
             runs[pipeline.name] = try? DryRun(pipeline, of: file)
         }
-        state.withLock { $0.runs = runs }
-        return runs
+        let rehearsal = Rehearsal(file: file, runs: runs)
+        state.withLock { $0.rehearsal = rehearsal }
+        return rehearsal
     }
 
     /// Nil where nothing of it is asked for.
-    private func json(_ request: RequestTap.Request, _ runs: [String: DryRun]) -> JSON? {
+    private func json(_ request: RequestTap.Request, _ rehearsal: Rehearsal) -> JSON? {
         let pipelines = request.pipelines.compactMap { name -> JSON? in
-            guard let run = runs[name], isAskedFor(name) else { return nil }
+            guard let run = rehearsal.runs[name], isAskedFor(name, in: rehearsal.file) else { return nil }
             let dry = DryRunRequest(batch: request.batch, headers: request.source.headers)
             let result = run.run([dry], from: request.source.identity, looking: condition)
             let spans = result.spans.filter { $0.isLookedFor && (exporter == nil || $0.removal == nil) }
@@ -104,7 +122,7 @@ final class ConsoleTail: AdminTail {
 }
 
 extension ConsoleTail {
-    private func isAskedFor(_ pipeline: String) -> Bool {
+    private func isAskedFor(_ pipeline: String, in file: PipelineFile) -> Bool {
         guard let exporter else { return true }
         return file.pipelines.contains { $0.name == pipeline && $0.value.exporters.contains(exporter) }
     }

@@ -76,7 +76,7 @@ extension OTLPHTTPSettings: DestinationSettings {
                 \.endpoints,
                 .list(of: .endpoint),
                 "In place of `endpoint`: base addresses in order. Everything goes to the first; while its circuit is open, to the next one, and back to "
-                    + "the first once it takes one request. A request that an address did not answer in time may be stored at two of them."
+                    + "the first once it takes one request. An address that answers, and turns requests away with 401, 403 or 404, is not down. A request that an address did not answer in time may be stored at two of them."
             ),
         ] + RequestSettings.fields(at: \.requests),
         check: { settings, group, context in

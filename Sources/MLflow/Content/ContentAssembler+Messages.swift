@@ -13,13 +13,21 @@ extension ContentAssembler {
             if let (role, text) = pair(node, bytes) { return sources.append(ChatSource(node: text, role: role)) }
             var element = node + 1
             while element < tape.nodes[node].next {
-                addMessages(element, role: role, bytes)
+                if !isCutMark(element, bytes) { addMessages(element, role: role, bytes) }
                 element = tape.nodes[element].next
             }
         case .object: addObject(node, role: role, bytes)
         default:
             sources.append(ChatSource(node: node, role: role))
         }
+    }
+
+    /// Whether an element says how many others `truncate` left out: nobody said that.
+    private func isCutMark(_ node: Int, _ bytes: RawSpan) -> Bool {
+        let range = tape.nodes[node].range
+        guard tape.isText(node), 16...48 ~= range.count else { return false }
+        return bytes.equals("… [", range.lowerBound..<range.lowerBound + 5)
+            && bytes.equals(" cut]", range.upperBound - 5..<range.upperBound)
     }
 
     /// A message as LangChain lets people write it: a list of its role and its text.

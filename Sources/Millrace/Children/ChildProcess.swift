@@ -38,6 +38,12 @@ struct ChildProcess: Sendable {
     /// From now on it gets the signals that would end this process, in place of that; `all` for also those of a terminal.
     func takeSignals(all: Bool) { millrace_pass_signals_to(pid, all ? 1 : 0) }
 
+    /// The number of a signal that came before any child was to take it; nil for none.
+    static var keptSignal: Int32? {
+        let number = millrace_kept_signal()
+        return number == 0 ? nil : number
+    }
+
     /// Keeps the signals that would end this process for the child that is to take them.
     static func keepSignals() { millrace_catch_signals() }
 }

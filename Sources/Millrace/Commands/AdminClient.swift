@@ -17,13 +17,15 @@ struct AdminClient {
     /// Whether the pipeline file says that the endpoint speaks TLS.
     let isSecured: Bool
 
-    /// The body of the answer, unless `receive` takes it as it comes; `authorization` is a value for that header.
+    /// The body of the answer, unless `receive` takes it as it comes; `authorization` is a value for that header, `limit` the time for
+    /// all of it.
     ///
     /// - Throws: `AdminFailure` where nothing listens at the address, or something does and does not answer 200.
     func send(
         _ method: String,
         _ path: String,
         authorization: String? = nil,
+        within limit: Duration? = nil,
         receive: (@Sendable ([UInt8]) -> Bool)? = nil
     ) async throws(AdminFailure) -> String {
         guard !isSecured || place.publicKeyPin != nil else {
@@ -37,7 +39,7 @@ struct AdminClient {
             url: url + path,
             headers: [HTTPHeader("Host", "localhost")] + named,
             body: [],
-            timeout: receive == nil ? Self.timeout : Self.streamTimeout
+            timeout: limit ?? (receive == nil ? Self.timeout : Self.streamTimeout)
         )
         switch await CurlClient.once(request, over: connection, receive: receive) {
         case .success(let response): return try body(of: response)
@@ -99,11 +101,12 @@ extension PipelineFile {
     func askRunning(
         _ method: String,
         _ path: String,
+        within limit: Duration? = nil,
         receive: (@Sendable ([UInt8]) -> Bool)? = nil
     ) async throws -> String {
         var trouble = "no process has the journal in \(journal.directory) open"
         do {
-            if let answer = try await ask(method, path, receive: receive) { return answer }
+            if let answer = try await ask(method, path, within: limit, receive: receive) { return answer }
         } catch let error as JournalError {
             trouble = error.message
         }
@@ -120,6 +123,7 @@ extension PipelineFile {
     func ask(
         _ method: String,
         _ path: String,
+        within limit: Duration? = nil,
         receive: (@Sendable ([UInt8]) -> Bool)? = nil
     ) async throws -> String? {
         let isInMemory = journal.storage == .memory
@@ -133,7 +137,13 @@ extension PipelineFile {
         let isCertain = !isInMemory || client.place.isHeld || client.place.publicKeyPin != nil
         do throws(AdminFailure) {
             let authorization = isCertain ? token?.authorization : nil
-            return try await client.send(method, path, authorization: authorization, receive: receive)
+            return try await client.send(
+                method,
+                path,
+                authorization: authorization,
+                within: limit,
+                receive: receive
+            )
         } catch {
             guard error.isUnreachable else {
                 guard !isCertain, token != nil else { throw error }

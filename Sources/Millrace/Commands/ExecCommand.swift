@@ -1,7 +1,9 @@
+import Admin
 import ArgumentParser
 import Basics
 import Configuration
 import Glibc
+import Journal
 
 /// `millrace exec`: one command whose telemetry comes here, whatever language it is written in.
 struct ExecCommand: ParsableCommand {
@@ -12,12 +14,14 @@ struct ExecCommand: ParsableCommand {
         discussion: """
             The command has this process's standard input, output and error, gets its signals and gives its exit code, 127 where it \
             is not found. A gateway that was started for it writes to standard error, and ends when it has delivered what came, or \
-            after the file's drain_timeout. Variables that say what to send stay as they are where they are set already.
+            after the file's drain_timeout; one that listens already may end before the command, which is said. Variables that say what \
+            to send stay as they are where they are set already.
             """
     )
 
     @Option(help: "The pipeline file; without it, the built-in one.") var config: String?
     @Option(help: "The command's service.name (OTEL_SERVICE_NAME).") var service: String?
+    @Flag(help: "Set no variable that makes an app record prompts and answers.") var noContent = false
     @Argument(parsing: .postTerminator, help: "The command and its arguments, behind --.") var command: [String] = []
 
     func validate() throws {
@@ -33,11 +37,30 @@ struct ExecCommand: ParsableCommand {
             throw PipelineFile.wrongConfiguration
         }
         ChildProcess.keepSignals()
-        let gateway = address.listen.isAnswered ? nil : try CommandGateway(config, listening: address.listen)
+        let isAnswered = address.listen.isAnswered
+        let gateway = isAnswered ? nil : try CommandGateway(config, listening: address.listen)
+        if let number = ChildProcess.keptSignal {
+            gateway?.end()
+            throw ExitCode(128 + number)
+        }
+        if isAnswered { watchGateway(of: file, at: address.listen) }
         setVariables(for: address)
         let code = runCommand()
         gateway?.end()
         throw ExitCode(code)
+    }
+
+    /// Says so where what answers at the address is no gateway of the file, and, once, where that ends before the command does.
+    private func watchGateway(of file: PipelineFile, at address: ListenAddress) {
+        guard file.isRun else {
+            let what = "\(address) is answered, but by no process that runs \(config ?? PipelineFile.defaultName)"
+            return writeLine("\(what): what the command sends goes to it all the same", to: .standardError)
+        }
+        spawnThread(named: "millrace-watch") {
+            while file.isRun { usleep(500_000) }
+            let what = "the gateway at \(address), which this command did not start, has ended"
+            writeLine("\(what): what the command sends from now on is not taken", to: .standardError)
+        }
     }
 
     private func runCommand() -> Int32 {
@@ -57,13 +80,24 @@ struct ExecCommand: ParsableCommand {
         for signal in ["TRACES", "METRICS", "LOGS"] {
             for setting in ["ENDPOINT", "PROTOCOL"] { unsetenv("OTEL_EXPORTER_OTLP_\(signal)_\(setting)") }
         }
-        for (name, value) in KnownClient.content(for: address) { setenv(name, value, 0) }
+        let content = noContent ? KnownClient.exporters(for: address) : KnownClient.content(for: address)
+        for (name, value) in content { setenv(name, value, 0) }
         if let service { setenv("OTEL_SERVICE_NAME", service, 1) }
         if address.wantsCredentials, Environment.process.variable("OTEL_EXPORTER_OTLP_HEADERS") == nil {
             let line = "OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20TOKEN"
             writeLine("\(address.endpoint) takes members only: set \(line) with a member's token", to: .standardError)
         }
+        let certificate = "OTEL_EXPORTER_OTLP_CERTIFICATE"
+        if address.endpoint.hasPrefix("https:"), Environment.process.variable(certificate) == nil {
+            let what = "\(address.endpoint) speaks TLS: unless its certificate is of an authority that the app knows"
+            writeLine("\(what), set \(certificate) to that authority's file", to: .standardError)
+        }
     }
+}
+
+extension PipelineFile {
+    /// Whether a living process runs this file, or another one with its journal.
+    fileprivate var isRun: Bool { AdminPlace.read(in: journal.directory)?.isHeld ?? false }
 }
 
 /// A gateway that runs for one command, and as long as this process: it reads the end of it from a pipe, however it ends.
@@ -90,6 +124,10 @@ private struct CommandGateway {
         let patience = ContinuousClock.now + Self.startMax
         while !address.isAnswered {
             if process.hasEnded { throw ExitCode(process.awaitEnd()) }
+            if let number = ChildProcess.keptSignal {
+                end()
+                throw ExitCode(128 + number)
+            }
             guard ContinuousClock.now < patience else {
                 writeLine("the gateway does not listen at \(address) within \(Self.startMax.text)", to: .standardError)
                 end()

@@ -22,12 +22,12 @@ struct InitCommand: AsyncParsableCommand {
     @Flag(help: "Take the servers that are found, without asking.") var yes = false
 
     /// Servers that are looked for on this machine.
-    private static let local: [(exporter: String, title: String, port: Int, settings: JSON)] = [
+    private static let local: [(exporter: String, title: String, variable: String, port: Int, settings: JSON)] = [
         (
-            "mlflow", "MLflow", 5000,
+            "mlflow", "MLflow", "MLFLOW_TRACKING_URI", 5000,
             ["type": "mlflow", "endpoint": "${env:MLFLOW_TRACKING_URI:-http://127.0.0.1:5000}"]
         ),
-        ("phoenix", "Phoenix", 6006, ["type": "otlp_http", "preset": "phoenix"]),
+        ("phoenix", "Phoenix", "PHOENIX_COLLECTOR_ENDPOINT", 6006, ["type": "otlp_http", "preset": "phoenix"]),
     ]
 
     func validate() throws {
@@ -76,16 +76,23 @@ struct InitCommand: AsyncParsableCommand {
     private func chosenExporters() -> [(name: String, settings: JSON)] {
         var chosen: [(name: String, settings: JSON)] = []
         for server in Self.local where !preset.contains(server.exporter) {
-            guard ListenAddress.tcp(host: "127.0.0.1", port: server.port).isAnswered else { continue }
-            let found = "\(server.title) seems to listen at http://127.0.0.1:\(server.port)"
+            let named = Environment.process.variable(server.variable) ?? ""
+            let isNamed = named.hasPrefix("http://") || named.hasPrefix("https://")
+            guard isNamed || ListenAddress.tcp(host: "127.0.0.1", port: server.port).isAnswered else { continue }
+            let found =
+                isNamed
+                ? "\(server.variable) names \(server.title) at \(named)"
+                : "\(server.title) seems to listen at http://127.0.0.1:\(server.port)"
             if yes || agrees("\(found). Send there? [Y/n] ") { chosen.append((server.exporter, server.settings)) }
         }
-        return chosen + preset.map { ($0, ["type": "otlp_http", "preset": .text($0)]) }
+        var seen: Set<String> = []
+        return chosen
+            + preset.filter { seen.insert($0).inserted }.map { ($0, ["type": "otlp_http", "preset": .text($0)]) }
     }
 
     private func agrees(_ question: String) -> Bool {
         guard isatty(STDIN_FILENO) == 1, Output.standardError.isTerminal else {
-            writeLine(question + "nobody to ask: --yes takes it", to: .standardError)
+            writeLine(question + "no terminal to ask on; --yes accepts it", to: .standardError)
             return false
         }
         writeWhole(question, to: .standardError)
@@ -95,9 +102,9 @@ struct InitCommand: AsyncParsableCommand {
 
     private static func text(_ exporters: [(name: String, settings: JSON)]) -> String {
         let hasMLflow = exporters.contains { $0.name == "mlflow" }
-        let route: [(name: String, settings: JSON)] = [("route", ["type": "mlflow_experiment"])]
-        let map: [(name: String, settings: JSON)] = [("map", ["type": "mlflow_map"])]
-        let processors = map + (hasMLflow ? route : [])
+        // Others read what apps send as it is, and would store the mapped attributes beside it.
+        let processors: [(name: String, settings: JSON)] =
+            hasMLflow ? [("map", ["type": "mlflow_map"]), ("route", ["type": "mlflow_experiment"])] : []
         let pipeline: JSON = [
             "receivers": ["otlp", "grpc"], "processors": .words(processors.map(\.name)),
             "exporters": .words(exporters.map(\.name)),

@@ -38,30 +38,30 @@ struct TopCommand: AsyncParsableCommand {
     /// Until a person ends it.
     private static func show(_ file: PipelineFile, _ table: inout TopTable, on screen: Screen) async {
         var trouble: String?
-        for await event in events(of: screen) {
+        for await event in events(of: screen, from: file) {
             switch event {
             case .end: return
             case .resized: break
-            case .tick:
-                do {
-                    table.add(try await file.topStatus())
-                    trouble = nil
-                } catch {
-                    trouble = "\(error)"
-                }
+            case .looked(.success(let status)):
+                table.add(status)
+                trouble = nil
+            case .looked(.failure(let error)): trouble = "\(error)"
             }
             let (columns, rows) = screen.size
-            let foot = trouble.map { TopTable.Line(text: "no answer, asking on: \($0.excerpt())", weight: .bad) }
+            let foot = trouble.map { TopTable.Line(text: "no answer, retrying: \($0.excerpt())", weight: .bad) }
             let lines = table.lines(columns: columns) + [TopTable.Line(text: "")]
             screen.draw(Array((lines + [foot ?? TopTable.Line(text: "q ends", weight: .faint)]).prefix(rows)))
         }
     }
 
     private enum Event: Sendable {
-        case tick, resized, end
+        case looked(Result<TopStatus, any Error>)
+        case resized, end
     }
 
-    private static func events(of screen: Screen) -> AsyncStream<Event> {
+    /// What a person does, and what is seen of the process: one look at a time, so that a process that hangs holds up neither keys nor
+    /// signals.
+    private static func events(of screen: Screen, from file: PipelineFile) -> AsyncStream<Event> {
         AsyncStream { events in
             spawnThread(named: "millrace-keys") {
                 // Ctrl-C is a byte like others while the screen is open.
@@ -70,9 +70,11 @@ struct TopCommand: AsyncParsableCommand {
                 }
                 events.yield(.end)
             }
-            let ticks = Task {
+            let looks = Task {
                 while !Task.isCancelled {
-                    events.yield(.tick)
+                    do { events.yield(.looked(.success(try await file.topStatus()))) } catch {
+                        events.yield(.looked(.failure(error)))
+                    }
                     try await Task.sleep(for: interval)
                 }
             }
@@ -82,7 +84,7 @@ struct TopCommand: AsyncParsableCommand {
                 }
             }
             events.onTermination = { _ in
-                ticks.cancel()
+                looks.cancel()
                 signals.cancel()
             }
         }
@@ -90,10 +92,10 @@ struct TopCommand: AsyncParsableCommand {
 }
 
 extension PipelineFile {
-    /// One look at the running process.
+    /// One look at the running process, which has five seconds for it.
     ///
     /// - Throws: `AdminFailure` where none runs or answers, or `JournalError` where there is no journal.
     fileprivate func topStatus() async throws -> TopStatus {
-        TopStatus(try JSONNode(parsing: Array(try await askRunning("GET", "/api/status").utf8)))
+        TopStatus(try JSONNode(parsing: Array(try await askRunning("GET", "/api/status", within: .seconds(5)).utf8)))
     }
 }

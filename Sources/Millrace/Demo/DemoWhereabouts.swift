@@ -73,21 +73,24 @@ struct DemoWhereabouts {
 
     private static func text(of state: String, _ error: String?) -> String {
         switch state {
-        case "settled": "(done)"
+        case "settled": "(nothing waits)"
         case "queued": "(waits\(error.map { ": \($0)" } ?? " still"))"
         default: "(\(state)\(error.map { ": \($0)" } ?? ""))"
         }
     }
 
-    /// What the destination last said against what it was sent.
+    /// What the destination last said against what it was sent; nil where it has taken something since.
     private static func error(of exporter: String, in status: JSONNode) -> String? {
         let rows = (status["pipelines"]?.elements ?? []).flatMap { $0["destinations"]?.elements ?? [] }
-        return rows.lazy.filter { $0["name"]?.string == exporter }
-            .compactMap { $0["delivery"]?["error"]?["reason"]?.string }.first
+        return rows.lazy.filter { row in
+            row["name"]?.string == exporter && row["delivery"]?["failures_in_a_row"]?.integer ?? 0 > 0
+        }
+        .compactMap { $0["delivery"]?["error"]?["reason"]?.string }.first
     }
 
-    /// The list of traces of the experiment where MLflow lets itself be asked, else of all experiments.
+    /// The list of traces of the experiment where MLflow answers without credentials, else of all experiments.
     private func mlflowPage(at endpoint: String) async throws -> String {
+        let endpoint = String(endpoint.reversed().drop { $0 == "/" }.reversed())
         var name = experiment
         if name == nil { name = try await experimentOfService() }
         guard let name else { return "\(endpoint)/#/experiments" }

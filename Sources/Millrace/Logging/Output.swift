@@ -17,13 +17,17 @@ func writeLine(_ text: String, to output: Output) {
 }
 
 /// Writes a text as it stands, in one system call where the system takes it whole.
-func writeWhole(_ text: String, to output: Output) {
+///
+/// - Returns: Whether all of it was taken: a reader that is gone takes nothing any more.
+@discardableResult
+func writeWhole(_ text: String, to output: Output) -> Bool {
     let bytes = Array(text.utf8)
     var rest = bytes[...]
     while !rest.isEmpty {
         let count = unsafe rest.withUnsafeBytes { unsafe write(output.rawValue, $0.baseAddress, $0.count) }
         if count < 0 && errno == EINTR { continue }
-        guard count > 0 else { return }
+        guard count > 0 else { return false }
         rest = rest.dropFirst(count)
     }
+    return true
 }

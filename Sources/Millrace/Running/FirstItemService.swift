@@ -8,6 +8,8 @@ struct FirstItemService: Service {
     /// From the first connection or request on.
     private static let patience = Duration.seconds(30)
     private static let interval = Duration.seconds(1)
+    /// Looks in a row without a connection, after which one that sent nothing was a probe.
+    private static let emptyLooksMax = 5
 
     let assembly: Assembly
     let logger: Logger
@@ -20,10 +22,13 @@ struct FirstItemService: Service {
     /// Until something was taken, or it was said why nothing is.
     private func watch() async throws {
         var first: ContinuousClock.Instant?
+        var emptyLooks = 0
         while true {
             let arrivals = assembly.arrivals
             guard arrivals.accepted == 0 else { return }
             if first == nil, arrivals.connections > 0 || !arrivals.answers.isEmpty { first = .now }
+            emptyLooks = arrivals.connections == 0 && arrivals.answers.isEmpty ? emptyLooks + 1 : 0
+            if emptyLooks >= Self.emptyLooksMax { first = nil }
             if let first, .now - first >= Self.patience { return tell(arrivals) }
             try await Task.sleep(for: Self.interval)
         }

@@ -81,7 +81,8 @@ final class TapPrinter: Sendable {
                 guard isWanted else { return }
                 let name = pipeline["name"]?.string ?? ""
                 let line = printsJSON ? Self.json(span, name, request, at) : Self.line(span, name, at)
-                writeLine(line, to: .standardOutput)
+                // `head` takes no more than it wants.
+                guard writeWhole(line.withoutControls + "\n", to: .standardOutput) else { return end() }
             }
         }
     }

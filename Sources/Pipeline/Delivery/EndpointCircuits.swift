@@ -121,9 +121,14 @@ extension EndpointCircuits.State {
     /// The first whose circuit is closed.
     fileprivate var preferred: Int? { circuits.firstIndex { !$0.isOpen } }
 
+    /// Takes in what an address answered.
+    ///
+    /// One that was down is back when it takes a request: before, what stands in front of it may turn requests away.
     fileprivate mutating func note(_ outcome: DeliveryOutcome, at index: Int, now: Duration) {
+        let wasDown = circuits[index].isOpen
         switch outcome {
         case .delivered: circuits[index].succeeded()
+        case .refused where wasDown, .parked where wasDown: circuits[index].failed(now: now, using: &generator)
         case .unavailable(_, let after): circuits[index].failed(now: now, atLeast: after ?? .zero, using: &generator)
         case .timedOut, .failed: circuits[index].failed(now: now, using: &generator)
         case .refused: circuits[index].refused(now: now, using: &generator)
@@ -137,8 +142,8 @@ extension DeliveryOutcome {
     /// Whether another address may take what got this one.
     fileprivate var isFailure: Bool {
         switch self {
-        case .unavailable, .timedOut, .failed, .refused: true
-        case .delivered, .tooLarge, .parked, .unsendable, .cancelled: false
+        case .unavailable, .timedOut, .failed, .refused, .parked: true
+        case .delivered, .tooLarge, .unsendable, .cancelled: false
         }
     }
 }

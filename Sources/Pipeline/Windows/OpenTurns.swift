@@ -137,8 +137,10 @@ struct OpenTurns: Sendable {
 
     private mutating func change(_ sighting: TurnSighting, at moment: Duration, _ change: (inout Turn) -> Void) {
         now = max(now, moment.wholeNanoseconds)
-        var turn = turns[sighting.key] ?? Turn(since: now)
-        if turns[sighting.key] != nil { memoryBytes -= turn.memory }
+        let isKnown = turns[sighting.key] != nil
+        // Taken out, so that its records are changed in place.
+        var turn = turns.removeValue(forKey: sighting.key) ?? Turn(since: now)
+        if isKnown { memoryBytes -= turn.memory }
         change(&turn)
         turn.isOneTurn = sighting.isOneTurn
         if sighting.isAnswered { turn.isAnswered = true }

@@ -9,9 +9,7 @@ struct SessionRecord {
     let bytes: [UInt8]
     /// Its place among those of the same moment, where the program says it.
     let order: Double
-    /// `Resource` in wire form.
-    let resource: [UInt8]
-    let service: String
+    let resource: SessionResource
     let part: WholeTrace.Part
 
     /// What was asked or answered.
@@ -24,13 +22,32 @@ struct SessionRecord {
     let failure: String?
     private let duration: Double
 
-    init(_ event: SessionEvent, _ unit: Int, _ batch: borrowing Envelope, _ part: WholeTrace.Part) {
+    /// Those of the records of a request that `isWanted` wants.
+    static func all(of part: WholeTrace.Part, where isWanted: (SessionEvent) -> Bool = { _ in true }) -> [SessionRecord]
+    {
+        guard let batch = try? Envelope(part.payload, signal: .logs) else { return [] }
+        // However large a resource is, all its records share it.
+        var resources: [Int: SessionResource] = [:]
+        var records: [SessionRecord] = []
+        for unit in 0..<batch.unitCount {
+            guard let event = SessionEvent(unit, of: batch), isWanted(event) else { continue }
+            let index = batch.scopes[batch.unit(unit).scope].resource
+            let resource = resources[index] ?? SessionResource(index, batch)
+            resources[index] = resource
+            records.append(SessionRecord(event, resource, batch, part))
+        }
+        return records
+    }
+
+    private init(
+        _ event: SessionEvent,
+        _ resource: SessionResource,
+        _ batch: borrowing Envelope,
+        _ part: WholeTrace.Part
+    ) {
         typealias Keys = SessionEvent.Keys
-        let resource = batch.resources[batch.scopes[batch.unit(unit).scope].resource]
-        self.resource = resource.attributes.flatMap { Array(batch.bytes[batch.attributes[$0].field]) }
-        let named = batch.attribute("service.name", in: resource.attributes).map { batch.value(of: $0) }
-        if case .string(let name) = named { service = batch.text(name) } else { service = "" }
-        (self.event, self.part, bytes) = (event, part, Array(batch.bytes[event.field]))
+        (self.event, self.resource, self.part) = (event, resource, part)
+        bytes = Array(batch.bytes[event.field])
         order = event.number(["event.sequence"], batch) ?? 0
         said = event.said(batch)
         (user, model) = (event.text(Keys.user, batch), event.text(Keys.model, batch))
@@ -70,5 +87,19 @@ struct SessionRecord {
     /// Input tokens with the cached ones.
     var allInput: Double? {
         input.map { event.program.leavesOutCached ? $0 + (cacheRead ?? 0) + (cacheCreation ?? 0) : $0 }
+    }
+}
+
+/// What the resource of log records of a session says.
+struct SessionResource {
+    /// `Resource` in wire form.
+    let bytes: [UInt8]
+    let service: String
+
+    fileprivate init(_ index: Int, _ batch: borrowing Envelope) {
+        let attributes = batch.resources[index].attributes
+        bytes = attributes.flatMap { Array(batch.bytes[batch.attributes[$0].field]) }
+        let named = batch.attribute("service.name", in: attributes).map { batch.value(of: $0) }
+        if case .string(let name) = named { service = batch.text(name) } else { service = "" }
     }
 }

@@ -14,10 +14,7 @@ struct SessionTools {
 
     init(_ logs: [WholeTrace.Part]) {
         for part in logs {
-            guard let batch = try? Envelope(part.payload, signal: .logs) else { continue }
-            for unit in 0..<batch.unitCount {
-                guard let event = SessionEvent(unit, of: batch), event.role == .tool else { continue }
-                let record = SessionRecord(event, unit, batch, part)
+            for record in SessionRecord.all(of: part, where: { $0.role == .tool }) {
                 guard let call = record.call, record.arguments != nil || record.result != nil else { continue }
                 records[Owner(identity: ExactText(part.metadata.identity ?? ""), call: call)] = record
             }

@@ -21,7 +21,7 @@ struct SessionTurn {
         group.append(field: 0x0A, scope)
         for span in spans { group.append(field: 0x12, span.message(in: trace)) }
         var resource: [UInt8] = []
-        resource.append(field: 0x0A, first.resource)
+        resource.append(field: 0x0A, first.resource.bytes)
         resource.append(field: 0x12, group)
         var request: [UInt8] = []
         request.append(field: 0x0A, resource)
@@ -43,7 +43,7 @@ struct SessionTurn {
         let first = records[0]
         let end = max(steps.map(\.end).max() ?? 0, records.map(\.event.time).max() ?? 0)
         let start = min(steps.map(\.start).min() ?? .max, first.event.time)
-        let agent = first.service.isEmpty ? "agent" : first.service
+        let agent = first.resource.service.isEmpty ? "agent" : first.resource.service
         var root = CreatedSpan(id, below: nil, "invoke_agent \(agent)", start: start, end: end)
         root.set("gen_ai.operation.name", "invoke_agent")
         root.set("gen_ai.agent.name", agent)

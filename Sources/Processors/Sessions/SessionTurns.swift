@@ -13,12 +13,7 @@ struct SessionTurns {
         // A record that was sent twice counts once.
         var known: Set<[UInt8]> = []
         for part in logs where part.metadata.identity == identity {
-            guard let batch = try? Envelope(part.payload, signal: .logs) else { continue }
-            for unit in 0..<batch.unitCount {
-                guard let event = SessionEvent(unit, of: batch) else { continue }
-                let record = SessionRecord(event, unit, batch, part)
-                if known.insert(record.bytes).inserted { records.append(record) }
-            }
+            records += SessionRecord.all(of: part).filter { known.insert($0.bytes).inserted }
         }
         records.sort { $0.precedes($1) }
     }

@@ -215,7 +215,9 @@ struct JSONText {
             }
             guard isMarked, count < children.count else { return }
             let isObject = text.nodes[index].kind == .object
-            mark(children.count - count, isMember: isObject, at: isObject ? written.count : gap ?? written.count, begin)
+            // By the first element readers tell what a list holds.
+            let place = isObject || gap == begin ? written.count : gap ?? written.count
+            mark(children.count - count, isMember: isObject, at: place, begin)
         }
 
         /// Writes how many children are missing at `place`, which is behind those from `begin` on or before some of them.

@@ -5,32 +5,35 @@ import OTLP
 import Pipeline
 import Synchronization
 
-/// The `otlp_file` receiver: hands what files hold to the intake, in order, and notes how far each is taken.
+/// The `otlp_file` receiver: hands what files hold to the intake, and notes how far each is taken.
 ///
+/// Records go in order, but for those that have to wait: others of the same batch pass them.
 /// `start()`, then `prepareToStop(refusing:)` and `stop(within:)`.
 final class FileReceiver: Receiver {
     private struct State {
         var settings: FileReceiverSettings
         var task: Task<Void, Never>?
+        /// Nil before the first time that it is opened.
+        var shelf: FileShelf?
     }
 
     /// What is told of.
     enum Trouble {
-        case file, refused, postponed, positions
+        case copy, file, lost, refused, postponed, positions
     }
 
     /// Between two looks for what was added.
     private static let interval = Duration.milliseconds(250)
     /// Between two times that positions are written down.
     private static let saveInterval = Duration.seconds(1)
+    /// Between two tries to read positions.
+    private static let openInterval = Duration.seconds(5)
 
     private let context: ReceiverContext
     private let thread: SerialThread
     private let desk: RecordDesk
     private let clock = MonotonicClock.system
     private let state: Mutex<State>
-    /// The file that is read now; locked on `thread` alone.
-    private let reader = Mutex<RecordReader?>(nil)
     private let throttle = Mutex(LogThrottle<Trouble>(linesMax: 3, in: .seconds(60)))
     private let progress: ReplayProgress
 
@@ -77,130 +80,95 @@ final class FileReceiver: Receiver {
 
     /// Until everything is read, or it is cancelled.
     private func run(_ settings: FileReceiverSettings) async {
-        guard var positions = await openPositions() else { return }
+        guard let shelf = await openShelf() else { return }
         let pattern = FilePattern(settings.path)
-        var pace = Pace(settings.requestsPerSecond, clock.now())
+        var run = Run(settings: settings, shelf: shelf, pace: Pace(settings.requestsPerSecond, clock.now()))
         progress.begin(showing: !settings.follows)
         repeat {
-            let files = await thread.run { pattern.files() }
-            positions.keep(files)
-            if files.isEmpty, !settings.follows {
+            let look = await thread.run { shelf.look(at: pattern) }
+            if look.files.isEmpty, !settings.follows {
                 note(.file, "nothing is replayed", "no such file", of: settings.path)
             }
-            let news = files.filter(positions.hasNews)
-            progress.look(at: news)
-            for file in news where !Task.isCancelled { await read(file, settings, &positions, &pace) }
+            for file in look.lost {
+                note(.lost, "a file went before all of it was read", "it is gone from \(settings.path)", of: file.path)
+            }
+            progress.look(at: look.news)
+            for file in look.news where !Task.isCancelled { await read(file, &run) }
+            await save(&run)
             if settings.follows { try? await Task.sleep(for: Self.interval) }
         } while settings.follows && !Task.isCancelled
         if !settings.follows, !Task.isCancelled { progress.end(context.logger, settings.path) }
     }
 
-    /// Nil, and told, where they cannot be read.
-    private func openPositions() async -> ReadPositions? {
-        let path = context.stateDirectory.map { "\($0)/\(context.name).positions" }
-        do throws(FileReadError) {
-            return try await thread.run { () throws(FileReadError) in try ReadPositions(at: path) }
-        } catch {
-            note(.positions, "nothing is replayed: how far files were read is unknown", error.reason, of: path ?? "")
-            return nil
-        }
+    /// What is read with, from one start or change of settings to the next.
+    private struct Run {
+        let settings: FileReceiverSettings
+        let shelf: FileShelf
+        var pace: Pace
+        var saveAt = Duration.zero
     }
 
-    private func read(
-        _ file: SourceFile,
-        _ settings: FileReceiverSettings,
-        _ positions: inout ReadPositions,
-        _ pace: inout Pace
-    ) async {
+    /// Nil where it is cancelled before the positions can be read.
+    private func openShelf() async -> FileShelf? {
+        if let known = state.withLock({ $0.shelf }) { return known }
+        let path = context.stateDirectory.map { "\($0)/\(context.name).positions" }
+        while !Task.isCancelled {
+            do throws(FileReadError) {
+                let shelf = try await thread.run { () throws(FileReadError) in try FileShelf(notedAt: path) }
+                state.withLock { $0.shelf = shelf }
+                return shelf
+            } catch {
+                let what = "nothing is replayed while it is unknown how far files were read"
+                note(.positions, what, error.reason, of: path ?? "")
+                try? await Task.sleep(for: Self.openInterval)
+            }
+        }
+        return nil
+    }
+
+    private func read(_ file: SourceFile, _ run: inout Run) async {
+        let (shelf, isWhole, recordMax) = (run.shelf, !run.settings.follows, run.settings.maxBody)
         do throws(FileReadError) {
-            let opened = try await open(file, settings, &positions)
-            try await readOn(file, opened, settings, &positions, &pace)
+            let opening = try await thread.run { () throws(FileReadError) in
+                try shelf.open(file, isWhole: isWhole, recordMax: recordMax)
+            }
+            if opening.isCopy {
+                note(.copy, "a copy of a file that was read", "read from byte \(opening.position) on", of: file.path)
+            }
+            progress.read(to: opening.offset, of: file)
+            try await readOn(file, &run)
         } catch {
             note(.file, "a file cannot be read", error.reason, of: file.path)
         }
-        await thread.run { self.reader.withLock { $0 = nil } }
-        await save(&positions)
+        await thread.run { shelf.close() }
     }
 
-    private func open(
-        _ file: SourceFile,
-        _ settings: FileReceiverSettings,
-        _ positions: inout ReadPositions
-    ) async throws(FileReadError) -> OpenedFile {
-        let opened: OpenedFile
-        (opened, positions) = try await thread.run { [positions, self] () throws(FileReadError) in
-            var positions = positions
-            let opened = try OpenedFile(file.path)
-            let start = positions.start(of: opened)
-            try self.reader.withLock { (reader) throws(FileReadError) in
-                reader = try RecordReader(
-                    opened,
-                    from: start,
-                    isWhole: !settings.follows,
-                    recordMax: settings.maxBody
-                )
-            }
-            return (opened, positions)
-        }
-        return opened
-    }
-
-    /// From the position of the reader to the end, or until it is cancelled.
-    private func readOn(
-        _ file: SourceFile,
-        _ opened: OpenedFile,
-        _ settings: FileReceiverSettings,
-        _ positions: inout ReadPositions,
-        _ pace: inout Pace
-    ) async throws(FileReadError) {
-        var saveAt = clock.now() + Self.saveInterval
+    /// From where the file was opened to the end, or until it is cancelled.
+    private func readOn(_ file: SourceFile, _ run: inout Run) async throws(FileReadError) {
+        let shelf = run.shelf
         while !Task.isCancelled {
-            let (findings, offset, end) = try await thread.run { () throws(FileReadError) in try self.nextFindings() }
-            guard !findings.isEmpty else {
-                progress.read(to: offset, of: file)
-                return await note(end, of: opened, isAll: true, &positions)
+            let count = run.pace.recordsMax
+            let step = try await thread.run { () throws(FileReadError) in try shelf.next(atMost: count) }
+            guard !step.findings.isEmpty else {
+                progress.read(to: step.offset, of: file)
+                return await thread.run { shelf.note(step.position, isAll: true) }
             }
-            let position = await take(findings, of: file, settings, &pace)
-            await note(position ?? end, of: opened, isAll: false, &positions)
+            let position = await take(step.findings, of: file, run.settings, &run.pace)
+            await thread.run { shelf.note(position ?? step.position, isAll: false) }
             guard position == nil else { return }
-            progress.read(to: offset, of: file)
-            if clock.now() >= saveAt {
-                await save(&positions)
-                saveAt = clock.now() + Self.saveInterval
-            }
+            progress.read(to: step.offset, of: file)
+            if clock.now() >= run.saveAt { await save(&run) }
         }
     }
 
-    private func nextFindings() throws(FileReadError) -> (found: [RecordSplitter.Finding], offset: Int, position: Int) {
-        let result = reader.withLock { reader -> Result<([RecordSplitter.Finding], Int, Int), FileReadError> in
-            do throws(FileReadError) {
-                let found = try reader?.next() ?? []
-                return .success((found, reader?.offset ?? 0, reader?.position ?? 0))
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
-    }
-
-    private func note(_ position: Int, of file: OpenedFile, isAll: Bool, _ positions: inout ReadPositions) async {
-        positions = await thread.run { [positions] in
-            var positions = positions
-            positions.note(position, of: file, isAll: isAll)
-            return positions
-        }
-    }
-
-    private func save(_ positions: inout ReadPositions) async {
+    private func save(_ run: inout Run) async {
+        let shelf = run.shelf
         do throws(FileReadError) {
-            positions = try await thread.run { [positions] () throws(FileReadError) in
-                var positions = positions
-                try positions.save()
-                return positions
-            }
+            try await thread.run { () throws(FileReadError) in try shelf.save() }
         } catch {
             note(.positions, "how far files are read cannot be noted", error.reason, of: context.stateDirectory ?? "")
         }
+        run.saveAt = clock.now() + Self.saveInterval
     }
 }
 
@@ -283,12 +251,18 @@ extension FileReceiver {
 
 /// When records may go on, so that no more than so many a second do.
 private struct Pace {
+    /// Records that are handed on at once.
+    private static let recordsMax = 32
+
     private let interval: Duration?
     private var due: Duration
+    /// Records that go on at once: of a slow pace a quarter of a second's.
+    let recordsMax: Int
 
     /// So many records a second; nil for no limit.
     init(_ rate: Double?, _ now: Duration) {
         interval = rate.map { .seconds(1 / $0) }
+        recordsMax = rate.map { max(1, min(Self.recordsMax, Int($0 / 4))) } ?? Self.recordsMax
         due = now
     }
 

@@ -25,21 +25,21 @@ package struct FileReceiverSettings: Sendable {
 extension FileReceiverSettings: ReceiverSettings {
     /// The settings in the pipeline file.
     package static let shape = Shape(
-        "Replays files: a request as OTLP JSON on each line, or protobuf messages with a 4-byte big-endian length before each, both also gzipped. What is taken is noted beside the journal, so that a restart goes on there; a kill -9 may bring some records again.",
+        "Replays files: a request as OTLP JSON on each line, or protobuf messages with a 4-byte big-endian length before each, both also gzipped. What is taken is noted beside the journal, so that a restart goes on there; a kill -9, or a stop while records have to wait, may deliver some records twice.",
         FileReceiverSettings(),
         [
             Field(
                 "path",
                 \.path,
                 .text,
-                "A file, or a pattern with `*`, `?` and `[…]`; the files are read from the one that was changed first to the last. A copy of a file is another file, and is read too.",
+                "A file, or a pattern with `*`, `?` and `[…]`; the files are read in the order of modification times, oldest first. A copy of a file is another file and is read, too, unless it is followed.",
                 required: true
             ),
             Field(
                 "follow",
                 \.follows,
                 .flag,
-                "Whether files are looked at again for what was added, and for new ones. A file that is rotated is read to its end where `path` matches its new name, too; rotation by copying (`copytruncate`) may lose what is written meanwhile."
+                "Whether files are looked at again for what was added, and for new ones. A file that is rotated is read to its end where `path` matches its new name, too, and a copy that rotation made (`copytruncate`) only from where the original was read to. `path` must not match what is compressed on rotation (`*.gz`): that is read again."
             ),
             Field(
                 "signal",
@@ -51,7 +51,7 @@ extension FileReceiverSettings: ReceiverSettings {
                 "max_body",
                 \.maxBody,
                 .size(.kibibytes(1)...),
-                "The longest record; a longer line is refused, and a longer length ends the file."
+                "The longest record; a longer line is refused, and reading stops at a longer message. Up to three times as much is held in memory beside `memory_limit`."
             ),
             Field(
                 "requests_per_second",

@@ -7,6 +7,8 @@ final class OpenedFile: Sendable {
     let identity: FileStatus.Identity
     /// Bytes on the disk when it was opened.
     let size: Int
+    /// When its content had been changed last; nanoseconds since 1970.
+    let modified: UInt64
 
     /// Blocks for the disk.
     init(_ path: String) throws(FileReadError) {
@@ -17,7 +19,7 @@ final class OpenedFile: Sendable {
             close(descriptor)
             throw FileReadError(reason: "not a regular file")
         }
-        (identity, size) = (status.identity, status.size)
+        (identity, size, modified) = (status.identity, status.size, status.modified)
     }
 
     deinit { close(descriptor) }
@@ -37,11 +39,18 @@ final class OpenedFile: Sendable {
     }
 
     /// The checksum of the first bytes, which tells it from another file at its place on the disk; nil where it is shorter.
-    func checksum(ofFirst count: Int) -> UInt32? {
-        guard let bytes = try? read(at: 0, max: max(1, count)), bytes.count >= count else { return nil }
-        let head = Array(bytes.prefix(count))
-        var checksum = CRC32C()
-        checksum.update(head.span.bytes)
-        return checksum.value
+    func checksum(ofFirst count: Int) -> UInt32? { checksums(ofFirst: [count])[count] }
+
+    /// The same for several numbers of bytes, without those for which it is too short.
+    func checksums(ofFirst counts: Set<Int>) -> [Int: UInt32] {
+        guard let most = counts.max(), let bytes = try? read(at: 0, max: max(1, most)) else { return [:] }
+        var (checksum, start): (CRC32C, Int) = (CRC32C(), 0)
+        var checksums: [Int: UInt32] = [:]
+        for end in counts.sorted() where end <= bytes.count {
+            let part = Array(bytes[start..<end])
+            checksum.update(part.span.bytes)
+            (checksums[end], start) = (checksum.value, end)
+        }
+        return checksums
     }
 }

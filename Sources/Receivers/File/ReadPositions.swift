@@ -10,18 +10,23 @@ struct ReadPositions: Sendable {
         var position = 0
         /// Bytes on the disk when all of it was read; 0 before.
         var size = 0
+        /// When its content had been changed last then; nanoseconds since 1970.
+        var modified: UInt64 = 0
         /// How many of its first bytes the checksum is of.
         var headBytes = 0
         var headChecksum: UInt32 = 0
     }
 
     private static let goneMax = 1000
+    private static let formerMax = 64
     private static let headMax = 16_384
     private static let fileMax = ByteCount.mebibytes(16)
 
     private let path: String?
     private var entries: [FileStatus.Identity: Entry] = [:]
     private var saved: [FileStatus.Identity: Entry] = [:]
+    /// Of files that were written anew: their content may live on in a copy.
+    private var former: [Entry] = []
 
     /// What an earlier process noted; blocks for the disk.
     ///
@@ -42,6 +47,8 @@ struct ReadPositions: Sendable {
             entries[FileStatus.Identity(device: numbers[0], inode: numbers[1])] = Entry(
                 position: Int(clamping: numbers[2]),
                 size: Int(clamping: numbers[3]),
+                // Earlier versions did not note it.
+                modified: file["modified"]?.string.flatMap { UInt64($0) } ?? 0,
                 headBytes: min(Self.headMax, Int(clamping: numbers[4])),
                 headChecksum: UInt32(truncatingIfNeeded: numbers[5])
             )
@@ -50,26 +57,51 @@ struct ReadPositions: Sendable {
     }
 
     /// Whether a file has something that was not read.
-    func hasNews(_ file: SourceFile) -> Bool { entries[file.identity]?.size != file.size }
+    func hasNews(_ file: SourceFile) -> Bool {
+        guard let entry = entries[file.identity] else { return true }
+        return entry.size != file.size || entry.modified != file.changed
+    }
+
+    /// Whether as much of a file is read as it had.
+    func isRead(_ file: SourceFile) -> Bool { entries[file.identity]?.size ?? 0 >= file.size }
 
     /// Where to go on in a file; 0, and it is another one from then on, where it was replaced or became shorter.
     ///
-    /// Blocks for the disk.
-    mutating func start(of file: OpenedFile) -> Int {
-        guard let entry = entries[file.identity] else { return 0 }
-        let isSame =
-            file.size >= max(entry.size, entry.headBytes)
-            && file.checksum(ofFirst: entry.headBytes) == entry.headChecksum
-        if isSame { return entry.position }
-        entries[file.identity] = nil
-        return 0
+    /// Where `passingCopies`, a file that is not known and begins as one that is goes on where that was read to, as if it had
+    /// been read itself. Blocks for the disk.
+    mutating func start(of file: OpenedFile, passingCopies: Bool = false) -> (position: Int, isCopy: Bool) {
+        if let entry = entries[file.identity] {
+            let isSame =
+                file.size >= max(entry.size, entry.headBytes)
+                && file.checksum(ofFirst: entry.headBytes) == entry.headChecksum
+            if isSame { return (entry.position, false) }
+            entries[file.identity] = nil
+            former.append(entry)
+            if former.count > Self.formerMax { former.removeFirst() }
+        }
+        guard passingCopies, let position = positionOfOriginal(of: file) else { return (0, false) }
+        note(position, of: file, isAll: false)
+        return (position, true)
+    }
+
+    /// How far a file was read that begins with the same bytes; nil for none.
+    private func positionOfOriginal(of file: OpenedFile) -> Int? {
+        // What became shorter is no copy; of compressed files a position counts what they hold.
+        let end = (try? file.read(at: 0, max: 2)) == [0x1F, 0x8B] ? .max : file.size
+        // Of others too little is known to tell.
+        let known = (Array(entries.values) + former).filter { entry in
+            0 < entry.position && entry.position <= end
+                && (entry.headBytes == Self.headMax || entry.headBytes >= entry.position)
+        }
+        let heads = file.checksums(ofFirst: Set(known.map(\.headBytes)))
+        return known.filter { heads[$0.headBytes] == $0.headChecksum }.map(\.position).max()
     }
 
     /// Notes how far a file is read, where `isAll` to the end that it had; blocks for the disk.
     mutating func note(_ position: Int, of file: OpenedFile, isAll: Bool) {
         var entry = entries[file.identity] ?? Entry()
         entry.position = position
-        if isAll { entry.size = file.size }
+        if isAll { (entry.size, entry.modified) = (file.size, file.modified) }
         let headBytes = min(Self.headMax, file.size)
         if entry.headBytes < headBytes, let sum = file.checksum(ofFirst: headBytes) {
             (entry.headBytes, entry.headChecksum) = (headBytes, sum)
@@ -97,6 +129,13 @@ struct ReadPositions: Sendable {
         guard isWritten else { throw failure }
         guard rename(temporary, path) == 0 else { throw .ofSystem() }
         saved = entries
+        let folder = open(
+            path.lastIndex(of: "/").map { String(path[...$0]) } ?? ".",
+            O_RDONLY | O_DIRECTORY | O_CLOEXEC
+        )
+        guard folder >= 0 else { return }
+        fsync(folder)
+        close(folder)
     }
 
     private var text: [UInt8] {
@@ -108,7 +147,7 @@ struct ReadPositions: Sendable {
             writer.beginObject()
             let members: KeyValuePairs = [
                 "device": file.device, "inode": file.inode, "position": UInt64(entry.position),
-                "size": UInt64(entry.size), "head_bytes": UInt64(entry.headBytes),
+                "size": UInt64(entry.size), "modified": entry.modified, "head_bytes": UInt64(entry.headBytes),
                 "head_checksum": UInt64(entry.headChecksum),
             ]
             for (name, value) in members {

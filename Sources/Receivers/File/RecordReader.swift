@@ -6,8 +6,6 @@ import Basics
 struct RecordReader {
     typealias Finding = RecordSplitter.Finding
 
-    /// Records that are read at once.
-    private static let recordsMax = 32
     /// Bytes after which no further record is read at once.
     private static let bytesMax = 1 << 20
     private static let chunkBytes = 256 << 10
@@ -24,6 +22,8 @@ struct RecordReader {
     private var ahead: Int
     private var isAtEnd = false
     private var isOver = false
+    /// Why nothing more can be inflated, while records before that are found.
+    private var damage: String?
     /// How far the file is read.
     private(set) var offset: Int
     /// Where the content goes on behind what was found.
@@ -41,13 +41,19 @@ struct RecordReader {
         (offset, ahead) = inflater == nil ? (position, 0) : (0, position)
     }
 
-    /// The next findings; empty where there is nothing more for now.
-    mutating func next() throws(FileReadError) -> [Finding] {
+    /// The next findings, so many at most; empty where there is nothing more for now.
+    mutating func next(atMost recordsMax: Int = 32) throws(FileReadError) -> [Finding] {
         var (findings, bytes): ([Finding], Int) = ([], 0)
-        while findings.count < Self.recordsMax, bytes < Self.bytesMax, !isOver {
-            guard let finding = splitter.finding(isWhole: isAtEnd && isWhole) else {
-                guard !isAtEnd else { break }
-                if let broken = try fill() { findings.append(broken) }
+        while findings.count < recordsMax, bytes < Self.bytesMax, !isOver {
+            guard let finding = splitter.finding(isWhole: isAtEnd && isWhole && damage == nil) else {
+                if let damage {
+                    findings.append(.broken(start: position, reason: damage))
+                    isOver = true
+                } else if isAtEnd {
+                    break
+                } else {
+                    try fill()
+                }
                 continue
             }
             findings.append(finding)
@@ -60,8 +66,8 @@ struct RecordReader {
         return findings
     }
 
-    /// Reads on; what is wrong with the content where it cannot be read any further.
-    private mutating func fill() throws(FileReadError) -> Finding? {
+    /// Reads on, as far as that can be inflated.
+    private mutating func fill() throws(FileReadError) {
         let chunk = inflater == nil ? Self.chunkBytes : Self.gzipChunkBytes
         // What is written meanwhile has its turn after other files.
         let room = isWhole ? chunk : min(chunk, max(0, file.size - offset))
@@ -69,8 +75,7 @@ struct RecordReader {
         offset += bytes.count
         isAtEnd = bytes.isEmpty
         guard let inflater else {
-            splitter.append(bytes)
-            return nil
+            return splitter.append(bytes)
         }
         do throws(HTTPError) {
             try inflater.inflate(bytes.span.bytes) { piece in
@@ -80,10 +85,8 @@ struct RecordReader {
                 splitter.append(piece.dropFirst(before))
             }
             if isAtEnd, isWhole, offset > 0 { try inflater.finish() }
-            return nil
         } catch {
-            isOver = true
-            return .broken(start: position, reason: error.message)
+            damage = error.message
         }
     }
 }

@@ -4,6 +4,7 @@ import collections
 import json
 
 from kit.millrace import run
+from kit.waiting import eventually
 
 
 def served(gateway):
@@ -16,8 +17,14 @@ def union(archives, *names):
     return sum((archives.spans(name) for name in names), collections.Counter())
 
 
-def cluster_ledger(member, code=0):
-    """What `ledger --cluster --json` prints by a member's pipeline file of the stream that it names."""
-    done = run("ledger", "--config", member.file, "--cluster", "--json", within=60)
-    assert done.returncode == code, done.stderr
-    return json.loads(done.stdout)["streams"]["spans"]
+def cluster_ledger(member, code=0, members=0):
+    """What `ledger --cluster --json` prints by a member's pipeline file of the stream that it names, once so many answer."""
+
+    def read():
+        done = run("ledger", "--config", member.file, "--cluster", "--json", within=60)
+        assert done.returncode == code, done.stderr
+        ledger = json.loads(done.stdout)["streams"]["spans"]
+        assert not members or len(ledger["edges"]) + len(ledger["gateways"]) == members, ledger
+        return ledger
+
+    return eventually(read) if members else read()

@@ -72,7 +72,8 @@ extension BytePass {
         let name = runBack(text, from: end, of: .name, max: 64)..<end
         if let kind = SecretNames.kind(text, name) {
             // `pass:` alone is a word of sentences, too.
-            return kind == .password && name.count == 4 && byte(text, end) == UInt8(ascii: ":") ? nil : kind
+            let isWord = name.count == 4 && hasLetters("pass", text, at: name.lowerBound)
+            return isWord && byte(text, end) == UInt8(ascii: ":") ? nil : kind
         }
         guard name.count == 3, hasLetters("key", text, at: name.lowerBound),
             byte(text, name.lowerBound &- 1) == UInt8(ascii: " ")

@@ -26,7 +26,10 @@ extension BytePass {
     /// Whether a word that says card stands before the number at `position`, with a sign between them: `card_4…`, not `id_4…`.
     private func isNamedCard(_ text: RawSpan, at position: Int) -> Bool {
         isOne(text, position &- 1, of: [.underscore, .hyphen])
-            && Self.cardWords.contains { hasLetters($0, text, at: position &- 1 &- $0.utf8CodeUnitCount) }
+            && Self.cardWords.contains { word in
+                let start = position &- 1 &- word.utf8CodeUnitCount
+                return hasLetters(word, text, at: start) && !isOne(text, start &- 1, of: .alphanumeric)
+            }
     }
 
     private static let cardWords: [StaticString] = ["card", "visa", "amex", "pan"]
