@@ -178,11 +178,11 @@ def nats_server(tmp_path):
 
 @pytest.fixture
 def lossy_way():
-    """`lossy_way(port)` listens for clients of a server on that port."""
+    """`lossy_way(port)` listens for clients of a server on that port; `rate` makes it slow."""
     ways = []
 
-    def start(port):
-        ways.append(LossyWay(port))
+    def start(port, **settings):
+        ways.append(LossyWay(port, **settings))
         return ways[-1]
 
     yield start

@@ -175,6 +175,7 @@ final class JetStreamReceiver: Receiver {
     }
 
     private func tell(_ trouble: String) {
+        guard !Task.isCancelled else { return }
         state.withLock { $0.trouble = trouble }
         guard throttle.withLock({ $0.admit(true, saying: trouble, now: clock.now()) }) != nil else { return }
         context.logger.warning(

@@ -307,9 +307,11 @@ final class RelayDesk: IntakeObserver {
         confirmations.close()
     }
 
-    /// Logs what happens to messages: the same thing once a minute, and of each kind three.
+    /// Logs what happens to messages, until it is closed: the same thing once a minute, and of each kind three.
     func note(_ trouble: Trouble, _ reason: String, of partition: Int? = nil) {
-        guard let heldBack = throttle.withLock({ $0.admit(trouble, saying: reason, now: clock.now()) }) else { return }
+        guard !state.withLock({ $0.isClosed }),
+            let heldBack = throttle.withLock({ $0.admit(trouble, saying: reason, now: clock.now()) })
+        else { return }
         var metadata: Logger.Metadata = ["receiver": "\(context.name)", "reason": "\(reason.excerpt())"]
         if let partition { metadata["partition"] = "\(partition)" }
         if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
