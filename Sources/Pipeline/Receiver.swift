@@ -9,6 +9,10 @@ package protocol Receiver: Sendable {
     /// Answers what it has received, and refuses after `limit` what is not complete by then; then closes.
     func stop(within limit: Duration) async
 
+    /// As `stop`, of a receiver that others take the place of: clients that keep their connections are answered once more, with the
+    /// word to connect again, before those without a request are closed.
+    func leave(within limit: Duration) async
+
     /// Why nothing comes to it that should, such as a stream that is not there; nil while all is well, and for one that listens.
     var trouble: String? { get }
 
@@ -23,6 +27,7 @@ package protocol Receiver: Sendable {
 
 extension Receiver {
     package var trouble: String? { nil }
+    package func leave(within limit: Duration) async { await stop(within: limit) }
     package func getReady() async throws {}
     package func goOn(as other: any Receiver) async -> Bool { false }
 }
