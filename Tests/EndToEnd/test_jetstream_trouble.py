@@ -6,10 +6,14 @@ import ssl
 import threading
 import time
 
+from kit import otlp
 from kit.certificates import Authority
+from kit.environments import free_port
 from kit.fake_nats import FakeNATS
+from kit.millrace import run
 from kit.relay import served
 from kit.waiting import eventually
+from test_reload import reload
 
 BUCKET = "KV_millrace-spans-traces"
 
@@ -155,6 +159,52 @@ def test_a_refused_message_of_the_largest_size_is_put_aside(nats_server, edge, c
         assert large.startswith(data) and "Millrace-Signal is missing" in found["Millrace-Reason"]
         assert int(found["Millrace-Cut"]) in (len(large), room) and len(data) < int(found["Millrace-Cut"])
     assert "the connection to NATS ended" not in gateway.process.log
+
+
+def test_a_message_that_takes_long_on_a_slow_way_arrives(nats_server, edge, centre, archives, service, lossy_way):
+    nats = nats_server()
+    way = lossy_way(nats.nodes[0].client, rate=300_000)
+    # 16 messages of 200 kB under way at once, and one that goes out for longer than the servers may leave a ping unanswered.
+    sender = edge(nats, servers=[way.url], timeout="60s", batch={"spans": 4000, "bytes": "4MiB", "linger": "500ms"})
+    sent = sender.send(service, traces=1, spans=1, padding=2_500_000) | sender.send(service, traces=16, spans=2, padding=100_000)
+    sender.settled(accepted=len(sent), within=60)
+    gateway = centre(nats, {"kept": archives("kept")})
+    gateway.settled(accepted=len(sent))
+    assert archives.spans("kept") == dict.fromkeys(sent, 1)
+    assert "the connection to NATS ended" not in sender.process.log
+
+
+def test_a_reload_that_is_refused_leaves_the_count_of_partitions(nats_server, edge, centre, archives):
+    nats = nats_server()
+    edge(nats)
+    gateway = centre(nats, {"kept": archives("kept")})
+    eventually(lambda: served(gateway) == 16, within=15)
+    before = gateway.pipeline["receivers"]["stream"].copy()
+    gateway.pipeline["receivers"]["stream"]["ack_wait"] = "20s"
+    gateway.pipeline["receivers"]["otlp"]["listen"] = f"127.0.0.1:{nats.nodes[0].client}"
+    for _ in range(10):
+        reload(gateway, expecting=78)
+        assert served(gateway) == 16
+    # What it would have taken from has heard nothing of it.
+    assert gateway.process.log.count("connected to NATS") == 1
+    # One that is gone counts nothing.
+    gateway.pipeline["receivers"] = {"otlp": gateway.pipeline["receivers"]["otlp"] | {"listen": f"127.0.0.1:{free_port()}"}}
+    gateway.pipeline["pipelines"]["traces"]["receivers"] = ["otlp"]
+    reload(gateway)
+    eventually(lambda: "millrace_receiver_partitions{" not in gateway.admin("/metrics").text, within=15)
+    gateway.pipeline["receivers"]["stream"] = before
+    gateway.pipeline["pipelines"]["traces"]["receivers"] = ["otlp", "stream"]
+    reload(gateway)
+    eventually(lambda: served(gateway) == 16, within=15)
+
+
+def test_a_ledger_that_no_message_holds_is_named(nats_server, edge):
+    nats = nats_server(limit="1KB")
+    # A row for each signal.
+    sender = edge(nats, {"signals": otlp.SIGNALS})
+    ask = lambda: run("ledger", "--config", sender.file, "--cluster")
+    done = eventually(lambda: (done := ask()).returncode == 0 and "larger than the servers take" in done.stdout and done, within=30)
+    assert "not in the sums: " in done.stdout and sender.pipeline["admin"]["listen"] in done.stdout
 
 
 def test_no_password_goes_to_a_learnt_server_without_tls(edge, nats_server, tmp_path):
