@@ -128,6 +128,7 @@ def archives(tmp_path):
         return {"type": "file", "path": str(tmp_path / f"{name}.jsonl")} | settings
 
     exporter.items = lambda name, signal: otlp.spans_of_file(tmp_path / f"{name}.jsonl", signal)
+    exporter.newer = lambda name, position: otlp.newer_spans_of_file(tmp_path / f"{name}.jsonl", position)
     exporter.spans = lambda name: collections.Counter(exporter.items(name, "traces"))
     return exporter
 
