@@ -83,10 +83,7 @@ struct DemoWhereabouts {
     /// Where a destination is; of MLflow the page that shows the trace.
     private func place(of destination: ProcessLook.Destination, _ fate: DemoFate, _ fates: DemoFates) async -> String {
         let settings = fates.after.file["exporters"]?[destination.exporter]
-        let keys = ["endpoint", "traces_endpoint", "path", "stream"]
-        let place =
-            keys.lazy.compactMap { settings?[$0]?.string }.first { !$0.isEmpty }
-            ?? settings?["endpoints"]?.elements?.first?.string ?? ""
+        let place = DestinationPlace(settings).text
         guard settings?["type"]?.string == "mlflow" else { return place }
         return await MLflowPage(at: place, of: experiment(at: destination, fates)).address
     }
