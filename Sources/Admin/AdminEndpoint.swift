@@ -20,6 +20,7 @@ package final class AdminEndpoint: Sendable {
     }
 
     private let listen: ListenAddress
+    private let takesAnyPort: Bool
     private let sockets: [GivenSocket]
     private let source: any AdminSource
     private let access: CurrentAccess
@@ -30,6 +31,7 @@ package final class AdminEndpoint: Sendable {
 
     /// - Parameters:
     ///   - listen: Where to listen.
+    ///   - takesAnyPort: Whether any port does where another process has that one.
     ///   - sockets: The service manager's sockets for it; where there are any, they take the place of `listen`.
     ///   - source: What to show.
     ///   - token: Opens what is not for everybody; without it that is closed.
@@ -39,6 +41,7 @@ package final class AdminEndpoint: Sendable {
     ///   - logger: Told where it listens.
     package init(
         listen: ListenAddress,
+        takesAnyPort: Bool = false,
         sockets: [GivenSocket] = [],
         source: any AdminSource,
         token: AdminToken? = nil,
@@ -48,6 +51,7 @@ package final class AdminEndpoint: Sendable {
         logger: Logger
     ) {
         self.listen = listen
+        self.takesAnyPort = takesAnyPort
         self.sockets = sockets
         self.source = source
         self.tls = tls
@@ -65,13 +69,13 @@ package final class AdminEndpoint: Sendable {
         return .tcp(host: host, port: port)
     }
 
-    /// What a person opens to see the console page: its token with it where that is a new one for each process, since who sees this
+    /// What a person opens to see the console page: its token with it where no pipeline file gives it, since who sees this
     /// sees the token; nil unless started, and where the endpoint listens on a unix socket.
     package var pageAddress: String? {
         guard case .tcp(let host, let port) = boundAddress else { return nil }
         let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
         let address = ListenAddress.tcp(host: reachable, port: port)
-        let fragment = access.value.token.map { $0.isOfProcess ? "#token=\($0.text)" : "" } ?? ""
+        let fragment = access.value.token.map { $0.isMade ? "#token=\($0.text)" : "" } ?? ""
         return "\(tls == nil ? "http" : "https")://\(address)/\(fragment)"
     }
 
@@ -185,7 +189,12 @@ package final class AdminEndpoint: Sendable {
             return channels
         }
         switch listen {
-        case .tcp(let host, let port): return [try await bootstrap.bind(host: host, port: port).get()]
+        case .tcp(let host, let port):
+            do {
+                return [try await bootstrap.bind(host: host, port: port).get()]
+            } catch let error as IOError where takesAnyPort && error.errnoCode == EADDRINUSE {
+                return [try await bootstrap.bind(host: host, port: 0).get()]
+            }
         case .unix(let path):
             if listen.isAnsweredOnSocketFile { throw IOError(errnoCode: EADDRINUSE, reason: "bind") }
             return [try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()]

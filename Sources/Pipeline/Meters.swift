@@ -29,6 +29,8 @@ package final class Meters: Sendable {
     let families = Mutex<[String: Family]>([:])
     /// What came from which service, for people.
     package let services = ServiceActivity()
+    /// What came to windows, where it is not decided yet for which experiment; without tokens.
+    package let arrivals = ServiceActivity()
     /// What happened, for people.
     package let events = Timeline()
     /// Shows requests to people while they watch.

@@ -91,7 +91,6 @@ final class AdminStatus: AdminSource {
         meters.counter("millrace_process_cpu_seconds_total") { ProcessUsage.cpuTime.inSeconds }
         let start = Double(start.nanoseconds) / 1e9
         meters.gauge("millrace_process_start_seconds") { start }
-        meters.events.add(.started, "version \(Product.version)", at: self.start)
     }
 
     /// Registers what is read of the logs that there are now.

@@ -73,7 +73,8 @@ struct AdminClient {
         // A pipeline file that is not taken is an answer, too.
         case 200, 422: return body
         // What was asked for is not there, or was not done whole: the body says so in a line.
-        case 404, 507: throw AdminFailure(reason: body)
+        case 404: throw AdminFailure(reason: body)
+        case 507: throw AdminFailure(reason: body, isForLater: true)
         default:
             let detail = body.isEmpty ? "" : ": \(body)"
             throw AdminFailure(reason: "\(place.address) answers with status \(response.status)\(detail)")
@@ -166,6 +167,8 @@ struct AdminFailure: Error, CustomStringConvertible {
     let reason: String
     /// Whether there was no answer at all.
     var isUnreachable = false
+    /// Whether the same may be done when it is asked for again.
+    var isForLater = false
     var description: String { reason }
 }
 

@@ -200,7 +200,7 @@ extension WindowStage {
         if result == .moved {
             for trace in made { noteMoved(trace) }
             writeNotes()
-            meters.count(made.flatMap(\.counted))
+            meters.count(made)
         } else if made.count == 1 {
             warn(.failed, because: result.trouble)
         }
