@@ -155,6 +155,9 @@ class Cluster:
     def fault(self, kind, random):
         """Does it, lets some time pass in which it lasts, and mends it."""
         wait = random.uniform(0.2, 1.5)
+        if kind.startswith("gateway"):
+            # The servers may be between two leaders still, and not know how much is under way.
+            eventually(lambda: self.known() is not None, within=60)
         if kind == "node killed":
             random.choice(self.nats.nodes).kill()
             time.sleep(wait)
@@ -192,8 +195,11 @@ class Cluster:
 
     def unacknowledged(self):
         """Spans, at most, in messages that gateways have and did not acknowledge; well before `ack_wait` gives them to others."""
-        known = lambda: [cluster_ledger(self.edges[0])["unacknowledged_messages"]]
-        return SPANS * eventually(lambda: [count for count in known() if count is not None], within=6)[0]
+        return SPANS * eventually(lambda: [count for count in [self.known()] if count is not None], within=6)[0]
+
+    def known(self):
+        """Messages that gateways have and did not acknowledge, as the servers say; None where they do not."""
+        return cluster_ledger(self.edges[0])["unacknowledged_messages"]
 
 
 def redelivered(gateway):

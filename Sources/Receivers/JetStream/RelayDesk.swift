@@ -301,10 +301,15 @@ final class RelayDesk: IntakeObserver {
         confirmations.send(waiting.copies.map { confirmation(of: $0, in: waiting.partition, .refused) })
     }
 
-    /// Nothing more is pulled, and no confirmation waited for.
+    /// Nothing more is pulled, and neither answers nor confirmations are waited for: nobody can be told of them.
     func close() {
-        state.withLock { $0.isClosed = true }
+        let waiting = state.withLock { state in
+            defer { (state.waiting, state.tickets) = ([:], [:]) }
+            state.isClosed = true
+            return state.waiting.values.flatMap(\.copies)
+        }
         confirmations.close()
+        for copy in waiting { copy.done() }
     }
 
     /// Logs what happens to messages, until it is closed: the same thing once a minute, and of each kind three.
