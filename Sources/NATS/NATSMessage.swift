@@ -33,6 +33,9 @@ package struct NATSMessage: Sendable, Equatable {
 
     /// The value of the first header of that name, letter case included.
     package func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+
+    /// The value of the last header of that name: a server puts its own behind those of whoever published the message.
+    package func lastHeader(_ name: String) -> String? { headers.last { $0.name == name }?.value }
 }
 
 /// The first line of a message's headers, where it says more than the version.

@@ -53,11 +53,7 @@ extension Assembly {
         }
         change.gone.formUnion(old.receivers.keys.filter { name in !file.receivers.contains { $0.name == name } })
         OTLPReceiver.shareListeners(among: file.receivers.compactMap { change.started[$0.name] })
-        // Those that listen first: what takes from elsewhere begins there, where all can be had.
-        let order =
-            file.receivers.filter { $0.settings.address != nil }
-            + file.receivers.filter { $0.settings.address == nil }
-        for receiver in order {
+        for receiver in file.startingReceivers {
             do {
                 try await change.changed[receiver.name]?.getReady()
                 try await change.started[receiver.name]?.start()
@@ -82,6 +78,14 @@ extension Assembly {
                 self.parts.withLock { parts in parts.leavingReceivers.removeAll { $0 === leaving } }
             }
         }
+    }
+}
+
+extension PipelineFile {
+    /// Its receivers in the order in which they start, those that listen first: what takes from elsewhere begins where all addresses
+    /// can be had.
+    var startingReceivers: [Configured<any ReceiverSettings>] {
+        receivers.filter { $0.settings.address != nil } + receivers.filter { $0.settings.address == nil }
     }
 }
 

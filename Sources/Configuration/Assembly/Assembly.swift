@@ -94,7 +94,8 @@ package final class Assembly: Sendable {
 
     /// Opens every receiver; the error says which address and why.
     package func startReceiving() async throws {
-        for (_, receiver) in parts.withLock({ $0.receivers }) { try await receiver.start() }
+        let (file, receivers) = parts.withLock { ($0.file, $0.receivers) }
+        for receiver in file.startingReceivers { try await receivers[receiver.name]?.start() }
         ground.readiness.receiversAreUp()
     }
 

@@ -13,8 +13,11 @@ import Synchronization
 /// sent again at all.
 package final class JetStreamExporter: Exporter {
     private struct State {
-        /// Whether the stream is there and has this layout.
-        var isReady = false
+        /// Over which connection and when the stream was seen with this layout; nil where nobody has looked, or something speaks
+        /// against it.
+        var seen: (connection: UInt64, at: Duration)?
+        /// The largest number that a message got in the stream.
+        var sequence: UInt64 = 0
         /// Ids of messages that are stored while their batch is not done.
         var stored: Set<String> = []
     }
@@ -31,6 +34,8 @@ package final class JetStreamExporter: Exporter {
 
     /// Begins the ids of all messages of this process.
     private static let process = String(UInt64.random(in: 0 ... .max), radix: 36)
+    /// Between two looks at the stream's layout while nothing speaks against it.
+    private static let layoutInterval = Duration.seconds(5)
     /// Ids of unfinished batches that are remembered, at most.
     private static let storedMax = 65_536
 
@@ -40,6 +45,7 @@ package final class JetStreamExporter: Exporter {
     private let stream: JetStream
     private let logger: Logger
     private let state = Mutex(State())
+    private let clock = MonotonicClock.system
 
     /// Begins to connect; the logger is told of connections, and of a stream that was created.
     package init(_ settings: JetStreamSettings, in context: ExporterContext) {
@@ -88,7 +94,7 @@ package final class JetStreamExporter: Exporter {
         if Task.isCancelled { return .cancelled }
         guard failure.isForGood else {
             // The stream may be gone; who asks next looks.
-            state.withLock { $0.isReady = false }
+            state.withLock { $0.seen = nil }
             return .unavailable(reason: "\(failure)", after: nil)
         }
         return .tooLarge(Rejection(status: nil, reason: "\(failure)"))
@@ -96,6 +102,7 @@ package final class JetStreamExporter: Exporter {
 
     /// Nil once it is stored.
     private func store(_ part: Part) async -> JetStream.Failure? {
+        let earlier = state.withLock { $0.sequence }
         do throws(JetStream.Failure) {
             let receipt = try await stream.store(
                 part.subject,
@@ -106,6 +113,7 @@ package final class JetStreamExporter: Exporter {
             guard receipt.stream == layout.name else {
                 return .unavailable("the subject \(part.subject) is one of the stream \(receipt.stream)")
             }
+            guard note(receipt, behind: earlier) else { return .unavailable("the stream is another one than before") }
         } catch {
             return error
         }
@@ -116,18 +124,34 @@ package final class JetStreamExporter: Exporter {
         return nil
     }
 
+    /// Takes note of what was stored after the message of number `earlier`: a number below is one of another stream of the same name,
+    /// of which nothing is known and in which nothing is yet.
+    private func note(_ receipt: JetStream.Receipt, behind earlier: UInt64) -> Bool {
+        state.withLock { state in
+            guard receipt.isDuplicate || receipt.sequence > earlier else {
+                (state.seen, state.stored, state.sequence) = (nil, [], 0)
+                return false
+            }
+            state.sequence = max(state.sequence, receipt.sequence)
+            return true
+        }
+    }
+
     /// Connects, and looks whether the stream fits, where that is not known; why nothing can be stored now.
     private func prepare() async -> String? {
         guard await client.connected(within: settings.timeout) else { return client.trouble }
-        if state.withLock({ $0.isReady }) { return nil }
+        let (connection, now) = (client.connections, clock.now())
+        let seen = state.withLock { $0.seen }
+        if let seen, seen.connection == connection, now < seen.at + Self.layoutInterval { return nil }
         do throws(JetStream.Failure) {
             if let mismatch = layout.mismatch(with: try await find(), replicas: settings.limits.replicas) {
+                state.withLock { $0.seen = nil }
                 return mismatch
             }
         } catch {
             return "\(error)"
         }
-        state.withLock { $0.isReady = true }
+        state.withLock { $0.seen = (connection, now) }
         return nil
     }
 

@@ -19,7 +19,7 @@ final class JetStreamReceiver: Receiver {
         var task: Task<Void, Never>?
         var isStopping = false
         /// Why the stream cannot be used; nil while it can.
-        var trouble: String?
+        var trouble: String? = "nobody has looked at the stream yet"
     }
 
     private enum Finding {
@@ -167,7 +167,6 @@ final class JetStreamReceiver: Receiver {
             if let mismatch = wanted.mismatch(with: info) { return .unfit(mismatch) }
             consumers.use(layout)
             desk.use(layout)
-            state.withLock { $0.trouble = nil }
             return .fits
         } catch {
             return error.saysMissing ? .unfit("\(error)") : .unknown("\(error)")
@@ -200,15 +199,18 @@ final class JetStreamReceiver: Receiver {
                     return
                 }
             }
-            switch await bucket.look(replicas: consumers.replicas) {
+            let members = await bucket.look(replicas: consumers.replicas)
+            switch members {
             case .members(let members): own = shared(among: members, before: own)
             case .unfit(let reason):
                 desk.note(.members, reason)
                 own = Set(0..<settings.partitions)
+            case .unknown where own.isEmpty: tell("it is not known who else serves the stream")
             case .unknown: break
             }
             await strays.look(besides: own, consumers, desk, now: clock.now())
             serve(own.union(strays.adopted))
+            if members.isKnown { state.withLock { $0.trouble = nil } }
             try? await Task.sleep(for: Self.interval)
         }
     }

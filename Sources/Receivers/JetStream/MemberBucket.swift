@@ -9,9 +9,11 @@ struct MemberBucket: Sendable {
     /// What a look at it found.
     enum Finding {
         case members(Set<String>)
-        /// It was made by somebody else, in another way, and cannot be changed; why.
+        /// It was made by somebody else, in another way, and cannot be changed, or the servers refuse what is written; why.
         case unfit(String)
         case unknown
+
+        var isKnown: Bool { if case .unknown = self { false } else { true } }
     }
 
     /// How long a member counts as there after its last sign of life.
@@ -49,7 +51,9 @@ struct MemberBucket: Sendable {
             let subjects = info["state"]?["subjects"]?.members?.map(\.name) ?? []
             return .members(Set(subjects.compactMap { $0.split(separator: ".").last.map(String.init) }))
         } catch {
-            return .unknown
+            // A server that has no leader or no room for now says so with 503.
+            guard case .refused(let refusal) = error, refusal.code < 500 else { return .unknown }
+            return .unfit("KV_\(bucket): \(error)")
         }
     }
 

@@ -142,7 +142,7 @@ final class PartitionPuller: Sendable {
         if let status = message.status, message.reply == nil { return end(status) }
         guard let delivery = JetStreamDelivery(message) else { return }
         let isOver = state.withLock { state in
-            state.pin = message.header(RelayHeader.pin) ?? state.pin
+            state.pin = message.lastHeader(RelayHeader.pin) ?? state.pin
             state.hasBrought = true
             if let open = state.open { state.open = open > 1 ? open - 1 : nil }
             if !state.isOver { state.pending += 1 }
