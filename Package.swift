@@ -208,6 +208,7 @@ let package = Package(
             on: "Basics",
             "OTLP",
             "Pipeline",
+            "NATS",
             "Receivers",
             "Admin",
             "CZlib",

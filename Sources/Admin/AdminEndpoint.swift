@@ -20,6 +20,7 @@ package final class AdminEndpoint: Sendable {
     }
 
     private let listen: ListenAddress
+    private let takesAnyPort: Bool
     private let sockets: [GivenSocket]
     private let source: any AdminSource
     private let access: CurrentAccess
@@ -30,6 +31,7 @@ package final class AdminEndpoint: Sendable {
 
     /// - Parameters:
     ///   - listen: Where to listen.
+    ///   - takesAnyPort: Whether any port does where another process has that one.
     ///   - sockets: The service manager's sockets for it; where there are any, they take the place of `listen`.
     ///   - source: What to show.
     ///   - token: Opens what is not for everybody; without it that is closed.
@@ -39,6 +41,7 @@ package final class AdminEndpoint: Sendable {
     ///   - logger: Told where it listens.
     package init(
         listen: ListenAddress,
+        takesAnyPort: Bool = false,
         sockets: [GivenSocket] = [],
         source: any AdminSource,
         token: AdminToken? = nil,
@@ -48,6 +51,7 @@ package final class AdminEndpoint: Sendable {
         logger: Logger
     ) {
         self.listen = listen
+        self.takesAnyPort = takesAnyPort
         self.sockets = sockets
         self.source = source
         self.tls = tls
@@ -185,7 +189,12 @@ package final class AdminEndpoint: Sendable {
             return channels
         }
         switch listen {
-        case .tcp(let host, let port): return [try await bootstrap.bind(host: host, port: port).get()]
+        case .tcp(let host, let port):
+            do {
+                return [try await bootstrap.bind(host: host, port: port).get()]
+            } catch let error as IOError where takesAnyPort && error.errnoCode == EADDRINUSE {
+                return [try await bootstrap.bind(host: host, port: 0).get()]
+            }
         case .unix(let path):
             if listen.isAnsweredOnSocketFile { throw IOError(errnoCode: EADDRINUSE, reason: "bind") }
             return [try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()]

@@ -62,6 +62,8 @@ package struct AdminSettings: Sendable {
     package var token: Secret?
     /// Whether `/metrics` needs no token wherever the endpoint listens.
     package var opensMetrics = false
+    /// Whether it listens at any port where another process has that of `listen`; no pipeline file says so.
+    package var takesAnyPort = false
 
     /// Bytes of a token that nobody finds by trying.
     static let tokenBytesMin = 16

@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 
 import pytest
 
+from conftest import AWAY, mlflow_exporter
 from kit import otlp
 from kit.certificates import Authority
 from kit.environments import APPS, BINARY, CHECKOUT, clean_environment, program
@@ -42,6 +45,7 @@ def begin(file, *command, **settings):
 def test_an_app_sends_to_a_gateway_that_is_started_for_it_and_drained_behind_it(file, archives):
     done = run("exec", "--config", file, "--service", "shop", "--", program("clients", "python"), APPS / "shop.py")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert done.stderr == f"millrace: 4 spans taken; archive {file.parent}/archive.jsonl: 4 delivered\n"
     assert sum(archives.spans("archive").values()) == 4, "what the app sent at its end is delivered"
     assert '"shop"' in (file.parent / "archive.jsonl").read_text()
     ledger = json.loads(run("ledger", "--config", file).stdout)["pipelines"]["traces"]
@@ -51,8 +55,96 @@ def test_an_app_sends_to_a_gateway_that_is_started_for_it_and_drained_behind_it(
 def test_a_gateway_that_listens_already_is_used_and_goes_on(millrace, archives):
     gateway = millrace({"archive": archives("archive")})
     done = run("exec", "--config", gateway.file, "--", program("clients", "python"), APPS / "shop.py")
-    assert (done.returncode, done.stderr) == (0, "")
+    page = f"http://{gateway.pipeline['admin']['listen']}/"
+    told = f"millrace: 4 spans taken meanwhile by the gateway at {gateway.pipeline['receivers']['otlp']['listen']}; look at it: {page}\n"
+    assert (done.returncode, done.stderr) == (0, told)
     gateway.settled(accepted=4)
+    silent = run("exec", "--config", gateway.file, "--", "true")
+    assert "no span came from the command; likely causes" in silent.stderr
+
+
+def send(path, status):
+    """A command that posts a request with five spans to a path of the endpoint, and is answered so."""
+    app = """
+import os, sys, urllib.error, urllib.request
+headers = {"content-type": "application/x-protobuf"}
+request = urllib.request.Request(os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] + sys.argv[1], open(sys.argv[2], "rb").read(), headers)
+try:
+    status = urllib.request.urlopen(request).status
+except urllib.error.HTTPError as error:
+    status = error.code
+assert status == int(sys.argv[3]), status
+"""
+    return lambda body: [sys.executable, "-c", app, path, body, str(status)]
+
+
+@pytest.mark.parametrize(
+    ("command", "exporter", "parts"),
+    [
+        (lambda body: ["true"], None, ["no span came from the command", "opentelemetry-distro"]),
+        (send("/v1/spans", 404), None, ["nothing was taken", "answers: 1 of 404", "without /v1/traces"]),
+        (send("/v1/traces", 200), AWAY, ["5 spans taken; out http://127.0.0.1:9: 5 wait (Failed to connect"]),
+        (send("/v1/traces", 200), "refusing", ["5 spans taken; out http://127.0.0.1:", ": 5 dead lettered"]),
+        (lambda body: ["/nonexistent/app"], None, None),
+    ],
+    ids=["nothing sent", "wrong path", "away", "refused", "no command"],
+)
+def test_at_the_end_it_says_what_became_of_the_spans(file, tmp_path, sink, command, exporter, parts):
+    if exporter:
+        sink.refuses = lambda request: (400, {"message": "no"})
+        document = json.loads(file.read_text())
+        own = {"type": "otlp_http", "endpoint": sink.url} if exporter == "refusing" else exporter
+        document["exporters"] = {"out": own}
+        document["pipelines"]["traces"]["exporters"] = ["out"]
+        file.write_text(json.dumps(document))
+    body = tmp_path / "body.pb"
+    body.write_bytes(otlp.request("app").SerializeToString())
+    done = run("exec", "--config", file, "--", *command(body))
+    lines = [line for line in done.stderr.splitlines() if line.startswith("millrace: ")]
+    if parts is None:
+        assert (done.returncode, lines) == (127, [])
+    else:
+        assert done.returncode == 0, done.stderr
+        assert len(lines) == 1 and all(part in lines[0] for part in parts), done.stderr
+
+
+def test_mlflow_s_page_of_the_spans_is_named(mlflow, tmp_path):
+    path = tmp_path / "pipeline.json"
+    path.write_text(json.dumps(pipeline(tmp_path, {"mlflow": mlflow_exporter(mlflow)})))
+    done = run("exec", "--config", path, "--service", "named-page", "--", program("clients", "python"), APPS / "shop.py")
+    (experiment,) = re.findall(rf'mlflow {mlflow.url}/#/experiments/(\d+)/traces, experiment "named-page": 4 delivered', done.stderr)
+    assert mlflow.expect_traces("named-page", spans=4) and experiment != "0"
+
+
+def test_another_process_at_the_admin_port_is_no_reason_not_to_run(file, millrace, archives, tmp_path):
+    other = millrace({"archive": archives("other")}, directory=tmp_path / "other")
+    document = json.loads(file.read_text())
+    document["admin"] = other.pipeline["admin"]
+    file.write_text(json.dumps(document))
+    show = f"import subprocess; print(subprocess.run(['{BINARY}', 'ledger', '--config', '{file}'], capture_output=True, text=True).stdout)"
+    done = run("exec", "--config", file, "--", sys.executable, "-c", show)
+    assert done.returncode == 0, done.stderr
+    assert "accepted_spans" in json.loads(done.stdout)["pipelines"]["traces"], "commands find the port that it has"
+    process = run("run", "--config", file)
+    assert (process.returncode, 'the "listen" of "admin" in the pipeline file' in process.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("taken", ["receiver", "journal"])
+def test_a_gateway_that_starts_in_part_is_none_and_the_command_does_not_run(file, taken):
+    document = json.loads(file.read_text())
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        if taken == "receiver":
+            document["receivers"]["grpc"] = {"type": "otlp_grpc", "listen": "127.0.0.1:%d" % other.getsockname()[1]}
+            document["pipelines"]["traces"]["receivers"].append("grpc")
+        else:
+            (file.parent / "no-directory").write_text("")
+            document["journal"]["directory"] = str(file.parent / "no-directory")
+        file.write_text(json.dumps(document))
+        done = run("exec", "--config", file, "--", "sh", "-c", "echo ran")
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert "so the command does not run" in done.stderr
 
 
 def test_the_variables_say_where_and_what_for_every_language(file):
@@ -244,4 +336,5 @@ def test_content_can_be_left_off_and_tls_asks_for_its_authority(file, tmp_path):
     document["receivers"]["otlp"]["tls"] = {"certificate": str(certificate), "key": str(key)}
     file.write_text(json.dumps(document))
     assert "set OTEL_EXPORTER_OTLP_CERTIFICATE" in run("exec", "--config", file, "--", "true").stderr
-    assert run("exec", "--config", file, "--", "true", OTEL_EXPORTER_OTLP_CERTIFICATE="/authority.pem").stderr == ""
+    done = run("exec", "--config", file, "--", "true", OTEL_EXPORTER_OTLP_CERTIFICATE="/authority.pem")
+    assert "OTEL_EXPORTER_OTLP_CERTIFICATE" not in done.stderr

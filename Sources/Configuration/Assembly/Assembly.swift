@@ -182,6 +182,7 @@ extension PipelineFile {
     ) -> AdminEndpoint {
         AdminEndpoint(
             listen: admin.listen,
+            takesAnyPort: admin.takesAnyPort,
             sockets: sockets,
             source: source,
             token: token,

@@ -42,6 +42,7 @@ extension TraceSearch.Finding {
         let ends = destinations.map { name, isDone -> JSON in ["name": .text(name), "state": .text(outcome(isDone))] }
         return [
             "pipeline": .text(log.pipeline), "signal": .text(log.signal.name), "window": .bool(log.isWindow),
+            "in_window": .bool(isInWindow),
             "received_at": .text(receivedAt.text),
             "experiment": route.experiment.map(JSON.text) ?? .null, "destinations": .array(ends),
             "spans": .array(log.signal == .traces ? spans(of: id) : []),

@@ -73,7 +73,8 @@ struct AdminClient {
         // A pipeline file that is not taken is an answer, too.
         case 200, 422: return body
         // What was asked for is not there, or was not done whole: the body says so in a line.
-        case 404, 507: throw AdminFailure(reason: body)
+        case 404: throw AdminFailure(reason: body)
+        case 507: throw AdminFailure(reason: body, isForLater: true)
         default:
             let detail = body.isEmpty ? "" : ": \(body)"
             throw AdminFailure(reason: "\(place.address) answers with status \(response.status)\(detail)")
@@ -97,16 +98,21 @@ extension PipelineFile {
 
     /// Asks the process that has the journal open.
     ///
-    /// - Throws: `AdminFailure`, also where none has, or `JournalError` where there is no journal.
+    /// - Throws: `AdminFailure`, also where none has, and where there is no journal.
     func askRunning(
         _ method: String,
         _ path: String,
         within limit: Duration? = nil,
         receive: (@Sendable ([UInt8]) -> Bool)? = nil
     ) async throws -> String {
-        if let answer = try await ask(method, path, within: limit, receive: receive) { return answer }
+        var trouble = "no process has the journal in \(journal.directory) open"
+        do {
+            if let answer = try await ask(method, path, within: limit, receive: receive) { return answer }
+        } catch let error as JournalError {
+            trouble = error.message
+        }
         let hint = "a process that was started with another \"directory\" cannot be found by this file"
-        throw AdminFailure(reason: "no process has the journal in \(journal.directory) open; \(hint)")
+        throw AdminFailure(reason: "\(trouble); \(hint)")
     }
 
     /// Asks the process that has the journal open, and nobody else; nil where none has.
@@ -161,6 +167,8 @@ struct AdminFailure: Error, CustomStringConvertible {
     let reason: String
     /// Whether there was no answer at all.
     var isUnreachable = false
+    /// Whether the same may be done when it is asked for again.
+    var isForLater = false
     var description: String { reason }
 }
 

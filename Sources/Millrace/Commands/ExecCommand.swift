@@ -6,7 +6,7 @@ import Glibc
 import Journal
 
 /// `millrace exec`: one command whose telemetry comes here, whatever language it is written in.
-struct ExecCommand: ParsableCommand {
+struct ExecCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "exec",
         abstract: "Run a command with the OTEL_… variables set; start a gateway for it when none listens.",
@@ -29,7 +29,7 @@ struct ExecCommand: ParsableCommand {
         throw ValidationError("there is no command; it stands behind --, as in millrace exec -- python app.py.")
     }
 
-    func run() throws {
+    func run() async throws {
         let file = try PipelineFile.loadOrExit(config, checkingFiles: true) { writeLine($0, to: .standardError) }
         guard let address = file.appAddresses.first else {
             let what = "no receiver listens where apps can send to; allowed: otlp_http or otlp_grpc on a TCP port"
@@ -40,13 +40,15 @@ struct ExecCommand: ParsableCommand {
         let isAnswered = address.listen.isAnswered
         let gateway = isAnswered ? nil : try CommandGateway(config, listening: address.listen)
         if let number = ChildProcess.keptSignal {
-            gateway?.end()
+            gateway?.end(afterUse: false)
             throw ExitCode(128 + number)
         }
         if isAnswered { watchGateway(of: file, at: address.listen) }
         setVariables(for: address)
-        let code = runCommand()
-        gateway?.end()
+        let before = gateway == nil ? await file.taken() : nil
+        let (code, hasRun) = runCommand()
+        gateway?.end(afterUse: hasRun)
+        if hasRun, let before, let after = await file.taken() { tell(after - before, by: file, at: address) }
         throw ExitCode(code)
     }
 
@@ -63,15 +65,25 @@ struct ExecCommand: ParsableCommand {
         }
     }
 
-    private func runCommand() -> Int32 {
+    /// Its exit code, and whether there was anything to run.
+    private func runCommand() -> (code: Int32, hasRun: Bool) {
         do throws(SystemReason) {
             let child = try ChildProcess(command)
             child.takeSignals(all: false)
-            return child.awaitEnd()
+            return (child.awaitEnd(), true)
         } catch {
             writeLine("\(command[0]): \(error)", to: .standardError)
-            return error.number == ENOENT ? 127 : 126
+            return (error.number == ENOENT ? 127 : 126, false)
         }
+    }
+
+    /// Says what a gateway that serves others, too, has taken meanwhile.
+    private func tell(_ spans: Int, by file: PipelineFile, at address: AppAddress) {
+        let what =
+            spans > 0
+            ? "\(spans) spans taken meanwhile by the gateway at \(address.listen)" : ExecBalance.nothingCame
+        let page = file.pageAddress.map { "; look at it: \($0)" } ?? ""
+        writeLine("millrace: \(what)\(page)", to: .standardError)
     }
 
     private func setVariables(for address: AppAddress) {
@@ -98,9 +110,19 @@ struct ExecCommand: ParsableCommand {
 extension PipelineFile {
     /// Whether a living process runs this file, or another one with its journal.
     fileprivate var isRun: Bool { AdminPlace.read(in: journal.directory)?.isHeld ?? false }
+
+    /// How many spans the process of this file has taken so far; nil where none says so in time.
+    fileprivate func taken() async -> Int? {
+        guard let text = try? await ask("GET", "/api/status", within: .seconds(2)),
+            let pipelines = try? JSONNode(parsing: Array(text.utf8))["pipelines"]?.elements
+        else { return nil }
+        return pipelines.filter { $0["signal"]?.string == "traces" }.reduce(0) { sum, pipeline in
+            (pipeline["receivers"]?.members ?? []).reduce(sum) { $0 + Int($1.node["accepted"]?.double ?? 0) }
+        }
+    }
 }
 
-/// A gateway that runs for one command, and as long as this process: it reads the end of it from a pipe, however it ends.
+/// A gateway that runs for one command, and as long as this process: it reads the end of it from a socket, however it ends.
 private struct CommandGateway {
     private static let startMax = Duration.seconds(20)
 
@@ -108,13 +130,13 @@ private struct CommandGateway {
     /// Open while the gateway is to run.
     private let lifeline: Int32
 
-    /// Returns when it listens.
+    /// Returns when it takes requests.
     ///
     /// - Throws: Its exit code where it does not.
     init(_ config: String?, listening address: ListenAddress) throws {
         var ends: [Int32] = [-1, -1]
-        guard unsafe pipe(&ends) == 0 else { throw SystemReason(number: errno) }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        guard unsafe socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw SystemReason(number: errno) }
         lifeline = ends[1]
         let own = config.map { ["--config", $0] } ?? []
         let arguments = [Self.program, "run", "--quiet", "--until-input-ends"] + own
@@ -122,24 +144,38 @@ private struct CommandGateway {
         process = try ChildProcess(arguments, files: .init(input: ends[0], output: 2), isApart: true)
         close(ends[0])
         let patience = ContinuousClock.now + Self.startMax
-        while !address.isAnswered {
-            if process.hasEnded { throw ExitCode(process.awaitEnd()) }
+        while !hasStarted() {
+            if process.hasEnded {
+                let code = process.awaitEnd()
+                writeLine("no gateway runs beside the command, so the command does not run", to: .standardError)
+                throw ExitCode(code == 0 ? 1 : code)
+            }
             if let number = ChildProcess.keptSignal {
-                end()
+                end(afterUse: false)
                 throw ExitCode(128 + number)
             }
             guard ContinuousClock.now < patience else {
                 writeLine("the gateway does not listen at \(address) within \(Self.startMax.text)", to: .standardError)
-                end()
+                end(afterUse: false)
                 throw ExitCode.failure
             }
-            usleep(10_000)
         }
     }
 
-    /// Lets it deliver what came and end; a signal ends it at once.
-    func end() {
+    /// Waits for a moment for what it says when all of it takes requests.
+    private func hasStarted() -> Bool {
+        var (wait, byte) = (pollfd(fd: lifeline, events: Int16(POLLIN), revents: 0), UInt8(0))
+        guard unsafe poll(&wait, 1, 10) == 1 else { return false }
+        if unsafe read(lifeline, &byte, 1) == 1 { return byte == Lifeline.ready }
+        // It has closed its end, and ends.
+        usleep(10_000)
+        return false
+    }
+
+    /// Lets it deliver what came, say what became of that where there was a command, and end; a signal ends it at once.
+    func end(afterUse: Bool) {
         process.takeSignals(all: true)
+        if !afterUse { Lifeline.say(Lifeline.unused, to: lifeline) }
         close(lifeline)
         _ = process.awaitEnd()
     }

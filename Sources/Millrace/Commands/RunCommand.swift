@@ -32,6 +32,8 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         var file = try PipelineFile.loadOrExit(config, checkingFiles: true) { writeLine($0, to: .standardError) }
         if quiet { file.log.level = max(file.log.level, .notice) }
+        // Whoever started it reads where that is.
+        file.admin.takesAnyPort = untilInputEnds
         let sockets: GivenSockets
         do {
             sockets = try GivenSockets.take(for: file.receivers.map(\.name))
@@ -48,7 +50,7 @@ struct RunCommand: AsyncParsableCommand {
                 file,
                 from: config,
                 watching: watch,
-                untilInputEnds: untilInputEnds,
+                lifeline: untilInputEnds ? Lifeline() : nil,
                 sockets: sockets,
                 abandoning: abandon,
                 log: log,

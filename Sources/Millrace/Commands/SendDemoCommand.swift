@@ -2,6 +2,7 @@ import ArgumentParser
 import Basics
 import Configuration
 import HTTPClient
+import Journal
 
 /// `millrace send-demo`: whether the way is open, and where what comes on it can be seen.
 struct SendDemoCommand: AsyncParsableCommand {
@@ -10,7 +11,8 @@ struct SendDemoCommand: AsyncParsableCommand {
         abstract: "Send one GenAI trace of three spans, and say where to look at it.",
         discussion: """
             Sends as an app does: where no option says otherwise, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS and \
-            OTEL_EXPORTER_OTLP_CERTIFICATE count, then the first receiver of the pipeline file.
+            OTEL_EXPORTER_OTLP_CERTIFICATE count, then the first receiver of the pipeline file. Ends with 1 where the process of that \
+            file says that a destination has not got all of it, after ten seconds and what windows wait for.
             """
     )
 
@@ -47,6 +49,7 @@ struct SendDemoCommand: AsyncParsableCommand {
         }
         let trace = DemoTrace(end: WallClock.system.now())
         let url = base.trimmingSlashes + (receiver?.tracesPath ?? "/v1/traces")
+        let before = await look(at: file)
         do throws(AdminFailure) {
             try await send(trace, to: url)
         } catch {
@@ -54,12 +57,31 @@ struct SendDemoCommand: AsyncParsableCommand {
             throw ExitCode.failure
         }
         writeLine("sent \(DemoTrace.spanCount) spans to \(url): trace \(trace.id)", to: .standardOutput)
-        guard let receiver else {
-            return writeLine("--config FILE, with the process's file, tells where to look at it", to: .standardOutput)
-        }
-        var whereabouts = DemoWhereabouts(of: trace, behind: receiver, in: file)
-        for line in await whereabouts.lines() { writeLine(line, to: .standardOutput) }
+        guard await tell(of: trace, sentTo: base, by: file, before) else { throw ExitCode.failure }
     }
+
+    /// How the process of a file stands.
+    private func look(at process: PipelineFile) async -> Result<ProcessLook, any Error> {
+        do { return .success(try await ProcessLook(asking: process)) } catch { return .failure(error) }
+    }
+
+    /// Prints where the trace is; false where the process says that a destination has not got it.
+    private func tell(of trace: DemoTrace, sentTo base: String, by file: PipelineFile, _ before: Result<ProcessLook, any Error>) async -> Bool {
+        do {
+            let whereabouts = DemoWhereabouts(trace: trace, address: base.place, before: try before.get(), process: file)
+            if let report = try await whereabouts.report() {
+                for line in report.lines { writeLine(line, to: .standardOutput) }
+                return report.isDelivered
+            }
+            let process = "the process that has the journal in \(file.journal.directory) open"
+            writeLine("what took it is not \(process); \(Self.fileHint)", to: .standardOutput)
+        } catch {
+            writeLine(config == nil ? Self.fileHint : "where it goes is not told: \(error)", to: .standardOutput)
+        }
+        return true
+    }
+
+    private static let fileHint = "--config FILE, with the process's file, tells where to look at it"
 
     /// Returns when it is on disk there.
     private func send(_ trace: DemoTrace, to url: String) async throws(AdminFailure) {
@@ -94,11 +116,22 @@ struct SendDemoCommand: AsyncParsableCommand {
     private static func reason(_ failure: HTTPFailure, _ url: String) -> String {
         switch failure {
         case .unreachable(let reason), .unsendable(let reason), .noCredentials(let reason, _):
-            "\(url) cannot be reached: \(reason); `millrace run` starts a process"
+            "\(url) cannot be reached: \(reason); \(hint(for: reason))"
         case .timedOut: "\(url) does not answer within \(timeout.text)"
         case .responseTooLarge: "\(url) answers with more than OTLP's servers say"
         case .cancelled: "the request to \(url) was cancelled"
         }
+    }
+
+    /// What to do about what curl says.
+    private static func hint(for reason: String) -> String {
+        let authority = "OTEL_EXPORTER_OTLP_CERTIFICATE=FILE names the certificate's authority"
+        let known = [
+            ("wrong version number", "this port is plain: http:// in the place of https://"),
+            ("unable to get local issuer certificate", authority), ("self-signed certificate", authority),
+            ("no alternative certificate subject name", "the certificate is for another name than the address has"),
+        ]
+        return known.first { reason.contains($0.0) }?.1 ?? "`millrace run` starts a process"
     }
 
     private var headersOfEnvironment: [HTTPHeader] {

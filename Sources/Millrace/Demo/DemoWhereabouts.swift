@@ -1,118 +1,100 @@
 import Basics
 import Configuration
-import HTTPClient
 
 /// Where a trace that was sent can be looked at, and how far it has come, as the process that has it tells.
 struct DemoWhereabouts {
-    /// How long destinations are waited for, and between two looks.
+    /// How long destinations are waited for, beside what windows wait for, and how long a window may take.
     private static let patience = Duration.seconds(10)
-    private static let interval = Duration.milliseconds(200)
-    /// For a question to MLflow.
-    private static let timeout = Duration.seconds(2)
+    private static let windowMax = Duration.seconds(30)
+    /// Between two looks: the first, and the longest.
+    private static let intervals = (first: Duration.milliseconds(100), longest: Duration.seconds(1))
 
-    private let trace: DemoTrace
-    private let receiver: AppAddress
-    private let file: PipelineFile
-    /// The experiment that a record of the trace names.
-    private var experiment: String?
+    /// Looks at counters, which rise with the answer, until it is certain that another process took the trace.
+    private static let looksMax = 4
 
-    init(of trace: DemoTrace, behind receiver: AppAddress, in file: PipelineFile) {
-        (self.trace, self.receiver, self.file) = (trace, receiver, file)
+    /// What is told of a trace.
+    struct Report {
+        let lines: [String]
+        /// Whether every destination has all of it.
+        let isDelivered: Bool
     }
 
-    /// For a person; waits for destinations.
-    mutating func lines() async -> [String] {
-        do {
-            let states = try await settledStates()
-            var lines = ["look at it:"]
-            if let page = file.pageAddress { lines.append("  console page  \(page)") }
-            lines += try await destinationLines(states)
-            return lines
-        } catch {
-            return ["where it goes is not told: \(error)"]
-        }
-    }
+    let trace: DemoTrace
+    /// Where it was sent to; nil for a host or port that is not known.
+    let address: ListenAddress?
+    /// How the process stood before.
+    let before: ProcessLook
+    /// Tells where the process is.
+    let process: PipelineFile
 
-    /// The states of destinations by their names, once none waits or patience ends; empty where the journal holds the trace no more.
-    private mutating func settledStates() async throws -> [String: String] {
-        let end = ContinuousClock.now + Self.patience
+    /// Waits for destinations; nil where the process has not taken the trace: another one listens there.
+    func report() async throws -> Report? {
+        let pipelines = before.pipelines(behind: address)
+        let waits = pipelines.compactMap { before.window(of: $0)?.wait }.filter { $0 <= Self.windowMax }
+        let wait = waits.max() ?? .zero
+        let end = ContinuousClock.now + Self.patience + wait
+        var (looks, interval) = (0, Self.intervals.first)
         while true {
-            let records = try await ask("/api/traces?id=\(trace.id)")["records"]?.elements ?? []
-            experiment = records.lazy.compactMap { $0["experiment"]?.string }.first ?? experiment
-            let states = Self.states(records)
-            guard states.values.contains("queued"), ContinuousClock.now < end else { return states }
-            try await Task.sleep(for: Self.interval)
+            let isLast = ContinuousClock.now >= end
+            if let fates = try await fates(triesAgain: !isLast) {
+                let takers = pipelines.filter(fates.isTaken)
+                let ends = takers.flatMap(fates.after.destinations).map { ($0, fates.fate(at: $0)) }
+                looks += 1
+                if takers.isEmpty, looks == Self.looksMax { return nil }
+                if !takers.isEmpty, isLast || ends.allSatisfy({ isDecided($0.1) }) { return await report(ends, fates) }
+            }
+            try await Task.sleep(for: interval)
+            interval = min(interval * 2, Self.intervals.longest)
         }
     }
 
-    private static func states(_ records: [JSONNode]) -> [String: String] {
-        let order = ["settled", "queued", "dead letter"]
-        var states: [String: String] = [:]
-        for destination in records.flatMap({ $0["destinations"]?.elements ?? [] }) {
-            guard let name = destination["name"]?.string, let state = destination["state"]?.string else { continue }
-            let known = states[name].flatMap(order.firstIndex) ?? -1
-            if order.firstIndex(of: state) ?? -1 > known { states[name] = state }
-        }
-        return states
+    /// Whether waiting for more is of no use.
+    private func isDecided(_ fate: DemoFate) -> Bool {
+        if case .isInWindow(_, let wait) = fate { return wait > Self.windowMax }
+        return fate.isSettled
     }
 
-    private func destinationLines(_ states: [String: String]) async throws -> [String] {
-        let exporters = try await ask("/api/config")["file"]?["exporters"]
-        let status = try await ask("/api/status")
-        var lines: [String] = []
-        for name in receiver.exporters {
-            let settings = exporters?[name]
-            let type = settings?["type"]?.string
-            var place = settings?["endpoint"]?.string ?? settings?["path"]?.string ?? ""
-            if type == "mlflow" { place = try await mlflowPage(at: place) }
-            let state = Self.text(of: states[name] ?? "settled", Self.error(of: name, in: status))
-            lines.append("  \(name)  \([place, state].filter { !$0.isEmpty }.joined(separator: "  "))")
-        }
-        return lines
-    }
-
-    private static func text(of state: String, _ error: String?) -> String {
-        switch state {
-        case "settled": "(nothing waits)"
-        case "queued": "(waits\(error.map { ": \($0)" } ?? " still"))"
-        default: "(\(state)\(error.map { ": \($0)" } ?? ""))"
+    /// One look; nil where the process looks for another trace and is to be asked again.
+    private func fates(triesAgain: Bool) async throws -> DemoFates? {
+        do {
+            let records = try await process.answer("/api/traces?id=\(trace.id)")["records"]?.elements ?? []
+            // Later than the records: what has left them is counted.
+            return DemoFates(before: before, after: try await ProcessLook(asking: process), records: records)
+        } catch let failure as AdminFailure where failure.isForLater && triesAgain {
+            return nil
         }
     }
 
-    /// What the destination last said against what it was sent; nil where it has taken something since.
-    private static func error(of exporter: String, in status: JSONNode) -> String? {
-        let rows = (status["pipelines"]?.elements ?? []).flatMap { $0["destinations"]?.elements ?? [] }
-        return rows.lazy.filter { row in
-            row["name"]?.string == exporter && row["delivery"]?["failures_in_a_row"]?.integer ?? 0 > 0
+    private func report(
+        _ ends: [(destination: ProcessLook.Destination, fate: DemoFate)],
+        _ fates: DemoFates
+    ) async -> Report {
+        var lines = ["look at it:"]
+        if let page = process.pageAddress { lines.append("  console page  \(page)") }
+        for (destination, fate) in ends {
+            let isOnly = ends.count { $0.destination.exporter == destination.exporter } == 1
+            let name = isOnly ? destination.exporter : "\(destination.pipeline)/\(destination.exporter)"
+            let place = await place(of: destination, fate, fates)
+            lines.append("  \(name)  \([place, "(\(fate.text))"].filter { !$0.isEmpty }.joined(separator: "  "))")
         }
-        .compactMap { $0["delivery"]?["error"]?["reason"]?.string }.first
+        return Report(lines: lines, isDelivered: !ends.isEmpty && ends.allSatisfy { $0.fate == .delivered })
     }
 
-    /// The list of traces of the experiment where MLflow answers without credentials, else of all experiments.
-    private func mlflowPage(at endpoint: String) async throws -> String {
-        let endpoint = String(endpoint.reversed().drop { $0 == "/" }.reversed())
-        var name = experiment
-        if name == nil { name = try await experimentOfService() }
-        guard let name else { return "\(endpoint)/#/experiments" }
-        let path = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=\(name.percentEncoded)"
-        let request = HTTPRequest(method: "GET", url: endpoint + path, headers: [], body: [], timeout: Self.timeout)
-        var connection = ConnectionSettings()
-        connection.connectTimeout = Self.timeout
-        let answer = try? await CurlClient.once(request, over: connection).get()
-        let id = answer.flatMap { try? JSONNode(parsing: $0.body) }?["experiment"]?["experiment_id"]?.string
-        guard let id else { return "\(endpoint)/#/experiments, experiment \"\(name)\"" }
-        return "\(endpoint)/#/experiments/\(id)/traces, experiment \"\(name)\""
+    /// Where a destination is; of MLflow the page that shows the trace.
+    private func place(of destination: ProcessLook.Destination, _ fate: DemoFate, _ fates: DemoFates) async -> String {
+        let settings = fates.after.file["exporters"]?[destination.exporter]
+        let place = DestinationPlace(settings).text
+        guard settings?["type"]?.string == "mlflow" else { return place }
+        return await MLflowPage(at: place, of: experiment(at: destination, fates)).address
     }
 
-    /// Where spans of the demo go that the journal holds no more.
-    private func experimentOfService() async throws -> String? {
-        let rows = try await ask("/api/services")["services"]?.elements ?? []
-        let age = { (row: JSONNode) in row["last_seen_seconds_ago"]?.double ?? 0 }
-        let newest = rows.filter { $0["service"]?.string == DemoTrace.service }.min { age($0) < age($1) }
-        return newest?["experiment"]?.string
-    }
-
-    private func ask(_ path: String) async throws -> JSONNode {
-        try JSONNode(parsing: Array(try await file.askRunning("GET", path).utf8))
+    /// Nil before it is known.
+    private func experiment(at destination: ProcessLook.Destination, _ fates: DemoFates) -> String? {
+        let last = fates.records.first { record in
+            record["pipeline"]?.string == destination.pipeline && record["signal"]?.string == "traces"
+                && (record["destinations"]?.elements ?? []).contains { $0["name"]?.string == destination.exporter }
+        }
+        // Without a processor that routes, MLflow's first experiment has it.
+        return last.map { $0["experiment"]?.string ?? "0" }
     }
 }

@@ -14,7 +14,7 @@ func runProcess(
     _ file: PipelineFile,
     from path: String?,
     watching: Bool,
-    untilInputEnds: Bool,
+    lifeline: Lifeline?,
     sockets: GivenSockets,
     abandoning: [String],
     log: LogControl,
@@ -40,22 +40,22 @@ func runProcess(
     )
     let reloader = Reloader(assembly, path: path, logger: logger) { log.change($0.log) }
     assembly.answerReloads { await reloader.reload($0) }
-    let greeting = untilInputEnds ? nil : Greeting(file, from: path)
+    let greeting = lifeline == nil ? Greeting(file, from: path) : nil
     let group = ServiceGroup(
         configuration: ServiceGroupConfiguration(
             services: [
                 .init(service: MemoryService()),
                 .init(service: JournalService(assembly: assembly)),
-                .init(service: AdminService(admin: assembly.admin, directory: file.journal.directory)),
-                .init(service: ReceiverService(assembly: assembly, greeting: greeting)),
-                .init(service: DeliveryService(assembly: assembly, logger: logger)),
+                .init(service: AdminService(admin: assembly.admin, directory: file.journal.directory, lifeline: lifeline)),
+                .init(service: ReceiverService(assembly: assembly, greeting: greeting, lifeline: lifeline)),
+                .init(service: DeliveryService(assembly: assembly, lifeline: lifeline, logger: logger)),
                 .init(service: FirstItemService(assembly: assembly, logger: logger)),
                 .init(service: WatchService(watch: watching ? path.map { FileWatch($0) } : nil, reloader: reloader)),
             ],
             logger: quiet
         )
     )
-    if untilInputEnds { stopAtEndOfInput() }
+    lifeline?.stopAtItsEnd()
     try await withThrowingTaskGroup { tasks in
         tasks.addTask { [journal = assembly.journal, keeps = assembly.keepsUndelivered] in
             await obey(signals, group, journal, reloader, keepsUndelivered: keeps, logger: logger)
@@ -64,18 +64,6 @@ func runProcess(
         tasks.cancelAll()
     }
     logger.info("stopped")
-}
-
-/// Sends this process SIGTERM when nothing is left to read from standard input: whoever started it has ended.
-private func stopAtEndOfInput() {
-    spawnThread(named: "millrace-input") {
-        var byte: UInt8 = 0
-        while true {
-            let count = unsafe read(STDIN_FILENO, &byte, 1)
-            if count == 0 || count < 0 && errno != EINTR { break }
-        }
-        kill(getpid(), SIGTERM)
-    }
 }
 
 /// What the service group says of itself is of no use to an operator.

@@ -28,9 +28,17 @@ struct AdminService: Service {
     let admin: AdminEndpoint
     /// Where commands look for its address.
     let directory: String
+    /// Nil where nobody waits for the start.
+    let lifeline: Lifeline?
 
     func run() async throws {
-        try await admin.start(notedIn: directory)
+        do {
+            try await admin.start(notedIn: directory)
+        } catch {
+            let hint = "the \"listen\" of \"admin\" in the pipeline file names another address"
+            throw StartError("the admin endpoint \(error); \(hint)")
+        }
+        lifeline?.partIsUp()
         // The address has the token in it: people see it, what is kept of logs does not.
         if Output.standardError.isTerminal, let page = admin.pageAddress {
             writeLine("look at it: \(page)", to: .standardError)
@@ -43,9 +51,12 @@ struct AdminService: Service {
 /// Sends what the journal holds; at the end, for as long as `drain_timeout` allows.
 struct DeliveryService: Service {
     let assembly: Assembly
+    /// Nil where nobody is told what became of what came.
+    let lifeline: Lifeline?
     let logger: Logger
 
     func run() async {
+        let balance = lifeline.map { _ in ExecBalance(of: assembly) }
         assembly.startDelivering()
         try? await gracefulShutdown()
         await assembly.prepareToStop()
@@ -54,6 +65,7 @@ struct DeliveryService: Service {
         await assembly.stopDelivering()
         if let telemetry = assembly.telemetry { await flush(telemetry) }
         await assembly.exporters.close()
+        if let balance, lifeline?.wantsBalance ?? false { writeLine(await balance.line, to: .standardError) }
         let fate = assembly.keepsUndelivered ? "items stay in the journal" : "items are lost with the process"
         for (name, queued) in assembly.queuedByDestination where queued > 0 {
             logger.notice("\(fate)", metadata: ["destination": "\(name)", "items": "\(queued)"])
@@ -133,9 +145,12 @@ struct ReceiverService: Service {
     let assembly: Assembly
     /// For whoever started the process on a terminal; nil where `millrace exec` did.
     let greeting: Greeting?
+    /// Nil where nobody waits for the start.
+    let lifeline: Lifeline?
 
     func run() async throws {
         try await assembly.startReceiving()
+        lifeline?.partIsUp()
         if let greeting, Output.standardError.isTerminal { writeLine(greeting.text, to: .standardError) }
         try? await gracefulShutdown()
         await assembly.stopReceiving()

@@ -18,6 +18,8 @@ package struct TraceSearch: Sendable {
         package let payload: [UInt8]
         /// Each exporter of the pipeline, and whether it is done with the record.
         package let destinations: [(name: String, isDone: Bool)]
+        /// Whether a window that gathers traces is not done with the record.
+        package let isInWindow: Bool
         /// Whether it lies among the dead letters of the one destination.
         package let isLetter: Bool
     }
@@ -45,7 +47,7 @@ package struct TraceSearch: Sendable {
 
     private func finding(_ record: StoredRecord, in log: Log) -> Finding? {
         let isLetter = log.role != .items
-        let readers = log.readers.filter { !$0.isWindow }
+        let (windows, readers) = (log.readers.filter(\.isWindow), log.readers.filter { !$0.isWindow })
         let letter =
             isLetter ? DeadLetter(decoding: record.metadata, payload: record.payload, items: Int(record.items)) : nil
         guard let metadata = letter?.metadata ?? RecordMetadata(decoding: record.metadata) else { return nil }
@@ -57,6 +59,7 @@ package struct TraceSearch: Sendable {
             route: metadata.route,
             payload: record.payload,
             destinations: readers.map { ($0.name, $0.isFinished(record.id)) },
+            isInWindow: windows.contains { !$0.isFinished(record.id) },
             isLetter: isLetter
         )
     }

@@ -7,7 +7,7 @@ extension WindowStage {
     /// Bytes for each of those of a trace that is put together.
     package static let assemblingFactor = 7
     /// Traces of less are put together without asking.
-    private static let freeBytes = 4 << 20
+    fileprivate static let freeBytes = 4 << 20
     /// How long it waits for memory that clients hold.
     private static let patience = Duration.seconds(10)
     /// What keeps a trace from being put together, by its setting.
@@ -38,22 +38,35 @@ extension WindowStage {
     /// Makes what needs little as ever, and of the others one record after the other.
     ///
     /// - Returns: What was made, and large turns of sessions, which go on in parts: of one span alone no turn can be made.
-    func divide(_ found: [FoundWork]) -> (traces: [MadeWork], turns: [FoundWork]) {
-        let isLarge = { (entry: FoundWork) in entry.bytes > Self.freeBytes }
-        let large = found.filter { isLarge($0) && !$0.work.staysOpen && !$0.spans.isEmpty }
-        let turns = found.filter { isLarge($0) && $0.spans.isEmpty }
-        for entry in large + turns { warn(.noMemory, because: Self.memoryLimit, ["bytes": "\(entry.bytes)"]) }
-        let divided = large.map { entry -> MadeWork in
+    func divide(_ found: [FoundWork]) -> (traces: [MadeWork], turns: [LargeTurn]) {
+        var (small, divided, turns): ([FoundWork], [MadeWork], [LargeTurn]) = ([], [], [])
+        for entry in found where !(entry.isLarge && entry.work.staysOpen) {
+            guard entry.isLarge else {
+                small.append(entry)
+                continue
+            }
+            warn(.noMemory, because: Self.memoryLimit, ["bytes": "\(entry.bytes)"])
+            if case .decision(let decision) = entry.work, decision.isTurn {
+                turns.append((decision, entry.logs))
+                continue
+            }
             let records = entry.spans.filter { !$0.wentAhead }
             let trace = MovedTrace(dividing: records, entry.logs, to: output.id, forwardedHeaders, assemble: assemble)
-            return ([entry.work], trace)
+            divided.append(([entry.work], trace))
         }
-        return (make(found.filter { !isLarge($0) }) + divided, turns)
+        return (make(small) + divided, turns)
     }
 }
 
 extension FoundWork {
     var bytes: Int { (spans + logs).reduce(0) { $0 + $1.stored.traceBytes } }
+
+    /// Whether something is made of it that takes more memory than is free for all.
+    var isLarge: Bool {
+        guard bytes > WindowStage.freeBytes else { return false }
+        if case .decision(let decision) = work, decision.isTurn { return true }
+        return !spans.isEmpty
+    }
 }
 
 extension StoredRecord {

@@ -22,56 +22,57 @@ extension WindowStage {
         var (tried, failures): ([WindowWork], Int) = ([], 0)
         var refusals: [CommitResult] = []
         while !left.isEmpty, failures < Self.failuresMax, !Task.isCancelled {
-            let made = await make(left)
-            left = left.dropFirst(made.count)
-            let refused = await carryOut(made.traces, turns: made.turns)
-            memory?.release(made.reserved)
+            var group = await make(left)
+            left = left.dropFirst(group.count)
+            var refused = await moveTraces(of: &group)
+            // What a turn takes as a whole is given back before its parts ask for theirs.
+            memory?.release(group.reserved)
+            if refused.works.isEmpty {
+                refused = await moveTurns(group.turns)
+            } else {
+                refused.works += group.turns.map { .decision($0.decision) }
+            }
             tried += refused.works
             failures = refused.works.isEmpty ? 0 : failures + 1
             if let refusal = refused.refusal { refusals.append(refusal) }
-            state.withLock { $0.moving -= made.count - refused.works.count }
+            state.withLock { $0.moving -= group.count - refused.works.count }
             for room in room.values { room.ring() }
         }
         let again = clock.now() + Self.retryPause
         state.withLock { $0.putOff(Array(left) + tried, until: again, because: refusals) }
     }
 
-    /// Moves one group, or what of it can be moved by itself, the smallest first; then turns of sessions in parts.
+    /// Moves one group, or what of it can be moved by itself, the smallest first; turns that are too large join its `turns`.
     ///
     /// - Returns: What was not moved, and why where that says something about others too.
-    private func carryOut(
-        _ made: [MadeWork],
-        turns: [FoundWork]
-    ) async -> (works: [WindowWork], refusal: CommitResult?) {
-        for entry in made where entry.trace.records.isEmpty { settle(entry.trace) }
-        var made = made.filter { !$0.trace.records.isEmpty }
-        if await move(made.map(\.trace)) != .moved {
-            made.sort { $0.trace.bytes < $1.trace.bytes }
-            for (index, entry) in made.enumerated() {
-                guard let refused = await moveAlone(entry) else { continue }
-                return (refused.works + made[(index + 1)...].flatMap(\.works) + turns.map(\.work), refused.result)
-            }
-        }
-        for (index, turn) in turns.enumerated() {
-            guard case .decision(let decision) = turn.work,
-                let refused = await moveParts(of: decision, turn.logs, because: Self.memoryLimit)
-            else { continue }
-            return (refused.works + turns[(index + 1)...].map(\.work), refused.result)
+    private func moveTraces(of group: inout MadeGroup) async -> (works: [WindowWork], refusal: CommitResult?) {
+        defer { group.traces = [] }
+        for entry in group.traces where entry.trace.records.isEmpty { settle(entry.trace) }
+        var made = group.traces.filter { !$0.trace.records.isEmpty }
+        if await move(made.map(\.trace)) == .moved { return ([], nil) }
+        made.sort { $0.trace.bytes < $1.trace.bytes }
+        for (index, entry) in made.enumerated() {
+            guard let refused = await moveAlone(entry, &group.turns) else { continue }
+            return (refused.works + made[(index + 1)...].flatMap(\.works), refused.result)
         }
         return ([], nil)
     }
 
-    /// Moves a trace, or its records as they came where it is too large for the journal; a turn of a session in parts.
+    /// Moves a trace, or its records as they came where it is too large for the journal; such a turn joins `turns`.
     ///
     /// - Returns: Nil where it moved; else why not, and what is left of it.
-    private func moveAlone(_ entry: MadeWork) async -> (works: [WindowWork], result: CommitResult)? {
+    private func moveAlone(
+        _ entry: MadeWork,
+        _ turns: inout [LargeTurn]
+    ) async -> (works: [WindowWork], result: CommitResult)? {
         let trace = entry.trace
         let result = await move([trace])
         guard case .tooLarge(let reason) = result else { return result == .moved ? nil : (entry.works, result) }
         // What would go ahead waits for the end.
         guard trace.shown == nil else { return nil }
         if case .decision(let decision)? = entry.works.first, decision.isTurn {
-            return await moveParts(of: decision, trace.logRecords, because: reason)
+            turns.append((decision, trace.logRecords))
+            return nil
         }
         warn(.tooLarge, because: reason)
         settle(MovedTrace(unjoined: trace.logRecords))
@@ -89,9 +90,7 @@ extension WindowStage {
     }
 
     /// Makes the records of as many decisions as fit into one group, at least one.
-    private func make(
-        _ work: ArraySlice<WindowWork>
-    ) async -> (traces: [MadeWork], turns: [FoundWork], count: Int, reserved: Int) {
+    private func make(_ work: ArraySlice<WindowWork>) async -> MadeGroup {
         var chosen = Array(work.prefix(Self.groupMax.records))
         let ends = state.withLock { $0.shownEnds }
         if !ends.isEmpty { chosen = chosen.map { $0.with(shownEnds: ends) } }
@@ -115,9 +114,9 @@ extension WindowStage {
         }
         guard let reserved = await reserve(for: found.reduce(0) { $0 + $1.bytes }) else {
             let divided = divide(found)
-            return (divided.traces, divided.turns, found.count, 0)
+            return MadeGroup(traces: divided.traces, turns: divided.turns, count: found.count, reserved: 0)
         }
-        return (make(found), [], found.count, reserved)
+        return MadeGroup(traces: make(found), turns: [], count: found.count, reserved: reserved)
     }
 
     /// Makes records of decisions, of many at once as far as they need nothing of their own.
@@ -231,6 +230,17 @@ extension WindowStage {
 
 /// A record of the second log, or none, and what is carried out with it.
 typealias MadeWork = (works: [WindowWork], trace: MovedTrace)
+
+/// A turn of a session that goes on in parts where it is too large as a whole.
+typealias LargeTurn = (decision: WindowDecision, logs: [WindowRecord])
+
+/// What was made of so many decisions, and the bytes of memory that are reserved for it.
+private struct MadeGroup {
+    var traces: [MadeWork]
+    var turns: [LargeTurn]
+    let count: Int
+    let reserved: Int
+}
 
 extension WindowDecision {
     /// Whether it asks what went ahead before it.

@@ -79,44 +79,49 @@ extension WindowStage {
 }
 
 extension WindowStage {
-    /// Moves a turn that is too large for the journal or the memory in parts: what is behind the first goes below its root, as what
-    /// comes late.
+    /// Moves turns by themselves, in parts where they are too large.
+    ///
+    /// - Returns: What was not moved, and why.
+    func moveTurns(_ turns: [LargeTurn]) async -> (works: [WindowWork], refusal: CommitResult?) {
+        for (index, turn) in turns.enumerated() {
+            guard let refused = await move(turn) else { continue }
+            return (refused.works + turns[(index + 1)...].map { .decision($0.decision) }, refused.result)
+        }
+        return ([], nil)
+    }
+
+    /// Moves a turn, in halves where it is too large for the journal or the memory: the second goes below the root of the first, as
+    /// what comes late. Of log records of one request that no limit lets through nothing is made.
     ///
     /// - Returns: Nil where all of it moved; else what is left, and why.
-    func moveParts(
-        of decision: WindowDecision,
-        _ logs: [WindowRecord],
-        because reason: String
-    ) async -> (works: [WindowWork], result: CommitResult)? {
-        guard logs.count > 1 else {
+    private func move(_ turn: LargeTurn) async -> (works: [WindowWork], result: CommitResult)? {
+        let (decision, logs) = turn
+        let bytes = logs.reduce(0) { $0 + $1.stored.traceBytes }
+        let isOverLimit = isOverLimit(bytes)
+        var result = isOverLimit ? CommitResult.tooLarge(Self.memoryLimit) : .failed(Self.memoryLimit)
+        let reserved = isOverLimit ? nil : await reserve(for: bytes)
+        if let reserved {
+            result = await moveWhole(turn)
+            memory?.release(reserved)
+        }
+        let isDivided = result.isTooLarge || reserved == nil
+        guard isDivided, logs.count > 1 else {
+            guard case .tooLarge(let reason) = result else { return result == .moved ? nil : ([.decision(decision)], result) }
             warn(.recordTooLarge, because: reason)
             settle(MovedTrace(unjoined: logs))
             return nil
         }
-        let (first, second) = (logs[..<(logs.count / 2)], logs[(logs.count / 2)...])
-        var decision = decision
-        for (part, left) in [(first, logs[...]), (second, second)] {
-            decision = decision.with(logRecords: part, isLate: decision.isOneTurn && part.startIndex > 0)
-            let result = await movePart(of: decision, Array(part))
-            if case .tooLarge(let reason) = result {
-                guard let refused = await moveParts(of: decision, Array(part), because: reason) else { continue }
-                let behind = part.startIndex == 0 ? [decision.with(logRecords: second, isLate: decision.isOneTurn)] : []
-                return (refused.works + behind.map(WindowWork.decision), refused.result)
-            }
-            guard result != .moved else { continue }
-            return ([.decision(decision.with(logRecords: left, isLate: false))], result)
-        }
-        return nil
+        let middle = logs.count / 2
+        let refused = await moveTurns([
+            (decision.with(logs[..<middle], isLate: false), Array(logs[..<middle])),
+            (decision.with(logs[middle...], isLate: decision.isOneTurn), Array(logs[middle...])),
+        ])
+        return refused.refusal.map { (refused.works, $0) }
     }
 
-    /// Moves a part of a turn, where there is memory to make it.
-    private func movePart(of decision: WindowDecision, _ part: [WindowRecord]) async -> CommitResult {
-        let bytes = part.reduce(0) { $0 + $1.stored.traceBytes }
-        guard !isOverLimit(bytes) else { return .tooLarge(Self.memoryLimit) }
-        guard let reserved = await reserve(for: bytes) else { return .failed(Self.memoryLimit) }
-        defer { memory?.release(reserved) }
-        guard let made = turns(of: .decision(decision), part) else {
-            settle(MovedTrace(unjoined: part))
+    private func moveWhole(_ turn: LargeTurn) async -> CommitResult {
+        guard let made = turns(of: .decision(turn.decision), turn.logs) else {
+            settle(MovedTrace(unjoined: turn.logs))
             return .moved
         }
         return await move([made])
@@ -125,8 +130,8 @@ extension WindowStage {
 
 extension WindowDecision {
     /// The same about some of the log records of a turn.
-    fileprivate func with(logRecords: ArraySlice<WindowRecord>, isLate: Bool) -> WindowDecision {
-        let ids = logRecords.map(\.stored.id)
+    fileprivate func with(_ logs: ArraySlice<WindowRecord>, isLate: Bool) -> WindowDecision {
+        let ids = logs.map(\.stored.id)
         var decision = WindowDecision(key: key, records: [], logRecords: ids, reason: isLate ? .late : reason)
         (decision.isTurn, decision.isOneTurn) = (isTurn, isOneTurn)
         return decision
