@@ -163,6 +163,8 @@ final class AdminConnection: ChannelInboundHandler {
         case .stream(let tail) where head.method == .GET: stream(head, tail, context)
         case .trace(let id):
             answer(head, context) { [source = shared.source] in AdminPage(await source.answer(trace: id)) }
+        case .tailed(let request):
+            answer(head, context) { [source = shared.source] in AdminPage(await source.answer(request)) }
         default: answer(head, AdminPage(path, from: shared.source), context)
         }
     }

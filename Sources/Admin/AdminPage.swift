@@ -56,7 +56,7 @@ struct AdminPage {
         case .services: body = source.servicesJSON
         case .configuration: body = source.configurationJSON
         case .stream: contentType = "text/event-stream"
-        case .trace: break
+        case .trace, .tailed: break
         case .setPaused(let isPaused, let destination): self.init(source.set(paused: isPaused, destination))
         }
     }

@@ -22,6 +22,8 @@ package protocol AdminSource: Sendable {
     ///
     /// - Throws: What is wrong with the wish.
     func tail(_ wish: TailWish) throws(TailProblem) -> any AdminTail
+    /// A request that somebody watches, whole, while that is kept.
+    func answer(_ request: TailRequest) async -> DeadLetterOffice.Answer
     /// What the journal still holds of a trace, its id in hexadecimal digits.
     func answer(trace id: String) async -> DeadLetterOffice.Answer
     /// Lists, shows, replays or purges dead letters.

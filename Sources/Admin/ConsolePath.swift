@@ -11,6 +11,8 @@ enum ConsolePath: Equatable {
     case stream(tail: TailWish?)
     /// `/api/traces?id=ID`.
     case trace(String)
+    /// `/api/tail?id=TAIL&request=NUMBER`.
+    case tailed(TailRequest)
     /// `/api/destinations/{pause,resume}?exporter=NAME&pipeline=NAME`.
     case setPaused(Bool, ConsoleDestination)
 
@@ -28,6 +30,8 @@ enum ConsolePath: Equatable {
         case "/api/services": self = .services
         case "/api/config": self = .configuration
         case "/api/stream": self = .stream(tail: TailWish(query: values))
+        case "/api/tail":
+            self = .tailed(TailRequest(tail: values["id"] ?? "", number: values["request"].flatMap { Int($0) } ?? -1))
         case "/api/traces": self = .trace(values["id"] ?? "")
         case "/api/destinations/pause", "/api/destinations/resume":
             let destination = ConsoleDestination(exporter: values["exporter"] ?? "", pipeline: values["pipeline"])

@@ -31,6 +31,8 @@ package final class Meters: Sendable {
     package let services = ServiceActivity()
     /// What came to windows, where it is not decided yet for which experiment; without tokens.
     package let arrivals = ServiceActivity()
+    /// Who was refused what, for people.
+    package let refusals = ClientRefusals()
     /// What happened, for people.
     package let events = Timeline()
     /// Shows requests to people while they watch.

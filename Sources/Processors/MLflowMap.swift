@@ -50,6 +50,9 @@ extension MLflowMapSettings: ProcessorSettings {
     )
 
     package var isOfWholeTraces: Bool { true }
+    package var inEffect: [String: [String]] {
+        ["conventions": conventions.isEmpty ? MappingRules.conventionNames : conventions]
+    }
 
     package func makeProcessor(named name: String) throws -> (any SpanProcessor)? {
         try MLflowMap(name: name, settings: self)

@@ -45,6 +45,9 @@ package protocol ProcessorSettings: Sendable {
     /// How long late spans of a trace follow it, after a window has delivered that.
     var latePeriod: Duration { get }
 
+    /// What works where the settings name nothing, by the names of those settings.
+    var inEffect: [String: [String]] { get }
+
     /// Makes the processor, which counts under its key in the pipeline file; nil for one that works on no spans.
     ///
     /// - Throws: What of the settings only shows when they are used.
@@ -78,6 +81,7 @@ extension ProcessorSettings {
     package var turn: ProcessorTurn { .listed }
     package var isWindowed: Bool { false }
     package var latePeriod: Duration { .zero }
+    package var inEffect: [String: [String]] { [:] }
 
     package func makeWindow(
         named name: String,

@@ -24,6 +24,9 @@ struct FixedSource: AdminSource {
             : .done(Array("\(isPaused) \(destination.exporter) \(destination.pipeline ?? "-")".utf8))
     }
     func tail(_ wish: TailWish) -> any AdminTail { FixedTail(text: wish.text) }
+    func answer(_ request: TailRequest) async -> DeadLetterOffice.Answer {
+        request.number < 0 ? .unknown("no request") : .done(Array("\(request.tail) \(request.number)".utf8))
+    }
     func answer(trace id: String) async -> DeadLetterOffice.Answer { .done(Array(#"{"trace":"\#(id)"}"#.utf8)) }
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer {
         switch request.id {

@@ -21,7 +21,7 @@ import Testing
     @Test(arguments: [
         ("GET /api/status", #"{"status":"a\nb"}"#), ("GET /api/services", #"{"services":[]}"#),
         ("GET /api/config", #"{"file":{}}"#), ("GET /api/traces?id=7", #"{"trace":"7"}"#),
-        ("GET /api/dead-letters/list?exporter=x", "list x -"),
+        ("GET /api/dead-letters/list?exporter=x", "list x -"), ("GET /api/tail?id=a%20b&request=7", "a b 7"),
     ])
     func `data needs the token and is kept nowhere`(request: String, body: String) async throws {
         #expect(try await ask(request).status == 401)

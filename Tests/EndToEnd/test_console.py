@@ -37,8 +37,8 @@ class Watched(Paged):
             "picky": {"type": "otlp_http", "endpoint": picky.url, "retry": QUICK_RETRY, "batch": {"spans": 1, "linger": "0s"}},
         }
         processors = {
-            "private": {"type": "redact"},
             "map": {"type": "mlflow_map"},
+            "private": {"type": "redact"},
             "route": {"type": "mlflow_experiment", "map": {"shop-*": "Shop"}},
             "noise": {"type": "filter", "drop": {"name": {"glob": "GET /health*"}}},
             "batch": {"type": "batch", "linger": "20ms"},
@@ -100,6 +100,9 @@ def test_the_token_leaves_the_address_and_opens_the_page(page, watched, browser)
 
 def test_the_stream_is_drawn_with_what_each_processor_takes_out(page):
     page.says("otlp", "mlflow_experiment", "journal", "store", "away")
+    names = page.driver.execute_script("return [...document.querySelectorAll('.stream > g > .name')].map(each => each.textContent)")
+    # Redaction runs first, wherever it is listed.
+    assert names[:4] == ["private", "map", "route", "noise"], names
     page.press("As a table")
     # A third of what came was a health check.
     eventually(lambda: any("taken out: filtered" in row and "\t6\t" in row for row in page.rows(".beside tr")), every=0.1)
@@ -138,6 +141,10 @@ def test_the_timeline_and_deviations_name_what_happened(page, watched):
     body = json.dumps(genai_trace("shop-0")[1]).replace('"name": "GET', '"kind": "SPAN_KIND_SERVER", "name": "GET')
     assert watched.post(body, content_type="application/json", user_agent="Odd/1 <b>").status_code == 200
     page.says("started", "circuit opened traces/away", "Odd/1 <b>", "enum name")
+    trace = json.loads(body)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"]
+    refused = watched.post(body.replace(trace, "00"), content_type="application/json", user_agent="Broken/2 <b>")
+    assert refused.status_code == 400
+    page.says("Refused", "Broken/2 <b>", "trace_id is not 16 bytes long")
 
 
 def test_a_destination_is_paused_and_goes_on(page, watched):
@@ -212,7 +219,7 @@ def test_the_tail_shows_what_processors_change_by_which_rule_and_masks_secrets(p
 def test_a_dead_letter_is_read_replayed_and_purged(page, watched):
     eventually(lambda: watched.row("picky")["dead_lettered"] == 1, every=0.1)
     page.show("letters")
-    page.says(REASON, "gold-shop", "400")
+    page.says(REASON, "gold-shop", "400", "1 of 1 letters, the newest first")
     page.type("Filter by reason", "no such thing")
     page.says("None matches.")
     page.type("Filter by reason", "gold")
@@ -235,7 +242,7 @@ def test_a_dead_letter_is_read_replayed_and_purged(page, watched):
 
 def test_the_configuration_has_defaults_and_no_secret(page):
     page.show("config")
-    text = page.says("max_connections", "4096", "retain", "Authorization", "masked")
+    text = page.says("max_connections", "4096", "retain", "Authorization", "masked", "national_id", "by default")
     assert SECRET not in text and SECRET not in page.driver.page_source
     page.type("Filter by setting", "linger")
     eventually(lambda: "max_connections" not in page.text and "20ms" in page.text, every=0.1)

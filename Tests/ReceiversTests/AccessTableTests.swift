@@ -101,6 +101,7 @@ private struct EmptySource: AdminSource {
     let configurationJSON: [UInt8] = []
     func set(paused isPaused: Bool, _ destination: ConsoleDestination) -> DeadLetterOffice.Answer { .done([]) }
     func tail(_ wish: TailWish) -> any AdminTail { EmptyTail() }
+    func answer(_ request: TailRequest) async -> DeadLetterOffice.Answer { .done([]) }
     func answer(trace id: String) async -> DeadLetterOffice.Answer { .done([]) }
     func answer(_ request: DeadLetterOffice.Request) async -> DeadLetterOffice.Answer { .done([]) }
     func reload(_ request: ReloadRequest) async -> ReloadAnswer { ReloadAnswer() }

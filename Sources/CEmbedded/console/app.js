@@ -97,7 +97,7 @@ function togglePause() {
 
 function listen() {
   stream?.stop();
-  const path = watched.text === null ? "/api/stream" : `/api/stream?tail=${encodeURIComponent(watched.text)}`;
+  const path = watched.text === null ? "/api/stream" : `/api/stream?brief&tail=${encodeURIComponent(watched.text)}`;
   stream = new Stream(path, take, (state, error) => {
     const changed = app.live !== state;
     [app.live, app.error] = [state, error];
@@ -133,7 +133,8 @@ function restarted({ process, events }) {
 }
 
 async function readFile() {
-  app.model.file = (await get("/api/config").catch(() => ({ file: {} }))).file;
+  const { file, in_effect: inEffect } = await get("/api/config").catch(() => ({ file: {}, in_effect: {} }));
+  Object.assign(app.model, { file, inEffect });
 }
 
 /** Why the page is closed. */

@@ -32,7 +32,7 @@ export const config = {
       view.said.length > 0 && h("div", { class: `panel message ${view.isTaken ? "" : "refused"}`, key: "said", role: "alert" }, view.said.map((line, index) => h("p", { key: index }, line))),
       shown.length === 0 && h("p", { class: "empty", key: "none" }, "No setting matches."),
       h("div", { class: "columns", key: "all" }, shown.map(([name, value]) =>
-        h("section", { class: "panel setting", key: name, "aria-label": name }, h("h2", {}, name), tree(value, name)))),
+        h("section", { class: "panel setting", key: name, "aria-label": name }, h("h2", {}, name), tree(value, name, name === "processors" ? app.model.inEffect : {})))),
     ];
   },
 };
@@ -61,18 +61,29 @@ function prune(value, text, name) {
 
 const isPlain = (value) => value === null || typeof value !== "object";
 
-function tree(value, path) {
+/** A value with what is in it; `effect` has by component and setting what works where it names nothing, or not all. */
+function tree(value, path, effect = {}, isComponent = true) {
   if (isPlain(value)) return leaf(value);
   if (Array.isArray(value)) {
     if (value.length === 0) return h("span", { class: "faint" }, "none");
-    if (value.every(isPlain)) return h("span", { class: "words" }, value.map((part, index) => h("code", { key: index }, String(part))));
+    if (value.every(isPlain)) return words(value);
     return h("ol", { class: "tree" }, value.map((part, index) => h("li", { key: index }, tree(part, `${path}/${index}`))));
   }
   if (Object.keys(value).length === 0) return h("span", { class: "faint" }, "default");
   return h("dl", { class: "tree" }, Object.entries(value).map(([name, part]) => {
-    const isGroup = !isPlain(part) && Object.keys(part).length > 0 && !(Array.isArray(part) && part.every(isPlain));
-    return h("div", { key: name, class: isGroup ? "group" : "" }, h("dt", {}, name), h("dd", {}, tree(part, `${path}/${name}`)));
+    const working = !isComponent && effect[name];
+    const isGroup = !working && !isPlain(part) && Object.keys(part).length > 0 && !(Array.isArray(part) && part.every(isPlain));
+    return h("div", { key: name, class: isGroup ? "group" : "" }, h("dt", {}, name),
+      h("dd", {}, working ? inEffect(part, working) : isComponent ? tree(part, `${path}/${name}`, effect[name] ?? {}, false) : tree(part, `${path}/${name}`)));
   }));
+}
+
+const words = (list) => h("span", { class: "words" }, list.map((part, index) => h("code", { key: index }, String(part))));
+
+/** What works, and what of it the file says. */
+function inEffect(said, working) {
+  const own = Array.isArray(said) ? said.length > 0 : Object.keys(said).length > 0;
+  return [words(working), h("span", { class: "faint" }, own ? ` in effect; the file says ${JSON.stringify(said)}` : " by default")];
 }
 
 function leaf(value) {

@@ -27,7 +27,7 @@ function panel(app, pipeline, row, several) {
     endpoints(row),
     ledger(pipeline, row),
     backlog(app.model, pipeline, row),
-    trouble(row));
+    trouble(pipeline, row));
 }
 
 /** Its addresses in order, where it has several. */
@@ -90,21 +90,25 @@ function backlog(model, pipeline, row) {
       fact("drained in", row.queued === 0 ? "–" : keepsUp ? "keeps up" : isStuck ? "not draining" : duration(drained), isStuck ? "warn" : ""),
       fact("full in", isFilling ? duration(full) : "–", isFilling && full < 3600 ? "bad" : ""),
       growth !== null && !keepsUp && Math.abs(growth) >= 0.05 && fact("growth", `${growth > 0 ? "+" : "−"}${rate(Math.abs(growth))}/s`)),
+    isStuck && takesOut(pipeline) && h("p", { class: "faint note" }, "What processors took out before the journal is among them until its record is settled."),
     spark(waiting, { width: 300, height: 26, level: row.queued > 0 && !keepsUp ? "held" : "" }));
 }
 
-function trouble(row) {
+/** Whether processors of the pipeline take something out. */
+const takesOut = ({ destinations: rows }) => rows.some((row) => row.filtered + row.sampled_out > 0);
+
+function trouble(pipeline, row) {
   const { delivery } = row;
   if (!delivery?.error) return h("p", { class: "faint error-free" }, withoutError(row));
   const { error } = delivery;
-  const isNow = isFailing(delivery);
+  const isNow = isFailing(delivery) || delivery.circuit !== "closed";
   const next = delivery.paused ? "not while paused" : delivery.next_try_seconds === null ? (delivery.under_way > 0 ? "under way" : "with the next item") : delivery.next_try_seconds <= 0.05 ? "now" : `in ${duration(delivery.next_try_seconds)}`;
   return h("details", { class: `error ${isNow ? "now" : "past"}`, key: "error", open: isNow ? true : undefined },
     h("summary", {}, h("span", {}, "Last error"), h("span", { class: "faint" }, ` ${ago(error.seconds_ago)}${isNow || delivery.failures_in_a_row > 0 ? "" : ", delivered since"}`)),
     h("pre", { tabindex: "0", "aria-label": `Last error of ${row.name}` }, error.reason, error.body && error.body !== error.reason && `\n${error.body}`),
     h("dl", {},
-      [["attempt", count(error.attempt)], ["failed in a row", count(delivery.failures_in_a_row)], ["kind", error.outcome.replaceAll("_", " ")],
-        [pluralItems(error.items), count(error.items)], ["next try", isNow ? next : "not needed"], ["circuit", delivery.circuit]].map(([title, value]) =>
+      [["failed in a row", count(delivery.failures_in_a_row)], ["kind", error.outcome.replaceAll("_", " ")],
+        [`${pipeline.items} in the batch`, count(error.items)], ["next try", isNow ? next : "not needed"], ["circuit", delivery.circuit]].map(([title, value]) =>
         h("div", {}, h("dt", {}, title), h("dd", {}, value)))));
 }
 
@@ -112,8 +116,6 @@ function withoutError({ window, delivery }) {
   if (window) return "The window makes them content of the spans that they name.";
   return delivery ? "No attempt has failed." : "The pipeline file no longer names it.";
 }
-
-const pluralItems = (items) => (items === 1 ? "item in it" : "items in it");
 
 /** What the journal holds for all of them, in one line. */
 export const room = ({ used_bytes: used, left_bytes: left }) => `${bytes(used)} used, ${bytes(left)} left`;

@@ -1,7 +1,7 @@
 // What happened lately, as a line of marks over time with its list, and what clients write otherwise than OTLP asks.
 
 import { h, svg } from "./dom.js";
-import { clock, count, duration, moment } from "./format.js";
+import { ago, clock, count, duration, moment } from "./format.js";
 
 const WORDS = {
   started: ["●", "good", "started"],
@@ -17,6 +17,8 @@ const WORDS = {
   resumed: ["▶", "good", "resumed"],
 };
 const LISTED = 12;
+const SHOWN = 50;
+const NUMBERS = new Set(["Count", "Requests", "Items", "Last"]);
 
 export function timeline(model) {
   const { events } = model.status;
@@ -35,20 +37,31 @@ export function timeline(model) {
 function strip(model, events) {
   const end = Date.parse(model.status.at);
   const begin = Math.min(Date.parse(events[0]?.at ?? model.status.at), end - 60000);
-  const place = (at) => 6 + (588 * (Date.parse(at) - begin)) / Math.max(end - begin, 1);
-  return svg("svg", { class: "strip", viewBox: "0 0 600 34", role: "img", "aria-label": `${events.length} events in ${duration((end - begin) / 1000)}; listed below` },
-    svg("line", { x1: 0, y1: 17, x2: 600, y2: 17 }),
-    outages(events).map(([from, to]) => svg("line", { class: "outage", x1: place(from), x2: to ? place(to) : 594, y1: 17, y2: 17 })),
-    events.map((event) => svg("circle", { class: (WORDS[event.kind] ?? [])[1] ?? "quiet", cx: place(event.at), cy: 17, r: 4.5 })),
-    svg("text", { x: 0, y: 32 }, duration((end - begin) / 1000), " ago"),
-    svg("text", { x: 600, y: 32, "text-anchor": "end" }, "now"));
+  const place = (at) => `${(1 + (98 * Math.min(Math.max(Date.parse(at) - begin, 0), end - begin)) / Math.max(end - begin, 1)).toFixed(2)}%`;
+  const line = (kind, from, to) => svg("line", { class: kind, x1: place(from), x2: to ? place(to) : "99%", y1: 10, y2: 10 });
+  return h("figure", { class: "strip" },
+    svg("svg", { width: "100%", height: 20, role: "img", "aria-label": `${events.length} events in ${duration((end - begin) / 1000)}; listed below` },
+      svg("line", { x1: 0, y1: 10, x2: "100%", y2: 10 }),
+      absences(events).map(([from, to]) => line("absence", from, to)),
+      outages(events).map(([from, to]) => line("outage", from, to)),
+      events.map((event) => svg("circle", { class: (WORDS[event.kind] ?? [])[1] ?? "quiet", cx: place(event.at), cy: 10, r: 4.5 }))),
+    h("figcaption", {}, h("span", {}, duration((end - begin) / 1000), " ago"), h("span", {}, "now")));
 }
 
-/** From where to where circuits were open. */
+const STARTS = new Set(["started", "started_again"]);
+
+/** From where to where no process ran; when one was killed is not known. */
+const absences = (events) => events.flatMap((event, index) => (STARTS.has(event.kind) && events[index - 1]?.kind === "stopped" ? [[events[index - 1].at, event.at]] : []));
+
+/** From where to where circuits were open; those of a process end with it, of one that was killed at the next start. */
 function outages(events) {
   const open = new Map();
   const found = [];
   for (const { kind, name, at } of events) {
+    if (kind === "stopped" || STARTS.has(kind)) {
+      for (const from of open.values()) found.push([from, at]);
+      open.clear();
+    }
     if (kind === "circuit_opened" && !open.has(name)) open.set(name, at);
     if (kind === "circuit_closed" && open.has(name)) {
       found.push([open.get(name), at]);
@@ -58,16 +71,24 @@ function outages(events) {
   return [...found, ...[...open.values()].map((from) => [from, null])];
 }
 
+/** What clients write otherwise than OTLP asks: understood, or refused with what they were told. */
 export function deviations(model) {
-  const rows = model.status.deviations;
-  return h("section", { class: "panel", key: "deviations", "aria-labelledby": "deviations-title" },
-    h("h2", { id: "deviations-title" }, "Deviations", h("small", {}, "from OTLP, by client; all of it was understood")),
-    rows.length === 0
-      ? h("p", { class: "empty" }, "What was accepted is written as the specification says.")
-      : h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "deviations-title" },
-        h("table", {},
-          h("thead", {}, h("tr", {}, ["Client", "Kind", "Receiver", "Count"].map((title) => h("th", { scope: "col", class: title === "Count" ? "number" : null }, title)))),
-          h("tbody", {}, rows.slice(0, 50).map((row) =>
-            h("tr", { key: `${row.client} ${row.kind} ${row.receiver} ${row.signal}` },
-              h("th", { scope: "row", class: "clip", title: row.client }, row.client), h("td", {}, row.kind.replaceAll("_", " ")), h("td", {}, row.receiver), h("td", { class: "number" }, count(row.count))))))));
+  const { deviations: understood, refusals } = model.status;
+  const table = (title, heads, rows) =>
+    h("div", { class: "scroll", key: title, tabindex: "0", role: "region", "aria-label": title },
+      h("table", {}, h("caption", {}, title),
+        h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col", class: NUMBERS.has(head) ? "number" : null }, head)))),
+        h("tbody", {}, rows)));
+  const client = (name) => h("th", { scope: "row", class: "clip", title: name }, name);
+  return h("section", { class: "panel deviations", key: "deviations", "aria-labelledby": "deviations-title" },
+    h("h2", { id: "deviations-title" }, "Deviations", h("small", {}, "from OTLP, by client")),
+    understood.length + refusals.length === 0 && h("p", { class: "empty" }, "Every client writes as the specification says."),
+    refusals.length > 0 && table("Refused", ["Client", "Told last", "Requests", "Items", "Last"], refusals.slice(0, SHOWN).map((row) =>
+      h("tr", { key: `${row.client} ${row.reason} ${row.receiver} ${row.signal}` },
+        client(row.client ?? "all others"),
+        h("td", { class: "told" }, row.reason && h("b", { class: "warn" }, row.reason.replaceAll("_", " ")), row.message && ` ${row.message}`),
+        h("td", { class: "number" }, count(row.requests)), h("td", { class: "number" }, row.items > 0 ? count(row.items) : "–"), h("td", { class: "number" }, ago(row.seconds_ago))))),
+    understood.length > 0 && table("Understood all the same", ["Client", "Kind", "Receiver", "Count"], understood.slice(0, SHOWN).map((row) =>
+      h("tr", { key: `${row.client} ${row.kind} ${row.receiver} ${row.signal}` },
+        client(row.client), h("td", {}, row.kind.replaceAll("_", " ")), h("td", {}, row.receiver), h("td", { class: "number" }, count(row.count))))));
 }

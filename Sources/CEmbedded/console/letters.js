@@ -4,8 +4,12 @@ import { address, get, post } from "./api.js";
 import { h } from "./dom.js";
 import { bytes, count, moment } from "./format.js";
 
-const PAGE = 50;
-const view = { exporter: "", filter: "", list: [], next: null, open: null, message: "", isAsked: false };
+const SHOWN = 50;
+/** Letters that are asked for at once, and that are listed at most: the process hands them out from the oldest on. */
+const PAGE = 1000;
+const LISTED = 3000;
+const NUMBERS = new Set(["Items", "Status"]);
+const view = { exporter: "", filter: "", list: [], isWhole: true, shown: SHOWN, items: null, open: null, message: "", isAsked: false };
 
 export const letters = {
   enter(app) {
@@ -15,29 +19,32 @@ export const letters = {
 
   draw(app) {
     const names = [...new Set(app.model.destinations.map(({ row }) => row.name))];
-    const shown = view.list.filter((letter) => matches(letter, view.filter));
+    const found = view.list.filter((letter) => matches(letter, view.filter));
+    const shown = found.slice(0, view.shown);
+    const isOld = view.items !== null && view.items !== lying(app);
     return [
       h("div", { class: "bar", key: "bar" },
-        h("h1", {}, "Dead letters", h("small", {}, "what a destination refuses for good")),
+        h("h1", {}, "Dead letters", h("small", {}, view.isAsked ? `${count(found.length)} of ${count(view.list.length)} letters, the newest first` : "what a destination refuses for good")),
         h("label", {}, h("span", { class: "unseen" }, "Exporter"), h("select", { onchange: (event) => { view.exporter = event.target.value; load(app); } },
           h("option", { value: "", selected: view.exporter === "" }, "All exporters"),
           names.map((name) => h("option", { key: name, value: name, selected: view.exporter === name }, name)))),
         h("label", { class: "find" }, h("span", { class: "unseen" }, "Filter dead letters"), h("input", {
-          type: "search", placeholder: "Filter by reason, service, route, trace id", value: view.filter,
+          type: "search", class: "long", placeholder: "Filter by reason, service, route, trace id", value: view.filter,
           oninput: (event) => { view.filter = event.target.value; app.redraw(); },
         })),
-        h("button", { class: "plain", onclick: () => load(app) }, "Look again"),
-        shown.length > 0 && [
-          h("button", { onclick: () => change(app, "replay", shown) }, view.filter ? `Replay these ${shown.length}` : "Replay all"),
-          h("button", { class: "danger", onclick: () => change(app, "purge", shown) }, view.filter ? `Purge these ${shown.length}` : "Purge all")]),
+        h("button", { class: isOld ? "strong" : "plain", onclick: () => load(app) }, isOld ? "Look again: others lie there now" : "Look again"),
+        found.length > 0 && [
+          h("button", { onclick: () => change(app, "replay", found) }, view.filter ? `Replay these ${count(found.length)}` : "Replay all"),
+          h("button", { class: "danger", onclick: () => change(app, "purge", found) }, view.filter ? `Purge these ${count(found.length)}` : "Purge all")]),
+      !view.isWhole && h("p", { class: "panel message", key: "part" }, `There are more: the oldest ${count(LISTED)} are listed. Replay or purge them to see others.`),
       view.message && h("p", { class: "panel message", key: "message" }, view.message),
       h("div", { class: "panel scroll", key: "list", tabindex: "0", role: "region", "aria-label": "Dead letters" },
         shown.length === 0
           ? h("p", { class: "empty" }, !view.isAsked ? "Reading …" : view.list.length === 0 ? "No dead letters: nothing was refused for good." : "None matches.")
           : h("table", { class: "wide" },
-            h("thead", {}, h("tr", {}, ["Refused", "Exporter", "Route", "Items", "Status", "Reason", "Services", ""].map((title) => h("th", { scope: "col" }, title || h("span", { class: "unseen" }, "Actions"))))),
+            h("thead", {}, h("tr", {}, ["Refused", "Exporter", "Route", "Items", "Status", "Reason", "Services", ""].map((title) => h("th", { scope: "col", class: NUMBERS.has(title) ? "number" : null }, title || h("span", { class: "unseen" }, "Actions"))))),
             h("tbody", {}, shown.flatMap((letter) => rows(app, letter))))),
-      view.next && h("button", { class: "plain", key: "more", onclick: () => load(app, view.next) }, "Show more"),
+      found.length > shown.length && h("button", { class: "plain", key: "more", onclick: () => { view.shown += SHOWN; app.redraw(); } }, `Show more of ${count(found.length)}`),
     ];
   },
 };
@@ -49,14 +56,21 @@ function matches(letter, text) {
   return all.join(" ").toLowerCase().includes(text.toLowerCase());
 }
 
-async function load(app, after = null) {
+/** Items that lie among the dead letters of the chosen exporter, as the status has it. */
+const lying = (app) => app.model.destinations.reduce((sum, { row }) => (view.exporter === "" || view.exporter === row.name ? sum + row.dead_lettered : sum), 0);
+
+async function load(app) {
+  Object.assign(view, { shown: SHOWN, open: null, items: app.model.status ? lying(app) : null });
   try {
-    const answer = await get(address("/api/dead-letters/list", { exporter: view.exporter, after, limit: PAGE }));
-    view.list = after ? [...view.list, ...answer.dead_letters] : answer.dead_letters;
-    view.next = answer.next;
-    if (!after) view.open = null;
+    let [list, next] = [[], null];
+    do {
+      const answer = await get(address("/api/dead-letters/list", { exporter: view.exporter, after: next, limit: PAGE }));
+      list = [...list, ...answer.dead_letters];
+      next = answer.next;
+    } while (next && list.length < LISTED);
+    Object.assign(view, { list: list.reverse().sort((a, b) => b.last_attempt.localeCompare(a.last_attempt)), isWhole: !next });
   } catch (error) {
-    [view.list, view.next] = [[], null];
+    Object.assign(view, { list: [], isWhole: true });
     // An exporter that never refused has no letters: that is no trouble.
     if (error.status !== 404) view.message = error.message;
   }
@@ -108,8 +122,8 @@ async function show(app, letter) {
 
 async function change(app, action, chosen) {
   const isAll = chosen.length > 1 && !view.filter;
-  const what = isAll ? `all dead letters${view.exporter && ` of ${view.exporter}`}` : chosen.length === 1 ? chosen[0].id : `${chosen.length} dead letters`;
-  if (action === "purge" && !(await app.ask(`Purge ${what}?`, "Their items count as expired and cannot be brought back.", "Purge"))) return;
+  const what = isAll ? `all ${view.isWhole ? "" : "more than "}${count(chosen.length)} dead letters${view.exporter && ` of ${view.exporter}`}` : chosen.length === 1 ? chosen[0].id : `${chosen.length} dead letters`;
+  if (action === "purge" && !(await app.ask(`Purge ${what}?`, `Their items count as expired and cannot be brought back.${isAll ? " What is refused meanwhile goes, too." : ""}`, "Purge"))) return;
   try {
     let moved = 0;
     const targets = isAll ? [{ exporter: view.exporter }] : chosen.map(({ id }) => ({ id }));

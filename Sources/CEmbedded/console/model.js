@@ -24,6 +24,8 @@ export class Model {
   constructor() {
     this.history = [];
     this.file = {};
+    /** What works where settings name nothing, by processor and setting. */
+    this.inEffect = {};
     this.status = null;
   }
 

@@ -8,7 +8,7 @@ const WINDOWED = new Set(["assemble", "tail_sample"]);
 const REMOVALS = [["filtered", "filtered"], ["sampled_out", "sampled out"]];
 const WIDEST = 34;
 const ROOMY = { receiver: 148, journal: 146, destination: 222, before: 44, behind: 52, step: 108, height: 56, gap: 12 };
-const TIGHT = { receiver: 112, journal: 116, destination: 182, before: 22, behind: 34, step: 74, height: 56, gap: 10 };
+const TIGHT = { receiver: 112, journal: 116, destination: 208, before: 22, behind: 34, step: 74, height: 56, gap: 10 };
 const LANE = { head: 24, above: 48, below: 62 };
 /** Below this width the stream falls from top to bottom. */
 const NARROW = 620;
@@ -54,7 +54,10 @@ function measure(model, pipeline) {
   }));
   let flow = receivers.some((receiver) => receiver.flow === null) ? null : receivers.reduce((sum, { flow }) => sum + flow, 0);
   const entering = flow;
-  const stages = (settings.processors ?? Object.keys(pipeline.processors)).map((name) => {
+  // What redacts runs before all others, wherever it is listed.
+  const isLater = (name) => model.component("processors", name).type !== "redact";
+  const names = [...(settings.processors ?? Object.keys(pipeline.processors))].sort((a, b) => isLater(a) - isLater(b));
+  const stages = names.map((name) => {
     const { type } = model.component("processors", name);
     const counts = pipeline.processors[name] ?? {};
     const removed = REMOVALS.flatMap(([outcome, words]) => {
@@ -150,11 +153,11 @@ function gate(pen, stage, step) {
   }
   if (!stage.removed.some((part) => part.total > 0)) {
     const [total, ...words] = does(stage).split(" ");
-    pen.content.push(text(at, y, "faint", total), text(at, y + 14, "faint", clip(words.join(" "), step / 6.4)));
+    pen.content.push(text(at, y, "faint", total), text(at, y + 14, "faint", clip(words.join(" "), (step - 8) / 6.9)));
   }
   pen.content.push(svg("rect", { class: "gate", x: at - 2, y: pen.middle - half, width: 4, height: half * 2, rx: 2 }));
-  pen.content.push(text(at, pen.middle - half - 19, "name", clip(stage.name, step / 7)));
-  pen.content.push(text(at, pen.middle - half - 6, "faint", clip(stage.type, step / 6.4)));
+  pen.content.push(text(at, pen.middle - half - 19, "name", clip(stage.name, (step - 8) / 7.4)));
+  pen.content.push(text(at, pen.middle - half - 6, "faint", clip(stage.type, (step - 8) / 6.9)));
   pen.x += step;
   pen.width = after;
 }
@@ -191,7 +194,7 @@ function fan(pen, lane, room) {
     const kind = state.level === "bad" || state.level === "held" ? "shut" : flow > 0 ? "" : "still";
     pen.content.push(band(pen.x, pen.middle, Math.max(Math.min(pen.width, width), 1.5), x, top + CARD.height / 2, width, kind));
     pen.content.push(card(x, top, CARD.destination, row.name, type, `${rate(flow)}/s`, state.level,
-      row.queued > 0 ? `${short(row.queued)}${CARD === ROOMY ? " waiting" : " held"}` : short(row.delivered), `${state.mark} ${state.word}`));
+      row.queued > 0 ? `${short(row.queued)} waiting` : short(row.delivered), `${state.mark} ${state.word}`));
   });
 }
 
@@ -220,7 +223,7 @@ function fall(lanes, widest) {
         return row(stage.name, stage.name, stage.type, stage.after, removed || does(stage), removed ? "removes" : "");
       }),
       lane.destinations.map(({ row: end, type, flow, state }) =>
-        row(`to ${end.name}`, end.name, type, flow, `${state.mark} ${state.word}${end.queued > 0 ? `, ${short(end.queued)} wait` : ""}`, state.level)))));
+        row(`to ${end.name}`, end.name, type, flow, `${state.mark} ${state.word}${end.queued > 0 ? `, ${short(end.queued)} waiting` : ""}`, state.level)))));
 }
 
 const text = (x, y, kind, ...words) => svg("text", { class: kind, x, y, "text-anchor": "middle" }, words.join(""));

@@ -7,6 +7,9 @@ import { extent, waterfall } from "./waterfall.js";
 
 /** Traces that are kept in the list. */
 const KEPT = 100;
+/** Requests of one trace that are asked for at once. */
+const ASKED = 20;
+const NUMBERS = new Set(["Spans", "Takes"]);
 const view = { id: "", found: null, message: "", tail: "", list: new Map(), leftOut: 0, isPaused: false, chosen: null };
 
 export const traces = {
@@ -25,8 +28,9 @@ export const traces = {
       view.found && outcome(app),
       tail(app),
       view.chosen && h("section", { class: "panel", key: "chosen", "aria-label": "The chosen trace" },
-        h("div", { class: "bar" }, h("h2", {}, "Trace ", h("code", {}, view.chosen.id)), h("button", { class: "plain", onclick: () => { view.chosen = null; app.redraw(); } }, "Close")),
-        waterfall(app, view.chosen.spans, `tail ${view.chosen.id}`)),
+        h("div", { class: "bar" }, h("h2", {}, "Trace ", h("code", {}, view.chosen.row.id)), h("button", { class: "plain", onclick: () => close(app) }, "Close")),
+        view.chosen.note && h("p", { class: "panel message", key: "note" }, view.chosen.note),
+        waterfall(app, spans(view.chosen), `tail ${view.chosen.row.id}`)),
     ];
   },
 };
@@ -60,7 +64,7 @@ function outcome(app) {
   const spans = new Map(records.flatMap((record) => record.spans).map((span) => [span.span_id, span]));
   return h("section", { class: "panel", key: "found", "aria-label": "What was found" }, title,
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Records" }, h("table", { class: "wide" },
-      h("thead", {}, h("tr", {}, ["Received", "Pipeline", "Experiment", "Spans", "Destinations"].map((name) => h("th", { scope: "col" }, name)))),
+      h("thead", {}, h("tr", {}, ["Received", "Pipeline", "Experiment", "Spans", "Destinations"].map((name) => h("th", { scope: "col", class: NUMBERS.has(name) ? "number" : null }, name)))),
       h("tbody", {}, records.map((record, index) => h("tr", { key: index },
         h("td", { class: "time" }, moment(record.received_at)),
         h("td", {}, record.pipeline, record.window && h("span", { class: "faint" }, " behind its window"), record.signal !== "traces" && h("span", { class: "faint" }, ` ${record.signal}`)),
@@ -92,14 +96,19 @@ function tail(app) {
     h("div", { class: "bar" },
       h("h2", { id: "tail-title" }, "Live tail", h("small", {}, "spans as they come, and what the processors make of them")),
       h("span", { class: view.leftOut > 0 ? "warn" : "faint", id: "left-out" }, `${count(view.leftOut)} requests left out`),
-      h("label", { class: "find" }, h("span", { class: "unseen" }, "Filter the tail"), h("input", { type: "search", placeholder: "Service, span, error, trace id", value: view.tail, onchange: search })),
+      h("label", { class: "find" }, h("span", { class: "unseen" }, "Filter the tail"), h("input", { type: "search", placeholder: "Service, span, error, trace id", class: "long", value: view.tail, onchange: search })),
       h("button", { class: "plain", onclick: pause, "aria-pressed": String(view.isPaused) }, view.isPaused ? "Go on" : "Pause tail"),
       h("button", { class: "plain", onclick: () => { clear(); app.redraw(); } }, "Clear")),
     rows.length === 0
       ? h("p", { class: "empty" }, view.isPaused ? "Paused." : "Nothing came since this view was opened.")
       : h("div", { class: "scroll tail", tabindex: "0", role: "region", "aria-labelledby": "tail-title" }, h("table", { class: "wide" },
-        h("thead", {}, h("tr", {}, ["Time", "Service", "Trace", "Spans", "Takes", "Status", "Experiment", "Goes on", ""].map((name) => h("th", { scope: "col" }, name || h("span", { class: "unseen" }, "Actions"))))),
+        h("thead", {}, h("tr", {}, ["Time", "Service", "Trace", "Spans", "Takes", "Status", "Experiment", "Goes on", ""].map((name) => h("th", { scope: "col", class: NUMBERS.has(name) ? "number" : null }, name || h("span", { class: "unseen" }, "Actions"))))),
         h("tbody", {}, rows.map((row) => line(app, row))))));
+}
+
+function close(app) {
+  view.chosen = null;
+  app.redraw();
 }
 
 function clear() {
@@ -114,16 +123,45 @@ function take(app, event) {
   if (view.isPaused) {
     view.leftOut += event.requests.length;
   } else {
-    for (const request of event.requests) for (const pipeline of request.pipelines) add(request, pipeline);
+    for (const request of event.requests) for (const pipeline of request.pipelines) add(request, pipeline, event.tail);
     while (view.list.size > KEPT) view.list.delete(view.list.keys().next().value);
+    if (view.chosen) fill(app);
   }
   app.redraw();
 }
 
-function add(request, pipeline) {
+/** Shows a trace: its rows at once, and what the processors made of its spans as soon as that is asked. */
+function choose(app, row) {
+  view.chosen = { row, whole: new Map(), asked: new Set(), note: "" };
+  fill(app);
+  app.redraw();
+}
+
+/** Asks for the requests of the chosen trace that are not asked for yet. */
+async function fill(app) {
+  const { chosen } = view;
+  const wanted = chosen.row.requests.filter(({ tail, number }) => !chosen.asked.has(`${tail} ${number}`)).slice(0, ASKED);
+  await Promise.all(wanted.map(async ({ tail, number }) => {
+    chosen.asked.add(`${tail} ${number}`);
+    try {
+      const request = await get(address("/api/tail", { id: tail, request: String(number) }));
+      const pipeline = request?.pipelines.find(({ name }) => name === chosen.row.pipeline);
+      for (const span of pipeline?.spans ?? []) if (span.trace_id === chosen.row.id) chosen.whole.set(span.span_id, span);
+    } catch (error) {
+      chosen.note = error.status === 404 ? "Some of it came too long ago: the process keeps the newest 200 requests while this view is open. Of that the rows are left." : error.message;
+    }
+  }));
+  if (wanted.length > 0) app.redraw();
+}
+
+/** The spans of the chosen trace, whole as far as they are known so. */
+const spans = ({ row, whole }) => row.spans.map((span) => whole.get(span.span_id) ?? span);
+
+function add(request, pipeline, tail) {
   for (const span of pipeline.spans) {
     const key = `${pipeline.name} ${span.trace_id}`;
-    const row = view.list.get(key) ?? { key, id: span.trace_id, at: request.at, pipeline: pipeline.name, client: request.client, spans: [], refused: pipeline.refused };
+    const row = view.list.get(key) ?? { key, id: span.trace_id, at: request.at, pipeline: pipeline.name, client: request.client, spans: [], requests: [], refused: pipeline.refused };
+    if (row.requests.at(-1)?.number !== request.number || row.requests.at(-1)?.tail !== tail) row.requests.push({ tail, number: request.number });
     if (!row.spans.some((other) => other.span_id === span.span_id)) row.spans.push(span);
     view.list.set(key, row);
   }
@@ -134,7 +172,7 @@ function line(app, row) {
   const top = row.spans.find((span) => !span.parent_id) ?? row.spans.find((span) => !ids.has(span.parent_id)) ?? row.spans[0];
   const kept = row.spans.filter((span) => !span.dropped).length;
   const errors = row.spans.filter((span) => span.error).length;
-  const isChosen = view.chosen?.key === row.key;
+  const isChosen = view.chosen?.row.key === row.key;
   const fate = row.refused ? "refused" : kept === row.spans.length ? "all" : kept === 0 ? `none: ${[...new Set(row.spans.map((span) => `${String(span.dropped).replaceAll("_", " ")} by ${span.dropped_by}`))].join(", ")}` : `${kept} of ${row.spans.length}`;
   return h("tr", { key: row.key, class: isChosen ? "chosen" : null },
     h("td", { class: "time" }, clock(row.at)),
@@ -145,5 +183,5 @@ function line(app, row) {
     h("td", { class: errors > 0 ? "bad" : "" }, errors > 0 ? `▲ ${errors} failed` : "ok"),
     h("td", { class: "clip" }, top.experiment ?? "Default"),
     h("td", { class: kept === 0 ? "faint" : "" }, fate),
-    h("td", { class: "actions" }, h("button", { class: "plain", "aria-expanded": String(isChosen), "aria-label": `Show the trace ${top.name}`, onclick: () => { view.chosen = isChosen ? null : row; app.redraw(); } }, isChosen ? "Close" : "Show")));
+    h("td", { class: "actions" }, h("button", { class: "plain", "aria-expanded": String(isChosen), "aria-label": `Show the trace ${top.name}`, onclick: () => (isChosen ? close(app) : choose(app, row)) }, isChosen ? "Close" : "Show")));
 }

@@ -61,7 +61,7 @@ function line(app, span, depth, begin, whole, key) {
     else open.add(key);
     app.redraw();
   };
-  const type = span.attributes["mlflow.spanType"];
+  const type = span.attributes?.["mlflow.spanType"];
   const row = h("tr", { key, class: span.dropped ? "gone" : null },
     h("th", { scope: "row", style: { "padding-left": `${Math.min(depth, 12) * 16}px` } },
       h("button", { class: "span", "aria-expanded": String(isOpen), onclick: toggle }, h("i", { "aria-hidden": "true" }, isOpen ? "▾" : "▸"), " ", h("span", {}, span.name)),
@@ -77,10 +77,11 @@ function details(span) {
   const steps = (span.processors ?? []).filter(({ findings }) => findings.some(({ action }) => action !== "ignored"));
   return [
     h("p", { class: "faint" }, `span ${span.span_id}, service ${span.service ?? "–"}, experiment ${span.experiment ?? "–"}`),
+    !span.attributes && h("p", { class: "faint" }, "What the processors made of it is asked for, or not kept any more."),
     span.processors && (steps.length === 0 ? h("p", { class: "faint" }, "No processor changed it.") : h("ol", { class: "steps" }, steps.map((step) =>
       h("li", { key: step.name }, h("b", {}, step.name), h("span", { class: "faint" }, ` ${step.type}`),
         h("ul", {}, step.findings.filter(({ action }) => action !== "ignored").map((finding, index) => h("li", { key: index }, told(finding)))))))),
-    attributes(span),
+    span.attributes && attributes(span),
   ];
 }
 

@@ -27,6 +27,7 @@ final class AdminStatus: AdminSource {
     let clock = WallClock.system
     let start = WallClock.system.now()
     let traces: ConsoleTraces
+    let tails = ConsoleTails()
     /// Set once it is built.
     let assembly = Mutex<WeakAssembly?>(nil)
 

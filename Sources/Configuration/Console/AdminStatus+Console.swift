@@ -1,6 +1,8 @@
 import Admin
 import Basics
 import Pipeline
+import Processors
+import Settings
 
 // What the console page asks for beyond what tools do.
 extension AdminStatus {
@@ -12,7 +14,15 @@ extension AdminStatus {
 
     var configurationJSON: [UInt8] {
         let file = parts?.file ?? PipelineFile()
-        return Array(#"{"hash":"\#(file.source.digest)","file":\#(file.printed)}"#.utf8)
+        let effect = JSON.object(
+            file.processors.compactMap { processor in
+                let members = processor.settings.inEffect.sorted { $0.key < $1.key }
+                guard !members.isEmpty else { return nil }
+                return JSON.Member(processor.name, .object(members.map { JSON.Member($0.key, .words($0.value)) }))
+            }
+        )
+        let members = #""hash":"\#(file.source.digest)","in_effect":\#(effect.lineText)"#
+        return Array("{\(members),\"file\":\(file.printed)}".utf8)
     }
 
     var statusJSON: [UInt8] {
@@ -41,7 +51,16 @@ extension AdminStatus {
     }
 
     func tail(_ wish: TailWish) throws(TailProblem) -> any AdminTail {
-        try ConsoleTail(meters.tap, wish) { [weak self] in self?.parts?.file ?? PipelineFile() }
+        let tail = try ConsoleTail(meters.tap, wish) { [weak self] in self?.parts?.file ?? PipelineFile() }
+        tails.add(tail)
+        return tail
+    }
+
+    func answer(_ request: TailRequest) async -> DeadLetterOffice.Answer {
+        guard let tail = tails[request.tail] else {
+            return .unknown("nobody watches as \"\(request.tail.excerpt(max: 40))\"")
+        }
+        return await tail.answer(request.number)
     }
 
     func answer(trace id: String) async -> DeadLetterOffice.Answer { await traces.answer(id) }

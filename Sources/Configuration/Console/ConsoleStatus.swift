@@ -32,6 +32,7 @@ struct ConsoleStatus {
         writeJournal()
         writePipelines()
         writeDeviations()
+        writeRefusals()
         writeArray("events", status.meters.events.events) { writer, event in
             writer.beginObject()
             writer.key("at")
@@ -80,6 +81,29 @@ struct ConsoleStatus {
             }
             writer.key("count")
             writer.double(sample.value)
+            writer.endObject()
+        }
+    }
+
+    private mutating func writeRefusals() {
+        let now = now
+        writeArray("refusals", status.meters.refusals.rows) { writer, row in
+            writer.beginObject()
+            if let key = row.key {
+                for (name, text) in [
+                    ("client", key.client), ("receiver", key.receiver), ("signal", key.signal.name),
+                    ("reason", key.reason), ("message", row.message),
+                ] {
+                    writer.key(name)
+                    writer.string(text)
+                }
+            }
+            writer.key("requests")
+            writer.integer(row.requests)
+            writer.key("items")
+            writer.integer(row.items)
+            writer.key("seconds_ago")
+            writer.double(max(0, now.since(row.lastSeen).inSeconds))
             writer.endObject()
         }
     }

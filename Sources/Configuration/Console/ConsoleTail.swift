@@ -20,6 +20,8 @@ final class ConsoleTail: AdminTail {
         var isWorking = false
         /// Nil before the first request is shown.
         var rehearsal: Rehearsal?
+        /// Those that went as rows, the newest, and may be asked for.
+        var kept = KeptRequests()
     }
 
     /// The processors of one pipeline file, by pipeline.
@@ -28,6 +30,9 @@ final class ConsoleTail: AdminTail {
         let runs: [String: DryRun]
     }
 
+    /// What its requests are asked for by.
+    let name = String(UInt64.random(in: .min ... .max), radix: 16)
+    private let isBrief: Bool
     private let watcher: RequestTap.Watcher
     private let tap: RequestTap
     private let file: @Sendable () -> PipelineFile
@@ -52,7 +57,7 @@ final class ConsoleTail: AdminTail {
             let names = file.exporters.map(\.name).joined(separator: ", ")
             throw TailProblem("there is no exporter \"\(exporter.excerpt())\"; those of the file: \(names)")
         }
-        (self.tap, self.file, exporter) = (tap, current, wish.exporter)
+        (self.tap, self.file, exporter, isBrief) = (tap, current, wish.exporter, wish.isBrief)
         watcher = tap.watch(finding: wish.text)
     }
 
@@ -67,8 +72,17 @@ final class ConsoleTail: AdminTail {
         }
         if begins { thread.submit { self.work() } }
         guard !ready.isEmpty || leftOut > 0 else { return nil }
-        let event: JSON = ["requests": .array(ready), "left_out": .integer(leftOut)]
+        let event: JSON = ["tail": .text(name), "requests": .array(ready), "left_out": .integer(leftOut)]
         return Array(event.lineText.utf8)
+    }
+
+    /// One that went as a row, whole.
+    func answer(_ number: Int) async -> DeadLetterOffice.Answer {
+        guard let request = state.withLock({ $0.kept[number] }) else {
+            return .unknown("the request is not kept any more: the newest \(KeptRequests.countMax) are")
+        }
+        let json = await thread.run { self.json(request, self.rehearsal, explained: true) }
+        return .done(Array((json ?? .null).lineText.utf8))
     }
 
     func leave() {
@@ -78,7 +92,11 @@ final class ConsoleTail: AdminTail {
     private func work() {
         let (requests, leftOut) = watcher.take()
         let rehearsal = requests.isEmpty ? nil : self.rehearsal
-        let shown = requests.compactMap { request in rehearsal.flatMap { json(request, $0) } }
+        let shown = requests.compactMap { request -> JSON? in
+            guard let rehearsal, let json = json(request, rehearsal, explained: !isBrief) else { return nil }
+            guard isBrief else { return json }
+            return json.adding(["number": .integer(state.withLock { $0.kept.add(request) })])
+        }
         state.withLock { state in
             state.ready += shown
             state.leftOut += leftOut
@@ -100,16 +118,30 @@ final class ConsoleTail: AdminTail {
     }
 
     /// Nil where nothing of it is asked for.
-    private func json(_ request: RequestTap.Request, _ rehearsal: Rehearsal) -> JSON? {
+    private func json(
+        _ request: RequestTap.Request,
+        _ rehearsal: Rehearsal,
+        explained isExplained: Bool
+    ) -> JSON? {
         let pipelines = request.pipelines.compactMap { name -> JSON? in
             guard let run = rehearsal.runs[name], isAskedFor(name, in: rehearsal.file) else { return nil }
             let dry = DryRunRequest(batch: request.batch, headers: request.source.headers)
-            let result = run.run([dry], from: request.source.identity, looking: condition)
+            let result = run.run(
+                [dry],
+                from: request.source.identity,
+                looking: condition,
+                explained: isExplained
+            )
             let spans = result.spans.filter { $0.isLookedFor && (exporter == nil || $0.removal == nil) }
             guard !spans.isEmpty || condition == nil && exporter == nil else { return nil }
             return [
                 "name": .text(name), "refused": result.refusal.map(JSON.text) ?? .null,
-                "spans": .array(spans.map { $0.json.adding($0.place).shortened(to: Self.textMax) }),
+                "spans": .array(
+                    spans.map { span in
+                        let json = isExplained ? span.json.adding(span.before) : span.brief
+                        return json.adding(span.place).shortened(to: Self.textMax)
+                    }
+                ),
             ]
         }
         guard !pipelines.isEmpty || condition == nil && exporter == nil else { return nil }
@@ -153,11 +185,14 @@ extension TailWish {
 }
 
 extension DryRunSpan {
-    /// Where it stands in its trace and in time, and what it had before.
+    /// What it had before.
+    fileprivate var before: JSON { ["before": .object(arrived.finalAttributes)] }
+
+    /// Where it stands in its trace and in time.
     fileprivate var place: JSON {
         [
             "parent_id": head.parentID.map { .text("\($0)") } ?? .null, "start_ns": .text("\(head.start)"),
-            "end_ns": .text("\(head.end)"), "error": .bool(head.isError), "before": .object(arrived.finalAttributes),
+            "end_ns": .text("\(head.end)"), "error": .bool(head.isError),
         ]
     }
 }

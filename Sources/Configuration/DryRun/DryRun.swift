@@ -65,17 +65,19 @@ package struct DryRun: Sendable {
 
     /// Runs the processors over several requests of one client; those of spans are shown, each span once.
     ///
-    /// Spans are looked for that satisfy the condition behind what works on single spans; all where there is none.
+    /// Spans are looked for that satisfy the condition behind what works on single spans; all where there is none. Where it is not
+    /// `explained`, spans have no attributes and no steps, only what becomes of them, which costs what it costs on their way.
     func run(
         _ requests: [DryRunRequest],
         from identity: Identity? = nil,
-        looking condition: Condition? = nil
+        looking condition: Condition? = nil,
+        explained isExplained: Bool = true
     ) -> DryRunResult {
         var spans: [DryRunSpan] = []
         var matcher = condition.map { ConditionMatcher([$0]) }
         var rehearsal = window.map { WindowRehearsal($0.processor) }
         for request in requests {
-            var (work, own) = run(request, from: identity)
+            var (work, own) = run(request, from: identity, explained: isExplained)
             matcher?.begin()
             for span in own.indices {
                 own[span].route = work.route(of: span)
@@ -83,11 +85,15 @@ package struct DryRun: Sendable {
                 own[span].isLookedFor = matcher?.matches(0, span, in: work.batch, mapped: mapped) ?? true
             }
             rehearsal?.take(work, at: request.moment)
-            var copy = work
-            for stage in wholeStages where request.batch.signal == .traces { run(stage, on: &copy, &own) }
+            if isExplained, request.batch.signal == .traces {
+                var copy = work
+                for stage in wholeStages { run(stage, on: &copy, &own, explained: true) }
+            }
             spans += own
         }
-        if let window, var rehearsal { spans = spans.decided(by: (window.name, window.type), rehearsal.finish()) }
+        if let window, var rehearsal {
+            spans = spans.decided(by: (window.name, window.type), rehearsal.finish(), explained: isExplained)
+        }
         let places = spans.lazy.filter { $0.removal == nil }.compactMap { $0.route == .none ? unrouted : $0.route }
         return DryRunResult(
             pipeline: pipeline.name,
@@ -98,7 +104,11 @@ package struct DryRun: Sendable {
     }
 
     /// Runs what works on single spans.
-    private func run(_ request: DryRunRequest, from identity: Identity?) -> (work: SpanWork, spans: [DryRunSpan]) {
+    private func run(
+        _ request: DryRunRequest,
+        from identity: Identity?,
+        explained isExplained: Bool
+    ) -> (work: SpanWork, spans: [DryRunSpan]) {
         let receiver = pipeline.value.receivers.first ?? ""
         let source = RequestSource(receiver: receiver, headers: request.headers, identity: identity)
         var work = SpanWork(batch: request.batch, source: source, receivedAt: WallClock.system.now())
@@ -108,15 +118,27 @@ package struct DryRun: Sendable {
             for stage in first { stage.processor.process(&work) }
             return (work, [])
         }
-        var spans = request.batch.spans.indices.map { DryRunSpan(request.batch, $0) }
-        for stage in first { run(stage, on: &work, &spans) }
+        var spans = request.batch.spans.indices.map { DryRunSpan(request.batch, $0, explained: isExplained) }
+        for stage in first { run(stage, on: &work, &spans, explained: isExplained) }
         // What these take out is shown nowhere.
-        for span in spans.indices { spans[span].reread(work.batch, span) }
-        for stage in stages.dropFirst(first.count) { run(stage, on: &work, &spans) }
+        for span in spans.indices { spans[span].reread(work.batch, span, explained: isExplained) }
+        for stage in stages.dropFirst(first.count) { run(stage, on: &work, &spans, explained: isExplained) }
         return (work, spans)
     }
 
-    private func run(_ stage: Stage, on work: inout SpanWork, _ spans: inout [DryRunSpan]) {
+    private func run(
+        _ stage: Stage,
+        on work: inout SpanWork,
+        _ spans: inout [DryRunSpan],
+        explained isExplained: Bool
+    ) {
+        guard isExplained else {
+            stage.processor.process(&work)
+            for span in spans.indices where spans[span].removal == nil {
+                if let removal = work.batch.removal(of: span) { spans[span].removal = (removal, stage.name) }
+            }
+            return
+        }
         var notes: [SpanNote] = []
         if let noting = stage.processor as? any ExplainableProcessor {
             noting.process(&work, noting: &notes)

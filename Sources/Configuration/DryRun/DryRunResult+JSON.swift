@@ -21,6 +21,16 @@ extension DryRunResult {
 }
 
 extension DryRunSpan {
+    /// What a row needs, of one that is explained or not.
+    var brief: JSON {
+        [
+            "name": .text(name), "span_id": .text("\(spanID)"), "trace_id": .text("\(traceID)"),
+            "service": service.map(JSON.text) ?? .null, "experiment": route.experiment.map(JSON.text) ?? .null,
+            "dropped": removal.map { .text($0.reason.word) } ?? .bool(false),
+            "dropped_by": removal.map { .text($0.processor) } ?? .null,
+        ]
+    }
+
     var json: JSON {
         .object(
             [

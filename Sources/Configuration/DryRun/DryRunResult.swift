@@ -65,7 +65,7 @@ struct DryRunSpan: Sendable {
         let isError: Bool
     }
 
-    init(_ batch: SpanBatch, _ span: Int) {
+    init(_ batch: SpanBatch, _ span: Int, explained isExplained: Bool = true) {
         let entry = batch.spans[span]
         name = batch.text(entry.name)
         spanID = entry.spanID
@@ -77,15 +77,15 @@ struct DryRunSpan: Sendable {
             return batch.text(range)
         }
         flaw = entry.flaw
-        view = SpanView(batch, span)
+        view = isExplained ? SpanView(batch, span) : SpanView()
         arrived = view
         head = Head(parentID: entry.parentID, start: entry.start, end: entry.end, isError: entry.statusCode == 2)
         if flaw != nil { removal = (.invalid, "receiver") }
     }
 
     /// Takes what is shown of the request from what it became.
-    mutating func reread(_ batch: SpanBatch, _ span: Int) {
-        let now = DryRunSpan(batch, span)
+    mutating func reread(_ batch: SpanBatch, _ span: Int, explained isExplained: Bool) {
+        let now = DryRunSpan(batch, span, explained: isExplained)
         (name, service, view, arrived) = (now.name, now.service, now.view, now.view)
     }
 

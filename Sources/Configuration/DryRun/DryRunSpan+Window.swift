@@ -6,7 +6,8 @@ extension [DryRunSpan] {
     /// The same with what a window made of their traces; spans that it added come last.
     func decided(
         by window: (name: String, type: String),
-        _ traces: [(key: TraceKey, trace: AssembledTrace)]
+        _ traces: [(key: TraceKey, trace: AssembledTrace)],
+        explained isExplained: Bool
     ) -> [DryRunSpan] {
         var spans = self
         var places: [TraceID: [SpanID: Int]] = [:]
@@ -18,13 +19,14 @@ extension [DryRunSpan] {
             guard let batch = try? SpanBatch(trace.payload) else { continue }
             for unit in batch.spans.indices {
                 let known = places[key.trace]?[batch.spans[unit].spanID]
-                if known == nil { spans.append(DryRunSpan(batch, unit)) }
+                if known == nil { spans.append(DryRunSpan(batch, unit, explained: isExplained)) }
                 let index = known ?? spans.count - 1
-                spans[index].view = SpanView(batch, unit)
+                delivered.insert(index)
                 spans[index].route = trace.route
+                guard isExplained else { continue }
+                spans[index].view = SpanView(batch, unit)
                 let findings = trace.verdict.map { [finding(.kept(reason: $0.reason))] } ?? []
                 spans[index].steps.append(.init(processor: window.name, type: window.type, findings: findings))
-                delivered.insert(index)
             }
         }
         for (key, trace) in traces {

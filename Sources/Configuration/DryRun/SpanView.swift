@@ -10,6 +10,9 @@ struct SpanView: Sendable {
     /// The names of its events.
     let events: [String]
 
+    /// Of a span that is not looked into.
+    init() { (attributes, events) = ([], []) }
+
     init(_ batch: SpanBatch, _ span: Int) {
         let entry = batch.spans[span]
         attributes = entry.attributes.map { attribute in

@@ -52,6 +52,17 @@ package final class DeviationLog: Sendable {
         }
     }
 
+    /// Counts one request that was refused, or in part, by its client.
+    func note(
+        _ answer: IntakeAnswer,
+        items: Int,
+        _ reason: IntakeTally.RefusalReason,
+        of signal: Signal,
+        from source: RequestSource
+    ) {
+        meters.refusals.add(answer, items: items, reason, of: signal, from: source, at: clock.now())
+    }
+
     /// Whether that was not seen before, and is remembered from now on.
     private func isNew(_ name: String) -> Bool {
         let now = clock.now()

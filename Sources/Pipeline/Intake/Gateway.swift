@@ -83,6 +83,7 @@ package final class Gateway: Intake {
         do throws(Refused) {
             spans = try CheckedSpans(request, &memory, noting: deviations)
         } catch {
+            deviations.note(error.answer, items: 0, error.reason, of: request.signal, from: request.source)
             return error.answer
         }
         account.add(steps: spans.batch.indexSteps)
@@ -93,6 +94,7 @@ package final class Gateway: Intake {
             identity: request.source.identity?.name
         )
         tally.refuse(spans.flawed, .invalid)
+        deviations.note(spans.answer, items: spans.flawed, .invalid, of: request.signal, from: request.source)
         guard spans.valid > 0 else { return spans.answer }
         let source = Self.recorded(request.source, spans)
         if let refusal = answers?.refusal(before: fronts.lazy.map(\.log)) {
@@ -108,6 +110,7 @@ package final class Gateway: Intake {
         } catch {
             for undo in whenRefused { undo() }
             tally.refuse(spans.valid, error.reason)
+            deviations.note(error.answer, items: spans.valid, error.reason, of: request.signal, from: request.source)
             return error.answer
         }
         var waiting = WaitingRequest(

@@ -19,15 +19,10 @@ package struct Redact: NotingProcessor {
     /// - Throws: What is wrong with a pattern.
     init(name: String, settings: RedactSettings) throws(PatternError) {
         self.name = name
-        var detectors = Set(Detector.allCases.filter(\.isUsual))
-        for choice in settings.detectors {
-            guard let detector = Detector(named: choice.name) else { continue }
-            if choice.value { detectors.insert(detector) } else { detectors.remove(detector) }
-        }
         var patterns: [(name: String, expression: RegularExpression)] = []
         for pattern in settings.patterns { patterns.append((pattern.name, try RegularExpression(pattern.match))) }
         plan = RedactionPlan(
-            detectors: detectors,
+            detectors: settings.detectorsInEffect,
             keys: settings.keys.map { Glob.ignoringCase($0) },
             patterns: patterns,
             insideJSON: settings.insideJSON,

@@ -32,9 +32,22 @@ package struct RedactSettings: Sendable {
     var budget = ByteCount.mebibytes(1)
 
     package init() {}
+
+    /// Those that work.
+    var detectorsInEffect: Set<Detector> {
+        var working = Set(Detector.allCases.filter(\.isUsual))
+        for choice in detectors {
+            guard let detector = Detector(named: choice.name) else { continue }
+            if choice.value { working.insert(detector) } else { working.remove(detector) }
+        }
+        return working
+    }
 }
 
 extension RedactSettings: ProcessorSettings {
+    package var inEffect: [String: [String]] {
+        ["detectors": detectorsInEffect.sorted { $0.number < $1.number }.map(\.name)]
+    }
     package var signals: Set<Signal> { Set(Signal.allCases) }
     package var conditions: [String] { [] }
     package var turn: ProcessorTurn { .redaction }
