@@ -83,7 +83,7 @@ assert status == int(sys.argv[3]), status
     [
         (lambda body: ["true"], None, ["no span came from the command", "opentelemetry-distro"]),
         (send("/v1/spans", 404), None, ["nothing was taken", "answers: 1 of 404", "without /v1/traces"]),
-        (send("/v1/traces", 200), AWAY, ["5 spans taken; out http://127.0.0.1:9: 5 wait (Failed to connect"]),
+        (send("/v1/traces", 200), AWAY, ["5 spans taken; out http://127.0.0.1:9: 5 wait in the journal (Failed to connect"]),
         (send("/v1/traces", 200), "refusing", ["5 spans taken; out http://127.0.0.1:", ": 5 dead lettered"]),
         (lambda body: ["/nonexistent/app"], None, None),
     ],
@@ -110,8 +110,8 @@ def test_at_the_end_it_says_what_became_of_the_spans(file, tmp_path, sink, comma
 
 def test_mlflow_s_page_of_the_spans_is_named(mlflow, tmp_path):
     path = tmp_path / "pipeline.json"
-    path.write_text(json.dumps(pipeline(tmp_path, {"mlflow": mlflow_exporter(mlflow)})))
-    done = run("exec", "--config", path, "--service", "named-page", "--", program("clients", "python"), APPS / "shop.py")
+    path.write_text(json.dumps(pipeline(tmp_path, {"mlflow": mlflow_exporter(mlflow)}, drain_timeout="60s")))
+    done = run("exec", "--config", path, "--service", "named-page", "--", program("clients", "python"), APPS / "shop.py", within=90)
     (experiment,) = re.findall(rf'mlflow {mlflow.url}/#/experiments/(\d+)/traces, experiment "named-page": 4 delivered', done.stderr)
     assert mlflow.expect_traces("named-page", spans=4) and experiment != "0"
 
