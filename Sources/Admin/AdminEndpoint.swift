@@ -69,13 +69,13 @@ package final class AdminEndpoint: Sendable {
         return .tcp(host: host, port: port)
     }
 
-    /// What a person opens to see the console page: its token with it where that is a new one for each process, since who sees this
+    /// What a person opens to see the console page: its token with it where no pipeline file gives it, since who sees this
     /// sees the token; nil unless started, and where the endpoint listens on a unix socket.
     package var pageAddress: String? {
         guard case .tcp(let host, let port) = boundAddress else { return nil }
         let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
         let address = ListenAddress.tcp(host: reachable, port: port)
-        let fragment = access.value.token.map { $0.isOfProcess ? "#token=\($0.text)" : "" } ?? ""
+        let fragment = access.value.token.map { $0.isMade ? "#token=\($0.text)" : "" } ?? ""
         return "\(tls == nil ? "http" : "https")://\(address)/\(fragment)"
     }
 

@@ -10,26 +10,49 @@ package struct AdminToken: Sendable {
 
     /// Hexadecimal digits, unless the pipeline file gives it.
     package let text: String
-    /// Whether it was made for this process, and not given by a pipeline file.
-    let isOfProcess: Bool
+    /// Whether it was made here, and not given by a pipeline file.
+    let isMade: Bool
     private let key = HMAC.randomKey()
 
     package init(text: String) {
-        self.init(text: text, isOfProcess: false)
+        self.init(text: text, isMade: false)
     }
 
-    private init(text: String, isOfProcess: Bool) {
-        (self.text, self.isOfProcess) = (text, isOfProcess)
+    private init(text: String, isMade: Bool) {
+        (self.text, self.isMade) = (text, isMade)
     }
 
-    /// A new token, in a file that only this user can read; nil, and logged, where it cannot be written.
+    /// The token of the processes before, else a new one, in a file that only this user can read; nil, and logged, where it cannot be
+    /// written.
     ///
-    /// Blocks for the disk. It replaces the token of the process before.
-    package static func create(in directory: String, logger: Logger) -> AdminToken? {
+    /// Blocks for the disk. It stays the same, so that pages that are open go on after a restart; what others may have read or written
+    /// is replaced.
+    package static func keep(in directory: String, logger: Logger) -> AdminToken? {
+        kept(in: directory) ?? create(in: directory, logger: logger)
+    }
+
+    /// Nil where there is none, or one that others than this user may know.
+    private static func kept(in directory: String) -> AdminToken? {
+        let descriptor = open("\(directory)/\(fileName)", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o077 == 0,
+            status.st_uid == geteuid(), status.st_nlink == 1, status.st_size == byteCount * 2,
+            let text = text(in: descriptor), text.utf8.allSatisfy(isHexadecimal)
+        else { return nil }
+        return AdminToken(text: text, isMade: true)
+    }
+
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+    }
+
+    private static func create(in directory: String, logger: Logger) -> AdminToken? {
         var generator = SystemRandomNumberGenerator()
         let bytes = (0..<byteCount).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
         let text = bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-        let token = AdminToken(text: text, isOfProcess: true)
+        let token = AdminToken(text: text, isMade: true)
         let path = "\(directory)/\(fileName)"
         // A file that is there may have other permissions, and a link may lead elsewhere.
         unlink(path)
@@ -51,14 +74,18 @@ package struct AdminToken: Sendable {
         unlink("\(directory)/\(fileName)")
     }
 
-    /// The token of the process that has the journal in `directory` open; nil where it cannot be read.
+    /// The token of whoever has the journal in `directory` open; nil where it cannot be read.
     package static func read(in directory: String) -> AdminToken? {
         let descriptor = open("\(directory)/\(fileName)", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
+        return text(in: descriptor).map { AdminToken(text: $0) }
+    }
+
+    private static func text(in descriptor: Int32) -> String? {
         var content = [UInt8](repeating: 0, count: byteCount * 2)
         guard unsafe Glibc.read(descriptor, &content, content.count) == content.count else { return nil }
-        return AdminToken(text: String(decoding: content, as: UTF8.self))
+        return String(decoding: content, as: UTF8.self)
     }
 
     /// The `Authorization` header that shows it.

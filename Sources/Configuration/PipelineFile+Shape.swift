@@ -207,7 +207,7 @@ extension Shape<AdminSettings> {
                 "token",
                 optional: \.token,
                 .secret,
-                "What clients show as `Authorization: Bearer TOKEN`, at least 16 bytes; without it, each process writes one to `admin-token` in the journal's directory."
+                "What clients show as `Authorization: Bearer TOKEN`, at least 16 bytes; without it, the first process writes one to `admin-token` in the journal's directory, which stays."
             ),
             Field(
                 "open_metrics",

@@ -75,22 +75,15 @@ package struct JetStream: Sendable {
         )
     }
 
-    /// Creates a stream of that configuration: three servers hold it where there are so many, else one.
+    /// Creates a stream of that configuration, held by so many servers.
     package func create(
         _ name: String,
         _ configuration: JSON,
+        replicas: Int,
         within limit: Duration = answerMax
     ) async throws(Failure) {
-        let named = { (replicas: Int) -> JSON in
-            let own: JSON = ["name": .text(name), "num_replicas": .integer(replicas)]
-            return own.adding(configuration)
-        }
-        do throws(Failure) {
-            _ = try await ask("STREAM.CREATE.\(name)", named(3), within: limit)
-        } catch {
-            guard case .refused = error else { throw error }
-            _ = try await ask("STREAM.CREATE.\(name)", named(1), within: limit)
-        }
+        let own: JSON = ["name": .text(name), "num_replicas": .integer(replicas)]
+        _ = try await ask("STREAM.CREATE.\(name)", own.adding(configuration), within: limit)
     }
 
     private static func result(of answer: Result<NATSMessage, NATSFailure>) throws(Failure) -> JSONNode {

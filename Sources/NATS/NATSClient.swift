@@ -8,8 +8,10 @@ import Synchronization
 ///
 /// What is under way when a connection ends fails at once; whoever asked asks again. Any thread.
 package final class NATSClient: Sendable {
-    private struct State {
+    struct State {
         var channel: (any Channel)?
+        /// Connections that nothing may be sent over yet.
+        var opening: [any Channel] = []
         var info = NATSServerInfo()
         var nextNumber: UInt64 = 2
         var nextToken: UInt64 = 1
@@ -26,26 +28,28 @@ package final class NATSClient: Sendable {
         var isClosed = false
     }
 
-    private struct Subscription {
+    struct Subscription {
         let subject: String
         let handler: @Sendable (NATSMessage) -> Void
     }
 
-    private struct Request {
+    struct Request {
         let answer: CheckedContinuation<Result<NATSMessage, NATSFailure>, Never>
         let timer: Scheduled<Void>
     }
 
     /// The subscription for the answers to requests.
     private static let inboxNumber: UInt64 = 1
-    private static let connectMax = TimeAmount.seconds(2)
+    private static let isOver = "the client is closed"
 
-    private let settings: NATSSettings
-    private let name: String
-    private let logger: Logger
-    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let settings: NATSSettings
+    let name: String
+    let logger: Logger
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let inbox: String
-    private let state = Mutex(State())
+    let state = Mutex(State())
+    private let room = SendingRoom()
+    private let throttle = Mutex(LogThrottle<Bool>(linesMax: 3, in: .seconds(60)))
     /// Rings with each connection.
     private let onConnect: @Sendable () -> Void
 
@@ -78,17 +82,18 @@ package final class NATSClient: Sendable {
 
     /// Ends the connection and the thread.
     package func close() async {
-        let (task, channel) = state.withLock { state in
+        let (task, channels) = state.withLock { state in
             state.isClosed = true
-            return (state.task, state.channel)
+            return (state.task, state.opening + [state.channel].compactMap { $0 })
         }
         task?.cancel()
-        channel?.close(promise: nil)
+        for channel in channels { channel.close(promise: nil) }
         await task?.value
-        fail(because: "the client is closed")
+        fail(because: Self.isOver)
         wake()
         // It fails only where the thread has ended already.
         try? await group.shutdownGracefully()
+        room.open()
     }
 
     /// Whether there is a connection.
@@ -103,7 +108,11 @@ package final class NATSClient: Sendable {
     /// Waits until there is a connection, the time is over or the task is cancelled; whether there is one then.
     package func connected(within limit: Duration) async -> Bool {
         guard !isConnected else { return true }
-        let timer = group.next().scheduleTask(in: .nanoseconds(limit.wholeNanoseconds)) { self.wake() }
+        let timer = state.withLock { state in
+            // The thread of one that is closed takes nothing any more.
+            state.isClosed ? nil : group.next().scheduleTask(in: .nanoseconds(limit.wholeNanoseconds)) { self.wake() }
+        }
+        guard let timer else { return false }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
@@ -153,7 +162,7 @@ package final class NATSClient: Sendable {
     }
 
     /// Sends short messages in one write, where there is a connection; whether they arrive the replies say.
-    package func publish(all messages: [(subject: String, reply: String, payload: [UInt8])]) {
+    package func publish(all messages: [(subject: String, reply: String?, payload: [UInt8])]) {
         guard !messages.isEmpty, let channel = state.withLock({ $0.channel }) else { return }
         Self.write(to: channel) { buffer in
             for message in messages {
@@ -162,7 +171,9 @@ package final class NATSClient: Sendable {
         }
     }
 
-    /// Sends a message and waits for the answer; suspends without blocking.
+    /// Sends a message once the connection has room for it, and waits for the answer; suspends without blocking.
+    ///
+    /// `limit` counts from when it is sent: while others go out before it, the connection lives.
     package func request(
         _ subject: String,
         headers: [HTTPHeader] = [],
@@ -173,25 +184,43 @@ package final class NATSClient: Sendable {
             state.nextToken += 1
             return state.nextToken
         }
+        var buffer = ByteBufferAllocator().buffer(capacity: payload.count + 512)
+        buffer.writePublication(to: subject, reply: "\(inbox).\(token)", headers: headers, payload)
+        guard await room.enter(buffer.readableBytes) else { return .failure(.cancelled) }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { answer in
-                let timer = group.next().scheduleTask(in: .nanoseconds(limit.wholeNanoseconds)) {
-                    self.end(token, with: .failure(.timedOut))
+                if let trouble = send(buffer, as: token, within: limit, answer) {
+                    room.leave(buffer.readableBytes)
+                    answer.resume(returning: .failure(.disconnected(trouble)))
+                } else if Task.isCancelled {
+                    end(token, with: .failure(.cancelled))
                 }
-                let trouble = state.withLock { state -> String? in
-                    guard state.channel != nil else { return state.trouble }
-                    state.requests[token] = Request(answer: answer, timer: timer)
-                    return nil
-                }
-                if let trouble {
-                    timer.cancel()
-                    return answer.resume(returning: .failure(.disconnected(trouble)))
-                }
-                publish(subject, reply: "\(inbox).\(token)", headers: headers, payload)
-                if Task.isCancelled { end(token, with: .failure(.cancelled)) }
             }
         } onCancel: {
             end(token, with: .failure(.cancelled))
+        }
+    }
+
+    /// Sends a request, which gives its room back once the connection has taken all of it, or has ended; why it cannot.
+    private func send(
+        _ buffer: ByteBuffer,
+        as token: UInt64,
+        within limit: Duration,
+        _ answer: CheckedContinuation<Result<NATSMessage, NATSFailure>, Never>
+    ) -> String? {
+        // While this is held the client is not closed: its thread takes what it is given.
+        state.withLock { state in
+            guard let channel = state.channel, !state.isClosed else {
+                return state.isClosed ? Self.isOver : state.trouble
+            }
+            let timer = channel.eventLoop.scheduleTask(in: .nanoseconds(limit.wholeNanoseconds)) {
+                self.end(token, with: .failure(.timedOut))
+            }
+            state.requests[token] = Request(answer: answer, timer: timer)
+            channel.eventLoop.execute {
+                channel.writeAndFlush(buffer).whenComplete { _ in self.room.leave(buffer.readableBytes) }
+            }
+            return nil
         }
     }
 
@@ -241,93 +270,6 @@ package final class NATSClient: Sendable {
     }
 }
 
-extension NATSClient {
-    /// Until it is cancelled.
-    private func run() async {
-        var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(2))
-        var generator = SystemRandomNumberGenerator()
-        var told: String?
-        var turn = known
-        while !Task.isCancelled {
-            guard let server = turn.popLast() else {
-                // Only once all of them were tried in vain.
-                try? await MonotonicClock.system.sleep(backoff.next(using: &generator))
-                turn = known
-                continue
-            }
-            do {
-                let channel = try await connect(to: server)
-                backoff.reset()
-                told = nil
-                logger.info("connected to NATS", metadata: ["client": "\(name)", "server": "\(server)"])
-                try? await channel.closeFuture.get()
-                guard !Task.isCancelled else { return }
-                let reason = trouble
-                logger.warning(
-                    "the connection to NATS ended",
-                    metadata: ["client": "\(name)", "server": "\(server)", "reason": "\(reason)"]
-                )
-            } catch {
-                let reason = Self.reason(of: error)
-                state.withLock { $0.trouble = "no connection to \(server): \(reason)" }
-                if told != reason, !Task.isCancelled {
-                    told = reason
-                    logger.warning(
-                        "cannot connect to NATS",
-                        metadata: ["client": "\(name)", "server": "\(server)", "reason": "\(reason)"]
-                    )
-                }
-            }
-        }
-    }
-
-    /// The servers of the file and those that they have named, in any order.
-    private var known: [NATSServer] {
-        Set(settings.servers + state.withLock { $0.learned }).shuffled()
-    }
-
-    private func connect(to server: NATSServer) async throws -> any Channel {
-        let loop = group.next()
-        let ready = loop.makePromise(of: Void.self)
-        do {
-            let keys = try NATSIdentity.key(of: settings.credentials)
-            let parts = NATSConnection.Parts(
-                server: server,
-                settings: settings,
-                keys: keys,
-                tls: try settings.tls.configuration(),
-                name: name,
-                listener: self,
-                ready: ready
-            )
-            let channel = try await ClientBootstrap(group: loop)
-                .connectTimeout(Self.connectMax)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(NATSConnection(parts))
-                    }
-                }
-                .connect(host: server.host, port: server.port)
-                .get()
-            try await ready.futureResult.get()
-            return channel
-        } catch {
-            ready.fail(error)
-            throw error
-        }
-    }
-
-    private static func reason(of error: any Error) -> String {
-        switch error {
-        case let failure as NATSFailure: "\(failure)"
-        case let failure as NIOConnectionError:
-            failure.connectionErrors.first.map { "\($0.error)" } ?? "the name \(failure.host) has no address"
-        default: "\(error)"
-        }
-    }
-}
-
 extension NATSClient: NATSConnectionListener {
     func opened(_ channel: any Channel, _ info: NATSServerInfo) {
         let subscriptions = state.withLock { state in
@@ -368,13 +310,18 @@ extension NATSClient: NATSConnectionListener {
     }
 
     func complained(_ text: String) {
-        logger.warning("NATS refuses something", metadata: ["client": "\(name)", "reason": "\(text)"])
+        let now = MonotonicClock.system.now()
+        guard let heldBack = throttle.withLock({ $0.admit(true, saying: text, now: now) }) else { return }
+        var metadata: Logger.Metadata = ["client": "\(name)", "reason": "\(text)"]
+        if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
+        logger.warning("NATS refuses something", metadata: metadata)
     }
 
     func closed(_ reason: String) {
-        state.withLock { state in
+        let reason = state.withLock { state in
             state.channel = nil
-            state.trouble = reason
+            state.trouble = state.isClosed ? Self.isOver : reason
+            return state.trouble
         }
         fail(because: reason)
     }

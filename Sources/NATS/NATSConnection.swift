@@ -6,8 +6,9 @@ import Settings
 /// One connection to a server: greets, secures it where that is asked for, and hands on what comes.
 ///
 /// On its event loop.
-final class NATSConnection: ChannelInboundHandler {
+final class NATSConnection: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     /// What a connection is made with.
@@ -37,6 +38,10 @@ final class NATSConnection: ChannelInboundHandler {
     private var info = NATSServerInfo()
     private var timer: Scheduled<Void>?
     private var unanswered = 0
+    /// Whether a ping waits behind what is being sent.
+    private var isPingWaiting = false
+    /// Bytes that the client has sent, and how many of them were gone with the last look.
+    private var (sent, gone) = (0, 0)
     /// Whether the server asked for a sign of life and has got none.
     private var owesPong = false
     /// What the server said last of what it does not like.
@@ -73,6 +78,11 @@ final class NATSConnection: ChannelInboundHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         payPong(context)
         context.fireChannelWritabilityChanged()
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        sent += unwrapOutboundIn(data).readableBytes
+        context.write(data, promise: promise)
     }
 
     private func payPong(_ context: ChannelHandlerContext) {
@@ -163,11 +173,27 @@ final class NATSConnection: ChannelInboundHandler {
 
     private func pingLater(_ context: ChannelHandlerContext) {
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.pingInterval) {
+            // On a slow way a large message goes out before the ping does.
+            if self.hasMoved(context), self.isPingWaiting { self.unanswered = 0 }
             guard self.unanswered < 2 else { return self.close(context, "the server answers no ping") }
             self.unanswered += 1
-            self.write(context) { $0.writePing() }
+            if !self.isPingWaiting { self.ping(context) }
             self.pingLater(context)
         }
+    }
+
+    private func ping(_ context: ChannelHandlerContext) {
+        isPingWaiting = true
+        var buffer = context.channel.allocator.buffer(capacity: 16)
+        buffer.writePing()
+        context.writeAndFlush(wrapOutboundOut(buffer)).assumeIsolated().whenComplete { _ in self.isPingWaiting = false }
+    }
+
+    /// Whether the system took anything since the last look.
+    private func hasMoved(_ context: ChannelHandlerContext) -> Bool {
+        guard let held = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes) else { return false }
+        defer { gone = max(gone, sent - held) }
+        return sent - held > gone
     }
 
     private func write(_ context: ChannelHandlerContext, _ body: (inout ByteBuffer) -> Void) {

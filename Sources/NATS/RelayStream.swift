@@ -13,6 +13,8 @@ package struct RelayStream: Sendable, Equatable {
     package let subject: String
     /// How many subjects there are.
     package let partitions: Int
+    /// Servers that hold each message of one that is there, and of the streams beside it.
+    package private(set) var replicas = 1
 
     package init(name: String, subject: String, partitions: Int) {
         self.name = name
@@ -86,6 +88,7 @@ package struct RelayStream: Sendable, Equatable {
             let partitions = config["metadata"]?[Self.partitionsKey]?.string.flatMap({ Int($0) }), partitions > 0
         else { return nil }
         self.init(name: name, subject: subject, partitions: partitions)
+        replicas = max(1, config["num_replicas"]?.integer ?? 1)
     }
 
     /// In what a stream that is there differs so that it cannot be used; nil where it fits.

@@ -11,10 +11,18 @@ package enum StreamMembers {
         _ = client.subscribe(subject(of: stream)) { [weak client] message in
             // Nobody has anything published elsewhere with the rights of a member.
             guard let client, let reply = message.reply, reply.hasPrefix("_INBOX.") else { return }
-            let text = Array(report().lineText.utf8)
+            let report = report()
+            let text = Array(report.lineText.utf8)
             // A server ends the connection of who sends more.
-            if text.count <= client.payloadMax { client.publish(reply, text) }
+            let fits = text.count <= client.payloadMax
+            client.publish(reply, fits ? text : Array(rest(of: report, text.count).lineText.utf8))
         }
+    }
+
+    /// What is said in place of a report that is larger than the servers take: whose it is, and how large.
+    private static func rest(of report: JSON, _ bytes: Int) -> JSON {
+        guard case .object(let members) = report else { return [:] }
+        return .object(members.filter { $0.name != "ledger" }).adding(["too_large": .integer(bytes)])
     }
 
     /// Asks all of them, and gives what has come after `limit`; at once nothing where the servers say that there are none.

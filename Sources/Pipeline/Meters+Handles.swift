@@ -46,3 +46,17 @@ package final class Histogram: Sendable {
         }
     }
 }
+
+/// What one part of the process says of a gauge that is the sum of several.
+package final class GaugeShare: Sendable {
+    fileprivate let read: @Sendable () -> Double
+
+    /// - Parameter read: Called for each exposition, on its thread; must not block.
+    package init(read: @escaping @Sendable () -> Double) {
+        self.read = read
+    }
+}
+
+extension [GaugeShare] {
+    var sum: Double { reduce(0) { $0 + $1.read() } }
+}

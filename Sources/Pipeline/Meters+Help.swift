@@ -28,9 +28,9 @@ extension Meters {
         "millrace_receiver_requests_total": "Requests answered, by status code.",
         "millrace_receiver_held_requests_total": "Requests that waited for room before they were answered, by reason.",
         "millrace_receiver_connections": "Connections open now.",
-        "millrace_receiver_partitions": "Partitions of a stream that are served here.",
+        "millrace_receiver_partitions": "Partitions of a stream that are served here and can be pulled.",
         "millrace_receiver_redelivered_spans_total":
-            "Spans that a stream brought again, because they were not acknowledged before.",
+            "Spans of messages that a stream delivered again; those that were taken before are not taken twice.",
         "millrace_receiver_records_total": "Records of files that were answered, by what became of them.",
         "millrace_receiver_unread_bytes": "Bytes of files that are to be read.",
         "millrace_receiver_messages_total": "Messages of a stream that were answered, by what they were told.",

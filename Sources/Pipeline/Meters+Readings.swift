@@ -58,6 +58,7 @@ extension Meters.Source {
         switch self {
         case .counter(let counter): .number(Double(counter.value))
         case .reading(let read): .number(read())
+        case .shares(let shares): .number(shares.sum)
         case .histogram(let histogram): .histogram(histogram.state.counts, histogram.state.sum)
         }
     }

@@ -17,6 +17,7 @@ package final class Meters: Sendable {
         case counter(Counter)
         case histogram(Histogram)
         case reading(@Sendable () -> Double)
+        case shares([GaugeShare])
     }
 
     struct Family {
@@ -28,6 +29,8 @@ package final class Meters: Sendable {
     let families = Mutex<[String: Family]>([:])
     /// What came from which service, for people.
     package let services = ServiceActivity()
+    /// What came to windows, where it is not decided yet for which experiment; without tokens.
+    package let arrivals = ServiceActivity()
     /// What happened, for people.
     package let events = Timeline()
     /// Shows requests to people while they watch.
@@ -58,6 +61,16 @@ package final class Meters: Sendable {
         replace(.gauge, name, labels, with: .reading(read))
     }
 
+    /// A number of which several parts of the process have a share: what all of them say, in sum, until each is withdrawn.
+    package func gauge(_ name: String, _ labels: [String: String] = [:], share: GaugeShare) {
+        change(name, labels) { $0 + [share] }
+    }
+
+    /// Takes a share out of its gauge, which is gone with the last one.
+    package func withdraw(_ share: GaugeShare, from name: String, _ labels: [String: String] = [:]) {
+        change(name, labels) { shares in shares.filter { $0 !== share } }
+    }
+
     /// How durations are spread; the name ends in `_seconds`.
     package func histogram(_ name: String, _ labels: [String: String] = [:]) -> Histogram {
         source(.histogram, name, labels, make: { .histogram(Histogram()) }) {
@@ -76,6 +89,7 @@ package final class Meters: Sendable {
                 switch source {
                 case .counter(let counter): text += Self.line(name, labels, Double(counter.value))
                 case .reading(let read): text += Self.line(name, labels, read())
+                case .shares(let shares): text += Self.line(name, labels, shares.sum)
                 case .histogram(let histogram): text += Self.lines(name, labels, histogram)
                 }
             }
@@ -114,6 +128,19 @@ package final class Meters: Sendable {
             var family = families[name] ?? Family(kind: kind)
             family.series[Self.admitted(labels, to: family)] = source
             families[name] = family
+        }
+    }
+
+    private func change(_ name: String, _ labels: [String: String], _ change: ([GaugeShare]) -> [GaugeShare]) {
+        let labels = Self.text(labels)
+        families.withLock { families in
+            var family = families[name] ?? Family(kind: .gauge)
+            let key = Self.admitted(labels, to: family)
+            var shares: [GaugeShare] = []
+            if case .shares(let earlier) = family.series[key] { shares = earlier }
+            shares = change(shares)
+            family.series[key] = shares.isEmpty ? nil : .shares(shares)
+            families[name] = family.series.isEmpty ? nil : family
         }
     }
 

@@ -115,11 +115,21 @@ package struct SpanWork: Sendable {
     private mutating func refuse(_ reason: WorkRefusal) { refusal = refusal ?? reason }
 
     /// Sends a span to a route; the last assignment counts.
+    package mutating func assign(_ route: Route, to span: Int) { batch.assign(span, to: group(of: route)) }
+
+    /// The group of the batch whose spans go to a route.
     ///
-    /// One request holds at most 65,535 different routes; spans beyond go to the route assigned last.
-    package mutating func assign(_ route: Route, to span: Int) {
-        if routes[Int(latest)] != route { latest = group(of: route) }
-        batch.assign(span, to: latest)
+    /// One request holds at most 65,535 different routes; those beyond get the group of the one asked for last.
+    package mutating func group(of route: Route) -> UInt16 {
+        if routes[Int(latest)] == route { return latest }
+        if let known = groups[route] {
+            latest = known
+        } else if let new = UInt16(exactly: routes.count) {
+            routes.append(route)
+            groups[route] = new
+            latest = new
+        }
+        return latest
     }
 
     /// Divides the spans of a route that are more than `itemsMax` into several output groups, whole traces together.
@@ -147,13 +157,6 @@ package struct SpanWork: Sendable {
     /// The route that a span was assigned to last.
     package func route(of span: Int) -> Route { routes[Int(batch.group(of: span))] }
 
-    private mutating func group(of route: Route) -> UInt16 {
-        if let known = groups[route] { return known }
-        guard let new = UInt16(exactly: routes.count) else { return latest }
-        routes.append(route)
-        groups[route] = new
-        return new
-    }
 }
 
 /// Why processors refuse a request.

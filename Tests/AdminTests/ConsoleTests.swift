@@ -92,6 +92,28 @@ import Testing
     }
 }
 
+extension `The console's way to the process` {
+    @Test func `a stream ends when another token counts, and only then`() async throws {
+        try await withEndpoint(token: token) { endpoint, address in
+            let listener = try RawConnection(to: address)
+            await listener.send("GET /api/stream?tail=a HTTP/1.1\r\nHost: localhost\r\n\(shown)\r\n\r\n")
+            func events(_ count: Int) async throws {
+                var text = ""
+                while text.split(separator: "event: status").count <= count {
+                    let bytes = try #require(await listener.receiveSome())
+                    try #require(!bytes.isEmpty, "the stream has ended")
+                    text += String(decoding: bytes, as: UTF8.self)
+                }
+            }
+            try await events(1)
+            endpoint.change(token: AdminToken(text: token.text), opensMetrics: true)
+            try await events(2)
+            endpoint.change(token: AdminToken(text: "another-token-16"), opensMetrics: true)
+            #expect(await listener.receiveUntilClosed() != nil)
+        }
+    }
+}
+
 private actor Answers {
     private(set) var first: RawConnection.Response?
     func keep(_ answer: RawConnection.Response?) { first = answer }

@@ -128,6 +128,7 @@ def archives(tmp_path):
         return {"type": "file", "path": str(tmp_path / f"{name}.jsonl")} | settings
 
     exporter.items = lambda name, signal: otlp.spans_of_file(tmp_path / f"{name}.jsonl", signal)
+    exporter.newer = lambda name, position: otlp.newer_spans_of_file(tmp_path / f"{name}.jsonl", position)
     exporter.spans = lambda name: collections.Counter(exporter.items(name, "traces"))
     return exporter
 
@@ -178,11 +179,11 @@ def nats_server(tmp_path):
 
 @pytest.fixture
 def lossy_way():
-    """`lossy_way(port)` listens for clients of a server on that port."""
+    """`lossy_way(port)` listens for clients of a server on that port; `rate` makes it slow."""
     ways = []
 
-    def start(port):
-        ways.append(LossyWay(port))
+    def start(port, **settings):
+        ways.append(LossyWay(port, **settings))
         return ways[-1]
 
     yield start

@@ -201,7 +201,10 @@ def test_log_records_complete_the_spans_that_they_name(millrace, mlflow, seeded,
     assert shown["inputs"] == {"file_path": "/srv/demo/node2/proj/a.txt"}
 
 
-def test_a_turn_that_is_larger_than_the_journal_goes_on_in_parts(millrace, sink, service):
+@pytest.mark.parametrize("journal, memory, sizes", [("1MiB", "256MiB", (46_000, 46_000)), ("1GiB", "32MiB", (290_000, 2_500_000))])
+def test_a_turn_that_is_larger_than_the_journal_or_the_memory_goes_on_in_parts(
+    journal, memory, sizes, millrace, sink, service
+):
     sink.bodies = []
     gateway = behind_a_window(
         millrace({"backend": otlp_exporter(sink)}, starts=False),
@@ -210,13 +213,15 @@ def test_a_turn_that_is_larger_than_the_journal_goes_on_in_parts(millrace, sink,
         wait="3s",
         open_wait="6s",
     )
-    gateway.pipeline["journal"]["max_bytes"] = "1MiB"
+    gateway.pipeline["memory_limit"] = memory
+    gateway.pipeline["journal"]["max_bytes"] = journal
+    gateway.pipeline["receivers"]["otlp"]["max_body"] = "8MiB"
     gateway.save()
     gateway.start()
     request, _ = session("clients/node-claude-code-1.logs.pb", service)
     prompt, _, tool, call, _, answer = otlp.units_of("logs", request)
     # Arguments and question stand in a span twice, as they came and as MLflow reads them: more than the journal is then the turn.
-    texts = {"prompt": "q" * 46_000, "tool_input": "x" * 46_000}
+    texts = ["prompt", "tool_input"]
     parts = []
     for number, record in enumerate([prompt] + 10 * [tool] + [call, answer]):
         part = otlp.REQUESTS["logs"].FromString(request.SerializeToString())
@@ -225,7 +230,7 @@ def test_a_turn_that_is_larger_than_the_journal_goes_on_in_parts(millrace, sink,
         scope.log_records.append(record)
         for attribute in scope.log_records[0].attributes:
             if attribute.key in texts:
-                attribute.value.string_value = texts[attribute.key]
+                attribute.value.string_value = "x" * sizes[number == 10]
             if attribute.key == "tool_use_id":
                 attribute.value.string_value = f"toolu_{number}"
         parts.append(part.SerializeToString())
@@ -233,6 +238,7 @@ def test_a_turn_that_is_larger_than_the_journal_goes_on_in_parts(millrace, sink,
         post(gateway, part)
     row = gateway.settled(signal="logs")["destinations"]["whole"]
     assert (row["joined"], row["filtered"]) == (13, 0)
+    assert ("there is no memory to put a trace together" in gateway.process.log) == (memory == "32MiB")
     gateway.settled(accepted=0)
     sent = [otlp.REQUESTS["traces"].FromString(body) for signal, body in sink.bodies if signal == "traces"]
     spans = [span for request in sent for span in otlp.each_span(request)]

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from conftest import AWAY
-from kit.console_page import ConsolePage, genai_trace
+from kit.console_page import ConsolePage, Paged, genai_trace
 from kit.environments import free_port
 from kit.millrace import QUICK_RETRY, Millrace, pipeline
 from kit.sink import Sink
@@ -25,26 +25,6 @@ VIEWS = ["flow", "services", "traces", "letters", "config", "connect"]
 pytestmark = pytest.mark.skipif(
     not pathlib.Path("/usr/bin/chromium").exists(), reason="no Chromium: `make test` installs it where there is apt"
 )
-
-
-class Paged(Millrace):
-    """A gateway whose page is looked at."""
-
-    @property
-    def token(self):
-        return (pathlib.Path(self.pipeline["journal"]["directory"]) / "admin-token").read_text()
-
-    @property
-    def origin(self):
-        return "http://" + self.pipeline["admin"]["listen"]
-
-    @property
-    def page(self):
-        return f"{self.origin}/#token={self.token}"
-
-    def api(self, path, method="GET", **headers):
-        shown = {"Authorization": f"Bearer {self.token}"} | {name.replace("_", "-"): text for name, text in headers.items()}
-        return self.session.request(method, self.origin + path, headers=shown, timeout=10)
 
 
 class Watched(Paged):
@@ -68,13 +48,6 @@ class Watched(Paged):
         sections = {"processors": processors, "pipelines": {"traces": names}, "journal": journal}
         super().__init__(directory, pipeline(directory, exporters, **sections))
         self.picky = picky
-
-    def post_genai(self, service, agent="OTel-OTLP-Exporter-Test/1", **more):
-        """The id of a trace of three spans that was sent."""
-        trace, body = genai_trace(service, **more)
-        answer = self.post(json.dumps(body), content_type="application/json", user_agent=agent)
-        assert answer.status_code == 200, answer.content
-        return trace
 
 
 @pytest.fixture(scope="module")
@@ -157,9 +130,6 @@ def test_what_a_window_takes_is_no_destination_that_is_gone(browser, tmp_path, s
         browser.open(gateway.page)
         browser.says("joined with spans", "assemble", "The window makes them content of the spans that they name.")
         assert "gone from the file" not in browser.text
-        gateway.send("shop")
-        browser.show("services")
-        browser.says("shop", "decided by the window")
     finally:
         gateway.stop()
 

@@ -264,6 +264,8 @@ def test_a_bad_file_changes_nothing_and_is_reported(millrace, archives, service,
 
 def by_command(gateway):
     # The command finds the process by the journal's directory, so that one stays.
+    done = run("reload", "--config", gateway.file)
+    assert done.returncode == 1 and 'started with another "directory" cannot be found by this file' in done.stderr
     file = gateway.pipeline["journal"]["directory"]
     gateway.pipeline["journal"]["directory"] = file.removesuffix("-elsewhere")
     answer = reload(gateway, expecting=78)

@@ -39,6 +39,19 @@ import Testing
     }
 }
 
+@Suite struct NATSServerInfoTests {
+    @Test(
+        arguments: [
+            ("65536", 65_536), ("67108864", 67_108_864), ("67108865", 67_108_864), ("9223372036854775807", 67_108_864),
+            ("0", 1_048_576), ("-1", 1_048_576), ("\"8MB\"", 1_048_576), ("1e99", 1_048_576),
+        ] as [(String, Int)]
+    )
+    func `the largest message is bounded, whatever a server says`(text: String, expected: Int) throws {
+        let info = try #require(NATSServerInfo(Array(#"{"max_payload":\#(text)}"#.utf8)))
+        #expect(info.payloadMax == expected)
+    }
+}
+
 @Suite struct RelayStreamTests {
     @Test(arguments: [
         (0x0123_4567_89AB_CDEF as UInt64, 0xFEDC_BA98_7654_3210 as UInt64, 16),

@@ -25,6 +25,18 @@ import Testing
         )
     }
 
+    @Test func `a gauge with shares is their sum, and is gone with the last one`() {
+        let meters = Meters()
+        let shares = [2.0, 3].map { value in GaugeShare { value } }
+        for share in shares { meters.gauge("a_parts", ["b": "c"], share: share) }
+        #expect(meters.prometheusText() == "# TYPE a_parts gauge\na_parts{b=\"c\"} 5\n")
+        meters.withdraw(shares[0], from: "a_parts", ["b": "c"])
+        #expect(meters.prometheusText().contains("a_parts{b=\"c\"} 3"))
+        meters.withdraw(shares[0], from: "a_parts", ["b": "c"])
+        meters.withdraw(shares[1], from: "a_parts", ["b": "c"])
+        #expect(meters.prometheusText().isEmpty)
+    }
+
     @Test func `a histogram counts each duration in every bucket that holds it`() {
         let meters = Meters()
         let histogram = meters.histogram("a_seconds", ["b": "c"])

@@ -42,11 +42,4 @@ import Testing
         #expect(activity.rows.count == ServiceActivity.rowsMax - 10 + 2)
         #expect(activity.rows.last?.sums.spans == 5)
     }
-
-    @Test func `the timeline keeps the newest events`() {
-        let timeline = Timeline()
-        for number in 0..<Timeline.eventsMax + 3 { timeline.add(.paused, of: "\(number)", "a\nb", at: time(1)) }
-        #expect(timeline.events.count == Timeline.eventsMax)
-        #expect(timeline.events.first?.name == "3" && timeline.events.first?.text == "a b")
-    }
 }

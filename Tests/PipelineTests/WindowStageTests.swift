@@ -47,6 +47,24 @@ import Testing
         await bench.journal.close()
     }
 
+    @Test func `services count what leaves the window, once, for where it goes`() async throws {
+        let bench = try WindowBench(processors: [DropsNamed("noise")], to: ScriptedExporter())
+        let spans = [
+            TestSpan(id: 1, trace: 1), TestSpan(id: 2, parent: 9, trace: 2), TestSpan("noise", id: 3, trace: 1),
+        ]
+        #expect(await bench.send(spans) == .accepted)
+        #expect(bench.meters.services.rows.isEmpty)
+        #expect(bench.meters.arrivals.rows.map(\.sums.spans) == [2])
+        await bench.decide(all: false)
+        let routes = { bench.meters.services.rows.map { [$0.key?.route: $0.sums.spans] } }
+        #expect(routes() == [[.experimentName("trace 1"): 1]])
+        await bench.decide()
+        await bench.decide()
+        #expect(Set(routes()) == [[.experimentName("trace 1"): 1], [.experimentName("trace 2"): 1]])
+        #expect(bench.meters.services.rows.allSatisfy { $0.key?.pipeline == "traces" && $0.lastSeen == $0.firstSeen })
+        await bench.journal.close()
+    }
+
     @Test func `what only processors took out goes on as counts`() async throws {
         let bench = try WindowBench(processors: [DropsNamed("noise")], to: ScriptedExporter())
         #expect(await bench.send([TestSpan("noise", id: 1)]) == .accepted)

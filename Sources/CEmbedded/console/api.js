@@ -24,6 +24,9 @@ export function takeToken() {
 /** Keeps a token that a person has typed. */
 export const setToken = (token) => sessionStorage.setItem(STORED, token.trim());
 
+/** Whether there is a token to show, right or wrong. */
+export const hasToken = () => Boolean(sessionStorage.getItem(STORED));
+
 const headers = () => ({ Authorization: `Bearer ${sessionStorage.getItem(STORED) ?? ""}` });
 
 async function checked(answer) {

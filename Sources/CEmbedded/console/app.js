@@ -1,11 +1,11 @@
 // The page: which view is shown, what is live, and who may see it.
 
-import { Stream, get, setToken, takeToken } from "./api.js";
+import { Stream, get, hasToken, setToken, takeToken } from "./api.js";
 import { config } from "./config.js";
 import { connect } from "./connect.js";
 import { byId, h, render } from "./dom.js";
 import { flow } from "./flow.js";
-import { duration } from "./format.js";
+import { ago, clock, duration } from "./format.js";
 import { letters } from "./letters.js";
 import { Model } from "./model.js";
 import { services } from "./services.js";
@@ -21,14 +21,20 @@ const VIEWS = [
 ];
 
 /** What views share: `redraw()` after a change of their own, `say(text)` for people who do not see it, `watch(text, take)` for requests. */
-const app = { model: new Model(), live: "connecting", error: null, isPaused: false, redraw, say, ask, watch };
+const app = { model: new Model(), live: "connecting", error: null, answered: 0, notice: null, isPaused: false, redraw, say, ask, watch };
+/** Behind these another file may run. */
+const LOADS = new Set(["started", "started_again", "reloaded"]);
 let watched = { text: null, take: null };
 let stream = null;
 let shown = null;
 
 function redraw() {
-  if (app.live === "refused") return render(byId("view"), door());
   const [name, , view] = current();
+  document.body.classList.toggle("stale", app.live === "away");
+  if (app.live === "refused") {
+    drawTop(name);
+    return render(byId("view"), door());
+  }
   if (shown !== view) {
     shown?.leave?.(app);
     shown = view;
@@ -36,8 +42,13 @@ function redraw() {
     view.enter?.(app);
   }
   drawTop(name);
-  render(byId("view"), app.model.status ? view.draw(app) : waiting());
+  render(byId("view"), app.notice && notice(), app.model.status ? view.draw(app) : waiting());
 }
+
+/** What the page itself has to say. */
+const notice = () =>
+  h("p", { class: "panel message notice", key: "notice" }, h("span", {}, app.notice),
+    h("button", { class: "plain", onclick: () => { app.notice = null; redraw(); } }, "Close"));
 
 const current = () => VIEWS.find(([name]) => location.hash === `#/${name}`) ?? VIEWS[0];
 
@@ -58,7 +69,8 @@ function drawTop(name) {
   const { status } = app.model;
   const states = {
     connecting: ["quiet", "○", "connecting"], live: ["good", "●", "live"], polling: ["good", "●", "every 2 s"],
-    away: ["bad", "▲", "no answer"],
+    away: ["bad", "▲", app.answered ? `no answer, the last ${ago((Date.now() - app.answered) / 1000)}` : "no answer"],
+    refused: ["bad", "▲", "no access"],
   };
   const [level, mark, word] = app.isPaused ? ["held", "❚❚", "paused"] : states[app.live];
   const ready = status && !status.ready && app.live !== "away";
@@ -66,7 +78,7 @@ function drawTop(name) {
     byId("health"),
     ready && h("span", { class: "pill bad", title: status.reasons.join("; ") }, h("i", { "aria-hidden": "true" }, "▲"), "not ready: ", status.reasons[0]),
     h("span", { class: `pill ${level}` }, h("i", { "aria-hidden": "true" }, mark), word),
-    h("button", { class: "plain", onclick: togglePause, "aria-pressed": String(app.isPaused) }, app.isPaused ? "Resume page" : "Pause page"),
+    app.live !== "refused" && h("button", { class: "plain", onclick: togglePause, "aria-pressed": String(app.isPaused) }, app.isPaused ? "Resume page" : "Pause page"),
   );
   render(
     byId("foot"),
@@ -89,7 +101,7 @@ function listen() {
   stream = new Stream(path, take, (state, error) => {
     const changed = app.live !== state;
     [app.live, app.error] = [state, error];
-    if (changed) redraw();
+    if (changed || state === "away") redraw();
   });
 }
 
@@ -102,8 +114,9 @@ function watch(text, give) {
 
 async function take(name, status) {
   if (name === "tail") return watched.take?.(status);
-  app.model.add(status);
-  const latest = status.events.findLast(({ kind }) => kind === "started" || kind === "reloaded");
+  app.answered = Date.now();
+  if (app.model.add(status)) restarted(status);
+  const latest = status.events.findLast(({ kind }) => LOADS.has(kind));
   const loaded = `${latest?.at} ${latest?.kind}`;
   if (loaded !== app.loaded) {
     app.loaded = loaded;
@@ -112,8 +125,22 @@ async function take(name, status) {
   redraw();
 }
 
+/** Says that what is shown is of another process than before. */
+function restarted({ process, events }) {
+  const start = events.findLast(({ kind }) => kind === "started" || kind === "started_again");
+  app.notice = `The process has been started again at ${clock(process.started_at)}${start ? `: ${start.text}` : ""}. What it counts begins anew; the ledger goes on.`;
+  say(app.notice);
+}
+
 async function readFile() {
   app.model.file = (await get("/api/config").catch(() => ({ file: {} }))).file;
+}
+
+/** Why the page is closed. */
+function refusal() {
+  if (!hasToken()) return ["This page needs the admin token", ""];
+  if (app.answered) return ["The admin token is another one now", "The process has been started again with another token, or has taken a pipeline file with one. "];
+  return ["That token is not the one", "The process was asked with it and refuses it. "];
 }
 
 function door() {
@@ -124,11 +151,12 @@ function door() {
     redraw();
     listen();
   };
+  const [title, why] = refusal();
   return h("form", { class: "door panel", onsubmit: send },
-    h("h1", {}, "This page needs the admin token"),
-    h("p", {}, "It is ", h("code", {}, "token"), " of ", h("code", {}, "admin"), " in the pipeline file, else what the file ",
+    h("h1", {}, title),
+    h("p", {}, why, "It is ", h("code", {}, "token"), " of ", h("code", {}, "admin"), " in the pipeline file, else what the file ",
       h("code", {}, "admin-token"), " in the journal's directory holds. A terminal shows the whole address when the process starts."),
-    h("label", {}, "Token ", h("input", { name: "token", type: "password", autocomplete: "off", required: true })),
+    h("label", {}, "Token ", h("input", { name: "token", type: "password", autocomplete: "off", required: true, "aria-invalid": hasToken() ? "true" : null })),
     h("button", { class: "strong" }, "Open"));
 }
 

@@ -80,16 +80,27 @@ function block(app, title, text, index) {
     h("pre", { tabindex: "0", "aria-label": title }, text));
 }
 
-const key = (row) => JSON.stringify([row.pipeline, row.service, row.experiment]);
+const key = (row) => JSON.stringify([row.pipeline, row.service, row.experiment, Boolean(row.isOpen)]);
+
+/** Takes the experiment of the app's first trace from the window, once that has decided. */
+function decided(app, now) {
+  const { pipeline, service, isOpen } = view.came;
+  if (!isOpen) return;
+  const row = [...now.values()].find((other) => !other.isOpen && other.pipeline === pipeline && other.service === service && other.spans > (view.seen.get(key(other)) ?? 0));
+  if (!row) return;
+  view.came = row;
+  app.redraw();
+}
 
 /** Looks for spans that came since the view was opened. */
 async function look(app) {
   await refresh(app);
-  const now = new Map(known.rows.map((row) => [key(row), row]));
+  // Where a window waits for whole traces, what counts is that they come.
+  const now = new Map([...known.arrivals.map((row) => ({ ...row, isOpen: true })), ...known.rows].map((row) => [key(row), row]));
   if (known.history.length === 0) return;
   // A service that sends all the time says nothing of the app that is being connected.
   view.seen ??= new Map([...now].map(([id, row]) => [id, row.last_seen_seconds_ago < IDLE ? Infinity : row.spans]));
-  if (view.came) return;
+  if (view.came) return decided(app, now);
   const came = [...now.values()].find((row) => row.spans > (view.seen.get(key(row)) ?? 0));
   if (!came) return app.redraw();
   view.came = came;
@@ -110,6 +121,6 @@ function arrival() {
   }
   const row = view.came;
   return [h("p", { class: "arrived" }, h("i", { "aria-hidden": "true" }, "✓"), " ", h("b", {}, "The first span has come")),
-    h("p", {}, "from ", h("b", {}, row.service || "an app without service.name"), ", for experiment ", h("b", {}, whither(row)), ". "),
+    h("p", {}, "from ", h("b", {}, row.service || "an app without service.name"), row.isOpen ? ". Its experiment is decided when the trace is complete." : [", for experiment ", h("b", {}, whither(row)), "."]),
     h("p", {}, h("a", { href: "#/services" }, "Services"), " · ", h("a", { href: "#/flow" }, "Flow"))];
 }

@@ -5,7 +5,9 @@ import { clock, count, duration, moment } from "./format.js";
 
 const WORDS = {
   started: ["●", "good", "started"],
+  started_again: ["▲", "warn", "started again"],
   stopping: ["■", "held", "stopping"],
+  stopped: ["■", "quiet", "stopped"],
   reloaded: ["↻", "good", "configuration loaded"],
   reload_refused: ["▲", "bad", "configuration refused"],
   circuit_opened: ["▲", "bad", "circuit opened"],
@@ -19,7 +21,7 @@ const LISTED = 12;
 export function timeline(model) {
   const { events } = model.status;
   return h("section", { class: "panel", key: "timeline", "aria-labelledby": "timeline-title" },
-    h("h2", { id: "timeline-title" }, "Timeline", h("small", {}, "since the process started; the newest 200")),
+    h("h2", { id: "timeline-title" }, "Timeline", h("small", {}, "across restarts; the newest 200")),
     strip(model, events),
     h("ol", { class: "events", reversed: true }, events.slice(-LISTED).reverse().map((event, index) => {
       const [mark, level, words] = WORDS[event.kind] ?? ["○", "quiet", event.kind];

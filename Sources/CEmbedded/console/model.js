@@ -27,16 +27,16 @@ export class Model {
     this.status = null;
   }
 
-  /** Adds a status; older than what is there only after a restart, which starts the history anew. */
+  /** Adds a status; that of another process than before starts the history anew. Whether it is one. */
   add(status) {
     const last = this.history.at(-1);
-    if (last && (status.seconds < last.seconds || status.process.uptime_seconds + 2 < last.process.uptime_seconds)) {
-      this.history = [];
-    }
-    if (last && status.seconds - last.seconds < 0.2) this.history.pop();
+    const isOther = last !== undefined && (status.seconds < last.seconds || status.process.started_at !== last.process.started_at);
+    if (isOther) this.history = [];
+    else if (last && status.seconds - last.seconds < 0.2) this.history.pop();
     this.history.push(status);
     while (status.seconds - this.history[0].seconds > KEPT) this.history.shift();
     this.status = status;
+    return isOther;
   }
 
   /** How fast a total grew lately, a second; null while that is not known. `total` picks it out of a status. */

@@ -11,9 +11,12 @@ const COLUMNS = [
   ["tokens", "Tokens"], ["cost", "Cost"], ["errors", "Errors"], ["last", "Last seen"],
 ];
 const WORDS = new Set(["service", "experiment"]);
+/** Seconds after which a service that sends nothing is not named as one that waits, and how many of them are named. */
+const RECENT = 600;
+const NAMED = 5;
 
 /** The table's rows as they are asked for; kept between views, because others want them, too. */
-export const known = { rows: [], history: [], rowsMax: 1000 };
+export const known = { rows: [], arrivals: [], history: [], rowsMax: 1000 };
 const view = { filter: "", by: "spans", isUp: false, timer: null };
 
 export const services = {
@@ -38,19 +41,38 @@ export const services = {
         })),
         h("span", { class: "faint" }, `${count(rows.length)} of ${count(known.rows.length)} rows; ${count(known.rowsMax)} are kept`)),
       h("div", { class: "panel scroll", key: "table", tabindex: "0", role: "region", "aria-label": "Services and experiments" },
-        rows.length === 0 ? h("p", { class: "empty" }, known.rows.length === 0 ? "No span has come yet. " : "No row matches.", known.rows.length === 0 && h("a", { href: "#/connect" }, "Connect an app"))
+        rows.length === 0 ? h("p", { class: "empty" }, nothing())
           : h("table", { class: "wide" }, head(app), h("tbody", {}, rows.map((row) => line(row, several))))),
+      waiting().length > 0 && known.rows.length > 0 && h("p", { class: "panel message", key: "waiting" }, undecided()),
       h("p", { class: "faint note", key: "note" }, "Tokens are those that mlflow_map finds, each model call once; cost is what apps report, in their currency. Errors are spans with an error status."),
     ];
   },
 };
+
+/** Services of which no trace is complete yet, the one seen last first. */
+function waiting() {
+  const decided = new Set(known.rows.map((row) => JSON.stringify([row.pipeline, row.service])));
+  return known.arrivals.filter((row) => !row.others && row.last_seen_seconds_ago < RECENT && !decided.has(JSON.stringify([row.pipeline, row.service])));
+}
+
+function undecided() {
+  const rows = waiting();
+  const names = rows.slice(0, NAMED).map((row) => `${label(row)} (${count(row.spans)} ${row.spans === 1 ? "span" : "spans"})`).join(", ");
+  return `Still in the window, which decides on a trace when it is complete: ${names}${rows.length > NAMED ? `, and ${rows.length - NAMED} more` : ""}.`;
+}
+
+function nothing() {
+  if (known.rows.length > 0) return "No row matches.";
+  if (waiting().length > 0) return undecided();
+  return ["No span has come yet. ", h("a", { href: "#/connect" }, "Connect an app")];
+}
 
 /** Asks for the rows and remembers them for rates. */
 export async function refresh(app) {
   if (document.hidden || app.isPaused) return;
   const answer = await get("/api/services").catch(() => null);
   if (!answer) return;
-  known.rows = answer.services;
+  [known.rows, known.arrivals] = [answer.services, answer.arrivals];
   known.rowsMax = answer.rows_max;
   known.history.push({ seconds: answer.seconds, rows: new Map(answer.services.map((row) => [name(row), row])) });
   while (answer.seconds - known.history[0].seconds > WINDOW) known.history.shift();
@@ -69,8 +91,8 @@ function measured() {
   });
 }
 
-/** The experiment of a row, as far as it is known where spans come in. */
-export const whither = (row) => row.experiment ?? (row.window ? "decided by the window" : "Default");
+/** The experiment of a row. */
+export const whither = (row) => row.experiment ?? "Default";
 const label = (row) => (row.others ? "all others" : row.service || "no service.name");
 const experiment = (row) => (row.others ? "" : whither(row));
 const matches = (row, text) => `${label(row)} ${experiment(row)}`.toLowerCase().includes(text.toLowerCase());

@@ -64,7 +64,7 @@ function outcome(app) {
       h("tbody", {}, records.map((record, index) => h("tr", { key: index },
         h("td", { class: "time" }, moment(record.received_at)),
         h("td", {}, record.pipeline, record.window && h("span", { class: "faint" }, " behind its window"), record.signal !== "traces" && h("span", { class: "faint" }, ` ${record.signal}`)),
-        h("td", { class: "clip" }, record.experiment ?? "Default"),
+        h("td", { class: "clip" }, record.experiment ?? (record.destinations.length === 0 ? "decided by the window" : "Default")),
         h("td", { class: "number" }, count(record.spans.length)),
         h("td", { class: "ends" }, record.destinations.map(({ name, state }) => ending(name, state)))))))),
     spans.size > 0 && waterfall(app, [...spans.values()], `found ${id}`));

@@ -3,6 +3,7 @@ import Basics
 import Journal
 import OTLP
 import Pipeline
+import Receivers
 import Settings
 import Synchronization
 
@@ -37,7 +38,17 @@ final class AdminStatus: AdminSource {
     var parts: RunningParts? { assembly.withLock { $0 }?.parts }
     var meters: Meters { ground.meters }
 
-    var unreadyReasons: [String] { ground.readiness.reasons + (parts?.windows.values.compactMap(\.trouble) ?? []) }
+    var unreadyReasons: [String] {
+        ground.readiness.reasons + (parts?.windows.values.compactMap(\.trouble) ?? []) + receiverTroubles
+    }
+
+    /// Of a process that takes from elsewhere alone: one that listens can be sent to all the same.
+    private var receiverTroubles: [String] {
+        guard let parts, parts.file.receivers.allSatisfy({ $0.settings.address == nil }) else { return [] }
+        return parts.receivers.compactMap { name, receiver in receiver.trouble.map { "receiver \(name): \($0)" } }
+            .sorted()
+    }
+
     var metricsText: String { meters.prometheusText() }
     /// What the process says of itself where others of its cluster ask.
     var report: JSON {
@@ -80,7 +91,6 @@ final class AdminStatus: AdminSource {
         meters.counter("millrace_process_cpu_seconds_total") { ProcessUsage.cpuTime.inSeconds }
         let start = Double(start.nanoseconds) / 1e9
         meters.gauge("millrace_process_start_seconds") { start }
-        meters.events.add(.started, "version \(Product.version)", at: self.start)
     }
 
     /// Registers what is read of the logs that there are now.

@@ -53,7 +53,11 @@ extension Assembly {
         }
         change.gone.formUnion(old.receivers.keys.filter { name in !file.receivers.contains { $0.name == name } })
         OTLPReceiver.shareListeners(among: file.receivers.compactMap { change.started[$0.name] })
-        for receiver in file.receivers {
+        // Those that listen first: what takes from elsewhere begins there, where all can be had.
+        let order =
+            file.receivers.filter { $0.settings.address != nil }
+            + file.receivers.filter { $0.settings.address == nil }
+        for receiver in order {
             do {
                 try await change.changed[receiver.name]?.getReady()
                 try await change.started[receiver.name]?.start()
@@ -74,7 +78,7 @@ extension Assembly {
             let leaving = LeavingReceiver(receiver)
             parts.withLock { $0.leavingReceivers.append(leaving) }
             work.start(leaving) { [leaving] in
-                await receiver.stop(within: Self.farewell)
+                await receiver.leave(within: Self.farewell)
                 self.parts.withLock { parts in parts.leavingReceivers.removeAll { $0 === leaving } }
             }
         }

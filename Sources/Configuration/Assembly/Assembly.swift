@@ -70,6 +70,8 @@ package final class Assembly: Sendable {
         status.registerReadings()
         // With a journal in memory nothing else creates its directory.
         try? SystemFileSystem().createDirectories(file.journal.directory)
+        let version = "version \(Product.version)"
+        meters.events.start(in: file.journal.directory, version, at: status.start, logger: logger)
         AdminPlace.remove(from: file.journal.directory)
         let token = file.adminToken(logger: logger)
         adminToken = Mutex(token)
@@ -144,6 +146,9 @@ package final class Assembly: Sendable {
         await ground.eventLoops.shutdown()
     }
 
+    /// Notes that the process has ended as it should, the journal aside.
+    package func noteEnd() async { await ground.meters.events.end(at: WallClock.system.now()) }
+
     /// What every destination has not got yet, by pipeline and exporter.
     package var queuedByDestination: [(name: String, queued: UInt64)] {
         journal.pipelines.flatMap { log in
@@ -189,11 +194,11 @@ extension PipelineFile {
         )
     }
 
-    /// The pipeline file's token, else a new one that commands find beside the journal.
+    /// The pipeline file's token, else the one beside the journal, where commands find it.
     ///
     /// Where nobody but this process has noted the place of its endpoint there: who listens where an earlier one did is not to be asked with it.
     func adminToken(logger: Logger) -> AdminToken? {
-        guard let text = admin.token?.text else { return AdminToken.create(in: journal.directory, logger: logger) }
+        guard let text = admin.token?.text else { return AdminToken.keep(in: journal.directory, logger: logger) }
         AdminToken.remove(from: journal.directory)
         return AdminToken(text: text)
     }

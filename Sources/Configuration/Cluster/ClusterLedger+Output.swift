@@ -43,6 +43,11 @@ extension StreamLedger {
             lines.append("  \(unansweredPartitions) partitions are served by gateways that do not answer")
         }
         if let refused, refused > 0 { lines.append("  \(refused) messages are refused, and lie in \(name)-refused") }
+        for member in edges + gateways {
+            guard let bytes = member.tooLarge else { continue }
+            let reason = "whose ledger of \(bytes) bytes is larger than the servers take"
+            lines.append("  not in the sums: \(member.place), \(reason)")
+        }
         lines += sums.map { "  \($0.text)" }
         return (lines + ["", edgeTable, "", gatewayTable]).joined(separator: "\n")
     }

@@ -59,7 +59,8 @@ struct StreamState: Sendable {
 /// The consumers of a stream, one for each partition, in sum.
 struct ConsumerState: Sendable {
     /// Those that some gateway has a lease of, or pulls from.
-    private(set) var served = 0
+    var served: Int { subjects.count }
+    private var subjects: Set<String> = []
     /// Messages that nobody was given yet.
     private(set) var waiting = 0
     /// Messages at gateways that are not acknowledged.
@@ -70,9 +71,15 @@ struct ConsumerState: Sendable {
         let groups = consumer["priority_groups"]?.elements ?? []
         let isPinned = groups.contains { $0["pinned_client_id"]?.string?.isEmpty == false }
         // A lease begins with the first message.
-        if isPinned || consumer["num_waiting"]?.integer ?? 0 > 0 { served += 1 }
+        if isPinned || consumer["num_waiting"]?.integer ?? 0 > 0 { subjects.formUnion(Self.subjects(of: consumer)) }
         waiting += consumer["num_pending"]?.integer ?? 0
         underWay += consumer["num_ack_pending"]?.integer ?? 0
+    }
+
+    private static func subjects(of consumer: JSONNode) -> [String] {
+        let config = consumer["config"]
+        let list = config?["filter_subjects"]?.elements?.compactMap(\.string) ?? []
+        return list + [config?["filter_subject"]?.string].compactMap { $0 }
     }
 }
 
@@ -87,6 +94,8 @@ struct StreamMember: Sendable {
     let redelivered: [String: Int]
     /// The rows of the ledger that have to do with it.
     let rows: [LedgerRow]
+    /// Bytes of a ledger that the servers do not take, so that its rows are not known.
+    let tooLarge: Int?
     /// What it answered.
     let answer: JSON
     /// Places it among others; the same for the same component of a process.
@@ -94,8 +103,9 @@ struct StreamMember: Sendable {
 
     /// Nil for the answer of something else.
     init?(_ answer: JSONNode) {
+        tooLarge = answer["too_large"]?.integer
         guard let host = answer["host"]?.string, let process = answer["process"]?.integer,
-            let ledger = answer["ledger"],
+            answer["ledger"] != nil || tooLarge != nil,
             let name = (answer["exporter"] ?? answer["receiver"])?.string
         else { return nil }
         place = "\(host) \(answer["admin"]?.string ?? "process \(process)")"
@@ -103,10 +113,11 @@ struct StreamMember: Sendable {
         partitions = answer["partitions"]?.elements?.compactMap(\.integer) ?? []
         redelivered = (answer["redelivered"]?.members ?? []).reduce(into: [:]) { $0[$1.name] = $1.node.integer ?? 0 }
         let read = answer["pipelines_of"]?[name]?.elements?.compactMap(\.string) ?? []
-        let all = LedgerRow.rows(of: ledger)
+        let all = answer["ledger"].map { LedgerRow.rows(of: $0) } ?? []
         rows = isGateway ? all.filter { read.contains($0.pipeline) } : all.filter { $0.destination == name }
         self.answer = JSON(answer)
-        order = "\(place) \(process) \(name)"
+        // Containers may have the same host name, address and process number.
+        order = "\(place) \(process) \(name) \(answer["started"]?.string ?? "")"
     }
 
     /// Items that it has accepted; each pipeline of a receiver accepts them all.

@@ -27,10 +27,14 @@ extension AdminStatus {
         writer.double(clock.sinceBoot().inSeconds)
         writer.key("rows_max")
         writer.integer(ServiceActivity.rowsMax)
+        let now = clock.now()
         writer.key("services")
         writer.beginArray()
-        let windowed = Set(parts?.windows.keys ?? [:].keys)
-        for row in meters.services.rows { writer.write(row, before: windowed, now: clock.now()) }
+        for row in meters.services.rows { writer.write(row, now: now) }
+        writer.endArray()
+        writer.key("arrivals")
+        writer.beginArray()
+        for row in meters.arrivals.rows { writer.write(arrival: row, now: now) }
         writer.endArray()
         writer.endObject()
         return writer.bytes
@@ -57,24 +61,15 @@ extension AdminStatus {
 }
 
 extension JSONWriter {
-    /// A row; `windowed` are the pipelines that decide on the experiment when a trace is complete.
-    fileprivate mutating func write(_ row: ServiceActivity.Row, before windowed: Set<String>, now: UnixTime) {
+    /// A row of the table.
+    fileprivate mutating func write(_ row: ServiceActivity.Row, now: UnixTime) {
         beginObject()
-        if let key = row.key {
-            self.key("pipeline")
-            string(key.pipeline)
-            self.key("service")
-            string(key.service.text)
-            self.key("experiment")
+        write(row.key) { writer, key in
+            writer.key("experiment")
             switch key.route {
-            case .none: null()
-            case .experimentName(let name), .experimentID(let name): string(name)
+            case .none: writer.null()
+            case .experimentName(let name), .experimentID(let name): writer.string(name)
             }
-            self.key("window")
-            bool(windowed.contains(key.pipeline))
-        } else {
-            self.key("others")
-            bool(true)
         }
         key("spans")
         integer(row.sums.spans)
@@ -84,10 +79,39 @@ extension JSONWriter {
         integer(row.sums.tokens)
         key("cost")
         double(row.sums.cost)
+        write(seen: row, now: now)
+        endObject()
+    }
+
+    /// What came of a service before a window.
+    fileprivate mutating func write(arrival row: ServiceActivity.Row, now: UnixTime) {
+        beginObject()
+        write(row.key) { _, _ in }
+        key("spans")
+        integer(row.sums.spans)
+        write(seen: row, now: now)
+        endObject()
+    }
+
+    private mutating func write(
+        _ key: ServiceActivity.Key?,
+        _ more: (inout JSONWriter, ServiceActivity.Key) -> Void
+    ) {
+        guard let key else {
+            self.key("others")
+            return bool(true)
+        }
+        self.key("pipeline")
+        string(key.pipeline)
+        self.key("service")
+        string(key.service.text)
+        more(&self, key)
+    }
+
+    private mutating func write(seen row: ServiceActivity.Row, now: UnixTime) {
         key("first_seen_seconds_ago")
         double(max(0, now.since(row.firstSeen).inSeconds))
         key("last_seen_seconds_ago")
         double(max(0, now.since(row.lastSeen).inSeconds))
-        endObject()
     }
 }

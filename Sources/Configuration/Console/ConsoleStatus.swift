@@ -51,6 +51,7 @@ struct ConsoleStatus {
     private mutating func writeProcess() {
         writer.key("process")
         writer.beginObject()
+        write("started_at", status.start.text)
         write("uptime_seconds", max(0, now.since(status.start).inSeconds))
         write("resident_bytes", ProcessUsage.resident.bytes)
         write("cpu_seconds", ProcessUsage.cpuTime.inSeconds)

@@ -52,6 +52,8 @@ package final class JetStreamExporter: Exporter {
             report.json.adding(["exporter": .text(name)])
         }
         client.start()
+        // Gateways find the stream before anything is in it.
+        Task { [weak self] in _ = await self?.prepare() }
     }
 
     package var usesRoutes: Bool { true }

@@ -98,16 +98,21 @@ extension PipelineFile {
 
     /// Asks the process that has the journal open.
     ///
-    /// - Throws: `AdminFailure`, also where none has, or `JournalError` where there is no journal.
+    /// - Throws: `AdminFailure`, also where none has, and where there is no journal.
     func askRunning(
         _ method: String,
         _ path: String,
         within limit: Duration? = nil,
         receive: (@Sendable ([UInt8]) -> Bool)? = nil
     ) async throws -> String {
-        if let answer = try await ask(method, path, within: limit, receive: receive) { return answer }
+        var trouble = "no process has the journal in \(journal.directory) open"
+        do {
+            if let answer = try await ask(method, path, within: limit, receive: receive) { return answer }
+        } catch let error as JournalError {
+            trouble = error.message
+        }
         let hint = "a process that was started with another \"directory\" cannot be found by this file"
-        throw AdminFailure(reason: "no process has the journal in \(journal.directory) open; \(hint)")
+        throw AdminFailure(reason: "\(trouble); \(hint)")
     }
 
     /// Asks the process that has the journal open, and nobody else; nil where none has.

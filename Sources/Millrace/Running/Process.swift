@@ -45,7 +45,7 @@ func runProcess(
         configuration: ServiceGroupConfiguration(
             services: [
                 .init(service: MemoryService()),
-                .init(service: JournalService(journal: assembly.journal)),
+                .init(service: JournalService(assembly: assembly)),
                 .init(
                     service: AdminService(admin: assembly.admin, directory: file.journal.directory, lifeline: lifeline)
                 ),

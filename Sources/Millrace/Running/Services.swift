@@ -13,11 +13,13 @@ import Settings
 
 /// Keeps the journal open, and closes it when everything else has ended.
 struct JournalService: Service {
-    let journal: Journal
+    let assembly: Assembly
 
     func run() async {
         try? await gracefulShutdown()
-        await journal.close()
+        // The next process may read it as soon as the journal is closed.
+        await assembly.noteEnd()
+        await assembly.journal.close()
     }
 }
 

@@ -65,8 +65,19 @@ package final class ServiceActivity: Sendable {
 
     package init() {}
 
-    /// Adds what one request brought, when it is in the journal; what has no key is counted with all others.
+    /// Adds what one request brought, when it is in the journal; what is of no service is counted with all others.
+    package func add(_ counts: [ServiceCount], in pipeline: String, at now: UnixTime) {
+        add(
+            counts.map { count in
+                (count.service.map { Key(pipeline: pipeline, service: $0, route: count.route) }, count.sums)
+            },
+            at: now
+        )
+    }
+
+    /// Adds what was counted; what has no key is counted with all others.
     package func add(_ counted: [(key: Key?, sums: Sums)], at now: UnixTime) {
+        guard !counted.isEmpty else { return }
         state.withLock { state in
             for (key, sums) in counted {
                 if let key, let index = state.rows.index(forKey: key) {

@@ -1,9 +1,10 @@
 package import Basics
+package import Logging
 import Synchronization
 
-/// What happened to the process lately: starts, reloads, circuits, pauses.
+/// What happened lately: starts, reloads, circuits, pauses.
 ///
-/// Any thread. The newest 200 events are kept.
+/// Any thread. The newest 200 events are kept, in a file beside the journal, too: those of earlier processes are among them.
 package final class Timeline: Sendable {
     /// Events kept, at most.
     package static let eventsMax = 200
@@ -12,7 +13,9 @@ package final class Timeline: Sendable {
 
     /// What may happen.
     package enum Kind: String, Sendable, CaseIterable {
-        case started, stopping, reloaded
+        case started, stopping, stopped, reloaded
+        /// Behind a process that did not end as it should.
+        case startedAgain = "started_again"
         case reloadRefused = "reload_refused"
         case circuitOpened = "circuit_opened"
         case circuitClosed = "circuit_closed"
@@ -30,7 +33,7 @@ package final class Timeline: Sendable {
         package let text: String
     }
 
-    private let kept = Mutex<[Event]>([])
+    private let kept = Mutex<(events: [Event], file: TimelineFile?)>(([], nil))
 
     package init() {}
 
@@ -38,11 +41,42 @@ package final class Timeline: Sendable {
     package func add(_ kind: Kind, of name: String = "", _ text: String = "", at time: UnixTime) {
         let event = Event(time: time, kind: kind, name: name, text: text.excerpt(max: Self.textCharactersMax))
         kept.withLock { kept in
-            if kept.count == Self.eventsMax { kept.removeFirst() }
-            kept.append(event)
+            if kept.events.count == Self.eventsMax { kept.events.removeFirst() }
+            kept.events.append(event)
+            kept.file?.append(event)
         }
     }
 
+    /// Adds the start of the process behind what earlier ones have noted in a directory, and from now on notes events there, too.
+    ///
+    /// Blocks for the disk. Where nothing can be written there, that is logged, and events are kept for as long as the process.
+    package func start(in directory: String, _ text: String, at time: UnixTime, logger: Logger) {
+        var earlier: [Event] = []
+        let file = TimelineFile(in: directory, &earlier, logger: logger)
+        let last = earlier.last { Self.lifecycle.contains($0.kind) }
+        kept.withLock { kept in
+            kept.events = (earlier + kept.events).suffix(Self.eventsMax)
+            kept.file = file
+        }
+        switch last?.kind {
+        case nil, .stopped: add(.started, text, at: time)
+        case .stopping: add(.startedAgain, "\(text); the process before was ended while it stopped", at: time)
+        default: add(.startedAgain, "\(text); the process before was killed, or crashed", at: time)
+        }
+    }
+
+    /// Adds the end of the process, and returns once it is noted.
+    package func end(at time: UnixTime) async {
+        add(.stopped, at: time)
+        await flush()
+    }
+
+    /// Returns once everything so far is noted.
+    func flush() async { await kept.withLock { $0.file }?.flush() }
+
+    /// What tells whether a process has ended as it should.
+    private static let lifecycle: Set<Kind> = [.started, .startedAgain, .stopping, .stopped]
+
     /// What is kept, oldest first.
-    package var events: [Event] { kept.withLock { $0 } }
+    package var events: [Event] { kept.withLock { $0.events } }
 }

@@ -24,6 +24,8 @@ package final class IntakeTally: Sendable {
 
     /// Where spans are counted by service.
     let services: ServiceActivity
+    /// Where spans that come before a window are counted.
+    let arrivals: ServiceActivity
     /// Where people watch requests.
     let tap: RequestTap
     private let accepted: Counter
@@ -45,7 +47,7 @@ package final class IntakeTally: Sendable {
             }
         )
         self.meters = meters
-        services = meters.services
+        (services, arrivals) = (meters.services, meters.arrivals)
         tap = meters.tap
         self.signal = signal
         self.labels = ["pipeline": pipeline, "signal": signal.name]

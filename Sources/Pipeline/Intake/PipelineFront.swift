@@ -100,7 +100,14 @@ package struct PipelineFront: Sendable {
             removed = 0
         }
         if signal == .traces, !records.isEmpty {
-            let services = work.services(in: log.pipeline, for: tally.services)
+            // Behind a window spans are counted when it is decided where they go.
+            let counts = work.services { [window] in window == nil ? work.routes[Int($0)] : .none }
+            let services = NotedServices(
+                activity: window == nil ? tally.services : tally.arrivals,
+                pipeline: log.pipeline,
+                counts: counts,
+                time: time
+            )
             try memory.add(services.bytes)
             records[0].services = services
         }

@@ -29,12 +29,17 @@ struct MovedTrace: Sendable {
     /// What is settled with it.
     let spans: [SettledRecord]
     let logs: [SettledRecord]
-    /// For the meters; empty for what is no trace.
+    /// For the meters; without reasons for what is no trace.
     let counted: [(made: AssembledTrace, reasons: [WindowDecision.Reason])]
     /// Of an open trace: that what lies below this id went ahead.
     var shown: (key: TraceKey, end: UInt64)?
     /// Of one that is decided: what came of it.
     var outcomes: [(key: TraceKey, of: DecidedOutcome)] = []
+
+    /// When the latest of what it takes the place of came.
+    var lastReceived: UnixTime {
+        (spanRecords + logRecords).lazy.map(\.stored.receivedAt).max() ?? UnixTime(nanoseconds: 0)
+    }
 
     /// Of what goes on.
     var bytes: Int { records.reduce(0) { $0 + $1.metadata.count + $1.payload.count } }
@@ -133,7 +138,10 @@ struct MovedTrace: Sendable {
         for record in spans {
             let parts = record.stored.kind == .items ? WindowPart.parts(of: record, &known, assemble) : []
             let origin = TraceOrigin([record], [], joined: 0)
-            if parts.isEmpty { made.append(record.asItCame(origin, to: log, forwardedHeaders)) }
+            if parts.isEmpty {
+                made.append(record.asItCame(origin, to: log, forwardedHeaders))
+                counted.append((record.unassembled, []))
+            }
             // What lies in the journal together says once what it was made of.
             for (index, part) in parts.enumerated() {
                 made.append(part.record(index == 0 ? origin : TraceOrigin(spans: []), to: log, forwardedHeaders))
@@ -158,7 +166,7 @@ struct MovedTrace: Sendable {
         logRecords = []
         spans = TraceOrigin.moved([record.ids])
         logs = []
-        counted = []
+        counted = [(record.unassembled, [])]
     }
 
     /// Log records whose spans did not come.
@@ -309,6 +317,12 @@ extension RecordMetadata {
 }
 
 extension WindowRecord {
+    /// It as what is made of it where nothing can be.
+    fileprivate var unassembled: AssembledTrace {
+        let items = Int(stored.items) - Int(clamping: part.metadata.removed.sum)
+        return AssembledTrace(route: part.metadata.route, payload: stored.payload, items: items)
+    }
+
     fileprivate func asItCame(_ origin: TraceOrigin, to log: LogID, _ forwardedHeaders: Set<String>) -> NewRecord {
         var metadata = part.metadata
         metadata.headers.removeAll { !forwardedHeaders.contains($0.name) }

@@ -31,17 +31,17 @@ struct OpenTurns: Sendable {
         var isOneTurn = true
         var isAnswered = false
         var hasSpans = false
-        var begun: Set<Int> = []
+        /// Calls of tools that have begun and not ended, and those that ended.
+        var open: Set<Int> = []
         var ended: Set<Int> = []
         /// When it came, and when it is due, in nanoseconds.
         var since: Int64 = 0
         var due: Int64 = 0
 
-        var waits: Bool { !begun.isSubset(of: ended) }
         var memory: Int {
             MemoryLayout<Turn>.stride + 2 * MemoryLayout<TraceKey>.stride
                 + records.count * (MemoryLayout<Record>.stride + 2 * MemoryLayout<TraceKey>.stride)
-                + (begun.count + ended.count) * 2 * MemoryLayout<Int>.stride
+                + (open.count + ended.count) * 2 * MemoryLayout<Int>.stride
         }
     }
 
@@ -144,9 +144,11 @@ struct OpenTurns: Sendable {
         change(&turn)
         turn.isOneTurn = sighting.isOneTurn
         if sighting.isAnswered { turn.isAnswered = true }
-        turn.begun.formUnion(sighting.begun)
         turn.ended.formUnion(sighting.ended)
-        let wait = turn.isAnswered && !turn.waits || turn.hasSpans ? settings.wait : settings.openWait
+        let begun = sighting.begun.filter { !turn.ended.contains($0) }
+        turn.open.formUnion(begun)
+        turn.open.subtract(sighting.ended)
+        let wait = turn.isAnswered && turn.open.isEmpty || turn.hasSpans ? settings.wait : settings.openWait
         turn.due = now.addingReportingOverflow(wait.wholeNanoseconds).partialValue
         turns[sighting.key] = turn
         memoryBytes += turn.memory

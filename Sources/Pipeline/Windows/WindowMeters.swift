@@ -38,8 +38,16 @@ package struct WindowMeters: Sendable {
         meters.gauge("millrace_window_bytes", labels) { Double(stage.position.bytes) }
     }
 
-    /// Counts traces that were moved, and what processors did to them.
-    func count(_ traces: some Sequence<(made: AssembledTrace, reasons: [WindowDecision.Reason])>) {
+    /// Counts what was moved, and what processors did to it.
+    func count(_ moved: [MovedTrace]) {
+        for trace in moved {
+            let services = trace.counted.flatMap(\.made.serviceCounts)
+            meters.services.add(services, in: pipeline, at: trace.lastReceived)
+        }
+        count(moved.flatMap(\.counted))
+    }
+
+    private func count(_ traces: [(made: AssembledTrace, reasons: [WindowDecision.Reason])]) {
         var tally = ProcessorTally()
         for (trace, reasons) in traces {
             for reason in reasons { decided[reason]?.add() }

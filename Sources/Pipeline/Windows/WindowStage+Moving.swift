@@ -24,7 +24,7 @@ extension WindowStage {
         while !left.isEmpty, failures < Self.failuresMax, !Task.isCancelled {
             let made = await make(left)
             left = left.dropFirst(made.count)
-            let refused = await carryOut(made.traces)
+            let refused = await carryOut(made.traces, turns: made.turns)
             memory?.release(made.reserved)
             tried += refused.works
             failures = refused.works.isEmpty ? 0 : failures + 1
@@ -36,19 +36,27 @@ extension WindowStage {
         state.withLock { $0.putOff(Array(left) + tried, until: again, because: refusals) }
     }
 
-    /// Moves one group, or what of it can be moved by itself, the smallest first.
+    /// Moves one group, or what of it can be moved by itself, the smallest first; then turns of sessions in parts.
     ///
     /// - Returns: What was not moved, and why where that says something about others too.
     private func carryOut(
-        _ made: [MadeWork]
+        _ made: [MadeWork],
+        turns: [FoundWork]
     ) async -> (works: [WindowWork], refusal: CommitResult?) {
         for entry in made where entry.trace.records.isEmpty { settle(entry.trace) }
         var made = made.filter { !$0.trace.records.isEmpty }
-        if await move(made.map(\.trace)) == .moved { return ([], nil) }
-        made.sort { $0.trace.bytes < $1.trace.bytes }
-        for (index, entry) in made.enumerated() {
-            guard let refused = await moveAlone(entry) else { continue }
-            return (refused.works + made[(index + 1)...].flatMap(\.works), refused.result)
+        if await move(made.map(\.trace)) != .moved {
+            made.sort { $0.trace.bytes < $1.trace.bytes }
+            for (index, entry) in made.enumerated() {
+                guard let refused = await moveAlone(entry) else { continue }
+                return (refused.works + made[(index + 1)...].flatMap(\.works) + turns.map(\.work), refused.result)
+            }
+        }
+        for (index, turn) in turns.enumerated() {
+            guard case .decision(let decision) = turn.work,
+                let refused = await moveParts(of: decision, turn.logs, because: Self.memoryLimit)
+            else { continue }
+            return (refused.works + turns[(index + 1)...].map(\.work), refused.result)
         }
         return ([], nil)
     }
@@ -81,7 +89,9 @@ extension WindowStage {
     }
 
     /// Makes the records of as many decisions as fit into one group, at least one.
-    private func make(_ work: ArraySlice<WindowWork>) async -> (traces: [MadeWork], count: Int, reserved: Int) {
+    private func make(
+        _ work: ArraySlice<WindowWork>
+    ) async -> (traces: [MadeWork], turns: [FoundWork], count: Int, reserved: Int) {
         var chosen = Array(work.prefix(Self.groupMax.records))
         let ends = state.withLock { $0.shownEnds }
         if !ends.isEmpty { chosen = chosen.map { $0.with(shownEnds: ends) } }
@@ -103,8 +113,11 @@ extension WindowStage {
                 }
             }
         }
-        guard let reserved = await reserve(for: found) else { return (divide(found), found.count, 0) }
-        return (make(found), found.count, reserved)
+        guard let reserved = await reserve(for: found.reduce(0) { $0 + $1.bytes }) else {
+            let divided = divide(found)
+            return (divided.traces, divided.turns, found.count, 0)
+        }
+        return (make(found), [], found.count, reserved)
     }
 
     /// Makes records of decisions, of many at once as far as they need nothing of their own.
@@ -187,7 +200,7 @@ extension WindowStage {
         if result == .moved {
             for trace in made { noteMoved(trace) }
             writeNotes()
-            meters.count(made.flatMap(\.counted))
+            meters.count(made)
         } else if made.count == 1 {
             warn(.failed, because: result.trouble)
         }

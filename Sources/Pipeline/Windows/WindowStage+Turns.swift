@@ -79,7 +79,8 @@ extension WindowStage {
 }
 
 extension WindowStage {
-    /// Moves a turn that is too large for the journal in parts: what is behind the first goes below its root, as what comes late.
+    /// Moves a turn that is too large for the journal or the memory in parts: what is behind the first goes below its root, as what
+    /// comes late.
     ///
     /// - Returns: Nil where all of it moved; else what is left, and why.
     func moveParts(
@@ -96,12 +97,8 @@ extension WindowStage {
         var decision = decision
         for (part, left) in [(first, logs[...]), (second, second)] {
             decision = decision.with(logRecords: part, isLate: decision.isOneTurn && part.startIndex > 0)
-            guard let made = turns(of: .decision(decision), Array(part)) else {
-                settle(MovedTrace(unjoined: Array(part)))
-                continue
-            }
-            let result = await move([made])
-            if case .tooLarge = result {
+            let result = await movePart(of: decision, Array(part))
+            if case .tooLarge(let reason) = result {
                 guard let refused = await moveParts(of: decision, Array(part), because: reason) else { continue }
                 let behind = part.startIndex == 0 ? [decision.with(logRecords: second, isLate: decision.isOneTurn)] : []
                 return (refused.works + behind.map(WindowWork.decision), refused.result)
@@ -110,6 +107,19 @@ extension WindowStage {
             return ([.decision(decision.with(logRecords: left, isLate: false))], result)
         }
         return nil
+    }
+
+    /// Moves a part of a turn, where there is memory to make it.
+    private func movePart(of decision: WindowDecision, _ part: [WindowRecord]) async -> CommitResult {
+        let bytes = part.reduce(0) { $0 + $1.stored.traceBytes }
+        guard !isOverLimit(bytes) else { return .tooLarge(Self.memoryLimit) }
+        guard let reserved = await reserve(for: bytes) else { return .failed(Self.memoryLimit) }
+        defer { memory?.release(reserved) }
+        guard let made = turns(of: .decision(decision), part) else {
+            settle(MovedTrace(unjoined: part))
+            return .moved
+        }
+        return await move([made])
     }
 }
 

@@ -292,8 +292,8 @@ package final class WindowStage: Sendable {
             case .gone: "a record cannot be read any more; its trace goes on without it"
             case .failed: "a trace cannot be moved to the log of whole traces and is tried again"
             case .tooLarge: "a trace is too large for the journal; its records go on as they came"
-            case .recordTooLarge: "a log record is too large for a span in the journal; nothing is made of it"
-            case .noMemory: "there is no memory to put a trace together; its records go on one by one"
+            case .recordTooLarge: "log records of one request are too large for a span; nothing is made of them"
+            case .noMemory: "there is no memory to put a trace together; it goes on in parts"
             }
         }
     }

@@ -159,6 +159,8 @@ package struct AssembledTrace: Sendable {
     package var totals: TraceTotals?
     /// What the processors counted.
     package var tally: ProcessorTally
+    /// What the spans count for by service, those that went ahead or that nobody sent aside; nil where nobody has counted them.
+    package var services: [ServiceCount]?
 
     package init(
         route: Route,
@@ -184,6 +186,9 @@ package struct AssembledTrace: Sendable {
 extension AssembledTrace {
     /// What late spans of it have to know.
     var outcome: DecidedOutcome { DecidedOutcome(route: route, verdict: verdict) }
+
+    /// What it counts for by service.
+    package var serviceCounts: [ServiceCount] { services ?? ServiceCount.all(in: payload, items: items, to: route) }
 }
 
 /// Spans of a trace that went ahead while it was open, as they are in the end.

@@ -19,6 +19,7 @@ extension Assemble {
             shown.route = alone.route
             shown.payload += alone.payload
             shown.items += alone.items
+            shown.services = (shown.services ?? []) + alone.serviceCounts
         }
         return shown
     }
@@ -46,13 +47,11 @@ extension Assemble {
         var work = work(batch, TracePlace(key: key, top: 0), of: part)
         for processor in processors { processor.process(&work) }
         let route = work.route(of: 0)
+        let target = route == .none ? part.metadata.route : route
         for span in work.batch.spans.indices { work.batch.assign(span, to: 0) }
         let written = work.batch.encoded()
-        var made = AssembledTrace(
-            route: route == .none ? part.metadata.route : route,
-            payload: written?.payload ?? [],
-            items: written?.items ?? 0
-        )
+        var made = AssembledTrace(route: target, payload: written?.payload ?? [], items: written?.items ?? 0)
+        made.services = work.services { _ in target }
         if route != .none { made.refusal = work.source.identity?.refusal(of: route) }
         return made
     }

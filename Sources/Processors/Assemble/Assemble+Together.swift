@@ -72,6 +72,11 @@ extension Assemble {
                 work.batch.assign(span, to: UInt16(truncatingIfNeeded: 2 * place + (isBehind ? 1 : 0)))
             }
         }
+        let services = work.services { made[Int($0) / 2].request.route }
+        for place in made.indices {
+            let route = made[place].request.route
+            made[place].request.services = services.filter { $0.service == nil ? place == 0 : $0.route == route }
+        }
         // What the records cost was accounted for when they came.
         var account = RequestAccount(bytes: work.batch.bytes.count, limits: .none)
         for group in work.batch.groups {

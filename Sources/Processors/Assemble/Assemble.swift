@@ -80,6 +80,10 @@ package struct Assemble: WindowedProcessor {
         if let decision, !decision.verdict.isKept {
             return sampledOut(decision, work, target, created: offset, joined: joined, rootPart: rootPart)
         }
+        let isNew = { (span: Int) in
+            span >= offset && !trace.ahead.contains(Int(draft.parts[span - offset]))
+        }
+        let services = work.services(counting: isNew) { _ in target }
         let written = WrittenTrace(&work.batch, first: top, known) { span in
             span >= offset && trace.ahead.contains(Int(draft.parts[span - offset]))
         }
@@ -88,7 +92,7 @@ package struct Assemble: WindowedProcessor {
             payload: written.payload,
             items: written.items
         )
-        assembled.amended = written.amended
+        (assembled.amended, assembled.services) = (written.amended, services)
         if route != .none { assembled.refusal = work.source.identity?.refusal(of: route) }
         assembled.rootPart = rootPart
         assembled.created = created == nil ? 0 : 1

@@ -74,10 +74,12 @@ package final class MLflowExperiment: RememberingProcessor, RoutingProcessor {
         let decisions = decisions(about: traces, work, memory, &new)
         if !new.isEmpty { work.whenRefused.append { [new] in memory.numbers.withLock { $0.withdraw(new) } } }
         work.account.add(steps: work.batch.spans.count + traces.traces.count * (sources.count + 1))
+        var groups: [UInt16] = []
+        for decision in decisions { groups.append(work.group(of: decision.route)) }
         var defaultedSpans = 0
         for span in work.batch.spans.indices {
             guard let trace = traces.trace(of: span) else { continue }
-            work.assign(decisions[trace].route, to: span)
+            work.batch.assign(span, to: groups[trace])
             if decisions[trace].isInsteadOfOther { defaultedSpans += 1 }
         }
         work.tally.add(defaultedSpans, .defaulted, by: name)

@@ -9,8 +9,8 @@ import Synchronization
 
 /// The `jetstream` receiver: pulls the partitions of a stream that are its own, and acknowledges what the intake has taken.
 ///
-/// Which partitions are whose is agreed on by a bucket of members (`MemberBucket`), as advice only: a partition is served by whom
-/// the server has pinned its consumer to, and by nobody else. `start()`, then `prepareToStop(refusing:)` and `stop(within:)`.
+/// A bucket of members (`MemberBucket`) says which partitions each of them pulls; who gets the messages of one the servers decide, which
+/// pin its consumer to one client. `start()`, then `prepareToStop(refusing:)` and `stop(within:)`.
 final class JetStreamReceiver: Receiver {
     private struct State {
         var pullers: [Int: PartitionPuller] = [:]
@@ -18,6 +18,16 @@ final class JetStreamReceiver: Receiver {
         var leaving: [PartitionPuller] = []
         var task: Task<Void, Never>?
         var isStopping = false
+        /// Why the stream cannot be used; nil while it can.
+        var trouble: String?
+    }
+
+    private enum Finding {
+        case fits
+        /// The servers did not say.
+        case unknown(String)
+        /// It is not there, or has another layout.
+        case unfit(String)
     }
 
     /// Between two looks at the bucket, and two signs of life in it.
@@ -26,6 +36,9 @@ final class JetStreamReceiver: Receiver {
     private static let pause = Duration.seconds(2)
     /// How often those who wait for something look whether their time is over.
     private static let tick = Duration.milliseconds(250)
+    /// Between two looks at the stream's layout while nothing speaks against it.
+    private static let layoutInterval = Duration.seconds(60)
+    private static let gauge = "millrace_receiver_partitions"
 
     private let settings: JetStreamReceiverSettings
     private let context: ReceiverContext
@@ -35,7 +48,10 @@ final class JetStreamReceiver: Receiver {
     private let desk: RelayDesk
     private let bucket: MemberBucket
     private let state = Mutex(State())
-    private let throttle = Mutex(LogThrottle<Bool>(linesMax: 1, in: .seconds(60)))
+    private let throttle = Mutex(LogThrottle<Bool>(linesMax: 3, in: .seconds(60)))
+    private let clock = MonotonicClock.system
+    /// What it says of the gauge that a receiver of the same name may share with it while a reload goes on.
+    private let served = Mutex<GaugeShare?>(nil)
 
     init(_ settings: JetStreamReceiverSettings, in context: ReceiverContext) {
         self.settings = settings
@@ -62,11 +78,27 @@ final class JetStreamReceiver: Receiver {
 
     /// Begins to connect; a server that is away is waited for.
     func start() async {
-        context.meters.gauge("millrace_receiver_partitions", ["receiver": context.name]) { [weak self] in
-            Double(self?.state.withLock { $0.pullers.count } ?? 0)
-        }
+        let share = GaugeShare { [weak self] in Double(self?.servedCount ?? 0) }
+        served.withLock { $0 = share }
+        context.meters.gauge(Self.gauge, labels, share: share)
         client.start()
         state.withLock { state in state.task = Task { await run() } }
+    }
+
+    private var labels: [String: String] { ["receiver": context.name] }
+
+    /// Partitions that can be pulled.
+    private var servedCount: Int {
+        guard client.isConnected else { return 0 }
+        return state.withLock { Array($0.pullers.values) }.count { $0.trouble == nil }
+    }
+
+    /// Why nothing is taken; nil while something can be.
+    var trouble: String? {
+        guard client.isConnected else { return client.trouble }
+        let (trouble, pullers) = state.withLock { ($0.trouble, Array($0.pullers.values)) }
+        let troubles = pullers.compactMap(\.trouble)
+        return trouble ?? (troubles.count == pullers.count ? troubles.first : nil)
     }
 
     /// Gives up its partitions, which others serve from then on.
@@ -87,13 +119,17 @@ final class JetStreamReceiver: Receiver {
         await state.withLock { $0.task }?.wait(atMost: limit)
         desk.close()
         await client.close()
+        if let share = served.withLock({ $0 }) { context.meters.withdraw(share, from: Self.gauge, labels) }
     }
 
     /// Until it is cancelled; then gives up everything.
     private func run() async {
         let ticks = Task { await tickOn() }
         while !Task.isCancelled {
-            if await isUsable() { await serve() }
+            switch await look() {
+            case .fits: await serve()
+            case .unknown(let trouble), .unfit(let trouble): tell(trouble)
+            }
             try? await Task.sleep(for: Self.pause)
         }
         // A task that is cancelled asks nobody anything.
@@ -119,55 +155,77 @@ final class JetStreamReceiver: Receiver {
         }
     }
 
-    /// Looks for the stream; false, and told, where it is not there or does not fit.
-    private func isUsable() async -> Bool {
-        guard await client.connected(within: Self.pause) else { return false }
-        var trouble: String
+    /// Looks for the stream, and whether it fits.
+    private func look() async -> Finding {
+        guard await client.connected(within: Self.pause) else { return .unknown(client.trouble) }
         do throws(JetStream.Failure) {
             let info = try await stream.ask("STREAM.INFO.\(settings.stream)")
             guard let layout = RelayStream(info) else {
-                trouble = "the stream \(settings.stream) is another one's: no exporter of Millrace has laid it out"
-                return warn(trouble)
+                return .unfit("the stream \(settings.stream) is another one's: no exporter of Millrace has laid it out")
             }
             let wanted = RelayStream(name: settings.stream, subject: layout.subject, partitions: settings.partitions)
-            guard let mismatch = wanted.mismatch(with: info) else {
-                consumers.use(layout)
-                desk.use(layout)
-                return true
-            }
-            trouble = mismatch
+            if let mismatch = wanted.mismatch(with: info) { return .unfit(mismatch) }
+            consumers.use(layout)
+            desk.use(layout)
+            state.withLock { $0.trouble = nil }
+            return .fits
         } catch {
-            trouble = "\(error)"
+            return error.saysMissing ? .unfit("\(error)") : .unknown("\(error)")
         }
-        return warn(trouble)
     }
 
-    private func warn(_ trouble: String) -> Bool {
-        let now = MonotonicClock.system.now()
-        if throttle.withLock({ $0.admit(true, saying: trouble, now: now) }) != nil {
-            context.logger.warning(
-                "nothing is taken from the stream",
-                metadata: ["receiver": "\(context.name)", "stream": "\(settings.stream)", "reason": "\(trouble)"]
-            )
-        }
-        return false
+    private func tell(_ trouble: String) {
+        guard !Task.isCancelled else { return }
+        state.withLock { $0.trouble = trouble }
+        guard throttle.withLock({ $0.admit(true, saying: trouble, now: clock.now()) }) != nil else { return }
+        context.logger.warning(
+            "nothing is taken from the stream",
+            metadata: ["receiver": "\(context.name)", "stream": "\(settings.stream)", "reason": "\(trouble)"]
+        )
     }
 
-    /// Serves what is its own among the members, until it is cancelled or the stream is gone.
+    /// Serves what is its own among the members and what nobody else pulls, until it is cancelled or the stream does not fit any more.
     private func serve() async {
+        var (connection, lookedAt) = (client.connections, clock.now())
+        var strays = StrayPartitions(now: lookedAt)
+        var own: Set<Int> = []
         while !Task.isCancelled {
-            switch await bucket.look() {
-            case .members(let members):
-                let own = Rendezvous.partitions(of: bucket.member, among: members, count: settings.partitions)
-                let served = Set(state.withLock { $0.pullers.keys })
-                if served != own { note(own, of: members) }
-                let lost = Array(served.subtracting(own))
-                if !lost.isEmpty { Task { await giveUp(lost) } }
-                for partition in own.subtracting(served) { begin(partition) }
+            let isDoubted = consumers.takeDoubt()
+            if isDoubted || client.connections != connection || lookedAt + Self.layoutInterval <= clock.now() {
+                (connection, lookedAt) = (client.connections, clock.now())
+                if case .unfit(let trouble) = await look() {
+                    tell(trouble)
+                    let all = state.withLock { Array($0.pullers.keys) }
+                    Task { await giveUp(all) }
+                    return
+                }
+            }
+            switch await bucket.look(replicas: consumers.replicas) {
+            case .members(let members): own = shared(among: members, before: own)
+            case .unfit(let reason):
+                desk.note(.members, reason)
+                own = Set(0..<settings.partitions)
             case .unknown: break
             }
+            await strays.look(besides: own, consumers, desk, now: clock.now())
+            serve(own.union(strays.adopted))
             try? await Task.sleep(for: Self.interval)
         }
+    }
+
+    /// The own partitions among those members.
+    private func shared(among members: Set<String>, before earlier: Set<Int>) -> Set<Int> {
+        let own = Rendezvous.partitions(of: bucket.member, among: members, count: settings.partitions)
+        if own != earlier { note(own, of: members) }
+        return own
+    }
+
+    /// Begins and gives up so that these are pulled, and no others.
+    private func serve(_ wanted: Set<Int>) {
+        let served = Set(state.withLock { $0.pullers.keys })
+        let lost = Array(served.subtracting(wanted))
+        if !lost.isEmpty { Task { await giveUp(lost) } }
+        for partition in wanted.subtracting(served) { begin(partition) }
     }
 
     private func note(_ own: Set<Int>, of members: Set<String>) {

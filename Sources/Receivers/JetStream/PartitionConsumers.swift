@@ -14,6 +14,7 @@ final class PartitionConsumers: Sendable {
     private let settings: JetStreamReceiverSettings
     private let durable: String
     private let layout = Mutex<RelayStream?>(nil)
+    private let isDoubted = Mutex(false)
 
     init(stream: JetStream, settings: JetStreamReceiverSettings, durable: String) {
         self.stream = stream
@@ -24,6 +25,20 @@ final class PartitionConsumers: Sendable {
     /// From now on they are those of this stream.
     func use(_ layout: RelayStream) {
         self.layout.withLock { $0 = layout }
+    }
+
+    /// Servers that hold what lies in the stream.
+    var replicas: Int { layout.withLock { $0?.replicas ?? 1 } }
+
+    /// The stream may be another one than it was.
+    func doubt() { isDoubted.withLock { $0 = true } }
+
+    /// Whether somebody doubted it since this was asked last.
+    func takeDoubt() -> Bool {
+        isDoubted.withLock { isDoubted in
+            defer { isDoubted = false }
+            return isDoubted
+        }
     }
 
     /// How many messages of one partition may be under way.
@@ -54,6 +69,47 @@ final class PartitionConsumers: Sendable {
         let filters = made["config"]?["filter_subjects"]?.elements?.compactMap(\.string) ?? []
         guard filters == [subject], made["config"]?["priority_policy"]?.string == "pinned_client" else {
             throw .unavailable("the consumer \(name) is another one's, or the server is older than 2.12")
+        }
+    }
+
+    /// Who pulls a partition, as its servers tell it.
+    struct Pulls {
+        /// Whether somebody has the lease or waits for messages.
+        let isServed: Bool
+        /// How many pulls wait for messages.
+        let waiting: Int
+    }
+
+    /// The consumers that there are, by partition.
+    func pulls() async throws(JetStream.Failure) -> [Int: Pulls] {
+        var pulls: [Int: Pulls] = [:]
+        var seen = 0
+        while true {
+            let page = try await stream.ask("CONSUMER.LIST.\(settings.stream)", ["offset": .integer(seen)])
+            let consumers = page["consumers"]?.elements ?? []
+            for consumer in consumers {
+                guard let name = consumer["name"]?.string, name.hasPrefix("\(durable)-"),
+                    let partition = Int(name.dropFirst(durable.count + 1))
+                else { continue }
+                let groups = consumer["priority_groups"]?.elements ?? []
+                let isPinned = groups.contains { $0["pinned_client_id"]?.string?.isEmpty == false }
+                let waiting = consumer["num_waiting"]?.integer ?? 0
+                pulls[partition] = Pulls(isServed: isPinned || waiting > 0, waiting: waiting)
+            }
+            seen += consumers.count
+            if consumers.isEmpty || seen >= page["total"]?.integer ?? 0 { return pulls }
+        }
+    }
+
+    /// How many messages each subject of the stream has.
+    func messages() async throws(JetStream.Failure) -> [(subject: String, partition: Int?, count: Int)] {
+        let info = try await stream.ask("STREAM.INFO.\(settings.stream)", ["subjects_filter": ">"])
+        let prefix = layout.withLock { $0.map { "\($0.subject)." } } ?? ""
+        return (info["state"]?["subjects"]?.members ?? []).map { subject in
+            let number = Int(subject.name.dropFirst(prefix.count))
+            let partition = number.flatMap { 0..<settings.partitions ~= $0 ? $0 : nil }
+            let isOwn = partition.map { subject.name == "\(prefix)\($0)" } ?? false
+            return (subject.name, isOwn ? partition : nil, subject.node.integer ?? 0)
         }
     }
 

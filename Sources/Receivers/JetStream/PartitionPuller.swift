@@ -24,6 +24,8 @@ final class PartitionPuller: Sendable {
         var connection: UInt64 = 0
         /// Whether the consumer may be gone.
         var needsConsumer = true
+        /// Why it cannot be pulled; nil where it can, as far as is known.
+        var trouble: String? = "its consumer is not known yet"
         var isLeaving = false
         var isOver = false
     }
@@ -82,6 +84,9 @@ final class PartitionPuller: Sendable {
         await hasEnded.wait()
     }
 
+    /// Why the partition cannot be pulled; nil where it can.
+    var trouble: String? { state.withLock { $0.trouble } }
+
     /// Whether it leaves and nothing is under way.
     private var isDone: Bool {
         let now = clock.now()
@@ -95,9 +100,11 @@ final class PartitionPuller: Sendable {
         guard client.isConnected else { return }
         do throws(JetStream.Failure) {
             try await consumers.ensure(partition)
-            state.withLock { $0.needsConsumer = false }
+            state.withLock { state in (state.needsConsumer, state.trouble) = (false, nil) }
             bell.ring()
         } catch {
+            consumers.doubt()
+            state.withLock { $0.trouble = "\(error)" }
             desk.note(.consumer, "\(error)", of: partition)
             try? await clock.sleep(Self.expiry)
         }
@@ -164,12 +171,15 @@ final class PartitionPuller: Sendable {
                 state.isLargeNext = !state.hasBrought
             // The consumer is gone, or its leader: the pull stays open until its time is over, so that nobody asks in a circle.
             default:
-                state.needsConsumer = true
+                (state.needsConsumer, state.trouble) = (true, "\(status.code) \(status.text)")
                 return true
             }
             return false
         }
-        if isTrouble { desk.note(.consumer, "\(status.code) \(status.text)", of: partition) }
+        if isTrouble {
+            consumers.doubt()
+            desk.note(.consumer, "\(status.code) \(status.text)", of: partition)
+        }
         bell.ring()
     }
 }

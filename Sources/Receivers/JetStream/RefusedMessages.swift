@@ -10,10 +10,12 @@ struct RefusedMessages: Sendable {
     /// The stream's name.
     let name: String
     private let subject: String
+    private let replicas: Int
     private let stream: JetStream
 
     init(_ stream: JetStream, of layout: RelayStream) {
         self.stream = stream
+        replicas = layout.replicas
         name = "\(layout.name)-refused"
         subject = "\(layout.subject)-refused"
     }
@@ -59,7 +61,8 @@ struct RefusedMessages: Sendable {
                 "description": .text(
                     "Millrace: messages that no gateway takes, with the reason in \(RelayHeader.reason)"
                 ),
-            ]
+            ],
+            replicas: replicas
         )
     }
 }

@@ -29,11 +29,13 @@ final class RelayDesk: IntakeObserver {
 
     /// What is told of.
     enum Trouble {
-        case consumer, partial, postponed, refused
+        case consumer, foreign, members, partial, postponed, refused
 
         fileprivate var text: String {
             switch self {
             case .consumer: "a partition cannot be pulled now"
+            case .foreign: "the stream has messages that no gateway takes"
+            case .members: "the bucket of members cannot be used; the servers decide who gets what"
             case .partial: "some of a message is refused"
             case .postponed: "a message has to wait, and is delivered again"
             case .refused: "a message is refused, and put aside"
@@ -149,7 +151,7 @@ final class RelayDesk: IntakeObserver {
         // The answer to it got lost, or it was stored a second time after the stream had forgotten its id.
         case .known:
             known.add()
-            confirmations.send([confirmation(of: copy, .acknowledged)])
+            confirmations.send([confirmation(of: copy, in: partition, .acknowledged)])
         case .underWay: break
         // Messages of one partition stay in order.
         case .new(let ticket): loops[partition % loops.count].execute { self.accept(message, ticket) }
@@ -178,8 +180,12 @@ final class RelayDesk: IntakeObserver {
         return .new(state.nextTicket)
     }
 
-    private func confirmation(of copy: Copy, _ word: Confirmations.Word) -> Confirmations.Answer {
-        Confirmations.Answer(reply: copy.delivery.reply, word: word, done: copy.done)
+    private func confirmation(
+        of copy: Copy,
+        in partition: Int,
+        _ word: Confirmations.Word
+    ) -> Confirmations.Answer {
+        Confirmations.Answer(reply: copy.delivery.reply, partition: partition, word: word, done: copy.done)
     }
 
     private func accept(_ message: NATSMessage, _ ticket: UInt64) {
@@ -265,7 +271,7 @@ final class RelayDesk: IntakeObserver {
     private func acknowledgements(of waiting: Waiting) -> [Confirmations.Answer] {
         acknowledged.add()
         known.add(waiting.copies.count - 1)
-        return waiting.copies.map { confirmation(of: $0, .acknowledged) }
+        return waiting.copies.map { confirmation(of: $0, in: waiting.partition, .acknowledged) }
     }
 
     /// Has a message delivered again later.
@@ -292,20 +298,22 @@ final class RelayDesk: IntakeObserver {
         }
         refused.add()
         note(.refused, "\(reason); it lies in the stream \(store.name)", of: waiting.partition)
-        confirmations.send(waiting.copies.map { confirmation(of: $0, .refused) })
+        confirmations.send(waiting.copies.map { confirmation(of: $0, in: waiting.partition, .refused) })
     }
 
-    /// Nothing more is pulled.
+    /// Nothing more is pulled, and no confirmation waited for.
     func close() {
         state.withLock { $0.isClosed = true }
+        confirmations.close()
     }
 
-    /// Logs what happens to messages: the same thing once a minute, and of each kind three.
-    func note(_ trouble: Trouble, _ reason: String, of partition: Int) {
-        guard let heldBack = throttle.withLock({ $0.admit(trouble, saying: reason, now: clock.now()) }) else { return }
-        var metadata: Logger.Metadata = [
-            "receiver": "\(context.name)", "partition": "\(partition)", "reason": "\(reason.excerpt())",
-        ]
+    /// Logs what happens to messages, until it is closed: the same thing once a minute, and of each kind three.
+    func note(_ trouble: Trouble, _ reason: String, of partition: Int? = nil) {
+        guard !state.withLock({ $0.isClosed }),
+            let heldBack = throttle.withLock({ $0.admit(trouble, saying: reason, now: clock.now()) })
+        else { return }
+        var metadata: Logger.Metadata = ["receiver": "\(context.name)", "reason": "\(reason.excerpt())"]
+        if let partition { metadata["partition"] = "\(partition)" }
         if heldBack > 0 { metadata["held_back"] = "\(heldBack)" }
         context.logger.warning("\(trouble.text)", metadata: metadata)
     }

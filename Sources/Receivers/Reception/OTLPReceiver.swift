@@ -206,6 +206,15 @@ package final class OTLPReceiver: Receiver {
         await close()
     }
 
+    /// As `stop`, but gives clients half of the time to send another request: one that goes on the way while its connection is closed
+    /// is lost to them.
+    package func leave(within limit: Duration) async {
+        await prepareToStop(refusing: false)
+        await closeListeners()
+        await finish(within: limit / 2)
+        await stop(within: limit / 2)
+    }
+
     /// Waits until everything received is answered and every connection closed, at most as long as given.
     package func finish(within limit: Duration) async {
         await wait(until: .now() + TimeAmount(limit)) { _ in { $0.isEmpty } }

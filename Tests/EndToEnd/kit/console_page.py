@@ -1,11 +1,14 @@
 """The console page in a real browser: its views, what stands in them, and what the browser had to refuse."""
 
+import json
+import pathlib
 import uuid
 
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
 from kit.browser import Browser
+from kit.millrace import Millrace
 from kit.waiting import eventually
 
 CONTROLS = {"button", "link", "textbox", "searchbox", "combobox", "checkbox", "DisclosureTriangle", "img", "region", "article"}
@@ -86,6 +89,33 @@ class ConsolePage(Browser):
 
     def violations(self):
         return self.driver.execute_script("return window.violations")
+
+
+class Paged(Millrace):
+    """A gateway whose page is looked at."""
+
+    @property
+    def token(self):
+        return (pathlib.Path(self.pipeline["journal"]["directory"]) / "admin-token").read_text()
+
+    @property
+    def origin(self):
+        return "http://" + self.pipeline["admin"]["listen"]
+
+    @property
+    def page(self):
+        return f"{self.origin}/#token={self.token}"
+
+    def post_genai(self, service, agent="OTel-OTLP-Exporter-Test/1", **more):
+        """The id of a trace of three spans that was sent."""
+        trace, body = genai_trace(service, **more)
+        answer = self.post(json.dumps(body), content_type="application/json", user_agent=agent)
+        assert answer.status_code == 200, answer.content
+        return trace
+
+    def api(self, path, method="GET", **headers):
+        shown = {"Authorization": f"Bearer {self.token}"} | {name.replace("_", "-"): text for name, text in headers.items()}
+        return self.session.request(method, self.origin + path, headers=shown, timeout=10)
 
 
 def attribute(key, value):

@@ -1,17 +1,22 @@
-"""A way to a server over TCP that can lose what clients send, and be cut."""
+"""A way to a server over TCP that can lose what clients send, be slow with it, and be cut."""
 
 import contextlib
 import socket
 import threading
+import time
 
 
 class LossyWay:
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, port, rate=None):
+        """`rate` is how many bytes of clients pass in a second; None for all."""
+        self.port, self.rate = port, rate
         self.loses = False
         """Whether what clients send is thrown away."""
         self.sockets = set()
         self.listener = socket.create_server(("127.0.0.1", 0))
+        if rate:
+            # As much as a slow way holds, and not what this machine would.
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         threading.Thread(target=self.accept, daemon=True).start()
 
     @property
@@ -33,7 +38,9 @@ class LossyWay:
 
     def carry(self, source, target, is_lossy):
         with contextlib.suppress(OSError):
-            while piece := source.recv(65536):
+            while piece := source.recv(16384):
+                if is_lossy and self.rate:
+                    time.sleep(len(piece) / self.rate)
                 if not (is_lossy and self.loses):
                     target.sendall(piece)
         self.end({source, target})

@@ -141,6 +141,18 @@ def spans_of_file(path, signal="traces"):
     return [pair for line in text.splitlines() for pair in pairs_of_json(signal, json.loads(line))]
 
 
+def newer_spans_of_file(path, position):
+    """The spans behind a position in a JSON-lines file, of whole lines alone, and the position behind these."""
+    if not path.exists():
+        return [], position
+    with path.open("rb") as file:
+        file.seek(position)
+        text = file.read()
+    whole = text[: text.rfind(b"\n") + 1]
+    spans = [pair for line in whole.splitlines() for pair in pairs_of_json("traces", json.loads(line))]
+    return spans, position + len(whole)
+
+
 def status_of(response):
     """The google.rpc.Status of an answer, decoded by the answer's own content type."""
     kind = response.headers["content-type"].split(";")[0]
