@@ -18,6 +18,7 @@ from kit.millrace import pipeline, run
 from kit.terminal import Terminal
 from kit.waiting import eventually
 
+CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
 
 
@@ -83,7 +84,7 @@ assert status == int(sys.argv[3]), status
     [
         (lambda body: ["true"], None, ["no span came from the command", "opentelemetry-distro"]),
         (send("/v1/spans", 404), None, ["nothing was taken", "answers: 1 of 404", "without /v1/traces"]),
-        (send("/v1/traces", 200), AWAY, ["5 spans taken; out http://127.0.0.1:9: 5 wait (Failed to connect"]),
+        (send("/v1/traces", 200), AWAY, ["5 spans taken; out http://127.0.0.1:9: 5 wait in the journal (Failed to connect"]),
         (send("/v1/traces", 200), "refusing", ["5 spans taken; out http://127.0.0.1:", ": 5 dead lettered"]),
         (lambda body: ["/nonexistent/app"], None, None),
     ],
@@ -110,8 +111,8 @@ def test_at_the_end_it_says_what_became_of_the_spans(file, tmp_path, sink, comma
 
 def test_mlflow_s_page_of_the_spans_is_named(mlflow, tmp_path):
     path = tmp_path / "pipeline.json"
-    path.write_text(json.dumps(pipeline(tmp_path, {"mlflow": mlflow_exporter(mlflow)})))
-    done = run("exec", "--config", path, "--service", "named-page", "--", program("clients", "python"), APPS / "shop.py")
+    path.write_text(json.dumps(pipeline(tmp_path, {"mlflow": mlflow_exporter(mlflow)}, drain_timeout="60s")))
+    done = run("exec", "--config", path, "--service", "named-page", "--", program("clients", "python"), APPS / "shop.py", within=90)
     (experiment,) = re.findall(rf'mlflow {mlflow.url}/#/experiments/(\d+)/traces, experiment "named-page": 4 delivered', done.stderr)
     assert mlflow.expect_traces("named-page", spans=4) and experiment != "0"
 
@@ -159,10 +160,15 @@ def test_the_variables_say_where_and_what_for_every_language(file):
     assert "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" not in seen, "it would win over the endpoint"
     exporters = {signal: seen[f"OTEL_{signal}_EXPORTER"] for signal in ("TRACES", "METRICS", "LOGS")}
     assert exporters == {"TRACES": "otlp", "METRICS": "none", "LOGS": "console"}, "what is set stays, what nobody takes is off"
-    assert seen["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] == "true"
+    assert CAPTURE not in seen, "it would come as log records, which nobody takes"
     assert seen["CLAUDE_CODE_ENABLE_TELEMETRY"] == seen["OTEL_LOG_USER_PROMPTS"] == "1"
     assert seen["GEMINI_TELEMETRY_OTLP_ENDPOINT"] == receiver(file)
     assert "OTEL_SERVICE_NAME" not in seen, "a name in the app's code is not to be lost"
+    document = json.loads(file.read_text())
+    document["pipelines"]["traces"]["signals"] = ["traces", "logs"]
+    file.write_text(json.dumps(document))
+    seen = json.loads(run("exec", "--config", file, "--", sys.executable, "-c", SHOW).stdout)
+    assert seen[CAPTURE] == "true" and seen["OTEL_LOGS_EXPORTER"] == "otlp"
 
 
 def test_the_table_of_clients_is_that_of_the_documentation():
@@ -310,7 +316,7 @@ def test_a_gateway_of_somebody_else_that_ends_is_told(millrace, archives):
         child.stdin.flush()
         assert child.stdout.readline() == "line\n"
         gateway.stop()
-        assert "has ended: what the command sends from now on is not taken" in child.stderr.readline()
+        assert "has ended: what the command sends is not taken until one listens there again" in child.stderr.readline()
         child.stdin.close()
         assert child.wait(timeout=15) == 0
     finally:
@@ -330,7 +336,9 @@ def test_content_can_be_left_off_and_tls_asks_for_its_authority(file, tmp_path):
     done = run("exec", "--config", file, "--no-content", "--", sys.executable, "-c", SHOW)
     seen = json.loads(done.stdout)
     assert seen["OTEL_TRACES_EXPORTER"] == "otlp" and seen["OTEL_EXPORTER_OTLP_ENDPOINT"] == receiver(file)
-    assert not {"ENABLE_SENSITIVE_DATA", "OTEL_LOG_USER_PROMPTS", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"} & set(seen)
+    assert not {"ENABLE_SENSITIVE_DATA", "OTEL_LOG_USER_PROMPTS", CAPTURE} & set(seen)
+    assert seen["CLAUDE_CODE_ENABLE_TELEMETRY"] == "1", "telemetry without content is telemetry"
+    assert seen["GEMINI_TELEMETRY_OTLP_ENDPOINT"] == receiver(file) and seen["GEMINI_TELEMETRY_LOG_PROMPTS"] == "false"
     certificate, key = Authority(tmp_path).issue("server")
     document = json.loads(file.read_text())
     document["receivers"]["otlp"]["tls"] = {"certificate": str(certificate), "key": str(key)}

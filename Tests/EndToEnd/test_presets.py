@@ -7,6 +7,7 @@ import pytest
 
 from conftest import QUICK_RETRY
 from kit import otlp
+from kit.environments import CHECKOUT
 from kit.millrace import Millrace, all_signals, pipeline, run
 from kit.sink import DECODERS, Sink
 from kit.waiting import eventually
@@ -295,6 +296,43 @@ class TestInit:
         done = run("init", "--yes", "--output", path)
         assert done.returncode == 0, done.stderr
         assert "mlflow" in json.loads(path.read_text())["exporters"]
+
+    @pytest.mark.parametrize("given", ["variable", "option"])
+    def test_mlflow_is_looked_for_where_the_variable_says_and_gets_the_file_of_a_sidecar(self, tmp_path, sink, given):
+        path = tmp_path / "pipeline.json"
+        found = given == "variable"
+        how, settings = (["--yes"], {"MLFLOW_TRACKING_URI": sink.url}) if found else (["--mlflow", sink.url], {})
+        done = run("init", *how, "--preset", "phoenix", "--output", path, PHOENIX_COLLECTOR_ENDPOINT=sink.url, **settings)
+        assert done.returncode == 0, done.stderr
+        written, sidecar = json.loads(path.read_text()), json.loads((CHECKOUT / "pipelines/sidecar.json").read_text())
+        assert written["receivers"] == sidecar["receivers"]
+        assert written["exporters"]["mlflow"]["endpoint"] == ("${env:MLFLOW_TRACKING_URI:-" + sink.url + "}" if found else sink.url)
+        assert written["exporters"]["phoenix"]["signals"] == ["traces"], "log records are taken for MLflow's traces alone"
+        shape = ("receivers", "processors", "signals")
+        assert [written["pipelines"]["traces"][key] for key in shape] == [sidecar["pipelines"]["traces"][key] for key in shape]
+        assert {key: value["type"] for key, value in written["processors"].items()} == {
+            key: value["type"] for key, value in sidecar["processors"].items()
+        }
+        assert run("validate", path).returncode == 0
+
+    def test_mlflow_s_credentials_are_named_and_none_in_an_address_is_printed(self, tmp_path, sink):
+        path = tmp_path / "pipeline.json"
+        sink.admits = lambda path, headers, body: None if headers.get("authorization") == "Bearer a-token" else (401, {})
+        assert run("init", "--mlflow", sink.url, "--output", path).returncode == 1
+        done = run("init", "--mlflow", sink.url, "--output", path, MLFLOW_TRACKING_TOKEN="a-token")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(path.read_text())["exporters"]["mlflow"]["token"] == "${env:MLFLOW_TRACKING_TOKEN}"
+        secret = sink.url.replace("//", "//ada:open-sesame@")
+        for arguments, settings in [([], {"MLFLOW_TRACKING_URI": secret}), (["--mlflow", secret], {})]:
+            done = run("init", "--yes", "--output", tmp_path / "other.json", *arguments, **settings)
+            assert done.returncode in (1, 64) and "MLFLOW_TRACKING_PASSWORD" in done.stderr
+            assert "sesame" not in done.stdout + done.stderr
+
+    def test_what_was_looked_for_in_vain_is_said(self, tmp_path):
+        settings = {"MLFLOW_TRACKING_URI": "databricks", "PHOENIX_COLLECTOR_ENDPOINT": "phoenix:6006"}
+        done = run("init", "--output", tmp_path / "x.json", **settings)
+        assert done.returncode == 1
+        assert all(word in done.stderr for word in ["MLFLOW_TRACKING_URI names no server", "PHOENIX_COLLECTOR_ENDPOINT", "--mlflow URL"])
 
     def test_a_name_given_twice_is_one_and_only_mlflow_gets_what_is_mapped_for_it(self, tmp_path, sink):
         path = tmp_path / "pipeline.json"

@@ -26,7 +26,10 @@ export function curlParts(target) {
 function exported(target, client, more) {
   const own = target.token ? ["OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20YOUR_TOKEN"] : [];
   const lines = (variables) => Object.entries(variables).map(([name, value]) => `${name}=${value}`);
-  return [...lines(clients.variables), ...own, ...more, ...lines(client.variables)].map((line) => `export ${filled(line, target)}`).join("\n");
+  // What a client would send as log records is of no use where nobody takes those.
+  const isTaken = ([name]) => target.signals.includes("logs") || !clients.content.in_logs.includes(name);
+  const content = Object.fromEntries(Object.entries(client.variables).filter(isTaken));
+  return [...lines(clients.variables), ...own, ...more, ...lines(content)].map((line) => `export ${filled(line, target)}`).join("\n");
 }
 
 function filled(line, target) {

@@ -21,7 +21,9 @@ extension Assembly {
     }
 
     /// Exporters of the pipeline file as it counts now, secrets masked, by their names.
-    package var exporterSettings: JSONNode? { (try? JSONNode(parsing: status.configurationJSON))?["file"]?["exporters"] }
+    package var exporterSettings: JSONNode? {
+        (try? JSONNode(parsing: status.configurationJSON))?["file"]?["exporters"]
+    }
 
     /// What a destination last said, where it has taken nothing since.
     package func trouble(at exporter: String) -> String? {

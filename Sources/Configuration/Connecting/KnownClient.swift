@@ -22,7 +22,7 @@ package struct KnownClient: Sendable {
         self.title = title
         usual = node["default"]?.string ?? ""
         retries = node["retries"]?.string ?? ""
-        variables = Self.variables(node)
+        variables = Self.variables(node["variables"])
         notes = (node["know"]?.elements ?? []).compactMap(\.string)
     }
 
@@ -37,10 +37,19 @@ package struct KnownClient: Sendable {
     package static let all = (table?["clients"]?.elements ?? []).compactMap(KnownClient.init)
 
     /// What every SDK reads; values with the address's words in braces.
-    private static let common = table.map { variables($0) } ?? []
+    private static let common = table.map { variables($0["variables"]) } ?? []
+    /// Names of those that make apps record what is said, and of them those by which it comes as log records.
+    private static let recording = names(in: "on")
+    private static let inLogs = names(in: "in_logs")
+    /// What makes apps record nothing of that which do so unless told otherwise.
+    private static let silencing = variables(table?["content"]?["off"])
 
-    private static func variables(_ node: JSONNode) -> [(name: String, value: String)] {
-        (node["variables"]?.members ?? []).map { ($0.name, $0.node.string ?? "") }
+    private static func names(in list: String) -> [String] {
+        (table?["content"]?[list]?.elements ?? []).compactMap(\.string)
+    }
+
+    private static func variables(_ node: JSONNode?) -> [(name: String, value: String)] {
+        (node?.members ?? []).map { ($0.name, $0.node.string ?? "") }
     }
 
     /// The variables that make apps send to an address, those that say where first.
@@ -48,11 +57,17 @@ package struct KnownClient: Sendable {
         common.map { ($0.name, address.filling($0.value)) }
     }
 
-    /// Those that say what any of them is to send, each once.
-    package static func content(for address: AppAddress) -> [(name: String, value: String)] {
+    /// Those that say what any of them is to send, each once; with or without what is said in prompts and answers.
+    package static func content(
+        for address: AppAddress,
+        recording isRecording: Bool = true
+    ) -> [(name: String, value: String)] {
+        let isUnused = { (name: String) in
+            !isRecording && recording.contains(name) || !address.signals.contains("logs") && inLogs.contains(name)
+        }
         var seen: Set<String> = []
-        return all.flatMap(\.variables).filter { seen.insert($0.name).inserted }
-            .map { ($0.name, address.filling($0.value)) } + exporters(for: address)
+        let all = all.flatMap(\.variables).filter { !isUnused($0.name) && seen.insert($0.name).inserted }
+        return (all + (isRecording ? [] : silencing)).map { ($0.name, address.filling($0.value)) } + exporters(for: address)
     }
 
     /// Those that say which signals are sent at all.

@@ -21,7 +21,7 @@ struct ExecCommand: AsyncParsableCommand {
 
     @Option(help: "The pipeline file; without it, the built-in one.") var config: String?
     @Option(help: "The command's service.name (OTEL_SERVICE_NAME).") var service: String?
-    @Flag(help: "Set no variable that makes an app record prompts and answers.") var noContent = false
+    @Flag(help: "Set none of the variables that make apps record prompts and answers, and those that keep them from it.") var noContent = false
     @Argument(parsing: .postTerminator, help: "The command and its arguments, behind --.") var command: [String] = []
 
     func validate() throws {
@@ -61,7 +61,7 @@ struct ExecCommand: AsyncParsableCommand {
         spawnThread(named: "millrace-watch") {
             while file.isRun { usleep(500_000) }
             let what = "the gateway at \(address), which this command did not start, has ended"
-            writeLine("\(what): what the command sends from now on is not taken", to: .standardError)
+            writeLine("\(what): what the command sends is not taken until one listens there again", to: .standardError)
         }
     }
 
@@ -92,8 +92,7 @@ struct ExecCommand: AsyncParsableCommand {
         for signal in ["TRACES", "METRICS", "LOGS"] {
             for setting in ["ENDPOINT", "PROTOCOL"] { unsetenv("OTEL_EXPORTER_OTLP_\(signal)_\(setting)") }
         }
-        let content = noContent ? KnownClient.exporters(for: address) : KnownClient.content(for: address)
-        for (name, value) in content { setenv(name, value, 0) }
+        for (name, value) in KnownClient.content(for: address, recording: !noContent) { setenv(name, value, 0) }
         if let service { setenv("OTEL_SERVICE_NAME", service, 1) }
         if address.wantsCredentials, Environment.process.variable("OTEL_EXPORTER_OTLP_HEADERS") == nil {
             let line = "OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20TOKEN"

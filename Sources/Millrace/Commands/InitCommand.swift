@@ -11,29 +11,27 @@ struct InitCommand: AsyncParsableCommand {
         commandName: "init",
         abstract: "Write a pipeline file after its destinations have answered.",
         discussion: """
-            MLflow and Phoenix are looked for where they listen by default, and offered; --yes takes what is found. Nothing is written \
-            while a destination does not answer, and no file is written over.
+            MLflow and Phoenix are looked for where MLFLOW_TRACKING_URI and PHOENIX_COLLECTOR_ENDPOINT say, else where they listen by \
+            default, and offered; --yes takes what is found. For MLflow the file is that of a sidecar: traces and the log records \
+            that hold their content, over HTTP and gRPC, put together before they go out. MLFLOW_TRACKING_TOKEN, or _USERNAME and \
+            _PASSWORD, are used where they are set. Nothing is written while a destination does not answer, and no file is written \
+            over.
             """
     )
 
+    @Option(help: ArgumentHelp("MLflow's address, such as http://127.0.0.1:5000.", valueName: "url")) var mlflow:
+        String?
     @Option(help: ArgumentHelp("A destination of `millrace presets`; may be repeated.", valueName: "name"))
     var preset: [String] = []
     @Option(help: "Where to write.") var output = "pipeline.json"
     @Flag(help: "Take the servers that are found, without asking.") var yes = false
 
-    /// Servers that are looked for on this machine.
-    private static let local: [(exporter: String, title: String, variable: String, port: Int, settings: JSON)] = [
-        (
-            "mlflow", "MLflow", "MLFLOW_TRACKING_URI", 5000,
-            ["type": "mlflow", "endpoint": "${env:MLFLOW_TRACKING_URI:-http://127.0.0.1:5000}"]
-        ),
-        ("phoenix", "Phoenix", "PHOENIX_COLLECTOR_ENDPOINT", 6006, ["type": "otlp_http", "preset": "phoenix"]),
-    ]
-
     func validate() throws {
         for name in preset where !Preset.all.contains(where: { $0.name == name }) {
             throw ValidationError(Preset.refusal(of: name) + ".")
         }
+        // Not printed: it may have a password in it.
+        if let mlflow, let reason = LocalServer.refusal(of: mlflow) { throw ValidationError("--mlflow \(reason).") }
     }
 
     func run() async throws {
@@ -44,12 +42,12 @@ struct InitCommand: AsyncParsableCommand {
             chosen.missing(in: .process).map { "\(chosen.name) needs \($0.variable): \($0.what)" }
         }
         guard missing.isEmpty else { return try fail(missing.joined(separator: "\n")) }
-        let exporters = chosenExporters()
+        let (exporters, passed) = chosenExporters()
         guard !exporters.isEmpty else {
-            let hint = "--preset names a destination, and `millrace presets` lists them"
-            return try fail("there is nowhere to send to: \(hint)")
+            let hint = "--mlflow URL or --preset NAME names a destination, and `millrace presets` lists those names"
+            return try fail("there is nowhere to send to: \((passed + [hint]).joined(separator: "; "))")
         }
-        let text = Self.text(exporters)
+        let text = FirstFile(exporters).text
         let file: PipelineFile
         do throws(PipelineFileError) {
             file = try PipelineFile(text: Array(text.utf8), name: output)
@@ -72,22 +70,26 @@ struct InitCommand: AsyncParsableCommand {
         throw ExitCode.failure
     }
 
-    /// By their names; asks a person about what was found.
-    private func chosenExporters() -> [(name: String, settings: JSON)] {
-        var chosen: [(name: String, settings: JSON)] = []
-        for server in Self.local where !preset.contains(server.exporter) {
-            let named = Environment.process.variable(server.variable) ?? ""
-            let isNamed = named.hasPrefix("http://") || named.hasPrefix("https://")
-            guard isNamed || ListenAddress.tcp(host: "127.0.0.1", port: server.port).isAnswered else { continue }
-            let found =
-                isNamed
-                ? "\(server.variable) names \(server.title) at \(named)"
-                : "\(server.title) seems to listen at http://127.0.0.1:\(server.port)"
-            if yes || agrees("\(found). Send there? [Y/n] ") { chosen.append((server.exporter, server.settings)) }
+    /// What is to be sent to, and what was looked for and passed over; asks a person about what was found.
+    private func chosenExporters() -> (chosen: [FirstFile.Exporter], passed: [String]) {
+        var (chosen, passed): ([FirstFile.Exporter], [String]) = ([], [])
+        if let mlflow { chosen.append(LocalServer.mlflow.exporter(at: mlflow, isGiven: true)) }
+        for server in LocalServer.all where !(preset + chosen.map(\.name)).contains(server.exporter) {
+            switch server.look() {
+            case .found(let address, let text):
+                if yes || agrees("\(text). Send there? [Y/n] ") {
+                    chosen.append(server.exporter(at: address))
+                } else {
+                    passed.append("\(server.title) at \(address) is not taken")
+                }
+            case .missing(let text): passed.append(text)
+            }
         }
         var seen: Set<String> = []
-        return chosen
-            + preset.filter { seen.insert($0).inserted }.map { ($0, ["type": "otlp_http", "preset": .text($0)]) }
+        let presets = preset.filter { seen.insert($0).inserted }.map { name -> FirstFile.Exporter in
+            (name, ["type": "otlp_http", "preset": .text(name)])
+        }
+        return (chosen + presets, passed)
     }
 
     private func agrees(_ question: String) -> Bool {
@@ -98,27 +100,6 @@ struct InitCommand: AsyncParsableCommand {
         writeWhole(question, to: .standardError)
         guard let answer = readLine() else { return false }
         return ["", "y", "yes"].contains(answer.lowercased())
-    }
-
-    private static func text(_ exporters: [(name: String, settings: JSON)]) -> String {
-        let hasMLflow = exporters.contains { $0.name == "mlflow" }
-        // Others read what apps send as it is, and would store the mapped attributes beside it.
-        let processors: [(name: String, settings: JSON)] =
-            hasMLflow ? [("map", ["type": "mlflow_map"]), ("route", ["type": "mlflow_experiment"])] : []
-        let pipeline: JSON = [
-            "receivers": ["otlp", "grpc"], "processors": .words(processors.map(\.name)),
-            "exporters": .words(exporters.map(\.name)),
-        ]
-        let file: JSON = [
-            "receivers": [
-                "otlp": ["type": "otlp_http", "listen": "127.0.0.1:4318"],
-                "grpc": ["type": "otlp_grpc", "listen": "127.0.0.1:4318"],
-            ],
-            "processors": .object(processors.map { JSON.Member($0.name, $0.settings) }),
-            "exporters": .object(exporters.map { JSON.Member($0.name, $0.settings) }),
-            "pipelines": ["traces": pipeline],
-        ]
-        return file.indentedText() + "\n"
     }
 
     private func write(_ text: String) throws {

@@ -66,9 +66,19 @@ struct SendDemoCommand: AsyncParsableCommand {
     }
 
     /// Prints where the trace is; false where the process says that a destination has not got it.
-    private func tell(of trace: DemoTrace, sentTo base: String, by file: PipelineFile, _ before: Result<ProcessLook, any Error>) async -> Bool {
+    private func tell(
+        of trace: DemoTrace,
+        sentTo base: String,
+        by file: PipelineFile,
+        _ before: Result<ProcessLook, any Error>
+    ) async -> Bool {
         do {
-            let whereabouts = DemoWhereabouts(trace: trace, address: base.place, before: try before.get(), process: file)
+            let whereabouts = DemoWhereabouts(
+                trace: trace,
+                address: base.place,
+                before: try before.get(),
+                process: file
+            )
             if let report = try await whereabouts.report() {
                 for line in report.lines { writeLine(line, to: .standardOutput) }
                 return report.isDelivered

@@ -26,7 +26,8 @@ enum DemoFate: Equatable {
         switch self {
         case .delivered: "delivered"
         case .waits(let reason): reason.map { "waits: \($0)" } ?? "waits still"
-        case .isInWindow(let window, let wait): "waits in the window \(window), which closes \(wait.text) after the last span"
+        case .isInWindow(let window, let wait):
+            "waits in the window \(window), which closes \(wait.text) after the last span"
         case .removed(let cause): cause
         case .deadLetter(let reason): "a dead letter" + (reason.map { ": \($0)" } ?? "")
         case .left(let outcomes): outcomes

@@ -8,6 +8,8 @@ import Pipeline
 struct ExecBalance {
     private typealias Counts = [(word: String, count: Int)]
 
+    private static let waiting = "wait in the journal"
+
     private let assembly: Assembly
     private let start: Ledger
 
@@ -64,7 +66,7 @@ struct ExecBalance {
     /// What each destination did with what came or waited, by name, in the order of the ledger.
     private func destinations(_ end: Ledger) -> [(name: String, counts: Counts)] {
         var sums: [(name: String, sums: [String: Int])] = []
-        let words = Outcome.allCases.map(\.word) + ["wait"]
+        let words = Outcome.allCases.map(\.word) + [Self.waiting]
         for (sign, ledger) in [(1, end), (-1, start)] {
             for row in ledger.entries.flatMap(\.destinations) {
                 let index = sums.firstIndex { $0.name == row.name } ?? sums.count
@@ -72,7 +74,7 @@ struct ExecBalance {
                 for outcome in Outcome.allCases {
                     sums[index].sums[outcome.word, default: 0] += sign * Int(clamping: row.account.outcomes[outcome])
                 }
-                if sign > 0 { sums[index].sums["wait", default: 0] += Int(clamping: row.account.queued) }
+                if sign > 0 { sums[index].sums[Self.waiting, default: 0] += Int(clamping: row.account.queued) }
             }
         }
         return sums.map { row in
@@ -88,7 +90,7 @@ struct ExecBalance {
             place = await MLflowPage(at: place, of: experiments.count == 1 ? experiments[0] : nil).address
         }
         let said = counts.map { "\($0.count) \($0.word.replacing("_", with: " "))" }.joined(separator: ", ")
-        let waits = counts.contains { $0.word == "wait" }
+        let waits = counts.contains { $0.word == Self.waiting }
         let trouble = waits ? assembly.trouble(at: name).map { " (\($0))" } ?? "" : ""
         return "\(place.isEmpty ? name : "\(name) \(place)"): \(said)\(trouble)"
     }

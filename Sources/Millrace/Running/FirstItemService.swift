@@ -53,7 +53,11 @@ struct FirstItemService: Service {
             ("403", "the sender may not write to the experiment, or names a host that is not accepted"),
             ("404", "a wrong path: OTEL_EXPORTER_OTLP_ENDPOINT is the base address, without /v1/traces"),
             ("413", "bodies over max_body"), ("415", "a content type that is neither protobuf nor JSON"),
-            ("400", "bodies that are no OTLP"),
+            (
+                "400",
+                "TLS to a plain port (http:// in OTEL_EXPORTER_OTLP_ENDPOINT), the other protocol (OTEL_EXPORTER_OTLP_PROTOCOL) or "
+                    + "bodies that are no OTLP"
+            ),
         ]
         let found = known.filter { answers.contains($0.0) }.map(\.1)
         guard found.isEmpty else { return found }

@@ -18,7 +18,9 @@ struct Greeting {
             let place = "\(address.endpoint) (\(address.protocol == "grpc" ? "gRPC" : "HTTP"))"
             if !places.contains(place) { places.append(place) }
         }
-        let variables = KnownClient.address(first).map { "\($0.name)=\($0.value)" }.joined(separator: " ")
+        // An SDK that sends what nobody takes logs an error at each interval.
+        let unused = KnownClient.exporters(for: first).filter { $0.value == "none" }
+        let variables = (KnownClient.address(first) + unused).map { "\($0.name)=\($0.value)" }.joined(separator: " ")
         let option = path.map { " --config \($0)" } ?? ""
         return """
             send to:    \(places.joined(separator: ", "))

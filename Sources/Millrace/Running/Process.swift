@@ -46,7 +46,9 @@ func runProcess(
             services: [
                 .init(service: MemoryService()),
                 .init(service: JournalService(assembly: assembly)),
-                .init(service: AdminService(admin: assembly.admin, directory: file.journal.directory, lifeline: lifeline)),
+                .init(
+                    service: AdminService(admin: assembly.admin, directory: file.journal.directory, lifeline: lifeline)
+                ),
                 .init(service: ReceiverService(assembly: assembly, greeting: greeting, lifeline: lifeline)),
                 .init(service: DeliveryService(assembly: assembly, lifeline: lifeline, logger: logger)),
                 .init(service: FirstItemService(assembly: assembly, logger: logger)),

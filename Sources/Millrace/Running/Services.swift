@@ -149,7 +149,11 @@ struct ReceiverService: Service {
     let lifeline: Lifeline?
 
     func run() async throws {
-        try await assembly.startReceiving()
+        do {
+            try await assembly.startReceiving()
+        } catch {
+            throw StartError("a receiver \(error); its \"listen\" in the pipeline file names another address")
+        }
         lifeline?.partIsUp()
         if let greeting, Output.standardError.isTerminal { writeLine(greeting.text, to: .standardError) }
         try? await gracefulShutdown()
