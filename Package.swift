@@ -173,7 +173,7 @@ let package = Package(
         .executableTarget(
             name: "Millrace",
             dependencies: [
-                "Basics", "Configuration", "Admin", "HTTPClient", "Journal", "Pipeline", "Settings", "CChild",
+                "Basics", "OTLP", "Configuration", "Admin", "HTTPClient", "Journal", "Pipeline", "Settings", "CChild",
                 arguments, lifecycle, unixSignals, logging,
             ],
             swiftSettings: strict

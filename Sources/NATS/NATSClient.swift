@@ -126,7 +126,7 @@ package final class NATSClient: Sendable {
         } onCancel: {
             wake()
         }
-        timer.cancel()
+        cancel(timer)
         return isConnected
     }
 
@@ -254,8 +254,13 @@ package final class NATSClient: Sendable {
 
     private func end(_ token: UInt64, with result: Result<NATSMessage, NATSFailure>) {
         guard let request = state.withLock({ $0.requests.removeValue(forKey: token) }) else { return }
-        request.timer.cancel()
+        cancel(request.timer)
         request.answer.resume(returning: result)
+    }
+
+    /// Ends a timer whose time is not over; those of a client that is closed end with its thread, which takes nothing any more.
+    private func cancel(_ timer: Scheduled<Void>) {
+        state.withLock { if !$0.isClosed { timer.cancel() } }
     }
 
     private func fail(because reason: String) {

@@ -27,7 +27,9 @@ import Testing
             "Processors", "Exporters",
             "Admin", "TLS", "CEmbedded",
         ],
-        "Millrace": ["Basics", "Configuration", "Admin", "HTTPClient", "Journal", "Pipeline", "Settings", "CChild"],
+        "Millrace": [
+            "Basics", "OTLP", "Configuration", "Admin", "HTTPClient", "Journal", "Pipeline", "Settings", "CChild",
+        ],
     ]
 
     @Test(arguments: SourceFile.all)

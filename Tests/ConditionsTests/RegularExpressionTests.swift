@@ -70,7 +70,9 @@ import Testing
             _ = expression.firstMatch(in: letters.span.bytes, 0..<letters.count, from: 0, cost: &cost)
             return cost
         }
-        #expect(try cost("a{1,3}z") == letters.count)
+        // By the thread's own time, which another thread on the same core may lengthen.
+        let usual = try (0..<20).map { _ in try cost("a{1,3}z") }.min()
+        #expect(usual == letters.count)
         #expect(try cost("[ab]*(a[ab]{60}x)|a") > 10 * letters.count)
     }
 

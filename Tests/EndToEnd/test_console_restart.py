@@ -29,7 +29,7 @@ def windowed(tmp_path, sink):
     processors = {
         "map": {"type": "mlflow_map"},
         "noise": {"type": "filter", "drop": {"name": {"glob": "GET /health*"}}},
-        "whole": {"type": "assemble", "wait": "10m"},
+        "whole": {"type": "assemble", "wait": "10m", "show_after": "0s"},
         "route": {"type": "mlflow_experiment", "map": {"shop-*": "Shop"}},
     }
     store = {"type": "otlp_http", "endpoint": sink.url, "retry": QUICK_RETRY}

@@ -8,7 +8,7 @@ import Testing
 @testable import Receivers
 
 @Suite struct ConfirmationsTests {
-    @Test func `while the servers are away an answer waits as long as its message is under way, and no longer`() async throws {
+    @Test func `while the servers are away an answer waits as long as its message is under way`() async throws {
         let (clock, done) = (ManualClock(), Done())
         let client = NATSClient(NATSSettings(), name: "test", logger: Logger(label: "test"))
         let confirmations = Confirmations(client, within: .seconds(10), MonotonicClock(clock))

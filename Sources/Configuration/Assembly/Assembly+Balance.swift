@@ -7,14 +7,14 @@ extension Assembly {
     /// The accounts as they stand.
     package var ledger: Ledger { status.ledger }
 
-    /// Experiments that spans were for since the process started, ids in digits; nil where not all of them are known.
+    /// Experiments that spans were for since the process started, ids in digits, MLflow's own default where none is named; nil where
+    /// not all of them are known.
     package var experiments: [String]? {
         let rows = (try? JSONNode(parsing: status.servicesJSON))?["services"]?.elements ?? []
         var experiments: [String] = []
         for row in rows {
-            guard let experiment = row["experiment"]?.string ?? (row["window"]?.bool == false ? "0" : nil) else {
-                return nil
-            }
+            guard row["others"]?.bool != true else { return nil }
+            let experiment = row["experiment"]?.string ?? "0"
             if !experiments.contains(experiment) { experiments.append(experiment) }
         }
         return experiments

@@ -67,7 +67,8 @@ package struct KnownClient: Sendable {
         }
         var seen: Set<String> = []
         let all = all.flatMap(\.variables).filter { !isUnused($0.name) && seen.insert($0.name).inserted }
-        return (all + (isRecording ? [] : silencing)).map { ($0.name, address.filling($0.value)) } + exporters(for: address)
+        let used = all + (isRecording ? [] : silencing)
+        return used.map { ($0.name, address.filling($0.value)) } + exporters(for: address)
     }
 
     /// Those that say which signals are sent at all.

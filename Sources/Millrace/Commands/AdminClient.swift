@@ -83,15 +83,15 @@ struct AdminClient {
 }
 
 extension PipelineFile {
-    /// What a person opens to see the console page of the running process, on a terminal with the token that is the process's own; nil
+    /// What a person opens to see the console page of the running process, on a terminal with the token that no pipeline file gives; nil
     /// where it listens on a unix socket.
-    var pageAddress: String? {
+    func pageAddress(shownOn output: Output) -> String? {
         let noted = AdminPlace.read(in: journal.directory)
         let address = (noted?.address ?? admin.listen).reachable
         guard case .tcp = address else { return nil }
         let isSecured = noted.map { $0.publicKeyPin != nil } ?? (admin.tls != nil)
         // What the pipeline file gives is printed nowhere, and what is kept of results has no token in it.
-        let isShown = admin.token == nil && Output.standardOutput.isTerminal
+        let isShown = admin.token == nil && output.isTerminal
         let token = isShown ? AdminToken.read(in: journal.directory) : nil
         return "\(isSecured ? "https" : "http")://\(address)/" + (token.map { "#token=\($0.text)" } ?? "")
     }

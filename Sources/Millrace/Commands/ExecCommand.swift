@@ -21,7 +21,7 @@ struct ExecCommand: AsyncParsableCommand {
 
     @Option(help: "The pipeline file; without it, the built-in one.") var config: String?
     @Option(help: "The command's service.name (OTEL_SERVICE_NAME).") var service: String?
-    @Flag(help: "Set none of the variables that make apps record prompts and answers, and those that keep them from it.") var noContent = false
+    @Flag(help: "Keep apps from recording prompts and answers, as far as variables can.") var noContent = false
     @Argument(parsing: .postTerminator, help: "The command and its arguments, behind --.") var command: [String] = []
 
     func validate() throws {
@@ -82,7 +82,7 @@ struct ExecCommand: AsyncParsableCommand {
         let what =
             spans > 0
             ? "\(spans) spans taken meanwhile by the gateway at \(address.listen)" : ExecBalance.nothingCame
-        let page = file.pageAddress.map { "; look at it: \($0)" } ?? ""
+        let page = file.pageAddress(shownOn: .standardError).map { "; look at it: \($0)" } ?? ""
         writeLine("millrace: \(what)\(page)", to: .standardError)
     }
 

@@ -70,7 +70,7 @@ struct DemoWhereabouts {
         _ fates: DemoFates
     ) async -> Report {
         var lines = ["look at it:"]
-        if let page = process.pageAddress { lines.append("  console page  \(page)") }
+        if let page = process.pageAddress(shownOn: .standardOutput) { lines.append("  console page  \(page)") }
         for (destination, fate) in ends {
             let isOnly = ends.count { $0.destination.exporter == destination.exporter } == 1
             let name = isOnly ? destination.exporter : "\(destination.pipeline)/\(destination.exporter)"

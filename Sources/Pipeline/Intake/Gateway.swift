@@ -87,12 +87,8 @@ package final class Gateway: Intake {
             return error.answer
         }
         account.add(steps: spans.batch.indexSteps)
-        let tally = RequestTally(
-            signal: request.signal,
-            fronts: fronts,
-            meters: identities,
-            identity: request.source.identity?.name
-        )
+        let identity = request.source.identity?.name
+        let tally = RequestTally(signal: request.signal, fronts: fronts, meters: identities, identity: identity)
         tally.refuse(spans.flawed, .invalid)
         deviations.note(spans.answer, items: spans.flawed, .invalid, of: request.signal, from: request.source)
         guard spans.valid > 0 else { return spans.answer }

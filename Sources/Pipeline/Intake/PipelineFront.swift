@@ -100,16 +100,9 @@ package struct PipelineFront: Sendable {
             removed = 0
         }
         if signal == .traces, !records.isEmpty {
-            // Behind a window spans are counted when it is decided where they go.
-            let counts = work.services { [window] in window == nil ? work.routes[Int($0)] : .none }
-            let services = NotedServices(
-                activity: window == nil ? tally.services : tally.arrivals,
-                pipeline: log.pipeline,
-                counts: counts,
-                time: time
-            )
-            try memory.add(services.bytes)
-            records[0].services = services
+            let noted = notedServices(of: work, at: time)
+            try memory.add(noted.bytes)
+            records[0].services = noted
         }
         if removed > 0 {
             (metadata.trace, metadata.tombstones) = (nil, [])
@@ -117,6 +110,16 @@ package struct PipelineFront: Sendable {
         }
         tally.process(work.tally)
         return records
+    }
+
+    /// What a request counts for: behind a window spans are counted when it is decided where they go, and these are arrivals.
+    private func notedServices(of work: SpanWork, at time: UnixTime) -> NotedServices {
+        NotedServices(
+            activity: window == nil ? tally.services : tally.arrivals,
+            pipeline: log.pipeline,
+            counts: work.services { window == nil ? work.routes[Int($0)] : .none },
+            time: time
+        )
     }
 
     /// A record for each trace of which only tombstones are left; it stands for the spans that were dropped.

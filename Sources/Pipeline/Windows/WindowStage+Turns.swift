@@ -90,8 +90,10 @@ extension WindowStage {
         return ([], nil)
     }
 
-    /// Moves a turn, in halves where it is too large for the journal or the memory: the second goes below the root of the first, as
-    /// what comes late. Of log records of one request that no limit lets through nothing is made.
+    /// Moves a turn, in halves where it is too large for the journal or the memory.
+    ///
+    /// The second half goes below the root of the first, as what comes late. Of log records of one request that no limit lets through
+    /// nothing is made.
     ///
     /// - Returns: Nil where all of it moved; else what is left, and why.
     private func move(_ turn: LargeTurn) async -> (works: [WindowWork], result: CommitResult)? {
@@ -106,7 +108,9 @@ extension WindowStage {
         }
         let isDivided = result.isTooLarge || reserved == nil
         guard isDivided, logs.count > 1 else {
-            guard case .tooLarge(let reason) = result else { return result == .moved ? nil : ([.decision(decision)], result) }
+            guard case .tooLarge(let reason) = result else {
+                return result == .moved ? nil : ([.decision(decision)], result)
+            }
             warn(.recordTooLarge, because: reason)
             settle(MovedTrace(unjoined: logs))
             return nil
