@@ -58,7 +58,7 @@ function waiting() {
 function undecided() {
   const rows = waiting();
   const names = rows.slice(0, NAMED).map((row) => `${label(row)} (${count(row.spans)} ${row.spans === 1 ? "span" : "spans"})`).join(", ");
-  return `Still in the window, which decides on a trace when it is complete: ${names}${rows.length > NAMED ? `, and ${rows.length - NAMED} more` : ""}.`;
+  return `Still in the window, which decides on a trace when it is complete, or dropped by it: ${names}${rows.length > NAMED ? `, and ${rows.length - NAMED} more` : ""}.`;
 }
 
 function nothing() {
