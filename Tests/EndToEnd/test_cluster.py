@@ -131,7 +131,8 @@ class Cluster:
         self.acknowledged = one.acknowledged | two.acknowledged
         for member in self.edges:
             member.settled(within=90)
-        eventually(lambda: self.nats.stream("spans")["state"]["messages"] == 0, within=60)
+        # A message may wait for its `ack_wait` and a partition for somebody who pulls it, one after the other.
+        eventually(lambda: self.nats.stream("spans")["state"]["messages"] == 0, within=120)
         for member in self.gateways:
             member.settled(within=60)
             self.redelivered += redelivered(member)
