@@ -39,13 +39,9 @@ package struct AdminToken: Sendable {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o077 == 0,
             status.st_uid == geteuid(), status.st_nlink == 1, status.st_size == byteCount * 2,
-            let text = text(in: descriptor), text.utf8.allSatisfy(isHexadecimal)
+            let text = text(in: descriptor), text.utf8.allSatisfy({ $0.hexDigit != nil })
         else { return nil }
         return AdminToken(text: text, isMade: true)
-    }
-
-    private static func isHexadecimal(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
     }
 
     private static func create(in directory: String, logger: Logger) -> AdminToken? {

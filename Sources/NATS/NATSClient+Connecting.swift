@@ -66,6 +66,7 @@ extension NATSClient {
                 keys: keys,
                 tls: try settings.tls.configuration(),
                 name: name,
+                openingMax: openingMax,
                 listener: self,
                 ready: ready
             )

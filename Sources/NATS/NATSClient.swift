@@ -45,6 +45,7 @@ package final class NATSClient: Sendable {
     let settings: NATSSettings
     let name: String
     let logger: Logger
+    let openingMax: TimeAmount
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let inbox: String
     let state = Mutex(State())
@@ -57,16 +58,19 @@ package final class NATSClient: Sendable {
     ///   - settings: Where and how to connect.
     ///   - name: What the servers call the connection in their listings.
     ///   - logger: Told of each connection and of each end of one.
+    ///   - openingMax: How long a server may take from the connection until messages may be sent.
     ///   - onConnect: Called after each connection, when messages may be sent; on the client's thread, must not block.
     package init(
         _ settings: NATSSettings,
         name: String,
         logger: Logger,
+        openingMax: Duration = .seconds(3),
         onConnect: @escaping @Sendable () -> Void = {}
     ) {
         self.settings = settings
         self.name = name
         self.logger = logger
+        self.openingMax = .nanoseconds(openingMax.wholeNanoseconds)
         self.onConnect = onConnect
         var generator = SystemRandomNumberGenerator()
         inbox = "_INBOX." + String(generator.next(), radix: 36) + String(generator.next(), radix: 36)

@@ -18,6 +18,8 @@ final class NATSConnection: ChannelDuplexHandler {
         let keys: NATSKeys
         let tls: TLSConfiguration
         let name: String
+        /// From the connection to the first answer to a ping.
+        let openingMax: TimeAmount
         let listener: any NATSConnectionListener
         /// Fulfilled once messages may be sent.
         let ready: EventLoopPromise<Void>
@@ -29,8 +31,6 @@ final class NATSConnection: ChannelDuplexHandler {
 
     /// Between two pings; a connection on which two of them get no answer is closed.
     private static let pingInterval = TimeAmount.seconds(2)
-    /// From the connection to the first answer to a ping.
-    private static let openingMax = TimeAmount.seconds(3)
 
     private let parts: Parts
     private var parser = NATSParser()
@@ -52,7 +52,7 @@ final class NATSConnection: ChannelDuplexHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.openingMax) {
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: parts.openingMax) {
             self.close(context, "the server does not greet in time")
         }
     }

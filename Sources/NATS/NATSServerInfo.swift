@@ -14,10 +14,7 @@ struct NATSServerInfo: Sendable {
     /// What a client with a key has to sign; nil where none is asked for.
     var nonce: String?
     var hasHeaders = false
-    var name = ""
     var version = ""
-    /// Whether it is about to stop.
-    var isLeaving = false
 
     init() {}
 
@@ -30,9 +27,7 @@ struct NATSServerInfo: Sendable {
         offersTLS = node["tls_available"]?.bool ?? false
         nonce = node["nonce"]?.string
         hasHeaders = node["headers"]?.bool ?? false
-        name = node["server_name"]?.string ?? ""
         version = node["version"]?.string ?? ""
-        isLeaving = node["ldm"]?.bool ?? false
     }
 }
 

@@ -1,8 +1,10 @@
 """Sessions of coding CLIs that send log records and no spans, as MLflow shows them."""
 
 import collections
+import contextlib
 import json
 import pathlib
+import socket
 import uuid
 
 import pytest
@@ -245,6 +247,36 @@ def test_a_turn_that_is_larger_than_the_journal_or_the_memory_goes_on_in_parts(
     assert len({span.trace_id for span in spans}) == 1
     names = collections.Counter(span.name for span in spans)
     assert names == {f"invoke_agent {service}": 1, "execute_tool Read": 10, "chat claude-opus-4-8": 1}
+
+
+def test_a_turn_of_one_request_waits_while_others_have_the_memory(millrace, sink, service):
+    sink.bodies = []
+    gateway = behind_a_window(
+        millrace({"backend": otlp_exporter(sink)}, starts=False),
+        signals=["traces", "logs"],
+        log_sessions=True,
+        wait="1s",
+        open_wait="2s",
+    )
+    gateway.pipeline["memory_limit"] = "64MiB"
+    gateway.pipeline["receivers"]["otlp"] |= {"max_body": "8MiB", "body_timeout": "10m"}
+    gateway.save()
+    gateway.start()
+    request, _ = session("clients/node-claude-code-1.logs.pb", service)
+    records = otlp.units_of("logs", request)
+    for attribute in (attribute for record in records for attribute in record.attributes if attribute.key == "tool_input"):
+        attribute.value.string_value = "x" * 5_000_000
+    # To put five megabytes together takes seven times as much, of 48 MiB for all clients.
+    with contextlib.ExitStack() as held:
+        for _ in range(3):
+            client = held.enter_context(socket.create_connection(gateway.address))
+            client.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n")
+            client.sendall(b"Content-Length: 8388608\r\n\r\n" + bytes(8_388_607))
+        post(gateway, request.SerializeToString())
+        eventually(lambda: "there is no memory to put a trace together" in gateway.process.log, within=60)
+        assert gateway.row("whole", "logs")["filtered"] == 0
+    row = gateway.settled(signal="logs")["destinations"]["whole"]
+    assert (row["joined"], row["filtered"]) == (len(records), 0)
 
 
 @pytest.mark.skipif(

@@ -102,7 +102,7 @@ def test_an_open_page_goes_on_after_a_restart_and_says_so(page, tmp_path):
         eventually(stale, every=0.1)
         eventually(lambda: re.search(r"no answer, the last (now|\d)", page.rows("#health")[0]), every=0.1)
         gateway.start()
-        page.says("The process has been started again at ", "the process before was killed, or crashed")
+        page.says("The process has been started again at ", "the process before was killed, crashed or ended with an error")
         assert gateway.token == token and not stale()
         page.press("Close")
         assert "The process has been started again" not in page.text

@@ -64,6 +64,19 @@ def test_a_gateway_that_listens_already_is_used_and_goes_on(millrace, archives):
     assert "no span came from the command; likely causes" in silent.stderr
 
 
+def test_a_gateway_that_is_started_again_meanwhile_is_not_taken_for_one_that_got_nothing(millrace, archives, tmp_path):
+    gateway = millrace({"archive": archives("archive")})
+    gateway.send("earlier", traces=3)
+    came, ended = tmp_path / "came", tmp_path / "ended"
+    wait = f"touch {came}; until test -e {ended}; do sleep 0.05; done"
+    running = begin(gateway.file, "sh", "-c", wait)
+    eventually(came.exists, within=20)
+    gateway.stop()
+    gateway.start()
+    ended.touch()
+    assert "has been started again meanwhile" in running.communicate(timeout=30)[1]
+
+
 def send(path, status):
     """A command that posts a request with five spans to a path of the endpoint, and is answered so."""
     app = """

@@ -61,6 +61,23 @@ def test_a_bucket_of_members_that_somebody_else_made_is_mended(nats_server, edge
     assert config["max_msgs"] == 100, "the rest is left as it was"
 
 
+def test_a_bucket_of_members_that_is_full_keeps_nobody_from_serving(nats_server, edge, centre, archives, service):
+    nats = nats_server()
+
+    async def fill(client):
+        stream = client.jetstream()
+        subject = BUCKET.replace("KV_", "$KV.")
+        await stream.add_stream(name=BUCKET, subjects=[f"{subject}.>"], storage="memory", max_msgs=1, discard="new")
+        await stream.publish(f"{subject}.dead", b"")
+
+    nats.call(fill)
+    sender, gateway = edge(nats), centre(nats, {"kept": archives("kept")})
+    eventually(lambda: served(gateway) == 16, within=20)
+    sent = sender.send(service, traces=8)
+    gateway.settled(accepted=len(sent))
+    assert "the bucket of members cannot be used" in gateway.process.log
+
+
 def test_partitions_that_nobody_pulls_are_pulled_whoever_claims_them(nats_server, edge, centre, archives, service):
     nats = nats_server()
     sender, gateway = edge(nats), centre(nats, {"kept": archives("kept")})

@@ -9,9 +9,16 @@ import Testing
 @testable import NATS
 
 @Suite struct NATSClientTests {
-    @Test func `a client whose server never greets can be closed`() async throws {
+    @Test(.timeLimit(.minutes(5)))
+    func `a client whose server never greets is closed at once`() async throws {
         let socket = ListeningSocket()
-        let client = NATSClient(settings("\(socket.address)"), name: "test", logger: Logger(label: "test"))
+        // Only `close` ends a connection that opens: the server has an hour for it.
+        let client = NATSClient(
+            settings("\(socket.address)"),
+            name: "test",
+            logger: Logger(label: "test"),
+            openingMax: .seconds(3600)
+        )
         client.start()
         #expect(await until { client.state.withLock { !$0.opening.isEmpty } })
         await client.close()

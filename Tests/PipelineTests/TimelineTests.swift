@@ -44,7 +44,7 @@ import Testing
         // Killed.
         let third = started(at: 6)
         #expect(third.events.last?.kind == .startedAgain)
-        #expect(third.events.last?.text == "version 1; the process before was killed, or crashed")
+        #expect(third.events.last?.text == "version 1; the process before was killed, crashed or ended with an error")
         third.add(.stopping, at: time(7))
         await third.flush()
         let fourth = started(at: 8)
@@ -81,6 +81,20 @@ import Testing
         let noted = first.events
         let second = started(at: 3)
         #expect(Array(second.events.dropLast()) == Array(noted.dropFirst()))
+        #expect(second.events.last?.kind == .startedAgain, "the start is kept, whatever came behind it")
+    }
+
+    @Test func `goes on in its file after a fault of the disk`() async throws {
+        let first = started(at: 1)
+        await first.flush()
+        unlink(path)
+        mkdir(path, 0o700)
+        first.add(.paused, at: time(2))
+        await first.flush()
+        rmdir(path)
+        first.add(.resumed, at: time(3))
+        await first.flush()
+        #expect(started(at: 4).events.map(\.kind) == [.started, .paused, .resumed, .startedAgain])
     }
 
     @Test func `is kept in memory where the directory takes nothing`() async {

@@ -17,7 +17,7 @@ struct AssembleServicesTests {
         var tokens: Int64 = 0
     }
 
-    private func assemble(_ policies: String? = nil) throws -> Assemble {
+    private func assemble() throws -> Assemble {
         let map = try MLflowMap(name: "map", settings: MLflowMapSettings())
         let route = MLflowExperiment(name: "route", settings: MLflowExperimentSettings())
         return Assemble(settings: AssembleSettings(), processors: [map, route])

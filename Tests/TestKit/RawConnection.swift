@@ -16,7 +16,7 @@ package final class RawConnection: Sendable {
         package var text: String { String(decoding: body, as: UTF8.self) }
     }
 
-    private static let timeoutSeconds = 120
+    private static let timeoutSeconds = 60
 
     private let thread = SerialThread(name: "raw-connection")
     private let descriptor: Int32

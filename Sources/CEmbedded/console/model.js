@@ -32,7 +32,7 @@ export class Model {
   /** Adds a status; that of another process than before starts the history anew. Whether it is one. */
   add(status) {
     const last = this.history.at(-1);
-    const isOther = last !== undefined && (status.seconds < last.seconds || status.process.started_at !== last.process.started_at);
+    const isOther = last !== undefined && status.process.started_ns !== last.process.started_ns;
     if (isOther) this.history = [];
     else if (last && status.seconds - last.seconds < 0.2) this.history.pop();
     this.history.push(status);

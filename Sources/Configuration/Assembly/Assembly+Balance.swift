@@ -1,5 +1,4 @@
 package import Basics
-import OTLP
 package import Pipeline
 
 // What a process can say at its end of what came and where it went.
@@ -7,17 +6,10 @@ extension Assembly {
     /// The accounts as they stand.
     package var ledger: Ledger { status.ledger }
 
-    /// Experiments that spans were for since the process started, ids in digits, MLflow's own default where none is named; nil where
-    /// not all of them are known.
-    package var experiments: [String]? {
-        let rows = (try? JSONNode(parsing: status.servicesJSON))?["services"]?.elements ?? []
-        var experiments: [String] = []
-        for row in rows {
-            guard row["others"]?.bool != true else { return nil }
-            let experiment = row["experiment"]?.string ?? "0"
-            if !experiments.contains(experiment) { experiments.append(experiment) }
-        }
-        return experiments
+    /// Where spans went since the process started; nil where not all of it is known.
+    package var routes: Set<Route>? {
+        let rows = status.meters.services.rows
+        return rows.contains { $0.key == nil } ? nil : Set(rows.compactMap(\.key?.route))
     }
 
     /// Exporters of the pipeline file as it counts now, secrets masked, by their names.

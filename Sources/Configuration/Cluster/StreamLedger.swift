@@ -1,4 +1,5 @@
 import Basics
+import NATS
 import Settings
 
 /// What there is of one stream and around it.
@@ -67,19 +68,11 @@ struct ConsumerState: Sendable {
     private(set) var underWay = 0
 
     /// Of an element of an answer to `CONSUMER.LIST`.
-    mutating func add(_ consumer: JSONNode) {
-        let groups = consumer["priority_groups"]?.elements ?? []
-        let isPinned = groups.contains { $0["pinned_client_id"]?.string?.isEmpty == false }
-        // A lease begins with the first message.
-        if isPinned || consumer["num_waiting"]?.integer ?? 0 > 0 { subjects.formUnion(Self.subjects(of: consumer)) }
-        waiting += consumer["num_pending"]?.integer ?? 0
-        underWay += consumer["num_ack_pending"]?.integer ?? 0
-    }
-
-    private static func subjects(of consumer: JSONNode) -> [String] {
-        let config = consumer["config"]
-        let list = config?["filter_subjects"]?.elements?.compactMap(\.string) ?? []
-        return list + [config?["filter_subject"]?.string].compactMap { $0 }
+    mutating func add(_ node: JSONNode) {
+        let consumer = JetStreamConsumer(node)
+        if consumer.isServed { subjects.formUnion(consumer.subjects) }
+        waiting += consumer.waiting
+        underWay += consumer.underWay
     }
 }
 

@@ -53,6 +53,8 @@ struct ConsoleStatus {
         writer.key("process")
         writer.beginObject()
         write("started_at", status.start.text)
+        // What tells processes apart.
+        write("started_ns", "\(status.start.nanoseconds)")
         write("uptime_seconds", max(0, now.since(status.start).inSeconds))
         write("resident_bytes", ProcessUsage.resident.bytes)
         write("cpu_seconds", ProcessUsage.cpuTime.inSeconds)

@@ -4,6 +4,7 @@ import Basics
 import Configuration
 import Glibc
 import Journal
+import OTLP
 
 /// `millrace exec`: one command whose telemetry comes here, whatever language it is written in.
 struct ExecCommand: AsyncParsableCommand {
@@ -48,7 +49,7 @@ struct ExecCommand: AsyncParsableCommand {
         let before = gateway == nil ? await file.taken() : nil
         let (code, hasRun) = runCommand()
         gateway?.end(afterUse: hasRun)
-        if hasRun, let before, let after = await file.taken() { tell(after - before, by: file, at: address) }
+        if hasRun, let before, let after = await file.taken() { tell(before, after, by: file, at: address) }
         throw ExitCode(code)
     }
 
@@ -78,11 +79,15 @@ struct ExecCommand: AsyncParsableCommand {
     }
 
     /// Says what a gateway that serves others, too, has taken meanwhile.
-    private func tell(_ spans: Int, by file: PipelineFile, at address: AppAddress) {
-        let what =
-            spans > 0
-            ? "\(spans) spans taken meanwhile by the gateway at \(address.listen)" : ExecBalance.nothingCame
+    private func tell(_ before: TakenItems, _ after: TakenItems, by file: PipelineFile, at address: AppAddress) {
         let page = file.pageAddress(shownOn: .standardError).map { "; look at it: \($0)" } ?? ""
+        let gateway = "the gateway at \(address.listen)"
+        let what =
+            switch after.text(since: before) {
+            case nil: "\(gateway) has been started again meanwhile: what it took of the command's is not told apart"
+            case ""?: ExecBalance.nothingCame
+            case let items?: "\(items) taken meanwhile by \(gateway)"
+            }
         writeLine("millrace: \(what)\(page)", to: .standardError)
     }
 
@@ -110,14 +115,33 @@ extension PipelineFile {
     /// Whether a living process runs this file, or another one with its journal.
     fileprivate var isRun: Bool { AdminPlace.read(in: journal.directory)?.isHeld ?? false }
 
-    /// How many spans the process of this file has taken so far; nil where none says so in time.
-    fileprivate func taken() async -> Int? {
-        guard let text = try? await ask("GET", "/api/status", within: .seconds(2)),
-            let pipelines = try? JSONNode(parsing: Array(text.utf8))["pipelines"]?.elements
-        else { return nil }
-        return pipelines.filter { $0["signal"]?.string == "traces" }.reduce(0) { sum, pipeline in
-            (pipeline["receivers"]?.members ?? []).reduce(sum) { $0 + Int($1.node["accepted"]?.double ?? 0) }
+    /// What the process of this file has taken so far; nil where none says so in time.
+    fileprivate func taken() async -> TakenItems? {
+        guard let text = try? await ask("GET", "/api/status", within: .seconds(2)) else { return nil }
+        return (try? JSONNode(parsing: Array(text.utf8))).map(TakenItems.init)
+    }
+}
+
+/// What a process has taken since it started.
+private struct TakenItems {
+    private let start: String?
+    private var counts: [Signal: Int] = [:]
+
+    /// Of what `/api/status` says.
+    init(_ status: JSONNode) {
+        start = status["process"]?["started_ns"]?.string
+        for pipeline in status["pipelines"]?.elements ?? [] {
+            guard let signal = Signal.allCases.first(where: { $0.name == pipeline["signal"]?.string }) else { continue }
+            let receivers = pipeline["receivers"]?.members ?? []
+            counts[signal, default: 0] += receivers.reduce(0) { $0 + Int($1.node["accepted"]?.double ?? 0) }
         }
+    }
+
+    /// What came since an earlier look, in words, empty for nothing; nil where another process counts now.
+    func text(since earlier: TakenItems) -> String? {
+        guard start == earlier.start else { return nil }
+        let more = Signal.allCases.map { ($0, (counts[$0] ?? 0) - (earlier.counts[$0] ?? 0)) }.filter { $0.1 > 0 }
+        return more.map { "\($0.1) \($0.0.items)" }.joined(separator: " and ")
     }
 }
 

@@ -94,7 +94,7 @@ struct TopCommand: AsyncParsableCommand {
 extension PipelineFile {
     /// One look at the running process, which has five seconds for it.
     ///
-    /// - Throws: `AdminFailure` where none runs or answers, or `JournalError` where there is no journal.
+    /// - Throws: `AdminFailure` where none runs or answers, or `JSONSyntaxError`.
     fileprivate func topStatus() async throws -> TopStatus {
         TopStatus(try JSONNode(parsing: Array(try await askRunning("GET", "/api/status", within: .seconds(5)).utf8)))
     }

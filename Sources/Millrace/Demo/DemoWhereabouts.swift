@@ -1,5 +1,6 @@
 import Basics
 import Configuration
+import Pipeline
 
 /// Where a trace that was sent can be looked at, and how far it has come, as the process that has it tells.
 struct DemoWhereabouts {
@@ -85,16 +86,15 @@ struct DemoWhereabouts {
         let settings = fates.after.file["exporters"]?[destination.exporter]
         let place = DestinationPlace(settings).text
         guard settings?["type"]?.string == "mlflow" else { return place }
-        return await MLflowPage(at: place, of: experiment(at: destination, fates)).address
+        return await MLflowPage(at: place, of: route(to: destination, fates)).address
     }
 
     /// Nil before it is known.
-    private func experiment(at destination: ProcessLook.Destination, _ fates: DemoFates) -> String? {
+    private func route(to destination: ProcessLook.Destination, _ fates: DemoFates) -> Route? {
         let last = fates.records.first { record in
             record["pipeline"]?.string == destination.pipeline && record["signal"]?.string == "traces"
                 && (record["destinations"]?.elements ?? []).contains { $0["name"]?.string == destination.exporter }
         }
-        // Without a processor that routes, MLflow's first experiment has it.
-        return last.map { $0["experiment"]?.string ?? "0" }
+        return last.map { $0["experiment"]?.string.map(Route.init(experiment:)) ?? Route.none }
     }
 }

@@ -1,6 +1,7 @@
 import Basics
 import Configuration
 import HTTPClient
+import Pipeline
 
 /// The page of MLflow on which traces of an experiment are listed.
 struct MLflowPage {
@@ -9,24 +10,30 @@ struct MLflowPage {
 
     /// MLflow's base address without a slash at its end.
     let endpoint: String
-    /// A name, or an id where all of it is digits; nil where that is not known.
-    let experiment: String?
+    /// Where its traces go; nil where that is not known.
+    let route: Route?
 
-    init(at endpoint: String, of experiment: String?) {
+    init(at endpoint: String, of route: Route?) {
         self.endpoint = String(endpoint.reversed().drop { $0 == "/" }.reversed())
-        self.experiment = experiment
+        self.route = route
     }
 
     /// The list of traces of the experiment where MLflow tells its id without credentials, else of all experiments.
     var address: String {
         get async {
-            guard let experiment else { return "\(endpoint)/#/experiments" }
-            let isID = experiment.utf8.allSatisfy(\.isDigit)
-            let id = isID ? experiment : await id(of: experiment)
-            guard let id else { return "\(endpoint)/#/experiments, experiment \"\(experiment)\"" }
-            return "\(endpoint)/#/experiments/\(id)/traces" + (isID ? "" : ", experiment \"\(experiment)\"")
+            switch route {
+            case nil: return "\(endpoint)/#/experiments"
+            // MLflow's first experiment has what no processor routes.
+            case .some(.none): return list(of: "0")
+            case .experimentID(let id): return list(of: id)
+            case .experimentName(let name):
+                let place = await id(of: name).map(list) ?? "\(endpoint)/#/experiments"
+                return "\(place), experiment \"\(name)\""
+            }
         }
     }
+
+    private func list(of id: String) -> String { "\(endpoint)/#/experiments/\(id)/traces" }
 
     private func id(of name: String) async -> String? {
         let path = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=\(name.percentEncoded)"

@@ -13,7 +13,7 @@ struct ProcessLook {
     let file: JSONNode
     private let pipelines: [JSONNode]
 
-    /// - Throws: `AdminFailure` where no process answers, or `JournalError` where there is no journal.
+    /// - Throws: `AdminFailure` where no process answers, or `JSONSyntaxError`.
     init(asking process: PipelineFile) async throws {
         let configuration = try await process.answer("/api/config")
         file = configuration["file"] ?? configuration
@@ -83,7 +83,7 @@ struct ProcessLook {
 extension PipelineFile {
     /// What the process that has the journal says at a path.
     ///
-    /// - Throws: `AdminFailure`, `JournalError` or `JSONSyntaxError`.
+    /// - Throws: `AdminFailure` or `JSONSyntaxError`.
     func answer(_ path: String) async throws -> JSONNode {
         try JSONNode(parsing: Array(try await askRunning("GET", path).utf8))
     }

@@ -86,8 +86,8 @@ struct ExecBalance {
         let settings = assembly.exporterSettings?[name]
         var place = DestinationPlace(settings).text
         if settings?["type"]?.string == "mlflow" {
-            let experiments = assembly.experiments ?? []
-            place = await MLflowPage(at: place, of: experiments.count == 1 ? experiments[0] : nil).address
+            let routes = assembly.routes ?? []
+            place = await MLflowPage(at: place, of: routes.count == 1 ? routes.first : nil).address
         }
         let said = counts.map { "\($0.count) \($0.word.replacing("_", with: " "))" }.joined(separator: ", ")
         let waits = counts.contains { $0.word == Self.waiting }

@@ -16,9 +16,10 @@ struct JournalService: Service {
     let assembly: Assembly
 
     func run() async {
-        try? await gracefulShutdown()
+        // It is cancelled where another service ends with an error.
+        let isGraceful = (try? await gracefulShutdown()) != nil
         // The next process may read it as soon as the journal is closed.
-        await assembly.noteEnd()
+        if isGraceful { await assembly.noteEnd() }
         await assembly.journal.close()
     }
 }

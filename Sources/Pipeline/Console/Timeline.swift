@@ -4,7 +4,7 @@ import Synchronization
 
 /// What happened lately: starts, reloads, circuits, pauses.
 ///
-/// Any thread. The newest 200 events are kept, in a file beside the journal, too: those of earlier processes are among them.
+/// Any thread. The newest 200 events are kept, the last start or end among them, in a file beside the journal, too: those of earlier processes are among them.
 package final class Timeline: Sendable {
     /// Events kept, at most.
     package static let eventsMax = 200
@@ -41,27 +41,35 @@ package final class Timeline: Sendable {
     package func add(_ kind: Kind, of name: String = "", _ text: String = "", at time: UnixTime) {
         let event = Event(time: time, kind: kind, name: name, text: text.excerpt(max: Self.textCharactersMax))
         kept.withLock { kept in
-            if kept.events.count == Self.eventsMax { kept.events.removeFirst() }
-            kept.events.append(event)
-            kept.file?.append(event)
+            kept.events = Self.newest(of: kept.events + [event])
+            kept.file?.append(kept.events)
         }
+    }
+
+    /// Those that are kept: the newest, and in place of the oldest of them the last that tells whether a process has ended as it should.
+    private static func newest(of events: [Event]) -> [Event] {
+        let newest = events.suffix(eventsMax)
+        guard newest.count < events.count, !newest.contains(where: { lifecycle.contains($0.kind) }),
+            let last = events.last(where: { lifecycle.contains($0.kind) })
+        else { return Array(newest) }
+        return [last] + newest.dropFirst()
     }
 
     /// Adds the start of the process behind what earlier ones have noted in a directory, and from now on notes events there, too.
     ///
     /// Blocks for the disk. Where nothing can be written there, that is logged, and events are kept for as long as the process.
     package func start(in directory: String, _ text: String, at time: UnixTime, logger: Logger) {
-        var earlier: [Event] = []
-        let file = TimelineFile(in: directory, &earlier, logger: logger)
+        let file = TimelineFile(in: directory, logger: logger)
+        let earlier = file.earlier
         let last = earlier.last { Self.lifecycle.contains($0.kind) }
         kept.withLock { kept in
-            kept.events = (earlier + kept.events).suffix(Self.eventsMax)
+            kept.events = Self.newest(of: earlier + kept.events)
             kept.file = file
         }
         switch last?.kind {
         case nil, .stopped: add(.started, text, at: time)
         case .stopping: add(.startedAgain, "\(text); the process before was ended while it stopped", at: time)
-        default: add(.startedAgain, "\(text); the process before was killed, or crashed", at: time)
+        default: add(.startedAgain, "\(text); the process before was killed, crashed or ended with an error", at: time)
         }
     }
 

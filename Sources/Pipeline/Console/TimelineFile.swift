@@ -5,9 +5,9 @@ import Synchronization
 
 /// The newest events in a file beside the journal, so that restarts are among them: a JSON object a line, the oldest first.
 ///
-/// Each event is one write at the file's end, on a thread of its own. A line that a crash has cut short, or that another version wrote,
-/// is passed over. At the start, and after so many lines, those that count are written beside the file and put in its place, so that
-/// one of both is there whenever the process ends. Nothing waits for the disk: after a loss of power the newest may be missing.
+/// Events are added at the file's end, on a thread of its own. A line that a crash has cut short, or that another version wrote, is
+/// passed over. At the start, after so many lines, and behind a failure the file is written anew. Nothing waits for the disk: after a
+/// loss of power the newest may be missing.
 final class TimelineFile: Sendable {
     static let name = "events.jsonl"
     /// Lines at which the file is written anew.
@@ -18,72 +18,76 @@ final class TimelineFile: Sendable {
     private let path: String
     private let logger: Logger
     private let thread = SerialThread(name: "millrace-events")
-    private let state: Mutex<State>
+    private let state = Mutex(State())
 
     private struct State {
-        /// Those that the file is written anew with.
-        var events: [Timeline.Event]
+        /// Those that count, and how many of the newest are not written yet.
+        var events: [Timeline.Event] = []
+        var unwritten = 0
         var lines = 0
-        var hasFailed = false
+        /// Whether the file may lack something.
+        var isBroken = true
+        var hasWarned = false
     }
 
-    /// What earlier processes noted is put into `events`; blocks for the disk.
-    init(in directory: String, _ events: inout [Timeline.Event], logger: Logger) {
+    /// Reads nothing and writes nothing yet.
+    init(in directory: String, logger: Logger) {
         (path, self.logger) = ("\(directory)/\(Self.name)", logger)
-        events = Self.events(at: path)
-        state = Mutex(State(events: events))
-        rewrite()
     }
 
     deinit {
         thread.stop()
     }
 
-    /// Writes an event, behind those before it.
-    func append(_ event: Timeline.Event) {
-        thread.submit { [self] in
-            let isFull = state.withLock { state in
-                state.events = (state.events + [event]).suffix(Timeline.eventsMax)
-                state.lines += 1
-                return state.lines > Self.linesMax
-            }
-            if isFull { return rewrite() }
-            write(event.line, to: open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW))
+    /// What earlier processes noted; blocks for the disk.
+    var earlier: [Timeline.Event] { Self.events(at: path) }
+
+    /// Writes the newest of these, behind those before it; one job waits for the disk, however many events come.
+    func append(_ events: [Timeline.Event]) {
+        let isFirst = state.withLock { state in
+            state.events = events
+            state.unwritten += 1
+            return state.unwritten == 1
         }
+        if isFirst { thread.submit { self.write() } }
     }
 
     /// Returns once everything so far is written.
     func flush() async { await thread.run {} }
 
-    private func rewrite() {
-        let events = state.withLock { state in
-            state.lines = state.events.count
-            return state.events
+    private func write() {
+        let (events, count, isNew) = state.withLock { state in
+            defer { state.unwritten = 0 }
+            let isNew = state.isBroken || state.lines + state.unwritten > Self.linesMax
+            return (state.events, min(state.unwritten, state.events.count), isNew)
         }
-        let new = path + ".new"
-        unlink(new)
-        let descriptor = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard write(events.flatMap(\.line), to: descriptor) else { return }
-        if rename(new, path) != 0 { warn() }
+        do throws(FileReadError) {
+            if isNew {
+                try replaceFile(path, with: events.flatMap(\.line), isSynced: false)
+            } else {
+                try append(events.suffix(count).flatMap(\.line))
+            }
+            state.withLock { state in
+                state.lines = isNew ? events.count : state.lines + count
+                state.isBroken = false
+            }
+        } catch {
+            warn(error.reason)
+        }
     }
 
-    /// Closes the file, too; false where it fails.
-    @discardableResult
-    private func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
-        defer { if descriptor >= 0 { close(descriptor) } }
-        guard descriptor >= 0, unsafe Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
-            warn()
-            return false
-        }
-        return true
+    private func append(_ bytes: [UInt8]) throws(FileReadError) {
+        let descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw .ofSystem() }
+        defer { close(descriptor) }
+        guard unsafe Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw .ofSystem() }
     }
 
-    /// Says once why events are not written.
-    private func warn() {
-        let reason = FileReadError.ofSystem().reason
+    /// Says once why events are not written; the next one is written with all before it.
+    private func warn(_ reason: String) {
         let isFirst = state.withLock { state in
-            defer { state.hasFailed = true }
-            return !state.hasFailed
+            defer { (state.isBroken, state.hasWarned) = (true, true) }
+            return !state.hasWarned
         }
         guard isFirst else { return }
         logger.warning("what happens is not noted for the console page", metadata: ["\(path)": "\(reason)"])
@@ -92,7 +96,7 @@ final class TimelineFile: Sendable {
     private static func events(at path: String) -> [Timeline.Event] {
         guard FileStatus(path)?.isRegular == true, let bytes = try? readFile(path, max: bytesMax) else { return [] }
         let lines = bytes.split(separator: UInt8(ascii: "\n")).suffix(linesMax)
-        return lines.compactMap { Timeline.Event(line: Array($0)) }.suffix(Timeline.eventsMax)
+        return lines.compactMap { Timeline.Event(line: Array($0)) }
     }
 }
 

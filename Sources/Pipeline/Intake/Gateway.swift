@@ -90,7 +90,9 @@ package final class Gateway: Intake {
         let identity = request.source.identity?.name
         let tally = RequestTally(signal: request.signal, fronts: fronts, meters: identities, identity: identity)
         tally.refuse(spans.flawed, .invalid)
-        deviations.note(spans.answer, items: spans.flawed, .invalid, of: request.signal, from: request.source)
+        if spans.flawed > 0 {
+            deviations.note(spans.answer, items: spans.flawed, .invalid, of: request.signal, from: request.source)
+        }
         guard spans.valid > 0 else { return spans.answer }
         let source = Self.recorded(request.source, spans)
         if let refusal = answers?.refusal(before: fronts.lazy.map(\.log)) {

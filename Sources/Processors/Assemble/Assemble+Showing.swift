@@ -13,7 +13,7 @@ extension Assemble {
         if let all, !isRouteSure(all, key) { return nil }
         var shown = AssembledTrace(route: .none, payload: [], items: 0)
         for part in parts {
-            let alone = alone(part, of: key)
+            let alone = alone(part, of: key, isCounted: true)
             // What may not go there is told at the end.
             guard alone.refusal == nil else { return nil }
             shown.route = alone.route
@@ -30,7 +30,9 @@ extension Assemble {
     func ahead(of trace: WholeTrace) -> [SpanID: Set<ArraySlice<UInt8>>] {
         var known: [SpanID: Set<ArraySlice<UInt8>>] = [:]
         for index in trace.ahead.sorted() where trace.parts.indices.contains(index) {
-            guard let batch = try? SpanBatch(alone(trace.parts[index], of: trace.key).payload) else { continue }
+            guard let batch = try? SpanBatch(alone(trace.parts[index], of: trace.key, isCounted: false).payload) else {
+                continue
+            }
             for span in batch.spans.indices {
                 known[batch.spans[span].spanID, default: []].insert(batch.bytes[batch.spans[span].field])
             }
@@ -38,8 +40,8 @@ extension Assemble {
         return known
     }
 
-    /// A record of a trace as if there were no other: it depends on nothing else.
-    private func alone(_ part: WholeTrace.Part, of key: TraceKey) -> AssembledTrace {
+    /// A record of a trace as if there were no other: it depends on nothing else; with what it counts for where that is asked for.
+    private func alone(_ part: WholeTrace.Part, of key: TraceKey, isCounted: Bool) -> AssembledTrace {
         guard let batch = try? SpanBatch(part.payload), batch.spans.count > 0 else {
             let items = SpanHead.all(in: part.payload).count
             return AssembledTrace(route: part.metadata.route, payload: part.payload, items: items)
@@ -51,7 +53,7 @@ extension Assemble {
         for span in work.batch.spans.indices { work.batch.assign(span, to: 0) }
         let written = work.batch.encoded()
         var made = AssembledTrace(route: target, payload: written?.payload ?? [], items: written?.items ?? 0)
-        made.services = work.services { _ in target }
+        if isCounted { made.services = work.services { _ in target } }
         if route != .none { made.refusal = work.source.identity?.refusal(of: route) }
         return made
     }

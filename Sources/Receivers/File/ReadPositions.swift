@@ -119,23 +119,8 @@ struct ReadPositions: Sendable {
     /// Writes them down where they have changed, durably; blocks for the disk.
     mutating func save() throws(FileReadError) {
         guard let path, entries != saved else { return }
-        let (temporary, text) = ("\(path).new", text)
-        unlink(temporary)
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .ofSystem() }
-        let isWritten = unsafe write(descriptor, text, text.count) == text.count && fsync(descriptor) == 0
-        let failure = FileReadError.ofSystem()
-        close(descriptor)
-        guard isWritten else { throw failure }
-        guard rename(temporary, path) == 0 else { throw .ofSystem() }
+        try replaceFile(path, with: text, isSynced: true)
         saved = entries
-        let folder = open(
-            path.lastIndex(of: "/").map { String(path[...$0]) } ?? ".",
-            O_RDONLY | O_DIRECTORY | O_CLOEXEC
-        )
-        guard folder >= 0 else { return }
-        fsync(folder)
-        close(folder)
     }
 
     private var text: [UInt8] {

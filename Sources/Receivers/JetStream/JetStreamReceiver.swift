@@ -189,8 +189,8 @@ final class JetStreamReceiver: Receiver {
         var strays = StrayPartitions(now: lookedAt)
         var own: Set<Int> = []
         while !Task.isCancelled {
-            let isDoubted = consumers.takeDoubt()
-            if isDoubted || client.connections != connection || lookedAt + Self.layoutInterval <= clock.now() {
+            if consumers.isDoubted || client.connections != connection || lookedAt + Self.layoutInterval <= clock.now()
+            {
                 (connection, lookedAt) = (client.connections, clock.now())
                 if case .unfit(let trouble) = await look() {
                     tell(trouble)
@@ -205,8 +205,7 @@ final class JetStreamReceiver: Receiver {
             case .unfit(let reason):
                 desk.note(.members, reason)
                 own = Set(0..<settings.partitions)
-            case .unknown where own.isEmpty: tell("it is not known who else serves the stream")
-            case .unknown: break
+            case .unknown(let reason): if own.isEmpty { tell("it is not known who else serves it: \(reason)") }
             }
             await strays.look(besides: own, consumers, desk, now: clock.now())
             serve(own.union(strays.adopted))

@@ -11,7 +11,8 @@ struct MemberBucket: Sendable {
         case members(Set<String>)
         /// It was made by somebody else, in another way, and cannot be changed, or the servers refuse what is written; why.
         case unfit(String)
-        case unknown
+        /// The servers do not say for now; why.
+        case unknown(String)
 
         var isKnown: Bool { if case .unknown = self { false } else { true } }
     }
@@ -51,8 +52,10 @@ struct MemberBucket: Sendable {
             let subjects = info["state"]?["subjects"]?.members?.map(\.name) ?? []
             return .members(Set(subjects.compactMap { $0.split(separator: ".").last.map(String.init) }))
         } catch {
-            // A server that has no leader or no room for now says so with 503.
-            guard case .refused(let refusal) = error, refusal.code < 500 else { return .unknown }
+            // A server that has no leader or no room for now says so with 503, and one of a full bucket as well.
+            guard case .refused(let refusal) = error, refusal.code < 500 || refusal.number == JetStream.full else {
+                return .unknown("KV_\(bucket): \(error)")
+            }
             return .unfit("KV_\(bucket): \(error)")
         }
     }

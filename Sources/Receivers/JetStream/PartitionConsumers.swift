@@ -13,8 +13,7 @@ final class PartitionConsumers: Sendable {
     let stream: JetStream
     private let settings: JetStreamReceiverSettings
     private let durable: String
-    private let layout = Mutex<RelayStream?>(nil)
-    private let isDoubted = Mutex(false)
+    private let layout = Mutex<(stream: RelayStream?, isDoubted: Bool)>((nil, false))
 
     init(stream: JetStream, settings: JetStreamReceiverSettings, durable: String) {
         self.stream = stream
@@ -22,24 +21,19 @@ final class PartitionConsumers: Sendable {
         self.durable = durable
     }
 
-    /// From now on they are those of this stream.
-    func use(_ layout: RelayStream) {
-        self.layout.withLock { $0 = layout }
+    /// From now on they are those of this stream, which somebody has just looked at.
+    func use(_ stream: RelayStream) {
+        layout.withLock { $0 = (stream, false) }
     }
 
     /// Servers that hold what lies in the stream.
-    var replicas: Int { layout.withLock { $0?.replicas ?? 1 } }
+    var replicas: Int { layout.withLock { $0.stream?.replicas ?? 1 } }
 
-    /// The stream may be another one than it was.
-    func doubt() { isDoubted.withLock { $0 = true } }
+    /// The stream may be another one than it was: no consumer is made before somebody has looked at it again.
+    func doubt() { layout.withLock { $0.isDoubted = true } }
 
-    /// Whether somebody doubted it since this was asked last.
-    func takeDoubt() -> Bool {
-        isDoubted.withLock { isDoubted in
-            defer { isDoubted = false }
-            return isDoubted
-        }
-    }
+    /// Whether that is to be looked at.
+    var isDoubted: Bool { layout.withLock { $0.isDoubted } }
 
     /// How many messages of one partition may be under way.
     var pendingMax: Int { settings.maxAckPending }
@@ -51,7 +45,7 @@ final class PartitionConsumers: Sendable {
 
     /// Creates a partition's consumer where it is not there; throws where one that is there does not fit.
     func ensure(_ partition: Int) async throws(JetStream.Failure) {
-        guard let subject = layout.withLock({ $0 })?.subject(of: partition) else {
+        guard let subject = layout.withLock({ $0.stream })?.subject(of: partition) else {
             throw .unavailable("the stream's layout is not known")
         }
         let name = "\(durable)-\(partition)"
@@ -72,39 +66,26 @@ final class PartitionConsumers: Sendable {
         }
     }
 
-    /// Who pulls a partition, as its servers tell it.
-    struct Pulls {
-        /// Whether somebody has the lease or waits for messages.
-        let isServed: Bool
-        /// How many pulls wait for messages.
-        let waiting: Int
-    }
-
     /// The consumers that there are, by partition.
-    func pulls() async throws(JetStream.Failure) -> [Int: Pulls] {
-        var pulls: [Int: Pulls] = [:]
+    func all() async throws(JetStream.Failure) -> [Int: JetStreamConsumer] {
+        var found: [Int: JetStreamConsumer] = [:]
         var seen = 0
         while true {
             let page = try await stream.ask("CONSUMER.LIST.\(settings.stream)", ["offset": .integer(seen)])
-            let consumers = page["consumers"]?.elements ?? []
-            for consumer in consumers {
-                guard let name = consumer["name"]?.string, name.hasPrefix("\(durable)-"),
-                    let partition = Int(name.dropFirst(durable.count + 1))
-                else { continue }
-                let groups = consumer["priority_groups"]?.elements ?? []
-                let isPinned = groups.contains { $0["pinned_client_id"]?.string?.isEmpty == false }
-                let waiting = consumer["num_waiting"]?.integer ?? 0
-                pulls[partition] = Pulls(isServed: isPinned || waiting > 0, waiting: waiting)
+            let consumers = (page["consumers"]?.elements ?? []).map(JetStreamConsumer.init)
+            for consumer in consumers where consumer.name.hasPrefix("\(durable)-") {
+                guard let partition = Int(consumer.name.dropFirst(durable.count + 1)) else { continue }
+                found[partition] = consumer
             }
             seen += consumers.count
-            if consumers.isEmpty || seen >= page["total"]?.integer ?? 0 { return pulls }
+            if consumers.isEmpty || seen >= page["total"]?.integer ?? 0 { return found }
         }
     }
 
     /// How many messages each subject of the stream has.
     func messages() async throws(JetStream.Failure) -> [(subject: String, partition: Int?, count: Int)] {
         let info = try await stream.ask("STREAM.INFO.\(settings.stream)", ["subjects_filter": ">"])
-        let prefix = layout.withLock { $0.map { "\($0.subject)." } } ?? ""
+        let prefix = layout.withLock { $0.stream.map { "\($0.subject)." } } ?? ""
         return (info["state"]?["subjects"]?.members ?? []).map { subject in
             let number = Int(subject.name.dropFirst(prefix.count))
             let partition = number.flatMap { 0..<settings.partitions ~= $0 ? $0 : nil }

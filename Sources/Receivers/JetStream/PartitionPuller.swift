@@ -61,10 +61,11 @@ final class PartitionPuller: Sendable {
     func run() async {
         let subscription = client.subscribe(inbox) { [weak self] message in self?.take(message) }
         while !isDone {
-            if state.withLock({ $0.needsConsumer && $0.open == nil && !$0.isLeaving }) {
-                await ensureConsumer()
-            } else {
+            let (needsConsumer, isIdle) = state.withLock { ($0.needsConsumer, $0.open == nil && !$0.isLeaving) }
+            if !needsConsumer {
                 pull()
+            } else if isIdle, !consumers.isDoubted {
+                await ensureConsumer()
             }
             await bell.wait()
         }

@@ -7,8 +7,8 @@ import Settings
 /// Members are believed what they write; a stranger's key, and a member that has no room for more, pull nothing. Who gets the messages
 /// the servers decide.
 struct StrayPartitions {
-    /// Between two looks.
-    private static let interval = Duration.seconds(15)
+    /// Between two looks, by a quarter more or less: members that looked at the same moment would begin and end to pull together.
+    private static var interval: Duration { .seconds(15) * Double.random(in: 0.75...1.25) }
     private static let namesMax = 3
 
     /// What is pulled besides the own ones.
@@ -32,19 +32,19 @@ struct StrayPartitions {
             Self.note(messages.filter { $0.partition == nil }.map(\.subject), desk)
             let waiting = Set(messages.compactMap(\.partition)).subtracting(own)
             guard !waiting.union(adopted).isEmpty else { return suspects = [] }
-            take(waiting, try await consumers.pulls())
+            take(waiting, try await consumers.all())
         } catch {
             // Nothing is known: who pulls goes on, and nobody begins.
             suspects = []
         }
     }
 
-    private mutating func take(_ waiting: Set<Int>, _ pulls: [Int: PartitionConsumers.Pulls]) {
-        let unserved = waiting.subtracting(adopted).filter { pulls[$0]?.isServed != true }
+    private mutating func take(_ waiting: Set<Int>, _ consumers: [Int: JetStreamConsumer]) {
+        let unserved = waiting.subtracting(adopted).filter { consumers[$0]?.isServed != true }
         let found = unserved.intersection(suspects)
         suspects = unserved.subtracting(found)
         // Where another one waits for messages as well, it may have them.
-        adopted = adopted.filter { pulls[$0]?.waiting ?? 0 < 2 }.union(found)
+        adopted = adopted.filter { consumers[$0]?.pulls ?? 0 < 2 }.union(found)
     }
 
     private static func note(_ foreign: [String], _ desk: RelayDesk) {
