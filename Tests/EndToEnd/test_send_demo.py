@@ -8,6 +8,7 @@ from conftest import AWAY, mlflow_exporter
 from kit import traces
 from kit.certificates import Authority
 from kit.environments import free_port
+from kit.load import Load
 from kit.millrace import run
 
 
@@ -122,7 +123,9 @@ def test_destinations_are_those_of_the_process_whatever_the_file_says_by_now(mil
     assert (code, list(places)) == (0, ["archive"])
     assert sum(archives.spans("archive").values()) == 3
     other = millrace({"archive": archives("other")}, directory=tmp_path / "other")
-    done = run("send-demo", "--config", gateway.file, "--endpoint", other.url)
+    # What others send to it meanwhile is not the demo's.
+    with Load(gateway, "busy", rate=50):
+        done = run("send-demo", "--config", gateway.file, "--endpoint", other.url)
     assert "what took it is not the process" in done.stdout, "another process has it"
 
 

@@ -45,9 +45,9 @@ struct DemoFates {
     /// Records that hold spans of the trace (`/api/traces`).
     let records: [JSONNode]
 
-    /// Whether the pipeline has taken the trace.
-    func isTaken(by pipeline: String) -> Bool {
-        if !own(records, pipeline).isEmpty { return true }
+    /// Whether the pipeline has taken the trace: its journal holds spans of it, or, where that is enough, its counters have risen.
+    func isTaken(by pipeline: String, asCounted isEnough: Bool) -> Bool {
+        guard own(records, pipeline).isEmpty, isEnough else { return !own(records, pipeline).isEmpty }
         let removed = removals(in: pipeline).reduce(0) { $0 + $1.count }
         return after.accepted(by: pipeline) - before.accepted(by: pipeline) + removed >= DemoTrace.spanCount
     }

@@ -30,7 +30,8 @@ struct DemoWhereabouts {
 
     /// Waits for destinations; nil where the process has not taken the trace: another one listens there.
     func report() async throws -> Report? {
-        let pipelines = before.pipelines(behind: address)
+        let receivers = before.receivers(at: address)
+        let pipelines = before.pipelines(behind: receivers)
         let waits = pipelines.compactMap { before.window(of: $0)?.wait }.filter { $0 <= Self.windowMax }
         let wait = waits.max() ?? .zero
         let end = ContinuousClock.now + Self.patience + wait
@@ -38,7 +39,8 @@ struct DemoWhereabouts {
         while true {
             let isLast = ContinuousClock.now >= end
             if let fates = try await fates(triesAgain: !isLast) {
-                let takers = pipelines.filter(fates.isTaken)
+                // Counters tell of a trace only where it was sent to this process: what others send counts there as well.
+                let takers = pipelines.filter { fates.isTaken(by: $0, asCounted: !receivers.isEmpty) }
                 let ends = takers.flatMap(fates.after.destinations).map { ($0, fates.fate(at: $0)) }
                 looks += 1
                 if takers.isEmpty, looks == Self.looksMax { return nil }

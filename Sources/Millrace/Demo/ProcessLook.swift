@@ -21,17 +21,20 @@ struct ProcessLook {
         pipelines = (status["pipelines"]?.elements ?? []).filter { $0["signal"]?.string == "traces" }
     }
 
-    /// Pipelines behind the receivers that listen at an address; of all receivers where none does.
-    func pipelines(behind base: ListenAddress?) -> [String] {
-        let receivers = file["receivers"]?.members ?? []
-        let names = receivers.filter { receiver in
-            let listen = receiver.node["listen"]?.string.flatMap { ListenAddress(text: $0) }
-            return base != nil && listen?.reachable == base?.reachable
+    /// Receivers that listen at an address; none where that is not known.
+    func receivers(at base: ListenAddress?) -> [String] {
+        guard let base else { return [] }
+        return (file["receivers"]?.members ?? []).filter { receiver in
+            receiver.node["listen"]?.string.flatMap { ListenAddress(text: $0) }?.reachable == base.reachable
         }
         .map(\.name)
-        return (file["pipelines"]?.members ?? []).filter { pipeline in
+    }
+
+    /// Pipelines behind these receivers; of all where there are none.
+    func pipelines(behind receivers: [String]) -> [String] {
+        (file["pipelines"]?.members ?? []).filter { pipeline in
             let own = (pipeline.node["receivers"]?.elements ?? []).compactMap(\.string)
-            return names.isEmpty || own.contains(where: names.contains)
+            return receivers.isEmpty || own.contains(where: receivers.contains)
         }
         .map(\.name)
     }
