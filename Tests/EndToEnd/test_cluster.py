@@ -131,8 +131,7 @@ class Cluster:
         self.acknowledged = one.acknowledged | two.acknowledged
         for member in self.edges:
             member.settled(within=90)
-        # A message may wait for its `ack_wait` and a partition for somebody who pulls it, one after the other.
-        eventually(lambda: self.nats.stream("spans")["state"]["messages"] == 0, within=120)
+        eventually(lambda: self.nats.messages("spans") == 0, within=60)
         for member in self.gateways:
             member.settled(within=60)
             self.redelivered += redelivered(member)

@@ -97,6 +97,10 @@ class NATS:
                         return stream
         return None
 
+    def messages(self, name):
+        """How many messages a stream holds, as its leader says: another server may count one a while longer that was taken."""
+        return self.call(lambda client: client.jetstream().stream_info(name)).state.messages
+
     def leader(self, name):
         """The server that leads a stream."""
         leader = self.stream(name)["cluster"]["leader"]
